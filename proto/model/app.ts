@@ -1,0 +1,114 @@
+/** What one manifest declares, and the numbered, immutable Revisions that its applies make. */
+import type { AppId, ServiceId } from './ids.ts';
+import type { ServiceSpec } from './service.ts';
+
+/** A config as applied. `content` travels with the apply; stored, it is a blob named by its SHA-256 in lower-case hex. */
+export interface ConfigSpec {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** `external` secrets exist in the namespace already; others are written with the apply. */
+export type SecretSpec =
+  | { readonly name: string; readonly kind: 'external' }
+  | { readonly name: string; readonly kind: 'content'; readonly content: Uint8Array };
+
+export interface VolumeSpec {
+  readonly name: string;
+  readonly perReplica: boolean;
+  /** Wished size; shown, enforced where a driver can. */
+  readonly sizeBytes?: number;
+}
+
+/** The unit of apply: lands whole or not at all. Lists are sorted by name. */
+export interface AppSpec {
+  readonly namespace: string;
+  readonly name: string;
+  readonly services: readonly ServiceSpec[];
+  readonly configs: readonly ConfigSpec[];
+  readonly secrets: readonly SecretSpec[];
+  readonly volumes: readonly VolumeSpec[];
+}
+
+/** App record; its current Revision is `revision`. Written by ControlApi alone. */
+export interface App {
+  readonly id: AppId;
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
+  /** Being deleted: its services stop, then the record goes. */
+  readonly isDeleting: boolean;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** Set for `run` Apps: removed this long after their job ended. */
+  readonly expireAfterEndMs?: number;
+}
+
+/** Names of the immutable contents a Revision pins: config name -> blob SHA-256 hex, secret name -> version. */
+export interface ContentPins {
+  readonly configs: readonly { readonly name: string; readonly sha256: string }[];
+  readonly secrets: readonly { readonly name: string; readonly version: number }[];
+}
+
+/** One apply, immutable. Digests are resolved. */
+export interface Revision {
+  readonly app: AppId;
+  readonly number: number;
+  readonly services: readonly ServiceSpec[];
+  readonly volumes: readonly VolumeSpec[];
+  readonly pins: ContentPins;
+  readonly createdAtMs: number;
+}
+
+/**
+ * Desired state of one Service: what the reconciler reads. Written by ControlApi with its Revision (and by `scale`).
+ * `templateHash` names the container spec with its pins: tasks that carry another one are out of date.
+ */
+export interface Service {
+  readonly id: ServiceId;
+  readonly namespace: string;
+  readonly app: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly spec: ServiceSpec;
+  readonly pins: ContentPins;
+  readonly volumes: readonly VolumeSpec[];
+  readonly templateHash: string;
+  /** IPv4 virtual address, given once and kept for the Service's life. */
+  readonly virtualIp: string;
+  readonly isDeleting: boolean;
+  /** Rises with each `restart`; part of `templateHash`. */
+  readonly restartCount: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Slots that fit nowhere, and where the rollout is. Written by the leader alone. */
+export interface ServiceStatus {
+  readonly id: ServiceId;
+  /** Revision the service was rolled out to last, healthy. */
+  readonly settledRevision: number;
+  readonly rollout: {
+    readonly state: 'settled' | 'progressing' | 'waiting' | 'rolled_back' | 'failed';
+    readonly reason: string;
+    /** Revision being rolled out. */
+    readonly revision: number;
+    readonly startedAtMs: number;
+  };
+  readonly pending: readonly { readonly slot: number; readonly reason: string }[];
+  /** New tasks of a crash-looping slot wait until then. */
+  readonly crashLoops: readonly { readonly slot: number; readonly failures: number; readonly notBeforeMs: number }[];
+}
+
+/** A stored secret version: AES-256-GCM by the cluster's secrets key. Written by ControlApi. */
+export interface SecretVersion {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: number;
+  /** First 8 hex of the SHA-256 of the key. */
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  /** Ciphertext followed by the 16-byte tag. */
+  readonly sealed: Uint8Array;
+  readonly createdAtMs: number;
+}

@@ -1,0 +1,36 @@
+/**
+ * What etcd held at one revision, as the reconcilers and the scheduler read it. Read it in one go, never across an `await`.
+ *
+ * Each record comes with its etcd revisions, so that a decision can name what it was made from (fencing, reliability 4).
+ */
+import type { App, SecretVersion, Service, ServiceStatus } from './app.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
+import type { ControllerRecord, Ledger, Node, SessionRecord } from './node.ts';
+import type { Task, TaskStatus } from './task.ts';
+
+export interface Versioned<T> {
+  readonly value: T;
+  readonly createRevision: number;
+  readonly modRevision: number;
+}
+
+export interface ClusterSnapshot {
+  readonly etcdRevision: number;
+  /** Create revision of the leader key; 0 while there is none. */
+  readonly epoch: number;
+  readonly leaderId?: string;
+  readonly apps: ReadonlyMap<AppId, Versioned<App>>;
+  readonly services: ReadonlyMap<ServiceId, Versioned<Service>>;
+  readonly serviceStatuses: ReadonlyMap<ServiceId, Versioned<ServiceStatus>>;
+  readonly tasks: ReadonlyMap<TaskId, Versioned<Task>>;
+  readonly statuses: ReadonlyMap<TaskId, Versioned<TaskStatus>>;
+  readonly nodes: ReadonlyMap<NodeId, Versioned<Node>>;
+  readonly ledgers: ReadonlyMap<NodeId, Versioned<Ledger>>;
+  readonly sessions: ReadonlyMap<NodeId, Versioned<SessionRecord>>;
+  readonly controllers: ReadonlyMap<string, Versioned<ControllerRecord>>;
+  /** Newest version of each, by `namespace/name`. */
+  readonly secrets: ReadonlyMap<string, Versioned<SecretVersion>>;
+  /** Index: tasks of a service, and tasks on a node; order of ids. */
+  readonly tasksOfService: ReadonlyMap<ServiceId, ReadonlySet<TaskId>>;
+  readonly tasksOnNode: ReadonlyMap<NodeId, ReadonlySet<TaskId>>;
+}

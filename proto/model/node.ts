@@ -1,0 +1,56 @@
+/** A machine with an agent. */
+import type { NodeId } from './ids.ts';
+import type { Resources } from './resources.ts';
+
+/** Wished by an operator. */
+export type Availability = 'active' | 'cordoned' | 'draining';
+
+/**
+ * The Node record. Facts come from the agent's registration, availability, labels and taints from ControlApi,
+ * `condition` from the controllers' counted silence (reliability 3): the session holder writes `ready` and `silent`, the leader `lost`.
+ */
+export interface Node {
+  readonly id: NodeId;
+  readonly availability: Availability;
+  /** Operator's labels and the agent's; `node arch os` are always there. */
+  readonly labels: ReadonlyMap<string, string>;
+  readonly taints: readonly string[];
+  /** Index of its /24 in 10.128.0.0/11, given at the first registration, kept for ever. */
+  readonly subnetIndex: number;
+  /** Where the other nodes reach it: an IPv4 address of the underlay. */
+  readonly address: string;
+  readonly capacity: Resources;
+  /** Most processes on the node, for display. */
+  readonly pids: number;
+  readonly runtimes: readonly string[];
+  readonly agentVersion: string;
+  readonly condition: 'ready' | 'silent' | 'lost';
+  readonly conditionSinceMs: number;
+  /** An operator said that the loss is true (`node confirm-lost`). */
+  readonly isLossConfirmed: boolean;
+  readonly createdAtMs: number;
+}
+
+/** Who holds a node's session. Replaced by each registration; status writes compare its etcd revision. */
+export interface SessionRecord {
+  readonly node: NodeId;
+  readonly sessionId: string;
+  readonly controllerId: string;
+  readonly openedAtMs: number;
+}
+
+/** `host:port` of a live controller; its key hangs on a lease of LEASE. */
+export interface ControllerRecord {
+  readonly id: string;
+  readonly apiAddress: string;
+  readonly metricsAddress: string;
+  readonly startedAtMs: number;
+}
+
+/** What is promised of a node: each placement rewrites it in its own transaction (reliability 4.3). */
+export interface Ledger {
+  readonly node: NodeId;
+  readonly requests: Resources;
+  /** `protocol/port` of host-mode ports, sorted. */
+  readonly hostPorts: readonly string[];
+}

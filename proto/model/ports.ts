@@ -1,0 +1,144 @@
+/** What crosses between programs, as interfaces over model types: gRPC carries them in rpc/, memory in the simulation. */
+import type { App, AppSpec, Revision, Service, ServiceStatus } from './app.ts';
+import type { ClusterEvent } from './event.ts';
+import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
+import type { AgentMessage, ControllerMessage } from './session.ts';
+import type { Task, TaskState, TaskStatus } from './task.ts';
+import type { Tunnel, TunnelRequest } from './tunnel.ts';
+
+/** Who calls, from the client certificate. */
+export interface Peer {
+  readonly role: 'operator' | 'node' | 'controller';
+  /** Certificate's name: user name, node id or controller id. */
+  readonly name: string;
+  /** Remote address without the port. */
+  readonly address: string;
+}
+
+/** One end of an agent session. `receive` ends or throws when the stream is gone; `send` never blocks on the peer for ever: a full queue closes the session. */
+export interface SessionEnd<Incoming, Outgoing> {
+  receive(): AsyncIterable<Incoming>;
+  send(message: Outgoing): void;
+  close(reason: string): void;
+}
+export type AgentSessionEnd = SessionEnd<ControllerMessage, AgentMessage>;
+export type ControllerSessionEnd = SessionEnd<AgentMessage, ControllerMessage>;
+
+/** Answers of AgentApi: what agents call. */
+export interface AgentHandlers {
+  /** Runs the session until either end closes it. */
+  session(end: ControllerSessionEnd, peer: Peer, signal: AbortSignal): Promise<void>;
+  /** The agent dialled back for the tunnel it was told to open. */
+  tunnel(tunnelId: string, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
+  /** Renews the caller's own certificate for a new key. */
+  renew(csrPem: string, peer: Peer): Promise<IssuedCertificate>;
+}
+
+export interface IssuedCertificate {
+  readonly certificatePem: string;
+  readonly caPem: string;
+}
+
+/** The only call without a client certificate; on the same port, answered by token. */
+export interface JoinHandlers {
+  join(request: { readonly token: string; readonly nodeName: string; readonly csrPem: string }, remoteAddress: string): Promise<IssuedCertificate & { readonly controllers: readonly string[] }>;
+}
+
+/** One controller asks another. */
+export interface PeerHandlers {
+  /** Carries a client's tunnel to the node whose session this replica holds; never relayed further. */
+  relay(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
+  /** Resolves when every session held here acknowledged endpoints of at least `generation`, or after `timeoutMs`. */
+  awaitEndpoints(generation: number, timeoutMs: number, peer: Peer): Promise<{ readonly isReached: boolean }>;
+}
+
+/** A Task with all that a person wants to see of it. `state` counts the Node's condition in. */
+export interface TaskView {
+  readonly task: Task;
+  readonly status?: TaskStatus;
+  readonly state: TaskState;
+}
+
+/** A slot that fits nowhere: shown by `ps` as a pending row. */
+export interface PendingSlot {
+  readonly service: ServiceId;
+  readonly slot: number;
+  readonly reason: string;
+}
+
+export interface ServiceView {
+  readonly service: Service;
+  readonly status?: ServiceStatus;
+  readonly running: number;
+  readonly healthy: number;
+  /** Tasks wanted now: replicas, or the eligible nodes of a global service. */
+  readonly wanted: number;
+}
+
+export interface NodeView {
+  readonly node: Node;
+  readonly ledger: Ledger;
+  readonly lastSeenMs?: number;
+  readonly controllerId?: string;
+}
+
+export interface ApplyOutcome {
+  readonly app: string;
+  readonly namespace: string;
+  readonly revision: number;
+  /** False when the Revision in force was the same already. */
+  readonly isChanged: boolean;
+  readonly services: readonly { readonly name: string; readonly change: 'created' | 'updated' | 'unchanged' | 'removed' }[];
+  /** E.g. that something cannot be placed now. */
+  readonly warnings: readonly string[];
+}
+
+/** Narrow what a list returns; absent fields do not narrow. */
+export interface ListFilter {
+  readonly namespace?: string;
+  readonly app?: string;
+  readonly service?: string;
+  readonly node?: NodeId;
+}
+
+/** Changes of a watched view; `snapshot` first, then again whenever anything in it changed (newest state, intermediate ones may be skipped). */
+export interface ClusterView {
+  readonly etcdRevision: number;
+  readonly apps: readonly App[];
+  readonly services: readonly ServiceView[];
+  readonly tasks: readonly TaskView[];
+  readonly pending: readonly PendingSlot[];
+  readonly nodes: readonly NodeView[];
+  readonly massBreaker?: { readonly reason: string };
+}
+
+/** Answers of ControlApi: what clusterctl calls. Every write carries a request id (UUID): repeated, it changes nothing more and answers the same. */
+export interface ControlHandlers {
+  apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number }, peer: Peer): Promise<ApplyOutcome>;
+  deleteApp(request: { readonly requestId: string; readonly namespace: string; readonly app: string }, peer: Peer): Promise<void>;
+  deleteService(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
+  scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
+  /** Replaces every task of the service by its update rules. */
+  restart(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
+  /** Ends one task; the reconciler makes another where the service still wants it. */
+  stopTask(request: { readonly requestId: string; readonly task: TaskId }, peer: Peer): Promise<void>;
+  view(filter: ListFilter, peer: Peer): Promise<ClusterView>;
+  watch(filter: ListFilter, peer: Peer, signal: AbortSignal): AsyncIterable<ClusterView>;
+  revisions(request: { readonly namespace: string; readonly app: string }, peer: Peer): Promise<readonly Revision[]>;
+  events(filter: { readonly object?: string; readonly sinceMs?: number }, peer: Peer): Promise<readonly ClusterEvent[]>;
+  watchEvents(filter: { readonly object?: string; readonly sinceMs?: number }, peer: Peer, signal: AbortSignal): AsyncIterable<ClusterEvent>;
+  putSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string; readonly content: Uint8Array }, peer: Peer): Promise<{ readonly version: number }>;
+  listSecrets(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly name: string; readonly version: number; readonly createdAtMs: number }[]>;
+  deleteSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string }, peer: Peer): Promise<void>;
+  createToken(request: { readonly ttlMs: number; readonly role: 'node' }, peer: Peer): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  setAvailability(request: { readonly requestId: string; readonly node: NodeId; readonly availability: Availability }, peer: Peer): Promise<void>;
+  setLabels(request: { readonly requestId: string; readonly node: NodeId; readonly set: ReadonlyMap<string, string>; readonly remove: readonly string[] }, peer: Peer): Promise<void>;
+  setTaints(request: { readonly requestId: string; readonly node: NodeId; readonly taints: readonly string[] }, peer: Peer): Promise<void>;
+  confirmLost(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
+  /** Refused (FAILED_PRECONDITION) while tasks are on it, unless the node is lost. */
+  removeNode(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
+  clusterStatus(peer: Peer): Promise<{ readonly leader?: string; readonly epoch: number; readonly controllers: readonly ControllerRecord[]; readonly version: string; readonly clusterId: string }>;
+  /** The client's end of a tunnel: the controller finds the node's session, here or at a peer. */
+  tunnel(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
+}

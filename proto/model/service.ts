@@ -1,0 +1,169 @@
+/**
+ * What one Service asks for, with every default filled in. The user writes it through ControlApi; nobody else.
+ *
+ * `app-schema.ts` makes it from a manifest, so that the controller, the scheduler and the agent never see an absent default.
+ */
+import type { Digest } from './digest.ts';
+import type { Resources } from './resources.ts';
+
+export type ServiceKind = 'service' | 'global' | 'stateful' | 'job';
+
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface PublishedPort {
+  /** Port on every node (`ingress`) or on the task's node (`host`); absent when only other services reach it. */
+  readonly published?: number;
+  /** Port inside the task. */
+  readonly target: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly mode: 'ingress' | 'host';
+  /** CIDR networks that may reach the published port; empty means all. */
+  readonly allowFrom: readonly string[];
+}
+
+export type ProbeAction =
+  | { readonly kind: 'exec'; readonly command: readonly string[] }
+  | { readonly kind: 'tcp'; readonly port: number }
+  | { readonly kind: 'http'; readonly port: number; readonly path: string };
+
+export interface HealthCheck {
+  readonly action: ProbeAction;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until the task is unhealthy. */
+  readonly retries: number;
+  /** Failures this soon after the start do not count. */
+  readonly startPeriodMs: number;
+}
+
+export interface RestartPolicy {
+  readonly mode: 'always' | 'on-failure' | 'never';
+  readonly maxAttempts: number;
+  readonly windowMs: number;
+  readonly delayMs: number;
+}
+
+export interface Limits {
+  /** Absent: no limit. */
+  readonly milliCpu?: number;
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
+
+/** A mount of a config or a secret as a file. `mode` is a number, e.g. 0o444. */
+export interface FileMount {
+  readonly source: string;
+  /** Absolute path in the container. */
+  readonly target: string;
+  readonly mode: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export type VolumeMount =
+  | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'bind'; readonly hostPath: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number };
+
+/** `label op value`; `values` has one entry for `== != > <`, any number for `in not-in`, none for `exists not-exists`. */
+export interface PlacementRule {
+  readonly label: string;
+  readonly operator: '==' | '!=' | 'in' | 'not-in' | 'exists' | 'not-exists' | '>' | '<';
+  readonly values: readonly string[];
+}
+
+export interface PlacementSpec {
+  readonly require: readonly PlacementRule[];
+  readonly prefer: readonly { readonly rule: PlacementRule; readonly weight: number }[];
+  /** Labels to be even over, in this order. */
+  readonly spread: readonly string[];
+  /** Most tasks of this service on one value of the label. */
+  readonly maxPer: readonly { readonly label: string; readonly count: number }[];
+  readonly tolerate: readonly string[];
+}
+
+export interface UpdateSpec {
+  readonly strategy: 'rolling' | 'recreate';
+  readonly maxSurge: number;
+  readonly maxUnavailable: number;
+  readonly monitorMs: number;
+  readonly onFailure: 'rollback' | 'pause';
+}
+
+export interface SecuritySpec {
+  readonly profile: 'baseline' | 'restricted';
+  /** `uid`, `uid:gid`, `name` or `name:group`; absent: what the image says. */
+  readonly user?: string;
+  readonly readOnly: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+}
+
+export interface Dependency {
+  readonly service: string;
+  readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+}
+
+/** When a lost node's tasks are replaced; `never` is the class *hold* (reliability: default of stateful). */
+export type DisconnectSpec = { readonly kind: 'replace'; readonly afterMs: number } | { readonly kind: 'hold' };
+
+export interface JobSpec {
+  readonly retries: number;
+  /** Absent: no limit. */
+  readonly timeoutMs?: number;
+}
+
+/** The part of a Service that one container needs; a Task carries a copy. */
+export interface ContainerSpec {
+  /** Normalised, without digest: `docker.io/library/nginx:1.27`. */
+  readonly image: string;
+  /** What the tag was when the Revision was made; absent only before the controller resolved it. */
+  readonly digest?: Digest;
+  /** Absent: the image's ENTRYPOINT. */
+  readonly entrypoint?: readonly string[];
+  /** Absent: the image's CMD (unless `entrypoint` is given). */
+  readonly command?: readonly string[];
+  /** Sorted by name, names unique. */
+  readonly environment: readonly EnvironmentVariable[];
+  readonly workingDir?: string;
+  readonly hostname?: string;
+  readonly stopSignal?: string;
+  readonly stopGracePeriodMs: number;
+  readonly init: boolean;
+  /** A terminal at the container's stdio (`run -t`). */
+  readonly tty: boolean;
+  /** Keep stdin open (`run -i`). */
+  readonly stdin: boolean;
+  readonly healthcheck?: HealthCheck;
+  readonly restart: RestartPolicy;
+  readonly requests: Resources;
+  readonly limits: Limits;
+  readonly ports: readonly PublishedPort[];
+  readonly configs: readonly FileMount[];
+  readonly secrets: readonly FileMount[];
+  readonly volumes: readonly VolumeMount[];
+  readonly security: SecuritySpec;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly sysctls: readonly { readonly name: string; readonly value: string }[];
+  readonly shmSizeBytes: number;
+  readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
+  readonly runtime: string;
+}
+
+export interface ServiceSpec {
+  readonly name: string;
+  readonly kind: ServiceKind;
+  /** 0 for `global`, where the nodes decide. */
+  readonly replicas: number;
+  readonly labels: readonly { readonly name: string; readonly value: string }[];
+  readonly placement: PlacementSpec;
+  readonly update: UpdateSpec;
+  readonly dependsOn: readonly Dependency[];
+  readonly onDisconnect: DisconnectSpec;
+  /** Only for `job`. */
+  readonly job?: JobSpec;
+  readonly container: ContainerSpec;
+}

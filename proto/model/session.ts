@@ -1,0 +1,88 @@
+/** Messages of one agent session, as both ends see them. The wire form is `gantry/v1/agent.proto`. */
+import type { Assignment } from './assignment.ts';
+import type { EndpointSet } from './endpoints.ts';
+import type { NodeId, TaskId } from './ids.ts';
+import type { Resources } from './resources.ts';
+import type { TaskStatus } from './task.ts';
+import type { TunnelRequest } from './tunnel.ts';
+
+export interface Registration {
+  readonly kind: 'register';
+  readonly node: NodeId;
+  readonly agentVersion: string;
+  readonly bootId: string;
+  /** Underlay IPv4 address for vxlan. */
+  readonly address: string;
+  readonly capacity: Resources;
+  readonly pids: number;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly runtimes: readonly string[];
+  /** OCI platform, e.g. `amd64`. */
+  readonly architecture: string;
+  /** `host:port` of its metrics listener. */
+  readonly metricsAddress: string;
+  /** Newest status of every task the agent knows. */
+  readonly statuses: readonly TaskStatus[];
+}
+
+export interface Heartbeat {
+  readonly kind: 'heartbeat';
+  readonly seq: number;
+  /** The newest `ack.seq` received; an echo that stops rising is silence (reliability 3). */
+  readonly ackEcho: number;
+  /** Of the endpoint set in force in proxy and DNS. */
+  readonly endpointsGeneration: number;
+  readonly assignmentGeneration: number;
+  /** Statuses not acknowledged yet, newest per task. */
+  readonly statuses: readonly TaskStatus[];
+}
+
+export interface TunnelRefusal {
+  readonly kind: 'tunnel-refused';
+  readonly tunnelId: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The agent missed something: send a full set. */
+export interface AssignmentGap {
+  readonly kind: 'assignment-gap';
+}
+
+export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap;
+
+export interface Registered {
+  readonly kind: 'registered';
+  readonly sessionId: string;
+  readonly subnetIndex: number;
+  readonly times: { readonly heartbeatMs: number; readonly lostMs: number };
+  /** Addresses of all controllers, `host:port`, to dial next time. */
+  readonly controllers: readonly string[];
+}
+
+export interface HeartbeatAck {
+  readonly kind: 'ack';
+  readonly seq: number;
+  /** Statuses that etcd holds now (or that were refused for good): the agent forgets them. */
+  readonly settled: readonly { readonly task: TaskId; readonly attempt: number; readonly phase: string }[];
+}
+
+export interface OpenTunnel {
+  readonly kind: 'open-tunnel';
+  readonly tunnelId: string;
+  readonly request: TunnelRequest;
+}
+
+/** Sent by a replica that may not acknowledge any more: dial another one. */
+export interface GoElsewhere {
+  readonly kind: 'go-elsewhere';
+  readonly reason: string;
+}
+
+export type ControllerMessage =
+  | Registered
+  | HeartbeatAck
+  | { readonly kind: 'assignment'; readonly assignment: Assignment }
+  | { readonly kind: 'endpoints'; readonly endpoints: EndpointSet }
+  | OpenTunnel
+  | GoElsewhere;

@@ -1,0 +1,97 @@
+/**
+ * One instance of a Service on one Node. A Task never moves; it is replaced.
+ *
+ * `Task` is desired and written by the leader; `TaskStatus` is observed and written, forward only, by the node's agent.
+ */
+import type { ContentPins, VolumeSpec } from './app.ts';
+import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import type { ContainerSpec, ServiceKind } from './service.ts';
+
+export interface Task {
+  readonly id: TaskId;
+  readonly name: string;
+  readonly namespace: string;
+  readonly app: string;
+  readonly service: string;
+  readonly serviceId: ServiceId;
+  readonly kind: ServiceKind;
+  readonly slot: number;
+  readonly node: NodeId;
+  /** Number of the App's Revision it was made for. */
+  readonly revision: number;
+  readonly templateHash: string;
+  readonly container: ContainerSpec;
+  readonly pins: ContentPins;
+  /** Declarations of the volumes that `container.volumes` names. */
+  readonly volumes: readonly VolumeSpec[];
+  /** `stop`: out of the endpoints first, then stopped; the record goes when the agent reports the end or the node is gone for good. */
+  readonly desired: 'run' | 'stop';
+  /** Why it was made, or why it is to stop: `scale-up`, `rollout`, `node-lost`, ... */
+  readonly reason: string;
+  /** Rises with every replacement of this slot. */
+  readonly fence: number;
+  readonly createdAtMs: number;
+}
+
+/** In the order an attempt goes through them; see `phaseOrder`. */
+export const PHASES = [
+  'pending', 'assigned', 'pulling', 'preparing', 'starting', 'running', 'stopping', 'complete', 'failed',
+] as const;
+export type Phase = (typeof PHASES)[number];
+/** What a person is shown: a Phase, or `lost`, derived from the Node when read. */
+export type TaskState = Phase | 'lost';
+
+export type Health = 'none' | 'starting' | 'healthy' | 'unhealthy';
+
+/** How one attempt ended. */
+export interface TaskExit {
+  readonly attempt: number;
+  /** 128 + signal when killed by one; null where nobody could see it. */
+  readonly code: number | null;
+  /** `exited`, `signal:KILL`, `OOMKilled`, `exit-unknown`, `unhealthy`, `start-failed`, `stopped`, ... */
+  readonly reason: string;
+  readonly finishedAtMs: number;
+}
+
+export interface TaskStatus {
+  readonly id: TaskId;
+  readonly node: NodeId;
+  /** From 1; 0 before the first. */
+  readonly attempt: number;
+  readonly phase: Phase;
+  readonly health: Health;
+  /** One word for machines: `ImagePullFailed`, `crash-loop`, ... empty when all is well. */
+  readonly reason: string;
+  /** One line for a person; control characters escaped. */
+  readonly message: string;
+  /** IPv4 address of the task, once it has a network slot. */
+  readonly address?: string;
+  readonly pid?: number;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly restarts: number;
+  readonly lastExit?: TaskExit;
+}
+
+/** (attempt, phase) never goes back; compare these first and second. */
+export function phaseOrder(phase: Phase): number {
+  return PHASES.indexOf(phase);
+}
+
+/** True when `next` may follow `previous`: a later attempt, or the same one with the same or a later phase. */
+export function isForward(previous: TaskStatus, next: TaskStatus): boolean {
+  if (next.attempt !== previous.attempt) {
+    return next.attempt > previous.attempt;
+  }
+  return phaseOrder(next.phase) >= phaseOrder(previous.phase);
+}
+
+/** True when nothing of the task will run again. */
+export function isFinished(phase: Phase): boolean {
+  return phase === 'complete' || phase === 'failed';
+}
+
+/** True when requests may be sent to it: running, and healthy where it has a health check. */
+export function isServing(status: TaskStatus): boolean {
+  return status.phase === 'running' && (status.health === 'healthy' || status.health === 'none');
+}

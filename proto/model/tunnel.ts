@@ -1,0 +1,60 @@
+/** Byte streams between a client and a task: logs, exec, attach, cp, port-forward. */
+import type { TaskId } from './ids.ts';
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type TunnelSpec =
+  | {
+      readonly kind: 'logs';
+      readonly follow: boolean;
+      /** Lines from the end; absent: all. */
+      readonly tail?: number;
+      readonly sinceMs?: number;
+      readonly timestamps: boolean;
+    }
+  | {
+      readonly kind: 'exec';
+      readonly command: readonly string[];
+      readonly tty: boolean;
+      readonly stdin: boolean;
+      readonly user?: string;
+      readonly workingDir?: string;
+      readonly environment: readonly { readonly name: string; readonly value: string }[];
+      readonly size?: TerminalSize;
+    }
+  | { readonly kind: 'attach'; readonly stdin: boolean; readonly size?: TerminalSize }
+  /** `out` sends a tar of `path` to the client; `in` unpacks the client's tar into the directory `path`. */
+  | { readonly kind: 'copy'; readonly direction: 'in' | 'out'; readonly path: string }
+  | { readonly kind: 'forward'; readonly port: number };
+
+export interface TunnelRequest {
+  readonly task: TaskId;
+  readonly spec: TunnelSpec;
+}
+
+/** Most bytes in one frame. */
+export const MAX_FRAME_BYTES = 65_536;
+
+export type TunnelFrame =
+  | { readonly kind: 'data'; readonly stream: 'stdin' | 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly kind: 'resize'; readonly size: TerminalSize }
+  | { readonly kind: 'signal'; readonly signal: string }
+  /** No more bytes in this direction. */
+  | { readonly kind: 'eof' }
+  /** Last frame of the agent: the process's exit code (128 + signal). */
+  | { readonly kind: 'exit'; readonly code: number }
+  /** Last frame of the agent when the work itself is refused or breaks off. */
+  | { readonly kind: 'error'; readonly code: string; readonly message: string };
+
+/**
+ * One end of an open tunnel. Frames keep their order; `send` resolves when the transport took the frame (back-pressure);
+ * `frames` ends when the peer closed; closing twice is harmless.
+ */
+export interface Tunnel {
+  readonly frames: AsyncIterable<TunnelFrame>;
+  send(frame: TunnelFrame): Promise<void>;
+  close(): void;
+}
