@@ -1,0 +1,39 @@
+/**
+ * What a reconciler decided, as data a person can read in a log. `apply-flow.ts` makes one fenced transaction of it (or several,
+ * when it is too big for one; each whole in itself).
+ */
+import type { Service, ServiceStatus } from '#model/app.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { Task } from '#model/task.ts';
+
+export type Action =
+  /** A Task is born with its node. The transaction rewrites the node's ledger and compares it. */
+  | { readonly kind: 'create-task'; readonly task: Task; readonly reason: string }
+  /** Sets desired to `stop`. */
+  | { readonly kind: 'stop-task'; readonly taskId: TaskId; readonly reason: string }
+  /** Deletes the task's records. */
+  | { readonly kind: 'remove-task'; readonly taskId: TaskId; readonly reason: string }
+  | { readonly kind: 'set-service-status'; readonly status: ServiceStatus }
+  /** Puts the previous Revision's spec back in force. */
+  | { readonly kind: 'rollback-service'; readonly service: Service; readonly reason: string }
+  | { readonly kind: 'remove-service'; readonly serviceId: ServiceId; readonly reason: string }
+  | { readonly kind: 'remove-app'; readonly appId: AppId; readonly reason: string }
+  | { readonly kind: 'set-node-condition'; readonly node: NodeId; readonly condition: Node['condition']; readonly reason: string };
+
+/** Told to people (etcd events, NATS), not decided on. */
+export interface PlannedEvent {
+  readonly type: 'normal' | 'warning';
+  readonly object: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly events: readonly PlannedEvent[];
+  /** Look again at this time (Unix ms) even if nothing changes. */
+  readonly wakeAtMs?: number;
+}
+
+export const EMPTY_PLAN: Plan = { actions: [], events: [] };
