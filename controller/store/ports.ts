@@ -43,8 +43,8 @@ export interface StoreBatch {
 
 export interface Store {
   get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined>;
-  /** All keys with the prefix, sorted, at one pinned revision, paged inside. */
-  list(prefix: string, signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }>;
+  /** All keys with the prefix, or with any of several that do not overlap, sorted, all at one pinned revision, paged inside. */
+  list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }>;
   watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch>;
   transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome>;
   grantLease(ttlMs: number): Promise<string>;
