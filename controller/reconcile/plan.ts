@@ -17,6 +17,8 @@ export type Action =
   | { readonly kind: 'set-service-status'; readonly status: ServiceStatus }
   /** Puts the previous Revision's spec back in force. */
   | { readonly kind: 'rollback-service'; readonly service: Service; readonly reason: string }
+  /** Marks the App and all its Services as being deleted. */
+  | { readonly kind: 'delete-app'; readonly appId: AppId; readonly reason: string }
   | { readonly kind: 'remove-service'; readonly serviceId: ServiceId; readonly reason: string }
   | { readonly kind: 'remove-app'; readonly appId: AppId; readonly reason: string }
   | { readonly kind: 'set-node-condition'; readonly node: NodeId; readonly condition: Node['condition']; readonly reason: string };

@@ -1,5 +1,5 @@
 /** What one manifest declares, and the numbered, immutable Revisions that its applies make. */
-import type { AppId, ServiceId } from './ids.ts';
+import type { AppId, ServiceId, TaskId } from './ids.ts';
 import type { ServiceSpec } from './service.ts';
 
 /** A config as applied. `content` travels with the apply; stored, it is a blob named by its SHA-256 in lower-case hex. */
@@ -83,6 +83,15 @@ export interface Service {
   readonly updatedAtMs: number;
 }
 
+/** Failures in a row of one slot's tasks. */
+export interface CrashLoop {
+  readonly slot: number;
+  readonly failures: number;
+  readonly notBeforeMs: number;
+  /** The failed task that was counted last. */
+  readonly task: TaskId;
+}
+
 /** Slots that fit nowhere, and where the rollout is. Written by the leader alone. */
 export interface ServiceStatus {
   readonly id: ServiceId;
@@ -94,10 +103,12 @@ export interface ServiceStatus {
     /** Revision being rolled out. */
     readonly revision: number;
     readonly startedAtMs: number;
+    /** Since when every replica of it serves; absent before. `monitorMs` later it is settled. */
+    readonly healthySinceMs?: number;
   };
   readonly pending: readonly { readonly slot: number; readonly reason: string }[];
   /** New tasks of a crash-looping slot wait until then. */
-  readonly crashLoops: readonly { readonly slot: number; readonly failures: number; readonly notBeforeMs: number }[];
+  readonly crashLoops: readonly CrashLoop[];
 }
 
 /** A stored secret version: AES-256-GCM by the cluster's secrets key. Written by ControlApi. */
