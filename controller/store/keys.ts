@@ -8,6 +8,8 @@ import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 
 export type RecordKey =
   | { readonly kind: 'leader' }
+  /** Serialises who gets which virtual IP and node subnet: rewritten and compared by each transaction that gives one away. */
+  | { readonly kind: 'addresses' }
   | { readonly kind: 'controller'; readonly id: string }
   | { readonly kind: 'node' | 'ledger' | 'session'; readonly id: NodeId }
   | { readonly kind: 'app'; readonly id: AppId }
@@ -26,7 +28,7 @@ export type RecordKind = RecordKey['kind'];
 export const ROOT = '/gantry/v1/';
 
 const FOLDERS: Readonly<Record<RecordKind, string>> = {
-  leader: 'leader', controller: 'controllers', node: 'nodes', ledger: 'ledgers', session: 'sessions', app: 'apps', revision: 'revisions',
+  leader: 'leader', addresses: 'addresses', controller: 'controllers', node: 'nodes', ledger: 'ledgers', session: 'sessions', app: 'apps', revision: 'revisions',
   service: 'services', 'service-status': 'rollouts', task: 'tasks', status: 'status', blob: 'blobs', secret: 'secrets', request: 'requests',
   event: 'events', token: 'tokens',
 };
@@ -45,9 +47,9 @@ const OBJECT = /^(?:task\/[a-z2-7]{12}|node(?:\/[a-z0-9-]{1,63})|app(?:\/[a-z0-9
 const NUMBER_DIGITS = 10;
 const NUMBER = /^\d{10}$/;
 
-/** All keys of one kind start with it; `leader` is a key by itself. */
+/** All keys of one kind start with it; `leader` and `addresses` are keys by themselves. */
 export function prefixOf(kind: RecordKind): string {
-  return kind === 'leader' ? `${ROOT}leader` : `${ROOT}${FOLDERS[kind]}/`;
+  return kind === 'leader' || kind === 'addresses' ? `${ROOT}${FOLDERS[kind]}` : `${ROOT}${FOLDERS[kind]}/`;
 }
 
 /** Prefix of the revisions of one App, oldest first. */
@@ -67,10 +69,10 @@ export function secretPrefix(namespace: string, name: string): string {
 
 /** @throws RangeError when a part is not what its place allows */
 export function buildKey(key: RecordKey): string {
-  return key.kind === 'leader' ? prefixOf('leader') : prefixOf(key.kind) + tailOf(key);
+  return key.kind === 'leader' || key.kind === 'addresses' ? prefixOf(key.kind) : prefixOf(key.kind) + tailOf(key);
 }
 
-function tailOf(key: Exclude<RecordKey, { kind: 'leader' }>): string {
+function tailOf(key: Exclude<RecordKey, { kind: 'leader' | 'addresses' }>): string {
   switch (key.kind) {
     case 'controller': return checkedLabel(key.id);
     case 'node': case 'ledger': case 'session': return parseNodeId(key.id);
@@ -88,8 +90,8 @@ function tailOf(key: Exclude<RecordKey, { kind: 'leader' }>): string {
 
 /** The parts of a key; undefined when `buildKey` cannot have made it. */
 export function parseKey(text: string): RecordKey | undefined {
-  if (text === prefixOf('leader')) {
-    return { kind: 'leader' };
+  if (text === prefixOf('leader') || text === prefixOf('addresses')) {
+    return { kind: text === prefixOf('leader') ? 'leader' : 'addresses' };
   }
   const [folder = '', ...parts] = text.startsWith(ROOT) ? text.slice(ROOT.length).split('/') : [];
   const kind = KINDS.get(folder);
@@ -105,7 +107,7 @@ export function parseKey(text: string): RecordKey | undefined {
 function partsToKey(kind: RecordKind, parts: readonly string[]): RecordKey {
   const [first = '', second = '', third = ''] = parts;
   switch (kind) {
-    case 'leader': return { kind };
+    case 'leader': case 'addresses': return { kind };
     case 'controller': case 'request': return { kind, id: first };
     case 'node': case 'ledger': case 'session': return { kind, id: first as NodeId };
     case 'app': return { kind, id: appId(first, second) };

@@ -28,8 +28,8 @@ export type Operation =
 
 export type TransactOutcome =
   | { readonly kind: 'committed'; readonly etcdRevision: number }
-  /** Some compare did not hold; nothing was written. `failed` are the keys whose compare fails now (read in the same transaction). */
-  | { readonly kind: 'refused'; readonly failed: readonly string[] };
+  /** Some compare did not hold; nothing was written. `failed` are the keys whose compare fails now (read in the same transaction), at `etcdRevision`. */
+  | { readonly kind: 'refused'; readonly failed: readonly string[]; readonly etcdRevision: number };
 
 export type StoreChange =
   | { readonly kind: 'put'; readonly entry: StoredValue }
