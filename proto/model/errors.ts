@@ -14,6 +14,8 @@ export interface Violation {
   readonly path: string;
   /** What is wrong, what would be right; one line, no full stop. */
   readonly message: string;
+  /** The key of the mapping at `path` that is itself wrong; it stands in no path, only in the message. */
+  readonly key?: string;
 }
 
 export class ClusterError extends Error {
