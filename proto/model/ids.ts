@@ -59,6 +59,24 @@ export function serviceId(namespace: string, app: string, service: string): Serv
   return `${namespace}/${app}/${service}` as ServiceId;
 }
 
+/** @throws RangeError when `text` is not two RFC 1123 labels joined by `/` */
+export function parseAppId(text: string): AppId {
+  const labels = text.split('/');
+  if (labels.length !== 2 || !labels.every(isLabel)) {
+    throw new RangeError(`app id ${JSON.stringify(text)} is not NAMESPACE/APP`);
+  }
+  return text as AppId;
+}
+
+/** @throws RangeError when `text` is not three RFC 1123 labels joined by `/` */
+export function parseServiceId(text: string): ServiceId {
+  const labels = text.split('/');
+  if (labels.length !== 3 || !labels.every(isLabel)) {
+    throw new RangeError(`service id ${JSON.stringify(text)} is not NAMESPACE/APP/SERVICE`);
+  }
+  return text as ServiceId;
+}
+
 /** The parts of a service id, as `serviceId` joined them. */
 export function splitServiceId(id: ServiceId): { readonly namespace: string; readonly app: string; readonly service: string } {
   const [namespace = '', app = '', service = ''] = id.split('/');

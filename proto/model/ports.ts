@@ -142,3 +142,15 @@ export interface ControlHandlers {
   /** The client's end of a tunnel: the controller finds the node's session, here or at a peer. */
   tunnel(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
 }
+
+type DropPeer<Arguments extends readonly unknown[]> = Arguments extends readonly [infer First, ...infer Rest]
+  ? First extends Peer ? DropPeer<Rest> : [First, ...DropPeer<Rest>]
+  : [];
+type WithoutPeer<Handler> = Handler extends (...args: infer Arguments) => infer Answer ? (...args: DropPeer<Arguments>) => Answer : never;
+
+/** ControlHandlers as a client calls them: the peer is its own certificate, and a tunnel is opened instead of served. */
+export type ControlClient = { readonly [Name in keyof Omit<ControlHandlers, 'tunnel'>]: WithoutPeer<ControlHandlers[Name]> } & {
+  /** The tunnel is open at once; what goes wrong arrives as its last frame (`error`) or as a throw of `frames`. */
+  openTunnel(request: TunnelRequest, signal: AbortSignal): Tunnel;
+  close(): void;
+};

@@ -1,0 +1,31 @@
+/** Records of etcd that no program is shown. */
+import type { ApplyOutcome } from './ports.ts';
+
+/** A join token; the secret itself is nowhere. Written by ControlApi, then once by the join that uses it. */
+export interface JoinTokenRecord {
+  /** SHA-256 of the secret in lower-case hex. */
+  readonly hash: string;
+  readonly expiresAtMs: number;
+  /** Node that joined with it: it works for no other. */
+  readonly usedBy?: string;
+  readonly usedAtMs?: number;
+  readonly createdAtMs: number;
+}
+
+/** What a write answered, so that the same request id answers the same. Kept an hour. */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly createdAtMs: number;
+  readonly outcome:
+    | { readonly kind: 'done' }
+    | { readonly kind: 'applied'; readonly outcome: ApplyOutcome }
+    | { readonly kind: 'secret'; readonly version: number };
+}
+
+/** Set by `init`; `clusterId` names the cluster for ever. */
+export interface ClusterSettings {
+  readonly clusterId: string;
+  /** Registry of image references that name none, e.g. `docker.io`. */
+  readonly defaultRegistry: string;
+  readonly createdAtMs: number;
+}
