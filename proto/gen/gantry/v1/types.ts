@@ -576,6 +576,7 @@ export interface ServiceStatus_Rollout {
   readonly reason: string;
   readonly revision: number;
   readonly startedAtMs: number;
+  readonly healthySinceMs?: number | undefined;
 }
 
 export interface ServiceStatus_Pending {
@@ -587,6 +588,8 @@ export interface ServiceStatus_CrashLoop {
   readonly slot: number;
   readonly failures: number;
   readonly notBeforeMs: number;
+  /** The failed task that was counted last. */
+  readonly task: string;
 }
 
 export interface Task {
@@ -3854,7 +3857,7 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
 };
 
 function createBaseServiceStatus_Rollout(): ServiceStatus_Rollout {
-  return { state: 0, reason: "", revision: 0, startedAtMs: 0 };
+  return { state: 0, reason: "", revision: 0, startedAtMs: 0, healthySinceMs: undefined };
 }
 
 export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
@@ -3870,6 +3873,9 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
     }
     if (message.startedAtMs !== 0) {
       writer.uint32(32).int64(message.startedAtMs);
+    }
+    if (message.healthySinceMs !== undefined) {
+      writer.uint32(40).int64(message.healthySinceMs);
     }
     return writer;
   },
@@ -3917,6 +3923,14 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
             }
 
             message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.healthySinceMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -3990,7 +4004,7 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
 };
 
 function createBaseServiceStatus_CrashLoop(): ServiceStatus_CrashLoop {
-  return { slot: 0, failures: 0, notBeforeMs: 0 };
+  return { slot: 0, failures: 0, notBeforeMs: 0, task: "" };
 }
 
 export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
@@ -4003,6 +4017,9 @@ export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
     }
     if (message.notBeforeMs !== 0) {
       writer.uint32(24).int64(message.notBeforeMs);
+    }
+    if (message.task !== "") {
+      writer.uint32(34).string(message.task);
     }
     return writer;
   },
@@ -4042,6 +4059,14 @@ export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
             }
 
             message.notBeforeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.task = reader.string();
             continue;
           }
         }
