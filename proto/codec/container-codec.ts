@@ -1,0 +1,113 @@
+import type * as wire from '#gen/gantry/v1/types.ts';
+import {
+  Protocol, PublishMode, RestartMode, SecurityProfile,
+} from '#gen/gantry/v1/types.ts';
+import { parseDigest } from '#model/digest.ts';
+import type {
+  ContainerSpec, HealthCheck, ProbeAction, PublishedPort, RestartPolicy, SecuritySpec, VolumeMount,
+} from '#model/service.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, optional, present, required, WireError } from './wire.ts';
+
+const protocolCodec = enumCodec<PublishedPort['protocol'], Protocol>('protocol', { tcp: Protocol.PROTOCOL_TCP, udp: Protocol.PROTOCOL_UDP });
+
+const publishModeCodec = enumCodec<PublishedPort['mode'], PublishMode>('publish mode', {
+  ingress: PublishMode.PUBLISH_MODE_INGRESS, host: PublishMode.PUBLISH_MODE_HOST,
+});
+
+const restartModeCodec = enumCodec<RestartPolicy['mode'], RestartMode>('restart mode', {
+  'always': RestartMode.RESTART_MODE_ALWAYS,
+  'on-failure': RestartMode.RESTART_MODE_ON_FAILURE,
+  'never': RestartMode.RESTART_MODE_NEVER,
+});
+
+const profileCodec = enumCodec<SecuritySpec['profile'], SecurityProfile>('security profile', {
+  baseline: SecurityProfile.SECURITY_PROFILE_BASELINE, restricted: SecurityProfile.SECURITY_PROFILE_RESTRICTED,
+});
+
+export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
+  toWire: spec => ({
+    ...spec,
+    entrypoint: optional(spec.entrypoint, commandToWire),
+    command: optional(spec.command, commandToWire),
+    healthcheck: optional(spec.healthcheck, healthCheckToWire),
+    restart: { ...spec.restart, mode: restartModeCodec.toWire(spec.restart.mode) },
+    ports: spec.ports.map(publishedPortCodec.toWire),
+    volumes: spec.volumes.map(volumeMountToWire),
+    security: { ...spec.security, profile: profileCodec.toWire(spec.security.profile) },
+  }),
+  fromWire: spec => present({
+    ...spec,
+    digest: optional(spec.digest, parseDigest),
+    entrypoint: spec.entrypoint?.arguments,
+    command: spec.command?.arguments,
+    healthcheck: optional(spec.healthcheck, healthCheckFromWire),
+    restart: restartFromWire(required(spec.restart, 'container.restart')),
+    requests: required(spec.requests, 'container.requests'),
+    limits: present(required(spec.limits, 'container.limits')),
+    ports: spec.ports.map(publishedPortCodec.fromWire),
+    configs: spec.configs.map(present),
+    secrets: spec.secrets.map(present),
+    volumes: spec.volumes.map(volumeMountFromWire),
+    security: securityFromWire(required(spec.security, 'container.security')),
+  }),
+};
+
+export const publishedPortCodec: Codec<PublishedPort, wire.PublishedPort> = {
+  toWire: port => ({ ...port, protocol: protocolCodec.toWire(port.protocol), mode: publishModeCodec.toWire(port.mode) }),
+  fromWire: port => present({ ...port, protocol: protocolCodec.fromWire(port.protocol), mode: publishModeCodec.fromWire(port.mode) }),
+};
+
+function commandToWire(command: readonly string[]): wire.Command {
+  return { arguments: command };
+}
+
+function restartFromWire(policy: wire.RestartPolicy): RestartPolicy {
+  return { ...policy, mode: restartModeCodec.fromWire(policy.mode) };
+}
+
+function securityFromWire(security: wire.SecuritySpec): SecuritySpec {
+  return present({ ...security, profile: profileCodec.fromWire(security.profile) });
+}
+
+function healthCheckToWire(check: HealthCheck): wire.HealthCheck {
+  return { ...check, action: { action: probeActionToWire(check.action) } };
+}
+
+function healthCheckFromWire(check: wire.HealthCheck): HealthCheck {
+  return { ...check, action: probeActionFromWire(check.action?.action) };
+}
+
+function probeActionToWire(action: ProbeAction): NonNullable<wire.ProbeAction['action']> {
+  switch (action.kind) {
+    case 'exec': return { $case: 'exec', value: { arguments: action.command } };
+    case 'tcp': return { $case: 'tcp', value: { port: action.port } };
+    case 'http': return { $case: 'http', value: { port: action.port, path: action.path } };
+  }
+}
+
+function probeActionFromWire(action: wire.ProbeAction['action']): ProbeAction {
+  switch (action?.$case) {
+    case undefined: throw new WireError('healthcheck.action is missing');
+    case 'exec': return { kind: 'exec', command: action.value.arguments };
+    case 'tcp': return { kind: 'tcp', ...action.value };
+    case 'http': return { kind: 'http', ...action.value };
+  }
+}
+
+function volumeMountToWire(mount: VolumeMount): wire.VolumeMount {
+  switch (mount.kind) {
+    case 'volume': return { mount: { $case: 'volume', value: mount } };
+    case 'bind': return { mount: { $case: 'bind', value: mount } };
+    case 'tmpfs': return { mount: { $case: 'tmpfs', value: mount } };
+  }
+}
+
+function volumeMountFromWire({ mount }: wire.VolumeMount): VolumeMount {
+  switch (mount?.$case) {
+    case undefined: throw new WireError('container.volumes.mount is missing');
+    case 'volume': return { kind: 'volume', ...mount.value };
+    case 'bind': return { kind: 'bind', ...mount.value };
+    case 'tmpfs': return { kind: 'tmpfs', ...mount.value };
+  }
+}

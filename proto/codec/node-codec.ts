@@ -1,0 +1,50 @@
+import type * as stored from '#gen/gantry/v1/stored.ts';
+import type * as wire from '#gen/gantry/v1/types.ts';
+import { Availability as WireAvailability, NodeCondition } from '#gen/gantry/v1/types.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { Availability, ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, required } from './wire.ts';
+
+export const availabilityCodec = enumCodec<Availability, WireAvailability>('availability', {
+  active: WireAvailability.AVAILABILITY_ACTIVE,
+  cordoned: WireAvailability.AVAILABILITY_CORDONED,
+  draining: WireAvailability.AVAILABILITY_DRAINING,
+});
+
+const conditionCodec = enumCodec<Node['condition'], NodeCondition>('node condition', {
+  ready: NodeCondition.NODE_CONDITION_READY,
+  silent: NodeCondition.NODE_CONDITION_SILENT,
+  lost: NodeCondition.NODE_CONDITION_LOST,
+});
+
+export const nodeCodec: Codec<Node, wire.Node> = {
+  toWire: node => ({
+    ...node,
+    availability: availabilityCodec.toWire(node.availability),
+    labels: new Map(node.labels),
+    condition: conditionCodec.toWire(node.condition),
+  }),
+  fromWire: node => ({
+    ...node,
+    id: parseNodeId(node.id),
+    availability: availabilityCodec.fromWire(node.availability),
+    capacity: required(node.capacity, 'node.capacity'),
+    condition: conditionCodec.fromWire(node.condition),
+  }),
+};
+
+export const ledgerCodec: Codec<Ledger, wire.Ledger> = {
+  toWire: ledger => ledger,
+  fromWire: ledger => ({ ...ledger, node: parseNodeId(ledger.node), requests: required(ledger.requests, 'ledger.requests') }),
+};
+
+export const sessionRecordCodec: Codec<SessionRecord, stored.SessionRecord> = {
+  toWire: session => session,
+  fromWire: session => ({ ...session, node: parseNodeId(session.node) }),
+};
+
+export const controllerRecordCodec: Codec<ControllerRecord, wire.ControllerRecord> = {
+  toWire: controller => controller,
+  fromWire: controller => controller,
+};

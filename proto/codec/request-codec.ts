@@ -1,0 +1,34 @@
+import type * as stored from '#gen/gantry/v1/stored.ts';
+import type { ClusterSettings, JoinTokenRecord, RequestRecord } from '#model/records.ts';
+import { applyOutcomeCodec } from './app-codec.ts';
+import type { Codec } from './wire.ts';
+import { present, WireError } from './wire.ts';
+
+export const joinTokenCodec: Codec<JoinTokenRecord, stored.JoinTokenRecord> = { toWire: token => token, fromWire: present };
+
+export const clusterSettingsCodec: Codec<ClusterSettings, stored.ClusterSettings> = {
+  toWire: settings => settings,
+  fromWire: settings => settings,
+};
+
+export const requestRecordCodec: Codec<RequestRecord, stored.RequestRecord> = {
+  toWire: record => ({ ...record, outcome: outcomeToWire(record.outcome) }),
+  fromWire: record => ({ ...record, outcome: outcomeFromWire(record.outcome) }),
+};
+
+function outcomeToWire(outcome: RequestRecord['outcome']): NonNullable<stored.RequestRecord['outcome']> {
+  switch (outcome.kind) {
+    case 'done': return { $case: 'done', value: {} };
+    case 'applied': return { $case: 'applied', value: applyOutcomeCodec.toWire(outcome.outcome) };
+    case 'secret': return { $case: 'secret', value: { version: outcome.version } };
+  }
+}
+
+function outcomeFromWire(outcome: stored.RequestRecord['outcome']): RequestRecord['outcome'] {
+  switch (outcome?.$case) {
+    case undefined: throw new WireError('request record.outcome is missing');
+    case 'done': return { kind: 'done' };
+    case 'applied': return { kind: 'applied', outcome: applyOutcomeCodec.fromWire(outcome.value) };
+    case 'secret': return { kind: 'secret', version: outcome.value.version };
+  }
+}

@@ -1,0 +1,147 @@
+import type * as wire from '#gen/gantry/v1/types.ts';
+import {
+  DependencyCondition, PlacementOperator, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
+} from '#gen/gantry/v1/types.ts';
+import type { Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
+import { parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
+import type {
+  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+} from '#model/service.ts';
+import { containerCodec } from './container-codec.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, optional, present, required, WireError } from './wire.ts';
+
+export const serviceKindCodec = enumCodec<ServiceKind, WireKind>('service kind', {
+  service: WireKind.SERVICE_KIND_SERVICE,
+  global: WireKind.SERVICE_KIND_GLOBAL,
+  stateful: WireKind.SERVICE_KIND_STATEFUL,
+  job: WireKind.SERVICE_KIND_JOB,
+});
+
+const operatorCodec = enumCodec<PlacementRule['operator'], PlacementOperator>('placement operator', {
+  '==': PlacementOperator.PLACEMENT_OPERATOR_EQUAL,
+  '!=': PlacementOperator.PLACEMENT_OPERATOR_NOT_EQUAL,
+  'in': PlacementOperator.PLACEMENT_OPERATOR_IN,
+  'not-in': PlacementOperator.PLACEMENT_OPERATOR_NOT_IN,
+  'exists': PlacementOperator.PLACEMENT_OPERATOR_EXISTS,
+  'not-exists': PlacementOperator.PLACEMENT_OPERATOR_NOT_EXISTS,
+  '>': PlacementOperator.PLACEMENT_OPERATOR_GREATER,
+  '<': PlacementOperator.PLACEMENT_OPERATOR_LESS,
+});
+
+const strategyCodec = enumCodec<UpdateSpec['strategy'], UpdateStrategy>('update strategy', {
+  rolling: UpdateStrategy.UPDATE_STRATEGY_ROLLING, recreate: UpdateStrategy.UPDATE_STRATEGY_RECREATE,
+});
+
+const failureActionCodec = enumCodec<UpdateSpec['onFailure'], UpdateFailureAction>('update failure action', {
+  rollback: UpdateFailureAction.UPDATE_FAILURE_ACTION_ROLLBACK, pause: UpdateFailureAction.UPDATE_FAILURE_ACTION_PAUSE,
+});
+
+const conditionCodec = enumCodec<Dependency['condition'], DependencyCondition>('dependency condition', {
+  service_started: DependencyCondition.DEPENDENCY_CONDITION_SERVICE_STARTED,
+  service_healthy: DependencyCondition.DEPENDENCY_CONDITION_SERVICE_HEALTHY,
+  service_completed_successfully: DependencyCondition.DEPENDENCY_CONDITION_SERVICE_COMPLETED_SUCCESSFULLY,
+});
+
+const rolloutStateCodec = enumCodec<ServiceStatus['rollout']['state'], RolloutState>('rollout state', {
+  settled: RolloutState.ROLLOUT_STATE_SETTLED,
+  progressing: RolloutState.ROLLOUT_STATE_PROGRESSING,
+  waiting: RolloutState.ROLLOUT_STATE_WAITING,
+  rolled_back: RolloutState.ROLLOUT_STATE_ROLLED_BACK,
+  failed: RolloutState.ROLLOUT_STATE_FAILED,
+});
+
+export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
+  toWire: spec => ({
+    ...spec,
+    kind: serviceKindCodec.toWire(spec.kind),
+    placement: placementToWire(spec.placement),
+    update: updateToWire(spec.update),
+    dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.toWire(condition) })),
+    onDisconnect: disconnectToWire(spec.onDisconnect),
+    container: containerCodec.toWire(spec.container),
+  }),
+  fromWire: spec => present({
+    ...spec,
+    kind: serviceKindCodec.fromWire(spec.kind),
+    placement: placementFromWire(required(spec.placement, 'service.placement')),
+    update: updateFromWire(required(spec.update, 'service.update')),
+    dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.fromWire(condition) })),
+    onDisconnect: disconnectFromWire(spec.onDisconnect),
+    job: optional(spec.job, present),
+    container: containerCodec.fromWire(required(spec.container, 'service.container')),
+  }),
+};
+
+export const volumeSpecCodec: Codec<VolumeSpec, wire.VolumeSpec> = { toWire: volume => volume, fromWire: present };
+
+export const serviceCodec: Codec<Service, wire.Service> = {
+  toWire: service => ({ ...service, spec: serviceSpecCodec.toWire(service.spec) }),
+  fromWire: service => ({
+    ...service,
+    id: parseServiceId(serviceId(service.namespace, service.app, service.name)),
+    spec: serviceSpecCodec.fromWire(required(service.spec, 'service.spec')),
+    pins: required(service.pins, 'service.pins'),
+    volumes: service.volumes.map(volumeSpecCodec.fromWire),
+  }),
+};
+
+export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
+  toWire: status => ({ ...status, rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
+  fromWire: status => {
+    const rollout = required(status.rollout, 'service status.rollout');
+    return {
+      ...status,
+      id: parseServiceId(status.id),
+      rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
+      crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
+    };
+  },
+};
+
+function ruleToWire(rule: PlacementRule): wire.PlacementRule {
+  return { ...rule, operator: operatorCodec.toWire(rule.operator) };
+}
+
+function ruleFromWire(rule: wire.PlacementRule): PlacementRule {
+  return { ...rule, operator: operatorCodec.fromWire(rule.operator) };
+}
+
+function placementToWire(placement: PlacementSpec): wire.PlacementSpec {
+  return {
+    ...placement,
+    require: placement.require.map(ruleToWire),
+    prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleToWire(rule), weight })),
+  };
+}
+
+function placementFromWire(placement: wire.PlacementSpec): PlacementSpec {
+  return {
+    ...placement,
+    require: placement.require.map(ruleFromWire),
+    prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleFromWire(required(rule, 'prefer.rule')), weight })),
+  };
+}
+
+function updateToWire(update: UpdateSpec): wire.UpdateSpec {
+  return { ...update, strategy: strategyCodec.toWire(update.strategy), onFailure: failureActionCodec.toWire(update.onFailure) };
+}
+
+function updateFromWire(update: wire.UpdateSpec): UpdateSpec {
+  return { ...update, strategy: strategyCodec.fromWire(update.strategy), onFailure: failureActionCodec.fromWire(update.onFailure) };
+}
+
+function disconnectToWire(spec: DisconnectSpec): wire.DisconnectSpec {
+  switch (spec.kind) {
+    case 'replace': return { rule: { $case: 'replace', value: { afterMs: spec.afterMs } } };
+    case 'hold': return { rule: { $case: 'hold', value: {} } };
+  }
+}
+
+function disconnectFromWire(spec: wire.DisconnectSpec | undefined): DisconnectSpec {
+  switch (spec?.rule?.$case) {
+    case undefined: throw new WireError('service.onDisconnect is missing');
+    case 'replace': return { kind: 'replace', afterMs: spec.rule.value.afterMs };
+    case 'hold': return { kind: 'hold' };
+  }
+}

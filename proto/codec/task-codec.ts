@@ -1,0 +1,72 @@
+import type * as wire from '#gen/gantry/v1/types.ts';
+import { DesiredState, Health as WireHealth, Phase as WirePhase } from '#gen/gantry/v1/types.ts';
+import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
+import type { Health, Phase, Task, TaskExit, TaskStatus } from '#model/task.ts';
+import { containerCodec } from './container-codec.ts';
+import { serviceKindCodec, volumeSpecCodec } from './service-codec.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, optional, present, required } from './wire.ts';
+
+const desiredCodec = enumCodec<Task['desired'], DesiredState>('desired state', {
+  run: DesiredState.DESIRED_STATE_RUN, stop: DesiredState.DESIRED_STATE_STOP,
+});
+
+const phaseCodec = enumCodec<Phase, WirePhase>('phase', {
+  pending: WirePhase.PHASE_PENDING,
+  assigned: WirePhase.PHASE_ASSIGNED,
+  pulling: WirePhase.PHASE_PULLING,
+  preparing: WirePhase.PHASE_PREPARING,
+  starting: WirePhase.PHASE_STARTING,
+  running: WirePhase.PHASE_RUNNING,
+  stopping: WirePhase.PHASE_STOPPING,
+  complete: WirePhase.PHASE_COMPLETE,
+  failed: WirePhase.PHASE_FAILED,
+});
+
+const healthCodec = enumCodec<Health, WireHealth>('health', {
+  none: WireHealth.HEALTH_NONE,
+  starting: WireHealth.HEALTH_STARTING,
+  healthy: WireHealth.HEALTH_HEALTHY,
+  unhealthy: WireHealth.HEALTH_UNHEALTHY,
+});
+
+export const taskCodec: Codec<Task, wire.Task> = {
+  toWire: task => ({
+    ...task,
+    kind: serviceKindCodec.toWire(task.kind),
+    container: containerCodec.toWire(task.container),
+    desired: desiredCodec.toWire(task.desired),
+  }),
+  fromWire: task => ({
+    ...task,
+    id: parseTaskId(task.id),
+    serviceId: parseServiceId(serviceId(task.namespace, task.app, task.service)),
+    kind: serviceKindCodec.fromWire(task.kind),
+    node: parseNodeId(task.node),
+    container: containerCodec.fromWire(required(task.container, 'task.container')),
+    pins: required(task.pins, 'task.pins'),
+    volumes: task.volumes.map(volumeSpecCodec.fromWire),
+    desired: desiredCodec.fromWire(task.desired),
+  }),
+};
+
+export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
+  toWire: status => ({
+    ...status,
+    phase: phaseCodec.toWire(status.phase),
+    health: healthCodec.toWire(status.health),
+    lastExit: optional(status.lastExit, exit => ({ ...exit, code: exit.code ?? undefined })),
+  }),
+  fromWire: status => present({
+    ...status,
+    id: parseTaskId(status.id),
+    node: parseNodeId(status.node),
+    phase: phaseCodec.fromWire(status.phase),
+    health: healthCodec.fromWire(status.health),
+    lastExit: optional(status.lastExit, exitFromWire),
+  }),
+};
+
+function exitFromWire(exit: wire.TaskExit): TaskExit {
+  return { ...exit, code: exit.code ?? null };
+}

@@ -1,0 +1,48 @@
+/** What every codec is made of. */
+
+/** Two views of one message; `fromWire(toWire(m))` equals `m`. `fromWire` throws WireError or RangeError for what no model has. */
+export interface Codec<Model, Wire> {
+  readonly toWire: (model: Model) => Wire;
+  readonly fromWire: (wire: Wire) => Model;
+}
+
+/** The bytes are protobuf, but not a message of ours: a required part is missing or a value is not one we know. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+}
+
+/** @throws WireError when `value` is absent */
+export function required<T>(value: T | undefined, field: string): T {
+  if (value === undefined) {
+    throw new WireError(`${field} is missing`);
+  }
+  return value;
+}
+
+/** A closed set of words as a protobuf enum; the zero value and numbers of newer programs are refused. */
+export function enumCodec<Word extends string, Wire extends number>(name: string, wireOf: Readonly<Record<Word, Wire>>): Codec<Word, Wire> {
+  const wordOf = new Map(Object.entries<Wire>(wireOf).map(([word, wire]) => [wire, word as Word]));
+  return {
+    toWire: word => wireOf[word],
+    fromWire: wire => required(wordOf.get(wire), `${name} ${String(wire)}`),
+  };
+}
+
+type Present<T> =
+  & { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] }
+  & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };
+
+/** The same record without its undefined fields: protobuf's absence becomes the model's. */
+export function present<T extends object>(record: T): Present<T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Present<T>;
+}
+
+/** Applies `convert` unless the value is absent. */
+export function optional<From, To>(value: From | undefined, convert: (value: From) => To): To | undefined {
+  return value === undefined ? undefined : convert(value);
+}
+
+/** A plain Uint8Array of its own, whatever view the reader gave. */
+export function ownBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
