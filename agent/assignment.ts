@@ -1,0 +1,92 @@
+import { configContentKey, secretContentKey } from '#model/assignment.ts';
+import type { AssignedContent, Assignment, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
+
+/** What the controller wants of this node, with the pair it was decided under. Pair (0, 0): nothing was ever received. */
+export interface DesiredSet {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly tasks: ReadonlyMap<TaskId, Task>;
+  /** Contents that some task in `tasks` needs; no others. */
+  readonly contents: ReadonlyMap<string, AssignedContent>;
+}
+
+export type Folding =
+  | { readonly kind: 'applied'; readonly set: DesiredSet }
+  /** Older than what is held, or the same delta again: ignored. */
+  | { readonly kind: 'stale'; readonly reason: string }
+  /** Something between is missing: only a full set helps. */
+  | { readonly kind: 'gap'; readonly reason: string };
+
+export const EMPTY_DESIRED_SET: DesiredSet = { epoch: 0, generation: 0, tasks: new Map(), contents: new Map() };
+
+/**
+ * The desired set after `message`. Its pair (epoch, generation) never falls; a full set of the same pair is taken again, since each
+ * session starts with one (reliability 4.4).
+ */
+export function foldAssignment(held: DesiredSet, message: Assignment): Folding {
+  const order = comparePairs(message, held);
+  const pair = `${pairText(message)} after ${pairText(held)}`;
+  if (message.kind === 'full') {
+    return order < 0 ? { kind: 'stale', reason: `full set ${pair}` } : { kind: 'applied', set: fromFull(held, message) };
+  }
+  if (order <= 0) {
+    return { kind: 'stale', reason: `delta ${pair}` };
+  }
+  if (message.from !== held.generation) {
+    return { kind: 'gap', reason: `delta from ${String(message.from)} to ${pair}` };
+  }
+  return { kind: 'applied', set: fromDelta(held, message) };
+}
+
+/** Keys of the configs and secrets that the task mounts as files, in the order of its mounts. */
+export function contentKeysOf(task: Task): { readonly configs: readonly string[]; readonly secrets: readonly string[] } {
+  const pinned = (mounts: readonly { readonly source: string }[], keys: ReadonlyMap<string, string>): string[] =>
+    mounts.map(mount => keys.get(mount.source)).filter(key => key !== undefined);
+  const configs = new Map(task.pins.configs.map(pin => [pin.name, configContentKey(pin.sha256)]));
+  const secrets = new Map(task.pins.secrets.map(pin => [pin.name, secretContentKey(task.namespace, pin.name, pin.version)]));
+  return { configs: pinned(task.container.configs, configs), secrets: pinned(task.container.secrets, secrets) };
+}
+
+function fromFull(held: DesiredSet, message: FullAssignment): DesiredSet {
+  return withContents(message, new Map(message.tasks.map(task => [task.id, task])), [...held.contents.values(), ...message.contents]);
+}
+
+function fromDelta(held: DesiredSet, message: AssignmentDelta): DesiredSet {
+  const tasks = new Map(held.tasks);
+  for (const id of message.removals) {
+    tasks.delete(id);
+  }
+  for (const task of message.upserts) {
+    tasks.set(task.id, task);
+  }
+  return withContents(message, tasks, [...held.contents.values(), ...message.contents]);
+}
+
+/** Contents have immutable keys, so held ones stay good; those nobody needs any more go. */
+function withContents(
+  pair: { readonly epoch: number; readonly generation: number },
+  tasks: ReadonlyMap<TaskId, Task>,
+  contents: readonly AssignedContent[],
+): DesiredSet {
+  const needed = new Set([...tasks.values()].flatMap(task => {
+    const keys = contentKeysOf(task);
+    return [...keys.configs, ...keys.secrets];
+  }));
+  const kept = contents.filter(content => needed.has(content.key));
+  return { epoch: pair.epoch, generation: pair.generation, tasks, contents: new Map(kept.map(content => [content.key, content])) };
+}
+
+interface Pair {
+  readonly epoch: number;
+  readonly generation: number;
+}
+
+function comparePairs(left: Pair, right: Pair): number {
+  return left.epoch === right.epoch ? left.generation - right.generation : left.epoch - right.epoch;
+}
+
+function pairText(pair: Pair): string {
+  return `(${String(pair.epoch)}, ${String(pair.generation)})`;
+}

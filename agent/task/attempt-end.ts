@@ -1,0 +1,115 @@
+import { ClusterError, isClusterError } from '#model/errors.ts';
+import { printable } from '#model/printable.ts';
+import type { TaskExit } from '#model/task.ts';
+import type { ContainerEnd } from '../runtime/ports.ts';
+import type { StopCause } from './phase.ts';
+import { withoutAttempt } from './record.ts';
+import type { Ending, TaskRecord } from './record.ts';
+import { decideRestart } from './restart-decision.ts';
+import type { AttemptEnd } from './restart-decision.ts';
+
+/** 128 + signal is how a death by a signal is told. Source: bash(1), "EXIT STATUS" */
+const SIGNAL_BASE = 128;
+/** The usual ends by signal. Source: signal(7), x86 and ARM numbers */
+const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 'HUP'], [2, 'INT'], [3, 'QUIT'], [4, 'ILL'], [6, 'ABRT'], [7, 'BUS'], [8, 'FPE'], [9, 'KILL'], [11, 'SEGV'], [13, 'PIPE'], [14, 'ALRM'],
+  [15, 'TERM'], [24, 'XCPU'], [31, 'SYS'],
+]);
+const MAX_MESSAGE_LENGTH = 500;
+
+/** The record after its running container ended: what the exit was, and what follows by the restart policy. `cause`: why we stopped it, if we did. */
+export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause | undefined): TaskRecord {
+  const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs };
+  if (cause === 'stopped') {
+    return { ...record, step: 'ended', lastExit: exit, finishedAtMs: end.finishedAtMs, ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', message: '' };
+  }
+  // What we had to end was no success, whatever code the program chose.
+  const counted = cause === undefined ? end.code : null;
+  return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit));
+}
+
+/** The record after an attempt that could not be started: the policy counts it like a failed exit. */
+export function afterFailedStart(record: TaskRecord, error: unknown, nowMs: number): TaskRecord {
+  const exit: TaskExit = { attempt: record.attempt, code: null, reason: 'start-failed', finishedAtMs: nowMs };
+  return byPolicy(record, exit, { code: null, finishedAtMs: nowMs }, errorText(error));
+}
+
+/** The record after an attempt that was given up before its start, by a stop or a withdrawn permit: the next one may begin at once. */
+export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
+  return { ...record, step: 'ended', ending: { kind: 'restart', notBeforeMs: nowMs }, reason: '', message: '' };
+}
+
+/** The record once nothing of the ended (or never started) attempt is left. */
+export function afterClear(record: TaskRecord): TaskRecord {
+  const rest = withoutAttempt(record);
+  const ending = record.ending;
+  if (ending?.kind === 'finish') {
+    return { ...rest, step: 'idle', ending, ...finishedAt(record) };
+  }
+  return { ...rest, step: 'idle', notBeforeMs: ending?.notBeforeMs ?? 0 };
+}
+
+/** One line for a person about an error of ours: a ClusterError's own words, else the innermost cause's. */
+export function errorText(error: unknown): string {
+  if (error instanceof ClusterError) {
+    return cut(error.message);
+  }
+  if (error instanceof Error) {
+    return cut(error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message);
+  }
+  return cut(String(error));
+}
+
+/** True when trying the same pull again, without counting an attempt, makes sense. */
+export function isPullRetried(error: unknown): boolean {
+  return isClusterError(error, 'UNAVAILABLE') || isClusterError(error, 'RESOURCE_EXHAUSTED');
+}
+
+function byPolicy(record: TaskRecord, exit: TaskExit, counted: AttemptEnd, message: string): TaskRecord {
+  const policy = record.task.container.restart;
+  const decision = decideRestart(policy, record.recent, counted);
+  const ended = { ...record, step: 'ended' as const, lastExit: exit, finishedAtMs: exit.finishedAtMs };
+  if (decision.kind === 'restart') {
+    const ending: Ending = { kind: 'restart', notBeforeMs: decision.notBeforeMs };
+    return { ...ended, recent: decision.recent, restarts: record.restarts + 1, ending, reason: record.reason === '' ? 'restarting' : record.reason, message };
+  }
+  if (decision.kind === 'complete') {
+    return { ...ended, ending: { kind: 'finish', phase: 'complete' }, reason: '', message: '' };
+  }
+  const reason = decision.reason === 'attempts-exhausted' && exit.reason !== 'start-failed' ? 'crash-loop' : failedReason(record, exit);
+  return { ...ended, ending: { kind: 'finish', phase: 'failed' }, reason, message };
+}
+
+function failedReason(record: TaskRecord, exit: TaskExit): string {
+  return exit.reason === 'start-failed' && record.reason !== '' ? record.reason : exit.reason;
+}
+
+function exitReason(end: ContainerEnd, cause: StopCause | undefined): string {
+  if (cause !== undefined && cause !== 'monitor-lost') {
+    return cause;
+  }
+  if (end.code === null) {
+    return 'exit-unknown';
+  }
+  if (end.isOomKilled && end.code === SIGNAL_BASE + 9) {
+    return 'OOMKilled';
+  }
+  return end.code > SIGNAL_BASE ? signalReason(end.code - SIGNAL_BASE) : 'exited';
+}
+
+function signalReason(number: number): string {
+  const name = SIGNAL_NAMES.get(number);
+  return name === undefined ? 'exited' : `signal:${name}`;
+}
+
+function exitText(exit: TaskExit): string {
+  return exit.code === null ? 'ended; its exit code could not be seen' : `exit code ${String(exit.code)} (${exit.reason})`;
+}
+
+function finishedAt(record: TaskRecord): { readonly finishedAtMs?: number } {
+  return record.finishedAtMs === undefined ? {} : { finishedAtMs: record.finishedAtMs };
+}
+
+function cut(text: string): string {
+  return printable(text).slice(0, MAX_MESSAGE_LENGTH);
+}

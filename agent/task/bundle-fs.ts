@@ -1,0 +1,35 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { entriesOf } from './durable-fs.ts';
+import type { Bundles } from './ports.ts';
+
+/** Bundles as directories under the run directory. */
+export class BundleFs implements Bundles {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async create(id: string, files: ReadonlyMap<string, string>): Promise<string> {
+    const path = this.pathOf(id);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path, { recursive: true, mode: 0o755 });
+    for (const [name, text] of files) {
+      await writeFile(join(path, name), text, { mode: 0o644 });
+    }
+    return path;
+  }
+
+  pathOf(id: string): string {
+    return join(this.#directory, id);
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.pathOf(id), { recursive: true, force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    return await entriesOf(this.#directory);
+  }
+}

@@ -1,0 +1,59 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/**
+ * Replaces `path` by `content`: after a crash it is wholly the old or wholly the new one, and once this resolved, the new one.
+ *
+ * Source: rename(2) is atomic on one file system; fsync(2), "an explicit fsync on a file descriptor for the directory is also needed"
+ */
+export async function replaceDurably(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Makes `path` and its missing parents (mode 0700), so that the new entries survive a crash. */
+export async function makeDirectoryDurably(path: string): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (made !== undefined) {
+    await syncDirectory(dirname(path));
+  }
+}
+
+/** Removes what is in `path`, and then itself; absent is fine. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await syncDirectory(dirname(path));
+}
+
+/** Names of the entries; none when the directory is not there. */
+export async function entriesOf(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if (isAbsent(error)) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(join(path, '.'), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,105 @@
+import type { ContainerEnd } from '../runtime/ports.ts';
+import type { TaskRecord } from './record.ts';
+
+/** `gone`: no longer in the assignment. */
+export type Desired = 'run' | 'stop' | 'gone';
+
+/** What the loop sees besides the record. */
+export interface Observed {
+  readonly record: TaskRecord;
+  /** The running container's end, once there is one. */
+  readonly end?: ContainerEnd;
+  readonly isUnhealthy: boolean;
+  /** The container's monitor died: its exit will not be seen. */
+  readonly isMonitorLost: boolean;
+  /** Set once the stop signal was sent to the running container. */
+  readonly stopping?: { readonly signalledAtMs: number; readonly isKilled: boolean };
+  readonly mayStart: boolean;
+}
+
+export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost';
+
+/** The next thing to do; each carries why. */
+export type TaskAction =
+  | { readonly kind: 'wait'; readonly untilMs?: number; readonly reason: string }
+  | { readonly kind: 'start'; readonly attempt: number; readonly reason: string }
+  /** Sends the stop signal. */
+  | { readonly kind: 'signal'; readonly cause: StopCause; readonly reason: string }
+  /** Kills every process of the container. */
+  | { readonly kind: 'kill'; readonly cause: StopCause; readonly reason: string }
+  /** Decides what follows the end and records it. */
+  | { readonly kind: 'settle'; readonly end: ContainerEnd; readonly reason: string }
+  /** Takes away all that is left of the attempt. */
+  | { readonly kind: 'clear'; readonly reason: string }
+  /** Takes away what attempts share: network slot, files. Nothing will run again. */
+  | { readonly kind: 'release'; readonly phase: 'complete' | 'failed'; readonly reason: string }
+  | { readonly kind: 'forget'; readonly reason: string };
+
+/** How often a killed container that does not end is looked at and killed again. */
+const KILL_AGAIN_MS = 1_000;
+
+/** The task's state machine: what to do next, from values alone. Applying the answer and asking again leads to `wait` or `forget`. */
+export function nextAction(desired: Desired, observed: Observed, nowMs: number): TaskAction {
+  const { record } = observed;
+  switch (record.step) {
+    case 'building':
+    case 'starting':
+      return { kind: 'clear', reason: `attempt ${String(record.attempt)} was not started` };
+    case 'running':
+      return whileRunning(desired, observed, nowMs);
+    case 'ended':
+      return { kind: 'clear', reason: `attempt ${String(record.attempt)} ended` };
+    case 'idle':
+      return whileIdle(desired, observed, nowMs);
+    case 'finished':
+      return desired === 'gone' ? { kind: 'forget', reason: 'no longer assigned' } : { kind: 'wait', reason: 'finished' };
+  }
+}
+
+function whileRunning(desired: Desired, observed: Observed, nowMs: number): TaskAction {
+  if (observed.end !== undefined) {
+    return { kind: 'settle', end: observed.end, reason: 'the container ended' };
+  }
+  const cause = stopCause(desired, observed);
+  return cause === undefined ? { kind: 'wait', reason: 'running' } : whileStopping(cause, observed, nowMs);
+}
+
+function stopCause(desired: Desired, observed: Observed): StopCause | undefined {
+  if (desired !== 'run') {
+    return 'stopped';
+  }
+  if (observed.isMonitorLost) {
+    return 'monitor-lost';
+  }
+  return observed.isUnhealthy ? 'unhealthy' : undefined;
+}
+
+function whileStopping(cause: StopCause, observed: Observed, nowMs: number): TaskAction {
+  const { record, stopping } = observed;
+  if (stopping === undefined) {
+    return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };
+  }
+  const killAtMs = stopping.signalledAtMs + record.task.container.stopGracePeriodMs;
+  if (stopping.isKilled) {
+    return { kind: 'wait', untilMs: nowMs + KILL_AGAIN_MS, reason: 'killed; waiting for its end' };
+  }
+  return nowMs >= killAtMs
+    ? { kind: 'kill', cause, reason: 'the grace period is over' }
+    : { kind: 'wait', untilMs: killAtMs, reason: 'in its grace period' };
+}
+
+function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAction {
+  const { record } = observed;
+  if (desired !== 'run') {
+    return { kind: 'release', phase: 'complete', reason: 'stopped' };
+  }
+  if (record.ending?.kind === 'finish') {
+    return { kind: 'release', phase: record.ending.phase, reason: record.reason };
+  }
+  if (nowMs < record.notBeforeMs) {
+    return { kind: 'wait', untilMs: record.notBeforeMs, reason: record.reason };
+  }
+  return observed.mayStart
+    ? { kind: 'start', attempt: record.attempt + 1, reason: record.attempt === 0 ? 'first attempt' : 'restart' }
+    : { kind: 'wait', reason: 'waits for a controller to confirm the assignment' };
+}

@@ -1,0 +1,140 @@
+import { open, readFile, rename, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseTaskId } from '#model/ids.ts';
+import type { TaskId } from '#model/ids.ts';
+import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './durable-fs.ts';
+import type { TaskRecords } from './ports.ts';
+import { formatRecord, parseRecord } from './record-text.ts';
+import type { ReadRecord } from './record-text.ts';
+import type { TaskRecord } from './record.ts';
+
+/** The journal moves to `starts.old` at this size; one of 30 bytes a start. */
+const MAX_JOURNAL_BYTES = 4 * 1024 * 1024;
+const START_LINE = /^([a-z2-7]{12}) ([0-9]{1,9})$/;
+
+/**
+ * TaskRecords in a directory: `tasks/ID/record.json`, `tasks/ID/logs/ATTEMPT.log`, and the start journal `starts`, one
+ * `ID ATTEMPT` a line.
+ */
+export class TaskStateFs implements TaskRecords {
+  readonly #directory: string;
+  readonly #unknown = new Map<TaskId, Readonly<Record<string, unknown>>>();
+  readonly #known = new Set<TaskId>();
+  #journal: FileHandle | undefined;
+  #journalBytes = 0;
+  #appending: Promise<void> = Promise.resolve();
+
+  constructor(stateDirectory: string) {
+    this.#directory = stateDirectory;
+  }
+
+  async save(record: TaskRecord): Promise<void> {
+    const id = record.task.id;
+    if (!this.#known.has(id)) {
+      await makeDirectoryDurably(join(this.#pathOf(id), 'logs'));
+      this.#known.add(id);
+    }
+    await replaceDurably(join(this.#pathOf(id), 'record.json'), formatRecord(record, this.#unknown.get(id) ?? {}));
+  }
+
+  async load(): Promise<{ readonly records: readonly TaskRecord[]; readonly corrupt: readonly TaskId[] }> {
+    const records: TaskRecord[] = [];
+    const corrupt: TaskId[] = [];
+    for (const name of await entriesOf(join(this.#directory, 'tasks'))) {
+      const id = parseTaskId(name);
+      const read = await this.#read(id);
+      if (read === undefined) {
+        corrupt.push(id);
+      } else {
+        this.#unknown.set(id, read.unknown);
+        this.#known.add(id);
+        records.push(read.record);
+      }
+    }
+    return { records, corrupt };
+  }
+
+  async forget(task: TaskId): Promise<void> {
+    this.#unknown.delete(task);
+    this.#known.delete(task);
+    await makeDirectoryDurably(join(this.#directory, 'tasks'));
+    await removeDurably(this.#pathOf(task));
+  }
+
+  async appendStart(task: TaskId, attempt: number): Promise<void> {
+    const line = `${task} ${String(attempt)}\n`;
+    const appended = this.#appending.then(async () => { await this.#append(line); });
+    this.#appending = appended.catch(() => { /* its own caller gets the error */ });
+    await appended;
+  }
+
+  async lastStarts(): Promise<ReadonlyMap<TaskId, number>> {
+    const last = new Map<TaskId, number>();
+    for (const name of ['starts.old', 'starts']) {
+      for (const line of (await readIfThere(join(this.#directory, name))).split('\n')) {
+        const match = START_LINE.exec(line);
+        if (match?.[1] !== undefined) {
+          const id = parseTaskId(match[1]);
+          last.set(id, Math.max(last.get(id) ?? 0, Number(match[2])));
+        }
+      }
+    }
+    return last;
+  }
+
+  logPath(task: TaskId, attempt: number): string {
+    return join(this.#pathOf(task), 'logs', `${String(attempt)}.log`);
+  }
+
+  async #append(line: string): Promise<void> {
+    if (this.#journal !== undefined && this.#journalBytes > MAX_JOURNAL_BYTES) {
+      await this.#journal.close();
+      this.#journal = undefined;
+      await rename(join(this.#directory, 'starts'), join(this.#directory, 'starts.old'));
+    }
+    this.#journal ??= await this.#openJournal();
+    await this.#journal.write(line);
+    await this.#journal.datasync();
+    this.#journalBytes += line.length;
+  }
+
+  /** A line that a crash cut is ended, so that the next one stays readable. */
+  async #openJournal(): Promise<FileHandle> {
+    await makeDirectoryDurably(this.#directory);
+    const path = join(this.#directory, 'starts');
+    const isNew = (await readIfThere(path)).length === 0;
+    const journal = await open(path, 'a', 0o600);
+    this.#journalBytes = (await stat(path)).size;
+    if (!isNew) {
+      await journal.write('\n');
+    }
+    return journal;
+  }
+
+  async #read(id: TaskId): Promise<ReadRecord | undefined> {
+    const path = join(this.#pathOf(id), 'record.json');
+    const read = parseRecord(await readIfThere(path), id);
+    if (read === undefined) {
+      await rename(path, `${path}.corrupt`).catch((error: unknown) => {
+        if (!isAbsent(error)) throw error;
+      });
+    }
+    return read;
+  }
+
+  #pathOf(id: TaskId): string {
+    return join(this.#directory, 'tasks', id);
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) {
+      return '';
+    }
+    throw error;
+  }
+}
