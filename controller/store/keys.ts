@@ -8,8 +8,8 @@ import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 
 export type RecordKey =
   | { readonly kind: 'leader' }
-  /** Serialises who gets which virtual IP and node subnet: rewritten and compared by each transaction that gives one away. */
-  | { readonly kind: 'addresses' }
+  /** ClusterSettings. Each transaction that gives a virtual IP or a node subnet away rewrites and compares it: one at a time. */
+  | { readonly kind: 'settings' }
   | { readonly kind: 'controller'; readonly id: string }
   | { readonly kind: 'node' | 'ledger' | 'session'; readonly id: NodeId }
   | { readonly kind: 'app'; readonly id: AppId }
@@ -28,7 +28,7 @@ export type RecordKind = RecordKey['kind'];
 export const ROOT = '/gantry/v1/';
 
 const FOLDERS: Readonly<Record<RecordKind, string>> = {
-  leader: 'leader', addresses: 'addresses', controller: 'controllers', node: 'nodes', ledger: 'ledgers', session: 'sessions', app: 'apps', revision: 'revisions',
+  leader: 'leader', settings: 'settings', controller: 'controllers', node: 'nodes', ledger: 'ledgers', session: 'sessions', app: 'apps', revision: 'revisions',
   service: 'services', 'service-status': 'rollouts', task: 'tasks', status: 'status', blob: 'blobs', secret: 'secrets', request: 'requests',
   event: 'events', token: 'tokens',
 };
@@ -47,9 +47,9 @@ const OBJECT = /^(?:task\/[a-z2-7]{12}|node(?:\/[a-z0-9-]{1,63})|app(?:\/[a-z0-9
 const NUMBER_DIGITS = 10;
 const NUMBER = /^\d{10}$/;
 
-/** All keys of one kind start with it; `leader` and `addresses` are keys by themselves. */
+/** All keys of one kind start with it; `leader` and `settings` are keys by themselves. */
 export function prefixOf(kind: RecordKind): string {
-  return kind === 'leader' || kind === 'addresses' ? `${ROOT}${FOLDERS[kind]}` : `${ROOT}${FOLDERS[kind]}/`;
+  return kind === 'leader' || kind === 'settings' ? `${ROOT}${FOLDERS[kind]}` : `${ROOT}${FOLDERS[kind]}/`;
 }
 
 /** Prefix of the revisions of one App, oldest first. */
@@ -69,10 +69,10 @@ export function secretPrefix(namespace: string, name: string): string {
 
 /** @throws RangeError when a part is not what its place allows */
 export function buildKey(key: RecordKey): string {
-  return key.kind === 'leader' || key.kind === 'addresses' ? prefixOf(key.kind) : prefixOf(key.kind) + tailOf(key);
+  return key.kind === 'leader' || key.kind === 'settings' ? prefixOf(key.kind) : prefixOf(key.kind) + tailOf(key);
 }
 
-function tailOf(key: Exclude<RecordKey, { kind: 'leader' | 'addresses' }>): string {
+function tailOf(key: Exclude<RecordKey, { kind: 'leader' | 'settings' }>): string {
   switch (key.kind) {
     case 'controller': return checkedLabel(key.id);
     case 'node': case 'ledger': case 'session': return parseNodeId(key.id);
@@ -90,8 +90,8 @@ function tailOf(key: Exclude<RecordKey, { kind: 'leader' | 'addresses' }>): stri
 
 /** The parts of a key; undefined when `buildKey` cannot have made it. */
 export function parseKey(text: string): RecordKey | undefined {
-  if (text === prefixOf('leader') || text === prefixOf('addresses')) {
-    return { kind: text === prefixOf('leader') ? 'leader' : 'addresses' };
+  if (text === prefixOf('leader') || text === prefixOf('settings')) {
+    return { kind: text === prefixOf('leader') ? 'leader' : 'settings' };
   }
   const [folder = '', ...parts] = text.startsWith(ROOT) ? text.slice(ROOT.length).split('/') : [];
   const kind = KINDS.get(folder);
@@ -107,7 +107,7 @@ export function parseKey(text: string): RecordKey | undefined {
 function partsToKey(kind: RecordKind, parts: readonly string[]): RecordKey {
   const [first = '', second = '', third = ''] = parts;
   switch (kind) {
-    case 'leader': case 'addresses': return { kind };
+    case 'leader': case 'settings': return { kind };
     case 'controller': case 'request': return { kind, id: first };
     case 'node': case 'ledger': case 'session': return { kind, id: first as NodeId };
     case 'app': return { kind, id: appId(first, second) };
