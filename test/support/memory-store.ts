@@ -52,7 +52,7 @@ export class MemoryEtcd {
     this.#expireLeases();
     const failed = compares.filter(compare => !this.#holds(compare)).map(compare => compare.key);
     if (failed.length > 0) {
-      return { kind: 'refused', failed };
+      return { kind: 'refused', failed, etcdRevision: this.#etcdRevision };
     }
     for (const operation of operations) {
       if (operation.kind === 'put' && operation.leaseId !== undefined && !this.#leases.has(operation.leaseId)) {

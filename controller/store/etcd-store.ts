@@ -1,0 +1,311 @@
+/**
+ * The Store over a real etcd. etcd3 is used as a transport only: its retries would repeat a write that landed, its circuit
+ * breaker would lock us out after an oversized request, and its watcher loses events while it catches up.
+ */
+import { noop } from 'cockatiel';
+import {
+  Etcd3, EtcdLeaseInvalidError, GRPCDeadlineExceededError, GRPCInvalidArgumentError, GRPCOutOfRangeError, GRPCResourceExhastedError,
+} from 'etcd3';
+import type { ICompare, IEvent, IRangeResponse, IRequestOp, IWatchResponse } from 'etcd3';
+import { backoffMs } from '#kit/backoff.ts';
+import type { Backoff } from '#kit/backoff.ts';
+import { systemClock } from '#kit/clock.ts';
+import { ClusterError } from '#model/errors.ts';
+import { AmbiguousWriteError, CompactedError } from './ports.ts';
+import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredValue, TransactOutcome } from './ports.ts';
+import { requireTransactable } from './transaction-limits.ts';
+
+export interface EtcdOptions {
+  /** `http://` or `https://` addresses of the members. */
+  readonly hosts: readonly string[];
+  readonly tls?: { readonly caPem: Buffer; readonly certificatePem: Buffer; readonly keyPem: Buffer };
+  /** Told the time that each call took, for metrics. */
+  readonly onCall?: (operation: StoreOperation, durationMs: number) => void;
+}
+
+export type StoreOperation = 'range' | 'txn' | 'lease';
+
+const CALL_TIMEOUT_MS = 4_500;
+const PAGE_KEYS = 1_000;
+const MAX_LIST_TRIES = 3;
+const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
+
+const GRPC_OPTIONS = {
+  // etcd closes connections that ping more often than each 5 s. Source: etcd, server flag --grpc-keepalive-min-time.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+};
+
+/** Rules: `ports.ts`. */
+export class EtcdStore implements Store {
+  readonly #client: Etcd3;
+  readonly #tries: number;
+  readonly #onCall: (operation: StoreOperation, durationMs: number) => void;
+
+  constructor(options: EtcdOptions) {
+    this.#tries = options.hosts.length + 1;
+    this.#onCall = options.onCall ?? (() => undefined);
+    this.#client = new Etcd3({
+      hosts: [...options.hosts],
+      faultHandling: { host: () => noop, global: noop },
+      grpcOptions: GRPC_OPTIONS,
+      defaultCallOptions: context => (context.isStream ? {} : { deadline: Date.now() + CALL_TIMEOUT_MS }),
+      ...(options.tls === undefined ? {} : {
+        credentials: { rootCertificate: options.tls.caPem, certChain: options.tls.certificatePem, privateKey: options.tls.keyPem },
+      }),
+    });
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined> {
+    const answer = await this.#range({ key: Buffer.from(key) }, signal);
+    return answer.kvs.map(toStoredValue)[0];
+  }
+
+  async list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }> {
+    const prefixes = typeof prefix === 'string' ? [prefix] : [...prefix].sort();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#listPinned(prefixes, signal);
+      } catch (error) {
+        // The pinned revision was compacted between two pages: begin again at the newest one.
+        if (!(error instanceof CompactedError) || attempt === MAX_LIST_TRIES) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  async *watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {
+    let seenRevision = afterRevision;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        for await (const batch of this.#watchOnce(prefix, seenRevision, signal)) {
+          seenRevision = batch.etcdRevision;
+          attempt = 1;
+          yield batch;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof CompactedError) {
+          throw error;
+        }
+        // The stream broke: go on after the last event seen, as soon as some member answers.
+      }
+      await systemClock.sleep(backoffMs(WATCH_BACKOFF, attempt, Math.random()), signal);
+    }
+  }
+
+  async transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome> {
+    requireTransactable(compares, operations);
+    const answer = await this.#call('txn', true, signal, () => this.#client.kv.txn({
+      compare: compares.map(toCompare),
+      success: operations.map(toRequest),
+      failure: compares.map(compare => ({ request_range: { key: Buffer.from(compare.key), keys_only: true } })),
+    }));
+    if (answer.succeeded) {
+      return { kind: 'committed', etcdRevision: Number(answer.header.revision) };
+    }
+    const failed = compares.filter((compare, index) => {
+      const entry = answer.responses[index]?.response_range.kvs[0];
+      const actual = compare.kind === 'create-revision' ? entry?.create_revision : entry?.mod_revision;
+      return Number(actual ?? 0) !== compare.revision;
+    });
+    return { kind: 'refused', failed: failed.map(compare => compare.key), etcdRevision: Number(answer.header.revision) };
+  }
+
+  async grantLease(ttlMs: number): Promise<string> {
+    // A grant that was lost expires by itself, so it may be asked for again.
+    const answer = await this.#call('lease', false, undefined, () => this.#client.leaseClient.leaseGrant({ TTL: Math.ceil(ttlMs / 1_000), ID: 0 }));
+    return answer.ID;
+  }
+
+  async renewLease(leaseId: string): Promise<void> {
+    await this.#call('lease', false, undefined, () => this.#keepAliveOnce(leaseId));
+  }
+
+  async revokeLease(leaseId: string): Promise<void> {
+    try {
+      await this.#call('lease', false, undefined, () => this.#client.leaseClient.leaseRevoke({ ID: leaseId }));
+    } catch (error) {
+      if (!(error instanceof ClusterError && error.code === 'NOT_FOUND')) {
+        throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #listPinned(prefixes: readonly string[], signal?: AbortSignal): Promise<{ etcdRevision: number; entries: StoredValue[] }> {
+    const entries: StoredValue[] = [];
+    let etcdRevision = 0;
+    for (const prefix of prefixes) {
+      let from: Buffer | undefined = Buffer.from(prefix);
+      while (from !== undefined) {
+        const answer: IRangeResponse = await this.#range({ key: from, range_end: rangeEnd(prefix), limit: PAGE_KEYS, revision: etcdRevision }, signal);
+        etcdRevision ||= Number(answer.header.revision);
+        entries.push(...answer.kvs.map(toStoredValue));
+        const last = answer.kvs.at(-1);
+        from = answer.more && last !== undefined ? Buffer.concat([last.key, Buffer.from([0])]) : undefined;
+      }
+    }
+    return { etcdRevision, entries };
+  }
+
+  async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number }, signal?: AbortSignal): Promise<IRangeResponse> {
+    return await this.#call('range', false, signal, () => this.#client.kv.range(request));
+  }
+
+  /**
+   * One watch stream until it breaks. The header of an answer counts for nothing: while etcd catches up it carries the store's
+   * revision, not that of the events.
+   */
+  async *#watchOnce(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {
+    signal.throwIfAborted();
+    const stream = await this.#client.watchClient.watch();
+    const cancel = (): void => { stream.cancel(); };
+    signal.addEventListener('abort', cancel);
+    try {
+      stream.write({ create_request: {
+        key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
+      } });
+      // grpc-js streams are Node streams; etcd3's types leave that out.
+      for await (const answer of stream as unknown as AsyncIterable<IWatchResponse>) {
+        signal.throwIfAborted();
+        requireWatching(answer);
+        const changes = answer.events.map(toChange).filter(change => revisionOf(change) > afterRevision);
+        const last = changes.at(-1);
+        if (last !== undefined) {
+          yield { etcdRevision: revisionOf(last), changes };
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      stream.cancel();
+    }
+  }
+
+  async #keepAliveOnce(leaseId: string): Promise<void> {
+    const stream = await this.#client.leaseClient.leaseKeepAlive({ deadline: Date.now() + CALL_TIMEOUT_MS });
+    try {
+      stream.write({ ID: leaseId });
+      for await (const answer of stream as unknown as AsyncIterable<{ readonly TTL: string }>) {
+        if (Number(answer.TTL) <= 0) {
+          throw new ClusterError('NOT_FOUND', `lease ${leaseId} is gone`);
+        }
+        return;
+      }
+      throw new ClusterError('UNAVAILABLE', 'etcd ended the keep-alive stream');
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  /** Makes the call, on another member when one was not reached at all. Only a call that surely did nothing is repeated. */
+  async #call<T>(operation: StoreOperation, isWrite: boolean, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      signal?.throwIfAborted();
+      const startedAtMs = performance.now();
+      try {
+        const answer = await abortable(call(), signal);
+        this.#onCall(operation, performance.now() - startedAtMs);
+        return answer;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!isNeverSent(error) || attempt >= this.#tries) {
+          throw translate(error, isWrite);
+        }
+      }
+    }
+  }
+}
+
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) {
+    return await work;
+  }
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => { aborted.reject(signal.reason as Error); };
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** True when no byte of the request left. Source: grpc-js, load-balancer-pick-first.ts and internal-channel.ts, their texts. */
+function isNeverSent(error: unknown): boolean {
+  return error instanceof Error && /No connection established|Channel closed before call started/.test(error.message);
+}
+
+function translate(error: unknown, isWrite: boolean): Error {
+  if (error instanceof ClusterError) {
+    return error;
+  }
+  if (error instanceof GRPCResourceExhastedError) {
+    return new ClusterError('RESOURCE_EXHAUSTED', `etcd refuses: ${error.message}`, { cause: error });
+  }
+  if (error instanceof EtcdLeaseInvalidError) {
+    return new ClusterError('NOT_FOUND', 'the lease is gone', { cause: error });
+  }
+  if (error instanceof GRPCOutOfRangeError) {
+    return new CompactedError(0);
+  }
+  if (error instanceof GRPCInvalidArgumentError) {
+    return error;
+  }
+  const cause = error instanceof GRPCDeadlineExceededError ? 'no answer in time' : String(error);
+  return isWrite && !isNeverSent(error)
+    ? new AmbiguousWriteError(`etcd write: ${cause}`, { cause: error })
+    : new ClusterError('UNAVAILABLE', `etcd is not reachable: ${cause}`, { cause: error });
+}
+
+/** @throws CompactedError, or Error when etcd ended this watch for another reason */
+function requireWatching(answer: IWatchResponse): void {
+  if (!answer.canceled) {
+    return;
+  }
+  throw answer.compact_revision === '0' ? new Error(`etcd ended the watch: ${answer.cancel_reason}`) : new CompactedError(Number(answer.compact_revision));
+}
+
+/** End of the range of all keys with the prefix. Source: etcd API, "Key ranges": the prefix with its last byte raised. */
+function rangeEnd(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+  return end;
+}
+
+function toStoredValue(entry: { key: Buffer; value: Buffer; create_revision: string; mod_revision: string }): StoredValue {
+  return { key: entry.key.toString(), value: entry.value, createRevision: Number(entry.create_revision), modRevision: Number(entry.mod_revision) };
+}
+
+function toChange(event: IEvent): StoreChange {
+  // etcd3's types say `Put`; the wire's names arrive.
+  const isDelete = String(event.type).toUpperCase() === 'DELETE';
+  return isDelete
+    ? { kind: 'delete', key: event.kv.key.toString(), modRevision: Number(event.kv.mod_revision) }
+    : { kind: 'put', entry: toStoredValue(event.kv) };
+}
+
+function revisionOf(change: StoreChange): number {
+  return change.kind === 'put' ? change.entry.modRevision : change.modRevision;
+}
+
+function toCompare(compare: Compare): ICompare {
+  const key = Buffer.from(compare.key);
+  return compare.kind === 'create-revision'
+    ? { result: 'Equal', target: 'Create', key, create_revision: String(compare.revision) }
+    : { result: 'Equal', target: 'Mod', key, mod_revision: String(compare.revision) };
+}
+
+function toRequest(operation: Operation): IRequestOp {
+  const key = Buffer.from(operation.key);
+  return operation.kind === 'delete'
+    ? { request_delete_range: { key } }
+    : { request_put: { key, value: Buffer.from(operation.value), lease: operation.leaseId ?? 0 } };
+}

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export const ETCD_PROGRAM = '/usr/bin/etcd';
+const START_LIMIT_MS = 20_000;
+const POLL_MS = 50;
+
+/** True when this machine has the etcd server. */
+export async function hasEtcd(): Promise<boolean> {
+  return await access(ETCD_PROGRAM, constants.X_OK).then(() => true, () => false);
+}
+
+/**
+ * A free TCP port of 127.0.0.1 below 32768, where the kernel does not pick ports for clients.
+ * Source: ip(7), ip_local_port_range.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => { resolve(false); });
+      server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true); }); });
+    });
+    if (isFree) {
+      return port;
+    }
+  }
+  throw new Error('no free port between 20000 and 32000');
+}
+
+/** One etcd member with its own directory, which `remove` deletes. It can be killed, stopped, and started again on its data. */
+export class EtcdProcess {
+  readonly #directory: string;
+  readonly #port: number;
+  readonly #peerPort: number;
+  readonly #extra: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[]) {
+    this.#directory = directory;
+    [this.#port, this.#peerPort] = ports;
+    this.#extra = extra;
+  }
+
+  static async start(extra: readonly string[] = []): Promise<EtcdProcess> {
+    const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-'));
+    const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra);
+    await etcd.start();
+    return etcd;
+  }
+
+  get host(): string {
+    return `http://127.0.0.1:${String(this.#port)}`;
+  }
+
+  async start(): Promise<void> {
+    const peer = `http://127.0.0.1:${String(this.#peerPort)}`;
+    this.#child = spawn(ETCD_PROGRAM, [
+      '--name', 'test', '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', this.host, '--advertise-client-urls', this.host,
+      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`, '--log-level', 'error',
+      '--unsafe-no-fsync', ...this.#extra,
+    ], { stdio: 'ignore' });
+    const endAtMs = performance.now() + START_LIMIT_MS;
+    while (!(await this.#isHealthy())) {
+      if (performance.now() > endAtMs || this.#child.exitCode !== null) {
+        throw new Error(`etcd does not answer on ${this.host}`);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** kill -9, and waits for its end. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGSTOP. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  async remove(): Promise<void> {
+    await this.#end('SIGKILL');
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async #isHealthy(): Promise<boolean> {
+    try {
+      const answer = await fetch(`${this.host}/health`, { signal: AbortSignal.timeout(1_000) });
+      return answer.ok;
+    } catch {
+      // Not listening yet.
+      return false;
+    }
+  }
+}
