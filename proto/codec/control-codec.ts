@@ -1,0 +1,69 @@
+/** Requests and answers of ControlApi that are more than a list of plain fields. */
+import type * as wire from '#gen/gantry/v1/control.ts';
+import { TokenRole } from '#gen/gantry/v1/control.ts';
+import { parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { ControlHandlers } from '#model/ports.ts';
+import { appSpecCodec } from './app-codec.ts';
+import { availabilityCodec, controllerRecordCodec } from './node-codec.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, ownBytes, present, required } from './wire.ts';
+
+/** First parameter of a handler. */
+export type RequestOf<Name extends keyof ControlHandlers> = Parameters<ControlHandlers[Name]>[0];
+type AnswerOf<Name extends keyof ControlHandlers> = Awaited<ReturnType<ControlHandlers[Name]>>;
+
+/** An answer that says no more than that it was done. */
+export const doneCodec: Codec<void, object> = { toWire: () => ({}), fromWire: () => undefined };
+
+/** A request whose model and wire form have the same plain fields. */
+export function plainCodec<Message>(): Codec<Message, Message> {
+  return { toWire: message => message, fromWire: message => message };
+}
+
+/** A request about one service, node or task; only that id needs a check. */
+export function aboutService<Rest>(): Codec<Rest & { readonly service: ServiceId }, Rest & { readonly service: string }> {
+  return { toWire: request => request, fromWire: request => ({ ...request, service: parseServiceId(request.service) }) };
+}
+
+export function aboutNode<Rest>(): Codec<Rest & { readonly node: NodeId }, Rest & { readonly node: string }> {
+  return { toWire: request => request, fromWire: request => ({ ...request, node: parseNodeId(request.node) }) };
+}
+
+export function aboutTask<Rest>(): Codec<Rest & { readonly task: TaskId }, Rest & { readonly task: string }> {
+  return { toWire: request => request, fromWire: request => ({ ...request, task: parseTaskId(request.task) }) };
+}
+
+export const applyRequestCodec: Codec<RequestOf<'apply'>, wire.ApplyRequest> = {
+  toWire: request => ({ ...request, app: appSpecCodec.toWire(request.app) }),
+  fromWire: request => present({ ...request, app: appSpecCodec.fromWire(required(request.app, 'app')) }),
+};
+
+export const putSecretRequestCodec: Codec<RequestOf<'putSecret'>, wire.PutSecretRequest> = {
+  toWire: request => request,
+  fromWire: request => ({ ...request, content: ownBytes(request.content) }),
+};
+
+const tokenRoleCodec = enumCodec<RequestOf<'createToken'>['role'], TokenRole>('token role', { node: TokenRole.TOKEN_ROLE_NODE });
+
+export const createTokenRequestCodec: Codec<RequestOf<'createToken'>, wire.CreateTokenRequest> = {
+  toWire: request => ({ ...request, role: tokenRoleCodec.toWire(request.role) }),
+  fromWire: request => ({ ...request, role: tokenRoleCodec.fromWire(request.role) }),
+};
+
+export const setAvailabilityRequestCodec: Codec<RequestOf<'setAvailability'>, wire.SetAvailabilityRequest> = {
+  toWire: request => ({ ...request, availability: availabilityCodec.toWire(request.availability) }),
+  fromWire: request => ({
+    ...request, node: parseNodeId(request.node), availability: availabilityCodec.fromWire(request.availability),
+  }),
+};
+
+export const setLabelsRequestCodec: Codec<RequestOf<'setLabels'>, wire.SetLabelsRequest> = {
+  toWire: request => ({ ...request, set: new Map(request.set) }),
+  fromWire: request => ({ ...request, node: parseNodeId(request.node) }),
+};
+
+export const clusterStatusCodec: Codec<AnswerOf<'clusterStatus'>, wire.ClusterStatusResponse> = {
+  toWire: status => ({ ...status, controllers: status.controllers.map(controllerRecordCodec.toWire) }),
+  fromWire: status => present({ ...status, controllers: status.controllers.map(controllerRecordCodec.fromWire) }),
+};

@@ -1,0 +1,122 @@
+import type * as wire from '#gen/gantry/v1/agent.ts';
+import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
+import { parseNodeId, parseTaskId } from '#model/ids.ts';
+import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration } from '#model/session.ts';
+import { endpointSetCodec } from './endpoints-codec.ts';
+import { taskCodec, taskStatusCodec } from './task-codec.ts';
+import { tunnelRequestCodec } from './tunnel-codec.ts';
+import type { Codec } from './wire.ts';
+import { ownBytes, required, WireError } from './wire.ts';
+
+export const agentMessageCodec: Codec<AgentMessage, wire.SessionRequest> = {
+  toWire: message => ({ message: agentMessageToWire(message) }),
+  fromWire: ({ message }) => agentMessageFromWire(message),
+};
+
+export const controllerMessageCodec: Codec<ControllerMessage, wire.SessionResponse> = {
+  toWire: message => ({ message: controllerMessageToWire(message) }),
+  fromWire: ({ message }) => controllerMessageFromWire(message),
+};
+
+function agentMessageToWire(message: AgentMessage): NonNullable<wire.SessionRequest['message']> {
+  switch (message.kind) {
+    case 'register': return { $case: 'register', value: registrationToWire(message) };
+    case 'heartbeat': return { $case: 'heartbeat', value: { ...message, statuses: message.statuses.map(taskStatusCodec.toWire) } };
+    case 'tunnel-refused': return { $case: 'tunnelRefused', value: message };
+    case 'assignment-gap': return { $case: 'assignmentGap', value: {} };
+  }
+}
+
+function agentMessageFromWire(message: wire.SessionRequest['message']): AgentMessage {
+  switch (message?.$case) {
+    case undefined: throw new WireError('session message is empty');
+    case 'register': return registrationFromWire(message.value);
+    case 'heartbeat': return heartbeatFromWire(message.value);
+    case 'tunnelRefused': return { kind: 'tunnel-refused', ...message.value };
+    case 'assignmentGap': return { kind: 'assignment-gap' };
+  }
+}
+
+function registrationToWire(registration: Registration): wire.Registration {
+  return { ...registration, labels: new Map(registration.labels), statuses: registration.statuses.map(taskStatusCodec.toWire) };
+}
+
+function registrationFromWire(registration: wire.Registration): Registration {
+  return {
+    ...registration,
+    kind: 'register',
+    node: parseNodeId(registration.node),
+    capacity: required(registration.capacity, 'registration.capacity'),
+    statuses: registration.statuses.map(taskStatusCodec.fromWire),
+  };
+}
+
+function heartbeatFromWire(heartbeat: wire.Heartbeat): Heartbeat {
+  return { ...heartbeat, kind: 'heartbeat', statuses: heartbeat.statuses.map(taskStatusCodec.fromWire) };
+}
+
+function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.SessionResponse['message']> {
+  switch (message.kind) {
+    case 'registered': return { $case: 'registered', value: { ...message, ...message.times } };
+    case 'ack': return { $case: 'ack', value: message };
+    case 'assignment':
+      return message.assignment.kind === 'full'
+        ? { $case: 'full', value: fullToWire(message.assignment) }
+        : { $case: 'delta', value: deltaToWire(message.assignment) };
+    case 'endpoints': return { $case: 'endpoints', value: endpointSetCodec.toWire(message.endpoints) };
+    case 'open-tunnel':
+      return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request) } };
+    case 'go-elsewhere': return { $case: 'goElsewhere', value: message };
+  }
+}
+
+function controllerMessageFromWire(message: wire.SessionResponse['message']): ControllerMessage {
+  switch (message?.$case) {
+    case undefined: throw new WireError('session message is empty');
+    case 'registered': return registeredFromWire(message.value);
+    case 'ack': return ackFromWire(message.value);
+    case 'full': return { kind: 'assignment', assignment: fullFromWire(message.value) };
+    case 'delta': return { kind: 'assignment', assignment: deltaFromWire(message.value) };
+    case 'endpoints': return { kind: 'endpoints', endpoints: endpointSetCodec.fromWire(message.value) };
+    case 'openTunnel': return {
+      kind: 'open-tunnel',
+      tunnelId: message.value.tunnelId,
+      request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')),
+    };
+    case 'goElsewhere': return { kind: 'go-elsewhere', reason: message.value.reason };
+  }
+}
+
+function registeredFromWire({ heartbeatMs, lostMs, ...rest }: wire.Registered): Registered {
+  return { ...rest, kind: 'registered', times: { heartbeatMs, lostMs } };
+}
+
+function ackFromWire(ack: wire.HeartbeatAck): HeartbeatAck {
+  return { kind: 'ack', seq: ack.seq, settled: ack.settled.map(settled => ({ ...settled, task: parseTaskId(settled.task) })) };
+}
+
+function fullToWire(assignment: FullAssignment): wire.FullAssignment {
+  return { ...assignment, tasks: assignment.tasks.map(taskCodec.toWire) };
+}
+
+function fullFromWire(assignment: wire.FullAssignment): FullAssignment {
+  return { ...assignment, kind: 'full', tasks: assignment.tasks.map(taskCodec.fromWire), contents: assignment.contents.map(contentFromWire) };
+}
+
+function deltaToWire(assignment: AssignmentDelta): wire.AssignmentDelta {
+  return { ...assignment, upserts: assignment.upserts.map(taskCodec.toWire) };
+}
+
+function deltaFromWire(assignment: wire.AssignmentDelta): AssignmentDelta {
+  return {
+    ...assignment,
+    kind: 'delta',
+    upserts: assignment.upserts.map(taskCodec.fromWire),
+    removals: assignment.removals.map(parseTaskId),
+    contents: assignment.contents.map(contentFromWire),
+  };
+}
+
+function contentFromWire({ key, content }: wire.AssignedContent): AssignedContent {
+  return { key, content: ownBytes(content) };
+}

@@ -1,0 +1,74 @@
+import type * as wire from '#gen/gantry/v1/types.ts';
+import { CopyDirection, StdioStream } from '#gen/gantry/v1/types.ts';
+import { parseTaskId } from '#model/ids.ts';
+import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
+import type { Codec } from './wire.ts';
+import { enumCodec, ownBytes, present, WireError } from './wire.ts';
+
+type Direction = Extract<TunnelSpec, { kind: 'copy' }>['direction'];
+type Stream = Extract<TunnelFrame, { kind: 'data' }>['stream'];
+
+const directionCodec = enumCodec<Direction, CopyDirection>('copy direction', {
+  in: CopyDirection.COPY_DIRECTION_IN, out: CopyDirection.COPY_DIRECTION_OUT,
+});
+
+const streamCodec = enumCodec<Stream, StdioStream>('stdio stream', {
+  stdin: StdioStream.STDIO_STREAM_STDIN,
+  stdout: StdioStream.STDIO_STREAM_STDOUT,
+  stderr: StdioStream.STDIO_STREAM_STDERR,
+});
+
+export const tunnelRequestCodec: Codec<TunnelRequest, wire.TunnelTarget> = {
+  toWire: request => ({ task: request.task, spec: { spec: specToWire(request.spec) } }),
+  fromWire: target => ({ task: parseTaskId(target.task), spec: specFromWire(target.spec?.spec) }),
+};
+
+export const tunnelFrameCodec: Codec<TunnelFrame, wire.TunnelFrame> = {
+  toWire: frame => ({ frame: frameToWire(frame) }),
+  fromWire: frame => frameFromWire(frame.frame),
+};
+
+function specToWire(spec: TunnelSpec): NonNullable<wire.TunnelSpec['spec']> {
+  switch (spec.kind) {
+    case 'logs': return { $case: 'logs', value: spec };
+    case 'exec': return { $case: 'exec', value: spec };
+    case 'attach': return { $case: 'attach', value: spec };
+    case 'copy': return { $case: 'copy', value: { path: spec.path, direction: directionCodec.toWire(spec.direction) } };
+    case 'forward': return { $case: 'forward', value: spec };
+  }
+}
+
+function specFromWire(spec: wire.TunnelSpec['spec']): TunnelSpec {
+  switch (spec?.$case) {
+    case undefined: throw new WireError('tunnel.spec is missing');
+    case 'logs': return { kind: 'logs', ...present(spec.value) };
+    case 'exec': return { kind: 'exec', ...present(spec.value) };
+    case 'attach': return { kind: 'attach', ...present(spec.value) };
+    case 'copy': return { kind: 'copy', path: spec.value.path, direction: directionCodec.fromWire(spec.value.direction) };
+    case 'forward': return { kind: 'forward', port: spec.value.port };
+  }
+}
+
+function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']> {
+  switch (frame.kind) {
+    case 'data': return { $case: 'data', value: { stream: streamCodec.toWire(frame.stream), bytes: frame.bytes } };
+    case 'resize': return { $case: 'resize', value: frame.size };
+    case 'signal': return { $case: 'signal', value: { signal: frame.signal } };
+    case 'eof': return { $case: 'eof', value: {} };
+    case 'exit': return { $case: 'exit', value: { code: frame.code } };
+    case 'error': return { $case: 'error', value: { code: frame.code, message: frame.message } };
+  }
+}
+
+function frameFromWire(frame: wire.TunnelFrame['frame']): TunnelFrame {
+  switch (frame?.$case) {
+    case undefined: throw new WireError('tunnel frame is empty');
+    case 'data': return { kind: 'data', stream: streamCodec.fromWire(frame.value.stream), bytes: ownBytes(frame.value.bytes) };
+    case 'resize': return { kind: 'resize', size: frame.value };
+    case 'signal': return { kind: 'signal', signal: frame.value.signal };
+    case 'eof': return { kind: 'eof' };
+    case 'exit': return { kind: 'exit', code: frame.value.code };
+    case 'error': return { kind: 'error', ...frame.value };
+  }
+}
+
