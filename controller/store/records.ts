@@ -1,0 +1,31 @@
+/** Bytes of etcd values <-> model values, for the programs' parts that may not know codecs. */
+import {
+  decodeApp, decodeControllerRecord, decodeLedger, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
+  decodeTask, decodeTaskStatus,
+} from '#codec/record-codec.ts';
+import type { RecordKind } from './keys.ts';
+
+export {
+  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNode, decodeRequestRecord,
+  decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord, decodeTask, decodeTaskStatus, encodeApp,
+  encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNode, encodeRequestRecord,
+  encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, RecordError,
+} from '#codec/record-codec.ts';
+export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatusRecord } from '#codec/record-codec.ts';
+
+/** How the mirror reads each kind that it holds. The leader key's value is the leader's ControllerRecord. */
+export const MIRROR_DECODERS = {
+  leader: decodeControllerRecord,
+  controller: decodeControllerRecord,
+  node: decodeNode,
+  ledger: decodeLedger,
+  session: decodeSessionRecord,
+  app: decodeApp,
+  service: decodeService,
+  'service-status': decodeServiceStatus,
+  task: decodeTask,
+  status: decodeTaskStatus,
+  secret: decodeSecretVersion,
+} as const satisfies Partial<Record<RecordKind, (bytes: Uint8Array) => unknown>>;
+
+export type MirroredKind = keyof typeof MIRROR_DECODERS;

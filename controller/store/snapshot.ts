@@ -1,0 +1,301 @@
+/** The ClusterSnapshot, brought forward in place by what etcd tells. */
+import type { App, SecretVersion, Service, ServiceStatus } from '#model/app.ts';
+import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import { parseKey } from './keys.ts';
+import type { RecordKey, RecordKind } from './keys.ts';
+import type { StoreBatch, StoreChange, StoredValue } from './ports.ts';
+import { MIRROR_DECODERS } from './records.ts';
+import type { MirroredKind } from './records.ts';
+
+/** What a batch touched. A service counts when itself, its status, one of its tasks or their statuses changed; a node likewise. */
+export interface ClusterChange {
+  readonly etcdRevision: number;
+  readonly kinds: ReadonlySet<RecordKind>;
+  readonly apps: ReadonlySet<AppId>;
+  readonly services: ReadonlySet<ServiceId>;
+  readonly nodes: ReadonlySet<NodeId>;
+}
+
+/** A record that this program cannot read. */
+export interface InvalidRecord {
+  readonly key: string;
+  readonly modRevision: number;
+  readonly message: string;
+}
+
+export interface StoreList {
+  readonly etcdRevision: number;
+  readonly entries: readonly StoredValue[];
+}
+
+interface Tables {
+  etcdRevision: number;
+  epoch: number;
+  leaderId?: string;
+  readonly apps: Map<AppId, Versioned<App>>;
+  readonly services: Map<ServiceId, Versioned<Service>>;
+  readonly serviceStatuses: Map<ServiceId, Versioned<ServiceStatus>>;
+  readonly tasks: Map<TaskId, Versioned<Task>>;
+  readonly statuses: Map<TaskId, Versioned<TaskStatus>>;
+  readonly nodes: Map<NodeId, Versioned<Node>>;
+  readonly ledgers: Map<NodeId, Versioned<Ledger>>;
+  readonly sessions: Map<NodeId, Versioned<SessionRecord>>;
+  readonly controllers: Map<string, Versioned<ControllerRecord>>;
+  readonly secrets: Map<string, Versioned<SecretVersion>>;
+  readonly tasksOfService: Map<ServiceId, Set<TaskId>>;
+  readonly tasksOnNode: Map<NodeId, Set<TaskId>>;
+}
+
+interface Touched {
+  readonly kinds: Set<RecordKind>;
+  readonly apps: Set<AppId>;
+  readonly services: Set<ServiceId>;
+  readonly nodes: Set<NodeId>;
+  /** Index sets that got a member and must be put in order again. */
+  readonly unsorted: Set<Set<TaskId>>;
+}
+
+/**
+ * What etcd holds of the mirrored kinds.
+ *
+ * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
+ * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid` and nowhere else.
+ */
+export class ClusterMirror {
+  readonly #tables = emptyTables();
+  readonly #modRevisions = new Map<string, number>();
+  readonly #invalid = new Map<string, InvalidRecord>();
+  readonly #secretVersions = new Map<string, Map<number, Versioned<SecretVersion>>>();
+  /** Deletes seen since `beginList`, so that a list that was read before them does not bring their keys back. */
+  #deletedSince: Map<string, number> | undefined;
+  #listBeginRevision = 0;
+
+  /** Read it in one go; it changes with the next batch. */
+  get current(): ClusterSnapshot {
+    return this.#tables;
+  }
+
+  get invalid(): ReadonlyMap<string, InvalidRecord> {
+    return this.#invalid;
+  }
+
+  apply(batch: StoreBatch): ClusterChange {
+    const touched = noneTouched();
+    for (const change of batch.changes) {
+      this.#applyChange(change, touched);
+    }
+    this.#tables.etcdRevision = Math.max(this.#tables.etcdRevision, batch.etcdRevision);
+    return this.#finish(touched);
+  }
+
+  /** Call before reading the list that `reset` gets. */
+  beginList(): void {
+    this.#deletedSince = new Map();
+    this.#listBeginRevision = this.#tables.etcdRevision;
+  }
+
+  /** Makes the mirror equal to the list, apart from what was applied since and is newer. A list older than the mirror was when it was asked for means that the store went back: then the list counts alone. */
+  reset(list: StoreList): ClusterChange & { readonly hasGoneBack: boolean; readonly differences: number } {
+    const hasGoneBack = list.etcdRevision < this.#listBeginRevision;
+    const newest = hasGoneBack ? Number.POSITIVE_INFINITY : list.etcdRevision;
+    const touched = noneTouched();
+    const changes = this.#differences(list, newest, hasGoneBack);
+    for (const change of changes) {
+      this.#applyChange(change, touched);
+    }
+    this.#tables.etcdRevision = hasGoneBack ? list.etcdRevision : Math.max(this.#tables.etcdRevision, list.etcdRevision);
+    this.#deletedSince = undefined;
+    return { ...this.#finish(touched), hasGoneBack, differences: changes.length };
+  }
+
+  #differences(list: StoreList, newest: number, hasGoneBack: boolean): readonly StoreChange[] {
+    const listed = new Set<string>();
+    const changes: StoreChange[] = [];
+    for (const entry of list.entries) {
+      listed.add(entry.key);
+      const held = this.#modRevisions.get(entry.key) ?? 0;
+      const deletedAt = this.#deletedSince?.get(entry.key) ?? 0;
+      const isNews = hasGoneBack ? held !== entry.modRevision : held < entry.modRevision && deletedAt <= newest;
+      if (isNews) {
+        changes.push({ kind: 'put', entry });
+      }
+    }
+    for (const [key, modRevision] of this.#modRevisions) {
+      if (!listed.has(key) && modRevision <= newest) {
+        changes.push({ kind: 'delete', key, modRevision: list.etcdRevision });
+      }
+    }
+    return changes;
+  }
+
+  #applyChange(change: StoreChange, touched: Touched): void {
+    const text = change.kind === 'put' ? change.entry.key : change.key;
+    const key = parseKey(text);
+    if (key === undefined || !isMirrored(key)) {
+      if (key !== undefined) {
+        touched.kinds.add(key.kind);
+      }
+      return;
+    }
+    touched.kinds.add(key.kind);
+    this.#touch(key, touched);
+    this.#invalid.delete(text);
+    if (change.kind === 'delete') {
+      this.#modRevisions.delete(text);
+      this.#deletedSince?.set(text, change.modRevision);
+      this.#remove(key);
+    } else {
+      this.#modRevisions.set(text, change.entry.modRevision);
+      this.#put(key, change.entry, touched);
+    }
+    this.#touch(key, touched);
+  }
+
+  #put(key: MirroredKey, entry: StoredValue, touched: Touched): void {
+    const { createRevision, modRevision } = entry;
+    let value: unknown;
+    try {
+      value = MIRROR_DECODERS[key.kind](entry.value);
+    } catch (error) {
+      this.#invalid.set(entry.key, { key: entry.key, modRevision, message: error instanceof Error ? error.message : 'unreadable' });
+      this.#remove(key);
+      return;
+    }
+    const versioned = { value, createRevision, modRevision };
+    if (key.kind === 'leader') {
+      this.#tables.epoch = createRevision;
+      this.#tables.leaderId = (value as ControllerRecord).id;
+    } else if (key.kind === 'secret') {
+      this.#putSecret(key, versioned as Versioned<SecretVersion>);
+    } else {
+      if (key.kind === 'task') {
+        this.#indexTask(key.id, value as Task, touched);
+      }
+      tableOf(this.#tables, key.kind).set(key.id, versioned);
+    }
+  }
+
+  #remove(key: MirroredKey): void {
+    if (key.kind === 'leader') {
+      this.#tables.epoch = 0;
+      delete this.#tables.leaderId;
+    } else if (key.kind === 'secret') {
+      this.#secretVersions.get(`${key.namespace}/${key.name}`)?.delete(key.version);
+      this.#chooseSecret(`${key.namespace}/${key.name}`);
+    } else {
+      if (key.kind === 'task') {
+        this.#unindexTask(key.id);
+      }
+      tableOf(this.#tables, key.kind).delete(key.id);
+    }
+  }
+
+  #putSecret(key: { readonly namespace: string; readonly name: string; readonly version: number }, secret: Versioned<SecretVersion>): void {
+    const name = `${key.namespace}/${key.name}`;
+    const versions = this.#secretVersions.get(name) ?? new Map<number, Versioned<SecretVersion>>();
+    this.#secretVersions.set(name, versions.set(key.version, secret));
+    this.#chooseSecret(name);
+  }
+
+  #chooseSecret(name: string): void {
+    const versions = this.#secretVersions.get(name) ?? new Map<number, Versioned<SecretVersion>>();
+    const newest = versions.get(Math.max(...versions.keys()));
+    if (newest === undefined) {
+      this.#tables.secrets.delete(name);
+      this.#secretVersions.delete(name);
+    } else {
+      this.#tables.secrets.set(name, newest);
+    }
+  }
+
+  #indexTask(id: TaskId, task: Task, touched: Touched): void {
+    const previous = this.#tables.tasks.get(id)?.value;
+    if (previous?.serviceId === task.serviceId && previous.node === task.node) {
+      return;
+    }
+    this.#unindexTask(id);
+    for (const set of [memberSet(this.#tables.tasksOfService, task.serviceId), memberSet(this.#tables.tasksOnNode, task.node)]) {
+      set.add(id);
+      touched.unsorted.add(set);
+    }
+  }
+
+  #unindexTask(id: TaskId): void {
+    const task = this.#tables.tasks.get(id)?.value;
+    if (task !== undefined) {
+      dropMember(this.#tables.tasksOfService, task.serviceId, id);
+      dropMember(this.#tables.tasksOnNode, task.node, id);
+    }
+  }
+
+  /** Called before and after a change, so that both a record that went and one that came name their owners. */
+  #touch(key: MirroredKey, touched: Touched): void {
+    if (key.kind === 'app') {
+      touched.apps.add(key.id);
+    } else if (key.kind === 'service' || key.kind === 'service-status') {
+      touched.services.add(key.id);
+    } else if (key.kind === 'node' || key.kind === 'ledger' || key.kind === 'session') {
+      touched.nodes.add(key.id);
+    } else if (key.kind === 'task' || key.kind === 'status') {
+      const task = this.#tables.tasks.get(key.id)?.value;
+      if (task !== undefined) {
+        touched.services.add(task.serviceId);
+        touched.nodes.add(task.node);
+      }
+    }
+  }
+
+  #finish(touched: Touched): ClusterChange {
+    for (const set of touched.unsorted) {
+      const ids = [...set].sort();
+      set.clear();
+      ids.forEach(id => set.add(id));
+    }
+    const { kinds, apps, services, nodes } = touched;
+    return { etcdRevision: this.#tables.etcdRevision, kinds, apps, services, nodes };
+  }
+}
+
+type MirroredKey = Extract<RecordKey, { readonly kind: MirroredKind }>;
+type TableKind = Exclude<MirroredKind, 'leader' | 'secret'>;
+
+function isMirrored(key: RecordKey): key is MirroredKey {
+  return key.kind in MIRROR_DECODERS;
+}
+
+/** The table of a kind; that values of the kind go in is seen to by MIRROR_DECODERS, which has the same kinds. */
+function tableOf(tables: Tables, kind: TableKind): Map<string, Versioned<unknown>> {
+  const byKind = {
+    app: tables.apps, service: tables.services, 'service-status': tables.serviceStatuses, task: tables.tasks, status: tables.statuses,
+    node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers,
+  } satisfies Record<TableKind, object>;
+  return byKind[kind] as Map<string, Versioned<unknown>>;
+}
+
+function memberSet<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner): Set<TaskId> {
+  const set = index.get(owner) ?? new Set<TaskId>();
+  index.set(owner, set);
+  return set;
+}
+
+function dropMember<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner, id: TaskId): void {
+  const set = index.get(owner);
+  set?.delete(id);
+  if (set?.size === 0) {
+    index.delete(owner);
+  }
+}
+
+function noneTouched(): Touched {
+  return { kinds: new Set(), apps: new Set(), services: new Set(), nodes: new Set(), unsorted: new Set() };
+}
+
+function emptyTables(): Tables {
+  return {
+    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), statuses: new Map(),
+    nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), tasksOfService: new Map(), tasksOnNode: new Map(),
+  };
+}
