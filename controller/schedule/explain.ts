@@ -1,0 +1,111 @@
+/** Rejections as one sentence that a person can act on. */
+import type { Obstacle } from './filters.ts';
+
+interface Group {
+  readonly first: Obstacle;
+  readonly count: number;
+  /** Of the nodes that lack something, the one with most of it. */
+  readonly best: Obstacle;
+}
+
+/**
+ * `no node fits: 2 of 3 nodes have not enough memory free (need 512Mi, most free 200Mi on n2); 1 node is cordoned`.
+ * Biggest group first; groups of one size in the order of their names.
+ */
+export function explainObstacles(obstacles: readonly Obstacle[]): string {
+  if (obstacles.length === 0) {
+    return 'no node fits: the cluster has no nodes';
+  }
+  const groups = groupObstacles(obstacles);
+  const sentences = groups.map((group, index) => {
+    const of = index === 0 ? ` of ${String(obstacles.length)}` : '';
+    const isOne = group.count === 1 && index > 0 || obstacles.length === 1;
+    return `${String(group.count)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.count === 1)}`;
+  });
+  return `no node fits: ${sentences.join('; ')}`;
+}
+
+function groupObstacles(obstacles: readonly Obstacle[]): readonly Group[] {
+  const groups = new Map<string, Group>();
+  for (const obstacle of obstacles) {
+    const key = groupKey(obstacle);
+    const group = groups.get(key);
+    groups.set(key, group === undefined
+      ? { first: obstacle, count: 1, best: obstacle }
+      : { first: group.first, count: group.count + 1, best: better(group.best, obstacle) });
+  }
+  return [...groups.entries()]
+    .sort(([leftKey, left], [rightKey, right]) => right.count - left.count || (leftKey < rightKey ? -1 : 1))
+    .map(([, group]) => group);
+}
+
+/** Obstacles with one key have one cause and one remedy. */
+function groupKey(obstacle: Obstacle): string {
+  switch (obstacle.kind) {
+    case 'node':
+      return `${obstacle.kind}/${obstacle.state}`;
+    case 'taint':
+      return `${obstacle.kind}/${obstacle.taint}`;
+    case 'label':
+      return `${obstacle.kind}/${obstacle.rule}`;
+    case 'volume':
+      return `${obstacle.kind}/${obstacle.volume}`;
+    case 'host-port':
+      return `${obstacle.kind}/${obstacle.port}`;
+    case 'max-per':
+      return `${obstacle.kind}/${obstacle.label}`;
+    default:
+      return obstacle.kind;
+  }
+}
+
+function better(left: Obstacle, right: Obstacle): Obstacle {
+  return 'free' in left && 'free' in right && right.free > left.free ? right : left;
+}
+
+function phrase({ first, best }: Group, isOne: boolean): string {
+  const have = isOne ? 'has' : 'have';
+  switch (first.kind) {
+    case 'node':
+      return `${isOne ? 'is' : 'are'} ${first.state}`;
+    case 'taint':
+      return `${have} the taint ${first.taint}, which the service does not tolerate`;
+    case 'label':
+      return `${isOne ? 'breaks' : 'break'} the rule "${first.rule}"`;
+    case 'runtime':
+      return `${have} no runtime ${first.runtime}`;
+    case 'volume':
+      return `${isOne ? 'is' : 'are'} not ${first.home}, which has the data of volume ${first.volume}`;
+    case 'max-per':
+      return `${have} max_per ${first.label} = ${String(first.count)} reached`;
+    case 'host-port':
+      return `${have} host port ${first.port} taken`;
+    case 'memory':
+    case 'cpu':
+      return `${have} not enough ${first.kind} free (${shortage(first.kind, best)})`;
+  }
+}
+
+function shortage(kind: 'memory' | 'cpu', best: Obstacle): string {
+  if (!('free' in best)) {
+    return '';
+  }
+  const format = kind === 'memory' ? formatMemory : formatCpu;
+  return `need ${format(best.need)}, most free ${format(Math.max(0, best.free))} on ${best.node}`;
+}
+
+const UNITS = [['Gi', 1024 ** 3], ['Mi', 1024 ** 2], ['Ki', 1024]] as const;
+
+/** The amount in the largest unit that keeps it at 1 or more, with at most one decimal. */
+function formatMemory(bytes: number): string {
+  for (const [unit, size] of UNITS) {
+    if (bytes >= size) {
+      return `${String(Math.floor((bytes * 10) / size) / 10)}${unit}`;
+    }
+  }
+  return String(bytes);
+}
+
+function formatCpu(milliCpu: number): string {
+  return `${String(milliCpu / 1000)} cpu`;
+}
