@@ -1,0 +1,49 @@
+/** Who serves what: the healthy tasks of every service, and where the nodes are. */
+import type { Service } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from '#model/endpoints.ts';
+import type { TaskId } from '#model/ids.ts';
+import { isServing } from '#model/task.ts';
+
+/**
+ * The endpoints at the snapshot's revision: tasks that are wanted, serve, and are not on a lost node. A task that is to stop
+ * is out at once, so that no request finds it when its signal comes. Each service is there, also without any endpoint.
+ */
+export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
+  return {
+    generation: snapshot.etcdRevision,
+    services: [...snapshot.services.values()].map(entry => serviceEndpoints(snapshot, entry.value)).sort(byId),
+    nodes: [...snapshot.nodes.values()].map(({ value }): PeerNode => ({ id: value.id, subnetIndex: value.subnetIndex, address: value.address })).sort(byId),
+  };
+}
+
+/** True when both say the same, whatever revision they were made from. */
+export function sameEndpoints(left: EndpointSet, right: EndpointSet): boolean {
+  return JSON.stringify([left.services, left.nodes]) === JSON.stringify([right.services, right.nodes]);
+}
+
+function serviceEndpoints(snapshot: ClusterSnapshot, service: Service): ServiceEndpoints {
+  const endpoints = [...(snapshot.tasksOfService.get(service.id) ?? [])].flatMap(id => endpointOf(snapshot, id));
+  return {
+    id: service.id, namespace: service.namespace, app: service.app, service: service.name, kind: service.spec.kind,
+    virtualIp: service.virtualIp, ports: service.spec.container.ports,
+    endpoints: endpoints.sort((left, right) => (left.task < right.task ? -1 : 1)),
+  };
+}
+
+function endpointOf(snapshot: ClusterSnapshot, id: TaskId): readonly Endpoint[] {
+  const task = snapshot.tasks.get(id)?.value;
+  const status = snapshot.statuses.get(id)?.value;
+  if (task?.desired !== 'run' || status?.address === undefined || !isServing(status)) {
+    return [];
+  }
+  const node = snapshot.nodes.get(task.node)?.value;
+  if (node === undefined || node.condition === 'lost') {
+    return [];
+  }
+  return [{ task: task.id, node: task.node, address: status.address, slot: task.slot, isHealthy: true }];
+}
+
+function byId(left: { readonly id: string }, right: { readonly id: string }): number {
+  return left.id < right.id ? -1 : 1;
+}

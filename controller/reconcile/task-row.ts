@@ -1,0 +1,103 @@
+/** A task with what is known of it, and the questions that plans ask. */
+import type { Service, ServiceStatus } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { ServiceId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import { isFinished, isServing as isServingStatus } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+
+export interface TaskRow {
+  readonly task: Task;
+  /** Absent until the agent reported it. */
+  readonly status?: TaskStatus;
+  /** Absent once the node was removed. */
+  readonly node?: Node;
+}
+
+export interface ServiceState {
+  readonly service: Service;
+  /** Absent before the first plan. */
+  readonly status?: ServiceStatus;
+  /** By slot, then fence (oldest first), then id. */
+  readonly rows: readonly TaskRow[];
+}
+
+export function serviceState(snapshot: ClusterSnapshot, id: ServiceId): ServiceState | undefined {
+  const service = snapshot.services.get(id)?.value;
+  if (service === undefined) {
+    return undefined;
+  }
+  const status = snapshot.serviceStatuses.get(id)?.value;
+  return { service, rows: rowsOf(snapshot, id), ...(status === undefined ? {} : { status }) };
+}
+
+export function rowsOf(snapshot: ClusterSnapshot, id: ServiceId): readonly TaskRow[] {
+  const rows = [...(snapshot.tasksOfService.get(id) ?? [])].flatMap((taskId): readonly TaskRow[] => {
+    const task = snapshot.tasks.get(taskId)?.value;
+    if (task === undefined) {
+      return [];
+    }
+    const status = snapshot.statuses.get(taskId)?.value;
+    const node = snapshot.nodes.get(task.node)?.value;
+    return [{ task, ...(status === undefined ? {} : { status }), ...(node === undefined ? {} : { node }) }];
+  });
+  return rows.sort(compareRows);
+}
+
+function compareRows(left: TaskRow, right: TaskRow): number {
+  return left.task.slot - right.task.slot || left.task.fence - right.task.fence || (left.task.id < right.task.id ? -1 : 1);
+}
+
+/** Nothing of it will run again. */
+export function hasEnded(row: TaskRow): boolean {
+  return row.status !== undefined && isFinished(row.status.phase);
+}
+
+/** Wanted, and not known to have ended. */
+export function isLive(row: TaskRow): boolean {
+  return row.task.desired === 'run' && row.node !== undefined && !hasEnded(row);
+}
+
+/** May have processes on a node that is there: what counts against surge and for "at most one". */
+export function mayRun(row: TaskRow): boolean {
+  return row.node !== undefined && !hasEnded(row);
+}
+
+export function isOnLostNode(row: TaskRow): boolean {
+  return row.node?.condition === 'lost';
+}
+
+/** Its node was silent for a while; that alone changes nothing (I18). */
+export function isCutOff(row: TaskRow): boolean {
+  return row.node !== undefined && row.node.condition !== 'ready';
+}
+
+export function isServing(row: TaskRow): boolean {
+  return isLive(row) && !isOnLostNode(row) && row.status !== undefined && isServingStatus(row.status);
+}
+
+export function isUpToDate(row: TaskRow, service: Service): boolean {
+  return row.task.templateHash === service.templateHash;
+}
+
+/** Made for the current template and not on a node that is being emptied. */
+export function mayStay(row: TaskRow, service: Service): boolean {
+  return isUpToDate(row, service) && row.node?.availability !== 'draining';
+}
+
+/** It failed although nobody asked it to stop. */
+export function hasFailed(row: TaskRow): boolean {
+  return row.status?.phase === 'failed' && (row.task.desired === 'run' || row.task.reason === 'job-timeout');
+}
+
+/** Ended and, by its service's rules, not to be followed by another: a job's success, or what the restart policy leaves alone. */
+export function isDone(row: TaskRow, service: Service): boolean {
+  if (row.task.desired !== 'run' || !isUpToDate(row, service)) {
+    return false;
+  }
+  const { mode } = service.spec.container.restart;
+  if (row.status?.phase === 'complete') {
+    return service.spec.kind === 'job' || mode !== 'always';
+  }
+  return row.status?.phase === 'failed' && service.spec.kind !== 'job' && mode === 'never';
+}
