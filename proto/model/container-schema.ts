@@ -1,0 +1,236 @@
+/** The part of a service that one container needs -> ContainerSpec. */
+import { formatImageName, parseImageReference } from './image-reference.ts';
+import type { ImageReference } from './image-reference.ts';
+import { readConfigMounts, readPorts, readSecretMounts, readVolumeMounts } from './mount-schema.ts';
+import { parseCpu, parseDuration, parseMemory } from './quantity.ts';
+import type { Resources } from './resources.ts';
+import type { KeyTable, SchemaField } from './schema-field.ts';
+import type { ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecuritySpec, ServiceKind } from './service.ts';
+import { readPairs } from './pair-schema.ts';
+import { splitShellWords } from './shell-words.ts';
+
+const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
+const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
+const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'], later: ['cpuset', 'swap', 'io', 'storage'] };
+const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory'], later: ['devices'] };
+const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids'], later: ['cpuset', 'swap', 'io', 'storage'] };
+const PRIVATE_NAMESPACES = ['userns', 'pid', 'ipc', 'uts', 'cgroup', 'network'];
+const SECURITY_KEYS: KeyTable = {
+  known: ['profile', 'user', 'read_only', 'cap_drop', 'cap_add', 'no_new_privileges', 'seccomp', ...PRIVATE_NAMESPACES],
+};
+
+const MEBIBYTE = 2 ** 20;
+const DEFAULT_REQUESTS: Resources = { milliCpu: 50, memoryBytes: 32 * MEBIBYTE };
+const DEFAULT_LIMIT_MEMORY_BYTES = 512 * MEBIBYTE;
+const DEFAULT_LIMIT_PIDS = 512;
+const DEFAULT_SHM_BYTES = 64 * MEBIBYTE;
+const DEFAULT_STOP_GRACE_MS = 10_000;
+export const DEFAULT_RUNTIME = 'crun';
+
+export function readContainer(field: SchemaField, kind: ServiceKind): ContainerSpec {
+  const image = readImage(field.at('image'));
+  const limits = readLimits(field.at('resources'));
+  return {
+    image: image === undefined ? '' : formatImageName(image),
+    ...(image?.digest === undefined ? {} : { digest: image.digest }),
+    ...readProcess(field),
+    environment: readPairs(field.at('environment')),
+    stopGracePeriodMs: field.at('stop_grace_period').parsed(parseDuration) ?? DEFAULT_STOP_GRACE_MS,
+    init: field.at('init').boolean(false),
+    tty: field.at('tty').boolean(false),
+    stdin: field.at('stdin_open').boolean(false),
+    ...(field.at('healthcheck').isPresent ? readHealthCheck(field.at('healthcheck')) : {}),
+    restart: readRestart(field.at('restart'), kind),
+    requests: readRequests(field.at('resources'), limits),
+    limits,
+    ports: readPorts(field.at('ports')),
+    configs: readConfigMounts(field.at('configs')),
+    secrets: readSecretMounts(field.at('secrets')),
+    volumes: readVolumeMounts(field.at('volumes')),
+    security: readSecurity(field.at('security')),
+    ulimits: readUlimits(field.at('ulimits')),
+    sysctls: readPairs(field.at('sysctls')),
+    shmSizeBytes: field.at('shm_size').parsed(parseMemory) ?? DEFAULT_SHM_BYTES,
+    extraHosts: field.at('extra_hosts').items().flatMap(readHost),
+    runtime: field.at('runtime').text() ?? DEFAULT_RUNTIME,
+  };
+}
+
+function readImage(field: SchemaField): ImageReference | undefined {
+  if (!field.isPresent) {
+    field.complain('required');
+  }
+  return field.text() === undefined ? undefined : field.parsed(parseImageReference);
+}
+
+type ProcessPart = Pick<ContainerSpec, 'entrypoint' | 'command' | 'workingDir' | 'hostname' | 'stopSignal'>;
+
+function readProcess(field: SchemaField): ProcessPart {
+  const entrypoint = readWords(field.at('entrypoint'));
+  const command = readWords(field.at('command'));
+  const workingDir = field.at('working_dir').text();
+  const hostname = field.at('hostname').text();
+  const stopSignal = field.at('stop_signal').text();
+  return {
+    ...(entrypoint === undefined ? {} : { entrypoint }),
+    ...(command === undefined ? {} : { command }),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(stopSignal === undefined ? {} : { stopSignal: stopSignal.startsWith('SIG') ? stopSignal : `SIG${stopSignal}` }),
+  };
+}
+
+/** Words of a list, or of text split as a shell would. */
+function readWords(field: SchemaField): readonly string[] | undefined {
+  if (!field.isPresent) {
+    return undefined;
+  }
+  return typeof field.value === 'string' ? field.parsed(splitShellWords) : field.texts();
+}
+
+function readHealthCheck(field: SchemaField): { readonly healthcheck: HealthCheck } {
+  field.checkKeys(HEALTH_KEYS);
+  const actions = [field.at('http'), field.at('tcp'), field.at('test')].filter(action => action.isPresent);
+  if (actions.length !== 1 && !field.at('grpc').isPresent) {
+    field.complain('needs one of http, tcp and test');
+  }
+  return {
+    healthcheck: {
+      action: readProbeAction(field),
+      intervalMs: field.at('interval').parsed(parseDuration) ?? 10_000,
+      timeoutMs: field.at('timeout').parsed(parseDuration) ?? 2_000,
+      retries: field.at('retries').integer(3),
+      startPeriodMs: field.at('start_period').parsed(parseDuration) ?? 0,
+    },
+  };
+}
+
+function readProbeAction(field: SchemaField): ProbeAction {
+  const [http, tcp, exec] = [field.at('http'), field.at('tcp'), field.at('test')];
+  if (http.isPresent) {
+    http.checkKeys({ known: ['port', 'path'] });
+    return { kind: 'http', port: readRequiredPort(http.at('port')), path: http.at('path').text() ?? '/' };
+  }
+  if (exec.isPresent) {
+    return { kind: 'exec', command: readTestCommand(exec) };
+  }
+  tcp.checkKeys({ known: ['port'] });
+  return { kind: 'tcp', port: tcp.isPresent ? readRequiredPort(tcp.at('port')) : 1 };
+}
+
+function readRequiredPort(field: SchemaField): number {
+  if (!field.isPresent) {
+    field.complain('required');
+  }
+  return field.integer(1);
+}
+
+/** Compose's forms: `[CMD, ...]`, `[CMD-SHELL, text]`, or text for a shell. */
+function readTestCommand(field: SchemaField): readonly string[] {
+  if (typeof field.value === 'string') {
+    return ['/bin/sh', '-c', field.value];
+  }
+  const [form, ...words] = field.texts();
+  if (form === 'CMD' && words.length > 0) {
+    return words;
+  }
+  if (form === 'CMD-SHELL' && words.length === 1) {
+    return ['/bin/sh', '-c', ...words];
+  }
+  field.complain('must be [CMD, program, ...] or [CMD-SHELL, text]');
+  return ['true'];
+}
+
+/** A job's task is tried again by a new task, `job.retries` times: in place it is not restarted unless that is written. */
+function readRestart(field: SchemaField, kind: ServiceKind): RestartPolicy {
+  field.checkKeys(RESTART_KEYS);
+  return {
+    mode: field.at('policy').choice({ words: ['always', 'on-failure', 'never'] }, kind === 'job' ? 'never' : 'always'),
+    maxAttempts: field.at('max_attempts').integer(5),
+    windowMs: field.at('window').parsed(parseDuration) ?? 600_000,
+    delayMs: field.at('delay').parsed(parseDuration) ?? 1_000,
+  };
+}
+
+function readLimits(resources: SchemaField): Limits {
+  resources.checkKeys(RESOURCE_KEYS);
+  const field = resources.at('limits');
+  field.checkKeys(LIMIT_KEYS);
+  const milliCpu = field.at('cpus').parsed(parseCpu);
+  const wishedBytes = numberOr(resources.at('requests').at('memory').value, 0);
+  return {
+    ...(milliCpu === undefined ? {} : { milliCpu }),
+    memoryBytes: field.at('memory').parsed(parseMemory) ?? Math.max(DEFAULT_LIMIT_MEMORY_BYTES, wishedBytes),
+    pids: field.at('pids').integer(DEFAULT_LIMIT_PIDS),
+  };
+}
+
+/** Requests default to written limits. */
+function readRequests(resources: SchemaField, limits: Limits): Resources {
+  const field = resources.at('requests');
+  field.checkKeys(REQUEST_KEYS);
+  const isMemoryLimited = resources.at('limits').at('memory').isPresent;
+  return {
+    milliCpu: field.at('cpus').parsed(parseCpu) ?? limits.milliCpu ?? DEFAULT_REQUESTS.milliCpu,
+    memoryBytes: field.at('memory').parsed(parseMemory) ?? (isMemoryLimited ? limits.memoryBytes : DEFAULT_REQUESTS.memoryBytes),
+  };
+}
+
+/** Bytes of an amount that is read, and complained about, elsewhere. */
+function numberOr(value: SchemaField['value'], fallback: number): number {
+  const text = typeof value === 'string' ? value : typeof value === 'object' && 'text' in value ? value.text : '';
+  const parsed = parseMemory(text);
+  return 'value' in parsed ? parsed.value : fallback;
+}
+
+function readSecurity(field: SchemaField): SecuritySpec {
+  field.checkKeys(SECURITY_KEYS);
+  const profile = field.at('profile');
+  const isPrivileged = profile.value === 'privileged';
+  if (isPrivileged) {
+    profile.complain("profile 'privileged' is not allowed in this Namespace; use baseline or restricted");
+  }
+  const name = isPrivileged ? 'baseline' : profile.choice({ words: ['baseline', 'restricted'] }, 'baseline');
+  for (const namespace of PRIVATE_NAMESPACES) {
+    field.at(namespace).choice({ words: ['private'], later: ['host'] }, 'private');
+  }
+  field.at('seccomp').choice({ words: ['default'] }, 'default');
+  if (!field.at('no_new_privileges').boolean(true)) {
+    field.at('no_new_privileges').complain('must be true: no profile of this Namespace allows new privileges');
+  }
+  const user = field.at('user').source();
+  return {
+    profile: name,
+    ...(user === undefined ? {} : { user }),
+    readOnly: field.at('read_only').boolean(name === 'restricted'),
+    capAdd: field.at('cap_add').texts().map(bareCapability),
+    capDrop: field.at('cap_drop').texts().map(bareCapability),
+  };
+}
+
+function bareCapability(name: string): string {
+  return name.replace(/^CAP_/, '');
+}
+
+/** `nofile: 65536` or `nofile: { soft, hard }`; sorted by name. */
+function readUlimits(field: SchemaField): ContainerSpec['ulimits'] {
+  const ulimits = field.entries().map(([name, entry]) => {
+    if (typeof entry.value === 'object' && 'text' in entry.value) {
+      const both = entry.integer(0);
+      return { name, soft: both, hard: both };
+    }
+    entry.checkKeys({ known: ['soft', 'hard'] });
+    return { name, soft: entry.at('soft').integer(0), hard: entry.at('hard').integer(0) };
+  });
+  return ulimits.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function readHost(item: SchemaField): ContainerSpec['extraHosts'] {
+  const text = item.text() ?? '';
+  const colon = text.indexOf(':');
+  if (colon < 1) {
+    item.complain('must be name:address');
+    return [];
+  }
+  return [{ name: text.slice(0, colon), address: text.slice(colon + 1) }];
+}

@@ -1,0 +1,34 @@
+/** Who a certificate belongs to: its one SAN URI, `spiffe://gantry/ROLE/NAME`. Source: SPIFFE-ID specification, section 2. */
+import type { Peer } from './ports.ts';
+
+export type PeerRole = Peer['role'];
+
+export interface PeerName {
+  readonly role: PeerRole;
+  /** User name, node id or controller id. */
+  readonly name: string;
+}
+
+const ROLES: ReadonlySet<string> = new Set<PeerRole>(['operator', 'node', 'controller']);
+const URI = /^spiffe:\/\/gantry\/([a-z]+)\/([A-Za-z0-9._-]{1,253})$/;
+
+export function peerUri({ role, name }: PeerName): string {
+  return `spiffe://gantry/${role}/${name}`;
+}
+
+/** The peer that `uri` names, or undefined when it is not one of ours. */
+export function parsePeerUri(uri: string): PeerName | undefined {
+  const [, role, name] = URI.exec(uri) ?? [];
+  return role !== undefined && name !== undefined && ROLES.has(role) ? { role: role as PeerRole, name } : undefined;
+}
+
+/**
+ * The peer in a certificate's alternative names as Node prints them; undefined unless exactly one of our URIs is there.
+ *
+ * Source: Node.js crypto, `x509.subjectAltName`: entries joined by `, `, those with special characters quoted as JSON.
+ */
+export function parseSubjectAltName(text: string): PeerName | undefined {
+  const uris = text.split(', ').filter(entry => entry.startsWith('URI:')).map(entry => entry.slice('URI:'.length));
+  const [uri, ...others] = uris;
+  return uri === undefined || others.length > 0 ? undefined : parsePeerUri(uri);
+}

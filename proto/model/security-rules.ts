@@ -1,0 +1,82 @@
+/** What each profile allows (reliability 9), the kernel's capabilities, and the sysctls that belong to one container. */
+import type { Violation } from './errors.ts';
+import { quoted } from './printable.ts';
+import type { ContainerSpec, SecuritySpec } from './service.ts';
+
+/** Source: capabilities(7), Linux 6.12. */
+const CAPABILITIES: ReadonlySet<string> = new Set([
+  'AUDIT_CONTROL', 'AUDIT_READ', 'AUDIT_WRITE', 'BLOCK_SUSPEND', 'BPF', 'CHECKPOINT_RESTORE', 'CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH',
+  'FOWNER', 'FSETID', 'IPC_LOCK', 'IPC_OWNER', 'KILL', 'LEASE', 'LINUX_IMMUTABLE', 'MAC_ADMIN', 'MAC_OVERRIDE', 'MKNOD', 'NET_ADMIN',
+  'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_RAW', 'PERFMON', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYSLOG', 'SYS_ADMIN', 'SYS_BOOT',
+  'SYS_CHROOT', 'SYS_MODULE', 'SYS_NICE', 'SYS_PACCT', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'WAKE_ALARM',
+]);
+
+/** The whole set of profile `baseline`. */
+export const BASELINE_CAPABILITIES = [
+  'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP', 'SETFCAP', 'NET_BIND_SERVICE', 'SYS_CHROOT',
+] as const;
+const ADDABLE: Readonly<Record<SecuritySpec['profile'], readonly string[]>> = {
+  baseline: BASELINE_CAPABILITIES,
+  restricted: ['NET_BIND_SERVICE'],
+};
+
+/** Largest id the kernel's interfaces here carry without trouble (reliability 9). */
+export const MAX_ID = 2_147_483_647;
+const USER = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})(?::(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10}))?$/;
+
+/** Sysctls of the ipc and network namespaces. Source: Documentation/admin-guide/sysctl/{kernel,net}.rst; ipc_namespaces(7). */
+const IPC_SYSCTLS: ReadonlySet<string> = new Set([
+  'kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced',
+]);
+const NAMESPACED_SYSCTL = /^(?:fs\.mqueue\.[a-z_]+|net\.(?:core\.somaxconn|(?:ipv4|ipv6|unix)\.[A-Za-z0-9_.]+))$/;
+
+export function checkSecurity(container: ContainerSpec, path: string): readonly Violation[] {
+  const { security } = container;
+  return [
+    ...checkUser(security, `${path}.security.user`),
+    ...(security.profile === 'restricted' && !security.readOnly
+      ? [{ path: `${path}.security.read_only`, message: "must be true in profile 'restricted'" }] : []),
+    ...security.capDrop.flatMap((name, index) => (name === 'ALL' || CAPABILITIES.has(name) ? [] : [unknownCapability(name, `${path}.security.cap_drop[${String(index)}]`)])),
+    ...security.capAdd.flatMap((name, index) => checkAdded(name, security.profile, `${path}.security.cap_add[${String(index)}]`)),
+    ...checkSysctls(container.sysctls, `${path}.sysctls`),
+  ];
+}
+
+export function isNamespacedSysctl(name: string): boolean {
+  return IPC_SYSCTLS.has(name) || (NAMESPACED_SYSCTL.test(name) && !name.includes('..') && !name.endsWith('.'));
+}
+
+function checkUser({ user, profile }: SecuritySpec, path: string): readonly Violation[] {
+  if (user === undefined) {
+    return profile === 'baseline' ? [] : [{ path, message: "required in profile 'restricted': a uid other than 0" }];
+  }
+  if (!USER.test(user)) {
+    return [{ path, message: `invalid user ${quoted(user)}; it is a name or uid, with :group or :gid` }];
+  }
+  if (user.split(':').some(part => /^\d+$/.test(part) && Number(part) > MAX_ID)) {
+    return [{ path, message: `an id is at most ${String(MAX_ID)}` }];
+  }
+  const isNonZeroUid = /^0*[1-9]\d*(?::|$)/.test(user);
+  return profile === 'restricted' && !isNonZeroUid ? [{ path, message: "must be a uid other than 0 in profile 'restricted'" }] : [];
+}
+
+function checkAdded(name: string, profile: SecuritySpec['profile'], path: string): readonly Violation[] {
+  if (!CAPABILITIES.has(name) && name !== 'ALL') {
+    return [unknownCapability(name, path)];
+  }
+  return ADDABLE[profile].includes(name) ? []
+    : [{ path, message: `capability ${name} is not allowed in profile '${profile}'; allowed: ${ADDABLE[profile].join(' ')}` }];
+}
+
+function unknownCapability(name: string, path: string): Violation {
+  return { path, message: `unknown capability ${quoted(name)}` };
+}
+
+function checkSysctls(sysctls: ContainerSpec['sysctls'], path: string): readonly Violation[] {
+  return sysctls.flatMap(({ name, value }) => {
+    if (!isNamespacedSysctl(name)) {
+      return [{ path, key: name, message: `${quoted(name)} is not a namespaced sysctl: it is not allowed under any profile` }];
+    }
+    return /^[\x20-\x7e]{1,256}$/.test(value) ? [] : [{ path, key: name, message: `the value of ${quoted(name)} must be one line of printable ASCII` }];
+  });
+}

@@ -1,0 +1,123 @@
+/** What must hold of one service: scale, placement, rollout, dependencies. */
+import type { AppSpec } from './app.ts';
+import { formatPlacementRule, parsePlacementRule } from './constraint.ts';
+import { checkContainer } from './container-rules.ts';
+import type { Violation } from './errors.ts';
+import { printable, quoted } from './printable.ts';
+import { checkRange } from './range-rules.ts';
+import type { PlacementRule, ServiceSpec } from './service.ts';
+
+const MAX_REPLICAS = 10_000;
+const MAX_JOB_RETRIES = 1_000;
+const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
+const MAX_LABEL_VALUE_LENGTH = 1024;
+
+export function checkService(service: ServiceSpec, app: AppSpec): readonly Violation[] {
+  const path = `services.${service.name}`;
+  return [
+    ...checkReplicas(service, path),
+    ...checkContainer(service.container, app, path),
+    ...checkLabels(service, path),
+    ...checkPlacement(service, `${path}.placement`),
+    ...checkUpdate(service, `${path}.update`),
+    ...checkDependencies(service, app, `${path}.depends_on`),
+    ...checkDisconnect(service, `${path}.on_disconnect`),
+    ...checkJob(service, path),
+  ];
+}
+
+function checkReplicas(service: ServiceSpec, path: string): readonly Violation[] {
+  if (service.kind === 'global') {
+    return service.replicas === 0 ? [] : [{ path: `${path}.replicas`, message: 'a global service has no number of replicas' }];
+  }
+  return checkRange(service.replicas, `${path}.replicas`, 0, MAX_REPLICAS);
+}
+
+function checkLabels(service: ServiceSpec, servicePath: string): readonly Violation[] {
+  const path = `${servicePath}.labels`;
+  return service.labels.flatMap(({ name, value }) => {
+    if (!LABEL_NAME.test(name)) {
+      return [{ path, key: name, message: `invalid name ${quoted(name)}; a label's name is A-Z a-z 0-9 . _ / -` }];
+    }
+    const isValue = value.length <= MAX_LABEL_VALUE_LENGTH && printable(value) === value;
+    return isValue ? [] : [{ path, key: name, message: `the value of ${quoted(name)} must be one line of at most ${String(MAX_LABEL_VALUE_LENGTH)} characters` }];
+  });
+}
+
+function checkPlacement({ placement }: ServiceSpec, path: string): readonly Violation[] {
+  return [
+    ...placement.require.flatMap((rule, index) => checkRule(rule, `${path}.require[${String(index)}]`)),
+    ...placement.prefer.flatMap(({ rule, weight }, index) => [
+      ...checkRule(rule, `${path}.prefer[${String(index)}].rule`),
+      ...checkRange(weight, `${path}.prefer[${String(index)}].weight`, 1, 1000),
+    ]),
+    ...placement.spread.flatMap((label, index) => checkLabelName(label, `${path}.spread[${String(index)}]`)),
+    ...placement.maxPer.flatMap(({ label, count }) => [
+      ...checkLabelName(label, `${path}.max_per`, label),
+      ...checkRange(count, `${path}.max_per.${label}`, 1, MAX_REPLICAS),
+    ]),
+    ...placement.tolerate.flatMap((taint, index) => checkLabelName(taint, `${path}.tolerate[${String(index)}]`)),
+  ];
+}
+
+/** A typed rule is good when it reads back from its text. */
+function checkRule(rule: PlacementRule, path: string): readonly Violation[] {
+  const parsed = parsePlacementRule(formatPlacementRule(rule));
+  if (parsed.kind === 'error') {
+    return [{ path, message: `cannot parse the rule: ${printable(parsed.message)}` }];
+  }
+  const isSame = parsed.rule.label === rule.label && parsed.rule.operator === rule.operator
+    && parsed.rule.values.length === rule.values.length && parsed.rule.values.every((value, index) => value === rule.values[index]);
+  return isSame ? [] : [{ path, message: 'cannot parse the rule: invalid characters in its values' }];
+}
+
+function checkLabelName(name: string, path: string, key?: string): readonly Violation[] {
+  return LABEL_NAME.test(name) ? [] : [{ path, message: `${quoted(name)} is not a label name`, ...(key === undefined ? {} : { key }) }];
+}
+
+function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: string): readonly Violation[] {
+  const isHold = onDisconnect.kind === 'hold';
+  return [
+    ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
+    ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
+    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job'
+      ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
+    ...(isHold && update.maxSurge > 0
+      ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
+    ...checkRange(update.monitorMs, `${path}.monitor`, 0, 86_400_000),
+  ];
+}
+
+function checkDependencies(service: ServiceSpec, app: AppSpec, path: string): readonly Violation[] {
+  return service.dependsOn.flatMap(dependency => {
+    const target = app.services.find(other => other.name === dependency.service);
+    const key = dependency.service;
+    if (target === undefined) {
+      return [{ path, key, message: `${quoted(key)} is no service of this App` }];
+    }
+    if (target === service) {
+      return [{ path, key, message: `cycle: ${quoted(key)} depends on itself` }];
+    }
+    const mustEnd = dependency.condition === 'service_completed_successfully';
+    return mustEnd && target.kind !== 'job' ? [{ path: `${path}.${key}.condition`, message: `${quoted(key)} never completes: it is not of kind job` }] : [];
+  });
+}
+
+function checkDisconnect({ onDisconnect, kind }: ServiceSpec, path: string): readonly Violation[] {
+  if (kind === 'stateful' && onDisconnect.kind === 'replace') {
+    return [{ path: `${path}.replace_after`, message: 'a stateful service holds its place: never, or leave it out' }];
+  }
+  return onDisconnect.kind === 'replace' ? checkRange(onDisconnect.afterMs, `${path}.replace_after`, 0, 365 * 86_400_000) : [];
+}
+
+function checkJob(service: ServiceSpec, path: string): readonly Violation[] {
+  if (service.kind !== 'job') {
+    return service.job === undefined ? [] : [{ path: `${path}.job`, message: 'only a service of kind job has this' }];
+  }
+  const restart = service.container.restart.mode;
+  return [
+    ...(restart === 'always' ? [{ path: `${path}.restart.policy`, message: 'a job ends; use on-failure or never' }] : []),
+    ...checkRange(service.job?.retries ?? 0, `${path}.job.retries`, 0, MAX_JOB_RETRIES),
+    ...((service.job?.timeoutMs ?? 1) > 0 ? [] : [{ path: `${path}.job.timeout`, message: 'must be more than 0' }]),
+  ];
+}

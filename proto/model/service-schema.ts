@@ -1,0 +1,141 @@
+/** One entry of `services` -> ServiceSpec, defaults filled in (manifest rule 7). */
+import { parsePlacementRule } from './constraint.ts';
+import { readContainer } from './container-schema.ts';
+import { readPairs } from './pair-schema.ts';
+import { parseDuration } from './quantity.ts';
+import { isRawList } from './raw-value.ts';
+import type { SchemaField, KeyTable } from './schema-field.ts';
+import type {
+  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+} from './service.ts';
+
+const SERVICE_KEYS: KeyTable = {
+  known: [
+    'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
+    'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
+    'shm_size', 'extra_hosts', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open',
+  ],
+  later: ['init_containers', 'sidecars', 'devices', 'dns', 'autoscale', 'schedule', 'timezone', 'concurrency'],
+};
+const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
+const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
+const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
+const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout'], later: ['keep'] };
+
+/** LOST + EVICT of the default times (reliability 2). */
+const DEFAULT_REPLACE_AFTER_MS = 50_000;
+const DEFAULT_MONITOR_MS = 5_000;
+
+export function readService(name: string, field: SchemaField): ServiceSpec {
+  field.checkKeys(SERVICE_KEYS);
+  const kind: ServiceKind = field.at('kind').choice({ words: ['service', 'global', 'stateful', 'job'], later: ['cron'] }, 'service');
+  const onDisconnect = readDisconnect(field.at('on_disconnect'), kind);
+  return {
+    name,
+    kind,
+    replicas: readReplicas(field, kind),
+    labels: readPairs(field.at('labels')),
+    placement: readPlacement(field.at('placement')),
+    update: readUpdate(field.at('update'), onDisconnect),
+    dependsOn: readDependencies(field.at('depends_on')),
+    onDisconnect,
+    ...(kind === 'job' ? { job: readJob(field.at('job')) } : refuseJob(field.at('job'))),
+    container: readContainer(field, kind),
+  };
+}
+
+function readReplicas(field: SchemaField, kind: ServiceKind): number {
+  const replicas = field.at('replicas');
+  const completions = field.at('job').at('completions');
+  if (kind === 'global') {
+    if (replicas.isPresent) {
+      replicas.complain('a global service runs once on every eligible node; leave replicas out');
+    }
+    return 0;
+  }
+  return kind === 'job' && completions.isPresent ? completions.integer(1) : replicas.integer(1);
+}
+
+function refuseJob(field: SchemaField): Record<string, never> {
+  if (field.isPresent) {
+    field.complain('only a service of kind job has this');
+  }
+  return {};
+}
+
+function readJob(field: SchemaField): JobSpec {
+  field.checkKeys(JOB_KEYS);
+  const parallelism = field.at('parallelism');
+  const completions = field.at('completions').isPresent ? field.at('completions').value : undefined;
+  if (parallelism.isPresent && parallelism.integer(1) !== Number(typeof completions === 'object' && 'text' in completions ? completions.value : 1)) {
+    parallelism.complain('other than completions is not available in this version; leave it out');
+  }
+  const timeoutMs = field.at('timeout').parsed(parseDuration);
+  return { retries: field.at('retries').integer(0), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+}
+
+function readPlacement(field: SchemaField): PlacementSpec {
+  field.checkKeys(PLACEMENT_KEYS);
+  return {
+    require: field.at('require').items().flatMap(readRule),
+    prefer: field.at('prefer').items().flatMap(item => {
+      item.checkKeys({ known: ['rule', 'weight'] });
+      return readRule(item.at('rule')).map(rule => ({ rule, weight: item.at('weight').integer(1) }));
+    }),
+    spread: field.at('spread').texts(),
+    maxPer: field.at('max_per').entries().map(([label, count]) => ({ label, count: count.integer(1) })),
+    tolerate: field.at('tolerate').texts(),
+  };
+}
+
+function readRule(field: SchemaField): readonly PlacementRule[] {
+  const text = field.requiredText();
+  if (text === '') {
+    return [];
+  }
+  const parsed = parsePlacementRule(text);
+  if (parsed.kind === 'error') {
+    field.complain(`${parsed.message} in the rule`);
+    return [];
+  }
+  return [parsed.rule];
+}
+
+/** Hold never runs two copies of a replica, so it cannot start the new one first. */
+function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): UpdateSpec {
+  field.checkKeys(UPDATE_KEYS);
+  const isHold = onDisconnect.kind === 'hold';
+  return {
+    strategy: field.at('strategy').choice({ words: ['rolling', 'recreate'], later: ['canary', 'blue_green'] }, 'rolling'),
+    maxSurge: field.at('max_surge').integer(isHold ? 0 : 1),
+    maxUnavailable: field.at('max_unavailable').integer(isHold ? 1 : 0),
+    monitorMs: field.at('monitor').parsed(parseDuration) ?? DEFAULT_MONITOR_MS,
+    onFailure: field.at('on_failure').choice({ words: ['rollback', 'pause'] }, 'rollback'),
+  };
+}
+
+function readDisconnect(field: SchemaField, kind: ServiceKind): DisconnectSpec {
+  field.checkKeys(DISCONNECT_KEYS);
+  const after = field.at('replace_after');
+  if (after.value === 'never') {
+    return { kind: 'hold' };
+  }
+  const afterMs = after.parsed(parseDuration);
+  if (afterMs === undefined) {
+    return kind === 'stateful' ? { kind: 'hold' } : { kind: 'replace', afterMs: DEFAULT_REPLACE_AFTER_MS };
+  }
+  return { kind: 'replace', afterMs };
+}
+
+/** A mapping `db: { condition }` or a list of names. */
+function readDependencies(field: SchemaField): readonly Dependency[] {
+  if (isRawList(field.value)) {
+    return field.texts().map(service => ({ service, condition: 'service_started' }));
+  }
+  return field.entries().map(([service, entry]) => {
+    entry.checkKeys({ known: ['condition'] });
+    const condition = entry.at('condition').choice(
+      { words: ['service_started', 'service_healthy', 'service_completed_successfully'] }, 'service_started');
+    return { service, condition };
+  });
+}
