@@ -1,0 +1,56 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { formatProblem, parseManifests, readManifests } from '../../../cli/manifest.ts';
+import { buildBytes, readBadInputs, shuffled } from '../../support/bad-input.ts';
+import type { BadInput } from '../../support/bad-input.ts';
+
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+test.before(t => { t.log(`SEED=${String(seed)}`); });
+
+function run(input: BadInput): { readonly apps: number; readonly lines: readonly string[]; readonly problems: ReturnType<typeof readManifests>['problems'] } {
+  const parsed = parseManifests([{ name: 'case.yaml', bytes: buildBytes(input) }], new Map());
+  const { apps, problems } = readManifests(parsed, 'default', () => new Map());
+  return { apps: apps.length, lines: problems.map(formatProblem), problems };
+}
+
+function judgeReject(t: ExecutionContext, input: BadInput): void {
+  const { problems, lines } = run(input);
+  const { field, words = [], line, lineAny } = input.expect;
+  const named = problems.find(({ path }) => path === field || path.endsWith(`.${String(field)}`));
+  t.truthy(named, `${String(field)} is named by: ${lines.join(' | ')}`);
+  if (named === undefined) {
+    return;
+  }
+  t.true(words.some(word => new RegExp(word, 'i').test(named.message)), `${named.message} says one of ${words.join(', ')}`);
+  const allowed = lineAny ?? (line === null ? [named.line] : [line]);
+  t.true(allowed.includes(named.line), `line ${String(named.line)} is one of ${allowed.join(', ')}`);
+  t.is(problems[0], named, 'it is the first problem');
+  for (const one of lines) {
+    t.notRegex(one, /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/, 'no control character reaches the terminal');
+  }
+}
+
+for (const input of shuffled(readBadInputs('manifests.jsonl'), seed)) {
+  test.serial(`${input.id}: ${input.intent}`, t => {
+    const startedMs = performance.now();
+    switch (input.expect.outcome) {
+      case 'reject':
+        judgeReject(t, input);
+        break;
+      case 'ok':
+      case 'steps':
+        t.deepEqual(run(input).lines, []);
+        t.is(run(input).apps, 1);
+        break;
+      case 'either':
+        t.true(run(input).lines.length > 0 || run(input).apps > 0);
+        break;
+      default:
+        t.fail(`unknown outcome ${input.expect.outcome}`);
+    }
+    t.deepEqual(run(input), run(input), 'a second run answers the same');
+    t.is(({} as { readonly privileged?: boolean }).privileged, undefined);
+    const limitMs = input.limits?.ms ?? (input.limits?.s ?? 10) * 1000;
+    t.true(performance.now() - startedMs < limitMs * 4, 'four runs stay within four times the limit');
+  });
+}
