@@ -1,0 +1,99 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { setImmediate as turn } from 'node:timers/promises';
+import { encodeTask } from '../../../../controller/store/records.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import type { Operation } from '../../../../controller/store/ports.ts';
+import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
+import { service, task, taskId } from '../../../support/builders.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { MemoryEtcd } from '../../../support/memory-store.ts';
+import type { MemoryStore } from '../../../support/memory-store.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
+
+const RELIST_MS = 5_000;
+const web = service();
+const putTask = (id: string): Operation => ({ kind: 'put', key: buildKey({ kind: 'task', id: taskId(id) }), value: encodeTask(task(web, 'n1', { id: taskId(id) })) });
+const removeTask = (id: string): Operation => ({ kind: 'delete', key: buildKey({ kind: 'task', id: taskId(id) }) });
+
+interface Running {
+  readonly clock: FakeClock;
+  readonly etcd: MemoryEtcd;
+  readonly store: MemoryStore;
+  readonly watch: ClusterWatch;
+  readonly signal: AbortSignal;
+}
+
+function watching(title: string, body: (t: ExecutionContext, running: Running) => Promise<void>): void {
+  test(title, async t => {
+    const clock = new FakeClock();
+    const etcd = new MemoryEtcd(clock);
+    const store = etcd.connect();
+    const watch = new ClusterWatch({ store, clock, logger: silentLogger, relistMs: RELIST_MS, random: () => 0.5 });
+    const controller = new AbortController();
+    const running = watch.run(controller.signal);
+    await watch.ready(controller.signal);
+    try {
+      await body(t, { clock, etcd, store, watch, signal: controller.signal });
+    } finally {
+      controller.abort(new Error('the test is over'));
+      await t.throwsAsync(running, { message: 'the test is over' });
+      t.is(clock.sleeping, 0);
+    }
+  });
+}
+
+watching('2 waitFor resolves with the revision in the picture', async (t, { etcd, watch, signal }) => {
+  const outcome = etcd.commit([], [putTask('a')]);
+  await watch.waitFor(outcome.etcdRevision, signal);
+  t.true(watch.current.tasks.has(taskId('a')));
+});
+
+watching('3 changes yields once for several, and again for later ones', async (t, { etcd, watch, signal }) => {
+  const iterator = watch.changes(signal)[Symbol.asyncIterator]();
+  const first = iterator.next();
+  etcd.commit([], [putTask('a')]);
+  etcd.commit([], [putTask('b')]);
+  await first;
+  await settle();
+  t.is(watch.current.tasks.size, 2);
+  const second = iterator.next();
+  etcd.commit([], [putTask('c')]);
+  await second;
+  await iterator.return?.();
+});
+
+watching('4 a delete that the watch lost is repaired by the next list', async (t, { clock, etcd, store, watch }) => {
+  etcd.commit([], [putTask('a')]);
+  await settle();
+  store.cut();
+  const outcome = etcd.commit([], [removeTask('a')]);
+  etcd.forgetEvent(outcome.etcdRevision);
+  store.heal();
+  await settle();
+  t.is(watch.current.tasks.size, 1);
+  await clock.advance(RELIST_MS + 1);
+  t.is(watch.current.tasks.size, 0);
+});
+
+watching('4 compaction past a watcher that was cut off: read anew', async (t, { clock, etcd, store, watch }) => {
+  etcd.commit([], [putTask('a')]);
+  await settle();
+  store.cut();
+  etcd.commit([], [removeTask('a')]);
+  etcd.commit([], [putTask('b')]);
+  etcd.compact(etcd.etcdRevision);
+  store.heal();
+  await clock.advance(RELIST_MS);
+  t.deepEqual([...watch.current.tasks.keys()], [taskId('b')]);
+});
+
+watching('4 an outage longer than a list interval ends in the right picture', async (t, { clock, etcd, store, watch }) => {
+  store.cut();
+  await clock.advance(3 * RELIST_MS);
+  etcd.commit([], [putTask('a')]);
+  store.heal();
+  await turn();
+  await settle();
+  t.true(watch.current.tasks.has(taskId('a')));
+});
