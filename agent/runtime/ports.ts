@@ -49,6 +49,8 @@ export interface ProcessStreams {
   write(bytes: Uint8Array): Promise<void>;
   closeInput(): Promise<void>;
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  /** Signals the process, `SIGINT` or `INT`; one that is gone is fine. */
+  signal(signal: string): Promise<void>;
   /** The exit code: 128 + signal when killed. Attach: resolves when the container ends; code null when not known. */
   readonly ended: Promise<{ readonly code: number | null }>;
   /** Detach; for exec: also kills the process when it still runs. */

@@ -1,0 +1,61 @@
+/** Where control groups are mounted, and which of their files say what: version 1, version 2, or a hybrid of both. */
+export interface CgroupLayout {
+  readonly version: 1 | 2;
+  /** Mount point of each controller (v1), or of the one hierarchy under the name `unified` (v2). */
+  readonly roots: ReadonlyMap<string, string>;
+}
+
+/**
+ * The layout that the text of /proc/self/mountinfo shows. Any v1 controller makes it v1: a hybrid's unified mount has no controllers.
+ *
+ * @throws RangeError when no control groups are mounted
+ * Source: proc_pid_mountinfo(5); cgroups(7)
+ */
+export function cgroupLayout(mountinfo: string): CgroupLayout {
+  const v1 = new Map<string, string>();
+  const v2 = new Map<string, string>();
+  for (const line of mountinfo.split('\n')) {
+    const [left = '', right = ''] = line.split(' - ');
+    const mountPoint = left.split(' ')[4] ?? '';
+    const [type, , superOptions = ''] = right.split(' ');
+    if (type === 'cgroup') {
+      const names = superOptions.split(',').filter(option => option !== 'rw' && option !== 'ro' && option !== 'xattr' && !option.startsWith('release_agent='));
+      names.forEach(name => v1.set(name, mountPoint));
+    } else if (type === 'cgroup2') {
+      v2.set('unified', mountPoint);
+    }
+  }
+  if (v1.has('memory') || v1.has('pids')) {
+    return { version: 1, roots: v1 };
+  }
+  if (v2.size === 0) {
+    throw new RangeError('no control groups are mounted');
+  }
+  return { version: 2, roots: v2 };
+}
+
+/** Directories of the group `path` (absolute inside the hierarchies), one per hierarchy, without doubles, sorted. */
+export function groupDirs(layout: CgroupLayout, path: string): readonly string[] {
+  return [...new Set([...layout.roots.values()].map(root => `${root}${path}`))].sort();
+}
+
+/** The directory that lists and freezes the group's processes. */
+export function processesDir(layout: CgroupLayout, path: string): string {
+  const root = layout.version === 2 ? layout.roots.get('unified') : layout.roots.get('freezer') ?? layout.roots.get('pids');
+  return `${root ?? '/sys/fs/cgroup'}${path}`;
+}
+
+/** Files that `parseUsage` wants, by the name it knows them under. */
+export function usageFiles(layout: CgroupLayout, path: string): Readonly<Record<string, string>> {
+  const at = (controller: string, file: string): string => `${layout.roots.get(controller) ?? '/sys/fs/cgroup'}${path}/${file}`;
+  if (layout.version === 2) {
+    return {
+      cpu: at('unified', 'cpu.stat'), memory: at('unified', 'memory.current'), memoryStat: at('unified', 'memory.stat'),
+      memoryLimit: at('unified', 'memory.max'), processes: at('unified', 'pids.current'), oom: at('unified', 'memory.events'),
+    };
+  }
+  return {
+    cpu: at('cpuacct', 'cpuacct.usage'), memory: at('memory', 'memory.usage_in_bytes'), memoryStat: at('memory', 'memory.stat'),
+    memoryLimit: at('memory', 'memory.limit_in_bytes'), processes: at('pids', 'pids.current'), oom: at('memory', 'memory.oom_control'),
+  };
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { ClusterError } from '#model/errors.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { ContainerUsage } from '../runtime/ports.ts';
+import { cgroupLayout, groupDirs, processesDir, usageFiles } from './cgroup-files.ts';
+import type { CgroupLayout } from './cgroup-files.ts';
+import { parseUsage } from './cgroup-stats.ts';
+import type { Cgroups } from './ports.ts';
+
+/** A process that outlives SIGKILL this long hangs in the kernel. */
+const KILL_TIMEOUT_MS = 10_000;
+const KILL_POLL_MS = 4;
+
+/** Control groups `/PARENT/ID` of this machine, whatever version it mounts. */
+export class CgroupFs implements Cgroups {
+  readonly #layout: CgroupLayout;
+  readonly #parent: string;
+  readonly #clock: Clock;
+
+  /** @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent */
+  constructor(parent: string, clock: Clock) {
+    if (!/^[a-z0-9][a-z0-9-]*$/.test(parent)) {
+      throw new RangeError(`control group ${JSON.stringify(parent)} is not a lower-case label`);
+    }
+    this.#parent = parent;
+    this.#clock = clock;
+    this.#layout = cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+  }
+
+  pathFor(containerId: string): string {
+    if (!/^[a-z0-9][a-z0-9-]*$/.test(containerId)) {
+      throw new RangeError(`container id ${JSON.stringify(containerId)} names no control group`);
+    }
+    return `/${this.#parent}/${containerId}`;
+  }
+
+  async usage(containerId: string): Promise<ContainerUsage | undefined> {
+    const files = Object.entries(usageFiles(this.#layout, this.pathFor(containerId)));
+    const texts = await Promise.all(files.map(async ([name, path]) => [name, await readIfThere(path)] as const));
+    return texts.every(([, text]) => text === undefined) ? undefined : parseUsage(this.#layout.version, Object.fromEntries(texts));
+  }
+
+  async killAll(containerId: string): Promise<void> {
+    const root = processesDir(this.#layout, this.pathFor(containerId));
+    const deadlineMs = this.#clock.monotonicMs() + KILL_TIMEOUT_MS;
+    for (;;) {
+      const groups = await groupsBelow(root);
+      const pids = (await Promise.all(groups.map(processesOf))).flat();
+      if (pids.length === 0) {
+        return;
+      }
+      if (this.#clock.monotonicMs() >= deadlineMs) {
+        throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: processes ${pids.join(' ')} outlive SIGKILL`);
+      }
+      await Promise.all(groups.map(group => this.#killGroup(group)));
+      await this.#clock.sleep(KILL_POLL_MS, new AbortController().signal);
+    }
+  }
+
+  async remove(containerId: string): Promise<void> {
+    for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
+      for (const group of [...await groupsBelow(dir)].reverse()) {
+        await rmdir(group).catch(ignoreAbsent);
+      }
+    }
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names = await Promise.all(groupDirs(this.#layout, `/${this.#parent}`).map(childrenOf));
+    return [...new Set(names.flat())].sort();
+  }
+
+  /** Removes the parent group itself, once it is empty: for the end of a node. */
+  async removeParent(): Promise<void> {
+    for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
+      await rmdir(dir).catch(ignoreAbsent);
+    }
+  }
+
+  /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. */
+  async #killGroup(group: string): Promise<void> {
+    if (this.#layout.version === 2) {
+      await writeFile(`${group}/cgroup.kill`, '1').catch(ignoreAbsent);
+      return;
+    }
+    await writeFile(`${group}/freezer.state`, 'FROZEN').catch(ignoreAbsent);
+    for (const pid of await processesOf(group)) {
+      killIfThere(pid);
+    }
+    await writeFile(`${group}/freezer.state`, 'THAWED').catch(ignoreAbsent);
+  }
+}
+
+/** The group and all groups in it, parents first. */
+async function groupsBelow(dir: string): Promise<readonly string[]> {
+  const below = await Promise.all((await childrenOf(dir)).map(name => groupsBelow(`${dir}/${name}`)));
+  return [dir, ...below.flat()];
+}
+
+async function childrenOf(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => { ignoreAbsent(error); return []; });
+  return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
+}
+
+async function processesOf(group: string): Promise<readonly number[]> {
+  return (await readIfThere(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return await readFile(path, 'utf8').catch((error: unknown) => { ignoreAbsent(error); return undefined; });
+}
+
+/** A group that went away meanwhile is what its caller wanted. Source: cgroups(7): reads of a removed group answer ENODEV */
+function ignoreAbsent(error: unknown): void {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code !== 'ENOENT' && code !== 'ENODEV') {
+    throw error;
+  }
+}
+
+/** 0 is a process outside our pid namespace, which cannot be ours. */
+function killIfThere(pid: number): void {
+  try {
+    if (pid > 0) {
+      process.kill(pid, 'SIGKILL');
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** Texts of control group files -> what a container uses. Source: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst */
+import type { ContainerUsage } from '../runtime/ports.ts';
+
+/** Texts by the names of `usageFiles`; a file that is not there is absent. */
+export type UsageTexts = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Usage out of the files' texts; absent ones count 0. Memory is without the page cache that the kernel would drop first
+ * (inactive_file), as every runtime shows it.
+ */
+export function parseUsage(version: 1 | 2, texts: UsageTexts): ContainerUsage {
+  const memoryBytes = plainNumber(texts['memory']);
+  const reclaimable = keyedNumber(texts['memoryStat'], version === 1 ? 'total_inactive_file' : 'inactive_file');
+  return {
+    cpuMicroseconds: version === 1 ? Math.round(plainNumber(texts['cpu']) / 1000) : keyedNumber(texts['cpu'], 'usage_usec'),
+    memoryBytes: Math.max(0, memoryBytes - reclaimable),
+    memoryLimitBytes: plainNumber(texts['memoryLimit']),
+    processes: plainNumber(texts['processes']),
+    oomKills: keyedNumber(texts['oom'], 'oom_kill'),
+  };
+}
+
+/** `max` means no limit: 0. */
+function plainNumber(text: string | undefined): number {
+  const value = Number((text ?? '').trim());
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** The number behind `key` in lines of `key value`. */
+function keyedNumber(text: string | undefined, key: string): number {
+  const line = (text ?? '').split('\n').find(candidate => candidate.startsWith(`${key} `));
+  return line === undefined ? 0 : plainNumber(line.slice(key.length + 1));
+}

@@ -1,0 +1,32 @@
+/** Entering namespaces: for one thread, never the main one. */
+import { closeSync, openSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+const setns = libc.func('int setns(int fd, int type)') as unknown as (fd: number, type: number) => number;
+/** Source: include/uapi/linux/sched.h */
+const CLONE_NEWNET = 0x4000_0000;
+
+/**
+ * Moves this worker thread into the network namespace that `path` names; sockets it opens from now on are there.
+ *
+ * The thread pool is started by whoever first needs it and stays in that one's namespace: the main thread must have used it before,
+ * and a worker inside must not use it (asynchronous files, DNS by getaddrinfo).
+ *
+ * @throws Error on the main thread, or with the errno
+ * Source: setns(2)
+ */
+export function enterNetworkNamespace(path: string): void {
+  if (isMainThread) {
+    throw new Error('the main thread never changes its network namespace');
+  }
+  const fd = openSync(path, 'r');
+  try {
+    if (setns(fd, CLONE_NEWNET) !== 0) {
+      throw new Error(`setns ${path}: errno ${String(koffi.errno())}`);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

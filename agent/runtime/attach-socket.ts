@@ -1,0 +1,186 @@
+/** Attachments to running containers, through conmon's socket and one worker thread for all of them. */
+import { constants, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+import { ClusterError } from '#model/errors.ts';
+import { makeWakeup } from '../kernel/seqpacket-syscall.ts';
+import type { AttachCommand, AttachReport } from './attach-messages.ts';
+import type { OutputChunk } from './output-socket.ts';
+import type { ProcessStreams } from './ports.ts';
+
+export interface AttachTarget {
+  readonly bundlePath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+}
+
+/** What the container does with its own first process; attach has no hold on it. */
+export interface AttachedProcess {
+  /** Resolves when the container ended and its code is known, or cannot be. */
+  readonly ended: Promise<{ readonly code: number | null }>;
+  signal(signal: string): Promise<void>;
+}
+
+/** conmon takes more in one packet, but cuts what does not fit its buffer. Source: conmon, src/conn_sock.h, CONN_SOCK_BUF_SIZE */
+const MAX_WRITE_BYTES = 8192;
+const ONE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+const END_OF_INPUT = Uint8Array.of(4);
+
+/** The main thread's side of the worker, which is started with the first attachment. */
+export class AttachClient {
+  #worker: { readonly thread: Worker; readonly wakeupFd: number } | undefined;
+  readonly #streams = new Map<number, AttachStreams>();
+  #nextKey = 1;
+
+  async attach(target: AttachTarget, attached: AttachedProcess): Promise<ProcessStreams> {
+    const key = this.#nextKey;
+    this.#nextKey += 1;
+    const streams = new AttachStreams(key, target, attached, command => { this.#tell(command); });
+    this.#streams.set(key, streams);
+    this.#tell({ kind: 'open', key, path: `${target.bundlePath}/attach` });
+    await streams.opened;
+    return streams;
+  }
+
+  #tell(command: AttachCommand): void {
+    this.#worker ??= this.#start();
+    this.#worker.thread.postMessage(command);
+    writeSync(this.#worker.wakeupFd, ONE);
+  }
+
+  #start(): { readonly thread: Worker; readonly wakeupFd: number } {
+    const wakeupFd = makeWakeup();
+    const thread = new Worker(workerUrl(), { workerData: { wakeupFd } });
+    thread.unref();
+    thread.on('message', (report: AttachReport) => {
+      this.#streams.get(report.key)?.hear(report);
+      if (report.kind === 'closed' || report.kind === 'failed') {
+        this.#streams.delete(report.key);
+      }
+    });
+    return { thread, wakeupFd };
+  }
+}
+
+class AttachStreams implements ProcessStreams {
+  readonly opened: Promise<void>;
+  readonly output: AsyncIterable<OutputChunk>;
+  readonly ended: Promise<{ readonly code: number | null }>;
+  readonly #key: number;
+  readonly #target: AttachTarget;
+  readonly #attached: AttachedProcess;
+  readonly #tell: (command: AttachCommand) => void;
+  readonly #chunks: OutputChunk[] = [];
+  readonly #writers: (() => void)[] = [];
+  #isClosed = false;
+  #wakeReader: () => void = () => undefined;
+  #settleOpen: (failure: Error | undefined) => void = () => undefined;
+
+  constructor(key: number, target: AttachTarget, attached: AttachedProcess, tell: (command: AttachCommand) => void) {
+    this.#key = key;
+    this.#target = target;
+    this.#attached = attached;
+    this.#tell = tell;
+    this.opened = new Promise((resolve, reject) => {
+      this.#settleOpen = failure => { if (failure === undefined) resolve(); else reject(failure); };
+    });
+    this.output = this.#readAll();
+    this.ended = attached.ended;
+  }
+
+  hear(report: AttachReport): void {
+    switch (report.kind) {
+      case 'opened':
+        this.#settleOpen(undefined);
+        return;
+      case 'failed':
+        this.#isClosed = true;
+        this.#settleOpen(new ClusterError('FAILED_PRECONDITION', `the container takes no attachment: ${report.message}`));
+        return;
+      case 'data':
+        this.#chunks.push({ stream: report.stream, bytes: report.bytes });
+        break;
+      case 'written':
+        this.#writers.shift()?.();
+        return;
+      case 'closed':
+        this.#isClosed = true;
+        this.#writers.splice(0).forEach(done => { done(); });
+    }
+    this.#wakeReader();
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.length && !this.#isClosed && this.#target.stdin; offset += MAX_WRITE_BYTES) {
+      const written = new Promise<void>(resolve => { this.#writers.push(resolve); });
+      this.#tell({ kind: 'write', key: this.#key, bytes: bytes.slice(offset, offset + MAX_WRITE_BYTES) });
+      await written;
+    }
+  }
+
+  /** A terminal stays open for the next client: the byte that means the end goes to its reader. */
+  async closeInput(): Promise<void> {
+    if (this.#target.terminal) {
+      await this.write(END_OF_INPUT);
+    } else if (this.#target.stdin && !this.#isClosed) {
+      this.#tell({ kind: 'end', key: this.#key });
+    }
+  }
+
+  async resize(size: { readonly columns: number; readonly rows: number }): Promise<void> {
+    if (this.#target.terminal) {
+      await tellMonitor(this.#target.bundlePath, `1 ${String(size.rows)} ${String(size.columns)}\n`);
+    }
+  }
+
+  signal(signal: string): Promise<void> {
+    return this.#attached.signal(signal);
+  }
+
+  close(): void {
+    if (!this.#isClosed) {
+      this.#tell({ kind: 'close', key: this.#key });
+    }
+  }
+
+  async *#readAll(): AsyncGenerator<OutputChunk> {
+    try {
+      for (;;) {
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          yield chunk;
+          this.#tell({ kind: 'taken', key: this.#key });
+        } else if (this.#isClosed) {
+          return;
+        } else {
+          await new Promise<void>(resolve => { this.#wakeReader = resolve; });
+        }
+      }
+    } finally {
+      this.close();
+    }
+  }
+}
+
+/**
+ * Writes a control line to conmon: `1 ROWS COLUMNS` resizes the terminal, `2 0 0` reopens the log. A monitor that is gone is fine.
+ *
+ * Source: conmon, src/ctrl.c, process_terminal_ctrl_line
+ */
+export async function tellMonitor(bundlePath: string, line: string): Promise<void> {
+  const fifo = await open(`${bundlePath}/ctl`, constants.O_WRONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENXIO' || code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  });
+  if (fifo !== undefined) {
+    await fifo.write(line).finally(() => fifo.close());
+  }
+}
+
+/** The worker's file: beside this one in the source, beside the program in the bundle. */
+function workerUrl(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './attach-worker.ts' : './attach-worker.mjs', import.meta.url);
+}

@@ -1,0 +1,134 @@
+/**
+ * Holds the attach sockets of all containers: blocks in poll(2) while there are any, else waits for a command.
+ *
+ * Packets go to the agent as they come, at most WINDOW of them untaken per attachment, so a slow client fills the socket
+ * and not the agent's memory.
+ */
+import { closeSync, readSync } from 'node:fs';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { connectSeqpacket, pollFiles, POLLIN, POLLOUT, receivePacket, sendPacket, shutdownWrite } from '../kernel/seqpacket-syscall.ts';
+import type { AttachCommand, AttachReport } from './attach-messages.ts';
+
+interface Attachment {
+  readonly key: number;
+  readonly fd: number;
+  readonly unsent: Uint8Array[];
+  untaken: number;
+  isEnding: boolean;
+}
+
+const WINDOW = 16;
+/** How long the thread may not hear that its process ends. */
+const POLL_TIMEOUT_MS = 500;
+/** Above conmon's largest packet. Source: conmon, src/conn_sock.h, CONN_SOCK_BUF_SIZE (32 KiB) and one byte for the stream */
+const PACKET_BYTES = 65_536;
+/** First byte of a packet. Source: conmon, src/conn_sock.h, STDOUT_PIPE and STDERR_PIPE */
+const STREAMS: Readonly<Record<number, 'stdout' | 'stderr'>> = { 2: 'stdout', 3: 'stderr' };
+
+const { wakeupFd } = workerData as { readonly wakeupFd: number };
+const attachments = new Map<number, Attachment>();
+const packet = Buffer.alloc(PACKET_BYTES);
+const counter = Buffer.alloc(8);
+
+parentPort?.on('message', (command: AttachCommand) => {
+  obey(command);
+  serve();
+});
+
+/** Runs while there are attachments; commands are read between polls. */
+function serve(): void {
+  while (attachments.size > 0) {
+    const wanted = new Map([[wakeupFd, POLLIN]]);
+    for (const { fd, unsent, untaken } of attachments.values()) {
+      wanted.set(fd, (untaken < WINDOW ? POLLIN : 0) | (unsent.length > 0 ? POLLOUT : 0));
+    }
+    const ready = new Set(pollFiles(wanted, POLL_TIMEOUT_MS));
+    if (ready.has(wakeupFd)) {
+      readSync(wakeupFd, counter);
+    }
+    for (const attachment of [...attachments.values()].filter(({ fd }) => ready.has(fd))) {
+      step(attachment);
+    }
+    for (let next = nextCommand(); next !== undefined; next = nextCommand()) {
+      obey(next);
+    }
+  }
+}
+
+function nextCommand(): AttachCommand | undefined {
+  return parentPort === null ? undefined : (receiveMessageOnPort(parentPort) as { readonly message: AttachCommand } | undefined)?.message;
+}
+
+function obey(command: AttachCommand): void {
+  if (command.kind === 'open') {
+    open(command.key, command.path);
+    return;
+  }
+  const attachment = attachments.get(command.key);
+  if (attachment === undefined) {
+    return; // it closed meanwhile, which was reported
+  }
+  switch (command.kind) {
+    case 'write':
+      attachment.unsent.push(command.bytes);
+      flush(attachment);
+      return;
+    case 'end':
+      attachment.isEnding = true;
+      flush(attachment);
+      return;
+    case 'taken':
+      attachment.untaken -= 1;
+      return;
+    case 'close':
+      close(attachment);
+  }
+}
+
+function open(key: number, path: string): void {
+  try {
+    attachments.set(key, { key, fd: connectSeqpacket(path), unsent: [], untaken: 0, isEnding: false });
+    report({ kind: 'opened', key });
+  } catch (error) {
+    report({ kind: 'failed', key, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function step(attachment: Attachment): void {
+  flush(attachment);
+  if (attachment.untaken >= WINDOW || !attachments.has(attachment.key)) {
+    return;
+  }
+  const length = receivePacket(attachment.fd, packet);
+  if (length === 0) {
+    close(attachment);
+  } else if (length !== undefined) {
+    attachment.untaken += 1;
+    report({ kind: 'data', key: attachment.key, stream: STREAMS[packet[0] ?? 0] ?? 'stdout', bytes: Uint8Array.from(packet.subarray(1, length)) });
+  }
+}
+
+function flush(attachment: Attachment): void {
+  try {
+    for (let bytes = attachment.unsent[0]; bytes !== undefined && sendPacket(attachment.fd, bytes); bytes = attachment.unsent[0]) {
+      attachment.unsent.shift();
+      report({ kind: 'written', key: attachment.key });
+    }
+  } catch {
+    close(attachment); // the peer is gone, and the report says so
+    return;
+  }
+  if (attachment.isEnding && attachment.unsent.length === 0) {
+    shutdownWrite(attachment.fd);
+  }
+}
+
+function close(attachment: Attachment): void {
+  attachments.delete(attachment.key);
+  closeSync(attachment.fd);
+  report({ kind: 'closed', key: attachment.key });
+}
+
+function report(message: AttachReport): void {
+  parentPort?.postMessage(message);
+}

@@ -1,0 +1,317 @@
+import { closeSync, watch } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { ClusterError } from '#model/errors.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Cgroups } from '../cgroup/ports.ts';
+import { signalProcess } from '../kernel/pidfd-syscall.ts';
+import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
+import { AttachClient } from './attach-socket.ts';
+import { conmonArgs } from './conmon-args.ts';
+import { requireContainerId } from './container-id.ts';
+import { ContainerRecords, identify } from './container-record-fs.ts';
+import type { ContainerRecord } from './container-record-fs.ts';
+import { startExec } from './exec-process.ts';
+import type {
+  ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams,
+} from './ports.ts';
+import { isSameProcess } from './process-identity.ts';
+import { RuntimeProcess } from './runtime-process.ts';
+import { TOOL_ENVIRONMENT } from './tool-process.ts';
+
+export interface ConmonRuntimeOptions {
+  /** On a file system that does not survive a reboot: records, exit files, the runtimes' own state. */
+  readonly stateDir: string;
+  /** By the name that tasks use: `crun`, `runc`. */
+  readonly programs: ReadonlyMap<string, string>;
+  readonly conmonPath: string;
+  readonly cgroups: Cgroups;
+  readonly clock: Clock;
+}
+
+/** A create that takes longer is taken for hung. */
+const CREATE_TIMEOUT_MS = 30_000;
+/** How often ends are looked for besides conmon's own word: what notices a monitor that was killed. */
+const SWEEP_INTERVAL_MS = 1000;
+/** conmon drains the container's output before it goes; then it is ended. */
+const MONITOR_GRACE_MS = 2000;
+const MONITOR_POLL_MS = 5;
+/** Source: conmon, src/conmon.c, get_pipe_fd_from_env("_OCI_SYNCPIPE") */
+const SYNC_FD = 3;
+
+/** Containers behind conmon, one monitor each; see `ContainerRuntime` for the rules by number. */
+export class ConmonRuntime implements ContainerRuntime {
+  readonly #options: ConmonRuntimeOptions;
+  readonly #records: ContainerRecords;
+  readonly #runtimes: ReadonlyMap<string, RuntimeProcess>;
+  readonly #attaches = new AttachClient();
+
+  constructor(options: ConmonRuntimeOptions) {
+    this.#options = options;
+    this.#records = new ContainerRecords(options.stateDir);
+    this.#runtimes = new Map([...options.programs].map(([name, program]) =>
+      [name, new RuntimeProcess({ program, root: `${options.stateDir}/${name}/root` })]));
+  }
+
+  async create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer> {
+    signal.throwIfAborted();
+    const runtime = this.#runtime(request.runtime);
+    const { id, bundlePath, terminal, stdin } = request;
+    const record: ContainerRecord = { runtime: request.runtime, bundlePath, terminal, stdin };
+    await this.#records.open(id, record);
+    try {
+      await writeFile(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
+      await this.#spawnMonitor(request, runtime);
+      const { container, monitor } = await this.#records.processes(id);
+      if (container === undefined || monitor === undefined) {
+        throw new ClusterError('FAILED_PRECONDITION', `container ${id} ended while it was created`);
+      }
+      await this.#records.write(id, { ...record, container, monitor });
+      signal.throwIfAborted();
+      return { container, monitor };
+    } catch (error) {
+      await this.remove(id);
+      throw error;
+    }
+  }
+
+  async start(id: string): Promise<void> {
+    await (await this.#runtimeOf(id)).start(id);
+  }
+
+  async state(id: string): Promise<ContainerState> {
+    const record = await this.#records.read(id);
+    return record === undefined ? 'absent' : await this.#runtime(record.runtime).state(id);
+  }
+
+  async kill(id: string, signal: string, everyProcess: boolean): Promise<void> {
+    if (everyProcess) {
+      await this.#options.cgroups.killAll(requireContainerId(id));
+    } else {
+      await (await this.#runtimeOf(id)).kill(id, signal);
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    const { monitor } = await this.#records.processes(id);
+    const record = await this.#records.read(id);
+    await this.#options.cgroups.killAll(id);
+    for (const runtime of record === undefined ? this.#runtimes.values() : [this.#runtime(record.runtime)]) {
+      await runtime.delete(id);
+    }
+    if (monitor !== undefined) {
+      await this.#endMonitor(id, monitor);
+    }
+    await this.#options.cgroups.remove(id);
+    await this.#records.remove(id);
+  }
+
+  async list(): Promise<readonly string[]> {
+    const lists = await Promise.all([this.#records.list(), ...[...this.#runtimes.values()].map(runtime => runtime.list())]);
+    return [...new Set(lists.flat())].sort();
+  }
+
+  async readEnd(id: string): Promise<ContainerEnd | undefined> {
+    const end = await this.#records.readEnd(id);
+    if (end !== undefined) {
+      return end;
+    }
+    const record = await this.#records.read(id);
+    if (record?.container === undefined || record.monitor === undefined) {
+      return undefined;
+    }
+    if (isSameProcess(record.monitor, identify(record.monitor.pid)) || isSameProcess(record.container, identify(record.container.pid))) {
+      return undefined;
+    }
+    // conmon writes the file before it goes: both gone and still no file means there never will be one.
+    const late = await this.#records.readEnd(id);
+    if (late === undefined) {
+      await this.#records.markLost(id);
+    }
+    return late ?? await this.#records.readEnd(id);
+  }
+
+  ends(signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly end: ContainerEnd }> {
+    let wake: () => void = () => undefined;
+    let hasNews = true;
+    const watcher = watch(this.#records.exitDir, () => {
+      hasNews = true;
+      wake();
+    });
+    signal.addEventListener('abort', () => {
+      watcher.close();
+      wake();
+    }, { once: true });
+    const waitForNews = async (): Promise<void> => {
+      const timer = new AbortController();
+      const woken = new Promise<void>(resolve => { wake = resolve; });
+      if (!hasNews && !signal.aborted) {
+        await Promise.race([woken, this.#options.clock.sleep(SWEEP_INTERVAL_MS, timer.signal).catch(() => undefined)]);
+      }
+      timer.abort();
+      hasNews = false;
+    };
+    return this.#watchEnds(waitForNews, signal);
+  }
+
+  async exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams> {
+    signal.throwIfAborted();
+    const record = await this.#requireRecord(id);
+    if (record.container === undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not created yet`);
+    }
+    const config = await readFile(`${record.bundlePath}/config.json`, 'utf8');
+    return await startExec({ id, runtime: this.#runtime(record.runtime), recordDir: this.#records.dirOf(id), config, container: record.container }, request);
+  }
+
+  async attach(id: string, signal: AbortSignal): Promise<ProcessStreams> {
+    signal.throwIfAborted();
+    const record = await this.#requireRecord(id);
+    const ended = this.#waitGone(record, signal).then(async () => ({ code: (await this.readEnd(id))?.code ?? null }));
+    return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
+  }
+
+  isAlive(identity: ProcessIdentity): Promise<boolean> {
+    return Promise.resolve(isSameProcess(identity, identify(identity.pid)));
+  }
+
+  /** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. */
+  async #spawnMonitor(request: ContainerRequest, runtime: RuntimeProcess): Promise<void> {
+    const { id, bundlePath, logPath, terminal, stdin } = request;
+    const args = conmonArgs({
+      id, bundlePath, logPath, terminal, stdin, runtimePath: runtime.program, runtimeRoot: runtime.root,
+      exitDir: this.#records.exitDir, recordDir: this.#records.dirOf(id),
+    });
+    const sync = makePipe();
+    const silence = { path: '/dev/null' };
+    let pid: number;
+    try {
+      pid = spawnProcess({
+        program: this.#options.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
+        files: new Map<number, { readonly path: string } | { readonly fd: number }>([[0, silence], [1, silence], [2, silence], [SYNC_FD, { fd: sync.writeFd }]]),
+      });
+    } catch (error) {
+      closeSync(sync.readFd);
+      throw error;
+    } finally {
+      closeSync(sync.writeFd);
+    }
+    const word = await readLine(sync.readFd);
+    if (word === undefined) {
+      killQuietly(pid);
+    }
+    reapProcess(pid);
+    requireCreated(id, word);
+  }
+
+  async *#watchEnds(waitForNews: () => Promise<void>, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
+    const told = new Set<string>();
+    while (!signal.aborted) {
+      await waitForNews();
+      const ids = await this.#records.list();
+      for (const id of ids) {
+        const end = told.has(id) ? undefined : await this.#endOrOrphan(id);
+        if (end !== undefined) {
+          told.add(id);
+          yield { id, end };
+        }
+      }
+      for (const id of told) {
+        if (!ids.includes(id)) {
+          told.delete(id);
+        }
+      }
+    }
+  }
+
+  /** A container whose monitor is gone has no reader and no exit code any more: it is killed, so that its end can be told. */
+  async #endOrOrphan(id: string): Promise<ContainerEnd | undefined> {
+    const end = await this.readEnd(id);
+    const record = end === undefined ? await this.#records.read(id) : undefined;
+    if (record?.monitor !== undefined && !isSameProcess(record.monitor, identify(record.monitor.pid)) && await this.#records.readEnd(id) === undefined) {
+      await this.#options.cgroups.killAll(id);
+      return await this.readEnd(id);
+    }
+    return end;
+  }
+
+  /** Waits until conmon ended by itself, then kills it. */
+  async #endMonitor(id: string, monitor: ProcessIdentity): Promise<void> {
+    const isIt = (): boolean => isSameProcess(monitor, identify(monitor.pid));
+    if (!(await readFile(`/proc/${String(monitor.pid)}/cmdline`, 'utf8').catch(() => '')).split('\0').includes(id)) {
+      return; // gone, or its pid is another program's
+    }
+    const deadlineMs = this.#options.clock.monotonicMs() + MONITOR_GRACE_MS;
+    while (isIt() && this.#options.clock.monotonicMs() < deadlineMs) {
+      await this.#options.clock.sleep(MONITOR_POLL_MS, new AbortController().signal);
+    }
+    signalProcess(monitor.pid, 'SIGKILL', isIt);
+  }
+
+  async #waitGone(record: ContainerRecord, signal: AbortSignal): Promise<void> {
+    const monitor = record.monitor;
+    while (monitor !== undefined && !signal.aborted && isSameProcess(monitor, identify(monitor.pid))) {
+      await this.#options.clock.sleep(MONITOR_POLL_MS * 4, signal).catch(() => undefined);
+    }
+  }
+
+  #runtime(name: string): RuntimeProcess {
+    const runtime = this.#runtimes.get(name);
+    if (runtime === undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', `runtime ${name} is not one of this node's: ${[...this.#runtimes.keys()].join(' ')}`);
+    }
+    return runtime;
+  }
+
+  async #runtimeOf(id: string): Promise<RuntimeProcess> {
+    return this.#runtime((await this.#requireRecord(id)).runtime);
+  }
+
+  async #requireRecord(id: string): Promise<ContainerRecord> {
+    const record = await this.#records.read(id);
+    if (record === undefined) {
+      throw new ClusterError('NOT_FOUND', `container ${id} is not on this node`);
+    }
+    return record;
+  }
+}
+
+/** The first line conmon writes, or undefined when it says nothing in time. */
+async function readLine(fd: number): Promise<string | undefined> {
+  const socket = new Socket({ fd, readable: true, writable: false });
+  const timer = setTimeout(() => { socket.destroy(); }, CREATE_TIMEOUT_MS);
+  try {
+    let text = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      text += chunk.toString('utf8');
+      if (text.includes('\n')) {
+        return text;
+      }
+    }
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined; // destroyed by the timer; the caller ends conmon
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+/** `{"data": PID}` or `{"data": -1, "message": WHY}`. Source: conmon, src/parent_pipe_fd.c */
+function requireCreated(id: string, word: string | undefined): void {
+  if (word === undefined) {
+    throw new ClusterError('DEADLINE_EXCEEDED', `container ${id}: its monitor said nothing`);
+  }
+  const { data = -1, message = '' } = JSON.parse(word) as { readonly data?: number; readonly message?: string };
+  if (data <= 0) {
+    throw new ClusterError('FAILED_PRECONDITION', `container ${id} cannot be created: ${message.trim()}`);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // gone already
+  }
+}

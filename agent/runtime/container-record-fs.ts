@@ -1,0 +1,128 @@
+/**
+ * What the runtime remembers of each container, on a file system that lives as long as the boot.
+ *
+ * `exits/ID` is conmon's, written when the first process ends. `records/ID/` holds `record.json`, conmon's pid files, `oom`
+ * and, where conmon vanished, `lost`.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
+import { isContainerId, requireContainerId } from './container-id.ts';
+import type { ContainerEnd, ProcessIdentity } from './ports.ts';
+import { parseProcessStat } from './process-identity.ts';
+
+export interface ContainerRecord {
+  readonly runtime: string;
+  readonly bundlePath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Absent until `create` has come to its end. */
+  readonly container?: ProcessIdentity;
+  readonly monitor?: ProcessIdentity;
+}
+
+/** Source: signal(7): 128 + SIGKILL, what the kernel's OOM killer sends */
+const KILLED_CODE = 137;
+
+export class ContainerRecords {
+  readonly exitDir: string;
+  readonly #recordsDir: string;
+
+  constructor(stateDir: string) {
+    this.exitDir = `${stateDir}/exits`;
+    this.#recordsDir = `${stateDir}/records`;
+    mkdirSync(this.exitDir, { recursive: true, mode: 0o700 });
+    mkdirSync(this.#recordsDir, { recursive: true, mode: 0o700 });
+  }
+
+  dirOf(id: string): string {
+    return `${this.#recordsDir}/${requireContainerId(id)}`;
+  }
+
+  /** Makes the directory that conmon writes to. @throws when there is one, or when exits could not be written (conmon would lose the code) */
+  async open(id: string, record: ContainerRecord): Promise<void> {
+    await access(this.exitDir);
+    await mkdir(this.dirOf(id), { mode: 0o700 });
+    await this.write(id, record);
+  }
+
+  async write(id: string, record: ContainerRecord): Promise<void> {
+    const path = `${this.dirOf(id)}/record.json`;
+    await writeFile(`${path}.new`, JSON.stringify(record));
+    await rename(`${path}.new`, path);
+  }
+
+  async read(id: string): Promise<ContainerRecord | undefined> {
+    const text = await readIfThere(`${this.dirOf(id)}/record.json`);
+    return text === undefined ? undefined : JSON.parse(text) as ContainerRecord;
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
+    await rm(this.dirOf(id), { recursive: true, force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names = await Promise.all([readdir(this.#recordsDir), readdir(this.exitDir)]);
+    return [...new Set(names.flat())].filter(isContainerId).sort();
+  }
+
+  /** The end that conmon or `markLost` wrote. conmon's `oom` tells of any process, so only code 137 makes it the first one's. */
+  async readEnd(id: string): Promise<ContainerEnd | undefined> {
+    const exitPath = `${this.exitDir}/${requireContainerId(id)}`;
+    const text = await readIfThere(exitPath);
+    if (text !== undefined && /^-?\d+$/.test(text.trim())) {
+      const code = Number(text.trim());
+      const isOomKilled = code === KILLED_CODE && await isThere(`${this.dirOf(id)}/oom`);
+      return { code, isOomKilled, finishedAtMs: Math.round((await stat(exitPath)).mtimeMs) };
+    }
+    const lostPath = `${this.dirOf(id)}/lost`;
+    if (await isThere(lostPath)) {
+      return { code: null, isOomKilled: false, finishedAtMs: Math.round((await stat(lostPath)).mtimeMs), reason: 'monitor-lost' };
+    }
+    return undefined;
+  }
+
+  /** Nobody will ever know the exit code. */
+  async markLost(id: string): Promise<void> {
+    await writeFile(`${this.dirOf(id)}/lost`, '', { flag: 'a' });
+  }
+
+  /** The processes of a container, by conmon's pid files where the record is not complete. */
+  async processes(id: string): Promise<{ readonly container?: ProcessIdentity; readonly monitor?: ProcessIdentity }> {
+    const record = await this.read(id);
+    const container = record?.container ?? await this.#pidFile(id, CONTAINER_PID_FILE);
+    const monitor = record?.monitor ?? await this.#pidFile(id, MONITOR_PID_FILE);
+    return { ...(container === undefined ? {} : { container }), ...(monitor === undefined ? {} : { monitor }) };
+  }
+
+  /** Only used within the boot, and checked against the command line or the cgroup before anything is signalled. */
+  async #pidFile(id: string, name: string): Promise<ProcessIdentity | undefined> {
+    const text = await readIfThere(`${this.dirOf(id)}/${name}`);
+    return text === undefined ? undefined : identify(Number(text));
+  }
+}
+
+/** The identity of process `pid` now; undefined when there is none, or a zombie. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  try {
+    return parseProcessStat(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
+  } catch {
+    return undefined; // gone, which is an answer
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(() => true, () => false);
+}

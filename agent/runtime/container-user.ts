@@ -1,0 +1,98 @@
+/** Who the container's first process is: the image's text says who a name is, numbers are themselves. */
+import { ClusterError } from '#model/errors.ts';
+
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups, sorted. */
+  readonly additionalGids: readonly number[];
+  readonly home: string;
+}
+
+/** Contents of the image's /etc/passwd and /etc/group; empty where it has none. */
+export interface AccountFiles {
+  readonly passwd: string;
+  readonly group: string;
+}
+
+/** Above this the kernel or the runtime reads a negative number, and -1 becomes root. */
+const MAX_ID = 2_147_483_647;
+const NUMBER = /^[0-9]+$/;
+
+interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/**
+ * The user that `text` means: `uid`, `uid:gid`, `name`, `name:group`; empty is root.
+ *
+ * A number is never looked up as a name; its line in passwd only adds group, groups and home. A group given by the user is the
+ * only one.
+ *
+ * @throws ClusterError INVALID_ARGUMENT for an unknown name, an id above 2147483647 or any other form
+ * Source: passwd(5), group(5); OCI image-spec, config.md, "User"
+ */
+export function resolveUser(text: string, files: AccountFiles): ContainerUser {
+  const parts = text === '' ? ['0'] : text.split(':');
+  const [userText = '', groupText] = parts;
+  if (parts.length > 2 || userText === '' || groupText === '') {
+    throw new ClusterError('INVALID_ARGUMENT', `user ${JSON.stringify(text)} is not uid, uid:gid, name or name:group`);
+  }
+  const account = findAccount(userText, files.passwd);
+  if (account === undefined && !NUMBER.test(userText)) {
+    throw new ClusterError('INVALID_ARGUMENT', `user ${JSON.stringify(userText)} is not in the image's /etc/passwd`);
+  }
+  const uid = account?.uid ?? parseId(userText);
+  const home = account?.home ?? '/';
+  if (groupText !== undefined) {
+    return { uid, gid: findGid(groupText, files.group), additionalGids: [], home };
+  }
+  return { uid, gid: account?.gid ?? 0, additionalGids: account === undefined ? [] : groupsOf(account, files.group), home };
+}
+
+function findAccount(userText: string, passwd: string): Account | undefined {
+  const wantedUid = NUMBER.test(userText) ? parseId(userText) : undefined;
+  for (const fields of lines(passwd)) {
+    const [name = '', , uid = '', gid = '', , home = ''] = fields;
+    if (isId(uid) && isId(gid) && (wantedUid === undefined ? name === userText : Number(uid) === wantedUid)) {
+      return { name, uid: Number(uid), gid: Number(gid), home: home.startsWith('/') ? home : '/' };
+    }
+  }
+  return undefined;
+}
+
+function findGid(groupText: string, group: string): number {
+  if (NUMBER.test(groupText)) {
+    return parseId(groupText);
+  }
+  const found = lines(group).find(([name, , gid = '']) => name === groupText && isId(gid));
+  if (found === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `group ${JSON.stringify(groupText)} is not in the image's /etc/group`);
+  }
+  return Number(found[2]);
+}
+
+function groupsOf(account: Account, group: string): readonly number[] {
+  const gids = lines(group)
+    .filter(([, , gid = '', members = '']) => isId(gid) && members.split(',').includes(account.name))
+    .map(([, , gid]) => Number(gid));
+  return [...new Set(gids)].filter(gid => gid !== account.gid).sort((left, right) => left - right);
+}
+
+function parseId(text: string): number {
+  if (!isId(text)) {
+    throw new ClusterError('INVALID_ARGUMENT', `id ${text} is not in 0..${String(MAX_ID)}`);
+  }
+  return Number(text);
+}
+
+function isId(text: string): boolean {
+  return NUMBER.test(text) && text.length <= 10 && Number(text) <= MAX_ID;
+}
+
+function lines(text: string): readonly (readonly string[])[] {
+  return text.split('\n').filter(line => line !== '' && !line.startsWith('#')).map(line => line.split(':'));
+}

@@ -1,0 +1,231 @@
+/** Processes started in a running container: the runtime's exec, with our pipes or our terminal as its stdio. */
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { ReadStream } from 'node:tty';
+import type { Readable, Writable } from 'node:stream';
+import { openInRoot } from '../kernel/path-syscall.ts';
+import { signalProcess } from '../kernel/pidfd-syscall.ts';
+import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
+import type { ChildFile } from '../kernel/spawn-syscall.ts';
+import { openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
+import { execProcess } from './exec-spec.ts';
+import type { AccountFiles } from './container-user.ts';
+import type { OciProcess } from './oci-spec.ts';
+import { readOutputs } from './output-socket.ts';
+import type { ExecRequest, ProcessIdentity, ProcessStreams } from './ports.ts';
+import type { RuntimeProcess } from './runtime-process.ts';
+import { signalName } from './signal-name.ts';
+import { TOOL_ENVIRONMENT } from './tool-process.ts';
+
+export interface ExecTarget {
+  readonly id: string;
+  readonly runtime: RuntimeProcess;
+  /** Gets the process and pid files of the exec. */
+  readonly recordDir: string;
+  /** The container's config.json. */
+  readonly config: string;
+  readonly container: ProcessIdentity;
+}
+
+/** The far end of the exec's stdio: what the child gets, and our side of it. */
+interface Stdio {
+  readonly files: ReadonlyMap<number, ChildFile>;
+  readonly outputs: Readonly<Partial<Record<'stdout' | 'stderr', Readable>>>;
+  readonly input: Writable | undefined;
+  readonly isTerminal: boolean;
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** Closes what only the child needs. */
+  releaseChildSide(): void;
+}
+
+/** Held open by the runtime's process alone: its end of file is that process's end. */
+const LIFE_FD = 3;
+/** A larger passwd is not a person's. */
+const MAX_ACCOUNT_BYTES = 1024 * 1024;
+const END_OF_INPUT = Buffer.from([4]);
+
+/** Starts `request` in the container; its streams are read as fast as the consumer takes them. */
+export async function startExec(target: ExecTarget, request: ExecRequest): Promise<ProcessStreams> {
+  const { process: base } = JSON.parse(target.config) as { readonly process: OciProcess };
+  const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await readAccounts(target.container));
+  const name = `${target.recordDir}/exec-${randomUUID()}`;
+  await writeFile(`${name}.json`, JSON.stringify(spec), { mode: 0o600 });
+  const stdio = request.tty ? terminalStdio(request.size) : pipeStdio(request.stdin);
+  const life = makePipe();
+  let pid: number;
+  try {
+    pid = spawnProcess({
+      program: target.runtime.program, args: target.runtime.execArgs(target.id, `${name}.json`, `${name}.pid`), environment: TOOL_ENVIRONMENT,
+      files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
+    });
+  } finally {
+    closeSync(life.writeFd);
+    stdio.releaseChildSide();
+  }
+  return new ExecStreams(target.id, name, stdio, endOf(pid, life.readFd));
+}
+
+class ExecStreams implements ProcessStreams {
+  readonly output: ProcessStreams['output'];
+  readonly ended: Promise<{ readonly code: number }>;
+  readonly #containerId: string;
+  readonly #name: string;
+  readonly #stdio: Stdio;
+  #isEnded = false;
+
+  constructor(containerId: string, name: string, stdio: Stdio, exited: Promise<number>) {
+    this.#containerId = containerId;
+    this.#name = name;
+    this.#stdio = stdio;
+    const tidied = exited.then(async code => {
+      this.#isEnded = true;
+      await Promise.all(['json', 'pid'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
+      return code;
+    });
+    let drained: () => void = () => undefined;
+    const allRead = new Promise<void>(resolve => { drained = resolve; });
+    this.output = this.#readAll(tidied, drained);
+    this.ended = Promise.all([tidied, allRead]).then(([code]) => ({ code }));
+    this.#drained = drained;
+  }
+
+  readonly #drained: () => void;
+
+  async *#readAll(exited: Promise<number>, drained: () => void): ProcessStreams['output'] extends AsyncIterable<infer Chunk> ? AsyncGenerator<Chunk> : never {
+    try {
+      yield* readOutputs(this.#stdio.outputs, exited);
+    } finally {
+      this.#destroy();
+      drained();
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const input = this.#stdio.input;
+    if (input === undefined || input.destroyed || input.writableEnded) {
+      return;
+    }
+    await new Promise<void>(resolve => { input.write(bytes, () => { resolve(); }); });
+  }
+
+  /** A terminal has no end of file of its own: the byte that means it. */
+  async closeInput(): Promise<void> {
+    if (this.#stdio.isTerminal) {
+      await this.write(END_OF_INPUT);
+    } else {
+      this.#stdio.input?.end();
+    }
+  }
+
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void> {
+    if (!this.#isEnded) {
+      this.#stdio.resize(size);
+    }
+    return Promise.resolve();
+  }
+
+  async signal(signal: string): Promise<void> {
+    const text = await readFile(`${this.#name}.pid`, 'utf8').catch(() => '');
+    const pid = Number(text.trim());
+    if (pid > 0 && !this.#isEnded) {
+      signalProcess(pid, signalName(signal), () => this.#isInContainer(pid));
+    }
+  }
+
+  close(): void {
+    void this.signal('SIGKILL').finally(() => {
+      this.#destroy();
+      this.#drained();
+    });
+  }
+
+  #isInContainer(pid: number): boolean {
+    try {
+      return readFileSync(`/proc/${String(pid)}/cgroup`, 'utf8').includes(`/${this.#containerId}\n`);
+    } catch {
+      return false; // gone
+    }
+  }
+
+  #destroy(): void {
+    Object.values(this.#stdio.outputs).forEach(stream => stream.destroy());
+    this.#stdio.input?.destroy();
+  }
+}
+
+function pipeStdio(hasInput: boolean): Stdio {
+  const input = hasInput ? makePipe() : undefined;
+  const stdout = makePipe();
+  const stderr = makePipe();
+  const childFds = [stdout.writeFd, stderr.writeFd, ...(input === undefined ? [] : [input.readFd])];
+  const writer = input === undefined ? undefined : new Socket({ fd: input.writeFd, readable: false, writable: true });
+  writer?.on('error', () => { /* the process closed its stdin; its exit code tells */ });
+  return {
+    files: new Map<number, ChildFile>([[0, input === undefined ? { path: '/dev/null' } : { fd: input.readFd }], [1, { fd: stdout.writeFd }], [2, { fd: stderr.writeFd }]]),
+    outputs: {
+      stdout: new Socket({ fd: stdout.readFd, readable: true, writable: false }),
+      stderr: new Socket({ fd: stderr.readFd, readable: true, writable: false }),
+    },
+    input: writer,
+    isTerminal: false,
+    resize: () => undefined,
+    releaseChildSide() { childFds.forEach(fd => { closeSync(fd); }); },
+  };
+}
+
+/**
+ * A terminal of the host at the runtime's stdio; the runtime makes the container's own and copies bytes and sizes between them.
+ * As leader of a new session it gets SIGWINCH.
+ */
+function terminalStdio(size: ExecRequest['size']): Stdio {
+  const { masterFd, path } = openTerminal();
+  if (size !== undefined) {
+    setTerminalSize(masterFd, size);
+  }
+  const stream = new ReadStream(masterFd);
+  stream.on('error', () => { /* EIO: the other side is closed, which is the end. Source: pts(4) */ });
+  const side: ChildFile = { path };
+  return {
+    files: new Map([[0, side], [1, side], [2, side]]),
+    outputs: { stdout: stream },
+    input: stream,
+    isTerminal: true,
+    resize(next) { if (!stream.destroyed) setTerminalSize(masterFd, next); },
+    releaseChildSide: () => undefined,
+  };
+}
+
+/** The exit code of the runtime's process, which is that of the process it started. */
+async function endOf(pid: number, lifeFd: number): Promise<number> {
+  const life = new Socket({ fd: lifeFd, readable: true, writable: false });
+  life.resume();
+  await new Promise<void>(resolve => { life.once('close', () => { resolve(); }); });
+  return reapProcess(pid).code;
+}
+
+/** The container's account files, by its own root: links in them lead nowhere else. */
+async function readAccounts(container: ProcessIdentity): Promise<AccountFiles> {
+  const root = await open(`/proc/${String(container.pid)}/root`, 'r');
+  try {
+    return { passwd: readTextIn(root.fd, '/etc/passwd'), group: readTextIn(root.fd, '/etc/group') };
+  } finally {
+    await root.close();
+  }
+}
+
+function readTextIn(rootFd: number, path: string): string {
+  let fd: number;
+  try {
+    fd = openInRoot(rootFd, path, constants.O_NONBLOCK);
+  } catch {
+    return ''; // an image without accounts
+  }
+  try {
+    const facts = fstatSync(fd);
+    return facts.isFile() && facts.size <= MAX_ACCOUNT_BYTES ? readFileSync(fd, 'utf8') : '';
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,88 @@
+/** crun and runc: the only module that calls either. */
+import { mkdirSync } from 'node:fs';
+import { ClusterError } from '#model/errors.ts';
+import { requireContainerId } from './container-id.ts';
+import type { ContainerState } from './ports.ts';
+import { runTool } from './tool-process.ts';
+
+/** A runtime that takes longer is taken for hung. */
+const CALL_TIMEOUT_MS = 30_000;
+const STATES: Readonly<Record<string, ContainerState>> = { creating: 'created', created: 'created', running: 'running', paused: 'running', stopped: 'stopped' };
+/** What both runtimes say about an id that they do not know. */
+const UNKNOWN_ID = /does not exist|No such file or directory/;
+
+export interface RuntimeProgram {
+  /** Absolute path of crun or runc. */
+  readonly program: string;
+  /** State directory of this runtime alone; nothing else lives in its parent. */
+  readonly root: string;
+}
+
+export class RuntimeProcess {
+  readonly program: string;
+  readonly root: string;
+
+  constructor(runtime: RuntimeProgram) {
+    this.program = runtime.program;
+    this.root = runtime.root;
+    mkdirSync(this.root, { recursive: true, mode: 0o700 });
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#require(['start', requireContainerId(id)]);
+  }
+
+  async state(id: string): Promise<ContainerState> {
+    const outcome = await this.#call(['state', requireContainerId(id)]);
+    if (outcome.code !== 0) {
+      if (UNKNOWN_ID.test(outcome.output)) {
+        return 'absent';
+      }
+      throw this.#failure('state', outcome);
+    }
+    const status = (JSON.parse(outcome.output) as { readonly status?: string }).status ?? '';
+    return STATES[status] ?? 'stopped';
+  }
+
+  /** Signals the first process; one that is gone is fine. */
+  async kill(id: string, signal: string): Promise<void> {
+    const outcome = await this.#call(['kill', requireContainerId(id), signal]);
+    if (outcome.code !== 0 && await this.state(id) === 'running') {
+      throw this.#failure('kill', outcome);
+    }
+  }
+
+  /** Kills what still runs and forgets the container; an unknown one is fine. */
+  async delete(id: string): Promise<void> {
+    const outcome = await this.#call(['delete', '--force', requireContainerId(id)]);
+    if (outcome.code !== 0 && await this.state(id) !== 'absent') {
+      throw this.#failure('delete', outcome);
+    }
+  }
+
+  async list(): Promise<readonly string[]> {
+    const outcome = await this.#require(['list', '-q']);
+    return outcome.output.split('\n').filter(line => line !== '');
+  }
+
+  /** Arguments of an exec whose process is in a file: `exec --user` runs as root in crun 1.19 to 1.26. */
+  execArgs(id: string, processFile: string, pidFile: string): readonly string[] {
+    return ['--root', this.root, 'exec', '--process', processFile, '--pid-file', pidFile, requireContainerId(id)];
+  }
+
+  async #require(args: readonly string[]): ReturnType<typeof runTool> {
+    const outcome = await this.#call(args);
+    if (outcome.code !== 0) {
+      throw this.#failure(args[0] ?? '', outcome);
+    }
+    return outcome;
+  }
+
+  #call(args: readonly string[]): ReturnType<typeof runTool> {
+    return runTool(this.program, ['--root', this.root, ...args], CALL_TIMEOUT_MS);
+  }
+
+  #failure(verb: string, outcome: { readonly code: number; readonly output: string }): ClusterError {
+    return new ClusterError('FAILED_PRECONDITION', `${this.program} ${verb}: exit ${String(outcome.code)}: ${outcome.output.trim()}`);
+  }
+}
