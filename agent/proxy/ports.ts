@@ -6,4 +6,10 @@ import type { EndpointSet } from '#model/endpoints.ts';
  */
 export interface ServiceProxy {
   apply(set: EndpointSet): Promise<void>;
+  /** Lets a task of this node reach its App from its first instruction on, before the cluster's endpoints name it. Resolves when in force. */
+  admit(address: string, app: { readonly namespace: string; readonly app: string }): Promise<void>;
+  /** The address is no task's any more. Repeats are fine. */
+  dismiss(address: string): Promise<void>;
+  /** Repairs rules that somebody else took away; returns what it repaired. */
+  audit(): Promise<readonly string[]>;
 }

@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { VIRTUAL_IP_RANGE, VXLAN_OVERHEAD_BYTES } from '#model/addressing.ts';
+import type { PeerNode } from '#model/endpoints.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Logger } from '#kit/logger.ts';
+import { baseRuleset, removeTables } from './base-ruleset.ts';
+import { networkNames } from './link-names.ts';
+import type { NetworkNames } from './link-names.ts';
+import { applyNetworkPlan, deleteLink, listLinkNames, mtuOfAddress, observeNetwork } from './link-process.ts';
+import { planNetwork } from './network-plan.ts';
+import type { DesiredNetwork } from './network-plan.ts';
+import { applyNft, listNftTable } from './nft-process.ts';
+import type { SlotSite } from './network-slot-flow.ts';
+import type { NetworkSlot, NodeNetwork } from './ports.ts';
+import { ensureSetting, ensureSettingIfPresent } from './setting-fs.ts';
+import { SlotPool } from './slot-pool-flow.ts';
+
+export interface NodeNetworkOptions {
+  /** Prefix of links and tables, at most 11 characters: keeps agents in one network namespace apart. */
+  readonly scope: string;
+  /** Directory for files that do not outlive a boot. */
+  readonly runDir: string;
+  readonly underlayAddress: string;
+  /** First host id of user namespaces; slot k has 65,536 ids from here + 65,536 k. */
+  readonly userNamespaceBase: number;
+  /** Ready slots to keep. */
+  readonly poolSize: number;
+  readonly vxlanId: number;
+  readonly vxlanPort: number;
+}
+
+/** The node's network in the Linux kernel: bridge, vxlan, base rules, slots. */
+export class KernelNetwork implements NodeNetwork {
+  readonly #options: NodeNetworkOptions;
+  readonly #names: NetworkNames;
+  readonly #log: Logger;
+  #peers: readonly PeerNode[] = [];
+  #ready: { readonly site: SlotSite; readonly pool: SlotPool } | undefined;
+  #rulesWanted = '';
+  /** What nft printed after our own load; another text means that somebody else wrote. */
+  #rulesInForce = '';
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NodeNetworkOptions, log: Logger) {
+    this.#options = options;
+    this.#names = networkNames(options.scope);
+    this.#log = log;
+  }
+
+  async setUp(subnetIndex: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#ready !== undefined && this.#ready.site.subnetIndex !== subnetIndex) {
+      throw new ClusterError('FAILED_PRECONDITION', `the node's subnet is ${String(this.#ready.site.subnetIndex)} and cannot become ${String(subnetIndex)} while the agent runs`);
+    }
+    const underlayMtuBytes = await mtuOfAddress(this.#options.underlayAddress);
+    if (underlayMtuBytes === undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', `no link of this machine has the underlay address ${this.#options.underlayAddress}`);
+    }
+    const site: SlotSite = {
+      names: this.#names,
+      slotsDir: path.join(this.#options.runDir, 'slots'),
+      subnetIndex,
+      mtuBytes: underlayMtuBytes - VXLAN_OVERHEAD_BYTES,
+      userNamespaceBase: this.#options.userNamespaceBase,
+    };
+    await this.#serially(() => this.#repair(site));
+    if (this.#ready === undefined) {
+      const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex') }, this.#log);
+      await pool.open();
+      this.#ready = { site, pool };
+    }
+  }
+
+  async acquire(signal: AbortSignal): Promise<NetworkSlot> {
+    signal.throwIfAborted();
+    return await this.#require().pool.acquire();
+  }
+
+  async release(slotId: string): Promise<void> {
+    await this.#require().pool.release(slotId);
+  }
+
+  async adopt(slot: NetworkSlot): Promise<boolean> {
+    return await this.#require().pool.adopt(slot.id);
+  }
+
+  async sweep(keep: ReadonlySet<string>): Promise<void> {
+    await this.#require().pool.sweep(keep);
+  }
+
+  async setPeers(peers: readonly PeerNode[]): Promise<void> {
+    const { site } = this.#require();
+    await this.#serially(async () => {
+      this.#peers = peers.filter(peer => peer.subnetIndex !== site.subnetIndex);
+      await this.#repair(site);
+    });
+  }
+
+  async audit(): Promise<readonly string[]> {
+    const { site, pool } = this.#require();
+    const repaired = await this.#serially(() => this.#repair(site));
+    return [...repaired, ...await pool.repair(new Set(await listLinkNames()))];
+  }
+
+  async tearDown(): Promise<void> {
+    const pool = this.#ready?.pool;
+    this.#ready = undefined;
+    await pool?.close();
+    if (pool === undefined) {
+      await this.#removeStrangers();
+    }
+    await applyNft(removeTables(this.#names));
+    await deleteLink(this.#names.vxlan);
+    await deleteLink(this.#names.bridge);
+  }
+
+  /** Slots and links of an agent that did not live to take them away. */
+  async #removeStrangers(): Promise<void> {
+    const site: SlotSite = { names: this.#names, slotsDir: path.join(this.#options.runDir, 'slots'), subnetIndex: 0, mtuBytes: 0, userNamespaceBase: 0 };
+    await new SlotPool(site, { size: 0, newSuffix: () => '' }, this.#log).close();
+    for (const name of await listLinkNames()) {
+      if (name.startsWith(this.#names.taskLinkPrefix)) {
+        await deleteLink(name);
+      }
+    }
+  }
+
+  /** Makes settings, links and base rules equal what is wanted; says what it changed. */
+  async #repair(site: SlotSite): Promise<readonly string[]> {
+    const desired = this.#desired(site);
+    const plan = planNetwork(desired, await observeNetwork(this.#names));
+    await applyNetworkPlan(plan);
+    const changed = [...plan.ipLines, ...plan.bridgeLines];
+    for (const [name, value] of requiredSettings(this.#names)) {
+      if (await ensureSetting(name, value)) {
+        changed.push(`${name.replaceAll('/', '.')}=${value}`);
+      }
+    }
+    if (await ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
+      changed.push('net.bridge.bridge-nf-call-iptables=0');
+    }
+    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: this.#peers.map(peer => peer.address).sort() });
+    if (await this.#ensureRules(rules)) {
+      changed.push(`nft table ${this.#names.baseTable}`);
+    }
+    return changed;
+  }
+
+  async #ensureRules(rules: string): Promise<boolean> {
+    if (this.#rulesWanted === rules && await this.#listRules() === this.#rulesInForce) {
+      return false;
+    }
+    await applyNft(rules);
+    this.#rulesWanted = rules;
+    this.#rulesInForce = await this.#listRules();
+    return true;
+  }
+
+  async #listRules(): Promise<string> {
+    return [await listNftTable('ip', this.#names.baseTable), await listNftTable('bridge', this.#names.baseTable)].join('\n');
+  }
+
+  #desired(site: SlotSite): DesiredNetwork {
+    return {
+      names: this.#names,
+      subnetIndex: site.subnetIndex,
+      underlayAddress: this.#options.underlayAddress,
+      mtuBytes: site.mtuBytes,
+      vxlanId: this.#options.vxlanId,
+      vxlanPort: this.#options.vxlanPort,
+      peers: this.#peers,
+      virtualIpRange: VIRTUAL_IP_RANGE,
+    };
+  }
+
+  #require(): { readonly site: SlotSite; readonly pool: SlotPool } {
+    if (this.#ready === undefined) {
+      throw new ClusterError('UNAVAILABLE', 'the node has no subnet yet');
+    }
+    return this.#ready;
+  }
+
+  /** Repairs never overlap: two plans from one observation would do things twice. */
+  #serially<Result>(work: () => Promise<Result>): Promise<Result> {
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+/** Source: Documentation/networking/ip-sysctl.rst. Redirects would tell tasks of a shorter way that the rules do not see. */
+function requiredSettings(names: NetworkNames): readonly (readonly [string, string])[] {
+  return [
+    ['net/ipv4/ip_forward', '1'],
+    ['net/ipv4/conf/all/send_redirects', '0'],
+    [`net/ipv4/conf/${names.bridge}/send_redirects`, '0'],
+    [`net/ipv4/conf/${names.bridge}/rp_filter`, '1'],
+    [`net/ipv6/conf/${names.bridge}/accept_ra`, '0'],
+    [`net/ipv6/conf/${names.bridge}/disable_ipv6`, '1'],
+    [`net/ipv6/conf/${names.vxlan}/disable_ipv6`, '1'],
+  ];
+}

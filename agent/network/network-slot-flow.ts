@@ -1,0 +1,73 @@
+import { gatewayAddress, subnetPrefix } from '#model/addressing.ts';
+import { hostNumberOfSlot, IDS_PER_SLOT } from './link-names.ts';
+import type { NetworkNames } from './link-names.ts';
+import { deleteLink, runLinkBatch, writeSettings } from './link-process.ts';
+import { createNamespaces, removeNamespaces, slotPaths } from './namespace-process.ts';
+import type { NetworkSlot } from './ports.ts';
+import { hostLinkLines, slotSettings, taskLinkLines } from './slot-plan.ts';
+import type { SlotLink } from './slot-plan.ts';
+
+/** What all slots of a node have in common. */
+export interface SlotSite {
+  readonly names: NetworkNames;
+  readonly slotsDir: string;
+  readonly subnetIndex: number;
+  readonly mtuBytes: number;
+  readonly userNamespaceBase: number;
+}
+
+/** Everything about a slot follows from its id. @throws RangeError when the id is none of ours */
+export function describeSlot(site: SlotSite, id: string): NetworkSlot {
+  const hostNumber = hostNumberOfSlot(id);
+  if (hostNumber === undefined) {
+    throw new RangeError(`network slot ${JSON.stringify(id)} is not HOSTNUMBER-SUFFIX`);
+  }
+  const { userNamespacePath, networkNamespacePath } = slotPaths(site.slotsDir, id);
+  return {
+    id, userNamespacePath, networkNamespacePath,
+    hostBase: site.userNamespaceBase + IDS_PER_SLOT * hostNumber,
+    address: `${subnetPrefix(site.subnetIndex)}.${String(hostNumber)}`,
+  };
+}
+
+/** Makes namespaces and wiring; on throw nothing is left. The directory comes first, so that a crash in between is swept. */
+export async function createSlot(site: SlotSite, id: string): Promise<NetworkSlot> {
+  const slot = describeSlot(site, id);
+  try {
+    await createNamespaces(slotPaths(site.slotsDir, id), slot.hostBase, IDS_PER_SLOT);
+    await wireSlot(site, slot);
+    return slot;
+  } catch (error) {
+    await destroySlot(site, id);
+    throw error;
+  }
+}
+
+/** The veth pair, both ends; also for a slot whose pair somebody deleted. */
+export async function wireSlot(site: SlotSite, slot: NetworkSlot): Promise<void> {
+  const link = slotLink(site, slot);
+  await runLinkBatch(hostLinkLines(link));
+  await writeSettings(slotSettings(slot.hostBase, IDS_PER_SLOT), slot.networkNamespacePath);
+  await runLinkBatch(taskLinkLines(link), slot.networkNamespacePath);
+}
+
+/** Takes away link, namespaces and directory; what is gone already is fine. */
+export async function destroySlot(site: SlotSite, id: string): Promise<void> {
+  await deleteLink(slotLinkName(site, id));
+  await removeNamespaces(slotPaths(site.slotsDir, id));
+}
+
+export function slotLinkName(site: SlotSite, id: string): string {
+  return `${site.names.taskLinkPrefix}${String(hostNumberOfSlot(id) ?? 0)}`;
+}
+
+function slotLink(site: SlotSite, slot: NetworkSlot): SlotLink {
+  return {
+    link: slotLinkName(site, slot.id),
+    bridge: site.names.bridge,
+    networkNamespacePath: slot.networkNamespacePath,
+    address: slot.address,
+    gateway: gatewayAddress(site.subnetIndex),
+    mtuBytes: site.mtuBytes,
+  };
+}

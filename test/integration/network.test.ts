@@ -1,0 +1,88 @@
+import test from 'ava';
+import { eventually, kernelObjects, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
+import type { TestNode } from '../support/node-namespaces.ts';
+import type { NetworkSlot } from '../../agent/network/ports.ts';
+
+const why = whyNoNamespaces();
+const withNodes = why === undefined ? test.serial : test.serial.skip;
+const NEEDS = why ?? 'root, network namespaces';
+
+const PING = ['busybox', 'ping', '-c1', '-W2'] as const;
+
+function linksOf(node: TestNode): string[] {
+  return (JSON.parse(node.run('ip', '-json', 'link')) as { ifname: string }[]).map(link => link.ifname).filter(name => /^n\dt/.test(name));
+}
+
+withNodes(`slots made and released 50 times leave nothing (${NEEDS})`, async t => {
+  const prefix = 'gnta';
+  {
+    await using cluster = new NodeCluster(prefix, 1, 4);
+    await cluster.start();
+    const [node] = cluster.nodes;
+    const addresses = new Set<string>();
+    for (let round = 0; round < 10; round += 1) {
+      const slots = await Promise.all(Array.from({ length: 5 }, () => node!.call<NetworkSlot>('acquire')));
+      for (const slot of slots) {
+        addresses.add(slot.address);
+        t.regex(run('stat', '-fc', '%T', slot.userNamespacePath, slot.networkNamespacePath), /^nsfs\nnsfs\n$/);
+      }
+      t.is(new Set(slots.map(slot => slot.address)).size, 5);
+      await Promise.all(slots.map(slot => node!.call('release', slot.id)));
+      await Promise.all(slots.map(slot => node!.call('release', slot.id)));
+    }
+    t.is(addresses.size, 50, 'an address is not used again before the others');
+    await eventually('the pool is full', () => linksOf(node!).length === 4 ? true : undefined);
+    t.is(kernelObjects(prefix).mounts.length, 4 * 2 + 2);
+    await node!.call('tearDown');
+    t.deepEqual(linksOf(node!), []);
+    t.notRegex(node!.run('nft', 'list', 'tables'), /gantry/);
+  }
+  t.deepEqual(kernelObjects(prefix), { mounts: [], processes: [], netns: [] });
+});
+
+withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster('gntb', 2);
+  await cluster.start();
+  const [one, two] = cluster.nodes;
+  const here = await one!.call<NetworkSlot>('acquire');
+  const there = await two!.call<NetworkSlot>('acquire');
+  t.is(run('nsenter', `--user=${here.userNamespacePath}`, 'cat', '/proc/self/uid_map').trim().split(/\s+/).join(' '), `0 ${String(here.hostBase)} 65536`);
+  await one!.call('admit', { address: here.address, namespace: 'prod', app: 'shop' });
+  await two!.call('admit', { address: there.address, namespace: 'prod', app: 'shop' });
+  const set = {
+    generation: 1, nodes: cluster.peers(),
+    services: [{ id: 'prod/shop/web', namespace: 'prod', app: 'shop', service: 'web', kind: 'service', virtualIp: '10.160.0.1', ports: [], endpoints: [
+      { task: 'a', node: 'n1', address: here.address, slot: 0, isHealthy: true }, { task: 'b', node: 'n2', address: there.address, slot: 1, isHealthy: true },
+    ] }],
+  };
+  await one!.call('apply', set);
+  await two!.call('apply', set);
+  t.regex(run('nsenter', `--net=${here.networkNamespacePath}`, ...PING, there.address), /1 packets received/);
+  t.regex(run('nsenter', `--net=${here.networkNamespacePath}`, ...PING, '10.161.0.2'), /1 packets received/, 'the other node itself, masqueraded');
+  t.regex(one!.run(...PING, there.address), /1 packets received/, 'from the node itself');
+});
+
+withNodes(`a new agent adopts what a task has, sweeps the rest, and repairs a deleted link (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster('gntc', 1, 2);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const kept = await node!.call<NetworkSlot>('acquire');
+  const lost = await node!.call<NetworkSlot>('acquire');
+  await node!.kill();
+  node!.start();
+  await node!.call('setUp', node!.subnetIndex);
+  t.true(await node!.call('adopt', kept));
+  t.false(await node!.call('adopt', { ...lost, id: '9-nothere' }));
+  await node!.call('sweep', [kept.id]);
+  await eventually('the pool is full', () => linksOf(node!).length === 3 ? true : undefined);
+  t.true(linksOf(node!).includes(`n1t${kept.address.split('.')[3]!}`));
+  const next = await node!.call<NetworkSlot>('acquire');
+  t.not(next.address, kept.address);
+  t.deepEqual(await node!.call('audit'), []);
+  node!.run('ip', 'link', 'del', `n1t${kept.address.split('.')[3]!}`);
+  node!.run('nft', 'flush', 'ruleset');
+  node!.run('ip', 'link', 'del', 'n1vx');
+  t.true((await node!.call<readonly string[]>('audit')).length >= 3);
+  t.deepEqual(await node!.call('audit'), []);
+  t.regex(run('nsenter', `--net=${kept.networkNamespacePath}`, ...PING, '10.128.1.1'), /1 packets received/);
+});
