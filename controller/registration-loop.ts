@@ -1,0 +1,78 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Loop } from '#kit/supervise-loop.ts';
+import { isClusterError, isRetryable } from '#model/errors.ts';
+import type { ControllerRecord } from '#model/node.ts';
+import { giveUpLease } from './store/election-store.ts';
+import { buildKey } from './store/keys.ts';
+import { AmbiguousWriteError } from './store/ports.ts';
+import type { Store } from './store/ports.ts';
+import { encodeControllerRecord } from './store/records.ts';
+
+export interface RegistrationOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly record: ControllerRecord;
+  readonly leaseMs: number;
+}
+
+const TRIES_PER_LEASE = 6;
+
+/**
+ * Says in etcd that this controller is alive: `controllers/ID` under a lease of its own, renewed, and made again whenever etcd lost it.
+ *
+ * That a lease is lost never means that the controller's nodes are; it only tells the leader to begin counting for them.
+ */
+export class RegistrationLoop implements Loop {
+  readonly #options: RegistrationOptions;
+  readonly #key: string;
+  #lastRenewedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+    this.#key = buildKey({ kind: 'controller', id: options.record.id });
+  }
+
+  /** Send time of the last renewal that etcd confirmed. Heartbeats may be acknowledged within 2/3 LEASE of it (reliability 3). */
+  lastRenewedMonotonicMs(): number {
+    return this.#lastRenewedMs;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, leaseMs, store } = this.#options;
+    let leaseId: string | undefined;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const sentAtMs = clock.monotonicMs();
+        try {
+          leaseId ??= await store.grantLease(leaseMs);
+          await this.#confirm(leaseId, signal);
+          this.#lastRenewedMs = sentAtMs;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (isClusterError(error, 'NOT_FOUND')) {
+            leaseId = undefined;
+          } else if (!isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
+            throw error;
+          }
+        }
+        await clock.sleep(leaseMs / TRIES_PER_LEASE, signal);
+      }
+    } finally {
+      if (leaseId !== undefined) {
+        await giveUpLease(store, leaseId);
+      }
+    }
+  }
+
+  /** The lease is renewed and the key is there. @throws ClusterError NOT_FOUND when the lease is gone */
+  async #confirm(leaseId: string, signal: AbortSignal): Promise<void> {
+    const { store, record } = this.#options;
+    await store.renewLease(leaseId);
+    const entry = await store.get(this.#key, signal);
+    const value = encodeControllerRecord(record);
+    if (entry === undefined || !Buffer.from(entry.value).equals(value)) {
+      await store.transact([], [{ kind: 'put', key: this.#key, value, leaseId }], signal);
+    }
+  }
+}
