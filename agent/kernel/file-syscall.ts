@@ -1,0 +1,150 @@
+/** File system calls by directory descriptor that Node does not have, for the layer extractor. Names are raw bytes. */
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+const calls = {
+  openat: libc.func('int openat(int, const uint8_t *, int, uint32_t)'),
+  openat2: libc.func('long syscall(long, int, const uint8_t *, const uint64_t *, size_t)'),
+  mkdirat: libc.func('int mkdirat(int, const uint8_t *, uint32_t)'),
+  mknodat: libc.func('int mknodat(int, const uint8_t *, uint32_t, uint64_t)'),
+  symlinkat: libc.func('int symlinkat(const uint8_t *, int, const uint8_t *)'),
+  linkat: libc.func('int linkat(int, const uint8_t *, int, const uint8_t *, int)'),
+  unlinkat: libc.func('int unlinkat(int, const uint8_t *, int)'),
+  renameat: libc.func('int renameat(int, const uint8_t *, int, const uint8_t *)'),
+  fchownat: libc.func('int fchownat(int, const uint8_t *, uint32_t, uint32_t, int)'),
+  utimensat: libc.func('int utimensat(int, const uint8_t *, const int64_t *, int)'),
+  fsetxattr: libc.func('int fsetxattr(int, const uint8_t *, const uint8_t *, size_t, int)'),
+  chroot: libc.func('int chroot(const char *)'),
+  syncfs: libc.func('int syncfs(int)'),
+} as const;
+
+// Source: include/uapi/asm-generic/fcntl.h, include/uapi/linux/fcntl.h; the same on x86-64 and arm64 unless noted.
+const O_WRONLY = 1;
+const O_CREAT = 0o100;
+const O_EXCL = 0o200;
+const O_CLOEXEC = 0o2000000;
+const O_PATH = 0o10000000;
+/** arm64 has these two exchanged with O_DIRECT and O_LARGEFILE. Source: arch/arm64/include/uapi/asm/fcntl.h. */
+const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
+const O_NOFOLLOW = process.arch === 'arm64' ? 0o100000 : 0o400000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+/** Source: include/uapi/linux/stat.h. */
+const S_IFIFO = 0o010000;
+const S_IFCHR = 0o020000;
+/** Source: openat2(2); include/uapi/linux/openat2.h. */
+const SYS_OPENAT2 = 437;
+const RESOLVE_NO_MAGICLINKS = 0x02n;
+const RESOLVE_IN_ROOT = 0x10n;
+
+/** A failed system call; `code` is the errno's name, as in Node's own errors. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${String(errno)}`;
+    super(`${call}: ${code}`);
+    this.code = code;
+  }
+}
+
+/** The result of a C call; below zero it is errno's turn. @throws SyscallError */
+export function checked(call: string, outcome: unknown): number {
+  if (typeof outcome !== 'number' || outcome < 0) {
+    throw new SyscallError(call, koffi.errno());
+  }
+  return outcome;
+}
+
+/** Bytes of a name kept as a latin1 string, with the final NUL. */
+function raw(name: string): Buffer {
+  return Buffer.from(`${name}\0`, 'latin1');
+}
+
+/** Opens a directory itself, never a link to one, for use as a parent. @throws SyscallError ENOTDIR, ELOOP, ENOENT */
+export function openDirectory(parent: number, name: string): number {
+  return checked('openat', calls.openat(parent, raw(name), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+/** Opens a directory for attributes, which a path-only descriptor refuses. */
+export function openDirectoryForAttributes(parent: number, name: string): number {
+  return checked('openat', calls.openat(parent, raw(name), O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+/** Opens the directory that `path` leads to when `root` is `/`: links are followed, and none leads out. @throws SyscallError */
+export function openDirectoryInRoot(root: number, path: string): number {
+  const how = BigUint64Array.of(BigInt(O_PATH | O_DIRECTORY | O_CLOEXEC), 0n, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  return checked('openat2', calls.openat2(SYS_OPENAT2, root, raw(path), how, how.byteLength));
+}
+
+/** Opens any file itself for looking at; follows no link, opens no device or fifo. @throws SyscallError */
+export function openPath(parent: number, name: string): number {
+  return checked('openat', calls.openat(parent, raw(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+/** Makes a new regular file and opens it for writing; an existing name is refused. @throws SyscallError */
+export function createFile(parent: number, name: string): number {
+  return checked('openat', calls.openat(parent, raw(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600));
+}
+
+export function makeDirectory(parent: number, name: string, mode: number): void {
+  checked('mkdirat', calls.mkdirat(parent, raw(name), mode));
+}
+
+export function makeFifo(parent: number, name: string, mode: number): void {
+  checked('mknodat', calls.mknodat(parent, raw(name), S_IFIFO | mode, 0n));
+}
+
+/** The character device 0/0 that overlayfs reads as "not there"; needs no CAP_MKNOD since Linux 5.8. Source: overlayfs.rst, "whiteouts". */
+export function makeWhiteout(parent: number, name: string): void {
+  checked('mknodat', calls.mknodat(parent, raw(name), S_IFCHR, 0n));
+}
+
+export function makeSymlink(target: string, parent: number, name: string): void {
+  checked('symlinkat', calls.symlinkat(raw(target), parent, raw(name)));
+}
+
+/** A second name for the file itself; a link as target is linked, not followed. */
+export function makeHardlink(from: { readonly parent: number; readonly name: string }, parent: number, name: string): void {
+  checked('linkat', calls.linkat(from.parent, raw(from.name), parent, raw(name), 0));
+}
+
+export function removeFile(parent: number, name: string): void {
+  checked('unlinkat', calls.unlinkat(parent, raw(name), 0));
+}
+
+export function rename(from: { readonly parent: number; readonly name: string }, parent: number, name: string): void {
+  checked('renameat', calls.renameat(from.parent, raw(from.name), parent, raw(name)));
+}
+
+/** Owner of the name itself, also of a link. An empty name means `parent`. */
+export function changeOwner(parent: number, name: string, owner: { readonly uid: number; readonly gid: number }): void {
+  checked('fchownat', calls.fchownat(parent, raw(name), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
+}
+
+/** Modification and access time of the name itself. */
+export function changeTime(parent: number, name: string, time: { readonly seconds: number; readonly nanoseconds: number }): void {
+  const pair = [BigInt(time.seconds), BigInt(time.nanoseconds)];
+  checked('utimensat', calls.utimensat(parent, raw(name), BigInt64Array.from([...pair, ...pair]), AT_SYMLINK_NOFOLLOW));
+}
+
+/** @throws SyscallError EOPNOTSUPP where the file system has none */
+export function setAttribute(descriptor: number, name: string, value: Uint8Array): void {
+  checked('fsetxattr', calls.fsetxattr(descriptor, raw(name), value, value.byteLength, 0));
+}
+
+/** Makes `path` this process's root; the caller changes directory into it. */
+export function changeRoot(path: string): void {
+  checked('chroot', calls.chroot(path));
+}
+
+/** Flushes the whole file system that holds `descriptor`; runs beside the event loop. */
+export async function syncFileSystem(descriptor: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    calls.syncfs.async(descriptor, (error: unknown, outcome: unknown) => {
+      if (error !== null && error !== undefined || outcome !== 0) reject(new Error('syncfs', { cause: error }));
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,77 @@
+/** Mounts, by the classic call and by the newer ones with descriptors. */
+import koffi from 'koffi';
+import { checked } from './file-syscall.ts';
+
+const libc = koffi.load('libc.so.6');
+const calls = {
+  mount: libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)'),
+  umount2: libc.func('int umount2(const char *, int)'),
+  openTree: libc.func('long syscall(long, int, const char *, unsigned int)'),
+  mountSetattr: libc.func('long syscall(long, int, const char *, unsigned int, const uint64_t *, size_t)'),
+  moveMount: libc.func('long syscall(long, int, const char *, int, const char *, unsigned int)'),
+  fsopen: libc.func('long syscall(long, const char *, unsigned int)'),
+  fsconfig: libc.func('long syscall(long, int, unsigned int, const char *, const char *, int)'),
+  fsmount: libc.func('long syscall(long, int, unsigned int, unsigned int)'),
+} as const;
+
+// Source: include/uapi/asm-generic/unistd.h, and the x86-64 table: the numbers are the same on all architectures from 424 on.
+const SYS_OPEN_TREE = 428;
+const SYS_MOVE_MOUNT = 429;
+const SYS_FSOPEN = 430;
+const SYS_FSCONFIG = 431;
+const SYS_FSMOUNT = 432;
+const SYS_MOUNT_SETATTR = 442;
+// Source: include/uapi/linux/mount.h, include/uapi/linux/fcntl.h.
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOUNT_ATTR_RDONLY = 0x1;
+const MOUNT_ATTR_IDMAP = 0x00100000;
+const MS_PRIVATE = 1n << 18n;
+const FSOPEN_CLOEXEC = 1;
+const FSMOUNT_CLOEXEC = 1;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+export const MNT_DETACH = 2;
+
+/** mount(2) without flags. @throws SyscallError */
+export function mountFileSystem(type: string, source: string, target: string, options: string): void {
+  checked(`mount ${type}`, calls.mount(source, target, type, 0n, options));
+}
+
+/** @throws SyscallError EINVAL when nothing is mounted there */
+export function unmount(target: string, flags = 0): void {
+  checked('umount2', calls.umount2(target, flags));
+}
+
+/** A read-only clone of the mount that holds directory `path`, ids shown through the user namespace; in no tree yet. The caller closes the descriptor. @throws SyscallError */
+export function cloneIdmapped(path: string, userNamespace: number): number {
+  const tree = checked('open_tree', calls.openTree(SYS_OPEN_TREE, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. Source: mount_setattr(2).
+  const attributes = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY), 0n, MS_PRIVATE, BigInt(userNamespace));
+  checked('mount_setattr', calls.mountSetattr(SYS_MOUNT_SETATTR, tree, '', AT_EMPTY_PATH, attributes, attributes.byteLength));
+  return tree;
+}
+
+/** Puts a detached mount into the tree at `target`. @throws SyscallError */
+export function attachMount(mount: number, target: string): void {
+  checked('move_mount', calls.moveMount(SYS_MOVE_MOUNT, mount, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+/** A context for a new mount of `type`. The caller closes the descriptor. */
+export function openFileSystem(type: string): number {
+  return checked('fsopen', calls.fsopen(SYS_FSOPEN, type, FSOPEN_CLOEXEC));
+}
+
+/** @throws SyscallError EINVAL for an option this kernel does not know */
+export function configureFileSystem(context: number, key: string, value: string): void {
+  checked(`fsconfig ${key}`, calls.fsconfig(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, key, value, 0));
+}
+
+/** The mount that the configured context makes, in no tree yet. The caller closes the descriptor. */
+export function createMount(context: number): number {
+  checked('fsconfig create', calls.fsconfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0));
+  return checked('fsmount', calls.fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, 0));
+}

@@ -1,0 +1,161 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { TOOL_PATH, startProcess } from '#kit/command-process.ts';
+import { ClusterError } from '#model/errors.ts';
+import { frameHeader } from './extract-messages.ts';
+import type { ExtractJob, ExtractReply } from './extract-messages.ts';
+import type { LayerSummary } from './layer-writer-fs.ts';
+import { workerEntryUrl } from './worker-entry.ts';
+
+/** chown needs CHOWN, FOWNER and DAC_OVERRIDE, set-id bits FSETID, file capabilities SETFCAP, overlay's own attributes SYS_ADMIN. Source: capabilities(7). */
+const CAPABILITIES = ['chown', 'dac_override', 'fowner', 'fsetid', 'setfcap', 'sys_admin', 'sys_chroot'];
+const MAX_HEAP_MIB = 256;
+
+export interface ExtractorPoolOptions {
+  /** Root directory of the extractors; each layer gets a directory in it. */
+  readonly stagingPath: string;
+  readonly size: number;
+  /** An extractor that had nothing to do for so long ends. */
+  readonly idleMs: number;
+}
+
+/**
+ * Extractors, started on demand, each busy with one layer at a time.
+ *
+ * A refused or broken-off layer costs its extractor; what it wrote stays in the staging directory for the caller to remove.
+ */
+export class ExtractorPool {
+  readonly #options: ExtractorPoolOptions;
+  readonly #idle: Extractor[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+
+  constructor(options: ExtractorPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Unpacks the layer whose compressed bytes are `source`. @throws ClusterError as the extractor refused it, UNAVAILABLE when it died; what `source` throws */
+  async extract(job: ExtractJob, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerSummary> {
+    if (this.#busy >= this.#options.size) {
+      await new Promise<void>(resolve => { this.#waiting.push(resolve); });
+    } else {
+      this.#busy += 1;
+    }
+    try {
+      signal.throwIfAborted();
+      const extractor = this.#idle.pop() ?? new Extractor(this.#options.stagingPath);
+      const summary = await extractor.run(job, source, signal);
+      this.#idle.push(extractor);
+      extractor.retireAfter(this.#options.idleMs, () => { this.#idle.splice(this.#idle.indexOf(extractor), 1); });
+      return summary;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#busy -= 1;
+      else next();
+    }
+  }
+
+  /** Ends the idle extractors; busy ones end with their layer's signal. */
+  close(): void {
+    for (const extractor of this.#idle.splice(0)) extractor.kill();
+  }
+}
+
+class Extractor {
+  readonly #child: ChildProcess;
+  readonly #input: Writable;
+  readonly #replies: AsyncIterator<string>;
+  readonly #ended: Promise<string>;
+  #retiring: NodeJS.Timeout | undefined;
+
+  constructor(stagingPath: string) {
+    const bounding = `-all,${CAPABILITIES.map(name => `+${name}`).join(',')}`;
+    this.#child = startProcess('setpriv', [
+      `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs', process.execPath, `--max-old-space-size=${String(MAX_HEAP_MIB)}`,
+      fileURLToPath(workerEntryUrl('extract-worker', import.meta.url)), stagingPath,
+    ], { stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: TOOL_PATH } });
+    this.#input = requirePipe(this.#child.stdin);
+    // Its end is seen by `#ended`.
+    this.#input.on('error', () => undefined);
+    this.#replies = createInterface({ input: requirePipe<Readable>(this.#child.stdout) })[Symbol.asyncIterator]();
+    this.#ended = new Promise(resolve => {
+      this.#child.on('error', error => { resolve(error.message); });
+      this.#child.on('exit', (code, signal) => { resolve(signal ?? `exit ${String(code)}`); });
+    });
+  }
+
+  async run(job: ExtractJob, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerSummary> {
+    clearTimeout(this.#retiring);
+    const feeding = new AbortController();
+    const onAbort = (): void => { this.kill(); };
+    signal.addEventListener('abort', onAbort);
+    try {
+      const reply = this.#nextReply().finally(() => { feeding.abort(); });
+      const fed = this.#feed(job, source, feeding.signal);
+      // An early answer leaves the feeding behind: it ends with the next piece, and its failure means nothing any more.
+      const answer = await Promise.race([reply, fed.then(() => reply)]);
+      signal.throwIfAborted();
+      if (answer.kind === 'refused') {
+        throw new ClusterError(answer.code, answer.message);
+      }
+      return answer.summary;
+    } catch (error) {
+      this.kill();
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  retireAfter(idleMs: number, onRetire: () => void): void {
+    this.#retiring = setTimeout(() => {
+      onRetire();
+      this.kill();
+    }, idleMs).unref();
+  }
+
+  kill(): void {
+    clearTimeout(this.#retiring);
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Sends the job and its bytes until the extractor answered, which it may do early. */
+  async #feed(job: ExtractJob, source: AsyncIterable<Uint8Array>, answered: AbortSignal): Promise<void> {
+    const header = Buffer.from(JSON.stringify(job));
+    await this.#write(Buffer.concat([frameHeader(header.length), header]), answered);
+    for await (const piece of source) {
+      if (answered.aborted) return;
+      if (piece.length === 0) continue;
+      this.#input.write(frameHeader(piece.length));
+      await this.#write(piece, answered);
+    }
+    await this.#write(frameHeader(0), answered);
+  }
+
+  async #write(bytes: Uint8Array, answered: AbortSignal): Promise<void> {
+    if (answered.aborted || this.#input.write(bytes)) return;
+    try {
+      await once(this.#input, 'drain', { signal: answered });
+    } catch (error) {
+      // Broken pipe or an early answer: the answer, or the child's end, tells what happened.
+      if (!answered.aborted && !this.#input.destroyed) throw error;
+    }
+  }
+
+  async #nextReply(): Promise<ExtractReply> {
+    const line = await this.#replies.next();
+    if (line.done === true) {
+      throw new ClusterError('UNAVAILABLE', `the extractor ended while unpacking (${await this.#ended})`);
+    }
+    return JSON.parse(line.value) as ExtractReply;
+  }
+}
+
+function requirePipe<Pipe extends Writable | Readable>(pipe: Pipe | null): Pipe {
+  if (pipe === null) throw new Error('the extractor was started without a pipe');
+  return pipe;
+}

@@ -1,0 +1,364 @@
+import { closeSync, fchmodSync, fstatSync, writeSync } from 'node:fs';
+import { ClusterError } from '#model/errors.ts';
+import {
+  SyscallError, changeOwner, changeTime, createFile, makeDirectory, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectory,
+  openDirectoryForAttributes, openDirectoryInRoot, openPath, removeFile, rename, setAttribute,
+} from '../kernel/file-syscall.ts';
+import { planEntry } from './layer-entries.ts';
+import type { FileOperation, LayerPath } from './layer-entries.ts';
+import { shown } from './tar-reader.ts';
+import type { TarEntry, TarSink } from './tar-reader.ts';
+
+export interface LayerLimits {
+  readonly maxEntries: number;
+  readonly maxFileBytes: number;
+  /** All names together: what the writer remembers until the end. */
+  readonly maxPathBytes: number;
+  readonly maxId: number;
+}
+
+export interface LayerSummary {
+  readonly entries: number;
+  readonly fileBytes: number;
+  readonly skippedDevices: number;
+  /** The layer's root is opaque: no layer below it shows. overlayfs does not read the mark there, so the stack is cut instead. */
+  readonly hidesLower: boolean;
+}
+
+/** Source: overlayfs.rst, "whiteouts and opaque directories". */
+const OPAQUE_ATTRIBUTE = 'trusted.overlay.opaque';
+const OPAQUE_VALUE = Buffer.from('y');
+const IMPLIED_DIRECTORY_MODE = 0o755;
+const CAPABILITY_ATTRIBUTE = 'security.capability';
+
+type Found = 'nothing' | 'directory' | 'link' | 'whiteout' | 'other';
+
+/**
+ * Writes a layer's entries under directory `root`, as overlayfs wants a lower directory.
+ *
+ * 1. Every name is opened under its parent's descriptor and never as a joined path; a link met as a parent is resolved with the layer as root.
+ * 2. An entry replaces what has its name and never writes through it. 3. Whiteouts hide lower layers alone, whatever their place in the stream.
+ * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries.
+ * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system.
+ *
+ * @throws ClusterError FAILED_PRECONDITION (hostile), RESOURCE_EXHAUSTED (limits); SyscallError
+ */
+export class LayerWriter implements TarSink {
+  readonly #root: number;
+  readonly #aside: number;
+  #movedAside = 0;
+  readonly #limits: LayerLimits;
+  #entries = 0;
+  #fileBytes = 0;
+  #pathBytes = 0;
+  #skippedDevices = 0;
+  #hidesLower = false;
+  #open: { readonly descriptor: number; readonly parent: number; readonly name: string; readonly entry: TarEntry } | undefined;
+  /** Parent of the last entry; forgotten when anything is taken away. */
+  #cached: { readonly path: string; readonly descriptor: number } | undefined;
+  readonly #directories: { readonly path: LayerPath; readonly entry: TarEntry }[] = [];
+
+  constructor({ root, aside }: { readonly root: number; readonly aside: number }, limits: LayerLimits) {
+    this.#root = root;
+    this.#aside = aside;
+    this.#limits = limits;
+  }
+
+  entry(entry: TarEntry): void {
+    this.#entries += 1;
+    this.#fileBytes += entry.sizeBytes;
+    this.#pathBytes += entry.name.length;
+    this.#checkLimits(entry);
+    const operation = planEntry(entry, this.#limits.maxId);
+    try {
+      this.#perform(operation);
+    } catch (error) {
+      throw explain(error, entry);
+    }
+  }
+
+  content(piece: Uint8Array): void {
+    if (this.#open === undefined) return;
+    for (let at = 0; at < piece.length;) {
+      at += writeSync(this.#open.descriptor, piece, at, piece.length - at);
+    }
+  }
+
+  endEntry(): void {
+    if (this.#open === undefined) return;
+    const { descriptor, parent, name, entry } = this.#open;
+    this.#open = undefined;
+    try {
+      setOwnerAndMode(descriptor, entry);
+    } finally {
+      closeSync(descriptor);
+    }
+    changeTime(parent, name, entry.time);
+  }
+
+  /** Sets what waits for the end, and says what was written. */
+  finish(): LayerSummary {
+    for (const { path, entry } of this.#directories) {
+      const parent = this.#openParent(path, { isMaking: false });
+      // A later entry may have put something else there.
+      if (find(parent, path.at(-1) ?? '.') === 'directory') changeTime(parent, path.at(-1) ?? '.', entry.time);
+    }
+    this.close();
+    return { entries: this.#entries, fileBytes: this.#fileBytes, skippedDevices: this.#skippedDevices, hidesLower: this.#hidesLower };
+  }
+
+  close(): void {
+    this.#forgetCached();
+    if (this.#open !== undefined) closeSync(this.#open.descriptor);
+    this.#open = undefined;
+  }
+
+  #checkLimits(entry: TarEntry): void {
+    const { maxEntries, maxFileBytes, maxPathBytes } = this.#limits;
+    const problem = this.#entries > maxEntries ? `more than ${String(maxEntries)} entries`
+      : entry.sizeBytes > maxFileBytes ? `file ${shown(entry.name)} larger than the limit ${String(maxFileBytes)} bytes`
+        : this.#pathBytes > maxPathBytes ? `names of more than ${String(maxPathBytes)} bytes` : undefined;
+    if (problem !== undefined) {
+      throw new ClusterError('RESOURCE_EXHAUSTED', problem);
+    }
+  }
+
+  #perform(operation: FileOperation): void {
+    switch (operation.kind) {
+      case 'skip':
+        this.#skippedDevices += Number(operation.what === 'device');
+        return;
+      case 'directory':
+        this.#addDirectory(operation.path, operation.entry);
+        return;
+      case 'opaque':
+        this.#markOpaque(operation.path);
+        return;
+      case 'whiteout':
+        this.#addWhiteout(operation.path);
+        return;
+      case 'hardlink':
+        this.#addHardlink(operation);
+        return;
+      case 'file':
+      case 'fifo':
+      case 'symlink':
+        this.#addNode(operation);
+    }
+  }
+
+  #addNode(operation: FileOperation & { kind: 'file' | 'fifo' | 'symlink' }): void {
+    const { entry, path } = operation;
+    const name = requireName(path);
+    const parent = this.#openParent(path, { isMaking: true });
+    this.#replacing(parent, name, () => {
+      switch (operation.kind) {
+        case 'file':
+          this.#open = { descriptor: createFile(parent, name), parent, name, entry };
+          return;
+        case 'fifo':
+          makeFifo(parent, name, entry.mode & 0o777);
+          return;
+        case 'symlink':
+          makeSymlink(operation.target, parent, name);
+      }
+    });
+    if (operation.kind !== 'file') {
+      changeOwner(parent, name, entry);
+      changeTime(parent, name, entry.time);
+    }
+  }
+
+  #addHardlink({ path, target }: FileOperation & { kind: 'hardlink' }): void {
+    const missing = new ClusterError('FAILED_PRECONDITION', `hardlink target ${shown(target.join('/'))} is not in this image`);
+    const name = requireName(path);
+    const from = target.at(-1);
+    if (from === undefined) throw missing;
+    const targetParent = this.#openTargetParent(target, missing);
+    try {
+      const found = find(targetParent, from);
+      if (found === 'nothing' || found === 'whiteout' || found === 'directory') throw missing;
+      if (path.join('/') === target.join('/')) return;
+      const parent = this.#openParent(path, { isMaking: true });
+      this.#replacing(parent, name, () => { makeHardlink({ parent: targetParent, name: from }, parent, name); });
+    } finally {
+      if (targetParent !== this.#root) closeSync(targetParent);
+    }
+  }
+
+  #addDirectory(path: LayerPath, entry: TarEntry): void {
+    const name = path.at(-1);
+    const parent = this.#openParent(path, { isMaking: true });
+    if (name !== undefined) this.#makeDirectory(parent, name);
+    const descriptor = openDirectoryForAttributes(parent, name ?? '.');
+    try {
+      setOwnerAndMode(descriptor, entry);
+    } finally {
+      closeSync(descriptor);
+    }
+    this.#directories.push({ path, entry });
+  }
+
+  /** A directory that takes the place of a whiteout must go on hiding what the whiteout hid. */
+  #makeDirectory(parent: number, name: string): void {
+    const found = find(parent, name);
+    if (found === 'directory') return;
+    if (found !== 'nothing') {
+      this.#forgetUnless(parent);
+      removeFile(parent, name);
+    }
+    makeDirectory(parent, name, IMPLIED_DIRECTORY_MODE);
+    if (found === 'whiteout') setOpaque(parent, name);
+  }
+
+  #addWhiteout(path: LayerPath): void {
+    const name = requireName(path);
+    const parent = this.#openParent(path, { isMaking: true });
+    const found = find(parent, name);
+    if (found === 'nothing') makeWhiteout(parent, name);
+    else if (found === 'directory') setOpaque(parent, name);
+  }
+
+  #markOpaque(path: LayerPath): void {
+    const parent = this.#openParent(path, { isMaking: true });
+    const name = path.at(-1);
+    if (name === undefined) {
+      this.#hidesLower = true;
+      return;
+    }
+    this.#makeDirectory(parent, name);
+    setOpaque(parent, name);
+  }
+
+  /** Runs `make`; when the name is taken, once more after taking it away. */
+  #replacing(parent: number, name: string, make: () => void): void {
+    try {
+      make();
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      this.#forgetUnless(parent);
+      this.#takeAway(parent, name);
+      make();
+    }
+  }
+
+  /** A directory goes aside whole: the agent deletes it later, so that a deep one costs nothing here. */
+  #takeAway(parent: number, name: string): void {
+    if (find(parent, name) !== 'directory') {
+      removeFile(parent, name);
+      return;
+    }
+    this.#movedAside += 1;
+    rename({ parent, name }, this.#aside, String(this.#movedAside));
+  }
+
+  /** The directory that `path`'s last name is in. It belongs to the cache. */
+  #openParent(path: LayerPath, { isMaking }: { readonly isMaking: boolean }): number {
+    const names = path.slice(0, -1);
+    if (names.length === 0) return this.#root;
+    const key = names.join('/');
+    if (this.#cached?.path === key) return this.#cached.descriptor;
+    this.#forgetCached();
+    let descriptor = this.#root;
+    for (const [depth, name] of names.entries()) {
+      const next = this.#step(descriptor, names.slice(0, depth + 1), { name, isMaking });
+      if (descriptor !== this.#root) closeSync(descriptor);
+      descriptor = next;
+    }
+    this.#cached = { path: key, descriptor };
+    return descriptor;
+  }
+
+  #step(parent: number, sofar: LayerPath, { name, isMaking }: { readonly name: string; readonly isMaking: boolean }): number {
+    try {
+      return openDirectory(parent, name);
+    } catch (error) {
+      const found = find(parent, name);
+      if (found === 'link') return openDirectoryInRoot(this.#root, sofar.join('/'));
+      if (!isMaking || found === 'other') throw error;
+      this.#makeDirectory(parent, name);
+      return openDirectory(parent, name);
+    }
+  }
+
+  /** Like `#openParent`, through no link and making nothing; the caller closes it. */
+  #openTargetParent(target: LayerPath, missing: ClusterError): number {
+    let descriptor = this.#root;
+    for (const name of target.slice(0, -1)) {
+      try {
+        const next = openDirectory(descriptor, name);
+        if (descriptor !== this.#root) closeSync(descriptor);
+        descriptor = next;
+      } catch {
+        // Whatever stands in the way, the target is not a file of this layer.
+        if (descriptor !== this.#root) closeSync(descriptor);
+        throw missing;
+      }
+    }
+    return descriptor;
+  }
+
+  /** What is taken away may be an ancestor of the cached directory, unless that is the very parent in use. */
+  #forgetUnless(parent: number): void {
+    if (this.#cached !== undefined && this.#cached.descriptor !== parent) this.#forgetCached();
+  }
+
+  #forgetCached(): void {
+    if (this.#cached !== undefined) closeSync(this.#cached.descriptor);
+    this.#cached = undefined;
+  }
+}
+
+/** Owner first: it clears set-id bits and capabilities. Source: chown(2), "Notes"; capabilities(7). */
+function setOwnerAndMode(descriptor: number, entry: TarEntry): void {
+  changeOwner(descriptor, '', entry);
+  fchmodSync(descriptor, entry.mode);
+  for (const [name, value] of entry.attributes) {
+    if (name.startsWith('user.') || name === CAPABILITY_ATTRIBUTE) setAttribute(descriptor, name, value);
+  }
+}
+
+function setOpaque(parent: number, name: string): void {
+  const descriptor = openDirectoryForAttributes(parent, name);
+  try {
+    setAttribute(descriptor, OPAQUE_ATTRIBUTE, OPAQUE_VALUE);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function find(parent: number, name: string): Found {
+  let descriptor: number;
+  try {
+    descriptor = openPath(parent, name);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return 'nothing';
+    throw error;
+  }
+  try {
+    const stat = fstatSync(descriptor);
+    if (stat.isDirectory()) return 'directory';
+    if (stat.isSymbolicLink()) return 'link';
+    return stat.isCharacterDevice() && stat.rdev === 0 ? 'whiteout' : 'other';
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function requireName(path: LayerPath): string {
+  const name = path.at(-1);
+  if (name === undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', 'an entry takes the place of the layer\'s root');
+  }
+  return name;
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof SyscallError && error.code === code;
+}
+
+/** Errors that the entry's own shape causes are the image's fault; others pass. */
+function explain(error: unknown, entry: TarEntry): unknown {
+  const isShape = error instanceof SyscallError && ['ENOTDIR', 'ELOOP', 'ENOENT', 'EISDIR', 'ENAMETOOLONG', 'EMLINK', 'EINVAL', 'EXDEV', 'EPERM'].includes(error.code);
+  return isShape ? new ClusterError('FAILED_PRECONDITION', `entry ${shown(entry.name)} cannot be made in the layer: ${error.message}`, { cause: error }) : error;
+}
