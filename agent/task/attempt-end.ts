@@ -1,6 +1,7 @@
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
-import type { TaskExit } from '#model/task.ts';
+import type { RestartPolicy } from '#model/service.ts';
+import type { Task, TaskExit } from '#model/task.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import type { StopCause } from './phase.ts';
 import { withoutAttempt } from './record.ts';
@@ -66,8 +67,7 @@ export function isPullRetried(error: unknown): boolean {
 }
 
 function byPolicy(record: TaskRecord, exit: TaskExit, counted: AttemptEnd, message: string): TaskRecord {
-  const policy = record.task.container.restart;
-  const decision = decideRestart(policy, record.recent, counted);
+  const decision = decideRestart(policyOf(record.task), record.recent, counted);
   const ended = { ...record, step: 'ended' as const, lastExit: exit, finishedAtMs: exit.finishedAtMs };
   if (decision.kind === 'restart') {
     const ending: Ending = { kind: 'restart', notBeforeMs: decision.notBeforeMs };
@@ -78,6 +78,12 @@ function byPolicy(record: TaskRecord, exit: TaskExit, counted: AttemptEnd, messa
   }
   const reason = decision.reason === 'attempts-exhausted' && exit.reason !== 'start-failed' ? 'crash-loop' : failedReason(record, exit);
   return { ...ended, ending: { kind: 'finish', phase: 'failed' }, reason, message };
+}
+
+/** A job that ended is never begun again for that alone, and its retries are new tasks. */
+function policyOf(task: Task): RestartPolicy {
+  const policy = task.container.restart;
+  return task.kind === 'job' && policy.mode === 'always' ? { ...policy, mode: 'never' } : policy;
 }
 
 function failedReason(record: TaskRecord, exit: TaskExit): string {

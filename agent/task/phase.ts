@@ -12,8 +12,8 @@ export interface Observed {
   readonly isUnhealthy: boolean;
   /** The container's monitor died: its exit will not be seen. */
   readonly isMonitorLost: boolean;
-  /** Set once the stop signal was sent to the running container. */
-  readonly stopping?: { readonly signalledAtMs: number; readonly isKilled: boolean };
+  /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
+  readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean };
   readonly mayStart: boolean;
 }
 
@@ -21,7 +21,7 @@ export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost';
 
 /** The next thing to do; each carries why. */
 export type TaskAction =
-  | { readonly kind: 'wait'; readonly untilMs?: number; readonly reason: string }
+  | { readonly kind: 'wait'; readonly untilMs?: number; readonly isUnkillable?: boolean; readonly reason: string }
   | { readonly kind: 'start'; readonly attempt: number; readonly reason: string }
   /** Sends the stop signal. */
   | { readonly kind: 'signal'; readonly cause: StopCause; readonly reason: string }
@@ -35,8 +35,10 @@ export type TaskAction =
   | { readonly kind: 'release'; readonly phase: 'complete' | 'failed'; readonly reason: string }
   | { readonly kind: 'forget'; readonly reason: string };
 
-/** How often a killed container that does not end is looked at and killed again. */
-const KILL_AGAIN_MS = 1_000;
+/** How often a killed container that does not end is looked at. */
+const KILLED_LOOK_MS = 1_000;
+/** A process that outlives SIGKILL this long sits in the kernel (state D). */
+const UNKILLABLE_MS = 5_000;
 
 /** The task's state machine: what to do next, from values alone. Applying the answer and asking again leads to `wait` or `forget`. */
 export function nextAction(desired: Desired, observed: Observed, nowMs: number): TaskAction {
@@ -79,13 +81,13 @@ function whileStopping(cause: StopCause, observed: Observed, nowMs: number): Tas
   if (stopping === undefined) {
     return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };
   }
-  const killAtMs = stopping.signalledAtMs + record.task.container.stopGracePeriodMs;
+  const leftMs = record.task.container.stopGracePeriodMs - stopping.sinceMs;
   if (stopping.isKilled) {
-    return { kind: 'wait', untilMs: nowMs + KILL_AGAIN_MS, reason: 'killed; waiting for its end' };
+    return { kind: 'wait', untilMs: nowMs + KILLED_LOOK_MS, isUnkillable: leftMs < -UNKILLABLE_MS, reason: 'killed; waiting for its end' };
   }
-  return nowMs >= killAtMs
+  return leftMs <= 0
     ? { kind: 'kill', cause, reason: 'the grace period is over' }
-    : { kind: 'wait', untilMs: killAtMs, reason: 'in its grace period' };
+    : { kind: 'wait', untilMs: nowMs + leftMs, reason: 'in its grace period' };
 }
 
 function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAction {
@@ -96,10 +98,18 @@ function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAct
   if (record.ending?.kind === 'finish') {
     return { kind: 'release', phase: record.ending.phase, reason: record.reason };
   }
-  if (nowMs < record.notBeforeMs) {
+  if (isTooEarly(record, nowMs)) {
     return { kind: 'wait', untilMs: record.notBeforeMs, reason: record.reason };
   }
   return observed.mayStart
     ? { kind: 'start', attempt: record.attempt + 1, reason: record.attempt === 0 ? 'first attempt' : 'restart' }
     : { kind: 'wait', reason: 'waits for a controller to confirm the assignment' };
+}
+
+/** A wait longer than the policy ever asks for means that the wall clock went back: it is not waited for. */
+function isTooEarly(record: TaskRecord, nowMs: number): boolean {
+  const { delayMs, maxAttempts } = record.task.container.restart;
+  const longestMs = delayMs * 2 ** Math.max(0, maxAttempts - 2);
+  const leftMs = record.notBeforeMs - nowMs;
+  return leftMs > 0 && leftMs <= longestMs;
 }

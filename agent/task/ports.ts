@@ -1,6 +1,17 @@
-import type { TaskId } from '#model/ids.ts';
-import type { TaskStatus } from '#model/task.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import type { Cgroups } from '../cgroup/ports.ts';
+import type { NodeDns } from '../dns/ports.ts';
+import type { HealthProber } from '../health/ports.ts';
+import type { ImageConfig, ImageStore } from '../image/ports.ts';
+import type { NetworkSlot, NodeNetwork } from '../network/ports.ts';
+import type { ContainerRuntime } from '../runtime/ports.ts';
+import type { RootfsSnapshotter } from '../snapshot/ports.ts';
+import type { OciMount, Volumes } from '../volume/ports.ts';
 import type { TaskRecord } from './record.ts';
+import type { StartGate } from './start-gate-flow.ts';
 
 /**
  * Durable records of the tasks of this node.
@@ -41,4 +52,57 @@ export interface StatusSink {
 export interface StartPermit {
   /** `isFirst`: nothing of this task ever ran here. */
   mayStart(isFirst: boolean): boolean;
+}
+
+/** What config.json is made from, once everything it names is there. */
+export interface ConfigRequest {
+  readonly task: Task;
+  readonly image: ImageConfig;
+  readonly rootfsPath: string;
+  readonly slot: NetworkSlot;
+  readonly mounts: readonly OciMount[];
+  readonly cgroupsPath: string;
+  readonly bundlePath: string;
+}
+
+/** config.json of a container. @throws ClusterError when task and image together cannot run */
+export interface ContainerConfigs {
+  configJson(request: ConfigRequest): Promise<string>;
+}
+
+/** Something worth telling people; never decided on. */
+export interface TaskEvent {
+  readonly type: 'normal' | 'warning';
+  readonly task: Task;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface TaskEvents {
+  happened(event: TaskEvent): void;
+}
+
+/** Everything a task loop works with. */
+export interface TaskParts {
+  readonly node: NodeId;
+  readonly bootId: string;
+  readonly images: ImageStore;
+  readonly snapshots: RootfsSnapshotter;
+  readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
+  readonly volumes: Volumes;
+  readonly runtime: ContainerRuntime;
+  readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll'>;
+  readonly dns: Pick<NodeDns, 'resolvConf'>;
+  readonly prober: HealthProber;
+  readonly configs: ContainerConfigs;
+  readonly bundles: Bundles;
+  readonly records: TaskRecords;
+  readonly statuses: StatusSink;
+  readonly events: TaskEvents;
+  readonly permit: StartPermit;
+  readonly startGate: StartGate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** 0 <= random() < 1, for jitter. */
+  readonly random: () => number;
 }

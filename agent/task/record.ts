@@ -1,4 +1,4 @@
-import type { Task, TaskExit } from '#model/task.ts';
+import type { Health, Task, TaskExit } from '#model/task.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
 import type { AttemptEnd } from './restart-decision.ts';
@@ -30,7 +30,11 @@ export interface TaskRecord {
   /** Kept across attempts: the address stays. */
   readonly slot?: NetworkSlot;
   readonly container?: CreatedContainer;
+  /** The boot in which the task's files, secrets among them, were written. */
+  readonly filesBootId?: string;
   readonly startedAtMs?: number;
+  /** The newest verdict: an adopted task keeps its place in the endpoints. */
+  readonly health: Health;
   readonly finishedAtMs?: number;
   readonly restarts: number;
   readonly recent: readonly AttemptEnd[];
@@ -43,11 +47,11 @@ export interface TaskRecord {
 }
 
 export function newRecord(task: Task, attemptFloor: number, bootId: string): TaskRecord {
-  return { task, attempt: attemptFloor, step: 'idle', bootId, restarts: 0, recent: [], notBeforeMs: 0, reason: '', message: '' };
+  return { task, attempt: attemptFloor, step: 'idle', bootId, health: 'none', restarts: 0, recent: [], notBeforeMs: 0, reason: '', message: '' };
 }
 
 /** The record without what belongs to one attempt. */
 export function withoutAttempt(record: TaskRecord): TaskRecord {
   const { container: _container, startedAtMs: _startedAtMs, finishedAtMs: _finishedAtMs, ending: _ending, ...rest } = record;
-  return rest;
+  return { ...rest, health: 'none' };
 }

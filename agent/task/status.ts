@@ -1,5 +1,5 @@
 import type { NodeId } from '#model/ids.ts';
-import type { Health, Phase, TaskStatus } from '#model/task.ts';
+import type { Phase, TaskStatus } from '#model/task.ts';
 import type { TaskRecord } from './record.ts';
 
 /** What only the running loop knows. */
@@ -7,13 +7,12 @@ export interface LiveState {
   /** How far a start got: `pulling`, `preparing`, `starting`; absent outside of one. */
   readonly building?: 'pulling' | 'preparing' | 'starting';
   readonly isStopping: boolean;
-  readonly health: Health;
   /** Of the step in progress: a pull that is tried again, a probe that fails. Empty: the record's. */
   readonly reason: string;
   readonly message: string;
 }
 
-export const QUIET: LiveState = { isStopping: false, health: 'none', reason: '', message: '' };
+export const QUIET: LiveState = { isStopping: false, reason: '', message: '' };
 
 /** What the controller is told of the task. Between attempts it is `assigned`, with the attempt that is to come. */
 export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): TaskStatus {
@@ -24,7 +23,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
     node,
     attempt: isComing ? record.attempt + 1 : record.attempt,
     phase,
-    health: phase === 'running' || phase === 'stopping' ? live.health : 'none',
+    health: phase === 'running' || phase === 'stopping' ? record.health : 'none',
     reason: live.reason === '' ? record.reason : live.reason,
     message: live.message === '' ? record.message : live.message,
     restarts: record.restarts,

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AssignedContent } from '#model/assignment.ts';
+import type { Task } from '#model/task.ts';
+import type { DesiredSet } from './assignment.ts';
+import type { HeldAssignment } from './ports.ts';
+import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
+
+interface StoredAssignment {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly tasks: readonly Task[];
+}
+
+const CONFIG_PREFIX = 'config/';
+
+/** The assignment as `assignment.json` and one file a config, named by its SHA-256. Secrets stay in memory and on their tmpfs. */
+export class AssignmentFs implements HeldAssignment {
+  readonly #directory: string;
+  #written: Set<string> | undefined;
+
+  constructor(stateDirectory: string) {
+    this.#directory = join(stateDirectory, 'assignment');
+  }
+
+  /** Contents first: an assignment on disk always has its configs. */
+  async save(set: DesiredSet): Promise<void> {
+    await makeDirectoryDurably(join(this.#directory, 'configs'));
+    this.#written ??= new Set(await entriesOf(join(this.#directory, 'configs')));
+    const wanted = [...set.contents.values()].filter(content => content.key.startsWith(CONFIG_PREFIX));
+    for (const content of wanted) {
+      await this.#writeOnce(content);
+    }
+    const stored: StoredAssignment = { epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] };
+    await replaceDurably(join(this.#directory, 'assignment.json'), JSON.stringify(stored));
+    await this.#removeUnwanted(new Set(wanted.map(fileName)));
+  }
+
+  async load(): Promise<DesiredSet | undefined> {
+    const stored = await this.#read();
+    if (stored === undefined) {
+      return undefined;
+    }
+    const contents = new Map<string, AssignedContent>();
+    for (const name of await entriesOf(join(this.#directory, 'configs'))) {
+      const key = `${CONFIG_PREFIX}${name}`;
+      contents.set(key, { key, content: await readFile(join(this.#directory, 'configs', name)) });
+    }
+    return { epoch: stored.epoch, generation: stored.generation, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents };
+  }
+
+  async #writeOnce(content: AssignedContent): Promise<void> {
+    const name = fileName(content);
+    if (this.#written?.has(name) !== true) {
+      await replaceDurably(join(this.#directory, 'configs', name), content.content);
+      this.#written?.add(name);
+    }
+  }
+
+  async #removeUnwanted(wanted: ReadonlySet<string>): Promise<void> {
+    for (const name of this.#written ?? []) {
+      if (!wanted.has(name)) {
+        await removeDurably(join(this.#directory, 'configs', name));
+        this.#written?.delete(name);
+      }
+    }
+  }
+
+  async #read(): Promise<StoredAssignment | undefined> {
+    try {
+      const value: unknown = JSON.parse(await readFile(join(this.#directory, 'assignment.json'), 'utf8'));
+      return isStored(value) ? value : undefined;
+    } catch (error) {
+      if (isAbsent(error) || error instanceof SyntaxError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+}
+
+function fileName(content: AssignedContent): string {
+  return content.key.slice(CONFIG_PREFIX.length);
+}
+
+function isStored(value: unknown): value is StoredAssignment {
+  return typeof value === 'object' && value !== null && 'epoch' in value && typeof value.epoch === 'number'
+    && 'generation' in value && typeof value.generation === 'number' && 'tasks' in value && Array.isArray(value.tasks);
+}

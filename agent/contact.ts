@@ -1,0 +1,60 @@
+/** What the agent knows of its controllers, in monotonic milliseconds; what starts and cut-offs are decided from. */
+export interface Contact {
+  readonly lostMs: number;
+  readonly stallMs: number;
+  /** Send time of the newest heartbeat that was acknowledged: the agent's clock always starts before the controller's (reliability 3). */
+  readonly acknowledgedAtMs?: number;
+  /** When a full set came that no silence of LOST has followed. */
+  readonly confirmedAtMs?: number;
+  /** End of the newest gap in which this process did not run (or was not there). */
+  readonly stalledAtMs?: number;
+  readonly lookedAtMs: number;
+}
+
+/** At the start: being away is like a stall. */
+export function newContact(nowMs: number, times: { readonly heartbeatMs: number; readonly lostMs: number }): Contact {
+  return { lostMs: times.lostMs, stallMs: times.heartbeatMs, lookedAtMs: nowMs, stalledAtMs: nowMs };
+}
+
+/** Brings silence and stalls up to `nowMs`. To be called before anything that arrived is counted in, and each fraction of STALL. */
+export function lookAgain(contact: Contact, nowMs: number): Contact {
+  const isStalled = nowMs - contact.lookedAtMs > contact.stallMs;
+  const { confirmedAtMs, ...rest } = contact;
+  const kept = confirmedAtMs === undefined || isSilent(contact, nowMs) ? {} : { confirmedAtMs };
+  return { ...rest, ...kept, lookedAtMs: nowMs, ...(isStalled ? { stalledAtMs: nowMs } : {}) };
+}
+
+export function withAcknowledged(contact: Contact, sentAtMs: number): Contact {
+  return { ...contact, acknowledgedAtMs: Math.max(sentAtMs, contact.acknowledgedAtMs ?? sentAtMs) };
+}
+
+export function withFullSet(contact: Contact, nowMs: number): Contact {
+  return { ...contact, confirmedAtMs: nowMs };
+}
+
+/**
+ * May a container be started now (reliability 4.6)? A first attempt needs a full set with no silence of LOST since. A restart needs
+ * nothing, but after a stall the word of a controller comes first, for at most LOST: the task may be somebody else's by now.
+ */
+export function mayStart(contact: Contact, isFirst: boolean, nowMs: number): boolean {
+  const now = lookAgain(contact, nowMs);
+  if (isHeldBack(now, nowMs)) {
+    return false;
+  }
+  return !isFirst || now.confirmedAtMs !== undefined;
+}
+
+/** True when the newest acknowledged heartbeat (or the full set, on a new session) is LOST old. */
+function isSilent(contact: Contact, nowMs: number): boolean {
+  const heardAtMs = Math.max(contact.acknowledgedAtMs ?? -Infinity, contact.confirmedAtMs ?? -Infinity);
+  return nowMs - heardAtMs > contact.lostMs;
+}
+
+function isHeldBack(contact: Contact, nowMs: number): boolean {
+  const { stalledAtMs } = contact;
+  if (stalledAtMs === undefined || nowMs - stalledAtMs > contact.lostMs) {
+    return false;
+  }
+  const heardAtMs = Math.max(contact.acknowledgedAtMs ?? -Infinity, contact.confirmedAtMs ?? -Infinity);
+  return heardAtMs < stalledAtMs;
+}

@@ -1,0 +1,33 @@
+import type { EndpointSet } from '#model/endpoints.ts';
+import type { AgentSessionEnd, IssuedCertificate } from '#model/ports.ts';
+import type { OpenTunnel, Registered, Registration } from '#model/session.ts';
+import type { DesiredSet } from './assignment.ts';
+
+/** How the agent reaches a controller; over gRPC in rpc/, in memory in tests. */
+export interface ControllerDialer {
+  /** @throws ClusterError UNAVAILABLE and others; the caller tries the next controller */
+  dial(address: string, signal: AbortSignal): Promise<AgentSessionEnd>;
+  renew(address: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate>;
+}
+
+/** The assignment on disk; once `save` resolved, a crash does not lose it. Secrets are left out. */
+export interface HeldAssignment {
+  save(set: DesiredSet): Promise<void>;
+  /** Undefined when there is none or it cannot be read: the next full set brings it. */
+  load(): Promise<DesiredSet | undefined>;
+}
+
+/** What the session brings and the rest of the agent acts on. */
+export interface SessionSink {
+  /** Once per session, before its assignment and endpoints. */
+  registered(message: Registered): Promise<void>;
+  desired(set: DesiredSet): void;
+  /** A controller was heard again after a stall: what waited for that may start. */
+  permitted(): void;
+  endpoints(set: EndpointSet): void;
+  /** Dials back at `address`. @throws ClusterError when the tunnel is refused before it began */
+  openTunnel(address: string, message: OpenTunnel, signal: AbortSignal): Promise<void>;
+}
+
+/** What a registration says besides the statuses. */
+export type NodeFacts = Omit<Registration, 'kind' | 'statuses'>;

@@ -1,0 +1,93 @@
+import { UndoStack } from '#kit/undo-stack.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { NodeNetwork } from '../network/ports.ts';
+import { containerId, parseContainerId } from './names.ts';
+import type { TaskParts } from './ports.ts';
+import { applyRecovery, decideRecovery } from './recovery.ts';
+import type { Found } from './recovery.ts';
+import type { TaskRecord } from './record.ts';
+
+export interface Recovered {
+  readonly records: readonly TaskRecord[];
+  /** No attempt of a task may have this number or a lower one: it may have been started already. */
+  readonly attemptFloors: ReadonlyMap<TaskId, number>;
+  /** What carried our names but no record; removed. For events. */
+  readonly strays: readonly string[];
+}
+
+type RecoveryParts = Omit<TaskParts, 'network'> & { readonly network: Pick<NodeNetwork, 'adopt' | 'sweep'> };
+
+/**
+ * Start = recover (reliability 5): reads the records, asks the node what is left of each, writes what it decided, and removes all that
+ * has our names but no record. Running it twice changes nothing more.
+ */
+export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
+  const { records, corrupt } = await parts.records.load();
+  for (const task of corrupt) {
+    parts.log.error({ task }, 'record is not readable: its container is removed and the task starts anew');
+  }
+  const recovered: TaskRecord[] = [];
+  for (const record of records) {
+    recovered.push(await recoverOne(record, parts));
+  }
+  await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
+  const containers = await parts.runtime.list();
+  const strays = await removeStrays(recovered, containers, parts);
+  return { records: recovered, attemptFloors: await attemptFloors(containers, parts), strays };
+}
+
+async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
+  const found = await find(record, parts);
+  const verdict = decideRecovery(record, found, parts.clock.nowMs());
+  parts.log.info({ task: record.task.id, attempt: record.attempt, verdict: verdict.kind, reason: verdict.reason }, 'recovered task');
+  const next = applyRecovery(record, verdict, found, parts.bootId);
+  await parts.records.save(next);
+  return next;
+}
+
+async function find(record: TaskRecord, parts: RecoveryParts): Promise<Found> {
+  if (record.bootId !== parts.bootId) {
+    return { isSameBoot: false, state: 'absent', isContainerAlive: false, isSlotHeld: false };
+  }
+  const isSlotHeld = record.slot !== undefined && await parts.network.adopt(record.slot);
+  const wasStarted = record.step === 'starting' || record.step === 'running';
+  if (!wasStarted || record.container === undefined) {
+    return { isSameBoot: true, state: 'absent', isContainerAlive: false, isSlotHeld };
+  }
+  const id = containerId(record.task.id, record.attempt);
+  const state = await parts.runtime.state(id);
+  const end = await parts.runtime.readEnd(id);
+  const isContainerAlive = await parts.runtime.isAlive(record.container.container);
+  return { isSameBoot: true, state, isContainerAlive, isSlotHeld, ...(end === undefined ? {} : { end }) };
+}
+
+/** Removes what no record claims. Only the newest attempt of a record that is not idle or finished has anything left. */
+async function removeStrays(records: readonly TaskRecord[], containers: readonly string[], parts: RecoveryParts): Promise<readonly string[]> {
+  const claimed = new Set(records.filter(record => record.step !== 'idle' && record.step !== 'finished').map(record => containerId(record.task.id, record.attempt)));
+  const tasks = new Set<string>(records.filter(record => record.step !== 'finished').map(record => record.task.id));
+  const strays: string[] = [];
+  await using removal = new UndoStack();
+  const plan = (what: string, ids: readonly string[], claims: ReadonlySet<string>, remove: (id: string) => Promise<void>): void => {
+    for (const id of ids.filter(one => !claims.has(one))) {
+      strays.push(`${what} ${id}`);
+      removal.push(`${what} ${id}`, async () => { await remove(id); });
+    }
+  };
+  // Newest first: containers before what they stand on.
+  plan('files', await parts.volumes.list(), tasks, async id => { await parts.volumes.remove(id); });
+  plan('bundle', await parts.bundles.list(), claimed, async id => { await parts.bundles.remove(id); });
+  plan('root file system', await parts.snapshots.list(), claimed, async id => { await parts.snapshots.remove(id); });
+  plan('container', containers, claimed, async id => { await parts.runtime.remove(id); });
+  return strays;
+}
+
+async function attemptFloors(containers: readonly string[], parts: RecoveryParts): Promise<ReadonlyMap<TaskId, number>> {
+  const floors = new Map(await parts.records.lastStarts());
+  for (const id of containers) {
+    const name = parseContainerId(id);
+    if (name !== undefined) {
+      floors.set(name.task, Math.max(floors.get(name.task) ?? 0, name.attempt));
+    }
+  }
+  return floors;
+}

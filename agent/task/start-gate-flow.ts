@@ -1,0 +1,55 @@
+/**
+ * Lets at most `width` starts through at a time, in the order they came: more at once only makes each slower.
+ *
+ * A waiter whose signal aborts leaves the queue.
+ */
+export class StartGate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(width: number) {
+    this.#free = width;
+  }
+
+  async pass<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    await this.#enter(signal);
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const enter = (): void => { resolve(undefined); };
+    const onAbort = (): void => {
+      const index = this.#waiting.indexOf(enter);
+      if (index >= 0) {
+        this.#waiting.splice(index, 1);
+        reject(signal.reason as Error);
+      }
+    };
+    this.#waiting.push(enter);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      this.#free += 1;
+    } else {
+      next();
+    }
+  }
+}

@@ -1,0 +1,361 @@
+import { backoffMs } from '#kit/backoff.ts';
+import { UndoStack } from '#kit/undo-stack.ts';
+import type { AssignedContent } from '#model/assignment.ts';
+import { isClusterError } from '#model/errors.ts';
+import type { Health, Task } from '#model/task.ts';
+import { contentKeysOf } from '../assignment.ts';
+import { Doorbell } from '../doorbell-flow.ts';
+import { afterClear, afterEnd, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
+import { containerId } from './names.ts';
+import { nextAction } from './phase.ts';
+import type { Desired, Observed, StopCause, TaskAction } from './phase.ts';
+import type { TaskParts } from './ports.ts';
+import { withoutAttempt } from './record.ts';
+import type { TaskRecord } from './record.ts';
+import { isFirstAttempt, NotPermittedError, startAttempt, StartError } from './start-flow.ts';
+import { QUIET, statusOf } from './status.ts';
+import type { LiveState } from './status.ts';
+
+interface Stopping {
+  readonly cause: StopCause;
+  readonly signalledAtMs: number;
+  readonly isKilled: boolean;
+}
+
+/** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
+const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+const DEFAULT_STOP_SIGNAL = 'TERM';
+
+/**
+ * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.
+ *
+ * 1. Every action is safe to repeat: a crash or a failure between two leads back to the same decision. 2. An attempt that is being
+ * built ends at once when the task is to stop. 3. `run` ends when nothing is left of the task, or with the signal; the signal leaves a
+ * running container alone.
+ */
+export class TaskLoop {
+  readonly #parts: TaskParts;
+  readonly #bell = new Doorbell();
+  #record: TaskRecord;
+  #desired: Desired;
+  #contents: ReadonlyMap<string, AssignedContent> = new Map();
+  #live: LiveState = QUIET;
+  #stopping: Stopping | undefined;
+  /** Aborted when the attempt that is being built is no longer wanted. */
+  #building: AbortController | undefined;
+  /** Aborted when the running attempt ended: its prober stops. */
+  #attempt: AbortController | undefined;
+  #health: Health | undefined;
+  #failures = 0;
+
+  constructor(parts: TaskParts, record: TaskRecord, desired: Desired) {
+    this.#parts = parts;
+    this.#record = record;
+    this.#desired = desired;
+  }
+
+  get record(): TaskRecord {
+    return this.#record;
+  }
+
+  /** Takes what the newest assignment says; `task` is absent when it is not in it any more. */
+  desire(task: Task | undefined, contents: ReadonlyMap<string, AssignedContent>): void {
+    this.#desired = task?.desired ?? 'gone';
+    this.#contents = contents;
+    if (task !== undefined) {
+      this.#record = { ...this.#record, task };
+    }
+    if (this.#desired !== 'run') {
+      this.#building?.abort(new Error('the task is to stop'));
+    }
+    this.wake();
+  }
+
+  /** Something may have changed: look again. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        if (await this.#turn(signal)) {
+          return;
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#attempt?.abort();
+    }
+  }
+
+  /** One look and one action; true when the task is forgotten. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#saveVerdict();
+      const observed = await this.#observe(signal);
+      const nowMs = this.#parts.clock.nowMs();
+      const action = nextAction(this.#desired, observed, nowMs);
+      this.#report();
+      if (action.kind === 'wait') {
+        this.#tellUnkillable(action.isUnkillable === true);
+        await this.#bell.wait(action.untilMs === undefined ? undefined : action.untilMs - nowMs, this.#parts.clock, signal);
+      } else {
+        this.#parts.log.debug({ task: this.#record.task.id, action: action.kind, reason: action.reason }, 'task action');
+        await this.#act(action, signal);
+      }
+      this.#failures = 0;
+      return action.kind === 'forget';
+    } catch (error) {
+      signal.throwIfAborted();
+      await this.#afterFailure(error, signal);
+      return false;
+    }
+  }
+
+  async #observe(signal: AbortSignal): Promise<Observed> {
+    const record = this.#record;
+    const mayStart = this.#parts.permit.mayStart(isFirstAttempt(record)) && this.#hasSecrets();
+    const quiet = { record, isUnhealthy: false, isMonitorLost: false, mayStart };
+    if (record.step !== 'running' || record.container === undefined) {
+      return quiet;
+    }
+    this.#watchHealth(signal);
+    const end = await this.#parts.runtime.readEnd(containerId(record.task.id, record.attempt));
+    if (end !== undefined) {
+      return { ...quiet, end };
+    }
+    const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
+    const stopping = this.#stopping === undefined
+      ? {} : { stopping: { sinceMs: this.#parts.clock.monotonicMs() - this.#stopping.signalledAtMs, isKilled: this.#stopping.isKilled } };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping };
+  }
+
+  /** Secrets are never on disk: after a reboot only a controller can send them again. */
+  #hasSecrets(): boolean {
+    const { task, filesBootId } = this.#record;
+    return filesBootId === this.#parts.bootId || contentKeysOf(task).secrets.every(key => this.#contents.has(key));
+  }
+
+  #tellUnkillable(isUnkillable: boolean): void {
+    if (isUnkillable && this.#live.reason !== 'Unkillable') {
+      this.#setLive({ ...this.#live, reason: 'Unkillable', message: 'the kernel does not end its processes; its resources stay taken' });
+      this.#tell('warning', 'Unkillable', this.#live.message);
+    }
+  }
+
+  async #act(action: Exclude<TaskAction, { readonly kind: 'wait' }>, signal: AbortSignal): Promise<void> {
+    switch (action.kind) {
+      case 'start':
+        await this.#start(action.attempt, signal);
+        break;
+      case 'signal':
+        await this.#signal(action.cause);
+        break;
+      case 'kill':
+        await this.#kill(action.cause);
+        break;
+      case 'settle':
+        await this.#settle(action.end);
+        break;
+      case 'clear':
+        await this.#clear();
+        break;
+      case 'release':
+        await this.#release(action.phase);
+        break;
+      case 'forget':
+        await this.#parts.records.forget(this.#record.task.id);
+        this.#parts.statuses.drop(this.#record.task.id);
+        break;
+    }
+  }
+
+  async #start(attempt: number, signal: AbortSignal): Promise<void> {
+    const building = new AbortController();
+    this.#building = building;
+    const { bootId } = this.#parts;
+    this.#record = { ...withoutAttempt(this.#record), attempt, step: 'building', bootId, reason: '', message: '' };
+    try {
+      const running = await startAttempt({
+        record: this.#record,
+        contents: this.#contents,
+        save: async record => { await this.#save(record); },
+        onProgress: (phase, reason, message) => { this.#setLive({ building: phase, isStopping: false, reason, message }); },
+      }, this.#parts, AbortSignal.any([signal, building.signal]));
+      this.#setLive(QUIET, running);
+      this.#tell('normal', 'Started', `attempt ${String(attempt)} runs`);
+      await this.#save(this.#record);
+    } catch (error) {
+      signal.throwIfAborted();
+      await this.#afterStartThrew(error, building.signal);
+    } finally {
+      this.#building = undefined;
+      this.#live = QUIET;
+    }
+  }
+
+  async #afterStartThrew(error: unknown, building: AbortSignal): Promise<void> {
+    if (this.#record.step === 'running') {
+      throw error;
+    }
+    const nowMs = this.#parts.clock.nowMs();
+    if (building.aborted || error instanceof NotPermittedError) {
+      await this.#save(afterGivenUp(this.#record, nowMs));
+      return;
+    }
+    const reason = error instanceof StartError ? error.reason : 'StartFailed';
+    this.#parts.log.warn({ task: this.#record.task.id, attempt: this.#record.attempt, err: error }, 'attempt did not start');
+    this.#tell('warning', reason, errorText(error));
+    await this.#save(afterFailedStart({ ...this.#record, reason }, error, nowMs));
+  }
+
+  async #signal(cause: StopCause): Promise<void> {
+    const { id, container } = this.#record.task;
+    const name = containerId(id, this.#record.attempt);
+    this.#setLive({ ...QUIET, isStopping: true, reason: cause, message: cause === 'unhealthy' ? this.#live.message : '' });
+    if (cause === 'monitor-lost') {
+      // Nobody reads its output any more: no reason to wait for it.
+      await this.#parts.cgroups.killAll(name);
+    } else {
+      await this.#sendSignal(name, container.stopSignal ?? await this.#imageStopSignal());
+    }
+    this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
+  }
+
+  /** An image may name a signal that nobody knows: its container is stopped all the same. */
+  async #sendSignal(name: string, signal: string): Promise<void> {
+    try {
+      await this.#parts.runtime.kill(name, signal, false);
+    } catch (error) {
+      if (!isClusterError(error, 'INVALID_ARGUMENT')) throw error;
+      await this.#parts.runtime.kill(name, DEFAULT_STOP_SIGNAL, false);
+    }
+  }
+
+  async #kill(cause: StopCause): Promise<void> {
+    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true);
+    this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
+  }
+
+  async #settle(end: Parameters<typeof afterEnd>[1]): Promise<void> {
+    const settled = afterEnd(this.#record, end, this.#stopping?.cause);
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    this.#stopping = undefined;
+    this.#live = QUIET;
+    this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
+    await this.#save(settled);
+  }
+
+  /** All of an attempt goes by its names, each part whatever the others do. */
+  async #clear(): Promise<void> {
+    const id = containerId(this.#record.task.id, this.#record.attempt);
+    {
+      await using undo = new UndoStack();
+      undo.push('bundle', async () => { await this.#parts.bundles.remove(id); });
+      undo.push('root file system', async () => { await this.#parts.snapshots.remove(id); });
+      undo.push('container', async () => { await this.#parts.runtime.remove(id); });
+    }
+    await this.#save(afterClear(this.#record));
+  }
+
+  async #release(phase: 'complete' | 'failed'): Promise<void> {
+    const { slot, filesBootId: _filesBootId, ...rest } = this.#record;
+    await this.#parts.volumes.remove(this.#record.task.id);
+    if (slot !== undefined) {
+      await this.#parts.network.release(slot.id);
+    }
+    const isStopped = this.#desired !== 'run';
+    await this.#save({ ...rest, attempt: lastAttempt(this.#record), step: 'finished', ending: { kind: 'finish', phase }, ...(isStopped ? { reason: 'stopped', message: '' } : {}) });
+    this.#tell(phase === 'failed' ? 'warning' : 'normal', phase === 'failed' ? 'Failed' : 'Finished', this.#record.message === '' ? this.#record.reason : this.#record.message);
+  }
+
+  /** Keeps one prober at the running attempt. Its verdicts are saved: an adopted task stays in the endpoints. */
+  #watchHealth(signal: AbortSignal): void {
+    const { task, container, slot, startedAtMs } = this.#record;
+    const check = task.container.healthcheck;
+    if (this.#attempt !== undefined || check === undefined || container === undefined || slot === undefined) {
+      return;
+    }
+    this.#attempt = new AbortController();
+    const target = {
+      containerId: containerId(task.id, this.#record.attempt),
+      networkNamespacePath: slot.networkNamespacePath,
+      address: slot.address,
+      check,
+      startedAtMs: startedAtMs ?? this.#parts.clock.nowMs(),
+    };
+    const attempt = this.#attempt;
+    const ended = AbortSignal.any([signal, attempt.signal]);
+    this.#followHealth(target, ended).catch((error: unknown) => {
+      if (!ended.aborted) {
+        this.#parts.log.error({ task: task.id, err: error }, 'prober ended');
+        this.#attempt = undefined;
+      }
+    });
+  }
+
+  async #followHealth(target: Parameters<TaskParts['prober']['watch']>[0], signal: AbortSignal): Promise<void> {
+    for await (const verdict of this.#parts.prober.watch(target, signal)) {
+      if (signal.aborted) {
+        return;
+      }
+      this.#live = { ...this.#live, reason: verdict.message === '' ? '' : 'Unhealthy', message: verdict.message };
+      this.#health = verdict.health;
+      this.wake();
+    }
+  }
+
+  /** Saved by the loop alone, so that the record has one writer. A prober that begins anew does not take back what was known. */
+  async #saveVerdict(): Promise<void> {
+    const health = this.#health;
+    this.#health = undefined;
+    if (health === undefined || health === 'starting' || health === this.#record.health || this.#record.step !== 'running') {
+      return;
+    }
+    this.#tell(health === 'healthy' ? 'normal' : 'warning', health === 'healthy' ? 'Healthy' : 'Unhealthy', this.#live.message);
+    this.#setLive(this.#live, { ...this.#record, health });
+    await this.#save(this.#record);
+  }
+
+  async #imageStopSignal(): Promise<string> {
+    const { digest } = this.#record.task.container;
+    const image = digest === undefined ? undefined : await this.#parts.images.find(digest);
+    const named = image?.config.stopSignal ?? '';
+    return named === '' ? DEFAULT_STOP_SIGNAL : named;
+  }
+
+  async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
+    this.#failures += 1;
+    this.#parts.log.error({ task: this.#record.task.id, attempt: this.#record.attempt, step: this.#record.step, err: error }, 'task step did not work; it is tried again');
+    this.#setLive({ ...this.#live, reason: 'NodeTrouble', message: errorText(error) });
+    await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
+    this.#live = { ...this.#live, reason: '', message: '' };
+  }
+
+  async #save(record: TaskRecord): Promise<void> {
+    this.#record = { ...record, task: this.#record.task };
+    await this.#parts.records.save(this.#record);
+  }
+
+  #setLive(live: LiveState, record: TaskRecord = this.#record): void {
+    this.#live = live;
+    this.#record = { ...record, task: this.#record.task };
+    this.#report();
+  }
+
+  #report(): void {
+    this.#parts.statuses.report(statusOf(this.#record, this.#live, this.#parts.node));
+  }
+
+  #tell(type: 'normal' | 'warning', reason: string, message: string): void {
+    this.#parts.events.happened({ type, task: this.#record.task, reason, message });
+  }
+}
+
+/** A task that ends between two attempts ends as the one that was to come, since that one was reported already. */
+function lastAttempt(record: TaskRecord): number {
+  return record.attempt === 0 || record.ending?.kind === 'finish' ? record.attempt : record.attempt + 1;
+}

@@ -1,0 +1,94 @@
+import type { TaskId } from '#model/ids.ts';
+import type { DesiredSet } from '../assignment.ts';
+import type { TaskParts } from './ports.ts';
+import { newRecord } from './record.ts';
+import type { TaskRecord } from './record.ts';
+import { parseContainerId } from './names.ts';
+import { TaskLoop } from './task-loop.ts';
+
+/** After a loop ended by a bug of ours, the others go on and this one is begun again. */
+const REBEGIN_AFTER_MS = 5_000;
+
+/** All task loops of the node: makes them, tells them what is desired, wakes them when their container ended. */
+export class TaskSet {
+  readonly #parts: TaskParts;
+  readonly #floors: ReadonlyMap<TaskId, number>;
+  readonly #loops = new Map<TaskId, TaskLoop>();
+  readonly #running = new Set<Promise<void>>();
+  #signal: AbortSignal | undefined;
+
+  /** `records` as recovery left them; with `held`, the assignment that was kept on disk. */
+  constructor(parts: TaskParts, recovered: { readonly records: readonly TaskRecord[]; readonly attemptFloors: ReadonlyMap<TaskId, number> }, held: DesiredSet) {
+    this.#parts = parts;
+    this.#floors = recovered.attemptFloors;
+    for (const record of recovered.records) {
+      this.#loops.set(record.task.id, new TaskLoop(parts, record, 'run'));
+    }
+    this.desire(held);
+  }
+
+  /** Makes the loops equal the set: tasks that are not in it stop and go. */
+  desire(set: DesiredSet): void {
+    for (const [id, task] of set.tasks) {
+      if (!this.#loops.has(id)) {
+        const loop = new TaskLoop(this.#parts, newRecord(task, this.#floors.get(id) ?? 0, this.#parts.bootId), task.desired);
+        this.#loops.set(id, loop);
+        this.#begin(id, loop);
+      }
+    }
+    for (const [id, loop] of this.#loops) {
+      loop.desire(set.tasks.get(id), set.contents);
+    }
+  }
+
+  wakeAll(): void {
+    for (const loop of this.#loops.values()) {
+      loop.wake();
+    }
+  }
+
+  get records(): readonly TaskRecord[] {
+    return [...this.#loops.values()].map(loop => loop.record);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    for (const [id, loop] of this.#loops) {
+      this.#begin(id, loop);
+    }
+    try {
+      for await (const { id } of this.#parts.runtime.ends(signal)) {
+        const name = parseContainerId(id);
+        if (name !== undefined) {
+          this.#loops.get(name.task)?.wake();
+        }
+      }
+    } finally {
+      await Promise.all(this.#running);
+    }
+  }
+
+  #begin(id: TaskId, loop: TaskLoop): void {
+    const signal = this.#signal;
+    if (signal === undefined) {
+      return;
+    }
+    const run = this.#runOne(id, loop, signal).finally(() => { this.#running.delete(run); });
+    this.#running.add(run);
+  }
+
+  async #runOne(id: TaskId, loop: TaskLoop, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await loop.run(signal);
+        if (!signal.aborted) {
+          this.#loops.delete(id);
+        }
+        return;
+      } catch (error) {
+        this.#parts.log.error({ task: id, err: error }, 'task loop ended by a fault of ours; it begins again');
+        await this.#parts.clock.sleep(REBEGIN_AFTER_MS, signal).catch(() => { /* the signal: the loop's condition sees it */ });
+      }
+    }
+  }
+}
