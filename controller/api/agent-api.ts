@@ -1,0 +1,102 @@
+/** AgentApi: agents register, hold a session, dial back for tunnels. */
+import { ClusterError } from '#model/errors.ts';
+import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
+import type { AgentMessage, Registration } from '#model/session.ts';
+import type { Times } from '#model/times.ts';
+import { createIdentityApi } from '../identity/join-api.ts';
+import type { JoinParts } from '../identity/join-api.ts';
+import type { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
+import { requireNode, requireRole } from './access.ts';
+import { AgentSessionLoop } from './agent-session-loop.ts';
+import type { SessionParts } from './agent-session-loop.ts';
+import { registerNode } from './registration-flow.ts';
+import type { LiveSession } from './session-table.ts';
+
+export interface AgentApiParts extends SessionParts, JoinParts {
+  readonly controllerId: string;
+  readonly broker: TunnelBroker;
+  readonly times: Times;
+  readonly newId: () => string;
+  /** False while this replica may not acknowledge heartbeats (its own lease is not confirmed in etcd). */
+  readonly mayAcknowledge: () => boolean;
+}
+
+export function createAgentApi(parts: AgentApiParts): AgentHandlers {
+  const { renew } = createIdentityApi(parts);
+  return {
+    renew,
+    async session(end, peer, signal) {
+      requireRole(peer, 'node');
+      await runSession(end, peer, parts, signal);
+    },
+    async tunnel(tunnelId, tunnel, peer) {
+      requireRole(peer, 'node');
+      await parts.broker.arrive(tunnelId, peer.name, tunnel);
+    },
+  };
+}
+
+async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApiParts, signal: AbortSignal): Promise<void> {
+  const messages = end.receive()[Symbol.asyncIterator]();
+  const registration = await readRegistration(messages, peer);
+  if (!parts.mayAcknowledge()) {
+    throw new ClusterError('UNAVAILABLE', 'this controller has no confirmed lease in etcd; dial another one');
+  }
+  const sessionId = parts.newId();
+  const { subnetIndex, recordRevision } = await registerNode(registration, sessionId, parts, signal);
+  const session: LiveSession = {
+    node: registration.node,
+    sessionId,
+    recordRevision,
+    endpointsGeneration: 0,
+    lastHeardMs: parts.clock.nowMs(),
+    send: message => { end.send(message); },
+    close: reason => { end.close(reason); },
+  };
+  parts.log.info({ node: session.node, session: sessionId }, 'session opened');
+  session.send({
+    kind: 'registered',
+    sessionId,
+    subnetIndex,
+    times: { heartbeatMs: parts.times.heartbeatMs, lostMs: parts.times.lostMs },
+    controllers: [...parts.state.current.controllers.values()].map(record => record.value.apiAddress).sort(),
+  });
+  const loop = new AgentSessionLoop(parts, session, {
+    receive: () => resume(messages),
+    send: message => { end.send(message); },
+    close: reason => { end.close(reason); },
+  });
+  loop.offer(registration.statuses);
+  parts.sessions.add(session);
+  parts.liveness.opened(session.node);
+  try {
+    await loop.run(signal);
+  } finally {
+    parts.sessions.remove(session);
+    parts.log.info({ node: session.node, session: sessionId }, 'session ended');
+  }
+}
+
+async function readRegistration(messages: AsyncIterator<AgentMessage>, peer: Peer): Promise<Registration> {
+  const first = await messages.next();
+  if (first.done === true || first.value.kind !== 'register') {
+    throw new ClusterError('INVALID_ARGUMENT', 'a session begins with a registration');
+  }
+  requireNode(peer, first.value.node);
+  const foreign = first.value.statuses.find(status => status.node !== peer.name);
+  if (foreign !== undefined) {
+    throw new ClusterError('PERMISSION_DENIED', `status of node ${foreign.node} in message does not match certificate (${peer.name})`);
+  }
+  return first.value;
+}
+
+/** The rest of an iteration that was begun. */
+async function* resume<T>(iterator: AsyncIterator<T>): AsyncGenerator<T> {
+  for (;;) {
+    const next = await iterator.next();
+    if (next.done === true) {
+      return;
+    }
+    yield next.value;
+  }
+}

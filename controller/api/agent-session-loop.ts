@@ -1,0 +1,198 @@
+import type { AssignedContent } from '#model/assignment.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
+import type { ControllerSessionEnd } from '#model/ports.ts';
+import type { AgentMessage, Heartbeat } from '#model/session.ts';
+import type { TaskStatus } from '#model/task.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
+import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
+import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
+import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
+import type { LiveSession, SessionTable } from './session-table.ts';
+import { writeStatuses } from './status-write-flow.ts';
+import type { StatusWriter } from './status-write-flow.ts';
+
+/** What every session of this replica shares. */
+export interface SessionParts extends StatusWriter {
+  readonly sessions: SessionTable;
+  readonly endpoints: EndpointsLoop;
+  readonly withdrawal: WithdrawalFlow;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Opens contents for the node that runs their users. */
+  readonly contents: (contents: readonly ContentReference[], signal: AbortSignal) => Promise<readonly AssignedContent[]>;
+  readonly liveness: SessionLiveness;
+  readonly onTunnelRefused: (tunnelId: string, code: string, message: string) => void;
+}
+
+/** Counted silence of this replica's sessions. */
+export interface SessionLiveness {
+  /** A session began: its silence counts from now. */
+  opened(node: NodeId): void;
+  /** A heartbeat came; false when this replica may not acknowledge now (its own lease is not confirmed): go elsewhere. */
+  heard(node: NodeId, heartbeat: { readonly seq: number; readonly ackEcho: number }): boolean;
+}
+
+/**
+ * One agent session after its registration: assignments and endpoints down, statuses up.
+ *
+ * The down side recomputes from the mirror at every change; the up side acknowledges each heartbeat at once and writes its statuses in
+ * the background, newest per task, so that a slow etcd never delays an acknowledgement.
+ */
+export class AgentSessionLoop {
+  readonly #parts: SessionParts;
+  readonly #session: LiveSession;
+  readonly #end: ControllerSessionEnd;
+  readonly #waiting = new Map<TaskId, TaskStatus>();
+  #sent: SentAssignment = NOTHING_SENT;
+  #needsFull = true;
+  #lastSeq = 0;
+  #wakeWriter: () => void = () => undefined;
+  #wakeSender: () => void = () => undefined;
+
+  constructor(parts: SessionParts, session: LiveSession, end: ControllerSessionEnd) {
+    this.#parts = parts;
+    this.#session = session;
+    this.#end = end;
+  }
+
+  /** Statuses that came with the registration. */
+  offer(statuses: readonly TaskStatus[]): void {
+    for (const status of statuses) {
+      this.#waiting.set(status.id, status);
+    }
+    this.#wakeWriter();
+  }
+
+  /** Runs until the stream ends, another session follows, or `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const inner = AbortSignal.any([signal, over.signal]);
+    const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); };
+    inner.addEventListener('abort', wake);
+    const parts = [this.#receive(), this.#watchState(inner), this.#sendAssignments(inner), this.#writeStatuses(inner)];
+    try {
+      await Promise.race(parts);
+    } finally {
+      over.abort(new Error('session ended'));
+      await Promise.allSettled(parts.slice(1));
+      inner.removeEventListener('abort', wake);
+    }
+  }
+
+  async #receive(): Promise<void> {
+    for await (const message of this.#end.receive()) {
+      this.#session.lastHeardMs = this.#parts.clock.nowMs();
+      this.#take(message);
+    }
+  }
+
+  #take(message: AgentMessage): void {
+    switch (message.kind) {
+      case 'heartbeat': this.#takeHeartbeat(message); return;
+      case 'assignment-gap': this.#needsFull = true; this.#wakeSender(); return;
+      case 'tunnel-refused': this.#parts.onTunnelRefused(message.tunnelId, message.code, message.message); return;
+      case 'register': throw new ClusterError('INVALID_ARGUMENT', 'a session registers once, in its first message');
+    }
+  }
+
+  #takeHeartbeat(heartbeat: Heartbeat): void {
+    const foreign = heartbeat.statuses.find(status => status.node !== this.#session.node);
+    if (foreign !== undefined) {
+      throw new ClusterError('PERMISSION_DENIED', `status of node ${foreign.node} in message does not match certificate (${this.#session.node})`);
+    }
+    if (!this.#parts.liveness.heard(this.#session.node, heartbeat)) {
+      this.#session.send({ kind: 'go-elsewhere', reason: 'this controller has no confirmed lease' });
+      return;
+    }
+    this.#lastSeq = heartbeat.seq;
+    this.#session.send({ kind: 'ack', seq: heartbeat.seq, settled: [] });
+    if (heartbeat.endpointsGeneration > this.#session.endpointsGeneration) {
+      this.#session.endpointsGeneration = heartbeat.endpointsGeneration;
+      this.#parts.sessions.changed();
+    }
+    this.offer(heartbeat.statuses);
+  }
+
+  async #watchState(signal: AbortSignal): Promise<void> {
+    this.#session.send({ kind: 'endpoints', endpoints: this.#parts.endpoints.current });
+    for await (const _ of this.#parts.state.changes(signal)) {
+      this.#wakeSender();
+    }
+  }
+
+  async #sendAssignments(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const woken = new Promise<void>(resolve => { this.#wakeSender = resolve; });
+      await this.#sendStep(signal);
+      await woken;
+    }
+  }
+
+  async #sendStep(signal: AbortSignal): Promise<void> {
+    const snapshot = this.#parts.state.current;
+    const held = this.#parts.withdrawal.heldTasks(this.#session.node, snapshot, () => { this.#wakeSender(); });
+    const isFull = this.#needsFull;
+    const step = isFull ? fullAssignment(snapshot, this.#session.node, held) : assignmentDelta(snapshot, this.#session.node, this.#sent, held);
+    if (step === undefined) {
+      return;
+    }
+    const message = await this.#fill(step, signal);
+    if (message === undefined) {
+      return;
+    }
+    this.#needsFull = this.#needsFull && !isFull;
+    this.#sent = step.sent;
+    this.#session.send({ kind: 'assignment', assignment: message });
+  }
+
+  /** With contents; undefined while they cannot be read: the next change or the retry wakes the sender again. */
+  async #fill(step: AssignmentStep, signal: AbortSignal): Promise<AssignmentStep['assignment'] | undefined> {
+    try {
+      return withContents(step.assignment, await this.#parts.contents(step.contents, signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#parts.log.warn({ node: this.#session.node, err: error }, 'contents of an assignment cannot be read; trying again');
+      void this.#parts.clock.sleep(1_000, signal).then(() => { this.#wakeSender(); }, () => undefined);
+      return undefined;
+    }
+  }
+
+  async #writeStatuses(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const woken = new Promise<void>(resolve => { this.#wakeWriter = resolve; });
+      if (this.#waiting.size === 0) {
+        await woken;
+        continue;
+      }
+      const statuses = [...this.#waiting.values()];
+      this.#waiting.clear();
+      await this.#writeBatch(statuses, signal);
+    }
+  }
+
+  async #writeBatch(statuses: readonly TaskStatus[], signal: AbortSignal): Promise<void> {
+    try {
+      const batch = { node: this.#session.node, sessionRevision: this.#session.recordRevision, statuses };
+      const outcome = await writeStatuses(batch, this.#parts, signal);
+      if (outcome.isDeposed) {
+        throw new ClusterError('CONFLICT', 'a newer session of this node was opened');
+      }
+      this.#session.send({ kind: 'ack', seq: this.#lastSeq, settled: outcome.settled });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ClusterError) || error.code !== 'UNAVAILABLE') {
+        throw error;
+      }
+      // The agent sends again what is not settled; keep them here too, newest first, so that no wait is lost.
+      for (const status of statuses) {
+        if (!this.#waiting.has(status.id)) {
+          this.#waiting.set(status.id, status);
+        }
+      }
+      await this.#parts.clock.sleep(500, signal);
+    }
+  }
+}

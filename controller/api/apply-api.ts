@@ -1,0 +1,173 @@
+/** Apply: one App, whole or not at all, as the next numbered Revision. */
+import type { AppSpec, Service } from '#model/app.ts';
+import { virtualIp } from '#model/addressing.ts';
+import { checkAppSpec } from '#model/app-rules.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Violation } from '#model/errors.ts';
+import { appId } from '#model/ids.ts';
+import type { ApplyOutcome, ControlHandlers } from '#model/ports.ts';
+import { encodeApp, encodeRevision, encodeService } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Compare, Operation } from '../store/ports.ts';
+import { requireRole } from './access.ts';
+import { takeTurn } from './address-turn-flow.ts';
+import { pinImages } from './digest-flow.ts';
+import type { DigestParts } from './digest-flow.ts';
+import type { SecretSealer } from './ports.ts';
+import { configSha256, draftRevision, newServiceCount } from './revision.ts';
+import type { RevisionDraft } from './revision.ts';
+import { previewWarnings } from './apply-preview.ts';
+import { latestVersions, writeAppSecrets } from './secret-flow.ts';
+import { writeOnce } from './write-once-flow.ts';
+import type { WriteDraft, WriteParts } from './write-once-flow.ts';
+
+export interface ApplyParts extends WriteParts, DigestParts {
+  readonly sealer: SecretSealer;
+  readonly signal: AbortSignal;
+}
+
+/** Encoded size of an App's records. Source: decisions.md, "etcd". */
+const MAX_APP_BYTES = 512 * 1024;
+
+export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
+  return async (request, peer) => {
+    requireRole(peer, 'operator');
+    requireValid([...checkAppSpec(request.app), ...missingSecrets(request.app, parts)]);
+    const app = await pinImages(request.app, parts, parts.signal);
+    if (request.isDryRun) {
+      return outcomeOf(app, draftWith({ ...request, app }, wouldBeVersions(app, parts), parts), parts);
+    }
+    const outcome = await writeOnce(request.requestId, parts, async () => {
+      const secretVersions = await writeAppSecrets(app, parts, parts.signal);
+      await writeConfigs(app, parts);
+      return await draftWrite({ ...request, app }, secretVersions, parts);
+    }, parts.signal);
+    if (outcome.kind !== 'applied') {
+      throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
+    }
+    return outcome.outcome;
+  };
+}
+
+type ApplyRequest = Parameters<ControlHandlers['apply']>[0];
+
+async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
+  const needsAddress = newServiceCount(request.app, currentServices(request.app, parts)) > 0;
+  const turn = needsAddress ? await takeTurn(parts, parts.signal) : undefined;
+  const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));
+  if (current?.value.isDeleting === true) {
+    throw new ClusterError('FAILED_PRECONDITION', `App ${request.app.namespace}/${request.app.name} is being deleted; apply again when it is gone`);
+  }
+  const draft = draftWith(request, secretVersions, parts);
+  const outcome = { kind: 'applied' as const, outcome: outcomeOf(request.app, draft, parts) };
+  if (!draft.isChanged) {
+    return { compares: [], operations: [], outcome };
+  }
+  const operations = recordsOf(draft);
+  requireSize(operations);
+  return {
+    compares: [
+      { kind: 'mod-revision', key: buildKey({ kind: 'app', id: draft.app.id }), revision: current?.modRevision ?? 0 },
+      ...draft.services.map((service): Compare => ({
+        kind: 'mod-revision', key: buildKey({ kind: 'service', id: service.id }), revision: parts.state.current.services.get(service.id)?.modRevision ?? 0,
+      })),
+      ...(turn === undefined ? [] : [turn.compare]),
+    ],
+    operations: [...operations, ...(turn === undefined ? [] : [turn.operation])],
+    outcome,
+  };
+}
+
+/** @throws ClusterError INVALID_ARGUMENT */
+function requireSize(operations: readonly Operation[]): void {
+  const bytes = operations.reduce((sum, operation) => sum + (operation.kind === 'put' ? operation.value.length : 0), 0);
+  if (bytes > MAX_APP_BYTES) {
+    throw new ClusterError('INVALID_ARGUMENT', `App is ${String(bytes)} bytes encoded, at most ${String(MAX_APP_BYTES)} are allowed; split it`);
+  }
+}
+
+function draftWith(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): RevisionDraft {
+  return draftRevision({
+    app: request.app,
+    secretVersions,
+    currentApp: parts.state.current.apps.get(appId(request.app.namespace, request.app.name))?.value,
+    currentServices: currentServices(request.app, parts),
+    freeVirtualIps: nextVirtualIps(request.app, parts),
+    nowMs: parts.clock.nowMs(),
+    ...(request.expireAfterEndMs === undefined ? {} : { expireAfterEndMs: request.expireAfterEndMs }),
+  });
+}
+
+function recordsOf(draft: RevisionDraft): readonly Operation[] {
+  return [
+    { kind: 'put', key: buildKey({ kind: 'app', id: draft.app.id }), value: encodeApp(draft.app) },
+    { kind: 'put', key: buildKey({ kind: 'revision', app: draft.app.id, number: draft.revision.number }), value: encodeRevision(draft.revision) },
+    ...draft.services.map((service): Operation => ({ kind: 'put', key: buildKey({ kind: 'service', id: service.id }), value: encodeService(service) })),
+  ];
+}
+
+function outcomeOf(app: AppSpec, draft: RevisionDraft, parts: ApplyParts): ApplyOutcome {
+  return {
+    app: app.name,
+    namespace: app.namespace,
+    revision: draft.isChanged ? draft.app.revision : draft.app.revision - 1,
+    isChanged: draft.isChanged,
+    services: draft.changes,
+    warnings: previewWarnings(parts.state.current, draft.services),
+  };
+}
+
+function currentServices(app: AppSpec, parts: ApplyParts): ReadonlyMap<string, Service> {
+  const id = appId(app.namespace, app.name);
+  return new Map([...parts.state.current.services.values()]
+    .filter(record => appId(record.value.namespace, record.value.app) === id)
+    .map(record => [record.value.name, record.value]));
+}
+
+/** Lowest virtual IPs that no service has, one for each new service. @throws ClusterError RESOURCE_EXHAUSTED */
+function nextVirtualIps(app: AppSpec, parts: ApplyParts): readonly string[] {
+  const taken = new Set([...parts.state.current.services.values()].map(record => record.value.virtualIp));
+  const wanted = newServiceCount(app, currentServices(app, parts));
+  const free: string[] = [];
+  for (let index = 0; free.length < wanted; index += 1) {
+    if (index > 65_533) {
+      throw new ClusterError('RESOURCE_EXHAUSTED', 'all 65534 virtual IPs are taken');
+    }
+    const address = virtualIp(index);
+    if (!taken.has(address)) {
+      free.push(address);
+    }
+  }
+  return free;
+}
+
+/** Immutable and named by content: written before the App that names them, harmless when the apply does not land. */
+async function writeConfigs(app: AppSpec, parts: ApplyParts): Promise<void> {
+  for (const config of app.configs) {
+    const key = buildKey({ kind: 'blob', namespace: app.namespace, sha256: configSha256(config) });
+    await parts.store.transact([{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: config.content }], parts.signal);
+  }
+}
+
+function missingSecrets(app: AppSpec, parts: ApplyParts): readonly Violation[] {
+  return app.secrets
+    .filter(secret => secret.kind === 'external' && !parts.state.current.secrets.has(`${app.namespace}/${secret.name}`))
+    .map(secret => ({
+      path: `secrets.${secret.name}`,
+      message: `no secret ${secret.name} in namespace ${app.namespace}; make it with: clusterctl secret create ${secret.name} --from-file FILE -n ${app.namespace}`,
+    }));
+}
+
+/** For a dry run: the versions that an apply would pin, nothing written. */
+function wouldBeVersions(app: AppSpec, parts: ApplyParts): ReadonlyMap<string, number> {
+  const latest = latestVersions(app.namespace, parts.state.current);
+  return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
+}
+
+function requireValid(violations: readonly Violation[]): void {
+  const [first] = violations;
+  if (first !== undefined) {
+    const more = violations.length === 1 ? '' : ` (and ${String(violations.length - 1)} more)`;
+    throw new ClusterError('INVALID_ARGUMENT', `${first.path}: ${first.message}${more}`, { violations });
+  }
+}

@@ -1,0 +1,23 @@
+/** What an apply warns of: new tasks that fit nowhere now. It is accepted all the same; they stay pending. */
+import type { Service } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { explainObstacles } from '../schedule/explain.ts';
+import { schedule } from '../schedule/schedule.ts';
+import type { PendingService } from '../schedule/schedule.ts';
+
+/** One warning a service, in order of names. `services` are as they would be stored. */
+export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Service[]): readonly string[] {
+  const wanted = services.filter(service => !service.isDeleting && service.spec.kind !== 'global');
+  const pending = wanted.map((service): PendingService => ({ service, slots: missingSlots(snapshot, service) }));
+  const { rejections } = schedule(snapshot, pending);
+  return wanted.flatMap(service => {
+    const rejected = rejections.filter(one => one.service === service.id);
+    const [first] = rejected;
+    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(service.spec.replicas)} tasks cannot be placed now: ${explainObstacles(first.obstacles)}`];
+  });
+}
+
+function missingSlots(snapshot: ClusterSnapshot, service: Service): PendingService['slots'] {
+  const taken = new Set([...(snapshot.tasksOfService.get(service.id) ?? [])].flatMap(id => snapshot.tasks.get(id)?.value.slot ?? []));
+  return Array.from({ length: service.spec.replicas }, (_, slot) => ({ slot })).filter(wanted => !taken.has(wanted.slot));
+}

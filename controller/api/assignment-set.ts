@@ -1,0 +1,121 @@
+/** What a node must run, as the next message of its session: a full set first, then deltas that follow it. */
+import type { Assignment, AssignedContent } from '#model/assignment.ts';
+import { configContentKey, secretContentKey } from '#model/assignment.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
+
+/** What the session was sent last: each task with the etcd revision of its record, and the keys of contents. */
+export interface SentAssignment {
+  readonly generation: number;
+  readonly tasks: ReadonlyMap<TaskId, number>;
+  readonly contents: ReadonlySet<string>;
+}
+
+export const NOTHING_SENT: SentAssignment = { generation: 0, tasks: new Map(), contents: new Set() };
+
+/** A content that a task's files come from, by its key in the assignment and its place in the store. */
+export type ContentReference =
+  | { readonly kind: 'config'; readonly key: string; readonly namespace: string; readonly sha256: string }
+  | { readonly kind: 'secret'; readonly key: string; readonly namespace: string; readonly name: string; readonly version: number };
+
+/** The next message without its contents (they are read and opened by the caller), and what will have been sent with it. */
+export interface AssignmentStep {
+  readonly assignment: Assignment;
+  readonly contents: readonly ContentReference[];
+  readonly sent: SentAssignment;
+}
+
+/** All contents that a task's files come from, sorted by key. */
+export function contentsOf(task: Task): readonly ContentReference[] {
+  const { container, pins, namespace } = task;
+  const configs = pins.configs.filter(pin => container.configs.some(mount => mount.source === pin.name))
+    .map(pin => ({ kind: 'config' as const, key: configContentKey(pin.sha256), namespace, sha256: pin.sha256 }));
+  const secrets = pins.secrets.filter(pin => container.secrets.some(mount => mount.source === pin.name))
+    .map(pin => ({ kind: 'secret' as const, key: secretContentKey(namespace, pin.name, pin.version), namespace, name: pin.name, version: pin.version }));
+  return uniqueByKey([...configs, ...secrets]);
+}
+
+/**
+ * The full set of `node` at the snapshot's revision.
+ *
+ * @param held  tasks that are to stop but may not be told yet (their endpoints are still being withdrawn): sent as `run`
+ */
+export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: ReadonlySet<TaskId>): AssignmentStep {
+  const entries = tasksOf(snapshot, node);
+  const contents = uniqueByKey(entries.flatMap(entry => contentsOf(entry.task)));
+  return {
+    assignment: {
+      kind: 'full',
+      epoch: snapshot.epoch,
+      generation: snapshot.etcdRevision,
+      tasks: entries.map(entry => told(entry.task, held)),
+      contents: [],
+    },
+    contents,
+    sent: {
+      generation: snapshot.etcdRevision,
+      tasks: new Map(entries.map(entry => [entry.task.id, toldRevision(entry, held)])),
+      contents: new Set(contents.map(content => content.key)),
+    },
+  };
+}
+
+/** What changed for `node` since `sent`; undefined when nothing did. */
+export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: SentAssignment, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
+  const entries = tasksOf(snapshot, node);
+  const now = new Set(entries.map(entry => entry.task.id));
+  const changed = entries.filter(entry => sent.tasks.get(entry.task.id) !== toldRevision(entry, held));
+  const removals = [...sent.tasks.keys()].filter(id => !now.has(id)).sort();
+  if (changed.length === 0 && removals.length === 0) {
+    return undefined;
+  }
+  const contents = uniqueByKey(changed.flatMap(entry => contentsOf(entry.task))).filter(content => !sent.contents.has(content.key));
+  return {
+    assignment: {
+      kind: 'delta',
+      epoch: snapshot.epoch,
+      from: sent.generation,
+      generation: snapshot.etcdRevision,
+      upserts: changed.map(entry => told(entry.task, held)),
+      removals,
+      contents: [],
+    },
+    contents,
+    sent: {
+      generation: snapshot.etcdRevision,
+      tasks: new Map(entries.map(entry => [entry.task.id, toldRevision(entry, held)])),
+      contents: new Set([...sent.contents, ...contents.map(content => content.key)]),
+    },
+  };
+}
+
+/** The same message with its contents put in. */
+export function withContents(assignment: Assignment, contents: readonly AssignedContent[]): Assignment {
+  return { ...assignment, contents };
+}
+
+interface Entry {
+  readonly task: Task;
+  readonly modRevision: number;
+}
+
+function tasksOf(snapshot: ClusterSnapshot, node: NodeId): readonly Entry[] {
+  return [...(snapshot.tasksOnNode.get(node) ?? [])].sort().flatMap(id => {
+    const record = snapshot.tasks.get(id);
+    return record === undefined ? [] : [{ task: record.value, modRevision: record.modRevision }];
+  });
+}
+
+function told(task: Task, held: ReadonlySet<TaskId>): Task {
+  return held.has(task.id) ? { ...task, desired: 'run' } : task;
+}
+
+/** A held task counts as another version than the same task told to stop. */
+function toldRevision(entry: Entry, held: ReadonlySet<TaskId>): number {
+  return held.has(entry.task.id) ? -entry.modRevision : entry.modRevision;
+}
+
+function uniqueByKey(contents: readonly ContentReference[]): readonly ContentReference[] {
+  return [...new Map(contents.map(content => [content.key, content])).values()].sort((left, right) => (left.key < right.key ? -1 : 1));
+}

@@ -1,0 +1,83 @@
+/** What a person is shown of one ClusterSnapshot. */
+import type { ServiceId } from '#model/ids.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import { NO_RESOURCES } from '#model/resources.ts';
+import { isFinished, isServing } from '#model/task.ts';
+import type { TaskState, TaskStatus } from '#model/task.ts';
+
+/** All lists sorted by id. `lastSeen` is what this replica heard of the nodes whose sessions it holds. */
+export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastSeen: ReadonlyMap<NodeId, number>): ClusterView {
+  const services = values(snapshot.services).filter(service => matches(filter, service.namespace, service.app, service.name));
+  const wanted = new Set(services.map(service => service.id));
+  const tasks = values(snapshot.tasks)
+    .filter(task => matches(filter, task.namespace, task.app, task.service) && (filter.node === undefined || task.node === filter.node))
+    .map((task): TaskView => {
+      const status = snapshot.statuses.get(task.id)?.value;
+      return { task, ...(status === undefined ? {} : { status }), state: stateOf(status, snapshot.nodes.get(task.node)?.value) };
+    });
+  return {
+    etcdRevision: snapshot.etcdRevision,
+    apps: values(snapshot.apps).filter(app => matches({ ...withoutService(filter) }, app.namespace, app.name, '')),
+    services: services.map(service => serviceView(snapshot, service.id)).filter(view => view !== undefined),
+    tasks,
+    pending: values(snapshot.serviceStatuses).filter(status => wanted.has(status.id) && filter.node === undefined)
+      .flatMap(status => status.pending.map((slot): PendingSlot => ({ service: status.id, slot: slot.slot, reason: slot.reason }))),
+    nodes: values(snapshot.nodes).filter(node => filter.node === undefined || node.id === filter.node).map(node => nodeView(snapshot, node, lastSeen)),
+  };
+}
+
+/** The phase, or `lost` while the node is. */
+export function stateOf(status: TaskStatus | undefined, node: Node | undefined): TaskState {
+  const phase = status?.phase ?? 'assigned';
+  return !isFinished(phase) && (node === undefined || node.condition === 'lost') ? 'lost' : phase;
+}
+
+function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | undefined {
+  const service = snapshot.services.get(id)?.value;
+  if (service === undefined) {
+    return undefined;
+  }
+  const statuses = [...(snapshot.tasksOfService.get(id) ?? [])].flatMap(taskId => {
+    const task = snapshot.tasks.get(taskId)?.value;
+    const status = snapshot.statuses.get(taskId)?.value;
+    const isLost = snapshot.nodes.get(task?.node ?? ('' as NodeId))?.value.condition === 'lost';
+    return task?.desired !== 'run' || status === undefined || isLost ? [] : [status];
+  });
+  const status = snapshot.serviceStatuses.get(id)?.value;
+  const eligible = [...snapshot.nodes.values()].filter(node => node.value.condition === 'ready' && node.value.availability === 'active').length;
+  return {
+    service,
+    ...(status === undefined ? {} : { status }),
+    running: statuses.filter(one => one.phase === 'running').length,
+    healthy: statuses.filter(isServing).length,
+    wanted: service.spec.kind === 'global' ? eligible : service.spec.replicas,
+  };
+}
+
+function nodeView(snapshot: ClusterSnapshot, node: Node, lastSeen: ReadonlyMap<NodeId, number>): NodeView {
+  const lastSeenMs = lastSeen.get(node.id);
+  const controllerId = snapshot.sessions.get(node.id)?.value.controllerId;
+  return {
+    node,
+    ledger: snapshot.ledgers.get(node.id)?.value ?? { node: node.id, requests: NO_RESOURCES, hostPorts: [] },
+    ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
+    ...(controllerId === undefined ? {} : { controllerId }),
+  };
+}
+
+function matches(filter: ListFilter, namespace: string, app: string, service: string): boolean {
+  return (filter.namespace === undefined || filter.namespace === namespace)
+    && (filter.app === undefined || filter.app === app)
+    && (filter.service === undefined || filter.service === service);
+}
+
+function withoutService(filter: ListFilter): ListFilter {
+  return { ...(filter.namespace === undefined ? {} : { namespace: filter.namespace }), ...(filter.app === undefined ? {} : { app: filter.app }) };
+}
+
+function values<Key extends string, Value>(records: ReadonlyMap<Key, { readonly value: Value }>): readonly Value[] {
+  return [...records.entries()].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, record]) => record.value);
+}

@@ -1,0 +1,34 @@
+/** ControlApi: everything clusterctl calls, put together from its parts. */
+import type { ControlHandlers } from '#model/ports.ts';
+import { createIdentityApi } from '../identity/join-api.ts';
+import type { JoinParts } from '../identity/join-api.ts';
+import { serveClientTunnel } from '../tunnel/tunnel-flow.ts';
+import type { TunnelParts } from '../tunnel/tunnel-flow.ts';
+import { requireRole } from './access.ts';
+import { createApply } from './apply-api.ts';
+import type { ApplyParts } from './apply-api.ts';
+import { createEventApi } from './event-api.ts';
+import { createNodeApi } from './node-api.ts';
+import { createSecretApi } from './secret-api.ts';
+import { createServiceApi } from './service-api.ts';
+import { createViewApi } from './view-api.ts';
+import type { ViewParts } from './view-api.ts';
+
+export type ControlParts = ApplyParts & ViewParts & JoinParts & TunnelParts;
+
+export function createControlApi(parts: ControlParts): ControlHandlers {
+  const { createToken } = createIdentityApi(parts);
+  return {
+    apply: createApply(parts),
+    ...createServiceApi(parts),
+    ...createViewApi(parts),
+    ...createEventApi(parts),
+    ...createSecretApi(parts),
+    ...createNodeApi(parts),
+    createToken,
+    async tunnel(request, tunnel, peer, signal) {
+      requireRole(peer, 'operator');
+      await serveClientTunnel(request, tunnel, parts, signal);
+    },
+  };
+}

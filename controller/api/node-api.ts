@@ -1,0 +1,107 @@
+/** What an operator wishes of Nodes. */
+import { ClusterError } from '#model/errors.ts';
+import type { NodeId } from '#model/ids.ts';
+import { isLabel } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { ControlHandlers } from '#model/ports.ts';
+import { encodeNode } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import { requireRole } from './access.ts';
+import type { ServiceApiParts } from './service-api.ts';
+import { writeOnce } from './write-once-flow.ts';
+import type { WriteDraft } from './write-once-flow.ts';
+
+type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'setTaints' | 'confirmLost' | 'removeNode'>;
+
+/** Labels that the cluster writes itself. */
+const OWN_LABELS: readonly string[] = ['node', 'arch', 'os'];
+const LABEL_NAME = /^[a-z0-9A-Z](?:[a-z0-9A-Z._/-]{0,251}[a-z0-9A-Z])?$/;
+
+export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
+  const change = async (request: { readonly requestId: string; readonly node: NodeId }, next: (node: Node) => Node): Promise<void> => {
+    await writeOnce(request.requestId, parts, () => changeNode(request.node, parts, next), parts.signal);
+  };
+  return {
+    async setAvailability(request, peer) {
+      requireRole(peer, 'operator');
+      await change(request, node => ({ ...node, availability: request.availability }));
+    },
+    async setLabels(request, peer) {
+      requireRole(peer, 'operator');
+      requireOperatorLabels([...request.set.keys(), ...request.remove]);
+      await change(request, node => {
+        const labels = new Map([...node.labels, ...request.set]);
+        request.remove.forEach(name => labels.delete(name));
+        return { ...node, labels };
+      });
+    },
+    async setTaints(request, peer) {
+      requireRole(peer, 'operator');
+      const bad = request.taints.find(taint => !isLabel(taint));
+      if (bad !== undefined) {
+        throw new ClusterError('INVALID_ARGUMENT', `taint ${JSON.stringify(bad)} is not an RFC 1123 label`);
+      }
+      await change(request, node => ({ ...node, taints: [...new Set(request.taints)].sort() }));
+    },
+    async confirmLost(request, peer) {
+      requireRole(peer, 'operator');
+      await change(request, node => {
+        if (node.condition === 'ready') {
+          throw new ClusterError('FAILED_PRECONDITION', `node ${node.id} is ready: its agent answers; it cannot be confirmed lost`);
+        }
+        return { ...node, isLossConfirmed: true };
+      });
+    },
+    async removeNode(request, peer) {
+      requireRole(peer, 'operator');
+      await writeOnce(request.requestId, parts, () => draftRemove(request.node, parts), parts.signal);
+    },
+  };
+}
+
+function requireOperatorLabels(names: readonly string[]): void {
+  for (const name of names) {
+    if (OWN_LABELS.includes(name)) {
+      throw new ClusterError('INVALID_ARGUMENT', `label ${name} belongs to the cluster; choose another name`);
+    }
+    if (!LABEL_NAME.test(name)) {
+      throw new ClusterError('INVALID_ARGUMENT', `label name ${JSON.stringify(name)} is not letters, digits, . _ / - (at most 253, ends in a letter or digit)`);
+    }
+  }
+}
+
+function changeNode(id: NodeId, parts: ServiceApiParts, next: (node: Node) => Node): WriteDraft {
+  const record = requireKnown(id, parts);
+  const key = buildKey({ kind: 'node', id });
+  return {
+    compares: [{ kind: 'mod-revision', key, revision: record.modRevision }],
+    operations: [{ kind: 'put', key, value: encodeNode(next(record.value)) }],
+    outcome: { kind: 'done' },
+  };
+}
+
+function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
+  const record = requireKnown(id, parts);
+  const tasks = parts.state.current.tasksOnNode.get(id)?.size ?? 0;
+  if (tasks > 0 && record.value.condition === 'ready') {
+    throw new ClusterError('FAILED_PRECONDITION', `node ${id} still has ${String(tasks)} tasks; drain it first: clusterctl node drain ${id}`);
+  }
+  const key = buildKey({ kind: 'node', id });
+  return {
+    compares: [{ kind: 'mod-revision', key, revision: record.modRevision }],
+    operations: [
+      { kind: 'delete', key },
+      { kind: 'delete', key: buildKey({ kind: 'session', id }) },
+      { kind: 'delete', key: buildKey({ kind: 'ledger', id }) },
+    ],
+    outcome: { kind: 'done' },
+  };
+}
+
+function requireKnown(id: NodeId, parts: ServiceApiParts): { readonly value: Node; readonly modRevision: number } {
+  const record = parts.state.current.nodes.get(id);
+  if (record === undefined) {
+    throw new ClusterError('NOT_FOUND', `node ${id} is not known`);
+  }
+  return record;
+}

@@ -1,0 +1,34 @@
+import type { ImageReference } from '#model/image-reference.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { Digest } from '#model/digest.ts';
+import type { PlannedEvent } from '../reconcile/plan.ts';
+
+/**
+ * This replica's picture of the cluster.
+ *
+ * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current.etcdRevision` reached the revision, so that a
+ * caller sees its own write. 3. `changes` yields after each change; several changes may be told as one; it never blocks the mirror.
+ */
+export interface ClusterState {
+  readonly current: ClusterSnapshot;
+  waitFor(etcdRevision: number, signal: AbortSignal): Promise<void>;
+  changes(signal: AbortSignal): AsyncIterable<void>;
+}
+
+/** What a tag means now. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */
+export interface ImageResolver {
+  resolve(image: ImageReference, signal: AbortSignal): Promise<Digest>;
+}
+
+/** Seals secrets before they reach etcd and opens them for the nodes that run their users. */
+export interface SecretSealer {
+  readonly keyId: string;
+  seal(plain: Uint8Array, associated: string): { readonly nonce: Uint8Array; readonly sealed: Uint8Array };
+  /** @throws ClusterError FAILED_PRECONDITION when sealed by another key or changed */
+  open(sealed: { readonly keyId: string; readonly nonce: Uint8Array; readonly sealed: Uint8Array }, associated: string): Uint8Array;
+}
+
+/** Tells people what happened: a record in etcd, and NATS live. Never throws, never waits for either. */
+export interface EventSink {
+  record(events: readonly PlannedEvent[]): void;
+}

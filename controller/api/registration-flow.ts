@@ -1,0 +1,101 @@
+/** An agent's registration: its Node and session records, with a subnet at the first one. */
+import { ClusterError } from '#model/errors.ts';
+import { SUBNET_COUNT } from '#model/addressing.ts';
+import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { Ledger, Node, SessionRecord } from '#model/node.ts';
+import { NO_RESOURCES } from '#model/resources.ts';
+import type { Registration } from '#model/session.ts';
+import type { Clock } from '#kit/clock.ts';
+import { encodeLedger, encodeNode, encodeSessionRecord } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Compare, Operation, Store } from '../store/ports.ts';
+import { takeTurn } from './address-turn-flow.ts';
+import type { ClusterState } from './ports.ts';
+
+export interface RegistrationParts {
+  readonly store: Store;
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly controllerId: string;
+}
+
+export interface RegistrationOutcome {
+  readonly subnetIndex: number;
+  /** etcd revision of the session record. */
+  readonly recordRevision: number;
+}
+
+const MAX_TRIES = 8;
+
+/** Writes both records in one transaction. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
+export async function registerNode(
+  registration: Registration, sessionId: string, parts: RegistrationParts, signal: AbortSignal,
+): Promise<RegistrationOutcome> {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    const draft = await draftRecords(registration, sessionId, parts, signal);
+    const outcome = await parts.store.transact(draft.compares, draft.operations, signal);
+    await parts.state.waitFor(outcome.etcdRevision, signal);
+    if (outcome.kind === 'committed') {
+      return { subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision };
+    }
+  }
+  throw new ClusterError('CONFLICT', `node ${registration.node} cannot be registered: its record keeps changing`);
+}
+
+async function draftRecords(
+  registration: Registration, sessionId: string, parts: RegistrationParts, signal: AbortSignal,
+): Promise<{ readonly node: Node; readonly compares: readonly Compare[]; readonly operations: readonly Operation[] }> {
+  const isKnown = parts.state.current.nodes.has(registration.node);
+  const turn = isKnown ? undefined : await takeTurn(parts, signal);
+  const snapshot = parts.state.current;
+  const current = snapshot.nodes.get(registration.node);
+  const nowMs = parts.clock.nowMs();
+  const node = nodeRecord(registration, current?.value, { subnetIndex: current?.value.subnetIndex ?? lowestFreeSubnet(snapshot), nowMs });
+  const session: SessionRecord = { node: node.id, sessionId, controllerId: parts.controllerId, openedAtMs: nowMs };
+  const ledger: Ledger = { node: node.id, requests: NO_RESOURCES, hostPorts: [] };
+  return {
+    node,
+    compares: [
+      { kind: 'mod-revision', key: buildKey({ kind: 'node', id: node.id }), revision: current?.modRevision ?? 0 },
+      ...(turn === undefined ? [] : [turn.compare]),
+    ],
+    operations: [
+      { kind: 'put', key: buildKey({ kind: 'node', id: node.id }), value: encodeNode(node) },
+      { kind: 'put', key: buildKey({ kind: 'session', id: node.id }), value: encodeSessionRecord(session) },
+      ...(turn === undefined ? [] : [turn.operation, { kind: 'put', key: buildKey({ kind: 'ledger', id: node.id }), value: encodeLedger(ledger) } as const]),
+    ],
+  };
+}
+
+/** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
+export function nodeRecord(registration: Registration, current: Node | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
+  const labels = new Map([...(current?.labels ?? []), ...registration.labels]);
+  labels.set('node', registration.node).set('arch', registration.architecture).set('os', 'linux');
+  return {
+    id: registration.node,
+    availability: current?.availability ?? 'active',
+    labels,
+    taints: current?.taints ?? [],
+    subnetIndex: fresh.subnetIndex,
+    address: registration.address,
+    capacity: registration.capacity,
+    pids: registration.pids,
+    runtimes: registration.runtimes,
+    agentVersion: registration.agentVersion,
+    condition: 'ready',
+    conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
+    isLossConfirmed: false,
+    createdAtMs: current?.createdAtMs ?? fresh.nowMs,
+  };
+}
+
+/** @throws ClusterError RESOURCE_EXHAUSTED */
+export function lowestFreeSubnet(snapshot: ClusterSnapshot): number {
+  const taken = new Set([...snapshot.nodes.values()].map((node: Versioned<Node>) => node.value.subnetIndex));
+  for (let index = 0; index < SUBNET_COUNT; index += 1) {
+    if (!taken.has(index)) {
+      return index;
+    }
+  }
+  throw new ClusterError('RESOURCE_EXHAUSTED', `all ${String(SUBNET_COUNT)} node subnets are taken`);
+}

@@ -1,0 +1,68 @@
+/** Secrets of a namespace: put, list, delete. Values never come back out. */
+import { ClusterError } from '#model/errors.ts';
+import { isLabel } from '#model/ids.ts';
+import type { ControlHandlers } from '#model/ports.ts';
+import { secretPrefix } from '../store/keys.ts';
+import { requireRole } from './access.ts';
+import { writeSecret } from './secret-flow.ts';
+import type { SecretParts } from './secret-flow.ts';
+import { writeOnce } from './write-once-flow.ts';
+import type { WriteParts } from './write-once-flow.ts';
+
+type SecretHandlers = Pick<ControlHandlers, 'putSecret' | 'listSecrets' | 'deleteSecret'>;
+
+/** Source: reliability.md 10. */
+export const MAX_SECRET_BYTES = 512 * 1024;
+
+export function createSecretApi(parts: SecretParts & WriteParts & { readonly signal: AbortSignal }): SecretHandlers {
+  return {
+    async putSecret(request, peer) {
+      requireRole(peer, 'operator');
+      requireNames(request.namespace, request.name);
+      if (request.content.length > MAX_SECRET_BYTES) {
+        throw new ClusterError('INVALID_ARGUMENT', `secret ${request.name} is ${String(request.content.length)} bytes, at most ${String(MAX_SECRET_BYTES)} are allowed`);
+      }
+      // The same content gives the same version, so a repeated request changes nothing more.
+      return { version: await writeSecret(request, parts, parts.signal) };
+    },
+    listSecrets(request, peer) {
+      requireRole(peer, 'operator');
+      return Promise.resolve([...parts.state.current.secrets.values()]
+        .filter(record => request.namespace === undefined || record.value.namespace === request.namespace)
+        .map(({ value }) => ({ namespace: value.namespace, name: value.name, version: value.version, createdAtMs: value.createdAtMs }))
+        .sort((left, right) => (`${left.namespace}/${left.name}` < `${right.namespace}/${right.name}` ? -1 : 1)));
+    },
+    async deleteSecret(request, peer) {
+      requireRole(peer, 'operator');
+      requireNames(request.namespace, request.name);
+      await writeOnce(request.requestId, parts, async () => {
+        requireUnused(request.namespace, request.name, parts);
+        const { entries } = await parts.store.list([secretPrefix(request.namespace, request.name)], parts.signal);
+        if (entries.length === 0) {
+          throw new ClusterError('NOT_FOUND', `secret ${request.namespace}/${request.name} does not exist`);
+        }
+        return {
+          compares: entries.map(entry => ({ kind: 'mod-revision', key: entry.key, revision: entry.modRevision }) as const),
+          operations: entries.map(entry => ({ kind: 'delete', key: entry.key }) as const),
+          outcome: { kind: 'done' },
+        };
+      }, parts.signal);
+    },
+  };
+}
+
+function requireNames(namespace: string, name: string): void {
+  for (const text of [namespace, name]) {
+    if (!isLabel(text)) {
+      throw new ClusterError('INVALID_ARGUMENT', `${JSON.stringify(text.slice(0, 80))} is not an RFC 1123 label: a-z, 0-9 and -, at most 63`);
+    }
+  }
+}
+
+function requireUnused(namespace: string, name: string, parts: SecretParts): void {
+  const user = [...parts.state.current.services.values()].find(record =>
+    record.value.namespace === namespace && record.value.spec.container.secrets.some(mount => mount.source === name));
+  if (user !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', `secret ${namespace}/${name} is used by service ${user.value.id}; take it out there first`);
+  }
+}

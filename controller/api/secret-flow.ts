@@ -1,0 +1,66 @@
+/** Secrets into etcd: sealed, versioned, a new version only when the content differs. */
+import type { AppSpec, SecretVersion } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { Clock } from '#kit/clock.ts';
+import { encodeSecretVersion } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Store } from '../store/ports.ts';
+import { secretBinding } from './content-flow.ts';
+import type { ClusterState, SecretSealer } from './ports.ts';
+
+export interface SecretParts {
+  readonly store: Store;
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly sealer: SecretSealer;
+}
+
+/** Newest version of each secret of the namespace, by name. */
+export function latestVersions(namespace: string, snapshot: ClusterSnapshot): ReadonlyMap<string, SecretVersion> {
+  return new Map([...snapshot.secrets.values()]
+    .filter(record => record.value.namespace === namespace)
+    .map(record => [record.value.name, record.value]));
+}
+
+/** Writes the App's own secrets and answers the version of each that it names. Harmless when the apply does not land: nothing names a version then. */
+export async function writeAppSecrets(app: AppSpec, parts: SecretParts, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  const versions = new Map<string, number>();
+  for (const secret of app.secrets) {
+    const latest = latestVersions(app.namespace, parts.state.current).get(secret.name);
+    const version = secret.kind === 'external'
+      ? latest?.version ?? 0
+      : await writeSecret({ namespace: app.namespace, name: secret.name, content: secret.content }, parts, signal);
+    versions.set(secret.name, version);
+  }
+  return versions;
+}
+
+/** The version that holds this content: the newest one if it does, else a new one. */
+export async function writeSecret(
+  secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, parts: SecretParts, signal: AbortSignal,
+): Promise<number> {
+  for (;;) {
+    const latest = latestVersions(secret.namespace, parts.state.current).get(secret.name);
+    if (latest !== undefined && holds(latest, secret.content, parts.sealer)) {
+      return latest.version;
+    }
+    const record = sealVersion(secret, (latest?.version ?? 0) + 1, parts);
+    const key = buildKey({ kind: 'secret', namespace: secret.namespace, name: secret.name, version: record.version });
+    const outcome = await parts.store.transact(
+      [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeSecretVersion(record) }], signal);
+    await parts.state.waitFor(outcome.etcdRevision, signal);
+    if (outcome.kind === 'committed') {
+      return record.version;
+    }
+  }
+}
+
+function sealVersion(secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, version: number, parts: SecretParts): SecretVersion {
+  const { nonce, sealed } = parts.sealer.seal(secret.content, secretBinding(secret.namespace, secret.name, version));
+  return { namespace: secret.namespace, name: secret.name, version, keyId: parts.sealer.keyId, nonce, sealed, createdAtMs: parts.clock.nowMs() };
+}
+
+function holds(version: SecretVersion, content: Uint8Array, sealer: SecretSealer): boolean {
+  const plain = sealer.open(version, secretBinding(version.namespace, version.name, version.version));
+  return Buffer.compare(plain, content) === 0;
+}

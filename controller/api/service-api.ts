@@ -1,0 +1,132 @@
+/** Writes on Apps, Services and Tasks other than apply. Each is one transaction that compares what it changes. */
+import type { App, Service } from '#model/app.ts';
+import { ClusterError } from '#model/errors.ts';
+import { appId } from '#model/ids.ts';
+import type { AppId, ServiceId } from '#model/ids.ts';
+import type { ControlHandlers } from '#model/ports.ts';
+import type { Versioned } from '#model/cluster-snapshot.ts';
+import { isFinished } from '#model/task.ts';
+import { encodeApp, encodeService, encodeTask } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Compare, Operation } from '../store/ports.ts';
+import { requireRole } from './access.ts';
+import { templateHash } from './revision.ts';
+import { writeOnce } from './write-once-flow.ts';
+import type { WriteDraft, WriteParts } from './write-once-flow.ts';
+
+/** Source: reliability.md 10. */
+export const MAX_REPLICAS = 10_000;
+
+export interface ServiceApiParts extends WriteParts {
+  readonly signal: AbortSignal;
+}
+
+type ServiceHandlers = Pick<ControlHandlers, 'deleteApp' | 'deleteService' | 'scale' | 'restart' | 'stopTask'>;
+
+export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
+  const write = async (requestId: string, draft: () => WriteDraft): Promise<void> => {
+    await writeOnce(requestId, parts, draft, parts.signal);
+  };
+  return {
+    async deleteApp(request, peer) {
+      requireRole(peer, 'operator');
+      await write(request.requestId, () => draftDeleteApp(appId(request.namespace, request.app), parts));
+    },
+    async deleteService(request, peer) {
+      requireRole(peer, 'operator');
+      await write(request.requestId, () => changeService(request.service, parts, service => ({ ...service, isDeleting: true })));
+    },
+    async scale(request, peer) {
+      requireRole(peer, 'operator');
+      requireReplicas(request.replicas);
+      await write(request.requestId, () => changeService(request.service, parts, service => {
+        requireScalable(service);
+        return { ...service, spec: { ...service.spec, replicas: request.replicas } };
+      }));
+    },
+    async restart(request, peer) {
+      requireRole(peer, 'operator');
+      await write(request.requestId, () => changeService(request.service, parts, service => {
+        const restartCount = service.restartCount + 1;
+        return { ...service, restartCount, templateHash: templateHash(service.spec, service.pins, service.volumes, restartCount) };
+      }));
+    },
+    async stopTask(request, peer) {
+      requireRole(peer, 'operator');
+      await write(request.requestId, () => draftStopTask(request.task, parts));
+    },
+  };
+}
+
+/** @throws ClusterError INVALID_ARGUMENT */
+function requireReplicas(replicas: number): void {
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_REPLICAS) {
+    throw new ClusterError('INVALID_ARGUMENT', `replicas must be 0..${String(MAX_REPLICAS)}, got ${String(replicas)}`);
+  }
+}
+
+function requireScalable(service: Service): void {
+  if (service.spec.kind === 'global' || service.spec.kind === 'job') {
+    throw new ClusterError('FAILED_PRECONDITION', `service ${service.id} is of kind ${service.spec.kind}, which has no replicas to set`);
+  }
+}
+
+function draftDeleteApp(id: AppId, parts: WriteParts): WriteDraft {
+  const app = parts.state.current.apps.get(id);
+  if (app === undefined) {
+    throw new ClusterError('NOT_FOUND', `App ${id} does not exist`);
+  }
+  if (app.value.isDeleting) {
+    return { compares: [], operations: [], outcome: { kind: 'done' } };
+  }
+  const services = [...parts.state.current.services.values()].filter(record => appId(record.value.namespace, record.value.app) === id);
+  const deleted: App = { ...app.value, isDeleting: true, updatedAtMs: parts.clock.nowMs() };
+  return {
+    compares: [
+      { kind: 'mod-revision', key: buildKey({ kind: 'app', id }), revision: app.modRevision },
+      ...services.map(unchanged),
+    ],
+    operations: [
+      { kind: 'put', key: buildKey({ kind: 'app', id }), value: encodeApp(deleted) },
+      ...services.map((record): Operation => putService({ ...record.value, isDeleting: true, updatedAtMs: parts.clock.nowMs() })),
+    ],
+    outcome: { kind: 'done' },
+  };
+}
+
+function changeService(id: ServiceId, parts: WriteParts, change: (service: Service) => Service): WriteDraft {
+  const record = parts.state.current.services.get(id);
+  if (record === undefined || record.value.isDeleting) {
+    throw new ClusterError('NOT_FOUND', `service ${id} does not exist`);
+  }
+  return {
+    compares: [unchanged(record)],
+    operations: [putService({ ...change(record.value), updatedAtMs: parts.clock.nowMs() })],
+    outcome: { kind: 'done' },
+  };
+}
+
+function draftStopTask(id: Parameters<ControlHandlers['stopTask']>[0]['task'], parts: WriteParts): WriteDraft {
+  const task = parts.state.current.tasks.get(id);
+  if (task === undefined) {
+    throw new ClusterError('NOT_FOUND', `task ${id} is not known`);
+  }
+  const status = parts.state.current.statuses.get(id)?.value;
+  if (task.value.desired === 'stop' || (status !== undefined && isFinished(status.phase))) {
+    return { compares: [], operations: [], outcome: { kind: 'done' } };
+  }
+  const key = buildKey({ kind: 'task', id });
+  return {
+    compares: [{ kind: 'mod-revision', key, revision: task.modRevision }],
+    operations: [{ kind: 'put', key, value: encodeTask({ ...task.value, desired: 'stop', reason: 'stopped by an operator' }) }],
+    outcome: { kind: 'done' },
+  };
+}
+
+function unchanged(record: Versioned<Service>): Compare {
+  return { kind: 'mod-revision', key: buildKey({ kind: 'service', id: record.value.id }), revision: record.modRevision };
+}
+
+function putService(service: Service): Operation {
+  return { kind: 'put', key: buildKey({ kind: 'service', id: service.id }), value: encodeService(service) };
+}

@@ -1,0 +1,83 @@
+/** Reads: views of the mirror, Revisions, events. */
+import { appId } from '#model/ids.ts';
+import type { ClusterView, ControlHandlers, ListFilter, Peer } from '#model/ports.ts';
+import type { Clock } from '#kit/clock.ts';
+import { decodeRevision } from '../store/records.ts';
+import { revisionPrefix } from '../store/keys.ts';
+import type { Store } from '../store/ports.ts';
+import { requireRole } from './access.ts';
+import { clusterView } from './cluster-view.ts';
+import type { ClusterState } from './ports.ts';
+import type { SessionTable } from './session-table.ts';
+
+export interface ViewParts {
+  readonly store: Store;
+  readonly state: ClusterState;
+  readonly sessions: SessionTable;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly clusterId: string;
+  readonly signal: AbortSignal;
+}
+
+type ViewHandlers = Pick<ControlHandlers, 'view' | 'watch' | 'revisions' | 'clusterStatus'>;
+
+/** A watcher gets at most one view in this time: changes between are in the next one. */
+const WATCH_PACE_MS = 50;
+
+export function createViewApi(parts: ViewParts): ViewHandlers {
+  return {
+    view(filter, peer) {
+      requireRole(peer, 'operator');
+      return Promise.resolve(viewNow(filter, parts));
+    },
+    watch: (filter, peer, signal) => watchViews({ filter, peer }, parts, signal),
+    async revisions(request, peer) {
+      requireRole(peer, 'operator');
+      const { entries } = await parts.store.list([revisionPrefix(appId(request.namespace, request.app))], parts.signal);
+      return entries.map(entry => decodeRevision(entry.value));
+    },
+    clusterStatus(peer) {
+      requireRole(peer, 'operator');
+      const snapshot = parts.state.current;
+      return Promise.resolve({
+        ...(snapshot.leaderId === undefined ? {} : { leader: snapshot.leaderId }),
+        epoch: snapshot.epoch,
+        controllers: [...snapshot.controllers.values()].map(record => record.value).sort((left, right) => (left.id < right.id ? -1 : 1)),
+        version: parts.version,
+        clusterId: parts.clusterId,
+      });
+    },
+  };
+}
+
+async function* watchViews(
+  request: { readonly filter: ListFilter; readonly peer: Peer }, parts: ViewParts, signal: AbortSignal,
+): AsyncGenerator<ClusterView> {
+  requireRole(request.peer, 'operator');
+  let last = '';
+  const changes = parts.state.changes(signal)[Symbol.asyncIterator]();
+  for (;;) {
+    // Asked for before the view is made: a change in between is not missed.
+    const changed = changes.next();
+    const view = viewNow(request.filter, parts);
+    const text = fingerprint(view);
+    if (text !== last) {
+      last = text;
+      yield view;
+    }
+    await changed;
+    await parts.clock.sleep(WATCH_PACE_MS, signal);
+  }
+}
+
+function viewNow(filter: ListFilter, parts: ViewParts): ClusterView {
+  const lastSeen = new Map(parts.sessions.all().map(session => [session.node, session.lastHeardMs]));
+  return clusterView(parts.state.current, filter, lastSeen);
+}
+
+/** Equal for views that show the same, whatever else changed in the cluster. */
+function fingerprint(view: ClusterView): string {
+  return JSON.stringify({ ...view, etcdRevision: 0, nodes: view.nodes.map(node => ({ ...node, lastSeenMs: 0 })) },
+    (_key, value: unknown) => (value instanceof Map ? [...value.entries()] : value));
+}

@@ -1,0 +1,109 @@
+/** Join tokens into node certificates, and their renewal. */
+import { ClusterError } from '#model/errors.ts';
+import { isLabel } from '#model/ids.ts';
+import type { AgentHandlers, ControlHandlers, JoinHandlers } from '#model/ports.ts';
+import type { JoinTokenRecord } from '#model/records.ts';
+import type { Clock } from '#kit/clock.ts';
+import { requireRole } from '../api/access.ts';
+import type { ClusterState } from '../api/ports.ts';
+import { decodeJoinTokenRecord, encodeJoinTokenRecord } from '../store/records.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Store, StoredValue } from '../store/ports.ts';
+import type { CertificateAuthority, JoinTokens } from './ports.ts';
+import { addWrongTry, waitBeforeTry } from './try-limit.ts';
+import type { WrongTries } from './try-limit.ts';
+
+export interface JoinParts {
+  readonly store: Store;
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly authority: CertificateAuthority;
+  readonly tokens: JoinTokens;
+  readonly signal: AbortSignal;
+}
+
+type IdentityHandlers = JoinHandlers & Pick<AgentHandlers, 'renew'> & Pick<ControlHandlers, 'createToken'>;
+
+/** Source: reliability.md 9, "Join tokens". */
+const MAX_TOKEN_LIFE_MS = 3_600_000;
+/** One text for every token that is not known or over, so that a guess learns nothing. */
+const REFUSAL = 'join token is not valid (any more); make one with: clusterctl token create';
+
+export function createIdentityApi(parts: JoinParts): IdentityHandlers {
+  let tries: WrongTries = new Map();
+  return {
+    async join(request, remoteAddress) {
+      const nowMs = parts.clock.nowMs();
+      const waitMs = waitBeforeTry(tries, remoteAddress, nowMs);
+      if (waitMs > 0) {
+        throw new ClusterError('RESOURCE_EXHAUSTED', `too many wrong join tokens from ${remoteAddress}; try again in ${String(Math.ceil(waitMs / 1000))} s`);
+      }
+      try {
+        return await joinNode(request, parts);
+      } catch (error) {
+        if (error instanceof ClusterError && error.code === 'UNAUTHENTICATED') {
+          tries = addWrongTry(tries, remoteAddress, nowMs);
+        }
+        throw error;
+      }
+    },
+    async renew(csrPem, peer) {
+      requireRole(peer, 'node');
+      return { certificatePem: await parts.authority.sign(csrPem, { role: 'node', name: peer.name }), caPem: parts.authority.caPem };
+    },
+    async createToken(request, peer) {
+      requireRole(peer, 'operator');
+      return await createToken(request.ttlMs, parts);
+    },
+  };
+}
+
+async function createToken(ttlMs: number, parts: JoinParts): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
+  if (!Number.isInteger(ttlMs) || ttlMs <= 0 || ttlMs > MAX_TOKEN_LIFE_MS) {
+    throw new ClusterError('INVALID_ARGUMENT', `ttl must be more than 0 and at most 1h, got ${String(ttlMs)} ms`);
+  }
+  const { token, hash } = parts.tokens.make();
+  const nowMs = parts.clock.nowMs();
+  const record: JoinTokenRecord = { hash, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
+  const leaseId = await parts.store.grantLease(ttlMs + MAX_TOKEN_LIFE_MS);
+  const key = buildKey({ kind: 'token', hash });
+  await parts.store.transact([{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeJoinTokenRecord(record), leaseId }], parts.signal);
+  return { token, expiresAtMs: record.expiresAtMs };
+}
+
+/** The token is marked used before the certificate leaves: two joins with one token cannot both win. */
+async function joinNode(request: Parameters<JoinHandlers['join']>[0], parts: JoinParts): ReturnType<JoinHandlers['join']> {
+  if (!isLabel(request.nodeName)) {
+    throw new ClusterError('INVALID_ARGUMENT', `node name ${JSON.stringify(request.nodeName.slice(0, 80))} is not an RFC 1123 label`);
+  }
+  const hash = parts.tokens.hashOf(request.token);
+  const stored = hash === undefined ? undefined : await parts.store.get(buildKey({ kind: 'token', hash }), parts.signal);
+  if (stored === undefined) {
+    throw new ClusterError('UNAUTHENTICATED', REFUSAL);
+  }
+  await useToken(stored, request.nodeName, parts);
+  const certificatePem = await parts.authority.sign(request.csrPem, { role: 'node', name: request.nodeName });
+  return {
+    certificatePem,
+    caPem: parts.authority.caPem,
+    controllers: [...parts.state.current.controllers.values()].map(record => record.value.apiAddress).sort(),
+  };
+}
+
+async function useToken(stored: StoredValue, nodeName: string, parts: JoinParts): Promise<void> {
+  const record = decodeJoinTokenRecord(stored.value);
+  const nowMs = parts.clock.nowMs();
+  if (record.usedBy !== undefined) {
+    throw new ClusterError('UNAUTHENTICATED', `join token already used at ${new Date(record.usedAtMs ?? 0).toISOString()} by node ${record.usedBy}`);
+  }
+  if (record.expiresAtMs <= nowMs) {
+    throw new ClusterError('UNAUTHENTICATED', REFUSAL);
+  }
+  const used: JoinTokenRecord = { ...record, usedBy: nodeName, usedAtMs: nowMs };
+  const outcome = await parts.store.transact(
+    [{ kind: 'mod-revision', key: stored.key, revision: stored.modRevision }],
+    [{ kind: 'put', key: stored.key, value: encodeJoinTokenRecord(used), leaseId: await parts.store.grantLease(MAX_TOKEN_LIFE_MS) }], parts.signal);
+  if (outcome.kind === 'refused') {
+    throw new ClusterError('UNAUTHENTICATED', REFUSAL);
+  }
+}
