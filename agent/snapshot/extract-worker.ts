@@ -6,7 +6,8 @@
  * One layer after another; after a refused one it ends, so that no state of a hostile layer meets the next.
  */
 import { createHash } from 'node:crypto';
-import { Readable, PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { ClusterError } from '#model/errors.ts';
@@ -33,8 +34,8 @@ async function extract(job: ExtractJob, source: AsyncIterable<Buffer>): Promise<
   const reader = new TarReader(writer);
   const hash = createHash(job.diffId.startsWith('sha512:') ? 'sha512' : 'sha256');
   const meter = new Meter(job);
-  await pipeline(Readable.from(meter.compressed(source)), inflater(job), async (inflated: AsyncIterable<Buffer>) => {
-    for await (const piece of inflated) {
+  await pipeline(Readable.from(meter.compressed(source)), inflater(job), async inflated => {
+    for await (const piece of inflated as AsyncIterable<Buffer>) {
       meter.addInflated(piece.length);
       hash.update(piece);
       reader.write(piece);
@@ -77,7 +78,7 @@ class Meter {
   }
 }
 
-function inflater(job: ExtractJob): NodeJS.ReadWriteStream {
+function inflater(job: ExtractJob): Duplex {
   switch (job.compression) {
     case 'gzip':
       return createGunzip({ chunkSize: PIECE_BYTES });

@@ -11,7 +11,8 @@ import type { TarEntry } from './tar-reader.ts';
 export type LayerPath = readonly string[];
 
 export type FileOperation =
-  | { readonly kind: 'file' | 'directory' | 'fifo'; readonly path: LayerPath; readonly entry: TarEntry }
+  | { readonly kind: 'file' | 'fifo'; readonly path: LayerPath; readonly entry: TarEntry }
+  | { readonly kind: 'directory'; readonly path: LayerPath; readonly entry: TarEntry }
   | { readonly kind: 'symlink'; readonly path: LayerPath; readonly entry: TarEntry; readonly target: string }
   | { readonly kind: 'hardlink'; readonly path: LayerPath; readonly target: LayerPath }
   /** Hides `path` of lower layers. */
@@ -48,9 +49,10 @@ export function planEntry(entry: TarEntry, maxId: number): FileOperation {
   }
   switch (entry.type) {
     case 'file':
-    case 'directory':
     case 'fifo':
       return { kind: entry.type, path, entry };
+    case 'directory':
+      return { kind: 'directory', path, entry };
     case 'symlink':
       return { kind: 'symlink', path, entry, target: checkedLink(entry) };
     case 'hardlink':

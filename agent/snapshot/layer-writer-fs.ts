@@ -147,7 +147,7 @@ export class LayerWriter implements TarSink {
     }
   }
 
-  #addNode(operation: FileOperation & { kind: 'file' | 'fifo' | 'symlink' }): void {
+  #addNode(operation: Extract<FileOperation, { entry: TarEntry }> & { kind: 'file' | 'fifo' | 'symlink' }): void {
     const { entry, path } = operation;
     const name = requireName(path);
     const parent = this.#openParent(path, { isMaking: true });
