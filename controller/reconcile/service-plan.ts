@@ -1,0 +1,227 @@
+/** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
+import type { CrashLoop, Service, ServiceStatus } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { appId } from '#model/ids.ts';
+import type { ServiceId } from '#model/ids.ts';
+import { canonicalJson } from '../api/revision.ts';
+import { explainObstacles } from '../schedule/explain.ts';
+import { schedule } from '../schedule/schedule.ts';
+import type { Placement } from '../schedule/schedule.ts';
+import { nextCrashLoop, waitUntilMs } from './crash-loop.ts';
+import { unmetDependency } from './dependencies.ts';
+import { newTask } from './new-task.ts';
+import type { PlanContext } from './plan-context.ts';
+import { EMPTY_PLAN } from './plan.ts';
+import type { Action, Plan, PlannedEvent } from './plan.ts';
+import { planRetention } from './retention-plan.ts';
+import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
+import { isConverged, planSlots } from './slot-plan.ts';
+import type { SlotPlan, Stop, WantedSlot } from './slot-plan.ts';
+import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
+import type { ServiceState, TaskRow } from './task-row.ts';
+import { wantedSlots } from './wanted-slots.ts';
+
+/**
+ * Plans from the state alone, so a lost or doubled event changes nothing: applied and planned again, an unchanged state
+ * gives no action. Stops and removals come first, then new tasks, then the status.
+ */
+export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: PlanContext): Plan {
+  const state = serviceState(snapshot, id);
+  if (state === undefined) {
+    return EMPTY_PLAN;
+  }
+  if (isBeingDeleted(snapshot, state.service)) {
+    return planDeletion(state, context.nowMs);
+  }
+  return planRollback(state, context) ?? planRunning(snapshot, state, context);
+}
+
+function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {
+  const app = snapshot.apps.get(appId(service.namespace, service.app))?.value;
+  return service.isDeleting || app === undefined || app.isDeleting;
+}
+
+/** Stops all tasks; the Service goes with its last one. */
+function planDeletion(state: ServiceState, nowMs: number): Plan {
+  const { removals } = planRetention(state, true, new Set(), nowMs);
+  const stops = state.rows.filter(isLive).map((row): Action => ({ kind: 'stop-task', taskId: row.task.id, reason: 'service-deleted' }));
+  const isEmpty = removals.length === state.rows.length;
+  const removal: Action = { kind: 'remove-service', serviceId: state.service.id, reason: 'service-deleted' };
+  return { actions: [...removals, ...stops, ...(isEmpty ? [removal] : [])], events: [] };
+}
+
+/** Tasks of the new Revision fail and the service goes back: its old spec is put in force, and the status says why. */
+function planRollback(state: ServiceState, context: PlanContext): Plan | undefined {
+  const { service, status } = state;
+  const failure = rolloutFailure(state);
+  if (failure === undefined || service.spec.update.onFailure !== 'rollback') {
+    return undefined;
+  }
+  const before = settledService(state, context);
+  if (before === undefined || status === undefined) {
+    return undefined;
+  }
+  const reason = `revision ${String(service.revision)} rolled back to ${String(before.revision)}: ${failure}`;
+  const startedAtMs = status.rollout.revision === service.revision ? status.rollout.startedAtMs : context.nowMs;
+  const rolledBack: ServiceStatus = {
+    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs },
+  };
+  return {
+    actions: [{ kind: 'rollback-service', service: before, reason }, { kind: 'set-service-status', status: rolledBack }],
+    events: [{ type: 'warning', object: `service/${service.id}`, reason: 'RolledBack', message: reason }],
+  };
+}
+
+/** What the slots are planned from. */
+interface Situation {
+  readonly wanted: readonly WantedSlot[];
+  readonly crashLoops: readonly CrashLoop[];
+  readonly blocked: ReadonlySet<number>;
+  readonly waiting: string | undefined;
+  readonly failure: string | undefined;
+}
+
+function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Plan {
+  const { service } = state;
+  const situation = assess(snapshot, state, context);
+  const timedOut = timedOutJobs(state, context.nowMs);
+  const slots = planSlots({
+    service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
+    isPaused: situation.failure !== undefined && state.status?.settledRevision !== service.revision,
+    isReplaceable: row => context.nowMs >= replaceAtMs(row, service, context),
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+  });
+  const placed = placeSlots(snapshot, service, slots);
+  const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
+  const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
+  const stops = [...slots.stops, ...replaced, ...timedOut.filter(late => !slots.stops.some(stop => stop.row === late.row))];
+  const status = nextStatus(state, situation, { placed, nowMs: context.nowMs });
+  const actions: readonly Action[] = [
+    ...retention.removals,
+    ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
+    ...placed.placements.map(one => createAction(snapshot, context, service, one)),
+    ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
+  ];
+  const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
+  return { actions, events: eventsOf(state, status.value), ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanContext): Situation {
+  const { service, status, rows } = state;
+  const wanted = wantedSlots(snapshot, state);
+  const isSettled = status?.settledRevision === service.revision;
+  const waiting = isSettled ? undefined : unmetDependency(snapshot, service);
+  const crashLoops = wanted.flatMap(({ slot }) => {
+    const before = status?.crashLoops.find(one => one.slot === slot);
+    return nextCrashLoop(rows.filter(row => row.task.slot === slot), service, before, nowMs) ?? [];
+  });
+  const spent = crashLoops.filter(loop => isSpent(loop, state));
+  const failure = spent.length > 0 ? `job failed: ${String(spent[0]?.failures ?? 0)} attempts used up` : rolloutFailure(state);
+  const blocked = new Set([
+    ...(waiting === undefined ? [] : wanted.map(one => one.slot)),
+    ...crashLoops.filter(loop => waitUntilMs(loop, nowMs) !== undefined).map(loop => loop.slot),
+    ...spent.map(loop => loop.slot),
+  ]);
+  return { wanted, crashLoops, blocked, waiting, failure: service.spec.kind === 'job' && spent.length === 0 ? undefined : failure };
+}
+
+/** A job's slot that failed more often than its retries allow, and has not succeeded. */
+function isSpent(loop: CrashLoop, { service, rows }: ServiceState): boolean {
+  const newest = rows.findLast(row => row.task.slot === loop.slot);
+  return service.spec.kind === 'job' && loop.failures > (service.spec.job?.retries ?? 0) && newest !== undefined && hasEnded(newest) && !isDone(newest, service);
+}
+
+function timedOutJobs({ service, rows }: ServiceState, nowMs: number): readonly Stop[] {
+  const timeoutMs = service.spec.job?.timeoutMs;
+  if (service.spec.kind !== 'job' || timeoutMs === undefined) {
+    return [];
+  }
+  return rows.filter(row => isLive(row) && nowMs >= row.task.createdAtMs + timeoutMs).map(row => ({ row, reason: 'job-timeout' }));
+}
+
+/** The node is `lost` LOST + EVICT after it fell silent; a service that asked for longer waits for the rest. */
+function replaceAtMs(row: TaskRow, { spec }: Service, { times }: PlanContext): number {
+  const restMs = spec.onDisconnect.kind === 'replace' ? spec.onDisconnect.afterMs - times.lostMs - times.evictMs : 0;
+  return restMs <= 0 ? 0 : (row.node?.conditionSinceMs ?? 0) + restMs;
+}
+
+interface Placed {
+  readonly placements: readonly (Placement & { readonly reason: string })[];
+  readonly pending: ServiceStatus['pending'];
+}
+
+function placeSlots(snapshot: ClusterSnapshot, service: Service, { creates, createLimit }: SlotPlan): Placed {
+  if (creates.length === 0) {
+    return { placements: [], pending: [] };
+  }
+  const { placements, rejections } = schedule(snapshot, [{ service, slots: creates }]);
+  const reasons = new Map(creates.map(one => [one.slot, one.reason]));
+  const order = creates.map(one => one.slot);
+  const chosen = [...placements].sort((left, right) => order.indexOf(left.slot) - order.indexOf(right.slot)).slice(0, createLimit);
+  return {
+    placements: chosen.map(one => ({ ...one, reason: reasons.get(one.slot) ?? '' })),
+    pending: rejections.map(one => ({ slot: one.slot, reason: explainObstacles(one.obstacles) })),
+  };
+}
+
+function createAction(snapshot: ClusterSnapshot, context: PlanContext, service: Service, placement: Placed['placements'][number]): Action {
+  const { slot, node, reason } = placement;
+  return { kind: 'create-task', task: newTask(snapshot, context, { service, slot, node, reason }), reason };
+}
+
+function nextStatus(
+  state: ServiceState, situation: Situation, { placed, nowMs }: { readonly placed: Placed; readonly nowMs: number },
+): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
+  const { service, rows } = state;
+  const { rollout, settledRevision, wakeAtMs } = nextRollout(state, {
+    isConverged: isConverged(service, rows, situation.wanted), waiting: situation.waiting, failure: situation.failure,
+    stuck: stuckReason(state, placed),
+  }, nowMs);
+  const value: ServiceStatus = { id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops };
+  return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+function stuckReason({ rows }: ServiceState, { pending }: Placed): string | undefined {
+  const [first] = pending;
+  if (first !== undefined) {
+    return `slot ${String(first.slot)}: ${first.reason}`;
+  }
+  const held = rows.find(row => isLive(row) && isOnLostNode(row));
+  return held === undefined ? undefined : `${held.task.name} is on ${held.task.node}, which is lost`;
+}
+
+function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {
+  const timeoutMs = service.spec.job?.timeoutMs;
+  return [
+    ...crashLoops.map(loop => waitUntilMs(loop, context.nowMs)),
+    ...rows.filter(isLive).map(row => (timeoutMs === undefined ? undefined : row.task.createdAtMs + timeoutMs)),
+    ...rows.filter(row => isLive(row) && isOnLostNode(row)).map(row => replaceAtMs(row, service, context)),
+  ].filter(time => time !== undefined && time > context.nowMs);
+}
+
+function eventsOf({ service, status }: ServiceState, next: ServiceStatus): readonly PlannedEvent[] {
+  const object = `service/${service.id}`;
+  const events: PlannedEvent[] = [];
+  const wasPending = new Map(status?.pending.map(one => [one.slot, one.reason]));
+  for (const { slot, reason } of next.pending.filter(one => wasPending.get(one.slot) !== one.reason)) {
+    events.push({ type: 'warning', object, reason: 'Unschedulable', message: `slot ${String(slot)}: ${reason}` });
+  }
+  const counted = new Map(status?.crashLoops.map(one => [one.slot, one.task]));
+  for (const loop of next.crashLoops.filter(one => counted.get(one.slot) !== one.task)) {
+    events.push({ type: 'warning', object, reason: 'TaskFailed', message: `slot ${String(loop.slot)} failed ${String(loop.failures)} times, task ${loop.task}` });
+  }
+  if (next.rollout.state !== status?.rollout.state) {
+    const type = next.rollout.state === 'failed' ? 'warning' : 'normal';
+    events.push({ type, object, reason: 'Rollout', message: `revision ${String(next.rollout.revision)} is ${next.rollout.state}${next.rollout.reason === '' ? '' : `: ${next.rollout.reason}`}` });
+  }
+  return events;
+}
+
+function isSame(before: ServiceStatus | undefined, after: ServiceStatus): boolean {
+  return before !== undefined && canonicalJson(before) === canonicalJson(after);
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter(time => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,31 @@
+/** Which slots a service wants now. */
+import { matches } from '#model/constraint.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { Node } from '#model/node.ts';
+import type { ServiceSpec } from '#model/service.ts';
+import type { WantedSlot } from './slot-plan.ts';
+import { isLive } from './task-row.ts';
+import type { ServiceState } from './task-row.ts';
+
+/**
+ * 0 to replicas - 1; for `global` one slot a node, numbered by the node's subnet, which it keeps for ever. A node that has its
+ * task keeps it until it is drained; one that has none must be ready for it.
+ */
+export function wantedSlots(snapshot: ClusterSnapshot, state: ServiceState): readonly WantedSlot[] {
+  const { spec } = state.service;
+  if (spec.kind !== 'global') {
+    return Array.from({ length: spec.replicas }, (_, slot) => ({ slot }));
+  }
+  const occupied = new Set(state.rows.filter(isLive).map(row => row.task.node));
+  return [...snapshot.nodes.values()].map(entry => entry.value)
+    .filter(node => node.availability !== 'draining' && (occupied.has(node.id) || isEligible(node, spec)))
+    .map(node => ({ slot: node.subnetIndex, node: node.id }))
+    .sort((left, right) => left.slot - right.slot);
+}
+
+function isEligible(node: Node, { placement, container }: ServiceSpec): boolean {
+  return node.availability === 'active' && node.condition === 'ready'
+    && node.taints.every(taint => placement.tolerate.includes(taint))
+    && placement.require.every(rule => matches(rule, node.labels))
+    && node.runtimes.includes(container.runtime);
+}
