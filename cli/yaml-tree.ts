@@ -182,7 +182,7 @@ class TreeBuilder {
     if (node.tag !== undefined) {
       this.#complain(offsetOf(node), path, `tags are not allowed: ${quoted(node.tag)}`);
     }
-    if ('anchor' in node && node.anchor !== undefined) {
+    if ('anchor' in node && typeof node.anchor === 'string') {
       this.#anchors.set(node.anchor, node);
     }
   }
@@ -205,6 +205,6 @@ class TreeBuilder {
   }
 }
 
-function offsetOf(node: Node | null | undefined): number {
+function offsetOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;
 }

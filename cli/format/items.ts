@@ -1,0 +1,88 @@
+/** The JSON shapes that scripts rely on: fields may be added, never renamed. */
+import type { App } from '#model/app.ts';
+import type { ClusterEvent } from '#model/event.ts';
+import { splitServiceId } from '#model/ids.ts';
+import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import { formatTime } from './age.ts';
+
+export type Item = Readonly<Record<string, unknown>>;
+
+export function nodeState({ node }: NodeView): 'ready' | 'lost' | 'draining' | 'cordoned' {
+  if (node.condition === 'lost') {
+    return 'lost';
+  }
+  return node.availability === 'active' ? 'ready' : node.availability;
+}
+
+export function nodeItem(view: NodeView): Item {
+  const { node, ledger, lastSeenMs } = view;
+  return {
+    name: node.id, state: nodeState(view), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
+    capacity: { ...node.capacity, pids: node.pids, devices: {} },
+    allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
+    agentVersion: node.agentVersion, runtimes: node.runtimes, lastSeen: formatTime(lastSeenMs),
+  };
+}
+
+export function serviceItem({ service, status, running, healthy, wanted }: ServiceView, tasks: readonly TaskView[]): Item {
+  const { container } = service.spec;
+  return {
+    namespace: service.namespace, app: service.app, name: service.name, kind: service.spec.kind, replicas: wanted, running, healthy,
+    revision: service.revision, image: container.image, digest: container.digest ?? null,
+    ports: container.ports.map(({ published, target, protocol, mode }) => ({ published: published ?? null, target, protocol, mode })),
+    virtualIp: service.virtualIp,
+    endpoints: tasks.filter(({ task }) => task.serviceId === service.id).flatMap(task => endpointItems(task)),
+    rollout: { state: status?.rollout.state ?? 'progressing', reason: status?.rollout.reason ?? '' },
+  };
+}
+
+export function taskItem({ task, status, state }: TaskView): Item {
+  const lastExit = status?.lastExit;
+  return {
+    id: task.id, name: task.name, namespace: task.namespace, app: task.app, service: task.service, slot: task.slot, node: task.node,
+    desired: task.desired, state, health: status?.health ?? 'none', reason: status?.reason ?? '', message: status?.message ?? '',
+    image: task.container.image, digest: task.container.digest ?? null, address: status?.address ?? null, pid: status?.pid ?? null,
+    attempt: status?.attempt ?? 0, restarts: status?.restarts ?? 0, exitCode: lastExit?.code ?? null,
+    lastExit: lastExit === undefined ? null : { code: lastExit.code, reason: lastExit.reason, finishedAt: formatTime(lastExit.finishedAtMs) },
+    createdAt: formatTime(task.createdAtMs), startedAt: formatTime(status?.startedAtMs), finishedAt: formatTime(status?.finishedAtMs),
+  };
+}
+
+/** A slot that fits nowhere has the shape of a task, without an id and a node. */
+export function pendingItem({ service, slot, reason }: PendingSlot): Item {
+  const { namespace, app, service: name } = splitServiceId(service);
+  return {
+    id: null, name: `${name}-${String(slot)}`, namespace, app, service: name, slot, node: null, desired: 'run', state: 'pending', health: 'none',
+    reason: 'unplaced', message: reason, image: null, digest: null, address: null, pid: null, attempt: 0, restarts: 0, exitCode: null, lastExit: null,
+    createdAt: null, startedAt: null, finishedAt: null,
+  };
+}
+
+export function appItem(app: App, view: ClusterView): Item {
+  const services = view.services.filter(({ service }) => service.app === app.name && service.namespace === app.namespace);
+  return { namespace: app.namespace, name: app.name, revision: app.revision, services: services.map(({ service }) => service.name), state: appState(app, services) };
+}
+
+export function appState(app: App, services: readonly ServiceView[]): string {
+  if (app.isDeleting) {
+    return 'deleting';
+  }
+  const states = services.map(({ status }) => status?.rollout.state ?? 'progressing');
+  return ['failed', 'rolled_back', 'waiting', 'progressing'].find(state => states.some(one => one === state)) ?? 'settled';
+}
+
+export function eventItem(event: ClusterEvent): Item {
+  return {
+    time: formatTime(event.lastAtMs), type: event.type, object: event.object, reason: event.reason, message: event.message, count: event.count,
+    firstTime: formatTime(event.firstAtMs),
+  };
+}
+
+function endpointItems({ task, status, state }: TaskView): readonly Item[] {
+  if (state !== 'running' || status?.address === undefined) {
+    return [];
+  }
+  const healthy = status.health === 'healthy' || status.health === 'none';
+  const ports = task.container.ports.length === 0 ? [null] : task.container.ports.map(({ target }) => target);
+  return ports.map(port => ({ task: task.id, address: status.address, port, healthy }));
+}

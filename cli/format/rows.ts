@@ -1,0 +1,80 @@
+/** Lists as a person reads them. */
+import { formatCpu, formatMemory } from '#model/quantity.ts';
+import type { ClusterEvent } from '#model/event.ts';
+import { splitServiceId } from '#model/ids.ts';
+import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import { formatAge } from './age.ts';
+import { appState, nodeState } from './items.ts';
+import type { Table } from './table.ts';
+
+export function nodeTable(nodes: readonly NodeView[], nowMs: number): Table {
+  return {
+    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', 'SEEN'],
+    rows: nodes.map(view => [
+      view.node.id, nodeState(view), view.node.address,
+      `${formatCpu(view.ledger.requests.milliCpu)}/${formatCpu(view.node.capacity.milliCpu)}`,
+      `${formatMemory(view.ledger.requests.memoryBytes)}/${formatMemory(view.node.capacity.memoryBytes)}`,
+      view.node.taints.join(','), view.node.agentVersion, view.lastSeenMs === undefined ? '' : formatAge(view.lastSeenMs, nowMs),
+    ]),
+  };
+}
+
+export function serviceTable(services: readonly ServiceView[], nowMs: number, isWide: boolean): Table {
+  return {
+    head: ['NAMESPACE', 'NAME', 'KIND', 'RUNNING', 'HEALTHY', 'REVISION', 'IMAGE', 'PORTS', 'ROLLOUT', 'AGE', ...(isWide ? ['VIRTUAL IP', 'DIGEST'] : [])],
+    rows: services.map(({ service, status, running, healthy, wanted }) => [
+      service.namespace, `${service.app}/${service.name}`, service.spec.kind, `${String(running)}/${String(wanted)}`, String(healthy), String(service.revision),
+      service.spec.container.image, formatPorts(service.spec.container.ports), status?.rollout.state ?? 'progressing', formatAge(service.createdAtMs, nowMs),
+      ...(isWide ? [service.virtualIp, service.spec.container.digest ?? ''] : []),
+    ]),
+  };
+}
+
+export function taskTable(tasks: readonly TaskView[], pending: readonly PendingSlot[], nowMs: number): Table {
+  return {
+    head: ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON'],
+    rows: [
+      ...tasks.map(({ task, status, state }) => [
+        task.id, task.name, `${task.app}/${task.service}`, task.node, state, status === undefined || status.health === 'none' ? '' : status.health,
+        String(status?.restarts ?? 0), status?.address ?? '', formatAge(task.createdAtMs, nowMs), formatReason(status),
+      ]),
+      ...pending.map(({ service, slot, reason }) => {
+        const { app, service: name } = splitServiceId(service);
+        return ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason];
+      }),
+    ],
+  };
+}
+
+export function appTable(view: ClusterView, nowMs: number): Table {
+  return {
+    head: ['NAMESPACE', 'NAME', 'REVISION', 'SERVICES', 'STATE', 'AGE'],
+    rows: view.apps.map(app => {
+      const services = view.services.filter(({ service }) => service.app === app.name && service.namespace === app.namespace);
+      return [app.namespace, app.name, String(app.revision), services.map(({ service }) => service.name).join(','), appState(app, services), formatAge(app.createdAtMs, nowMs)];
+    }),
+  };
+}
+
+export function eventTable(events: readonly ClusterEvent[], nowMs: number): Table {
+  return {
+    head: ['SEEN', 'TYPE', 'OBJECT', 'REASON', 'COUNT', 'MESSAGE'],
+    rows: events.map(event => [formatAge(event.lastAtMs, nowMs), event.type, event.object, event.reason, String(event.count), event.message]),
+  };
+}
+
+export function formatPorts(ports: ServiceView['service']['spec']['container']['ports']): string {
+  return ports.map(({ published, target, protocol, mode }) => {
+    const from = published === undefined ? '' : `${String(published)}->`;
+    return `${from}${String(target)}/${protocol}${mode === 'host' ? ' (host)' : ''}`;
+  }).join(', ');
+}
+
+function formatReason(status: TaskView['status']): string {
+  if (status === undefined) {
+    return '';
+  }
+  const exit = status.lastExit === undefined ? '' : ` (last exit ${status.lastExit.code === null ? 'unknown' : String(status.lastExit.code)})`;
+  const reason = status.message === '' ? status.reason : `${status.reason === '' ? '' : `${status.reason}: `}${status.message}`;
+  return reason === '' && exit === '' ? '' : `${reason}${exit}`.trim();
+}

@@ -1,0 +1,69 @@
+/** Manifest files, directories and stdin; and the files that manifests name. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ContentTable } from '#model/app-schema.ts';
+import { ClusterError } from '#model/errors.ts';
+import { MAX_APPLY_BYTES } from './manifest.ts';
+import type { ManifestDocument, ManifestFile } from './manifest.ts';
+
+/** A content is at most this (reliability 10); one byte more is enough to say so. */
+const MAX_CONTENT_BYTES = 512 * 1024;
+
+/** The files of `-f`: each as named, the `.yaml` and `.yml` of a directory by name, `-` from `readInput`. @throws ClusterError NOT_FOUND */
+export async function loadManifestFiles(names: readonly string[], readInput: () => Promise<Uint8Array>): Promise<readonly ManifestFile[]> {
+  const lists = await Promise.all(names.map(async (name): Promise<readonly ManifestFile[]> => {
+    if (name === '-') {
+      return [{ name: '-', bytes: await readInput() }];
+    }
+    const facts = await statOrThrow(name);
+    const files = facts.isDirectory() ? await listDirectory(name) : [name];
+    return await Promise.all(files.map(async file => ({ name: file, bytes: await readWhole(file) })));
+  }));
+  return lists.flat();
+}
+
+/** What the document's configs and secrets name; paths are relative to the document's file. */
+export async function loadContents(document: ManifestDocument, environment: ReadonlyMap<string, string>): Promise<ContentTable> {
+  const base = document.file === '-' ? '.' : path.dirname(document.file);
+  const entries = await Promise.all(document.sources.map(async source => {
+    if (source.kind === 'env') {
+      const value = environment.get(source.name);
+      return [source.path, value === undefined ? { problem: `variable ${source.name} is not set` } : { content: new TextEncoder().encode(value) }] as const;
+    }
+    return [source.path, await readContent(path.resolve(base, source.name))] as const;
+  }));
+  return new Map(entries);
+}
+
+async function readContent(file: string): Promise<{ readonly content: Uint8Array } | { readonly problem: string }> {
+  try {
+    const { size } = await stat(file);
+    return size > MAX_CONTENT_BYTES ? { problem: `${file} is ${String(size)} bytes; at most 512 KiB` } : { content: await readFile(file) };
+  } catch (error) {
+    return { problem: `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}` };
+  }
+}
+
+async function listDirectory(directory: string): Promise<readonly string[]> {
+  const names = (await readdir(directory)).filter(name => /\.ya?ml$/.test(name)).toSorted();
+  if (names.length === 0) {
+    throw new ClusterError('NOT_FOUND', `${directory} has no .yaml file`);
+  }
+  return names.map(name => path.join(directory, name));
+}
+
+async function readWhole(file: string): Promise<Uint8Array> {
+  const { size } = await statOrThrow(file);
+  if (size > MAX_APPLY_BYTES) {
+    throw new ClusterError('INVALID_ARGUMENT', `${file} is ${String(size)} bytes; an apply is at most 8 MiB`);
+  }
+  return await readFile(file);
+}
+
+async function statOrThrow(name: string): ReturnType<typeof stat> {
+  try {
+    return await stat(name);
+  } catch (error) {
+    throw new ClusterError('NOT_FOUND', `cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a manifest`, { cause: error });
+  }
+}

@@ -1,0 +1,90 @@
+/** Flags that every command takes. */
+import { ClusterError } from '#model/errors.ts';
+import { quoted } from '#model/printable.ts';
+import { parseDuration } from '#model/quantity.ts';
+
+export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+export interface GlobalOptions {
+  /** Absent: the default namespace. */
+  readonly namespace?: string;
+  readonly isAllNamespaces: boolean;
+  readonly output: Output;
+  /** `key=value` pairs that must hold. */
+  readonly selector: readonly (readonly [string, string])[];
+  readonly context?: string;
+  readonly timeoutMs?: number;
+  readonly isQuiet: boolean;
+  readonly isYes: boolean;
+}
+
+export const DEFAULT_NAMESPACE = 'default';
+
+/** Parsed by commander: the flags by their long names. */
+export interface GlobalFlags {
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly output?: string;
+  readonly selector?: string;
+  readonly context?: string;
+  readonly timeout?: string;
+  readonly quiet?: boolean;
+  readonly yes?: boolean;
+}
+
+/** A flag with a value that is none of the possible. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** @throws UsageError naming the flag */
+export function readGlobalOptions(flags: GlobalFlags): GlobalOptions {
+  const output = OUTPUTS.find(one => one === (flags.output ?? 'table'));
+  if (output === undefined) {
+    throw new UsageError(`-o ${quoted(flags.output ?? '')} is none of ${OUTPUTS.join(', ')}`);
+  }
+  return {
+    ...(flags.namespace === undefined ? {} : { namespace: flags.namespace }),
+    isAllNamespaces: flags.allNamespaces ?? false,
+    output,
+    selector: readSelector(flags.selector),
+    ...(flags.context === undefined ? {} : { context: flags.context }),
+    ...(flags.timeout === undefined ? {} : { timeoutMs: readDurationFlag('--timeout', flags.timeout) }),
+    isQuiet: flags.quiet ?? false,
+    isYes: flags.yes ?? false,
+  };
+}
+
+/** @throws UsageError unless `text` is a duration */
+export function readDurationFlag(flag: string, text: string): number {
+  const parsed = parseDuration(text);
+  if ('problem' in parsed) {
+    throw new UsageError(`${flag}: ${parsed.problem}`);
+  }
+  return parsed.value;
+}
+
+/** @throws ClusterError INVALID_ARGUMENT unless `text` is a whole number in the range */
+export function readCount(what: string, text: string, least: number, most: number): number {
+  const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new ClusterError('INVALID_ARGUMENT', `${what} must be ${String(least)}..${String(most)}, got ${quoted(text)}`);
+  }
+  return value;
+}
+
+/** The namespace a list is narrowed to; undefined with -A. */
+export function listNamespace(options: GlobalOptions): string | undefined {
+  return options.isAllNamespaces ? undefined : options.namespace ?? DEFAULT_NAMESPACE;
+}
+
+function readSelector(text: string | undefined): readonly (readonly [string, string])[] {
+  return (text ?? '').split(',').filter(part => part !== '').map(part => {
+    const [key = '', value, ...rest] = part.split('=');
+    if (key === '' || value === undefined || rest.length > 0) {
+      throw new UsageError(`-l ${quoted(part)} is not key=value`);
+    }
+    return [key, value] as const;
+  });
+}

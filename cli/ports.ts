@@ -1,0 +1,50 @@
+/** What a command may touch: the cluster, the terminal, the clock. Flows know these and nothing else. */
+import type { Clock } from '#kit/clock.ts';
+import type { ControlHandlers, Peer } from '#model/ports.ts';
+import type { TerminalSize, Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { GlobalOptions } from './options.ts';
+
+type WithoutPeer<Handler> =
+  Handler extends (peer: Peer) => infer Answer ? () => Answer
+    : Handler extends (request: infer Request, peer: Peer) => infer Answer ? (request: Request) => Answer
+      : Handler extends (request: infer Request, peer: Peer, signal: AbortSignal) => infer Answer ? (request: Request, signal: AbortSignal) => Answer
+        : never;
+
+/** ControlApi as its client sees it: who calls is in the certificate. A call that cannot reach a controller rejects with UNAVAILABLE. */
+export type ControlClient = { readonly [Name in Exclude<keyof ControlHandlers, 'tunnel'>]: WithoutPeer<ControlHandlers[Name]> } & {
+  openTunnel(request: TunnelRequest, signal: AbortSignal): Tunnel;
+  close(): void;
+};
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
+
+/** 1. Writes resolve when the stream took them. 2. Styles are nothing where colours are not wanted. 3. Disposing raw mode restores the terminal, also twice. */
+export interface Terminal {
+  readonly isOutputTerminal: boolean;
+  readonly isErrorTerminal: boolean;
+  readonly isInputTerminal: boolean;
+  write(bytes: string | Uint8Array): Promise<void>;
+  writeError(bytes: string | Uint8Array): Promise<void>;
+  style(style: Style, text: string): string;
+  size(): TerminalSize | undefined;
+  onResize(listener: () => void): Disposable;
+  rawMode(): Disposable;
+  input(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface Files {
+  read(path: string): Promise<Uint8Array>;
+  readInput(): Promise<Uint8Array>;
+}
+
+export interface Shell {
+  readonly options: GlobalOptions;
+  readonly terminal: Terminal;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly environment: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+  /** Connects on the first call. */
+  connect(): Promise<ControlClient>;
+  newRequestId(): string;
+}

@@ -1,0 +1,109 @@
+/** What a person names: `svc/shop/web`, `task/k3f9...`, `node/n3`, `shop/web`, `web`. */
+import type { App } from '#model/app.ts';
+import { ClusterError } from '#model/errors.ts';
+import { nearestWord } from '#model/nearest-word.ts';
+import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';
+import { quoted } from '#model/printable.ts';
+
+export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'secret', 'event'] as const;
+export type TargetType = (typeof TARGET_TYPES)[number];
+
+const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
+  service: 'service', services: 'service', svc: 'service', job: 'service', jobs: 'service',
+  task: 'task', tasks: 'task', node: 'node', nodes: 'node', no: 'node', app: 'app', apps: 'app',
+  secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
+};
+
+export interface Target {
+  /** Absent: whatever has that name. */
+  readonly type?: TargetType;
+  readonly name: string;
+}
+
+export type Found =
+  | { readonly kind: 'app'; readonly app: App }
+  | { readonly kind: 'service'; readonly service: ServiceView }
+  | { readonly kind: 'task'; readonly task: TaskView }
+  | { readonly kind: 'node'; readonly node: NodeView };
+
+/** The type that a word of `get` names. @throws ClusterError INVALID_ARGUMENT with the nearest word */
+export function parseType(word: string): TargetType {
+  const type = Object.hasOwn(TYPE_WORDS, word) ? TYPE_WORDS[word] : undefined;
+  if (type !== undefined) {
+    return type;
+  }
+  const near = nearestWord(word, Object.keys(TYPE_WORDS));
+  throw new ClusterError('INVALID_ARGUMENT', `unknown type ${quoted(word)}; ${near === undefined ? `types: ${TARGET_TYPES.join(', ')}` : `did you mean '${near}'?`}`);
+}
+
+export function parseTarget(text: string): Target {
+  const [first = '', ...rest] = text.split('/');
+  const type = rest.length > 0 && Object.hasOwn(TYPE_WORDS, first) ? TYPE_WORDS[first] : undefined;
+  return type === undefined ? { name: text } : { type, name: rest.join('/') };
+}
+
+/** Everything of the view that the target may mean: services and Apps by name, tasks by name or the beginning of their id. */
+export function findTargets(target: Target, view: ClusterView): readonly Found[] {
+  const wants = (type: TargetType): boolean => target.type === undefined || target.type === type;
+  const { name } = target;
+  const services = wants('service') ? view.services.filter(({ service }) => isServiceNamed(service, name)) : [];
+  const tasks = wants('task') ? tasksNamed(name, view.tasks) : [];
+  const nodes = wants('node') ? view.nodes.filter(({ node }) => node.id === name) : [];
+  const apps = wants('app') ? view.apps.filter(app => app.name === name || `${app.namespace}/${app.name}` === name) : [];
+  return [
+    ...services.map(service => ({ kind: 'service', service }) as const),
+    ...tasks.map(task => ({ kind: 'task', task }) as const),
+    ...nodes.map(node => ({ kind: 'node', node }) as const),
+    ...apps.map(app => ({ kind: 'app', app }) as const),
+  ];
+}
+
+/** The one thing that `text` means. @throws ClusterError NOT_FOUND, or INVALID_ARGUMENT when it may mean several */
+export function requireTarget<Kind extends Found['kind']>(text: string, view: ClusterView, kinds: readonly Kind[]): Extract<Found, { readonly kind: Kind }> {
+  const isWanted = (found: Found): found is Extract<Found, { readonly kind: Kind }> => kinds.some(kind => kind === found.kind);
+  const found = findTargets(parseTarget(text), view).filter(isWanted);
+  const [only, other] = found;
+  if (only === undefined) {
+    throw new ClusterError('NOT_FOUND', `no ${kinds.join(' or ')} is named ${quoted(text)}`);
+  }
+  if (other !== undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `${quoted(text)} may mean ${found.map(describeFound).join(' or ')}; write one of them`);
+  }
+  return only;
+}
+
+/** `service/shop/web`, `task/ID`, `node/n1`, `app/shop`. */
+export function describeFound(found: Found): string {
+  switch (found.kind) {
+    case 'app':
+      return `app/${found.app.name}`;
+    case 'service':
+      return `service/${found.service.service.app}/${found.service.service.name}`;
+    case 'task':
+      return `task/${found.task.task.id}`;
+    case 'node':
+      return `node/${found.node.node.id}`;
+  }
+}
+
+/** The task of the target where a process is to run: the task itself, or the first running one of the service by slot. */
+export function requireRunningTask(text: string, view: ClusterView): TaskView {
+  const found = requireTarget(text, view, ['service', 'task']);
+  const candidates = found.kind === 'task' ? [found.task] : view.tasks.filter(({ task }) => task.serviceId === found.service.service.id);
+  const running = candidates.filter(({ state }) => state === 'running').toSorted((left, right) => left.task.slot - right.task.slot);
+  const [first] = running;
+  if (first === undefined) {
+    const states = candidates.map(({ task, state }) => `${task.name} is ${state}`).join(', ');
+    throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} is not running${states === '' ? '' : ` (${states})`}`);
+  }
+  return first;
+}
+
+function isServiceNamed(service: { readonly namespace: string; readonly app: string; readonly name: string }, name: string): boolean {
+  return service.name === name || `${service.app}/${service.name}` === name || `${service.namespace}/${service.app}/${service.name}` === name;
+}
+
+function tasksNamed(name: string, tasks: readonly TaskView[]): readonly TaskView[] {
+  const exact = tasks.filter(({ task }) => task.id === name || task.name === name);
+  return exact.length > 0 || name.length < 3 ? exact : tasks.filter(({ task }) => task.id.startsWith(name));
+}

@@ -1,0 +1,102 @@
+/** The only door to stdin, stdout and stderr. */
+import { once } from 'node:events';
+import { styleText } from 'node:util';
+import type { TerminalSize } from '#model/tunnel.ts';
+import type { Style, Terminal } from '../ports.ts';
+
+/** Writers wait when a stream is full; a reader that went away (EPIPE) ends the process quietly, as `head` expects. */
+export class ProcessTerminal implements Terminal {
+  readonly isOutputTerminal = process.stdout.isTTY;
+  readonly isErrorTerminal = process.stderr.isTTY;
+  readonly isInputTerminal = process.stdin.isTTY;
+  readonly #hasColour: boolean;
+
+  constructor(environment: ReadonlyMap<string, string>) {
+    this.#hasColour = this.isOutputTerminal && (environment.get('NO_COLOR') ?? '') === '' && environment.get('TERM') !== 'dumb';
+    process.stdout.on('error', exitOnBrokenPipe);
+    process.stderr.on('error', exitOnBrokenPipe);
+  }
+
+  async write(bytes: string | Uint8Array): Promise<void> {
+    await writeTo(process.stdout, bytes);
+  }
+
+  async writeError(bytes: string | Uint8Array): Promise<void> {
+    await writeTo(process.stderr, bytes);
+  }
+
+  style(style: Style, text: string): string {
+    return this.#hasColour ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  size(): TerminalSize | undefined {
+    return this.isOutputTerminal ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined;
+  }
+
+  onResize(listener: () => void): Disposable {
+    process.stdout.on('resize', listener);
+    return { [Symbol.dispose]: () => { process.stdout.off('resize', listener); } };
+  }
+
+  rawMode(): Disposable {
+    if (!this.isInputTerminal) {
+      return { [Symbol.dispose]: () => undefined };
+    }
+    const restore = (): void => { process.stdin.setRawMode(false); };
+    process.stdin.setRawMode(true);
+    process.once('exit', restore);
+    return {
+      [Symbol.dispose]: () => {
+        process.off('exit', restore);
+        restore();
+      },
+    };
+  }
+
+  async *input(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const queue: Uint8Array[] = [];
+    let isEnded = false;
+    let wake: () => void = () => undefined;
+    const onData = (chunk: Buffer): void => {
+      queue.push(chunk);
+      process.stdin.pause();
+      wake();
+    };
+    const onEnd = (): void => {
+      isEnded = true;
+      wake();
+    };
+    process.stdin.on('data', onData).on('end', onEnd).on('error', onEnd);
+    signal.addEventListener('abort', onEnd);
+    try {
+      while (!signal.aborted) {
+        const chunk = queue.shift();
+        if (chunk !== undefined) {
+          yield chunk;
+        } else if (isEnded) {
+          return;
+        } else {
+          const more = new Promise<void>(resolve => { wake = resolve; });
+          process.stdin.resume();
+          await more;
+        }
+      }
+    } finally {
+      process.stdin.off('data', onData).off('end', onEnd).off('error', onEnd).pause();
+      signal.removeEventListener('abort', onEnd);
+    }
+  }
+}
+
+async function writeTo(stream: NodeJS.WriteStream, bytes: string | Uint8Array): Promise<void> {
+  if (bytes.length > 0 && !stream.write(bytes)) {
+    await once(stream, 'drain');
+  }
+}
+
+function exitOnBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') {
+    process.exit(0);
+  }
+  throw error;
+}
