@@ -46,18 +46,11 @@ export type ReadApp =
 /** The files and variables that a document's configs and secrets name. */
 export function contentSources(raw: RawValue): readonly ContentSource[] {
   const root = new SchemaField(raw, []);
-  const sources: ContentSource[] = [];
-  for (const [section, kinds] of [['configs', ['file']], ['secrets', ['file', 'env']]] as const) {
-    for (const [, declaration] of root.at(section).entries()) {
-      for (const kind of kinds) {
-        const { path, value } = declaration.at(kind);
-        if (typeof value === 'string') {
-          sources.push({ path, kind, name: value });
-        }
-      }
-    }
-  }
-  return sources;
+  const sourcesIn = (section: string, kind: ContentSource['kind']): readonly ContentSource[] => root.at(section).entries().flatMap(([, declaration]) => {
+    const { path, value } = declaration.at(kind);
+    return typeof value === 'string' ? [{ path, kind, name: value }] : [];
+  });
+  return [...sourcesIn('configs', 'file'), ...sourcesIn('secrets', 'file'), ...sourcesIn('secrets', 'env')];
 }
 
 export function readApp(raw: RawValue, context: AppContext): ReadApp {

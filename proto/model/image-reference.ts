@@ -25,28 +25,19 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const MAX_NAME_LENGTH = 255;
 
 export function parseImageReference(text: string): Parsed<ImageReference> {
-  const bad = (why: string): Parsed<ImageReference> => ({ problem: `image reference ${quoted(text)} ${why}` });
   if (text === '') {
     return { problem: 'image reference is empty; write registry/repository:tag' };
   }
-  if (/^[a-z]+:\/\//i.test(text)) {
-    return bad('must not contain a scheme; write registry/repository:tag');
-  }
   const [withTag = '', digest, ...rest] = text.split('@');
-  if (rest.length > 0 || (digest !== undefined && !isDigest(digest))) {
-    return bad('has an invalid digest; it is sha256:<64 hex> or sha512:<128 hex>');
-  }
   const { name, tag } = splitTag(withTag);
-  if (tag !== undefined && !TAG.test(tag)) {
-    return bad('has an invalid tag; it is at most 128 of A-Z a-z 0-9 _ . -');
-  }
   const { registry, repository } = splitRegistry(name);
-  if (registry !== undefined && !REGISTRY.test(registry)) {
-    return bad('has an invalid registry host');
-  }
-  const problem = findRepositoryProblem(repository, name);
+  const problems = [
+    findSchemeProblem(text), rest.length > 0 ? DIGEST_RULE : findDigestProblem(digest), findTagProblem(tag), findRegistryProblem(registry),
+    findRepositoryProblem(repository, name),
+  ];
+  const problem = problems.find(one => one !== undefined);
   if (problem !== undefined) {
-    return bad(problem);
+    return { problem: `image reference ${quoted(text)} ${problem}` };
   }
   return {
     value: {
@@ -56,6 +47,24 @@ export function parseImageReference(text: string): Parsed<ImageReference> {
       ...(digest !== undefined && isDigest(digest) ? { digest } : {}),
     },
   };
+}
+
+const DIGEST_RULE = 'has an invalid digest; it is sha256:<64 hex> or sha512:<128 hex>';
+
+function findSchemeProblem(text: string): string | undefined {
+  return /^[a-z]+:\/\//i.test(text) ? 'must not contain a scheme; write registry/repository:tag' : undefined;
+}
+
+function findDigestProblem(digest: string | undefined): string | undefined {
+  return digest === undefined || isDigest(digest) ? undefined : DIGEST_RULE;
+}
+
+function findTagProblem(tag: string | undefined): string | undefined {
+  return tag === undefined || TAG.test(tag) ? undefined : 'has an invalid tag; it is at most 128 of A-Z a-z 0-9 _ . -';
+}
+
+function findRegistryProblem(registry: string | undefined): string | undefined {
+  return registry === undefined || REGISTRY.test(registry) ? undefined : 'has an invalid registry host';
 }
 
 /** The reference with registry and tag filled in: `nginx` is `docker.io/library/nginx:latest`. A digest needs no tag. */

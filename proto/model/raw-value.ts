@@ -39,7 +39,7 @@ export function describeKind(value: RawValue): string {
   if (isRawList(value)) {
     return 'a list';
   }
-  return describeScalar((value as WrittenScalar).value);
+  return describeScalar(value.value);
 }
 
 /** The raw form of plain objects, lists and scalars, as `JSON.parse` makes them. @throws RangeError for anything else */

@@ -189,7 +189,7 @@ export class SchemaField {
 
   #written(): WrittenScalar | undefined {
     const isScalar = typeof this.value === 'object' && !isRawMap(this.value) && !isRawList(this.value);
-    return isScalar ? this.value as WrittenScalar : undefined;
+    return isScalar ? this.value : undefined;
   }
 
   #shown(): string {
