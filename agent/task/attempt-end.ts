@@ -56,7 +56,8 @@ export function errorText(error: unknown): string {
     return cut(error.message);
   }
   if (error instanceof Error) {
-    return cut(error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message);
+    const isNew = error.cause instanceof Error && !error.message.includes(error.cause.message);
+    return cut(isNew ? `${error.message}: ${(error.cause as Error).message}` : error.message);
   }
   return cut(String(error));
 }

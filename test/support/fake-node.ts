@@ -1,0 +1,292 @@
+/**
+ * One machine as an agent sees it: runtime, network, images, disk, in memory. It outlives the agents that work on it.
+ *
+ * Every call that changes or reads it is a numbered step; `crashAt` lets the agent die at one of them, before or after its effect. From
+ * then on every call of that agent throws, until `restartAgent`.
+ */
+import type { AssignedContent } from '#model/assignment.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { TaskId } from '#model/ids.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { parseDigest } from '#model/digest.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import type { HealthVerdict } from '../../agent/health/ports.ts';
+import type { LocalImage } from '../../agent/image/ports.ts';
+import type { NetworkSlot } from '../../agent/network/ports.ts';
+import type { ContainerEnd, ContainerState, CreatedContainer } from '../../agent/runtime/ports.ts';
+import { parseContainerId } from '../../agent/task/names.ts';
+import type { TaskParts } from '../../agent/task/ports.ts';
+import type { TaskRecord } from '../../agent/task/record.ts';
+import { StartGate } from '../../agent/task/start-gate-flow.ts';
+import type { FakeClock } from './fake-clock.ts';
+import { silentLogger } from './silent-logger.ts';
+
+export const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
+
+interface FakeContainer {
+  state: ContainerState;
+  end?: ContainerEnd;
+  readonly pids: CreatedContainer;
+  isMonitorAlive: boolean;
+  readonly signals: string[];
+}
+
+export class AgentDied extends Error {}
+
+export class FakeNode {
+  readonly containers = new Map<string, FakeContainer>();
+  readonly rootfs = new Set<string>();
+  readonly slots = new Map<string, NetworkSlot>();
+  readonly files = new Set<string>();
+  readonly bundles = new Set<string>();
+  readonly records = new Map<TaskId, string>();
+  readonly journal: string[] = [];
+  /** Ids in the order of their starts. */
+  readonly started: string[] = [];
+  readonly statuses: TaskStatus[] = [];
+  readonly events: string[] = [];
+  readonly violations: string[] = [];
+  readonly calls: string[] = [];
+  /** Steps that throw once, by name. */
+  readonly faults = new Map<string, Error>();
+  mayStart = true;
+  hasImage = true;
+  bootId = 'boot-1';
+  /** What a started container does at the stop signal; undefined: it goes on. */
+  onSignal: { readonly code: number } | undefined = { code: 143 };
+  onVerdict: (deliver: (verdict: HealthVerdict) => void) => void = () => undefined;
+  readonly #clock: FakeClock;
+  #nextSlot = 2;
+  #nextPid = 100;
+  #steps = 0;
+  #crash: { readonly at: number; readonly isAfter: boolean } | undefined;
+  #isDead = false;
+  #onDeath: () => void = () => undefined;
+  #onEnd: (id: string) => void = () => undefined;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** The agent dies at its step number `at` (from 1), before or after the effect of that step. */
+  crashAt(at: number, isAfter: boolean, onDeath: () => void): void {
+    this.#crash = { at, isAfter };
+    this.#onDeath = onDeath;
+  }
+
+  restartAgent(): void {
+    this.#isDead = false;
+    this.#crash = undefined;
+  }
+
+  /** The container's program ends by itself. */
+  exit(id: string, end: Partial<ContainerEnd> & { readonly code: number | null }): void {
+    const container = this.containers.get(id);
+    if (container?.state !== 'running') {
+      throw new Error(`${id} does not run`);
+    }
+    container.state = 'stopped';
+    container.end = { isOomKilled: false, finishedAtMs: this.#clock.nowMs(), ...end };
+    this.#onEnd(id);
+  }
+
+  running(): readonly string[] {
+    return [...this.containers].filter(([, container]) => container.state === 'running').map(([id]) => id);
+  }
+
+  /** Everything of attempts and tasks that is there now, records apart. */
+  leftovers(): readonly string[] {
+    return [
+      ...[...this.containers.keys()].map(id => `container ${id}`), ...[...this.rootfs].map(id => `rootfs ${id}`),
+      ...[...this.slots.keys()].map(id => `slot ${id}`), ...[...this.files].map(id => `files ${id}`), ...[...this.bundles].map(id => `bundle ${id}`),
+    ];
+  }
+
+  lastStatus(): TaskStatus | undefined {
+    return this.statuses.at(-1);
+  }
+
+  parts(): TaskParts & { readonly network: TaskParts['network'] & { adopt(slot: NetworkSlot): Promise<boolean>; sweep(keep: ReadonlySet<string>): Promise<void> } } {
+    return {
+      node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2),
+      images: {
+        find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
+        ensure: () => this.#step('images.ensure', () => { this.hasImage = true; return this.#image(); }),
+        prune: () => Promise.resolve({ freedBytes: 0 }),
+      },
+      snapshots: {
+        prepare: key => this.#step('snapshots.prepare', () => { this.rootfs.add(key); return { rootfsPath: `/rootfs/${key}` }; }),
+        remove: key => this.#step('snapshots.remove', () => { this.rootfs.delete(key); }),
+        list: () => this.#step('snapshots.list', () => [...this.rootfs]),
+        isMounted: key => Promise.resolve(this.rootfs.has(key)),
+      },
+      network: {
+        acquire: () => this.#step('network.acquire', () => this.#acquire()),
+        release: id => this.#step('network.release', () => { this.slots.delete(id); }),
+        adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
+        sweep: keep => this.#step('network.sweep', () => { for (const id of [...this.slots.keys()].filter(one => !keep.has(one))) this.slots.delete(id); }),
+      },
+      volumes: {
+        prepare: (_task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => { this.files.add(key); return []; }),
+        remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),
+        list: () => this.#step('volumes.list', () => [...this.files]),
+      },
+      runtime: this.#runtime(),
+      cgroups: { pathFor: id => `/gantry/${id}`, killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }) },
+      dns: { resolvConf: () => 'nameserver 10.128.1.1\n' },
+      prober: { watch: (_target, signal) => this.#verdicts(signal) },
+      configs: { configJson: () => this.#step('configs.configJson', () => '{}') },
+      bundles: {
+        create: id => this.#step('bundles.create', () => { this.bundles.add(id); return `/bundles/${id}`; }),
+        pathOf: id => `/bundles/${id}`,
+        remove: id => this.#step('bundles.remove', () => { this.bundles.delete(id); }),
+        list: () => this.#step('bundles.list', () => [...this.bundles]),
+      },
+      records: {
+        save: record => this.#step('records.save', () => { this.records.set(record.task.id, JSON.stringify(record)); }),
+        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [] })),
+        forget: task => this.#step('records.forget', () => { this.records.delete(task); }),
+        appendStart: (task, attempt) => this.#step('records.appendStart', () => { this.journal.push(`${task} ${String(attempt)}`); }),
+        lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.slice(13))]))),
+        logPath: (task, attempt) => `/logs/${task}/${String(attempt)}.log`,
+      },
+      statuses: { report: status => { this.statuses.push(status); }, drop: () => undefined },
+      events: { happened: event => { this.events.push(event.reason); } },
+      permit: { mayStart: () => this.mayStart },
+    };
+  }
+
+  #runtime(): TaskParts['runtime'] {
+    return {
+      create: request => this.#step('runtime.create', () => this.#create(request.id)),
+      start: id => this.#step('runtime.start', () => { this.#start(id); }),
+      state: id => this.#step('runtime.state', () => this.containers.get(id)?.state ?? 'absent'),
+      kill: (id, signal, everyProcess) => this.#step('runtime.kill', () => { this.#signal(id, signal, everyProcess); }),
+      remove: id => this.#step('runtime.remove', () => { this.containers.delete(id); }),
+      list: () => this.#step('runtime.list', () => [...this.containers.keys()]),
+      readEnd: id => this.#step('runtime.readEnd', () => this.containers.get(id)?.end),
+      ends: signal => this.#ends(signal),
+      exec: () => Promise.reject(new Error('no exec here')),
+      attach: () => Promise.reject(new Error('no attach here')),
+      isAlive: identity => this.#step('runtime.isAlive', () => [...this.containers.values()].some(one =>
+        (one.pids.container.pid === identity.pid && one.state !== 'stopped') || (one.pids.monitor.pid === identity.pid && one.isMonitorAlive))),
+    };
+  }
+
+  async *#ends(signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
+    while (!signal.aborted) {
+      const id = await new Promise<string | undefined>(resolve => {
+        this.#onEnd = resolve;
+        signal.addEventListener('abort', () => { resolve(undefined); }, { once: true });
+      });
+      const end = id === undefined ? undefined : this.containers.get(id)?.end;
+      if (id !== undefined && end !== undefined) {
+        yield { id, end };
+      }
+    }
+  }
+
+  async *#verdicts(signal: AbortSignal): AsyncGenerator<HealthVerdict> {
+    const waiting: HealthVerdict[] = [];
+    let open: () => void = () => undefined;
+    this.onVerdict(verdict => { waiting.push(verdict); open(); });
+    while (!signal.aborted) {
+      const verdict = waiting.shift();
+      if (verdict !== undefined) {
+        yield verdict;
+        continue;
+      }
+      await new Promise<void>(resolve => {
+        open = resolve;
+        signal.addEventListener('abort', () => { resolve(); }, { once: true });
+      });
+    }
+  }
+
+  async #step<Result>(name: string, effect: () => Result): Promise<Result> {
+    await Promise.resolve();
+    if (this.#isDead) {
+      throw new AgentDied(name);
+    }
+    this.#steps += 1;
+    this.calls.push(name);
+    const isLast = this.#crash !== undefined && this.#steps >= this.#crash.at;
+    if (isLast && this.#crash?.isAfter === false) {
+      this.#die(name);
+    }
+    const fault = this.faults.get(name);
+    if (fault !== undefined) {
+      this.faults.delete(name);
+      throw fault;
+    }
+    const result = effect();
+    if (isLast) {
+      this.#die(name);
+    }
+    return result;
+  }
+
+  #die(name: string): never {
+    this.#isDead = true;
+    this.#onDeath();
+    throw new AgentDied(name);
+  }
+
+  #image(): LocalImage {
+    const config = { user: '', environment: [], entrypoint: [], command: ['/bin/app'], workingDir: '/', stopSignal: 'SIGQUIT' };
+    return { digest: DIGEST, config, layers: ['layer-1'], sizeBytes: 1 };
+  }
+
+  #acquire(): NetworkSlot {
+    const number = this.#nextSlot;
+    this.#nextSlot += 1;
+    const id = `s${String(number)}`;
+    const slot = { id, userNamespacePath: `/ns/${id}/user`, networkNamespacePath: `/ns/${id}/net`, hostBase: 1_048_576 + 65_536 * number, address: `10.128.1.${String(number)}` };
+    this.slots.set(id, slot);
+    return slot;
+  }
+
+  #create(id: string): CreatedContainer {
+    if (this.containers.has(id)) {
+      throw new ClusterError('ALREADY_EXISTS', `container ${id} exists`);
+    }
+    const pids = { container: { pid: this.#nextPid, startTicks: this.#nextPid }, monitor: { pid: this.#nextPid + 1, startTicks: this.#nextPid + 1 } };
+    this.#nextPid += 2;
+    this.containers.set(id, { state: 'created', pids, isMonitorAlive: true, signals: [] });
+    return pids;
+  }
+
+  /** I1 is checked here: one start an attempt, journaled before; one running container a task. */
+  #start(id: string): void {
+    const container = this.containers.get(id);
+    const name = parseContainerId(id);
+    if (container?.state !== 'created' || name === undefined) {
+      throw new Error(`${id} is not created`);
+    }
+    const line = `${name.task} ${String(name.attempt)}`;
+    if (this.journal.filter(one => one === line).length !== 1) this.violations.push(`${line} is not once in the journal`);
+    if (this.started.includes(id)) this.violations.push(`${id} started twice`);
+    if (this.running().some(other => parseContainerId(other)?.task === name.task)) this.violations.push(`two containers of ${name.task}`);
+    container.state = 'running';
+    this.started.push(id);
+  }
+
+  #signal(id: string, signal: string, everyProcess: boolean): void {
+    this.containers.get(id)?.signals.push(signal);
+    if (signal === 'KILL' && everyProcess) {
+      this.#kill(id, 137);
+    } else if (this.onSignal !== undefined) {
+      this.#kill(id, this.onSignal.code);
+    }
+  }
+
+  #kill(id: string, code: number | null): void {
+    if (this.containers.get(id)?.state === 'running') {
+      this.exit(id, { code });
+    }
+  }
+}
