@@ -1,26 +1,14 @@
 /** Who leads: one key, created if absent under a lease. Its create revision is the epoch that every write of the leader compares. */
 import { ClusterError } from '#model/errors.ts';
 import type { ControllerRecord } from '#model/node.ts';
-import { buildKey } from './keys.ts';
+import { LEADER_KEY } from './epoch.ts';
 import { AmbiguousWriteError } from './ports.ts';
-import type { Compare, Store } from './ports.ts';
+import type { Store } from './ports.ts';
 import { encodeControllerRecord } from './records.ts';
 
 export interface Candidacy {
   readonly leaseId: string;
   readonly epoch: number;
-}
-
-const LEADER_KEY = buildKey({ kind: 'leader' });
-
-/** What every write of epoch `epoch` compares. */
-export function compareEpoch(epoch: number): Compare {
-  return { kind: 'create-revision', key: LEADER_KEY, revision: epoch };
-}
-
-/** True when a refusal means that the epoch is over. */
-export function isEpochRefused(failed: readonly string[]): boolean {
-  return failed.includes(LEADER_KEY);
 }
 
 /**

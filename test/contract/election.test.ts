@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { compareEpoch, confirmLeadership, giveUpLease, isEpochRefused, tryToLead } from '../../controller/store/election-store.ts';
+import { confirmLeadership, giveUpLease, tryToLead } from '../../controller/store/election-store.ts';
+import { compareEpoch, isEpochRefused } from '../../controller/store/epoch.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import type { Store } from '../../controller/store/ports.ts';
 import type { ControllerRecord } from '#model/node.ts';

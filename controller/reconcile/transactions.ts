@@ -1,0 +1,204 @@
+/** A plan as fenced transactions: what to write, and the revisions of all that it was decided from. */
+import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
+import type { Ledger } from '#model/node.ts';
+import { addResources, NO_RESOURCES } from '#model/resources.ts';
+import type { Task } from '#model/task.ts';
+import { hostPortsOf, isEnded } from '../schedule/node-load.ts';
+import { compareEpoch } from '../store/epoch.ts';
+import { appOfService, buildKey } from '../store/keys.ts';
+import type { RecordKey } from '../store/keys.ts';
+import type { Compare, Operation } from '../store/ports.ts';
+import { encodeApp, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask } from '../store/records.ts';
+import { MAX_TRANSACTION_BYTES, MAX_TRANSACTION_OPERATIONS, operationBytes } from '../store/transaction-limits.ts';
+import type { Action } from './plan.ts';
+
+export interface Transaction {
+  readonly compares: readonly Compare[];
+  readonly operations: readonly Operation[];
+}
+
+export interface TransactionInput {
+  readonly snapshot: ClusterSnapshot;
+  readonly epoch: number;
+  readonly nowMs: number;
+}
+
+/** What one action needs; it is never divided. `create` adds the node's ledger to its transaction. */
+interface Unit {
+  /** Keys that must be as the snapshot has them. */
+  readonly reads: readonly RecordKey[];
+  readonly operations: readonly Operation[];
+  readonly create?: Task;
+}
+
+/** Room that one ledger may take in a transaction. */
+const LEDGER_BYTES = 4_096;
+
+/**
+ * The transactions, in the order of the actions, each within the store's limits. Creates come with their nodes' ledgers: all that the
+ * unfinished tasks of a node ask for once the transaction is in. A later transaction may compare what an earlier one writes: `apply-flow`
+ * puts the new revision in.
+ */
+export function planTransactions(actions: readonly Action[], input: TransactionInput): readonly Transaction[] {
+  const created = new Map<NodeId, Task[]>();
+  const transactions: Transaction[] = [];
+  let open: Unit[] = [];
+  const close = (): void => {
+    if (open.length > 0) {
+      transactions.push(closeTransaction(open, created, input));
+      open = [];
+    }
+  };
+  for (const action of actions) {
+    const unit = unitOf(action, input);
+    if (!fits([...open, unit])) {
+      close();
+    }
+    open.push(unit);
+  }
+  close();
+  return transactions;
+}
+
+function fits(units: readonly Unit[]): boolean {
+  const nodes = new Set(units.flatMap(unit => (unit.create === undefined ? [] : [unit.create.node])));
+  const operations = units.flatMap(unit => unit.operations);
+  const compares = new Set(units.flatMap(unit => unit.reads.map(buildKey)));
+  const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), nodes.size * LEDGER_BYTES);
+  return operations.length + nodes.size <= MAX_TRANSACTION_OPERATIONS
+    && compares.size + nodes.size + 1 <= MAX_TRANSACTION_OPERATIONS
+    && bytes <= MAX_TRANSACTION_BYTES;
+}
+
+function closeTransaction(units: readonly Unit[], created: Map<NodeId, Task[]>, { snapshot, epoch }: TransactionInput): Transaction {
+  const nodes = new Set<NodeId>();
+  for (const { create } of units) {
+    if (create !== undefined) {
+      nodes.add(create.node);
+      created.set(create.node, [...(created.get(create.node) ?? []), create]);
+    }
+  }
+  const ledgers = [...nodes].map(node => ledgerAfter(snapshot, node, created.get(node) ?? []));
+  const reads = new Map<string, Compare>();
+  for (const key of [...units.flatMap(unit => unit.reads), ...ledgers.map(({ node }) => ({ kind: 'ledger', id: node }) as const)]) {
+    const text = buildKey(key);
+    reads.set(text, { kind: 'mod-revision', key: text, revision: versionOf(snapshot, key)?.modRevision ?? 0 });
+  }
+  return {
+    compares: [compareEpoch(epoch), ...reads.values()],
+    operations: [...units.flatMap(unit => unit.operations), ...ledgers.map(ledger => put({ kind: 'ledger', id: ledger.node }, encodeLedger(ledger)))],
+  };
+}
+
+/** What is promised of the node once `created` is there: unfinished tasks, also those that are to stop. */
+function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, created: readonly Task[]): Ledger {
+  const present = [...(snapshot.tasksOnNode.get(node) ?? [])].flatMap(id => {
+    const task = snapshot.tasks.get(id)?.value;
+    return task === undefined || isEnded(snapshot, task) ? [] : [task];
+  });
+  const containers = [...present, ...created].map(task => task.container);
+  return {
+    node,
+    requests: containers.reduce((sum, container) => addResources(sum, container.requests), NO_RESOURCES),
+    hostPorts: [...new Set(containers.flatMap(hostPortsOf))].sort(),
+  };
+}
+
+function unitOf(action: Action, input: TransactionInput): Unit {
+  const { snapshot } = input;
+  switch (action.kind) {
+    case 'create-task': return createUnit(action.task);
+    case 'stop-task': {
+      const task = required(snapshot.tasks.get(action.taskId), action).value;
+      const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
+      return { reads: taskReads(snapshot, task), operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))] };
+    }
+    case 'remove-task': {
+      const task = required(snapshot.tasks.get(action.taskId), action).value;
+      return { reads: [{ kind: 'task', id: task.id }], operations: [remove({ kind: 'task', id: task.id }), remove({ kind: 'status', id: task.id })] };
+    }
+    case 'set-service-status': return {
+      reads: [{ kind: 'service', id: action.status.id }, { kind: 'service-status', id: action.status.id }],
+      operations: [put({ kind: 'service-status', id: action.status.id }, encodeServiceStatus(action.status))],
+    };
+    case 'rollback-service': return {
+      reads: [{ kind: 'service', id: action.service.id }],
+      operations: [put({ kind: 'service', id: action.service.id }, encodeService(action.service))],
+    };
+    case 'remove-service': return {
+      reads: [{ kind: 'service', id: action.serviceId }],
+      operations: [remove({ kind: 'service', id: action.serviceId }), remove({ kind: 'service-status', id: action.serviceId })],
+    };
+    case 'delete-app': return deleteAppUnit(action.appId, input);
+    case 'remove-app': return { reads: [{ kind: 'app', id: action.appId }], operations: [remove({ kind: 'app', id: action.appId })] };
+    case 'set-node-condition': {
+      const node = required(snapshot.nodes.get(action.node), action).value;
+      const changed = { ...node, condition: action.condition, conditionSinceMs: input.nowMs };
+      return { reads: [{ kind: 'node', id: node.id }], operations: [put({ kind: 'node', id: node.id }, encodeNode(changed))] };
+    }
+  }
+}
+
+function createUnit(task: Task): Unit {
+  return {
+    reads: [{ kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id }],
+    operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
+    create: task,
+  };
+}
+
+function deleteAppUnit(id: AppId, { snapshot }: TransactionInput): Unit {
+  const app = snapshot.apps.get(id);
+  const services = servicesOf(snapshot, id);
+  return {
+    reads: [{ kind: 'app', id }, ...services.map(service => ({ kind: 'service', id: service }) as const)],
+    operations: [
+      ...(app === undefined ? [] : [put({ kind: 'app', id }, encodeApp({ ...app.value, isDeleting: true }))]),
+      ...services.flatMap(service => {
+        const record = snapshot.services.get(service);
+        return record === undefined ? [] : [put({ kind: 'service', id: service }, encodeService({ ...record.value, isDeleting: true }))];
+      }),
+    ],
+  };
+}
+
+function servicesOf(snapshot: ClusterSnapshot, app: AppId): readonly ServiceId[] {
+  return [...snapshot.services.keys()].filter(id => appOfService(id) === app).sort();
+}
+
+/** The task, and where they are still there, its service and node. */
+function taskReads(snapshot: ClusterSnapshot, task: Task): readonly RecordKey[] {
+  return [
+    { kind: 'task', id: task.id },
+    ...(snapshot.services.has(task.serviceId) ? [{ kind: 'service', id: task.serviceId } as const] : []),
+    ...(snapshot.nodes.has(task.node) ? [{ kind: 'node', id: task.node } as const] : []),
+  ];
+}
+
+function versionOf(snapshot: ClusterSnapshot, key: RecordKey): Versioned<unknown> | undefined {
+  switch (key.kind) {
+    case 'service': return snapshot.services.get(key.id);
+    case 'service-status': return snapshot.serviceStatuses.get(key.id);
+    case 'task': return snapshot.tasks.get(key.id);
+    case 'node': return snapshot.nodes.get(key.id);
+    case 'ledger': return snapshot.ledgers.get(key.id);
+    case 'app': return snapshot.apps.get(key.id);
+    default: throw new Error(`no plan reads ${key.kind} records`);
+  }
+}
+
+function required<T>(value: T | undefined, action: Action): T {
+  if (value === undefined) {
+    throw new Error(`the plan's ${action.kind} is about a record that its snapshot has not`);
+  }
+  return value;
+}
+
+function put(key: RecordKey, value: Uint8Array): Operation {
+  return { kind: 'put', key: buildKey(key), value };
+}
+
+function remove(key: RecordKey): Operation {
+  return { kind: 'delete', key: buildKey(key) };
+}
