@@ -162,6 +162,9 @@ class AttachStreams implements ProcessStreams {
   }
 }
 
+/** See `tellMonitor`. */
+export const REOPEN_LOG = '2 0 0\n';
+
 /**
  * Writes a control line to conmon: `1 ROWS COLUMNS` resizes the terminal, `2 0 0` reopens the log. A monitor that is gone is fine.
  *

@@ -17,7 +17,7 @@ export interface ConmonInput {
  * Above this conmon itself starts its log anew, which loses what was in it. The agent rotates far earlier; this bounds the disk
  * while no agent runs.
  */
-const LOG_HARD_LIMIT_BYTES = 64 * 1024 * 1024;
+const LOG_HARD_LIMIT_BYTES = 256 * 1024 * 1024;
 
 export const CONTAINER_PID_FILE = 'container.pid';
 export const MONITOR_PID_FILE = 'monitor.pid';

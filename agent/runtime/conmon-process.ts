@@ -6,7 +6,8 @@ import type { Clock } from '#kit/clock.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
-import { AttachClient } from './attach-socket.ts';
+import { rotateLog } from '../logs/log-fs.ts';
+import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { conmonArgs } from './conmon-args.ts';
 import { requireContainerId } from './container-id.ts';
 import { ContainerRecords, identify } from './container-record-fs.ts';
@@ -56,8 +57,8 @@ export class ConmonRuntime implements ContainerRuntime {
   async create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer> {
     signal.throwIfAborted();
     const runtime = this.#runtime(request.runtime);
-    const { id, bundlePath, terminal, stdin } = request;
-    const record: ContainerRecord = { runtime: request.runtime, bundlePath, terminal, stdin };
+    const { id, bundlePath, logPath, terminal, stdin } = request;
+    const record: ContainerRecord = { runtime: request.runtime, bundlePath, logPath, terminal, stdin };
     await this.#records.open(id, record);
     try {
       await writeFile(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
@@ -169,6 +170,16 @@ export class ConmonRuntime implements ContainerRuntime {
     const record = await this.#requireRecord(id);
     const ended = this.#waitGone(record, signal).then(async () => ({ code: (await this.readEnd(id))?.code ?? null }));
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
+  }
+
+  /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. */
+  async rotateLogs(maxBytes: number): Promise<void> {
+    for (const id of await this.#records.list()) {
+      const record = await this.#records.read(id);
+      if (record?.monitor !== undefined && isSameProcess(record.monitor, identify(record.monitor.pid))) {
+        await rotateLog(record.logPath, maxBytes, () => tellMonitor(record.bundlePath, REOPEN_LOG));
+      }
+    }
   }
 
   isAlive(identity: ProcessIdentity): Promise<boolean> {

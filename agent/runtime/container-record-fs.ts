@@ -14,6 +14,7 @@ import { parseProcessStat } from './process-identity.ts';
 export interface ContainerRecord {
   readonly runtime: string;
   readonly bundlePath: string;
+  readonly logPath: string;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Absent until `create` has come to its end. */

@@ -1,0 +1,241 @@
+/** Logs of containers as conmon writes them: read from the end, since a time, or followed; rotated without a lost line. */
+import { watch } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { Clock } from '#kit/clock.ts';
+import { parseLogLine, splitLines, TAG_OFFSET, TailScan } from './log-line.ts';
+import type { LogRecord } from './log-line.ts';
+
+export interface LogQuery {
+  readonly follow: boolean;
+  /** Whole lines from the end; absent: all. */
+  readonly tail?: number;
+  readonly sinceMs?: number;
+}
+
+export interface LogReading {
+  /** Aborts when the container ended and conmon is gone: a follower then reads what is left and ends. */
+  readonly ended: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** The current file and two older ones: `log`, `log.1`, `log.2`. */
+export const LOG_FILES = 3;
+export const LOG_MAX_BYTES = 10 * 1024 * 1024;
+const BLOCK_BYTES = 65_536;
+/** A follower looks this often, whatever the kernel tells it. */
+const FOLLOW_POLL_MS = 1000;
+const NEWLINE = 10;
+
+/** Records in order, in batches of one read; memory is bounded by one block. A log that is not there (yet) is empty. */
+export async function* readLog(path: string, query: LogQuery, reading: LogReading, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
+  const wakeups = watchFile(path, reading.clock, signal);
+  const files = await openLogs(path);
+  try {
+    await seekTail(files, query.tail);
+    for (;;) {
+      const hasEnded = reading.ended.aborted;
+      while (files.length > 0) {
+        yield* readToEnd(files, query.sinceMs, signal);
+        if (!await openNewer(path, files)) {
+          break;
+        }
+      }
+      if (!query.follow || hasEnded || signal.aborted) {
+        return;
+      }
+      await wakeups.next(reading.ended);
+      if (files.length === 0) {
+        files.push(...await openLogs(path));
+      }
+    }
+  } finally {
+    wakeups.close();
+    await Promise.all(files.map(file => file.handle.close()));
+  }
+}
+
+/**
+ * Moves a log of at least `maxBytes` aside and has conmon go on in a new file. Lines between the two steps land in the old file,
+ * which readers read to its end. A crash between them leaves no current file, which the next call notices.
+ *
+ * @param reopen  tells conmon to open the log anew
+ */
+export async function rotateLog(path: string, maxBytes: number, reopen: () => Promise<void>): Promise<boolean> {
+  const facts = await stat(path).catch(absent);
+  if (facts !== undefined && facts.size < maxBytes) {
+    return false;
+  }
+  if (facts !== undefined) {
+    await rm(`${path}.${String(LOG_FILES - 1)}`, { force: true });
+    for (let index = LOG_FILES - 2; index >= 0; index -= 1) {
+      await rename(index === 0 ? path : `${path}.${String(index)}`, `${path}.${String(index + 1)}`).catch(absent);
+    }
+  }
+  await reopen();
+  return true;
+}
+
+interface OpenLog {
+  readonly handle: FileHandle;
+  readonly inode: bigint;
+  /** Where the next read starts: always the start of a record. */
+  position: number;
+}
+
+/** What there is now, oldest first. A rotation meanwhile shows a file twice, never skips one. */
+async function openLogs(path: string): Promise<OpenLog[]> {
+  const files: OpenLog[] = [];
+  for (let index = 0; index < LOG_FILES; index += 1) {
+    const handle = await open(index === 0 ? path : `${path}.${String(index)}`, 'r').catch(absent);
+    if (handle !== undefined) {
+      const { ino } = await handle.stat({ bigint: true });
+      if (files.some(file => file.inode === ino)) {
+        await handle.close();
+      } else {
+        files.unshift({ handle, inode: ino, position: 0 });
+      }
+    }
+  }
+  return files;
+}
+
+/** Reads all files but leaves the last one open, at its end. */
+async function* readToEnd(files: OpenLog[], sinceMs: number | undefined, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
+  for (let file = files[0]; file !== undefined && !signal.aborted; file = files[0]) {
+    yield* readFrom(file, sinceMs, signal);
+    if (files.length === 1) {
+      return;
+    }
+    files.shift();
+    await file.handle.close();
+  }
+}
+
+async function* readFrom(file: OpenLog, sinceMs: number | undefined, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
+  let buffer = Buffer.alloc(BLOCK_BYTES);
+  while (!signal.aborted) {
+    const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, file.position);
+    if (bytesRead === 0) {
+      return;
+    }
+    const { lines, rest } = splitLines(buffer.subarray(0, bytesRead));
+    if (lines.length === 0) {
+      if (rest.length < buffer.length) {
+        return; // a record that is still being written
+      }
+      buffer = Buffer.alloc(buffer.length * 2);
+      continue;
+    }
+    file.position += bytesRead - rest.length;
+    const records = lines.map(parseLogLine).filter(record => record !== undefined && record.atMs >= (sinceMs ?? 0)) as LogRecord[];
+    if (records.length > 0) {
+      yield records;
+    }
+    buffer = Buffer.alloc(buffer.length);
+  }
+}
+
+/** After a rotation: the files newer than the one that was read to its end join the list; what came late to it is read first. */
+async function openNewer(path: string, files: OpenLog[]): Promise<boolean> {
+  const current = files.at(-1);
+  const newest = await stat(path, { bigint: true }).catch(absent);
+  if (current === undefined || newest === undefined || newest.ino === current.inode) {
+    return false;
+  }
+  const all = await openLogs(path);
+  const place = all.findIndex(file => file.inode === current.inode);
+  await Promise.all(all.slice(0, place + 1).map(file => file.handle.close()));
+  files.push(...all.slice(place + 1));
+  return true;
+}
+
+async function seekTail(files: OpenLog[], tail: number | undefined): Promise<void> {
+  if (tail === undefined) {
+    return;
+  }
+  const scan = new TailScan(tail);
+  for (let index = files.length - 1; index >= 0; index -= 1) {
+    const file = files[index];
+    const start = file === undefined ? undefined : await scanBackwards(file.handle, scan);
+    if (file !== undefined && start !== undefined) {
+      file.position = start;
+      await Promise.all(files.splice(0, index).map(older => older.handle.close()));
+      return;
+    }
+  }
+}
+
+/** Where the wanted lines start in this file; undefined when they start in an older one or at its beginning. */
+async function scanBackwards(handle: FileHandle, scan: TailScan): Promise<number | undefined> {
+  let end = (await handle.stat()).size;
+  let isLast = true;
+  while (end > 0) {
+    const from = Math.max(0, end - BLOCK_BYTES);
+    const block = Buffer.alloc(end - from + TAG_OFFSET + 2);
+    const { bytesRead } = await handle.read(block, 0, block.length, from);
+    const view = block.subarray(0, bytesRead);
+    for (let newline = end - from - 1; newline >= 0; newline -= 1) {
+      if (view[newline] !== NEWLINE) {
+        continue;
+      }
+      const start = from + newline + 1;
+      if (isLast) {
+        scan.enter(start);
+        isLast = false;
+        continue;
+      }
+      const found = scan.visit(start, view[newline + 1 + TAG_OFFSET]);
+      if (found !== undefined) {
+        return found;
+      }
+    }
+    end = from;
+  }
+  return isLast ? undefined : await firstRecord(handle, scan);
+}
+
+async function firstRecord(handle: FileHandle, scan: TailScan): Promise<number | undefined> {
+  const tag = Buffer.alloc(1);
+  await handle.read(tag, 0, 1, TAG_OFFSET);
+  return scan.visit(0, tag[0]);
+}
+
+/** Waits for a change of the log's directory entry or content, bounded by a poll. */
+function watchFile(path: string, clock: Clock, signal: AbortSignal): { next(ended: AbortSignal): Promise<void>; close(): void } {
+  let wake: () => void = () => undefined;
+  let hasChanged = false;
+  const onChange = (): void => {
+    hasChanged = true;
+    wake();
+  };
+  const name = basename(path);
+  const watcher = watch(dirname(path), (_, changed) => { if (changed === null || changed.startsWith(name)) onChange(); });
+  watcher.on('error', () => { /* the directory went away with its container; the poll sees that nothing comes */ });
+  signal.addEventListener('abort', onChange);
+  return {
+    async next(ended) {
+      const timer = new AbortController();
+      ended.addEventListener('abort', onChange, { once: true });
+      const woken = new Promise<void>(resolve => { wake = resolve; });
+      if (!hasChanged && !ended.aborted && !signal.aborted) {
+        await Promise.race([woken, clock.sleep(FOLLOW_POLL_MS, timer.signal).catch(() => undefined)]);
+      }
+      timer.abort();
+      ended.removeEventListener('abort', onChange);
+      hasChanged = false;
+    },
+    close() {
+      signal.removeEventListener('abort', onChange);
+      watcher.close();
+    },
+  };
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+    throw error;
+  }
+  return undefined;
+}
