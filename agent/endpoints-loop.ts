@@ -46,7 +46,7 @@ export class EndpointsLoop {
         await (isDone ? this.#bell.wait(undefined, this.#shell.clock, signal) : this.#applyNewest(this.#wanted));
         this.#failures = isDone ? this.#failures : 0;
       } catch (error) {
-        if (signal.aborted) {
+        if (isAborted(signal)) {
           return;
         }
         this.#failures += 1;
@@ -64,4 +64,9 @@ export class EndpointsLoop {
     this.#applied = set;
     this.#onApplied(set.generation);
   }
+}
+
+/** Asked anew: while a call waits, the answer changes. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -175,7 +175,7 @@ export class SessionLoop implements StartPermit {
   async #beat(session: OpenSession): Promise<void> {
     const { clock } = this.#parts;
     for (;;) {
-      await this.#bell.wait(this.#times.heartbeatMs, clock, session.signal);
+      await this.#bell.wait(this.#times.heartbeatMs - COALESCE_MS, clock, session.signal);
       const nowMs = clock.monotonicMs();
       const heardAtMs = Math.max(this.#contact.acknowledgedAtMs ?? 0, session.startedAtMs);
       if (nowMs - heardAtMs > this.#times.lostMs) {

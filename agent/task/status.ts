@@ -17,21 +17,23 @@ export const QUIET: LiveState = { isStopping: false, reason: '', message: '' };
 /** What the controller is told of the task. Between attempts it is `assigned`, with the attempt that is to come. */
 export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): TaskStatus {
   const phase = phaseOf(record, live);
-  const isComing = record.step === 'idle' && phase === 'assigned' && record.attempt > 0;
+  const isRunning = phase === 'running' || phase === 'stopping';
   return {
     id: record.task.id,
     node,
-    attempt: isComing ? record.attempt + 1 : record.attempt,
+    attempt: phase === 'assigned' && record.attempt > 0 ? record.attempt + 1 : record.attempt,
     phase,
-    health: phase === 'running' || phase === 'stopping' ? record.health : 'none',
+    health: isRunning ? record.health : 'none',
     reason: live.reason === '' ? record.reason : live.reason,
     message: live.message === '' ? record.message : live.message,
     restarts: record.restarts,
-    ...(record.slot === undefined ? {} : { address: record.slot.address }),
-    ...(record.step === 'running' && record.container !== undefined ? { pid: record.container.container.pid } : {}),
-    ...(record.startedAtMs === undefined ? {} : { startedAtMs: record.startedAtMs }),
-    ...(record.finishedAtMs === undefined ? {} : { finishedAtMs: record.finishedAtMs }),
-    ...(record.lastExit === undefined ? {} : { lastExit: record.lastExit }),
+    ...withoutAbsent({
+      address: record.slot?.address,
+      pid: record.step === 'running' ? record.container?.container.pid : undefined,
+      startedAtMs: record.startedAtMs,
+      finishedAtMs: record.finishedAtMs,
+      lastExit: record.lastExit,
+    }),
   };
 }
 
@@ -47,6 +49,16 @@ function phaseOf(record: TaskRecord, live: LiveState): Phase {
     case 'ended':
       return 'stopping';
     case 'finished':
-      return record.ending?.kind === 'finish' ? record.ending.phase : 'complete';
+      return finishedPhase(record);
   }
+}
+
+function finishedPhase({ ending }: TaskRecord): Phase {
+  return ending?.kind === 'finish' ? ending.phase : 'complete';
+}
+
+type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+function withoutAbsent<Fields extends object>(fields: Fields): Present<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>;
 }

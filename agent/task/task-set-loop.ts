@@ -81,14 +81,19 @@ export class TaskSet {
     while (!signal.aborted) {
       try {
         await loop.run(signal);
-        if (!signal.aborted) {
-          this.#loops.delete(id);
-        }
+        this.#ended(id, signal);
         return;
       } catch (error) {
         this.#parts.log.error({ task: id, err: error }, 'task loop ended by a fault of ours; it begins again');
         await this.#parts.clock.sleep(REBEGIN_AFTER_MS, signal).catch(() => { /* the signal: the loop's condition sees it */ });
       }
+    }
+  }
+
+  /** It ended by itself: the task is forgotten. */
+  #ended(id: TaskId, signal: AbortSignal): void {
+    if (!signal.aborted) {
+      this.#loops.delete(id);
     }
   }
 }

@@ -1,0 +1,278 @@
+import test from 'ava';
+import { ClusterError } from '#model/errors.ts';
+import type { FullAssignment } from '#model/assignment.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { Heartbeat } from '#model/session.ts';
+import { EMPTY_DESIRED_SET } from '../../../agent/assignment.ts';
+import type { DesiredSet } from '../../../agent/assignment.ts';
+import { SessionLoop } from '../../../agent/session-loop.ts';
+import { ReportBook } from '../../../agent/task/report-book.ts';
+import { service, status, task } from '../../support/builders.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { SessionPair } from '../../support/session-pair.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
+
+const TIMES = { heartbeatMs: 500, lostMs: 4_000 };
+const TASK = task(service(), 'n1');
+
+function full(generation: number, epoch = 1): FullAssignment {
+  return { kind: 'full', epoch, generation, tasks: [TASK], contents: [] };
+}
+
+class Rig {
+  readonly clock = new FakeClock();
+  readonly sessions: SessionPair[] = [];
+  readonly dialled: string[] = [];
+  readonly saved: DesiredSet[] = [];
+  readonly desired: DesiredSet[] = [];
+  readonly endpoints: number[] = [];
+  readonly reports = new ReportBook();
+  isSaveFrozen = false;
+  readonly stopping = new AbortController();
+  readonly loop: SessionLoop;
+
+  constructor(held: DesiredSet = EMPTY_DESIRED_SET) {
+    this.loop = new SessionLoop({
+      facts: {
+        node: parseNodeId('n1'), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.2', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
+        labels: new Map(), runtimes: ['crun'], architecture: 'amd64', metricsAddress: '',
+      },
+      dialer: {
+        dial: address => {
+          this.dialled.push(address);
+          const pair = new SessionPair();
+          this.sessions.push(pair);
+          return Promise.resolve(pair.agentEnd);
+        },
+        renew: () => Promise.reject(new Error('not here')),
+      },
+      held: {
+        save: async set => {
+          await (this.isSaveFrozen ? new Promise(() => undefined) : undefined);
+          this.saved.push(set);
+        },
+        load: () => Promise.resolve(undefined),
+      },
+      reports: this.reports,
+      sink: {
+        registered: () => Promise.resolve(),
+        desired: set => { this.desired.push(set); },
+        permitted: () => undefined,
+        endpoints: set => { this.endpoints.push(set.generation); },
+        openTunnel: () => Promise.reject(new ClusterError('NOT_FOUND', 'no such task')),
+      },
+      clock: this.clock, log: silentLogger, random: () => 0,
+    }, { controllers: ['c1:7400', 'c2:7400'], times: TIMES, held });
+  }
+
+  async begin(): Promise<SessionPair> {
+    void this.loop.run(this.stopping.signal);
+    await settle();
+    return this.newest();
+  }
+
+  /** A session that is registered, with its first beat acknowledged. */
+  async registered(): Promise<SessionPair> {
+    const session = await this.begin();
+    await this.register(session);
+    return session;
+  }
+
+  async register(session: SessionPair): Promise<void> {
+    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'] });
+    await this.pass(10);
+  }
+
+  newest(): SessionPair {
+    const session = this.sessions.at(-1);
+    if (session === undefined) {
+      throw new Error('nothing was dialled');
+    }
+    return session;
+  }
+
+  async pass(durationMs: number): Promise<void> {
+    await this.clock.advance(durationMs);
+    await settle();
+  }
+
+  stop(): void {
+    this.stopping.abort(new Error('test ends'));
+  }
+}
+
+function beats(session: SessionPair): readonly Heartbeat[] {
+  return session.received.filter(message => message.kind === 'heartbeat');
+}
+
+function acknowledge(session: SessionPair, settled: readonly { task: typeof TASK.id; attempt: number; phase: string }[] = []): void {
+  session.say({ kind: 'ack', seq: beats(session).at(-1)?.seq ?? 0, settled });
+}
+
+test('a session begins with a registration that carries every status', async t => {
+  const rig = new Rig();
+  rig.reports.take(status(TASK));
+  const session = await rig.begin();
+  t.like(session.received[0], { kind: 'register', node: 'n1', statuses: [status(TASK)] });
+  rig.stop();
+});
+
+test('no beat before the registration is answered, then one each HB', async t => {
+  const rig = new Rig();
+  const session = await rig.begin();
+  await rig.pass(2_000);
+  t.is(beats(session).length, 0);
+  await rig.register(session);
+  await rig.pass(1_500);
+  t.is(beats(session).length, 4);
+  rig.stop();
+});
+
+test('each beat echoes the newest acknowledgement', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  t.is(beats(session).at(-1)?.ackEcho, 0);
+  acknowledge(session);
+  await rig.pass(500);
+  t.is(beats(session).at(-1)?.ackEcho, 1);
+  rig.stop();
+});
+
+test('a changed status is sent at once, again after HB, and no more once settled', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  rig.reports.take(status(TASK));
+  rig.loop.poke();
+  await rig.pass(1);
+  t.deepEqual(beats(session).at(-1)?.statuses, [status(TASK)]);
+  await rig.pass(500);
+  t.is(beats(session).at(-1)?.statuses.length, 1);
+  acknowledge(session, [{ task: TASK.id, attempt: 1, phase: 'running' }]);
+  await rig.pass(500);
+  t.is(beats(session).at(-1)?.statuses.length, 0);
+  rig.stop();
+});
+
+test('an assignment is saved before it is acted on, and reported', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  t.deepEqual(rig.saved, rig.desired);
+  t.is(beats(session).at(-1)?.assignmentGeneration, 7);
+  rig.stop();
+});
+
+test('a gap asks for a full set and changes nothing', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(7) });
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 8, generation: 9, upserts: [], removals: [TASK.id], contents: [] } });
+  await rig.pass(10);
+  t.true(session.received.some(message => message.kind === 'assignment-gap'));
+  t.is(rig.desired.length, 1);
+  rig.stop();
+});
+
+test('a pair below the held one is ignored', async t => {
+  const rig = new Rig({ ...EMPTY_DESIRED_SET, epoch: 2, generation: 5 });
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(9, 1) });
+  await rig.pass(10);
+  t.deepEqual(rig.desired, []);
+  t.false(rig.loop.mayStart(true));
+  rig.stop();
+});
+
+test('a disk that hangs stops assignments, not beats and acknowledgements', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  rig.isSaveFrozen = true;
+  session.say({ kind: 'assignment', assignment: full(7) });
+  for (let beat = 0; beat < 20; beat += 1) {
+    acknowledge(session);
+    await rig.pass(500);
+  }
+  t.false(session.isClosed);
+  t.deepEqual(rig.desired, []);
+  rig.stop();
+});
+
+test('without an acknowledgement for LOST the session is ended and the other controller dialled', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  await rig.pass(3_900);
+  t.false(session.isClosed);
+  await rig.pass(1_000);
+  t.true(session.isClosed);
+  t.deepEqual(rig.dialled, ['c1:7400', 'c2:7400']);
+  rig.stop();
+});
+
+test('told to go elsewhere it dials the other controller', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'go-elsewhere', reason: 'no confirmed lease' });
+  await rig.pass(10);
+  t.true(session.isClosed);
+  t.deepEqual(rig.dialled, ['c1:7400', 'c2:7400']);
+  rig.stop();
+});
+
+test('first attempts need a full set; a silence of LOST takes the permit away until the next one', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  t.false(rig.loop.mayStart(true));
+  session.say({ kind: 'assignment', assignment: full(7) });
+  acknowledge(session);
+  await rig.pass(10);
+  t.true(rig.loop.mayStart(true));
+  await rig.pass(5_000);
+  t.false(rig.loop.mayStart(true));
+  await rig.register(rig.newest());
+  acknowledge(rig.newest());
+  await rig.pass(10);
+  t.false(rig.loop.mayStart(true));
+  rig.newest().say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  t.true(rig.loop.mayStart(true));
+  rig.stop();
+});
+
+test('after a stall even restarts wait for a controller, for at most LOST', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(7) });
+  acknowledge(session);
+  await rig.pass(10);
+  t.true(rig.loop.mayStart(false));
+  rig.clock.stall(60_000);
+  t.false(rig.loop.mayStart(false));
+  await rig.pass(10);
+  t.false(rig.loop.mayStart(false));
+  await rig.pass(4_100);
+  t.true(rig.loop.mayStart(false));
+  t.false(rig.loop.mayStart(true));
+  rig.stop();
+});
+
+test('the generation of applied endpoints is told at once', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'endpoints', endpoints: { generation: 12, services: [], nodes: [] } });
+  await rig.pass(10);
+  t.deepEqual(rig.endpoints, [12]);
+  rig.loop.endpointsApplied(12);
+  await rig.pass(10);
+  t.is(beats(session).at(-1)?.endpointsGeneration, 12);
+  rig.stop();
+});
+
+test('a tunnel that cannot be opened is refused with its code', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'open-tunnel', tunnelId: 't1', request: { task: TASK.id, spec: { kind: 'forward', port: 80 } } });
+  await rig.pass(10);
+  t.like(session.received.find(message => message.kind === 'tunnel-refused'), { tunnelId: 't1', code: 'NOT_FOUND' });
+  rig.stop();
+});
