@@ -34,6 +34,10 @@ export function aboutTask<Rest>(): Codec<Rest & { readonly task: TaskId }, Rest 
   return { toWire: request => request, fromWire: request => ({ ...request, task: parseTaskId(request.task) }) };
 }
 
+/** A request whose fields may all be absent. */
+export const listSecretsRequestCodec: Codec<RequestOf<'listSecrets'>, wire.ListSecretsRequest> = { toWire: request => request, fromWire: present };
+export const eventFilterCodec: Codec<RequestOf<'events'>, wire.EventFilter> = { toWire: filter => filter, fromWire: present };
+
 export const applyRequestCodec: Codec<RequestOf<'apply'>, wire.ApplyRequest> = {
   toWire: request => ({ ...request, app: appSpecCodec.toWire(request.app) }),
   fromWire: request => present({ ...request, app: appSpecCodec.fromWire(required(request.app, 'app')) }),

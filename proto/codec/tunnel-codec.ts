@@ -1,9 +1,11 @@
+import type { ServeTunnelRequest } from '#gen/gantry/v1/agent.ts';
+import type { OpenTunnelRequest } from '#gen/gantry/v1/control.ts';
 import type * as wire from '#gen/gantry/v1/types.ts';
 import { CopyDirection, StdioStream } from '#gen/gantry/v1/types.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, ownBytes, present, WireError } from './wire.ts';
+import { enumCodec, field, ownBytes, present, WireError } from './wire.ts';
 
 type Direction = Extract<TunnelSpec, { kind: 'copy' }>['direction'];
 type Stream = Extract<TunnelFrame, { kind: 'data' }>['stream'];
@@ -27,6 +29,46 @@ export const tunnelFrameCodec: Codec<TunnelFrame, wire.TunnelFrame> = {
   toWire: frame => ({ frame: frameToWire(frame) }),
   fromWire: frame => frameFromWire(frame.frame),
 };
+
+/** What the dialling end of a tunnel sends: first what it is for, then frames. */
+export type TunnelMessage<Opening> =
+  | { readonly kind: 'open'; readonly opening: Opening }
+  | { readonly kind: 'frame'; readonly frame: TunnelFrame };
+
+/** Of ControlApi.OpenTunnel and PeerApi.Relay. */
+export const openTunnelCodec: Codec<TunnelMessage<TunnelRequest>, OpenTunnelRequest> = {
+  toWire: message => ({
+    message: message.kind === 'open'
+      ? { $case: 'open', value: tunnelRequestCodec.toWire(message.opening) }
+      : { $case: 'frame', value: tunnelFrameCodec.toWire(message.frame) },
+  }),
+  fromWire: ({ message }) => {
+    switch (message?.$case) {
+      case undefined: throw new WireError('tunnel message is empty');
+      case 'open': return { kind: 'open', opening: tunnelRequestCodec.fromWire(message.value) };
+      case 'frame': return { kind: 'frame', frame: tunnelFrameCodec.fromWire(message.value) };
+    }
+  },
+};
+
+/** Of AgentApi.ServeTunnel; it opens with the tunnel's id. */
+export const serveTunnelCodec: Codec<TunnelMessage<string>, ServeTunnelRequest> = {
+  toWire: message => ({
+    message: message.kind === 'open'
+      ? { $case: 'tunnelId', value: message.opening }
+      : { $case: 'frame', value: tunnelFrameCodec.toWire(message.frame) },
+  }),
+  fromWire: ({ message }) => {
+    switch (message?.$case) {
+      case undefined: throw new WireError('tunnel message is empty');
+      case 'tunnelId': return { kind: 'open', opening: message.value };
+      case 'frame': return { kind: 'frame', frame: tunnelFrameCodec.fromWire(message.value) };
+    }
+  },
+};
+
+/** What the other end sends. */
+export const tunnelAnswerCodec: Codec<TunnelFrame, { readonly frame?: wire.TunnelFrame | undefined }> = field('frame', tunnelFrameCodec);
 
 function specToWire(spec: TunnelSpec): NonNullable<wire.TunnelSpec['spec']> {
   switch (spec.kind) {

@@ -46,3 +46,23 @@ export function optional<From, To>(value: From | undefined, convert: (value: Fro
 export function ownBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
+
+/** A message with one field, which must be there. */
+export function field<Name extends string, Model, Wire>(name: Name, codec: Codec<Model, Wire>): Codec<Model, { readonly [Key in Name]?: Wire | undefined }> {
+  return {
+    toWire: model => ({ [name]: codec.toWire(model) }) as { readonly [Key in Name]: Wire },
+    fromWire: (message: { readonly [Key in Name]?: Wire | undefined }) => codec.fromWire(required<Wire>(message[name], name)),
+  };
+}
+
+/** A message with one repeated field. */
+export function listField<Name extends string, Model, Wire>(name: Name, codec: Codec<Model, Wire>): Codec<readonly Model[], { readonly [Key in Name]: readonly Wire[] }> {
+  return {
+    toWire: models => listOf(name, models.map(codec.toWire)),
+    fromWire: (message: { readonly [Key in Name]: readonly Wire[] }) => message[name].map(codec.fromWire),
+  };
+}
+
+function listOf<Name extends string, Wire>(name: Name, list: readonly Wire[]): { readonly [Key in Name]: readonly Wire[] } {
+  return Object.fromEntries([[name, list]]) as { readonly [Key in Name]: readonly Wire[] };
+}

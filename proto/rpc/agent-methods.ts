@@ -1,0 +1,24 @@
+/** The rpcs of AgentApi and PeerApi with their codecs. */
+import { AgentApiDefinition } from '#gen/gantry/v1/agent.ts';
+import type * as agentWire from '#gen/gantry/v1/agent.ts';
+import { PeerApiDefinition } from '#gen/gantry/v1/peer.ts';
+import type * as peerWire from '#gen/gantry/v1/peer.ts';
+import { plainCodec } from '#codec/control-codec.ts';
+import { agentMessageCodec, controllerMessageCodec } from '#codec/session-codec.ts';
+import { openTunnelCodec, serveTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
+import { method } from './method.ts';
+
+const agent = AgentApiDefinition;
+const peer = PeerApiDefinition;
+
+export const AGENT = {
+  join: method(agent, agent.methods.join, plainCodec<agentWire.JoinRequest>(), plainCodec<agentWire.JoinResponse>()),
+  session: method(agent, agent.methods.session, agentMessageCodec, controllerMessageCodec),
+  serveTunnel: method(agent, agent.methods.serveTunnel, serveTunnelCodec, tunnelAnswerCodec),
+  renew: method(agent, agent.methods.renew, plainCodec<agentWire.RenewRequest>(), plainCodec<agentWire.RenewResponse>()),
+};
+
+export const PEER = {
+  relay: method(peer, peer.methods.relay, openTunnelCodec, tunnelAnswerCodec),
+  awaitEndpoints: method(peer, peer.methods.awaitEndpoints, plainCodec<peerWire.AwaitEndpointsRequest>(), plainCodec<peerWire.AwaitEndpointsResponse>()),
+};

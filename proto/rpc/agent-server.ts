@@ -1,0 +1,24 @@
+import type { Logger } from '#kit/logger.ts';
+import type { AgentHandlers, JoinHandlers } from '#model/ports.ts';
+import { AGENT } from './agent-methods.ts';
+import { ServiceBuilder } from './service-builder.ts';
+import type { RpcService } from './service-builder.ts';
+import { sessionEnd } from './session-end.ts';
+import { acceptTunnel } from './tunnel-end.ts';
+
+/** AgentApi over its handlers, for nodes. */
+export function agentService(handlers: AgentHandlers, options: { readonly log: Logger }): RpcService {
+  return new ServiceBuilder({ ...options, role: 'node' })
+    .duplex(AGENT.session, (stream, peer, signal) => handlers.session(sessionEnd(stream, true), peer, signal))
+    .duplex(AGENT.serveTunnel, async (stream, peer, signal) => {
+      const { opening, tunnel } = await acceptTunnel(stream);
+      await handlers.tunnel(opening, tunnel, peer, signal);
+    })
+    .unary(AGENT.renew, ({ csrPem }, peer) => handlers.renew(csrPem, peer));
+}
+
+/** Join alone, for callers that have no certificate yet: the only service of a `join` listener. */
+export function joinService(handlers: JoinHandlers, options: { readonly log: Logger }): RpcService {
+  return new ServiceBuilder({ ...options, role: 'anyone' })
+    .unary(AGENT.join, (request, peer) => handlers.join(request, peer.address));
+}

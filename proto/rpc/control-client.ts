@@ -1,0 +1,114 @@
+import { ClusterError } from '#model/errors.ts';
+import type { ControlClient } from '#model/ports.ts';
+import { CONTROL } from './control-methods.ts';
+import type { Method } from './method.ts';
+import { RpcChannel } from './rpc-channel.ts';
+import type { TlsIdentity } from './tls-fs.ts';
+import { dialTunnel } from './tunnel-end.ts';
+
+/** A controller that takes no connection within this long is passed over. */
+const CONNECT_TIMEOUT_MS = 3_000;
+
+export interface ControlClientOptions {
+  /** `host:port` of controllers; the first that answers is used until it fails. */
+  readonly controllers: readonly string[];
+  readonly identity: TlsIdentity;
+  readonly timeoutMs?: number;
+}
+
+/** ControlApi at whichever controller answers. A call repeated at the next one changes nothing more: writes carry request ids. */
+export function createControlClient(options: ControlClientOptions): ControlClient {
+  const replicas = new Replicas(options);
+  const unary = <Request, Answer>(method: Method<Request, Answer>) =>
+    (request: Request): Promise<Answer> => replicas.call(channel => channel.unary(method, request, callOptions(options)));
+  return {
+    apply: unary(CONTROL.apply),
+    deleteApp: unary(CONTROL.deleteApp),
+    deleteService: unary(CONTROL.deleteService),
+    scale: unary(CONTROL.scale),
+    restart: unary(CONTROL.restart),
+    stopTask: unary(CONTROL.stopTask),
+    view: unary(CONTROL.view),
+    watch: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)),
+    revisions: unary(CONTROL.revisions),
+    events: unary(CONTROL.events),
+    watchEvents: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watchEvents, filter, signal)),
+    putSecret: unary(CONTROL.putSecret),
+    listSecrets: unary(CONTROL.listSecrets),
+    deleteSecret: unary(CONTROL.deleteSecret),
+    createToken: unary(CONTROL.createToken),
+    setAvailability: unary(CONTROL.setAvailability),
+    setLabels: unary(CONTROL.setLabels),
+    setTaints: unary(CONTROL.setTaints),
+    confirmLost: unary(CONTROL.confirmLost),
+    removeNode: unary(CONTROL.removeNode),
+    clusterStatus: () => unary(CONTROL.clusterStatus)(undefined),
+    openTunnel: (request, signal) => dialTunnel(replicas.current().duplex(CONTROL.openTunnel), request, signal),
+    close: () => { replicas.close(); },
+  };
+}
+
+function callOptions({ timeoutMs }: ControlClientOptions): { readonly timeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutMs };
+}
+
+/** The controllers in a ring, from the one that worked last. */
+class Replicas {
+  readonly #channels: readonly RpcChannel[];
+  #current = 0;
+
+  constructor({ controllers, identity }: ControlClientOptions) {
+    if (controllers.length === 0) {
+      throw new ClusterError('FAILED_PRECONDITION', 'no controller address is known');
+    }
+    this.#channels = controllers.map(address => new RpcChannel(address, identity));
+  }
+
+  current(): RpcChannel {
+    const channel = this.#channels[this.#current];
+    if (channel === undefined) {
+      throw new RangeError('the ring of controllers is empty');
+    }
+    return channel;
+  }
+
+  /** @throws ClusterError of the last controller when all are UNAVAILABLE, else of the first that answered */
+  async call<Answer>(attempt: (channel: RpcChannel) => Promise<Answer>): Promise<Answer> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt(await this.#reachable());
+      } catch (error) {
+        if (!isUnavailable(error) || tries >= this.#channels.length) {
+          throw error;
+        }
+        this.#current = (this.#current + 1) % this.#channels.length;
+      }
+    }
+  }
+
+  /** A stream that broke is its reader's to start again: it may have given answers already. */
+  async *stream<Answer>(open: (channel: RpcChannel) => AsyncIterable<Answer>): AsyncGenerator<Answer, void, undefined> {
+    yield* open(await this.#reachable());
+  }
+
+  close(): void {
+    for (const channel of this.#channels) {
+      channel.close();
+    }
+  }
+
+  /** The first channel from the current one on that connects; the last one tried when none does, so that its own error is told. */
+  async #reachable(): Promise<RpcChannel> {
+    for (let passed = 1; passed < this.#channels.length; passed += 1) {
+      if (await this.current().isReachable(CONNECT_TIMEOUT_MS)) {
+        break;
+      }
+      this.#current = (this.#current + 1) % this.#channels.length;
+    }
+    return this.current();
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ClusterError && error.code === 'UNAVAILABLE';
+}

@@ -1,0 +1,40 @@
+/** The rpcs of ControlApi with their codecs. */
+import * as wire from '#gen/gantry/v1/control.ts';
+import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
+import {
+  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
+  listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
+} from '#codec/control-codec.ts';
+import { eventCodec } from '#codec/event-codec.ts';
+import { openTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
+import { clusterViewCodec, listFilterCodec } from '#codec/view-codec.ts';
+import { field, listField } from '#codec/wire.ts';
+import { method } from './method.ts';
+
+const api = wire.ControlApiDefinition;
+const { methods } = api;
+
+export const CONTROL = {
+  apply: method(api, methods.apply, applyRequestCodec, field('outcome', applyOutcomeCodec)),
+  deleteApp: method(api, methods.deleteApp, plainCodec<wire.DeleteAppRequest>(), doneCodec),
+  deleteService: method(api, methods.deleteService, aboutService<{ requestId: string }>(), doneCodec),
+  scale: method(api, methods.scale, aboutService<{ requestId: string; replicas: number }>(), doneCodec),
+  restart: method(api, methods.restart, aboutService<{ requestId: string }>(), doneCodec),
+  stopTask: method(api, methods.stopTask, aboutTask<{ requestId: string }>(), doneCodec),
+  view: method(api, methods.view, field('filter', listFilterCodec), field('view', clusterViewCodec)),
+  watch: method(api, methods.watch, field('filter', listFilterCodec), field('view', clusterViewCodec)),
+  revisions: method(api, methods.revisions, plainCodec<wire.RevisionsRequest>(), listField('revisions', revisionCodec)),
+  events: method(api, methods.events, field('filter', eventFilterCodec), listField('events', eventCodec)),
+  watchEvents: method(api, methods.watchEvents, field('filter', eventFilterCodec), field('event', eventCodec)),
+  putSecret: method(api, methods.putSecret, putSecretRequestCodec, plainCodec<wire.PutSecretResponse>()),
+  listSecrets: method(api, methods.listSecrets, listSecretsRequestCodec, listField('secrets', plainCodec<wire.ListSecretsResponse_Secret>())),
+  deleteSecret: method(api, methods.deleteSecret, plainCodec<wire.DeleteSecretRequest>(), doneCodec),
+  createToken: method(api, methods.createToken, createTokenRequestCodec, plainCodec<wire.CreateTokenResponse>()),
+  setAvailability: method(api, methods.setAvailability, setAvailabilityRequestCodec, doneCodec),
+  setLabels: method(api, methods.setLabels, setLabelsRequestCodec, doneCodec),
+  setTaints: method(api, methods.setTaints, aboutNode<{ requestId: string; taints: readonly string[] }>(), doneCodec),
+  confirmLost: method(api, methods.confirmLost, aboutNode<{ requestId: string }>(), doneCodec),
+  removeNode: method(api, methods.removeNode, aboutNode<{ requestId: string }>(), doneCodec),
+  clusterStatus: method(api, methods.clusterStatus, doneCodec, clusterStatusCodec),
+  openTunnel: method(api, methods.openTunnel, openTunnelCodec, tunnelAnswerCodec),
+};

@@ -1,0 +1,40 @@
+import type { Logger } from '#kit/logger.ts';
+import type { ControlHandlers } from '#model/ports.ts';
+import { boundedQueue } from './bounded-queue.ts';
+import { CONTROL } from './control-methods.ts';
+import { ServiceBuilder } from './service-builder.ts';
+import type { RpcService } from './service-builder.ts';
+import { acceptTunnel } from './tunnel-end.ts';
+
+/** Items that wait for a reader of events (reliability 10). */
+const MAX_QUEUED_EVENTS = 1_000;
+
+/** ControlApi over its handlers, for operators. */
+export function controlService(handlers: ControlHandlers, options: { readonly log: Logger; readonly readerStallMs?: number }): RpcService {
+  return new ServiceBuilder({ ...options, role: 'operator' })
+    .unary(CONTROL.apply, (request, peer) => handlers.apply(request, peer))
+    .unary(CONTROL.deleteApp, (request, peer) => handlers.deleteApp(request, peer))
+    .unary(CONTROL.deleteService, (request, peer) => handlers.deleteService(request, peer))
+    .unary(CONTROL.scale, (request, peer) => handlers.scale(request, peer))
+    .unary(CONTROL.restart, (request, peer) => handlers.restart(request, peer))
+    .unary(CONTROL.stopTask, (request, peer) => handlers.stopTask(request, peer))
+    .unary(CONTROL.view, (filter, peer) => handlers.view(filter, peer))
+    .stream(CONTROL.watch, (filter, peer, signal) => handlers.watch(filter, peer, signal))
+    .unary(CONTROL.revisions, (request, peer) => handlers.revisions(request, peer))
+    .unary(CONTROL.events, (filter, peer) => handlers.events(filter, peer))
+    .stream(CONTROL.watchEvents, (filter, peer, signal) => boundedQueue(handlers.watchEvents(filter, peer, signal), MAX_QUEUED_EVENTS))
+    .unary(CONTROL.putSecret, (request, peer) => handlers.putSecret(request, peer))
+    .unary(CONTROL.listSecrets, (request, peer) => handlers.listSecrets(request, peer))
+    .unary(CONTROL.deleteSecret, (request, peer) => handlers.deleteSecret(request, peer))
+    .unary(CONTROL.createToken, (request, peer) => handlers.createToken(request, peer))
+    .unary(CONTROL.setAvailability, (request, peer) => handlers.setAvailability(request, peer))
+    .unary(CONTROL.setLabels, (request, peer) => handlers.setLabels(request, peer))
+    .unary(CONTROL.setTaints, (request, peer) => handlers.setTaints(request, peer))
+    .unary(CONTROL.confirmLost, (request, peer) => handlers.confirmLost(request, peer))
+    .unary(CONTROL.removeNode, (request, peer) => handlers.removeNode(request, peer))
+    .unary(CONTROL.clusterStatus, (_request, peer) => handlers.clusterStatus(peer))
+    .duplex(CONTROL.openTunnel, async (stream, peer, signal) => {
+      const { opening, tunnel } = await acceptTunnel(stream);
+      await handlers.tunnel(opening, tunnel, peer, signal);
+    });
+}

@@ -1,0 +1,16 @@
+import type { Logger } from '#kit/logger.ts';
+import type { PeerHandlers } from '#model/ports.ts';
+import { PEER } from './agent-methods.ts';
+import { ServiceBuilder } from './service-builder.ts';
+import type { RpcService } from './service-builder.ts';
+import { acceptTunnel } from './tunnel-end.ts';
+
+/** PeerApi over its handlers, for controllers. */
+export function peerService(handlers: PeerHandlers, options: { readonly log: Logger }): RpcService {
+  return new ServiceBuilder({ ...options, role: 'controller' })
+    .duplex(PEER.relay, async (stream, peer, signal) => {
+      const { opening, tunnel } = await acceptTunnel(stream);
+      await handlers.relay(opening, tunnel, peer, signal);
+    })
+    .unary(PEER.awaitEndpoints, ({ generation, timeoutMs }, peer) => handlers.awaitEndpoints(generation, timeoutMs, peer));
+}

@@ -1,0 +1,177 @@
+import type {
+  MethodDefinition, sendUnaryData, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { ServerSurfaceCall } from '@grpc/grpc-js/build/src/server-call.js';
+import type { Logger } from '#kit/logger.ts';
+import { ClusterError } from '#model/errors.ts';
+import { parseSubjectAltName } from '#model/peer-name.ts';
+import type { PeerRole } from '#model/peer-name.ts';
+import type { Peer } from '#model/ports.ts';
+import { withinDeadline } from './deadline.ts';
+import { MessageStream } from './message-stream.ts';
+import type { Method } from './method.ts';
+import { toStatus } from './status.ts';
+
+/** Of one operator's connection (reliability 10); agents have as many as their tasks need. */
+const MAX_OPERATOR_CALLS = 100;
+/** A reader that takes nothing for so long is dropped. */
+export const READER_STALL_MS = 30_000;
+
+/** What `startRpcServer` serves. */
+export interface RpcService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+type StreamingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+export interface ServiceOptions {
+  /** Whose certificates it takes; `anyone` is for Join alone. */
+  readonly role: PeerRole | 'anyone';
+  readonly log: Logger;
+  readonly readerStallMs?: number;
+}
+
+/** Binds handlers over model values to rpcs: who calls, deadlines, cancellation and errors are settled here. */
+export class ServiceBuilder implements RpcService {
+  readonly definition: Record<string, MethodDefinition<Buffer, Buffer>> = {};
+  readonly implementation: UntypedServiceImplementation = {};
+  readonly #options: ServiceOptions;
+  readonly #callsOf = new Map<string, number>();
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+  }
+
+  unary<Request, Answer>(method: Method<Request, Answer>, handler: (request: Request, peer: Peer) => Promise<Answer>): this {
+    return this.#add(method, (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
+      const work = this.#admitted(call, async peer => method.encodeAnswer(await handler(method.decodeRequest(call.request), peer)));
+      withinDeadline(work, call.getDeadline(), Date.now()).then(
+        answer => { respond(null, answer); },
+        (error: unknown) => { respond(this.#statusOf(error, method.path)); },
+      );
+    });
+  }
+
+  /** Answers one after the other, each taken by the transport before the next is asked for. */
+  stream<Request, Answer>(
+    method: Method<Request, Answer>,
+    handler: (request: Request, peer: Peer, signal: AbortSignal) => AsyncIterable<Answer>,
+  ): this {
+    return this.#add(method, (call: ServerWritableStream<Buffer, Buffer>) => {
+      const cancel = cancellation(call);
+      const work = this.#admitted(call, async peer => {
+        for await (const answer of handler(method.decodeRequest(call.request), peer, cancel.signal)) {
+          await this.#write(call, method.encodeAnswer(answer));
+        }
+      });
+      this.#finish(work, call, method.path, cancel);
+    });
+  }
+
+  duplex<Request, Answer>(
+    method: Method<Request, Answer>,
+    handler: (stream: MessageStream<Request, Answer>, peer: Peer, signal: AbortSignal) => Promise<void>,
+  ): this {
+    return this.#add(method, (call: ServerDuplexStream<Buffer, Buffer>) => {
+      const cancel = cancellation(call);
+      const stream = new MessageStream<Request, Answer>(call, {
+        decode: method.decodeRequest,
+        encode: method.encodeAnswer,
+        other: call.getPeer(),
+        abandon: () => { call.destroy(); },
+        isServing: true,
+      });
+      const work = this.#admitted(call, async peer => {
+        await handler(stream, peer, cancel.signal);
+        stream.close();
+      });
+      this.#finish(work, call, method.path, cancel);
+    });
+  }
+
+  #add(method: MethodDefinition<Buffer, Buffer>, implementation: UntypedServiceImplementation[string]): this {
+    this.definition[method.path] = method;
+    this.implementation[method.path] = implementation;
+    return this;
+  }
+
+  /** Runs `work` for a peer that may call here. @throws ClusterError UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED */
+  async #admitted<T>(call: ServerSurfaceCall, work: (peer: Peer) => Promise<T>): Promise<T> {
+    const peer = requirePeer(call, this.#options.role);
+    const connection = call.getPeer();
+    const calls = (this.#callsOf.get(connection) ?? 0) + 1;
+    if (peer.role === 'operator' && calls > MAX_OPERATOR_CALLS) {
+      throw new ClusterError('RESOURCE_EXHAUSTED', `${String(MAX_OPERATOR_CALLS)} calls are open on this connection`);
+    }
+    this.#callsOf.set(connection, calls);
+    try {
+      return await work(peer);
+    } finally {
+      const left = (this.#callsOf.get(connection) ?? 1) - 1;
+      if (left === 0) {
+        this.#callsOf.delete(connection);
+      } else {
+        this.#callsOf.set(connection, left);
+      }
+    }
+  }
+
+  async #write(call: ServerWritableStream<Buffer, Buffer>, bytes: Buffer): Promise<void> {
+    const stallMs = this.#options.readerStallMs ?? READER_STALL_MS;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new ClusterError('RESOURCE_EXHAUSTED', `reader is too slow: nothing taken for ${String(stallMs)} ms`));
+      }, stallMs);
+      call.write(bytes, (error: Error | null | undefined) => {
+        clearTimeout(timer);
+        if (error) {
+          reject(error);
+        } else {
+          resolve();
+        }
+      });
+    });
+  }
+
+  /** Ends the rpc as the work ended; either way, what the handler left running under its signal ends too. */
+  #finish(work: Promise<void>, call: StreamingCall, path: string, cancel: AbortController): void {
+    work.then(
+      () => { call.end(); },
+      (error: unknown) => {
+        if (!cancel.signal.aborted) {
+          call.emit('error', this.#statusOf(error, path));
+        }
+      },
+    ).finally(() => { cancel.abort(new ClusterError('UNAVAILABLE', 'the call has ended')); });
+  }
+
+  #statusOf(error: unknown, path: string): ReturnType<typeof toStatus> {
+    if (!(error instanceof ClusterError) || error.code === 'INTERNAL') {
+      this.#options.log.error({ rpc: path, err: error }, 'rpc failed');
+    }
+    return toStatus(error);
+  }
+}
+
+function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
+  const address = call.getPeer().replace(/:\d+$/, '').replace(/^::ffff:/, '');
+  if (role === 'anyone') {
+    return { role: 'node', name: '', address };
+  }
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const peer = parseSubjectAltName(certificate?.subjectaltname ?? '');
+  if (peer === undefined) {
+    throw new ClusterError('UNAUTHENTICATED', 'the client certificate names no user, node or controller');
+  }
+  if (peer.role !== role) {
+    throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for a ${role}`);
+  }
+  return { ...peer, address };
+}
+
+function cancellation(call: StreamingCall): AbortController {
+  const cancel = new AbortController();
+  call.on('cancelled', () => { cancel.abort(new ClusterError('UNAVAILABLE', 'the caller is gone')); });
+  return cancel;
+}
