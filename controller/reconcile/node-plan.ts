@@ -1,0 +1,128 @@
+/** When a node's tasks are given up: silence that the leader counted itself, behind the mass breaker. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { Times } from '#model/times.ts';
+import { CLOSED_BREAKER, nextBreaker } from './mass-breaker.ts';
+import type { AwayNode, MassBreaker } from './mass-breaker.ts';
+import type { Plan, PlannedEvent } from './plan.ts';
+
+/** Share of the nodes that may be evicted at once, at least one. */
+const EVICT_SHARE = 0.01;
+
+/**
+ * `silent`: the session's holder says so. `unknown`: no live controller holds a session, so nobody listens.
+ * `lost`: was given up before this leader began to count.
+ */
+interface Absence {
+  readonly cause: 'silent' | 'unknown' | 'lost';
+  readonly sinceMs: number;
+}
+
+/**
+ * What the leader counted on its own monotonic clock. It starts from nothing with each leadership and after each stall: pass
+ * NO_EVIDENCE then, and every node gets its full time again (I18).
+ */
+export interface NodeEvidence {
+  readonly absences: ReadonlyMap<NodeId, Absence>;
+  readonly breaker: MassBreaker;
+  readonly lastEvictionMs?: number;
+}
+
+export const NO_EVIDENCE: NodeEvidence = { absences: new Map(), breaker: CLOSED_BREAKER };
+
+export interface NodePlanContext {
+  readonly monotonicMs: number;
+  readonly times: Times;
+}
+
+export interface NodePlan extends Plan {
+  readonly evidence: NodeEvidence;
+}
+
+/**
+ * Counts on from `evidence` and marks nodes `lost`: the one longest away first, one (or 1 %) per pace, none while the breaker is
+ * open. A loss that an operator confirmed is believed at once.
+ */
+export function planNodes(snapshot: ClusterSnapshot, evidence: NodeEvidence, context: NodePlanContext): NodePlan {
+  const nodes = [...snapshot.nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
+  const absences = countAbsences(snapshot, nodes, evidence, context.monotonicMs);
+  const { massWindowMs } = context.times;
+  const breaker = nextBreaker(evidence.breaker, awayNodes(nodes, absences, context), nodes.length, { monotonicMs: context.monotonicMs, windowMs: massWindowMs });
+  const confirmed = nodes.filter(node => node.isLossConfirmed && node.condition === 'silent');
+  const evicted = breaker.isOpen ? [] : dueNodes(nodes, { absences, ...lastOf(evidence) }, context);
+  const lastEvictionMs = evicted.length > 0 ? context.monotonicMs : evidence.lastEvictionMs;
+  const lost = nodes.filter(node => confirmed.includes(node) || evicted.includes(node));
+  return {
+    actions: lost.map(node => ({ kind: 'set-node-condition', node: node.id, condition: 'lost', reason: confirmed.includes(node) ? 'loss-confirmed' : 'silence' })),
+    events: [...lost.map(lostEvent), ...breakerEvents(evidence.breaker, breaker)],
+    evidence: { absences, breaker, ...(lastEvictionMs === undefined ? {} : { lastEvictionMs }) },
+  };
+}
+
+function lastOf({ lastEvictionMs }: NodeEvidence): { readonly lastEvictionMs?: number } {
+  return lastEvictionMs === undefined ? {} : { lastEvictionMs };
+}
+
+/** Absences of the nodes that are away now; one whose cause changed is counted anew. */
+function countAbsences(snapshot: ClusterSnapshot, nodes: readonly Node[], { absences }: NodeEvidence, nowMs: number): ReadonlyMap<NodeId, Absence> {
+  const next = new Map<NodeId, Absence>();
+  for (const node of nodes) {
+    const cause = causeOf(snapshot, node);
+    if (cause !== undefined) {
+      const known = absences.get(node.id);
+      const goesOn = known !== undefined && (known.cause === cause || cause === 'lost');
+      next.set(node.id, goesOn ? known : { cause, sinceMs: nowMs });
+    }
+  }
+  return next;
+}
+
+/** A node that is lost already stays counted until it is heard again or removed, for the breaker. */
+function causeOf(snapshot: ClusterSnapshot, node: Node): Absence['cause'] | undefined {
+  if (node.condition !== 'ready') {
+    return node.condition;
+  }
+  const session = snapshot.sessions.get(node.id)?.value;
+  return session !== undefined && snapshot.controllers.has(session.controllerId) ? undefined : 'unknown';
+}
+
+/** Nodes that count against MASS: away for sure, and not confirmed as lost. */
+function awayNodes(nodes: readonly Node[], absences: ReadonlyMap<NodeId, Absence>, { monotonicMs, times }: NodePlanContext): readonly AwayNode[] {
+  return nodes.flatMap(node => {
+    const absence = absences.get(node.id);
+    if (absence === undefined || node.isLossConfirmed) {
+      return [];
+    }
+    const sinceMs = absence.sinceMs + (absence.cause === 'unknown' ? times.lostMs : 0);
+    return sinceMs <= monotonicMs ? [{ node: node.id, sinceMs, isNew: absence.cause !== 'lost' }] : [];
+  });
+}
+
+/** Nodes away long enough, as many as the pace allows now, longest away first. */
+function dueNodes(nodes: readonly Node[], { absences, lastEvictionMs }: Pick<NodeEvidence, 'absences' | 'lastEvictionMs'>, { monotonicMs, times }: NodePlanContext): readonly Node[] {
+  if (lastEvictionMs !== undefined && monotonicMs - lastEvictionMs < times.evictPaceMs) {
+    return [];
+  }
+  const sinceOf = (node: Node): number => absences.get(node.id)?.sinceMs ?? monotonicMs;
+  const due = nodes.filter(node => {
+    const absence = absences.get(node.id);
+    const patienceMs = times.evictMs + (absence?.cause === 'unknown' ? times.lostMs : 0);
+    return node.condition !== 'lost' && absence !== undefined && monotonicMs - absence.sinceMs >= patienceMs;
+  });
+  return due.sort((left, right) => sinceOf(left) - sinceOf(right) || (left.id < right.id ? -1 : 1))
+    .slice(0, Math.max(1, Math.floor(nodes.length * EVICT_SHARE)));
+}
+
+function lostEvent(node: Node): PlannedEvent {
+  return { type: 'warning', object: `node/${node.id}`, reason: 'NodeLost', message: 'its tasks are replaced, unless their service holds them' };
+}
+
+function breakerEvents(before: MassBreaker, after: MassBreaker): readonly PlannedEvent[] {
+  if (before.isOpen === after.isOpen) {
+    return [];
+  }
+  return after.isOpen
+    ? [{ type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: 'too many nodes are away at once: no task is replaced until they are back, removed or confirmed lost' }]
+    : [{ type: 'normal', object: 'cluster', reason: 'MassBreakerClosed', message: 'lost nodes are evicted again' }];
+}
