@@ -7,6 +7,7 @@ import type { NodeDns } from '../dns/ports.ts';
 import type { HealthProber } from '../health/ports.ts';
 import type { ImageConfig, ImageStore } from '../image/ports.ts';
 import type { NetworkSlot, NodeNetwork } from '../network/ports.ts';
+import type { ServiceProxy } from '../proxy/ports.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { RootfsSnapshotter } from '../snapshot/ports.ts';
 import type { OciMount, Volumes } from '../volume/ports.ts';
@@ -89,6 +90,7 @@ export interface TaskParts {
   readonly images: ImageStore;
   readonly snapshots: RootfsSnapshotter;
   readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
+  readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
   readonly volumes: Volumes;
   readonly runtime: ContainerRuntime;
   readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll'>;

@@ -92,12 +92,15 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const slot = start.record.slot ?? await parts.network.acquire(signal);
   const record = { ...start.record, slot };
   await start.save(record);
+  const admitted = parts.proxy.admit(slot.address, record.task);
+  admitted.catch(() => { /* awaited before the start, if it comes to that */ });
   const configJson = await prepareFiles({ ...start, record }, { image, slot }, parts, signal);
   start.onProgress('starting', '', '');
   const created = await createContainer(record, configJson, parts, signal);
   const starting: TaskRecord = { ...record, step: 'starting', container: created, filesBootId: parts.bootId };
   await failpoint('agent.before-journal');
   await Promise.all([start.save(starting), parts.records.appendStart(record.task.id, record.attempt)]);
+  await admitted;
   await failpoint('agent.before-start');
   signal.throwIfAborted();
   requirePermit(start.record, parts);

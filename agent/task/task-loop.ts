@@ -46,6 +46,8 @@ export class TaskLoop {
   /** Aborted when the running attempt ended: its prober stops. */
   #attempt: AbortController | undefined;
   #health: Health | undefined;
+  /** The address that the proxy was told of by this process. */
+  #admitted = '';
   #failures = 0;
 
   constructor(parts: TaskParts, record: TaskRecord, desired: Desired) {
@@ -122,6 +124,7 @@ export class TaskLoop {
       return quiet;
     }
     this.#watchHealth(signal);
+    await this.#admit();
     const end = await this.#parts.runtime.readEnd(containerId(record.task.id, record.attempt));
     if (end !== undefined) {
       return { ...quiet, end };
@@ -130,6 +133,15 @@ export class TaskLoop {
     const stopping = this.#stopping === undefined
       ? {} : { stopping: { sinceMs: this.#parts.clock.monotonicMs() - this.#stopping.signalledAtMs, isKilled: this.#stopping.isKilled } };
     return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping };
+  }
+
+  /** A started task was admitted before its start; for an adopted one it is done here. */
+  async #admit(): Promise<void> {
+    const address = this.#record.slot?.address ?? '';
+    if (address !== this.#admitted) {
+      await this.#parts.proxy.admit(address, this.#record.task);
+      this.#admitted = address;
+    }
   }
 
   /** Secrets are never on disk: after a reboot only a controller can send them again. */
@@ -265,6 +277,7 @@ export class TaskLoop {
     const { slot, filesBootId: _filesBootId, ...rest } = this.#record;
     await this.#parts.volumes.remove(this.#record.task.id);
     if (slot !== undefined) {
+      await this.#parts.proxy.dismiss(slot.address);
       await this.#parts.network.release(slot.id);
     }
     const isStopped = this.#desired !== 'run';

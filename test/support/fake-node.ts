@@ -39,6 +39,8 @@ export class FakeNode {
   readonly slots = new Map<string, NetworkSlot>();
   readonly files = new Set<string>();
   readonly bundles = new Set<string>();
+  /** Addresses of tasks that the proxy lets out. */
+  readonly admitted = new Set<string>();
   readonly records = new Map<TaskId, string>();
   readonly journal: string[] = [];
   /** Ids in the order of their starts. */
@@ -103,6 +105,7 @@ export class FakeNode {
     return [
       ...[...this.containers.keys()].map(id => `container ${id}`), ...[...this.rootfs].map(id => `rootfs ${id}`),
       ...[...this.slots.keys()].map(id => `slot ${id}`), ...[...this.files].map(id => `files ${id}`), ...[...this.bundles].map(id => `bundle ${id}`),
+      ...[...this.admitted].map(address => `address ${address}`),
     ];
   }
 
@@ -129,6 +132,10 @@ export class FakeNode {
         release: id => this.#step('network.release', () => { this.slots.delete(id); }),
         adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
         sweep: keep => this.#step('network.sweep', () => { for (const id of [...this.slots.keys()].filter(one => !keep.has(one))) this.slots.delete(id); }),
+      },
+      proxy: {
+        admit: address => this.#step('proxy.admit', () => { this.admitted.add(address); }),
+        dismiss: address => this.#step('proxy.dismiss', () => { this.admitted.delete(address); }),
       },
       volumes: {
         prepare: (_task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => { this.files.add(key); return []; }),
