@@ -189,7 +189,7 @@ export class RegistryTransport {
     if (step.redirects >= MAX_REDIRECTS) {
       throw refuse(`too many redirects (${String(MAX_REDIRECTS)})`);
     }
-    const target = URL.parse(step.location, step.from);
+    const target = URL.parse(step.location, step.from.href);
     if (target?.protocol === 'https:') {
       return target;
     }

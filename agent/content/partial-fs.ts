@@ -1,0 +1,93 @@
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import type { Digest } from '#model/digest.ts';
+
+/**
+ * Beginnings of blobs, so that an interrupted pull goes on where it was.
+ *
+ * 1. One user of a partial at a time: a second `open` gets undefined. 2. Bytes are only in the page cache: a reader hashes what it replays.
+ * 3. A partial stays until `remove`.
+ */
+export class PartialStore {
+  readonly #path: string;
+  readonly #inUse = new Set<Digest>();
+
+  constructor(statePath: string) {
+    this.#path = path.join(statePath, 'partials');
+  }
+
+  async open(digest: Digest): Promise<Partial | undefined> {
+    if (this.#inUse.has(digest)) {
+      return undefined;
+    }
+    this.#inUse.add(digest);
+    try {
+      await mkdir(this.#path, { recursive: true, mode: 0o700 });
+      const file = await open(this.#filePath(digest), 'a+', 0o600);
+      return new Partial(file, (await file.stat()).size, () => { this.#inUse.delete(digest); });
+    } catch (error) {
+      this.#inUse.delete(digest);
+      throw error;
+    }
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.#filePath(digest), { force: true });
+  }
+
+  /** Removes all partials that nobody uses. */
+  async clear(): Promise<void> {
+    const used = new Set([...this.#inUse].map(digest => path.basename(this.#filePath(digest))));
+    for (const name of await readdir(this.#path).catch(() => [])) {
+      if (!used.has(name)) await rm(path.join(this.#path, name), { force: true });
+    }
+  }
+
+  #filePath(digest: Digest): string {
+    return path.join(this.#path, digest.replace(':', '-'));
+  }
+}
+
+export class Partial {
+  /** Bytes that were there when it was opened. */
+  readonly sizeBytes: number;
+  readonly #file: FileHandle;
+  readonly #onClose: () => void;
+
+  constructor(file: FileHandle, sizeBytes: number, onClose: () => void) {
+    this.#file = file;
+    this.sizeBytes = sizeBytes;
+    this.#onClose = onClose;
+  }
+
+  /** The bytes that were there, in order. */
+  async *replay(): AsyncGenerator<Uint8Array> {
+    const piece = Buffer.allocUnsafe(1 << 20);
+    for (let at = 0; at < this.sizeBytes;) {
+      const { bytesRead } = await this.#file.read(piece, 0, Math.min(piece.length, this.sizeBytes - at), at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield Buffer.from(piece.subarray(0, bytesRead));
+    }
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      at += (await this.#file.write(bytes, at)).bytesWritten;
+    }
+  }
+
+  /** Forgets all bytes, since they are not the blob's. */
+  async truncate(): Promise<void> {
+    await this.#file.truncate(0);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#file.close();
+    } finally {
+      this.#onClose();
+    }
+  }
+}

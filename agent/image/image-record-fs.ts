@@ -1,0 +1,71 @@
+import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Digest } from '#model/digest.ts';
+import type { LocalImage } from './ports.ts';
+
+/** A complete image. `allLayers` counts in those that an opaque layer above hides. */
+export interface ImageRecord extends LocalImage {
+  readonly version: 1;
+  readonly allLayers: readonly string[];
+}
+
+/**
+ * Records of complete images, one file each.
+ *
+ * 1. When `save` resolved, a crash of the machine does not lose the record. 2. A record is whole or not there; a file that is no record
+ * counts as not there.
+ */
+export class ImageRecords {
+  readonly #path: string;
+
+  constructor(statePath: string) {
+    this.#path = path.join(statePath, 'images');
+  }
+
+  async save(record: ImageRecord): Promise<void> {
+    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    const target = this.#filePath(record.digest);
+    const file = await open(`${target}.new`, 'w', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(record));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${target}.new`, target);
+    const directory = await open(this.#path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+
+  async find(digest: Digest): Promise<ImageRecord | undefined> {
+    return await readRecord(this.#filePath(digest));
+  }
+
+  async list(): Promise<readonly ImageRecord[]> {
+    const names = await readdir(this.#path).catch(() => []);
+    const records = await Promise.all(names.filter(name => name.endsWith('.json')).sort().map(name => readRecord(path.join(this.#path, name))));
+    return records.filter(record => record !== undefined);
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.#filePath(digest), { force: true });
+  }
+
+  #filePath(digest: Digest): string {
+    return path.join(this.#path, `${digest.replace(':', '-')}.json`);
+  }
+}
+
+async function readRecord(file: string): Promise<ImageRecord | undefined> {
+  try {
+    const record = JSON.parse(await readFile(file, 'utf8')) as ImageRecord;
+    return record.version === 1 ? record : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

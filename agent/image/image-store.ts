@@ -1,0 +1,131 @@
+import type { Digest } from '#model/digest.ts';
+import { findUnreachable } from '../content/reachable.ts';
+import { PartialStore } from '../content/partial-fs.ts';
+import { LayerStore } from '../snapshot/layer-fs.ts';
+import { ImageRecords } from './image-record-fs.ts';
+import type { ImageRecord } from './image-record-fs.ts';
+import type { Platform } from './manifest.ts';
+import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
+import { PullClient } from './pull-client.ts';
+import type { PullCredentials } from './pull-messages.ts';
+import { SharedWork } from './shared-work-flow.ts';
+
+export interface ImageStoreOptions {
+  /** Directory of the images; made when absent. One process at a time. */
+  readonly statePath: string;
+  readonly platform: Platform;
+  /** Layers unpacked at once: one a core. */
+  readonly concurrency: number;
+  /** Of temporary names; differs at each start of the process. */
+  readonly prefix: string;
+  /** PEM of an authority trusted besides the system's. */
+  readonly caPem?: string;
+  readonly plainRegistries: readonly string[];
+  /** Login for a reference; undefined: anonymous. */
+  readonly credentials: (request: PullRequest) => Promise<PullCredentials | undefined>;
+  /** The pull thread and the extractors end when idle for so long. */
+  readonly idleMs: number;
+}
+
+/** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
+export class DiskImageStore implements ImageStore {
+  readonly #options: ImageStoreOptions;
+  readonly #records: ImageRecords;
+  readonly #layers: LayerStore;
+  readonly #partials: PartialStore;
+  readonly #client: PullClient;
+  readonly #pulls = new SharedWork<LocalImage>();
+  readonly #listeners = new Map<Digest, Set<(progress: PullProgress) => void>>();
+  #opened: Promise<void> | undefined;
+  #pruning: Promise<unknown> = Promise.resolve();
+  #pullCount = 0;
+
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+    this.#records = new ImageRecords(options.statePath);
+    this.#layers = new LayerStore(options.statePath, options.prefix);
+    this.#partials = new PartialStore(options.statePath);
+    const { statePath, platform, concurrency, idleMs, caPem, plainRegistries } = options;
+    this.#client = new PullClient({ statePath, platform, concurrency, idleMs, plainRegistries, ...(caPem === undefined ? {} : { caPem }) }, options.prefix);
+  }
+
+  async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
+    await this.#pruning;
+    const found = await this.find(request.digest);
+    if (found !== undefined) {
+      return found;
+    }
+    const listeners = this.#listeners.get(request.digest) ?? new Set();
+    this.#listeners.set(request.digest, listeners.add(onProgress));
+    try {
+      return await this.#pulls.run(`${request.image} ${request.digest}`, work => this.#pull(request, work), signal);
+    } finally {
+      listeners.delete(onProgress);
+      if (listeners.size === 0) this.#listeners.delete(request.digest);
+    }
+  }
+
+  async find(digest: Digest): Promise<LocalImage | undefined> {
+    await this.#open();
+    const record = await this.#records.find(digest);
+    if (record === undefined) {
+      return undefined;
+    }
+    for (const layer of record.allLayers) {
+      if (await this.#layers.find(layer) === undefined) return undefined;
+    }
+    return record;
+  }
+
+  async prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
+    const pruned = this.#pruning.then(() => this.#prune(keep));
+    this.#pruning = pruned.catch(() => undefined);
+    return await pruned;
+  }
+
+  /** Ends the pull thread; pulls in progress fail. */
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#layers.settled();
+  }
+
+  async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {
+    this.#pullCount += 1;
+    try {
+      const credentials = await this.#options.credentials(request);
+      const onProgress = (progress: PullProgress): void => { this.#listeners.get(request.digest)?.forEach(listener => { listener(progress); }); };
+      return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { credentials }) }, signal);
+    } finally {
+      this.#pullCount -= 1;
+    }
+  }
+
+  /** During a pull only records go: its layers have no record yet, and the next call takes the rest. */
+  async #prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
+    await this.#open();
+    const images = (await this.#records.list()).map(({ digest, allLayers }: ImageRecord) => ({ digest, layers: allLayers }));
+    const dead = findUnreachable({ images, layers: await this.#layers.list(), keep });
+    for (const digest of dead.images) await this.#records.remove(digest);
+    if (this.#pullCount > 0) {
+      return { freedBytes: 0 };
+    }
+    let freedBytes = 0;
+    for (const layer of dead.layers) {
+      freedBytes += (await this.#layers.find(layer))?.fileBytes ?? 0;
+      await this.#layers.remove(layer);
+    }
+    await this.#partials.clear();
+    await this.#layers.settled();
+    return { freedBytes };
+  }
+
+  async #open(): Promise<void> {
+    this.#opened ??= this.#records.list().then(images => this.#layers.open(new Set(images.flatMap(image => image.allLayers))));
+    try {
+      await this.#opened;
+    } catch (error) {
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+}

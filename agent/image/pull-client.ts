@@ -1,0 +1,97 @@
+import { Worker } from 'node:worker_threads';
+import { ClusterError } from '#model/errors.ts';
+import { workerEntryUrl } from '../snapshot/worker-entry.ts';
+import type { LocalImage, PullProgress, PullRequest } from './ports.ts';
+import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-messages.ts';
+
+interface Waiting {
+  readonly resolve: (image: LocalImage) => void;
+  readonly reject: (error: Error) => void;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+const MAX_HEAP_MIB = 128;
+
+/**
+ * The pull thread, started with the first pull and ended when it had nothing to do for `idleMs`.
+ *
+ * A pull whose thread died fails with UNAVAILABLE. An aborted pull rejects after the thread cleaned up.
+ */
+export class PullClient {
+  readonly #settings: Omit<PullWorkerSettings, 'prefix'>;
+  readonly #prefix: string;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #starts = 0;
+  #pulls = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(settings: Omit<PullWorkerSettings, 'prefix'>, prefix: string) {
+    this.#settings = settings;
+    this.#prefix = prefix;
+  }
+
+  async pull(request: PullRequest, options: { readonly credentials?: PullCredentials; readonly onProgress: (progress: PullProgress) => void }, signal: AbortSignal): Promise<LocalImage> {
+    signal.throwIfAborted();
+    clearTimeout(this.#idle);
+    this.#pulls += 1;
+    const id = this.#pulls;
+    const worker = this.#worker ??= this.#start();
+    const send = (command: PullCommand): void => { worker.postMessage(command); };
+    const onAbort = (): void => { send({ kind: 'abort', id }); };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await new Promise<LocalImage>((resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject, onProgress: options.onProgress });
+        send({ kind: 'pull', id, image: request.image, digest: request.digest, ...(options.credentials === undefined ? {} : { credentials: options.credentials }) });
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#waiting.delete(id);
+      if (this.#waiting.size === 0) this.#idle = setTimeout(() => { void this.close(); }, this.#settings.idleMs).unref();
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    this.#starts += 1;
+    const worker = new Worker(workerEntryUrl('pull-worker', import.meta.url), {
+      workerData: { ...this.#settings, prefix: `${this.#prefix}-${String(this.#starts)}` } satisfies PullWorkerSettings,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+    });
+    worker.unref();
+    let lastWords = 'it ended';
+    worker.on('message', (report: PullReport) => { this.#take(report); });
+    worker.on('error', error => { lastWords = error instanceof Error ? error.message : String(error); });
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      for (const waiting of this.#waiting.values()) {
+        waiting.reject(new ClusterError('UNAVAILABLE', `the pull thread is gone: ${lastWords}`));
+      }
+    });
+    return worker;
+  }
+
+  #take(report: PullReport): void {
+    const waiting = this.#waiting.get(report.id);
+    switch (report.kind) {
+      case 'progress':
+        waiting?.onProgress(report.progress);
+        return;
+      case 'done':
+        waiting?.resolve(report.image);
+        return;
+      case 'failed':
+        waiting?.reject(new ClusterError(report.code, report.message));
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import type { BlobDescriptor, FetchedManifest, RegistryImage } from '#registry/registry-client.ts';
+import type { Digest } from '#model/digest.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
+import type { PartialStore } from '../content/partial-fs.ts';
+import { EXTRACT_LIMITS } from '../snapshot/extract-messages.ts';
+import type { ExtractJob } from '../snapshot/extract-messages.ts';
+import { layerName } from '../snapshot/layer-fs.ts';
+import type { LayerRecord, LayerStore } from '../snapshot/layer-fs.ts';
+import type { LayerSummary } from '../snapshot/layer-writer-fs.ts';
+import type { ImageRecord } from './image-record-fs.ts';
+import { choosePlatform, parseConfig, parseManifest } from './manifest.ts';
+import type { LayerDescriptor, Manifest, Platform } from './manifest.ts';
+import type { PullProgress } from './ports.ts';
+import type { SharedWork } from './shared-work-flow.ts';
+
+/** The part of the registry client that a pull needs. */
+export interface BlobSource {
+  fetchManifest(image: RegistryImage, signal: AbortSignal): Promise<FetchedManifest>;
+  fetchBlob(image: RegistryImage, descriptor: BlobDescriptor, signal: AbortSignal): Promise<Buffer>;
+  openBlob(image: RegistryImage, descriptor: BlobDescriptor, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface PullPorts {
+  readonly registry: BlobSource;
+  readonly partials: PartialStore;
+  readonly layers: LayerStore;
+  readonly extractors: { extract(job: ExtractJob, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerSummary> };
+  /** Layers being fetched, so that pulls of several images wait for the same one. */
+  readonly fetching: SharedWork<LayerRecord>;
+  readonly platform: Platform;
+  /** A new name at each call, for the staging directory. */
+  readonly nextId: () => string;
+}
+
+/** One layer of the image: where it comes from and what it must be. */
+interface WantedLayer {
+  readonly index: number;
+  readonly descriptor: LayerDescriptor;
+  readonly diffId: Digest;
+}
+
+/** Source: README.md, "Limits": an index may name an index, three deep. */
+const MAX_INDEX_DEPTH = 3;
+
+/**
+ * Makes the image `image` (pinned by digest) complete in the layer store and returns its record, which the caller saves.
+ *
+ * Layers come at once, largest first, as one stream each: registry -> digest -> inflate -> diff_id -> files. The first failure ends the others.
+ *
+ * @throws ClusterError as ports.ts says
+ */
+export async function pullImage(ports: PullPorts, image: RegistryImage & { readonly digest: Digest }, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<ImageRecord> {
+  const manifest = await fetchImageManifest(ports, image, signal);
+  const configBytes = await ports.registry.fetchBlob(image, manifest.config, signal);
+  const { config, diffIds } = parseConfig(configBytes, manifest.layers.length, ports.platform);
+  const wanted = manifest.layers.map((descriptor, index) => ({ index, descriptor, diffId: requireAt(diffIds, index) }));
+  const records = await fetchLayers(ports, image, { wanted, onProgress }, signal);
+  await ports.layers.sync();
+  const names = diffIds.map(layerName);
+  // Nothing below an opaque layer shows; overlayfs would show it, since it does not look for the mark at a layer's root.
+  const firstVisible = Math.max(0, records.findLastIndex(record => record.hidesLower));
+  // overlayfs refuses a directory twice; the upper one has all that the lower one has.
+  const visible = names.slice(firstVisible).filter((name, index, all) => all.lastIndexOf(name) === index);
+  return {
+    version: 1, digest: image.digest, config, layers: visible, allLayers: names,
+    sizeBytes: records.reduce((sum, record) => sum + record.fileBytes, 0),
+  };
+}
+
+async function fetchImageManifest(ports: PullPorts, image: RegistryImage, signal: AbortSignal): Promise<Manifest & { kind: 'image' }> {
+  let current = image;
+  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth += 1) {
+    const fetched = await ports.registry.fetchManifest(current, signal);
+    const manifest = parseManifest(fetched.bytes, fetched.contentType);
+    if (manifest.kind === 'image') {
+      return manifest;
+    }
+    current = { ...image, digest: choosePlatform(manifest.entries, ports.platform).digest };
+  }
+  throw new ClusterError('FAILED_PRECONDITION', `image index nested more than ${String(MAX_INDEX_DEPTH)} deep`);
+}
+
+/** All layers, in the image's order. */
+async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onProgress }: { readonly wanted: readonly WantedLayer[]; readonly onProgress: (progress: PullProgress) => void }, signal: AbortSignal): Promise<readonly LayerRecord[]> {
+  const failed = new AbortController();
+  const both = AbortSignal.any([signal, failed.signal]);
+  const counter = new ProgressCounter(wanted, onProgress);
+  const records = new Map<number, LayerRecord>();
+  const largestFirst = [...wanted].sort((a, b) => b.descriptor.sizeBytes - a.descriptor.sizeBytes || a.index - b.index);
+  const outcomes = await Promise.allSettled(largestFirst.map(async layer => {
+    try {
+      const key = `${image.registry}/${image.repository} ${layer.descriptor.digest} ${layer.diffId}`;
+      records.set(layer.index, await ports.fetching.run(key, work => ensureLayer(ports, image, { layer, counter }, work), both));
+      counter.addLayer();
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  }));
+  signal.throwIfAborted();
+  if (outcomes.some(outcome => outcome.status === 'rejected')) {
+    throw failed.signal.reason;
+  }
+  return wanted.map(layer => requireAt([records.get(layer.index)], 0));
+}
+
+async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: ProgressCounter }, signal: AbortSignal): Promise<LayerRecord> {
+  const { descriptor, diffId, index } = layer;
+  const known = await ports.layers.find(layerName(diffId));
+  if (known !== undefined) {
+    return known;
+  }
+  const id = ports.nextId();
+  const stop = new AbortController();
+  const job: ExtractJob = { id, compression: descriptor.compression, diffId, limits: EXTRACT_LIMITS };
+  try {
+    const source = readVerified(ports, image, { descriptor, counter }, AbortSignal.any([signal, stop.signal]));
+    const summary = await ports.extractors.extract(job, source, signal);
+    const record = { ...summary, diffId };
+    await ports.layers.commit(id, record);
+    await ports.partials.remove(descriptor.digest);
+    return record;
+  } catch (error) {
+    stop.abort();
+    await ports.layers.discardStaged(id);
+    signal.throwIfAborted();
+    throw await settleFailure(ports, explain(error, index), descriptor.digest);
+  }
+}
+
+/** The blob, first what an earlier try left, then the rest. Ends only after its digest matched. */
+async function *readVerified(ports: PullPorts, image: RegistryImage, { descriptor, counter }: { readonly descriptor: LayerDescriptor; readonly counter: ProgressCounter }, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const hash = createHash(descriptor.digest.startsWith('sha512:') ? 'sha512' : 'sha256');
+  const partial = await ports.partials.open(descriptor.digest);
+  try {
+    if (partial !== undefined && partial.sizeBytes > descriptor.sizeBytes) await partial.truncate();
+    const from = partial === undefined || partial.sizeBytes > descriptor.sizeBytes ? 0 : partial.sizeBytes;
+    if (partial !== undefined && from > 0) {
+      for await (const piece of partial.replay()) {
+        hash.update(piece);
+        counter.addBytes(piece.length);
+        yield piece;
+      }
+    }
+    for await (const piece of ports.registry.openBlob(image, descriptor, from, signal)) {
+      await partial?.append(piece);
+      hash.update(piece);
+      counter.addBytes(piece.length);
+      yield piece;
+    }
+    const digest = `${descriptor.digest.slice(0, 6)}:${hash.digest('hex')}`;
+    if (digest !== descriptor.digest) {
+      throw new ClusterError('FAILED_PRECONDITION', `digest mismatch: got ${digest}, not ${descriptor.digest}`);
+    }
+  } finally {
+    await partial?.close();
+  }
+}
+
+/** A partial of a blob that was honest so far stays; of any other, and where space lacks, it goes. */
+async function settleFailure(ports: PullPorts, error: unknown, digest: Digest): Promise<unknown> {
+  if (!isClusterError(error, 'UNAVAILABLE') && !isClusterError(error, 'PERMISSION_DENIED')) {
+    await ports.partials.remove(digest);
+  }
+  return error;
+}
+
+/** Names the layer. */
+function explain(error: unknown, index: number): unknown {
+  const where = `layer ${String(index)}`;
+  if (error instanceof ClusterError) {
+    return new ClusterError(error.code, `${where}: ${error.message}`, { cause: error });
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new ClusterError('RESOURCE_EXHAUSTED', `${where}: no space left while unpacking`, { cause: error })
+    : error;
+}
+
+class ProgressCounter {
+  readonly #layersTotal: number;
+  readonly #bytesTotal: number;
+  readonly #report: (progress: PullProgress) => void;
+  #layersDone = 0;
+  #bytesDone = 0;
+
+  constructor(wanted: readonly WantedLayer[], report: (progress: PullProgress) => void) {
+    this.#layersTotal = wanted.length;
+    this.#bytesTotal = wanted.reduce((sum, layer) => sum + layer.descriptor.sizeBytes, 0);
+    this.#report = report;
+  }
+
+  addBytes(bytes: number): void {
+    this.#bytesDone += bytes;
+    this.#tell();
+  }
+
+  addLayer(): void {
+    this.#layersDone += 1;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#report({ layersDone: this.#layersDone, layersTotal: this.#layersTotal, bytesDone: this.#bytesDone, bytesTotal: this.#bytesTotal });
+  }
+}
+
+function requireAt<T>(list: readonly (T | undefined)[], index: number): T {
+  const value = list[index];
+  if (value === undefined) throw new RangeError(`nothing at ${String(index)}`);
+  return value;
+}

@@ -1,0 +1,100 @@
+/** The pull thread: registry, digests and extractors, off the agent's main thread. Started by pull-client.ts. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '#kit/clock.ts';
+import type { Digest } from '#model/digest.ts';
+import { ClusterError } from '#model/errors.ts';
+import { parseImageReference } from '#model/image-reference.ts';
+import { RegistryClient } from '#registry/registry-client.ts';
+import type { RegistryImage } from '#registry/registry-client.ts';
+import { PartialStore } from '../content/partial-fs.ts';
+import { ExtractorPool } from '../snapshot/extract-process.ts';
+import { LayerStore } from '../snapshot/layer-fs.ts';
+import type { LayerRecord } from '../snapshot/layer-fs.ts';
+import { ImageRecords } from './image-record-fs.ts';
+import type { LocalImage, PullProgress } from './ports.ts';
+import { pullImage } from './pull-flow.ts';
+import type { PullPorts } from './pull-flow.ts';
+import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-messages.ts';
+import { SharedWork } from './shared-work-flow.ts';
+
+const PROGRESS_INTERVAL_MS = 200;
+
+if (parentPort === null) {
+  throw new Error('pull-worker runs as a thread');
+}
+const port = parentPort;
+const settings = workerData as PullWorkerSettings;
+const credentials = new Map<string, PullCredentials>();
+const records = new ImageRecords(settings.statePath);
+const stops = new Map<number, AbortController>();
+let ids = 0;
+
+const ports: PullPorts = {
+  registry: new RegistryClient({
+    ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
+    plainRegistries: new Set(settings.plainRegistries),
+    credentials: registry => Promise.resolve(credentials.get(registry)),
+    clock: systemClock,
+    random: () => Math.random(),
+  }),
+  partials: new PartialStore(settings.statePath),
+  layers: new LayerStore(settings.statePath, settings.prefix),
+  extractors: new ExtractorPool({
+    stagingPath: new LayerStore(settings.statePath, settings.prefix).stagingPath, size: settings.concurrency, idleMs: settings.idleMs,
+  }),
+  fetching: new SharedWork<LayerRecord>(),
+  platform: settings.platform,
+  nextId: () => `${settings.prefix}-${String(ids += 1)}`,
+};
+
+function report(message: PullReport): void {
+  port.postMessage(message);
+}
+
+async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
+  const { id, digest } = command;
+  const stop = new AbortController();
+  stops.set(id, stop);
+  try {
+    const image = { ...requireImage(command.image), digest };
+    if (command.credentials !== undefined) credentials.set(image.registry, command.credentials);
+    report({ kind: 'done', id, image: await pullAndRecord(image, throttled(id), stop.signal) });
+  } catch (error) {
+    const { code, message } = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
+    report({ kind: 'failed', id, code, message });
+  } finally {
+    stops.delete(id);
+  }
+}
+
+async function pullAndRecord(image: RegistryImage & { readonly digest: Digest }, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
+  const record = await pullImage(ports, image, onProgress, signal);
+  await records.save(record);
+  return record;
+}
+
+/** Passes on a layer's end at once, bytes now and then. */
+function throttled(id: number): (progress: PullProgress) => void {
+  let lastMs = 0;
+  let layersDone = -1;
+  return progress => {
+    const nowMs = systemClock.monotonicMs();
+    if (progress.layersDone === layersDone && nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+    lastMs = nowMs;
+    layersDone = progress.layersDone;
+    report({ kind: 'progress', id, progress });
+  };
+}
+
+function requireImage(text: string): RegistryImage {
+  const parsed = parseImageReference(text);
+  if (!('value' in parsed) || parsed.value.registry === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `image reference ${text} names no registry`);
+  }
+  return { ...parsed.value, registry: parsed.value.registry };
+}
+
+port.on('message', (command: PullCommand) => {
+  if (command.kind === 'pull') void pull(command);
+  else stops.get(command.id)?.abort(new ClusterError('UNAVAILABLE', 'the pull was given up'));
+});

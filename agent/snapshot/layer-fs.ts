@@ -1,0 +1,115 @@
+import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Digest } from '#model/digest.ts';
+import { syncFileSystem } from '../kernel/file-syscall.ts';
+import type { LayerSummary } from './layer-writer-fs.ts';
+import { Trash } from './trash-fs.ts';
+
+/** What is remembered of an unpacked layer. */
+export interface LayerRecord extends LayerSummary {
+  readonly diffId: Digest;
+}
+
+/** Source: proc(5), /proc/sys/kernel/random/boot_id. */
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
+
+/** The name of a layer in the store: the hex part of its diff_id. Layers know nothing of each other. */
+export function layerName(diffId: Digest): string {
+  return diffId.slice(diffId.indexOf(':') + 1);
+}
+
+/**
+ * Unpacked layers, each a directory named by its diff_id, and the staging directory where extractors make them.
+ *
+ * 1. A layer that `find` knows is whole: it came by rename after both digests matched. 2. Layers are durable only after `sync`; after a boot
+ * of the machine `open` removes those that no image vouches for. 3. `open` removes what is staged or discarded: nobody else may be at work.
+ */
+export class LayerStore {
+  readonly layersPath: string;
+  readonly stagingPath: string;
+  readonly #recordsPath: string;
+  readonly #bootPath: string;
+  readonly #trash: Trash;
+
+  /** @param prefix  of temporary names, unique to this process */
+  constructor(statePath: string, prefix: string) {
+    this.layersPath = path.join(statePath, 'layers');
+    this.stagingPath = path.join(statePath, 'staging');
+    this.#recordsPath = path.join(statePath, 'layer-records');
+    this.#bootPath = path.join(statePath, 'boot-id');
+    this.#trash = new Trash(path.join(statePath, 'trash'), prefix);
+  }
+
+  /** Makes the directories and clears what an earlier process left. `vouched` are layers of complete images. */
+  async open(vouched: ReadonlySet<string>): Promise<void> {
+    for (const directory of [this.layersPath, this.stagingPath, this.#recordsPath]) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    await this.#trash.empty();
+    for (const name of await readdir(this.stagingPath)) {
+      await this.#trash.discard(path.join(this.stagingPath, name));
+    }
+    const bootId = await readFile(BOOT_ID_FILE, 'utf8');
+    if (bootId !== await readFile(this.#bootPath, 'utf8').catch(() => '')) {
+      for (const name of await this.list()) {
+        if (!vouched.has(name)) await this.remove(name);
+      }
+      await writeFile(this.#bootPath, bootId);
+    }
+  }
+
+  async find(name: string): Promise<LayerRecord | undefined> {
+    const isThere = await stat(path.join(this.layersPath, name)).then(found => found.isDirectory(), () => false);
+    if (!isThere) {
+      return undefined;
+    }
+    return JSON.parse(await readFile(this.#recordPath(name), 'utf8')) as LayerRecord;
+  }
+
+  /** Moves the staged layer `id` into the store; when the layer is there already, the staged one goes. */
+  async commit(id: string, record: LayerRecord): Promise<void> {
+    const name = layerName(record.diffId);
+    const temporary = `${this.#recordPath(name)}.${id}`;
+    await writeFile(temporary, JSON.stringify(record));
+    await rename(temporary, this.#recordPath(name));
+    try {
+      await rename(path.join(this.stagingPath, id, 'tree'), path.join(this.layersPath, name));
+    } catch (error) {
+      // Source: rename(2): a directory that is not empty is not replaced; the same diff_id means the same contents.
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    await this.discardStaged(id);
+  }
+
+  async discardStaged(id: string): Promise<void> {
+    await this.#trash.discard(path.join(this.stagingPath, id));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#trash.discard(path.join(this.layersPath, name));
+    await rm(this.#recordPath(name), { force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    return await readdir(this.layersPath);
+  }
+
+  /** Makes all layers durable. */
+  async sync(): Promise<void> {
+    const directory = await open(this.layersPath, 'r');
+    try {
+      await syncFileSystem(directory.fd);
+    } finally {
+      await directory.close();
+    }
+  }
+
+  /** Resolves when all that was removed is deleted. */
+  async settled(): Promise<void> {
+    await this.#trash.settled();
+  }
+
+  #recordPath(name: string): string {
+    return path.join(this.#recordsPath, `${name}.json`);
+  }
+}
