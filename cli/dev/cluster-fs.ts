@@ -1,0 +1,109 @@
+/** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
+import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
+import type { ClusterFile } from './cluster-file.ts';
+import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
+import type { DevLayout } from './layout.ts';
+import { natsConfig, registryConfig } from './process-table.ts';
+
+const MODE_PRIVATE_FILE = 0o600;
+const MODE_PRIVATE_DIR = 0o700;
+/** Certificates of etcd, NATS and the registry of a local cluster: they are not renewed, the cluster is made anew instead. */
+const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
+
+/** Clusters that left something on this machine: a state or a run directory. Sorted. */
+export async function listClusters(): Promise<readonly string[]> {
+  const names = await Promise.all([STATE_ROOT, RUN_ROOT].map(async root => await readdir(root).catch(() => [] as string[])));
+  return [...new Set(names.flat())].sort();
+}
+
+export async function readClusterFile(name: string): Promise<ClusterFile | undefined> {
+  try {
+    return JSON.parse(await readFile(`${stateDirOf(name)}/cluster.json`, 'utf8')) as ClusterFile;
+  } catch {
+    // Absent, or half of a cluster that was being made or removed: there is no layout to go by.
+    return undefined;
+  }
+}
+
+export async function writeClusterFile(file: ClusterFile): Promise<void> {
+  const target = `${file.layout.stateDir}/cluster.json`;
+  await writeFile(`${target}.next`, `${JSON.stringify(file, null, 2)}\n`);
+  await rename(`${target}.next`, target);
+}
+
+/** While the mark is there the supervisor does not start the process. */
+export async function markDown(layout: DevLayout, process: string): Promise<void> {
+  await writeFile(`${layout.runDir}/down/${process}`, '');
+}
+
+export async function unmarkDown(layout: DevLayout, process: string): Promise<void> {
+  await rm(`${layout.runDir}/down/${process}`, { force: true });
+}
+
+export async function listDown(layout: DevLayout): Promise<ReadonlySet<string>> {
+  return new Set(await readdir(`${layout.runDir}/down`).catch(() => []));
+}
+
+/** Directories, keys and configuration files of a new cluster. */
+export async function createFiles(layout: DevLayout, nowMs: number): Promise<void> {
+  const { stateDir, runDir } = layout;
+  await mkdir(stateDir, { recursive: true, mode: MODE_PRIVATE_DIR });
+  await mkdir(`${runDir}/down`, { recursive: true, mode: 0o711 });
+  for (const folder of ['logs', 'pki', 'nats', 'registry/data', ...layout.nodes.map(node => `${node.name}/config`)]) {
+    await mkdir(`${stateDir}/${folder}`, { recursive: true, mode: MODE_PRIVATE_DIR });
+  }
+  // Container roots are reached by their own ids: the directories above must let them through.
+  for (const node of layout.nodes) {
+    await chmod(stateDir, 0o711);
+    await mkdir(`${stateDir}/${node.name}/state`, { recursive: true, mode: 0o711 });
+    await chmod(`${stateDir}/${node.name}`, 0o711);
+    await mkdir(`${runDir}/${node.name}`, { recursive: true, mode: 0o711 });
+  }
+  await createKeys(layout, nowMs);
+  await writeFile(`${stateDir}/nats/nats.conf`, natsConfig(layout));
+  await writeFile(`${stateDir}/registry/config.yml`, registryConfig(layout));
+}
+
+async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {
+  const pki = `${layout.stateDir}/pki`;
+  const authority = await createAuthority(`gantry dev ${layout.name}`, nowMs);
+  const secretsKey = randomBytes(32);
+  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', layout.hostAddress] };
+  const issue = async (folder: string, subject: CertificateSubject, ttlMs?: number): Promise<void> => {
+    const pair = await issueCertificate(authority, subject, { nowMs, ...(ttlMs === undefined ? {} : { ttlMs }) });
+    await writeKeyPair(`${pki}/${folder}`, authority.certificatePem, pair);
+  };
+  await mkdir(pki, { recursive: true, mode: MODE_PRIVATE_DIR });
+  await writeFile(`${pki}/ca.pem`, authority.certificatePem);
+  for (const name of ['etcd', 'nats', 'registry', 'etcd-client']) {
+    await issue(name, { role: 'controller', name, ...names }, INFRASTRUCTURE_TTL_MS);
+  }
+  await issue('operator', { role: 'operator', name: 'admin', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
+  for (const controller of layout.controllers) {
+    await issue(controller.name, { role: 'controller', name: controller.name, ...names });
+    await writeFile(`${pki}/${controller.name}/ca-key.pem`, authority.keyPem, { mode: MODE_PRIVATE_FILE });
+    await writeFile(`${pki}/${controller.name}/secrets.key`, secretsKey.toString('hex'), { mode: MODE_PRIVATE_FILE });
+  }
+}
+
+async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: MODE_PRIVATE_DIR });
+  await writeFile(path.join(folder, 'ca.pem'), caPem);
+  await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
+  await writeFile(path.join(folder, 'key.pem'), pair.keyPem, { mode: MODE_PRIVATE_FILE });
+}
+
+/** Everything of the cluster on disk. */
+export async function removeFiles(name: string): Promise<void> {
+  await rm(stateDirOf(name), { recursive: true, force: true });
+  await rm(runDirOf(name), { recursive: true, force: true });
+  for (const root of [STATE_ROOT, RUN_ROOT]) {
+    if ((await readdir(root).catch(() => ['?'])).length === 0) {
+      await rm(root, { recursive: true });
+    }
+  }
+}
