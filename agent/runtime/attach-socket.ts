@@ -50,7 +50,7 @@ export class AttachClient {
 
   #start(): { readonly thread: Worker; readonly wakeupFd: number } {
     const wakeupFd = makeWakeup();
-    const thread = new Worker(workerUrl(), { workerData: { wakeupFd } });
+    const thread = new Worker(workerUrl(), { workerData: { wakeupFd }, trackUnmanagedFds: false });
     thread.unref();
     thread.on('message', (report: AttachReport) => {
       this.#streams.get(report.key)?.hear(report);

@@ -1,11 +1,10 @@
 /** Processes started in a running container: the runtime's exec, with our pipes or our terminal as its stdio. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { closeSync, readFileSync } from 'node:fs';
+import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
 import type { Readable, Writable } from 'node:stream';
-import { openInRoot } from '../kernel/path-syscall.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
@@ -13,6 +12,7 @@ import { openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
 import { execProcess } from './exec-spec.ts';
 import type { AccountFiles } from './container-user.ts';
 import type { OciProcess } from './oci-spec.ts';
+import { readAccounts } from './oci-config-fs.ts';
 import { readOutputs } from './output-socket.ts';
 import type { ExecRequest, ProcessIdentity, ProcessStreams } from './ports.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
@@ -42,14 +42,14 @@ interface Stdio {
 
 /** Held open by the runtime's process alone: its end of file is that process's end. */
 const LIFE_FD = 3;
-/** A larger passwd is not a person's. */
-const MAX_ACCOUNT_BYTES = 1024 * 1024;
+/** What a shell says for a command that it cannot find. Source: POSIX.1-2017 Shell, "Exit Status for Commands" */
+const NOT_STARTED_CODE = 127;
 const END_OF_INPUT = Buffer.from([4]);
 
 /** Starts `request` in the container; its streams are read as fast as the consumer takes them. */
 export async function startExec(target: ExecTarget, request: ExecRequest): Promise<ProcessStreams> {
   const { process: base } = JSON.parse(target.config) as { readonly process: OciProcess };
-  const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await readAccounts(target.container));
+  const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await accountsOf(target.container));
   const name = `${target.recordDir}/exec-${randomUUID()}`;
   await writeFile(`${name}.json`, JSON.stringify(spec), { mode: 0o600 });
   const stdio = request.tty ? terminalStdio(request.size) : pipeStdio(request.stdin);
@@ -81,8 +81,9 @@ class ExecStreams implements ProcessStreams {
     this.#stdio = stdio;
     const tidied = exited.then(async code => {
       this.#isEnded = true;
+      const hasStarted = await access(`${name}.pid`).then(() => true, () => false);
       await Promise.all(['json', 'pid'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
-      return code;
+      return hasStarted ? code : NOT_STARTED_CODE;
     });
     let drained: () => void = () => undefined;
     const allRead = new Promise<void>(resolve => { drained = resolve; });
@@ -205,27 +206,12 @@ async function endOf(pid: number, lifeFd: number): Promise<number> {
   return reapProcess(pid).code;
 }
 
-/** The container's account files, by its own root: links in them lead nowhere else. */
-async function readAccounts(container: ProcessIdentity): Promise<AccountFiles> {
+/** The container's account files, by its own root. */
+async function accountsOf(container: ProcessIdentity): Promise<AccountFiles> {
   const root = await open(`/proc/${String(container.pid)}/root`, 'r');
   try {
-    return { passwd: readTextIn(root.fd, '/etc/passwd'), group: readTextIn(root.fd, '/etc/group') };
+    return readAccounts(root.fd);
   } finally {
     await root.close();
-  }
-}
-
-function readTextIn(rootFd: number, path: string): string {
-  let fd: number;
-  try {
-    fd = openInRoot(rootFd, path, constants.O_NONBLOCK);
-  } catch {
-    return ''; // an image without accounts
-  }
-  try {
-    const facts = fstatSync(fd);
-    return facts.isFile() && facts.size <= MAX_ACCOUNT_BYTES ? readFileSync(fd, 'utf8') : '';
-  } finally {
-    closeSync(fd);
   }
 }

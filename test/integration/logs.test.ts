@@ -26,8 +26,8 @@ if (insidePrivateMounts(import.meta.filename)) {
   test.after.always('nothing is left', async t => { t.deepEqual(await sandbox.tearDown(), []); });
 
   test.serial('needs root: UTF-8 and a last line without newline come as written', async t => {
-    await sandbox.run('plain', { command: ['sh', '-c', 'echo grüße; printf "end"'] });
-    await sandbox.endOf('plain');
+    const { monitor } = await sandbox.run('plain', { command: ['sh', '-c', 'echo grüße; printf "end"'] });
+    await eventually('conmon gone', async () => await runtime.isAlive(monitor) ? undefined : true);
     const path = `${sandbox.bundleOf('plain')}/log`;
     t.is(await textOf(path, { follow: false }), 'grüße\nend');
     t.is(await textOf(path, { follow: false, tail: 0 }), '');

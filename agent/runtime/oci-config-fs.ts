@@ -1,0 +1,79 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { ClusterError } from '#model/errors.ts';
+import { PathError, openInRoot } from '../kernel/path-syscall.ts';
+import { ETC_FILES } from '../task/etc-files.ts';
+import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
+import type { AccountFiles } from './container-user.ts';
+import { ociSpec } from './oci-spec.ts';
+
+/** A larger passwd is not a person's. */
+const MAX_ACCOUNT_BYTES = 1024 * 1024;
+/** Mount points that the runtime writes under: crun follows a link of the image at /dev. */
+const MOUNT_POINTS = ['dev', 'proc', 'sys'];
+
+/** config.json of containers, with what only the root file system and this machine can tell. */
+export class OciConfigFs implements ContainerConfigs {
+  readonly #maxOpenFiles = hardOpenFileLimit(readFileSync('/proc/self/limits', 'utf8'));
+
+  /** @throws ClusterError FAILED_PRECONDITION when /dev, /proc or /sys of the image is there and no plain directory */
+  configJson(request: ConfigRequest): Promise<string> {
+    requirePlainMountPoints(request.rootfsPath);
+    const root = openSync(request.rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
+    try {
+      const inBundle = (name: string): string => `${request.bundlePath}/${name}`;
+      return Promise.resolve(JSON.stringify(ociSpec({
+        task: request.task,
+        image: request.image,
+        accounts: readAccounts(root),
+        rootfsPath: request.rootfsPath,
+        userNamespacePath: request.slot.userNamespacePath,
+        networkNamespacePath: request.slot.networkNamespacePath,
+        mounts: request.mounts,
+        cgroupsPath: request.cgroupsPath,
+        etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
+        architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+        maxOpenFiles: this.#maxOpenFiles,
+      })));
+    } finally {
+      closeSync(root);
+    }
+  }
+}
+
+/** /etc/passwd and /etc/group below an open root; links in it lead nowhere else, anything but a small plain file counts as empty. */
+export function readAccounts(rootFd: number): AccountFiles {
+  return { passwd: readTextIn(rootFd, '/etc/passwd'), group: readTextIn(rootFd, '/etc/group') };
+}
+
+function readTextIn(rootFd: number, path: string): string {
+  let fd: number;
+  try {
+    fd = openInRoot(rootFd, path, constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof PathError) {
+      return ''; // an image without accounts
+    }
+    throw error;
+  }
+  try {
+    const facts = fstatSync(fd);
+    return facts.isFile() && facts.size <= MAX_ACCOUNT_BYTES ? readFileSync(fd, 'utf8') : '';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function requirePlainMountPoints(rootfsPath: string): void {
+  for (const name of MOUNT_POINTS) {
+    const facts = lstatSync(`${rootfsPath}/${name}`, { throwIfNoEntry: false });
+    if (facts !== undefined && !facts.isDirectory()) {
+      throw new ClusterError('FAILED_PRECONDITION', `the image's /${name} is no plain directory`);
+    }
+  }
+}
+
+/** Source: proc_pid_limits(5) */
+function hardOpenFileLimit(limits: string): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
+  return hard === undefined || hard === 'unlimited' ? 524_288 : Number(hard);
+}
