@@ -8,7 +8,7 @@ import { baseRuleset, removeTables } from './base-ruleset.ts';
 import { networkNames } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
 import { applyNetworkPlan, deleteLink, listLinkNames, mtuOfAddress, observeNetwork } from './link-process.ts';
-import { planNetwork } from './network-plan.ts';
+import { peerAddresses, planNetwork } from './network-plan.ts';
 import type { DesiredNetwork } from './network-plan.ts';
 import { applyNft, listNftTable } from './nft-process.ts';
 import type { SlotSite } from './network-slot-flow.ts';
@@ -35,7 +35,7 @@ export class KernelNetwork implements NodeNetwork {
   readonly #options: NodeNetworkOptions;
   readonly #names: NetworkNames;
   readonly #log: Logger;
-  #peers: readonly PeerNode[] = [];
+  #peers: readonly PeerNode[] | undefined;
   #ready: { readonly site: SlotSite; readonly pool: SlotPool } | undefined;
   #rulesWanted = '';
   /** What nft printed after our own load; another text means that somebody else wrote. */
@@ -129,7 +129,8 @@ export class KernelNetwork implements NodeNetwork {
   /** Makes settings, links and base rules equal what is wanted; says what it changed. */
   async #repair(site: SlotSite): Promise<readonly string[]> {
     const desired = this.#desired(site);
-    const plan = planNetwork(desired, await observeNetwork(this.#names));
+    const observed = await observeNetwork(this.#names);
+    const plan = planNetwork(desired, observed);
     await applyNetworkPlan(plan);
     const changed = [...plan.ipLines, ...plan.bridgeLines];
     for (const [name, value] of requiredSettings(this.#names)) {
@@ -140,7 +141,7 @@ export class KernelNetwork implements NodeNetwork {
     if (await ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
       changed.push('net.bridge.bridge-nf-call-iptables=0');
     }
-    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: this.#peers.map(peer => peer.address).sort() });
+    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: peerAddresses(desired, observed) });
     if (await this.#ensureRules(rules)) {
       changed.push(`nft table ${this.#names.baseTable}`);
     }
@@ -169,7 +170,7 @@ export class KernelNetwork implements NodeNetwork {
       mtuBytes: site.mtuBytes,
       vxlanId: this.#options.vxlanId,
       vxlanPort: this.#options.vxlanPort,
-      peers: this.#peers,
+      ...(this.#peers === undefined ? {} : { peers: this.#peers }),
       virtualIpRange: VIRTUAL_IP_RANGE,
     };
   }

@@ -12,8 +12,8 @@ export interface DesiredNetwork {
   readonly mtuBytes: number;
   readonly vxlanId: number;
   readonly vxlanPort: number;
-  /** The other nodes. */
-  readonly peers: readonly PeerNode[];
+  /** The other nodes; absent until the cluster named them: what an earlier agent set up stays then. */
+  readonly peers?: readonly PeerNode[];
   readonly virtualIpRange: string;
 }
 
@@ -50,9 +50,14 @@ export function planNetwork(desired: DesiredNetwork, observed: ObservedNetwork):
   const isVxlanNew = observed.links.get(desired.names.vxlan)?.vxlanKey !== vxlanKey(desired);
   const state = isVxlanNew ? { ...observed, vxlanRoutes: NONE, neighbours: NONE, forwarding: NONE } : observed;
   return {
-    ipLines: [...bridgeLines(desired, observed), ...vxlanLines(desired, observed), ...routeLines(desired, state)],
+    ipLines: [...bridgeLines(desired, observed), ...vxlanLines(desired, observed), ...virtualIpLines(desired, observed), ...routeLines(desired, state)],
     bridgeLines: forwardingLines(desired, state),
   };
+}
+
+/** Underlay addresses that may send to the node's vxlan, sorted. */
+export function peerAddresses(desired: DesiredNetwork, observed: ObservedNetwork): readonly string[] {
+  return [...new Set(desired.peers?.map(peer => peer.address) ?? [...observed.forwarding].map(entry => entry.split(' ')[1] ?? ''))].sort();
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -106,11 +111,19 @@ function commonLines(name: string, link: ObservedLink | undefined, wanted: { rea
   return lines;
 }
 
+/** So that programs of the node itself get a source address towards virtual IPs. */
+function virtualIpLines(desired: DesiredNetwork, observed: ObservedNetwork): string[] {
+  return observed.bridgeRoutes.has(desired.virtualIpRange) ? [] : [`route replace ${desired.virtualIpRange} dev ${desired.names.bridge}`];
+}
+
 function routeLines(desired: DesiredNetwork, observed: ObservedNetwork): string[] {
-  const { vxlan, bridge } = desired.names;
+  if (desired.peers === undefined) {
+    return [];
+  }
+  const { vxlan } = desired.names;
   const routes = new Set(desired.peers.map(peer => `${subnetCidr(peer.subnetIndex)} via ${vxlanAddress(peer.subnetIndex)}`));
   const neighbours = new Set(desired.peers.map(peer => `${vxlanAddress(peer.subnetIndex)} ${macOfAddress(vxlanAddress(peer.subnetIndex))}`));
-  const lines = observed.bridgeRoutes.has(desired.virtualIpRange) ? [] : [`route replace ${desired.virtualIpRange} dev ${bridge}`];
+  const lines: string[] = [];
   for (const gone of missing(observed.vxlanRoutes, routes)) {
     lines.push(`route del ${gone} dev ${vxlan} onlink`);
   }
@@ -127,6 +140,9 @@ function routeLines(desired: DesiredNetwork, observed: ObservedNetwork): string[
 }
 
 function forwardingLines(desired: DesiredNetwork, observed: ObservedNetwork): string[] {
+  if (desired.peers === undefined) {
+    return [];
+  }
   const { vxlan } = desired.names;
   const entries = new Set(desired.peers.map(peer => `${macOfAddress(vxlanAddress(peer.subnetIndex))} ${peer.address}`));
   const line = (verb: string, entry: string): string => `fdb ${verb} ${entry.replace(' ', ` dev ${vxlan} dst `)}`;

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TOOL_PATH } from '#kit/command-process.ts';
 
 const WORKER = path.join(import.meta.dirname, 'network-node-worker.ts');
 
@@ -22,9 +23,9 @@ export function whyNoNamespaces(): string | undefined {
   return lacking.length === 0 ? undefined : `needs the programs ${lacking.join(', ')}`;
 }
 
-/** Runs a tool that must succeed. */
+/** Runs a tool that must succeed. The machine's own PATH, not npm's: node_modules/.bin has another `nft`. */
 export function run(program: string, ...args: readonly string[]): string {
-  const outcome = spawnSync(program, args, { encoding: 'utf8' });
+  const outcome = spawnSync(program, args, { encoding: 'utf8', env: { PATH: TOOL_PATH, LC_ALL: 'C' } });
   if (outcome.status !== 0) {
     throw new Error(`${program} ${args.join(' ')}: ${outcome.stderr}`);
   }
