@@ -1,0 +1,72 @@
+/** Which reconcile keys a change of the cluster concerns. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
+import { appOfService } from '../store/keys.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
+
+export type ReconcileKey = 'nodes' | `service/${ServiceId}` | `app/${AppId}`;
+
+export const serviceKey = (id: ServiceId): ReconcileKey => `service/${id}`;
+export const appKey = (id: AppId): ReconcileKey => `app/${id}`;
+
+/** Everything there is to look at. */
+export function allKeys(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
+  return ['nodes', ...[...snapshot.services.keys()].map(serviceKey), ...[...snapshot.apps.keys()].map(appKey)];
+}
+
+/**
+ * Keys to look at after `change`: the services that it touched with their Apps and the services that wait for them; all services of
+ * a touched App; and for a node that came, went or changed, the services with tasks on it and those that may want one there.
+ */
+export function affectedKeys(change: ClusterChange, snapshot: ClusterSnapshot): ReadonlySet<ReconcileKey> {
+  const keys = new Set<ReconcileKey>();
+  for (const id of change.services) {
+    keys.add(serviceKey(id));
+    keys.add(appKey(appOfService(id)));
+  }
+  for (const id of change.apps) {
+    keys.add(appKey(id));
+  }
+  if (change.services.size + change.apps.size > 0) {
+    addRelatives(keys, change, snapshot);
+  }
+  if (change.kinds.has('node')) {
+    addForNodes(keys, change.nodes, snapshot);
+  }
+  if (change.kinds.has('node') || change.kinds.has('session') || change.kinds.has('controller')) {
+    keys.add('nodes');
+  }
+  return keys;
+}
+
+/** Services with slots that fit nowhere: to look at again when something ended somewhere. */
+export function waitingServices(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
+  return [...snapshot.serviceStatuses.values()].flatMap(({ value }) => (value.pending.length > 0 ? [serviceKey(value.id)] : []));
+}
+
+function addRelatives(keys: Set<ReconcileKey>, change: ClusterChange, snapshot: ClusterSnapshot): void {
+  const touchedApps = new Set([...change.services].map(appOfService));
+  for (const { value: service } of snapshot.services.values()) {
+    const app = appOfService(service.id);
+    if (change.apps.has(app) || (service.spec.dependsOn.length > 0 && touchedApps.has(app))) {
+      keys.add(serviceKey(service.id));
+    }
+  }
+}
+
+function addForNodes(keys: Set<ReconcileKey>, nodes: ReadonlySet<NodeId>, snapshot: ClusterSnapshot): void {
+  for (const node of nodes) {
+    for (const id of snapshot.tasksOnNode.get(node) ?? []) {
+      const task = snapshot.tasks.get(id)?.value;
+      if (task !== undefined) {
+        keys.add(serviceKey(task.serviceId));
+      }
+    }
+  }
+  for (const { value: service } of snapshot.services.values()) {
+    if (service.spec.kind === 'global') {
+      keys.add(serviceKey(service.id));
+    }
+  }
+  waitingServices(snapshot).forEach(key => keys.add(key));
+}

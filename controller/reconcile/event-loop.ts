@@ -1,0 +1,131 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { Loop } from '#kit/supervise-loop.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { ClusterEvent } from '#model/event.ts';
+import { buildKey } from '../store/keys.ts';
+import { AmbiguousWriteError } from '../store/ports.ts';
+import type { Operation, Store } from '../store/ports.ts';
+import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
+import { foldEvent } from './event-fold.ts';
+import type { PlannedEvent } from './plan.ts';
+
+export interface EventLoopOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told each event as it is recorded, for NATS. */
+  readonly onEvent?: (event: ClusterEvent) => void;
+}
+
+const FLUSH_INTERVAL_MS = 250;
+/** Events in one transaction. */
+const BATCH_SIZE = 60;
+/** (object, reason) pairs that wait; beyond, new ones are dropped: events are news, nothing is decided on them. */
+const MAX_PENDING = 2_000;
+const LEASE_MS = 3_600_000;
+/** A new lease this often, so that an event stays an hour at least and a quarter more at most. */
+const LEASE_AGE_MS = 900_000;
+
+/**
+ * Records of what happened, in etcd under a lease of an hour: one per (object, reason), with a count.
+ *
+ * 1. `record` never throws and never waits. 2. What cannot be written now is written later, or dropped when there is too much. 3. Two
+ * controllers that count one event at once may lose a count, never the event.
+ */
+export class EventLoop implements Loop {
+  readonly #options: EventLoopOptions;
+  readonly #pending = new Map<string, ClusterEvent>();
+  #lease: { readonly id: string; readonly grantedAtMs: number } | undefined;
+  #dropped = 0;
+
+  constructor(options: EventLoopOptions) {
+    this.#options = options;
+  }
+
+  record(events: readonly PlannedEvent[]): void {
+    for (const planned of events) {
+      const key = `${planned.object} ${planned.reason}`;
+      const known = this.#pending.get(key);
+      if (known === undefined && this.#pending.size >= MAX_PENDING) {
+        this.#dropped += 1;
+        continue;
+      }
+      const event = foldEvent(known, planned, this.#options.clock.nowMs());
+      this.#pending.set(key, event);
+      this.#options.onEvent?.(event);
+    }
+  }
+
+  /** Resolves when `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#options.clock.sleep(FLUSH_INTERVAL_MS, signal);
+      while (this.#pending.size > 0 && await this.#flush(signal)) { /* the next batch */ }
+    }
+  }
+
+  /** False when etcd does not take events now. */
+  async #flush(signal: AbortSignal): Promise<boolean> {
+    const batch = [...this.#pending].slice(0, BATCH_SIZE);
+    batch.forEach(([key]) => this.#pending.delete(key));
+    try {
+      const leaseId = await this.#leaseId();
+      const operations = await Promise.all(batch.map(async ([, event]) => await this.#operation(event, leaseId, signal)));
+      await this.#options.store.transact([], operations.filter(operation => operation !== undefined), signal);
+      this.#reportDropped();
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ClusterError || error instanceof AmbiguousWriteError)) {
+        throw error;
+      }
+      this.#lease = undefined;
+      // An ambiguous write may count twice; it is not lost.
+      batch.forEach(([key, event]) => { if (!this.#pending.has(key)) this.#pending.set(key, event); });
+      return false;
+    }
+  }
+
+  /** Folds the event into what etcd has of it. Undefined for an object or reason that cannot be a key. */
+  async #operation(event: ClusterEvent, leaseId: string, signal: AbortSignal): Promise<Operation | undefined> {
+    let key: string;
+    try {
+      key = buildKey({ kind: 'event', object: event.object, reason: event.reason });
+    } catch (error) {
+      this.#options.logger.error({ err: error, object: event.object, reason: event.reason }, 'an event has no key');
+      return undefined;
+    }
+    const stored = await this.#options.store.get(key, signal);
+    const total = stored === undefined ? event : joinStored(stored.value, event);
+    return { kind: 'put', key, value: encodeClusterEvent(total), leaseId };
+  }
+
+  async #leaseId(): Promise<string> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#lease === undefined || nowMs - this.#lease.grantedAtMs > LEASE_AGE_MS) {
+      this.#lease = { id: await this.#options.store.grantLease(LEASE_MS + LEASE_AGE_MS), grantedAtMs: nowMs };
+    }
+    return this.#lease.id;
+  }
+
+  #reportDropped(): void {
+    if (this.#dropped > 0) {
+      this.#options.logger.warn({ dropped: this.#dropped }, 'events were dropped: too many at once');
+      this.#dropped = 0;
+    }
+  }
+}
+
+function joinStored(bytes: Uint8Array, event: ClusterEvent): ClusterEvent {
+  try {
+    const stored = decodeClusterEvent(bytes);
+    return { ...event, firstAtMs: stored.firstAtMs, count: stored.count + event.count };
+  } catch (error) {
+    if (error instanceof RecordError) {
+      // Damaged or newer: this one replaces it.
+      return event;
+    }
+    throw error;
+  }
+}
