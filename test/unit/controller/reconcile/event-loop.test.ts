@@ -1,0 +1,77 @@
+import test from 'ava';
+import type { PlannedEvent } from '../../../../controller/reconcile/plan.ts';
+import { EventLoop } from '../../../../controller/reconcile/event-loop.ts';
+import { decodeClusterEvent } from '../../../../controller/store/records.ts';
+import { FakeClock, T0 } from '../../../support/fake-clock.ts';
+import { MemoryEtcd } from '../../../support/memory-store.ts';
+import type { MemoryStore } from '../../../support/memory-store.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
+
+const event = (reason: string, message = ''): PlannedEvent => ({ type: 'normal', object: 'node/n1', reason, message });
+const HOUR_MS = 3_600_000;
+
+async function recording(body: (bench: { clock: FakeClock; etcd: MemoryEtcd; store: MemoryStore; loop: EventLoop }) => Promise<void>): Promise<void> {
+  const clock = new FakeClock();
+  const etcd = new MemoryEtcd(clock);
+  const [store, abort] = [etcd.connect(), new AbortController()];
+  const loop = new EventLoop({ store, clock, logger: silentLogger });
+  const running = loop.run(abort.signal).catch((error: unknown) => error);
+  await body({ clock, etcd, store, loop });
+  abort.abort(new Error('over'));
+  await running;
+}
+
+const stored = (etcd: MemoryEtcd) => etcd.range(['/gantry/v1/events/']).map(entry => decodeClusterEvent(entry.value));
+
+test('events of one object and reason are one record with a count, its first time and its newest words', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    loop.record([event('Seen', 'a'), event('Seen', 'b'), event('Other')]);
+    await clock.advance(1_000);
+    loop.record([event('Seen', 'c')]);
+    await clock.advance(1_000);
+    t.deepEqual(stored(etcd).map(one => [one.reason, one.count, one.message]), [['Other', 1, ''], ['Seen', 3, 'c']]);
+    t.like(stored(etcd)[1], { firstAtMs: T0, lastAtMs: T0 + 1_000 });
+  });
+});
+
+test('2 events recorded while etcd is away are written when it is back', async t => {
+  await recording(async ({ clock, etcd, store, loop }) => {
+    store.cut();
+    loop.record([event('Seen')]);
+    await clock.advance(5_000);
+    t.is(stored(etcd).length, 0);
+    store.heal();
+    await clock.advance(1_000);
+    t.is(stored(etcd)[0]?.count, 1);
+  });
+});
+
+test('an event is gone an hour and a quarter after it was recorded last', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    loop.record([event('Seen')]);
+    await clock.advance(HOUR_MS);
+    t.is(stored(etcd).length, 1);
+    await clock.advance(HOUR_MS / 4 + 1_000);
+    t.is(stored(etcd).length, 0);
+  });
+});
+
+test('1 an event about something that has no key is dropped alone', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    loop.record([{ ...event('Seen'), object: '../leader' }, event('Other')]);
+    await clock.advance(1_000);
+    t.deepEqual(stored(etcd).map(one => one.reason), ['Other']);
+  });
+});
+
+test('1 more events than may wait are dropped', async t => {
+  await recording(async ({ clock, etcd, store, loop }) => {
+    store.cut();
+    for (let index = 0; index < 3_000; index += 1) {
+      loop.record([event(`R${String(index)}`)]);
+    }
+    store.heal();
+    await clock.advance(5_000);
+    t.is(stored(etcd).length, 2_000);
+  });
+});
