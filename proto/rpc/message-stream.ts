@@ -1,6 +1,7 @@
 import type { ClientDuplexStream, ServerDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { ClusterError } from '#model/errors.ts';
 import { fromStatus } from './status.ts';
+import type { CallTarget } from './status.ts';
 
 /** How long a closed stream may take to flush what was sent before. */
 const CLOSE_GRACE_MS = 5_000;
@@ -11,7 +12,7 @@ export interface MessageStreamOptions<Incoming, Outgoing> {
   readonly decode: (bytes: Buffer) => Incoming;
   readonly encode: (message: Outgoing) => Buffer;
   /** Who is at the other end, for messages. */
-  readonly other: string;
+  readonly other: CallTarget;
   /** Takes the rpc away without ceremony. */
   readonly abandon: () => void;
   /** Serving: the rpc is over once our half is flushed. Calling: the other end has the last word. */
@@ -119,7 +120,7 @@ export class MessageStream<Incoming, Outgoing> {
   }
 
   #gone(): ClusterError {
-    return this.#failure ?? new ClusterError('UNAVAILABLE', `${this.#options.other} is gone`);
+    return this.#failure ?? new ClusterError('UNAVAILABLE', `${this.#options.other.address} is gone`);
   }
 
   #throwUnlessClosed(error: unknown): void {

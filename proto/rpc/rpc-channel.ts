@@ -1,9 +1,11 @@
 import { Client, connectivityState, Metadata } from '@grpc/grpc-js';
 import type { ChannelOptions, ServiceError } from '@grpc/grpc-js';
 import { ClusterError } from '#model/errors.ts';
+import { ownCertificateProblem } from './connection-failure-parse.ts';
 import { MessageStream } from './message-stream.ts';
 import type { Method } from './method.ts';
 import { fromStatus } from './status.ts';
+import type { CallTarget } from './status.ts';
 import { channelCredentials } from './tls-fs.ts';
 import type { TlsIdentity } from './tls-fs.ts';
 
@@ -36,11 +38,12 @@ export interface CallOptions {
 
 /** One connection to one controller, `host:port`. Nothing is dialled before the first call. */
 export class RpcChannel {
-  readonly address: string;
+  readonly #target: CallTarget;
   readonly #client: Client;
 
   constructor(address: string, identity: TlsIdentity) {
-    this.address = address;
+    const { caPem, pair } = identity;
+    this.#target = { address, ownProblem: () => pair && ownCertificateProblem(pair.certificatePem, caPem, Date.now()) };
     this.#client = new Client(address, channelCredentials(identity), OPTIONS);
   }
 
@@ -98,7 +101,7 @@ export class RpcChannel {
   duplex<Request, Answer>(method: Method<Request, Answer>): MessageStream<Answer, Request> {
     const call = this.#client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, new Metadata(), {});
     return new MessageStream<Answer, Request>(call, {
-      decode: method.decodeAnswer, encode: method.encodeRequest, other: this.address, abandon: () => { call.cancel(); }, isServing: false,
+      decode: method.decodeAnswer, encode: method.encodeRequest, other: this.#target, abandon: () => { call.cancel(); }, isServing: false,
     });
   }
 
@@ -125,6 +128,6 @@ export class RpcChannel {
   }
 
   #failure(error: ServiceError | null): ClusterError {
-    return error === null ? new ClusterError('INTERNAL', `${this.address} answered nothing`) : fromStatus(error, this.address);
+    return error === null ? new ClusterError('INTERNAL', `${this.#target.address} answered nothing`) : fromStatus(error, this.#target);
   }
 }

@@ -78,7 +78,7 @@ export class ServiceBuilder implements RpcService {
       const stream = new MessageStream<Request, Answer>(call, {
         decode: method.decodeRequest,
         encode: method.encodeAnswer,
-        other: call.getPeer(),
+        other: { address: call.getPeer() },
         abandon: () => { call.destroy(); },
         isServing: true,
       });
@@ -165,7 +165,7 @@ function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
     throw new ClusterError('UNAUTHENTICATED', 'the client certificate names no user, node or controller');
   }
   if (peer.role !== role) {
-    throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for a ${role}`);
+    throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for ${role}s`);
   }
   return { ...peer, address };
 }

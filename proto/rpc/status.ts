@@ -48,15 +48,21 @@ export function toStatus(error: unknown): StatusObject {
   return { code: STATUS_OF[known.code], details: known.message.slice(0, MAX_MESSAGE_CHARACTERS), metadata };
 }
 
-/** The ClusterError that `toStatus` was given, or the best name for a failure of the connection to `target`. */
-export function fromStatus(error: ServiceError, target: string): ClusterError {
+/** Where a call went; `ownProblem` says what is wrong with our certificate, if anything. */
+export interface CallTarget {
+  readonly address: string;
+  readonly ownProblem?: () => string | undefined;
+}
+
+/** The ClusterError that `toStatus` was given, or the best name for a failure of the connection. */
+export function fromStatus(error: ServiceError, target: CallTarget): ClusterError {
   const header = error.metadata.get(CODE_HEADER)[0];
   const code = ERROR_CODES.find(known => known === header);
   if (code !== undefined) {
     return new ClusterError(code, error.details, { violations: decodeViolations(error.metadata), cause: error });
   }
   const fallback = CODE_OF.get(error.code) ?? 'INTERNAL';
-  const message = fallback === 'UNAVAILABLE' ? explainConnectionFailure(target, error.details) : error.details;
+  const message = fallback === 'UNAVAILABLE' ? explainConnectionFailure(target.address, error.details, target.ownProblem?.()) : error.details;
   return new ClusterError(fallback, message, { cause: error });
 }
 

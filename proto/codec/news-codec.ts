@@ -1,0 +1,26 @@
+/** Bytes of news. They are read by running programs only, so they carry no schema byte. */
+import { UsageSample as WireSample } from '#gen/gantry/v1/news.ts';
+import { ClusterEvent as WireEvent } from '#gen/gantry/v1/types.ts';
+import type { ClusterEvent } from '#model/event.ts';
+import { parseNodeId, parseTaskId } from '#model/ids.ts';
+import type { UsageSample } from '#model/usage.ts';
+import { eventCodec } from './event-codec.ts';
+
+export function encodeEventNews(event: ClusterEvent): Uint8Array {
+  return WireEvent.encode(eventCodec.toWire(event)).finish();
+}
+
+/** @throws Error for bytes that are no event */
+export function decodeEventNews(bytes: Uint8Array): ClusterEvent {
+  return eventCodec.fromWire(WireEvent.decode(bytes));
+}
+
+export function encodeUsageNews(sample: UsageSample): Uint8Array {
+  return WireSample.encode(sample).finish();
+}
+
+/** @throws Error for bytes that are no sample */
+export function decodeUsageNews(bytes: Uint8Array): UsageSample {
+  const sample = WireSample.decode(bytes);
+  return { ...sample, node: parseNodeId(sample.node), task: parseTaskId(sample.task) };
+}
