@@ -1,9 +1,11 @@
 /** One node's network in a process of its own, since a network namespace is entered by a process. Calls come as JSON lines on stdin, answers go to stdout. */
 import { createInterface } from 'node:readline';
 import path from 'node:path';
+import { systemClock } from '#kit/clock.ts';
 import { createLogger } from '#kit/logger.ts';
 import type { EndpointSet, PeerNode } from '#model/endpoints.ts';
 import { parseNodeId } from '#model/ids.ts';
+import { DnsmasqNodeDns } from '../../agent/dns/node-dns-flow.ts';
 import { KernelNetwork } from '../../agent/network/network-flow.ts';
 import { networkNames } from '../../agent/network/link-names.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
@@ -23,6 +25,7 @@ const log = createLogger(settings.name, 'warn');
 const names = networkNames(settings.scope);
 const network = new KernelNetwork({ ...settings, runDir: path.join(settings.runDir, 'network'), vxlanId: 7400, vxlanPort: 4789 }, log);
 const proxy = new NftServiceProxy({ node: parseNodeId(settings.name), table: names.proxyTable, bridge: names.bridge }, log);
+const dns = new DnsmasqNodeDns({ directory: path.join(settings.runDir, 'dns'), upstreams: [] }, systemClock);
 const never = new AbortController().signal;
 
 const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> = {
@@ -33,7 +36,12 @@ const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> =
   sweep: argument => network.sweep(new Set(argument as readonly string[])),
   setPeers: argument => network.setPeers(argument as readonly PeerNode[]),
   audit: async () => [...await network.audit(), ...await proxy.audit()],
-  tearDown: () => network.tearDown(),
+  ensureDns: argument => dns.ensureRunning(argument as string, never),
+  applyDns: argument => dns.apply(argument as EndpointSet),
+  tearDown: async () => {
+    await dns.tearDown();
+    await network.tearDown();
+  },
   apply: argument => proxy.apply(argument as EndpointSet),
   admit: argument => {
     const task = argument as { readonly address: string; readonly namespace: string; readonly app: string };

@@ -1,0 +1,41 @@
+import type { Endpoint, EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
+
+/** The zone that only this cluster answers for. */
+export const ZONE = 'gantry.internal';
+
+/**
+ * One hosts file a service: file name -> text in the form of /etc/hosts. Source: hosts(5).
+ *
+ * `web.shop.prod.gantry.internal` is the virtual IP; `tasks.web...` the healthy tasks; `db-0.db...` an ordinal of a stateful service,
+ * also before it is healthy, since members of a cluster look for each other while they start.
+ */
+export function hostFiles(set: EndpointSet): ReadonlyMap<string, string> {
+  return new Map(set.services.map(service => [hostFileName(service), hostLines(service).map(line => `${line}\n`).join('')]));
+}
+
+/** Labels have no dots, so the name is unique. */
+function hostFileName(service: ServiceEndpoints): string {
+  return `${service.namespace}.${service.app}.${service.service}`;
+}
+
+function hostLines(service: ServiceEndpoints): string[] {
+  const name = `${service.service}.${service.app}.${service.namespace}.${ZONE}`;
+  const healthy = service.endpoints.filter(endpoint => endpoint.isHealthy);
+  return [
+    `${service.virtualIp} ${name}`,
+    ...healthy.map(endpoint => `${endpoint.address} tasks.${name}`).sort(),
+    ...(service.kind === 'stateful' ? ordinalLines(service, name) : []),
+  ];
+}
+
+/** While a replica is replaced two tasks have its ordinal: the healthy ones count, if there are any. */
+function ordinalLines(service: ServiceEndpoints, name: string): string[] {
+  const bySlot = Map.groupBy(service.endpoints, endpoint => endpoint.slot);
+  return [...bySlot].flatMap(([slot, endpoints]) => preferHealthy(endpoints)
+    .map(endpoint => `${endpoint.address} ${service.service}-${String(slot)}.${name}`)).sort();
+}
+
+function preferHealthy(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const healthy = endpoints.filter(endpoint => endpoint.isHealthy);
+  return healthy.length > 0 ? healthy : endpoints;
+}

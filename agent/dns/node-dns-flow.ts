@@ -1,0 +1,99 @@
+import path from 'node:path';
+import type { EndpointSet } from '#model/endpoints.ts';
+import type { Clock } from '#kit/clock.ts';
+import { dnsmasqArgs } from './dnsmasq-args.ts';
+import { findDnsmasq, signalDnsmasq, startDnsmasq, startFailure } from './dnsmasq-process.ts';
+import { hostFiles } from './host-names.ts';
+import { HostsDirectory, isOpenToAll } from './hosts-fs.ts';
+import type { NodeDns } from './ports.ts';
+import { isAnswering } from './question-client.ts';
+import { renderResolvConf } from './resolv-conf.ts';
+
+export interface NodeDnsOptions {
+  /** Directory of this node's DNS: hosts files, pid file, log. */
+  readonly directory: string;
+  /** Name servers for all names but the cluster's. */
+  readonly upstreams: readonly string[];
+}
+
+const POLL_MS = 50;
+const START_TIMEOUT_MS = 5_000;
+const STOP_TIMEOUT_MS = 3_000;
+/** Account without rights; where the directory is closed to it, dnsmasq keeps root's. */
+const UNPRIVILEGED_USER = 'nobody';
+
+/** Names of the cluster by a dnsmasq of the node's own. Killing the agent leaves it running; the next agent finds it by its pid file and command line. */
+export class DnsmasqNodeDns implements NodeDns {
+  readonly #options: NodeDnsOptions;
+  readonly #clock: Clock;
+  readonly #hosts: HostsDirectory;
+  readonly #pidFile: string;
+  readonly #logFile: string;
+  #gatewayAddress = '';
+
+  constructor(options: NodeDnsOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#hosts = new HostsDirectory(options.directory);
+    this.#pidFile = path.join(options.directory, 'dnsmasq.pid');
+    this.#logFile = path.join(options.directory, 'dnsmasq.log');
+  }
+
+  async ensureRunning(gatewayAddress: string, signal: AbortSignal): Promise<void> {
+    this.#gatewayAddress = gatewayAddress;
+    await this.#hosts.create();
+    const args = dnsmasqArgs({
+      gatewayAddress, hostsDir: this.#hosts.hostsDir, pidFile: this.#pidFile,
+      upstreams: this.#options.upstreams.filter(address => address !== gatewayAddress),
+      user: await isOpenToAll(this.#hosts.hostsDir) ? UNPRIVILEGED_USER : 'root',
+    });
+    const running = await findDnsmasq(this.#pidFile, args);
+    if (running?.is === 'same') {
+      return;
+    }
+    if (running !== undefined) {
+      await this.#stop(signal);
+    }
+    await this.#start(args, signal);
+  }
+
+  /** Tries again for a while: the socket of a server that was just killed may not be free yet. */
+  async #start(args: readonly string[], signal: AbortSignal): Promise<void> {
+    const endMs = this.#clock.monotonicMs() + START_TIMEOUT_MS;
+    let server = startDnsmasq(args, this.#logFile);
+    while (await findDnsmasq(this.#pidFile, args) === undefined || !await isAnswering(this.#gatewayAddress)) {
+      if (this.#clock.monotonicMs() > endMs) {
+        throw await startFailure(this.#logFile);
+      }
+      await this.#clock.sleep(POLL_MS, signal);
+      if (server.hasEnded()) {
+        server = startDnsmasq(args, this.#logFile);
+      }
+    }
+  }
+
+  async apply(set: EndpointSet): Promise<void> {
+    await this.#hosts.create();
+    await this.#hosts.apply(hostFiles(set));
+  }
+
+  resolvConf(namespace: string, app: string): string {
+    return renderResolvConf(this.#gatewayAddress, namespace, app);
+  }
+
+  async tearDown(): Promise<void> {
+    await this.#stop(new AbortController().signal);
+    await this.#hosts.remove();
+  }
+
+  async #stop(signal: AbortSignal): Promise<void> {
+    const endMs = this.#clock.monotonicMs() + STOP_TIMEOUT_MS;
+    for (let running = await findDnsmasq(this.#pidFile, []); running !== undefined; running = await findDnsmasq(this.#pidFile, [])) {
+      if (this.#clock.monotonicMs() > endMs) {
+        throw new Error(`dnsmasq ${String(running.pid)} does not end`);
+      }
+      signalDnsmasq(running.pid);
+      await this.#clock.sleep(POLL_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { endpointService, endpointSet, port } from '../support/endpoint-sets.ts';
+import { eventually, kernelObjects, NodeCluster, whyNoNamespaces } from '../support/node-namespaces.ts';
+import type { NetworkSlot } from '../../agent/network/ports.ts';
+
+const hasDnsmasq = spawnSync('which', ['dnsmasq']).status === 0;
+const why = whyNoNamespaces() ?? (hasDnsmasq ? undefined : 'needs dnsmasq');
+const withNodes = why === undefined ? test.serial : test.serial.skip;
+const NEEDS = why ?? 'root, network namespaces, dnsmasq';
+const GATEWAY = '10.128.1.1';
+
+const RESOLVE = `
+  import { Resolver } from 'node:dns/promises'; import { createInterface } from 'node:readline';
+  const resolver = new Resolver({ timeout: 1000, tries: 1 }); resolver.setServers(['${GATEWAY}']);
+  createInterface({ input: process.stdin }).on('line', async line => {
+    const [name, type] = line.split(' '); const startedMs = performance.now();
+    const text = await resolver.resolve(name, type).then(all => all.sort().join(' '), error => error.code);
+    console.log(JSON.stringify({ text, ms: performance.now() - startedMs }));
+  });`;
+
+withNodes(`names of services and tasks are answered to tasks, follow the endpoints, and outlive the agent (${NEEDS})`, async t => {
+  const prefix = 'gntd';
+  {
+    await using cluster = new NodeCluster(prefix, 1);
+    await cluster.start();
+    const [node] = cluster.nodes;
+    const slot = await node!.call<NetworkSlot>('acquire');
+    const sets = [
+      endpointSet([
+        endpointService('web', '10.160.0.1', [port(80)], ['n1/10.128.1.7', 'n2/10.128.2.8', '!n2/10.128.2.9']),
+        endpointService('db', '10.160.0.2', [], ['n1/10.128.1.3', '!n2/10.128.2.4'], { kind: 'stateful' }),
+      ]),
+      endpointSet([endpointService('web', '10.160.0.1', [port(80)], ['n1/10.128.1.7'])]),
+    ];
+    await node!.call('ensureDns', GATEWAY);
+    await node!.call('applyDns', sets[0]);
+    const { child, lines } = cluster.startIn(slot.networkNamespacePath, RESOLVE);
+    const ask = async (name: string, type = 'A'): Promise<{ text: string; ms: number }> => {
+      const before = lines.length;
+      child.stdin?.write(`${name} ${type}\n`);
+      return JSON.parse(await eventually(name, () => lines[before])) as { text: string; ms: number };
+    };
+    const becomes = (name: string, want: string): Promise<boolean> => eventually(`${name} is ${want}`, async () => (await ask(name)).text === want ? true : undefined, 2_000);
+    t.true(await becomes('web.shop.prod.gantry.internal', '10.160.0.1'));
+    t.true(await becomes('tasks.web.shop.prod.gantry.internal', '10.128.1.7 10.128.2.8'));
+    t.true(await becomes('db-1.db.shop.prod.gantry.internal', '10.128.2.4'), 'an ordinal is there before it is healthy');
+    t.is((await ask('web.shop.prod.gantry.internal', 'AAAA')).text, 'ENODATA');
+    t.is((await ask('nothing.shop.prod.gantry.internal')).text, 'ENOTFOUND');
+    const outside = await ask('example.com');
+    t.is(outside.text, 'EREFUSED');
+    t.true(outside.ms < 500, 'a closed machine does not hang');
+
+    const pid = readFileSync(path.join(node!.runDir, 'dns/dnsmasq.pid'), 'utf8');
+    await node!.kill();
+    t.is((await ask('web.shop.prod.gantry.internal')).text, '10.160.0.1');
+    node!.start();
+    await node!.call('setUp', 1);
+    await node!.call('adopt', slot);
+    await node!.call('ensureDns', GATEWAY);
+    t.is(readFileSync(path.join(node!.runDir, 'dns/dnsmasq.pid'), 'utf8'), pid);
+    await node!.call('applyDns', sets[1]);
+    t.true(await becomes('tasks.web.shop.prod.gantry.internal', '10.128.1.7'));
+    t.true(await becomes('db.shop.prod.gantry.internal', 'ENOTFOUND'));
+    process.kill(Number(pid), 'SIGKILL');
+    await node!.call('ensureDns', GATEWAY);
+    t.is((await ask('web.shop.prod.gantry.internal')).text, '10.160.0.1', 'a dead server is started again');
+  }
+  t.deepEqual(kernelObjects(prefix), { mounts: [], processes: [], netns: [] });
+});
