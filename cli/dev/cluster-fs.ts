@@ -6,7 +6,7 @@ import { createAuthority, issueCertificate } from '#identity/certificate-authori
 import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
-import type { DevLayout } from './layout.ts';
+import type { DevLayout, DevNode } from './layout.ts';
 import { natsConfig, registryConfig } from './process-table.ts';
 
 const MODE_PRIVATE_FILE = 0o600;
@@ -93,8 +93,9 @@ async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {
 async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promise<void> {
   await mkdir(folder, { recursive: true, mode: MODE_PRIVATE_DIR });
   await writeFile(path.join(folder, 'ca.pem'), caPem);
-  await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
   await writeFile(path.join(folder, 'key.pem'), pair.keyPem, { mode: MODE_PRIVATE_FILE });
+  // Last: it is what the supervisor waits for before it starts an agent.
+  await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
 }
 
 /** Everything of the cluster on disk. */
@@ -106,4 +107,9 @@ export async function removeFiles(name: string): Promise<void> {
       await rm(root, { recursive: true });
     }
   }
+}
+
+/** What a node got when it joined. */
+export async function writeNodeIdentity(layout: DevLayout, node: DevNode, identity: KeyPair & { readonly caPem: string }): Promise<void> {
+  await writeKeyPair(`${layout.stateDir}/${node.name}/config`, identity.caPem, identity);
 }

@@ -1,0 +1,65 @@
+/** `dev down`: nothing of a local cluster is left, in whatever state it is found. */
+import { requireCommand, runCommand } from '#kit/command-process.ts';
+import { ClusterError } from '#model/errors.ts';
+import { listClusters, readClusterFile, removeFiles } from './cluster-fs.ts';
+import { removeCgroups } from './cgroup-fs.ts';
+import { removeHubNetwork, removeMountNamespaces, setSetting } from './hub-network-process.ts';
+import type { DevParts } from './ports.ts';
+import { killProcesses } from './process-scan-fs.ts';
+
+/** Removes one cluster; one that is not there is fine. Works from cluster.json alone, with every process dead. */
+export async function devDown(name: string, parts: DevParts): Promise<void> {
+  const file = await readClusterFile(name);
+  if (file !== undefined) {
+    const { layout } = file;
+    await killProcesses(layout);
+    await removeMountNamespaces(layout);
+    await removeHubNetwork(layout);
+    await removeCgroups(layout.nodes.map(node => node.scope));
+    await restoreSettings(name, file.previousSettings);
+    for (const link of file.links) {
+      await removeLink(`/usr/local/bin/${link}`, parts.binDir);
+    }
+  }
+  await parts.removeContext(name);
+  await removeFiles(name);
+}
+
+/** Every cluster of this machine. */
+export async function devDownAll(parts: DevParts): Promise<readonly string[]> {
+  const names = await listClusters();
+  for (const name of names) {
+    await devDown(name, parts);
+    await parts.say(`cluster ${name} removed`);
+  }
+  return names;
+}
+
+/** The settings of the machine before, unless another cluster still needs them. */
+async function restoreSettings(name: string, previous: Readonly<Record<string, string>>): Promise<void> {
+  const others = (await listClusters()).filter(other => other !== name);
+  if (others.length > 0) {
+    return;
+  }
+  for (const [setting, value] of Object.entries(previous)) {
+    await setSetting(setting, value);
+  }
+}
+
+/** Only a link that is ours. */
+async function removeLink(link: string, binDir: string): Promise<void> {
+  const { stdout } = await runCommand('readlink', [link]);
+  if (stdout.trim() === `${binDir}/clusterctl`) {
+    await requireCommand('rm', ['-f', link]);
+  }
+}
+
+/** @throws ClusterError NOT_FOUND */
+export async function requireCluster(name: string): Promise<NonNullable<Awaited<ReturnType<typeof readClusterFile>>>> {
+  const file = await readClusterFile(name);
+  if (file === undefined) {
+    const others = await listClusters();
+    throw new ClusterError('NOT_FOUND', `no local cluster ${name}; ${others.length === 0 ? 'make one with: npm start' : `there is: ${others.join(', ')}`}`);
+  }
+  return file;
+}

@@ -1,0 +1,136 @@
+/** `dev up`: a local cluster from nothing to nodes that are ready. */
+import { open } from 'node:fs/promises';
+import { createSigningRequest } from '#identity/certificate-authority.ts';
+import { parseJoinToken } from '#identity/join-token-parse.ts';
+import { requireCommand, startProcess, TOOL_PATH } from '#kit/command-process.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { ControlClient } from '#model/ports.ts';
+import { joinCluster } from '#rpc/agent-client.ts';
+import type { ClusterFile } from './cluster-file.ts';
+import { createFiles, readClusterFile, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
+import { devDown } from './dev-down-flow.ts';
+import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
+import { devLayout, portsNeeded } from './layout.ts';
+import type { DevLayout, DevNode } from './layout.ts';
+import { findFreePorts, findFreeUnderlay } from './machine-process.ts';
+import type { DevParts } from './ports.ts';
+import { signalProcess } from './process-scan-fs.ts';
+import { joinAddresses } from './process-table.ts';
+
+export interface DevUpOptions {
+  readonly name: string;
+  readonly nodeCount: number;
+  readonly controllerCount: number;
+  readonly times: 'default' | 'test';
+  readonly capacity: string;
+  readonly logLevel: string;
+}
+
+const READY_LIMIT_MS = 60_000;
+const LOOK_MS = 50;
+const FORWARDING = 'net.ipv4.ip_forward';
+
+/** Answers when every node is ready. What a cluster of this name left behind is removed first; one that runs is left alone. */
+export async function devUp(options: DevUpOptions, parts: DevParts): Promise<ClusterFile> {
+  const current = await readClusterFile(options.name);
+  if (current?.supervisorPid !== undefined && signalProcess(current.supervisorPid, 0)) {
+    throw new ClusterError('ALREADY_EXISTS', `cluster ${options.name} is up; see: clusterctl dev status ${options.name}`);
+  }
+  await devDown(options.name, { ...parts, say: () => Promise.resolve() });
+  const layout = devLayout({
+    ...options,
+    underlayIndex: await findFreeUnderlay(),
+    ports: await findFreePorts(portsNeeded(options.controllerCount)),
+  });
+  try {
+    await makeCluster(layout, options, parts);
+  } catch (error) {
+    const logs = `${layout.stateDir}/logs`;
+    throw new ClusterError('FAILED_PRECONDITION', `cluster ${options.name} did not come up: ${error instanceof Error ? error.message : String(error)}; logs are in ${logs}; remove it with: clusterctl dev down ${options.name}`, { cause: error });
+  }
+  const file = await readClusterFile(options.name);
+  if (file === undefined) {
+    throw new Error(`cluster ${options.name} has lost its cluster.json`);
+  }
+  return file;
+}
+
+async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
+  await createFiles(layout, parts.clock.nowMs());
+  const previous = await readSetting(FORWARDING);
+  await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, links: [] });
+  await createHubNetwork(layout);
+  await setSetting(FORWARDING, '1');
+  await createMountNamespaces(layout);
+  await applyHostRules({ table: layout.hostTable, link: layout.hostLink, underlay: layout.underlay, ports: [], nodes: [] });
+  await startSupervisor(layout, options, parts);
+  await parts.say('waiting for the controllers');
+  const client = await parts.connect(layout);
+  try {
+    await waitFor('a leader among the controllers', async () => (await client.clusterStatus()).leader !== undefined, parts);
+    for (const node of layout.nodes) {
+      await joinNode(layout, node, client);
+    }
+    await parts.say('waiting for the nodes');
+    await waitFor('every node to be ready', async () => {
+      const { nodes } = await client.view({});
+      return nodes.filter(one => one.node.condition === 'ready').length === layout.nodes.length;
+    }, parts);
+  } finally {
+    client.close();
+  }
+  await parts.saveContext(layout);
+}
+
+/** The supervisor is this program again, in a session of its own. */
+async function startSupervisor(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
+  const log = await open(`${layout.stateDir}/logs/supervisor.log`, 'a');
+  try {
+    const child = startProcess(`${parts.binDir}/clusterctl`, [
+      'dev', 'supervise', layout.name, '--times', options.times, '--capacity', options.capacity, '--log-level', options.logLevel,
+      // Not read: names the process for whoever looks for processes of this cluster.
+      '--state-dir', `${layout.stateDir}/`,
+    ], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root' } });
+    child.unref();
+  } finally {
+    await log.close();
+  }
+}
+
+/** The same exchange as `clusterctl join` makes on a machine of its own. */
+async function joinNode(layout: DevLayout, node: DevNode, client: ControlClient): Promise<void> {
+  const { token } = await client.createToken({ ttlMs: READY_LIMIT_MS, role: 'node' });
+  const { csrPem, keyPem } = await createSigningRequest();
+  const [address = ''] = joinAddresses(layout);
+  const issued = await joinCluster({ address, token, caSha256: parseJoinToken(token).caSha256, nodeName: node.name, csrPem });
+  await writeNodeIdentity(layout, node, { caPem: issued.caPem, certificatePem: issued.certificatePem, keyPem });
+}
+
+/** Polls until `holds`; a controller that is not up yet counts as no. @throws Error naming what did not happen */
+async function waitFor(what: string, holds: () => Promise<boolean>, parts: DevParts): Promise<void> {
+  const deadlineMs = parts.clock.monotonicMs() + READY_LIMIT_MS;
+  let last = '';
+  while (parts.clock.monotonicMs() < deadlineMs) {
+    try {
+      if (await holds()) {
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof ClusterError)) {
+        throw error;
+      }
+      last = `: ${error.message}`;
+    }
+    await parts.clock.sleep(LOOK_MS, parts.signal);
+  }
+  throw new Error(`waited ${String(READY_LIMIT_MS / 1000)} s for ${what}${last}`);
+}
+
+/** Links the commands into /usr/local/bin and notes it, so that `dev down` takes them away again. */
+export async function linkCommands(file: ClusterFile, binDir: string): Promise<ClusterFile> {
+  const links = ['clusterctl', 'gantry'];
+  for (const link of links) {
+    await requireCommand('ln', ['-sfn', `${binDir}/clusterctl`, `/usr/local/bin/${link}`]);
+  }
+  return { ...file, links };
+}
