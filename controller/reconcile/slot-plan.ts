@@ -161,13 +161,14 @@ function isItsTurn({ service }: SlotInput, slots: readonly SlotState[], { slot }
     .every(lower => lower.isDone || [...lower.good, ...lower.outdated].some(row => isServing(row) || isCutOff(row)));
 }
 
-/** More than the slot needs: what a serving task replaced, and a second good one. */
+/** More than the slot needs: what a serving good task replaced; until one serves, all but one of the outdated that do. */
 function stopSuperfluous(slot: SlotState): readonly Stop[] {
   const [best, ...rest] = slot.good;
-  if (best === undefined || !isServing(best)) {
-    return [];
+  if (best !== undefined && isServing(best)) {
+    return [...[...slot.outdated, ...rest].map(row => ({ row, reason: 'replaced' })), ...stopLost(slot)];
   }
-  return [...[...slot.outdated, ...rest].map(row => ({ row, reason: 'replaced' })), ...stopLost(slot)];
+  const keep = slot.outdated.findLast(isServing);
+  return keep === undefined ? [] : slot.outdated.filter(row => row !== keep).map(row => ({ row, reason: 'replaced' }));
 }
 
 /** Slots that are not wanted any more, highest first; of a stateful service only the highest that still runs. */
@@ -205,10 +206,16 @@ function replaceOutdated(input: SlotInput, slots: readonly SlotState[], budget: 
       creates.push({ ...wantedOf(slot), reason });
     } else if (step === 'stop') {
       unavailableRoom -= slot.outdated.some(isServing) ? 1 : 0;
-      stops.push(...slot.outdated.map(row => ({ row, reason })));
+      stops.push(...stillWanted(slot).map(row => ({ row, reason })));
     }
   }
   return { creates, stops };
+}
+
+/** The outdated tasks that `stopSuperfluous` leaves. */
+function stillWanted(slot: SlotState): readonly TaskRow[] {
+  const keep = slot.outdated.findLast(isServing);
+  return keep === undefined ? slot.outdated : [keep];
 }
 
 /** A paused rollout keeps old templates where they are; a leaving node is left all the same. */

@@ -95,7 +95,7 @@ class Simulation {
     const store = this.#store;
     store.put(store.nodes, name, node(name, { capacity: resources(2_000, 2_048) }));
     store.put(store.sessions, name, { node: node(name).id, sessionId: `s-${name}`, controllerId: 'c1', openedAtMs: T0 });
-    this.#counters.set(name, newCounter(0, false));
+    this.#counters.set(name, newCounter(T0, false));
     return new SimNode(node(name).id, this.#random);
   }
 
