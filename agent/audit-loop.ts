@@ -1,0 +1,93 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import { isStray, claimedNames } from './audit.ts';
+import type { NodeNetwork } from './network/ports.ts';
+import type { ServiceProxy } from './proxy/ports.ts';
+import type { RootfsSnapshotter } from './snapshot/ports.ts';
+import type { Cgroups } from './cgroup/ports.ts';
+import type { TaskRecord } from './task/record.ts';
+
+export interface AuditParts {
+  readonly network: Pick<NodeNetwork, 'audit'>;
+  readonly proxy: Pick<ServiceProxy, 'audit'>;
+  readonly snapshots: Pick<RootfsSnapshotter, 'list' | 'remove'>;
+  readonly cgroups: Pick<Cgroups, 'list' | 'killAll' | 'remove'>;
+  readonly records: () => readonly TaskRecord[];
+  /** Each task looks at its own container again. */
+  readonly wakeTasks: () => void;
+  /** Something was put back, or does not belong here. */
+  readonly tell: (what: string) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const AUDIT_INTERVAL_MS = 5_000;
+
+/**
+ * Compares the node with what should be there, and puts back what somebody else took away: links, rules, and each task's container. What
+ * nobody claims at two looks in a row is removed.
+ */
+export class AuditLoop {
+  readonly #parts: AuditParts;
+  #suspects: ReadonlySet<string> = new Set();
+
+  constructor(parts: AuditParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#parts.clock.sleep(AUDIT_INTERVAL_MS, signal).catch(() => { /* the loop's condition sees the signal */ });
+      await this.#once(signal);
+    }
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const { network, proxy, wakeTasks } = this.#parts;
+    if (signal.aborted) {
+      return;
+    }
+    wakeTasks();
+    await this.#attempt('network', async () => { this.#repaired(await network.audit()); });
+    await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
+    await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
+  }
+
+  async #removeStrays(): Promise<void> {
+    const { snapshots, cgroups, records, tell } = this.#parts;
+    const found = { rootfs: await snapshots.list(), cgroups: await cgroups.list() };
+    const claimed = claimedNames(records());
+    const suspects = new Set<string>();
+    for (const id of found.cgroups.filter(one => isStray(one, claimed))) {
+      suspects.add(`cgroup ${id}`);
+      if (this.#suspects.has(`cgroup ${id}`)) {
+        await cgroups.killAll(id);
+        await cgroups.remove(id);
+        tell(`control group ${id} belonged to no task and was removed`);
+      }
+    }
+    for (const id of found.rootfs.filter(one => isStray(one, claimed))) {
+      suspects.add(`rootfs ${id}`);
+      if (this.#suspects.has(`rootfs ${id}`)) {
+        await snapshots.remove(id);
+        tell(`root file system ${id} belonged to no task and was removed`);
+      }
+    }
+    this.#suspects = suspects;
+  }
+
+  #repaired(what: readonly string[]): void {
+    for (const one of what) {
+      this.#parts.tell(`${one} was put back`);
+    }
+  }
+
+  /** One look that does not work is no reason to leave out the others. */
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.log.warn({ err: error, what }, 'audit did not work; again at the next look');
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import { parseArgs } from 'node:util';
+import { isIPv4 } from 'node:net';
+import { ClusterError } from '#model/errors.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { NodeId } from '#model/ids.ts';
+import { parseCpu, parseMemory } from '#model/quantity.ts';
+import type { Resources } from '#model/resources.ts';
+
+export interface AgentConfig {
+  readonly node: NodeId;
+  /** `host:port` of each controller to dial first; later the controllers tell. */
+  readonly controllers: readonly string[];
+  readonly joinToken?: string;
+  readonly configDir: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly scope: string;
+  /** Absent: the address of the machine's default route. */
+  readonly underlayAddress?: string;
+  /** Absent: what the machine has, less a reserve. */
+  readonly capacity?: Resources;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly userNamespaceBase: number;
+  readonly poolSize: number;
+  readonly vxlanId: number;
+  readonly vxlanPort: number;
+  readonly metricsListen: string;
+  readonly isMetricsPlain: boolean;
+  readonly natsServers: readonly string[];
+  readonly registryCaFile?: string;
+  readonly plainRegistries: readonly string[];
+  readonly defaultResolvers: readonly string[];
+  readonly bindPrefixes: readonly string[];
+  readonly logLevel: string;
+}
+
+interface Option {
+  readonly value?: string;
+  readonly fallback?: string;
+  readonly meaning: string;
+}
+
+/** Every option of gantry-agent; the README's table says the same. */
+export const AGENT_OPTIONS = {
+  'node': { value: 'NAME', meaning: "this node's name, an RFC 1123 label" },
+  'controllers': { value: 'HOST:PORT,...', fallback: '', meaning: 'controllers to dial first' },
+  'join': { value: 'TOKEN', meaning: 'join the cluster with this token, once; ignored when the node has a certificate' },
+  'config-dir': { value: 'DIR', fallback: '/etc/gantry', meaning: 'certificate, key and CA of the node' },
+  'state-dir': { value: 'DIR', fallback: '/var/lib/gantry', meaning: 'images, records, volumes, logs' },
+  'run-dir': { value: 'DIR', fallback: '/run/gantry', meaning: 'what does not outlive a boot' },
+  'scope': { value: 'LABEL', fallback: 'gantry', meaning: 'prefix of links, tables and control groups; keeps agents on one machine apart' },
+  'underlay-address': { value: 'IPV4', meaning: 'where other nodes reach this one; default: the address of the default route' },
+  'capacity': { value: 'cpu=4,memory=7Gi', meaning: 'what tasks may use; default: what the machine has, less a reserve' },
+  'labels': { value: 'NAME=VALUE,...', fallback: '', meaning: 'labels of the node' },
+  'userns-base': { value: 'ID', fallback: '1048576', meaning: 'first host id of user namespaces' },
+  'pool': { value: 'COUNT', fallback: '16', meaning: 'ready network slots to keep' },
+  'vxlan-id': { value: 'ID', fallback: '7400', meaning: 'vxlan network of the cluster' },
+  'vxlan-port': { value: 'PORT', fallback: '4789', meaning: 'UDP port of vxlan' },
+  'metrics-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where /metrics is served; empty: nowhere' },
+  'metrics-plain': { meaning: 'serve /metrics without TLS' },
+  'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
+  'registry-ca': { value: 'FILE', meaning: 'PEM of an authority trusted for registries' },
+  'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries that are reached without TLS' },
+  'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
+  'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },
+  'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
+} as const satisfies Readonly<Record<string, Option>>;
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+/** Longest scope: links are SCOPE plus four characters, and IFNAMSIZ is 16 with the zero. */
+const SCOPE = /^[a-z][a-z0-9-]{0,10}$/;
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What the arguments say. @throws ClusterError INVALID_ARGUMENT that names the option */
+export function parseAgentConfig(args: readonly string[]): AgentConfig {
+  const values = parseValues(args);
+  const joinToken = text(values, 'join');
+  const underlayAddress = text(values, 'underlay-address');
+  const capacity = text(values, 'capacity');
+  const registryCaFile = text(values, 'registry-ca');
+  return {
+    node: parseNode(text(values, 'node')),
+    controllers: list(values, 'controllers'),
+    configDir: directory(values, 'config-dir'),
+    stateDir: directory(values, 'state-dir'),
+    runDir: directory(values, 'run-dir'),
+    scope: matching(values, 'scope', SCOPE, '1 to 11 of a-z 0-9 -, beginning with a letter'),
+    labels: parseLabels(list(values, 'labels')),
+    userNamespaceBase: integer(values, 'userns-base', 65_536, 4_294_901_760),
+    poolSize: integer(values, 'pool', 0, 250),
+    vxlanId: integer(values, 'vxlan-id', 1, 16_777_215),
+    vxlanPort: integer(values, 'vxlan-port', 1, 65_535),
+    metricsListen: text(values, 'metrics-listen') ?? '',
+    isMetricsPlain: values['metrics-plain'] === true,
+    natsServers: list(values, 'nats'),
+    plainRegistries: list(values, 'plain-registries'),
+    defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
+    bindPrefixes: list(values, 'bind-prefixes'),
+    logLevel: oneOf(values, 'log-level', LOG_LEVELS),
+    ...(joinToken === undefined ? {} : { joinToken }),
+    ...(underlayAddress === undefined ? {} : { underlayAddress: ipv4('underlay-address', underlayAddress) }),
+    ...(capacity === undefined ? {} : { capacity: parseCapacity(capacity) }),
+    ...(registryCaFile === undefined ? {} : { registryCaFile }),
+  };
+}
+
+/** One line an option. */
+export function agentUsage(): string {
+  const lines = Object.entries<Option>(AGENT_OPTIONS).map(([name, option]) => {
+    const fallback = option.fallback === undefined || option.fallback === '' ? '' : ` (default ${option.fallback})`;
+    return `  ${`--${name} ${option.value ?? ''}`.padEnd(38)} ${option.meaning}${fallback}`;
+  });
+  return `usage: gantry-agent [run|leave] OPTIONS\n${lines.join('\n')}\n`;
+}
+
+function parseValues(args: readonly string[]): Values {
+  const options = Object.fromEntries(Object.entries<Option>(AGENT_OPTIONS).map(([name, option]) => [
+    name, option.value === undefined ? { type: 'boolean' as const } : { type: 'string' as const, ...(option.fallback === undefined ? {} : { default: option.fallback }) },
+  ]));
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (cause) {
+    throw new ClusterError('INVALID_ARGUMENT', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function parseNode(name: string | undefined): NodeId {
+  try {
+    return parseNodeId(name ?? '');
+  } catch (cause) {
+    throw refusal('node', name ?? '', 'an RFC 1123 label', cause);
+  }
+}
+
+function parseCapacity(given: string): Resources {
+  const parts = new Map(given.split(',').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+  const cpu = parseCpu(parts.get('cpu') ?? '');
+  const memory = parseMemory(parts.get('memory') ?? '');
+  if ('problem' in cpu || 'problem' in memory || parts.size !== 2) {
+    throw refusal('capacity', given, 'cpu=N,memory=SIZE');
+  }
+  return { milliCpu: cpu.value, memoryBytes: memory.value };
+}
+
+function parseLabels(entries: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(entries.map(entry => {
+    const equals = entry.indexOf('=');
+    if (equals < 1) {
+      throw refusal('labels', entry, 'NAME=VALUE');
+    }
+    return [entry.slice(0, equals), entry.slice(equals + 1)] as const;
+  }));
+}
+
+function text(values: Values, name: keyof typeof AGENT_OPTIONS): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function list(values: Values, name: keyof typeof AGENT_OPTIONS): readonly string[] {
+  return (text(values, name) ?? '').split(',').map(part => part.trim()).filter(part => part !== '');
+}
+
+function directory(values: Values, name: keyof typeof AGENT_OPTIONS): string {
+  return matching(values, name, /^\/[^\0]*$/, 'an absolute path');
+}
+
+function matching(values: Values, name: keyof typeof AGENT_OPTIONS, rule: RegExp, wanted: string): string {
+  const value = text(values, name) ?? '';
+  if (!rule.test(value)) {
+    throw refusal(name, value, wanted);
+  }
+  return value;
+}
+
+function integer(values: Values, name: keyof typeof AGENT_OPTIONS, lowest: number, highest: number): number {
+  const value = text(values, name) ?? '';
+  const number = Number(value);
+  if (!/^[0-9]+$/.test(value) || number < lowest || number > highest) {
+    throw refusal(name, value, `a number in ${String(lowest)}..${String(highest)}`);
+  }
+  return number;
+}
+
+function oneOf(values: Values, name: keyof typeof AGENT_OPTIONS, allowed: readonly string[]): string {
+  const value = text(values, name) ?? '';
+  if (!allowed.includes(value)) {
+    throw refusal(name, value, `one of ${allowed.join(', ')}`);
+  }
+  return value;
+}
+
+function ipv4(name: keyof typeof AGENT_OPTIONS, value: string): string {
+  if (!isIPv4(value)) {
+    throw refusal(name, value, 'an IPv4 address');
+  }
+  return value;
+}
+
+function refusal(name: keyof typeof AGENT_OPTIONS, given: string, wanted: string, cause?: unknown): ClusterError {
+  return new ClusterError('INVALID_ARGUMENT', `--${name} ${JSON.stringify(given)} is not ${wanted}`, { cause });
+}

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, networkInterfaces, totalmem } from 'node:os';
+import { ClusterError } from '#model/errors.ts';
+import type { Resources } from '#model/resources.ts';
+
+/** What the agent and the machine keep for themselves when no capacity is given. */
+const RESERVED = { milliCpu: 100, memoryBytes: 256 * 1024 * 1024 } as const;
+
+/** Source: proc(5), /proc/sys/kernel/random/boot_id */
+export async function readBootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
+/** Source: proc_sys_kernel(5), pid_max */
+export async function readMaxPids(): Promise<number> {
+  return Number((await readFile('/proc/sys/kernel/pid_max', 'utf8')).trim());
+}
+
+export function defaultCapacity(): Resources {
+  return {
+    milliCpu: Math.max(100, availableParallelism() * 1_000 - RESERVED.milliCpu),
+    memoryBytes: Math.max(RESERVED.memoryBytes, totalmem() - RESERVED.memoryBytes),
+  };
+}
+
+/** The IPv4 address of the link that the default route uses. @throws ClusterError FAILED_PRECONDITION when there is none. Source: proc_net(5), route */
+export async function defaultAddress(): Promise<string> {
+  const routes = (await readFile('/proc/net/route', 'utf8')).split('\n').slice(1).map(line => line.split('\t'));
+  const link = routes.find(([, destination]) => destination === '00000000')?.[0];
+  const address = networkInterfaces()[link ?? '']?.find(one => one.family === 'IPv4')?.address;
+  if (address === undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', 'the machine has no default route to take an address from: give --underlay-address');
+  }
+  return address;
+}

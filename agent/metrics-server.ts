@@ -1,0 +1,41 @@
+import { createServer as createPlainServer } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Registry } from 'prom-client';
+
+export interface MetricsServerOptions {
+  /** `host:port`. */
+  readonly listen: string;
+  /** Absent: plain HTTP, when the operator said so. Asks for a client certificate of the cluster. */
+  readonly tls?: { readonly caPem: string; readonly certificatePem: string; readonly keyPem: string };
+}
+
+/** Serves /metrics until the signal aborts. */
+export async function serveMetrics(registry: Registry, options: MetricsServerOptions, signal: AbortSignal): Promise<void> {
+  const server = makeServer(options, (request, response) => {
+    if (request.url !== '/metrics' || request.method !== 'GET') {
+      response.writeHead(404).end();
+      return;
+    }
+    registry.metrics().then(
+      text => { response.writeHead(200, { 'content-type': registry.contentType }).end(text); },
+      () => { response.writeHead(500).end(); },
+    );
+  });
+  const colon = options.listen.lastIndexOf(':');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: options.listen.slice(0, colon), port: Number(options.listen.slice(colon + 1)) });
+    signal.addEventListener('abort', () => {
+      server.closeAllConnections();
+      server.close(() => { resolve(); });
+    }, { once: true });
+  });
+}
+
+function makeServer({ tls }: MetricsServerOptions, listener: RequestListener): Server {
+  if (tls === undefined) {
+    return createPlainServer(listener);
+  }
+  return createTlsServer({ ca: tls.caPem, cert: tls.certificatePem + tls.caPem, key: tls.keyPem, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }, listener);
+}
