@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Digest } from '#model/digest.ts';
 
+const REPLAY_BYTES = 256 * 1024;
+
 /**
  * Beginnings of blobs, so that an interrupted pull goes on where it was.
  *
@@ -50,25 +52,28 @@ export class PartialStore {
 }
 
 export class Partial {
-  /** Bytes that were there when it was opened. */
-  readonly sizeBytes: number;
+  readonly #sizeBytes: number;
   readonly #file: FileHandle;
   readonly #onClose: () => void;
 
   constructor(file: FileHandle, sizeBytes: number, onClose: () => void) {
     this.#file = file;
-    this.sizeBytes = sizeBytes;
+    this.#sizeBytes = sizeBytes;
     this.#onClose = onClose;
   }
 
-  /** The bytes that were there, in order. */
-  async *replay(): AsyncGenerator<Uint8Array> {
-    const piece = Buffer.allocUnsafe(1 << 20);
-    for (let at = 0; at < this.sizeBytes;) {
-      const { bytesRead } = await this.#file.read(piece, 0, Math.min(piece.length, this.sizeBytes - at), at);
-      if (bytesRead === 0) return;
+  /** The bytes that were there when it was opened, in order. More than the blob's `maxBytes` cannot be its beginning: all are forgotten. */
+  async *replay(maxBytes: number): AsyncGenerator<Uint8Array> {
+    if (this.#sizeBytes > maxBytes) {
+      await this.#file.truncate(0);
+      return;
+    }
+    for (let at = 0; at < this.#sizeBytes;) {
+      const piece = Buffer.allocUnsafe(Math.min(REPLAY_BYTES, this.#sizeBytes - at));
+      const { bytesRead } = await this.#file.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) throw new Error('the partial became shorter');
       at += bytesRead;
-      yield Buffer.from(piece.subarray(0, bytesRead));
+      yield piece.subarray(0, bytesRead);
     }
   }
 
@@ -76,11 +81,6 @@ export class Partial {
     for (let at = 0; at < bytes.length;) {
       at += (await this.#file.write(bytes, at)).bytesWritten;
     }
-  }
-
-  /** Forgets all bytes, since they are not the blob's. */
-  async truncate(): Promise<void> {
-    await this.#file.truncate(0);
   }
 
   async close(): Promise<void> {

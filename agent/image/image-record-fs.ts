@@ -7,6 +7,8 @@ import type { LocalImage } from './ports.ts';
 export interface ImageRecord extends LocalImage {
   readonly version: 1;
   readonly allLayers: readonly string[];
+  /** Namespaces whose login opened the registry for it; absent: nobody needed one. */
+  readonly grants?: readonly string[];
 }
 
 /**
@@ -62,8 +64,8 @@ export class ImageRecords {
 
 async function readRecord(file: string): Promise<ImageRecord | undefined> {
   try {
-    const record = JSON.parse(await readFile(file, 'utf8')) as ImageRecord;
-    return record.version === 1 ? record : undefined;
+    const record = JSON.parse(await readFile(file, 'utf8')) as Omit<ImageRecord, 'version'> & { readonly version: number };
+    return record.version === 1 ? { ...record, version: 1 } : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -7,7 +7,7 @@ import type { ImageRecord } from './image-record-fs.ts';
 import type { Platform } from './manifest.ts';
 import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
 import { PullClient } from './pull-client.ts';
-import type { PullCredentials } from './pull-messages.ts';
+import type { PullCredentials } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
 
 export interface ImageStoreOptions {
@@ -51,14 +51,15 @@ export class DiskImageStore implements ImageStore {
 
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     await this.#pruning;
-    const found = await this.find(request.digest);
-    if (found !== undefined) {
+    const found = await this.#findRecord(request.digest);
+    const namespace = request.namespace ?? '';
+    if (found !== undefined && (found.grants === undefined || found.grants.includes(namespace))) {
       return found;
     }
     const listeners = this.#listeners.get(request.digest) ?? new Set();
     this.#listeners.set(request.digest, listeners.add(onProgress));
     try {
-      return await this.#pulls.run(`${request.image} ${request.digest}`, work => this.#pull(request, work), signal);
+      return await this.#pulls.run(`${namespace} ${request.image} ${request.digest}`, work => this.#pull(request, work), signal);
     } finally {
       listeners.delete(onProgress);
       if (listeners.size === 0) this.#listeners.delete(request.digest);
@@ -66,15 +67,7 @@ export class DiskImageStore implements ImageStore {
   }
 
   async find(digest: Digest): Promise<LocalImage | undefined> {
-    await this.#open();
-    const record = await this.#records.find(digest);
-    if (record === undefined) {
-      return undefined;
-    }
-    for (const layer of record.allLayers) {
-      if (await this.#layers.find(layer) === undefined) return undefined;
-    }
-    return record;
+    return await this.#findRecord(digest);
   }
 
   async prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
@@ -89,12 +82,24 @@ export class DiskImageStore implements ImageStore {
     await this.#layers.settled();
   }
 
+  async #findRecord(digest: Digest): Promise<ImageRecord | undefined> {
+    await this.#open();
+    const record = await this.#records.find(digest);
+    if (record === undefined) {
+      return undefined;
+    }
+    for (const layer of record.allLayers) {
+      if (await this.#layers.find(layer) === undefined) return undefined;
+    }
+    return record;
+  }
+
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {
     this.#pullCount += 1;
     try {
       const credentials = await this.#options.credentials(request);
       const onProgress = (progress: PullProgress): void => { this.#listeners.get(request.digest)?.forEach(listener => { listener(progress); }); };
-      return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { credentials }) }, signal);
+      return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { login: { ...credentials, namespace: request.namespace ?? '' } }) }, signal);
     } finally {
       this.#pullCount -= 1;
     }

@@ -243,7 +243,7 @@ function textsOf(value: unknown, what: string): readonly string[] {
 }
 
 function shown(value: unknown): string {
-  return quoted(typeof value === 'string' ? value : JSON.stringify(value) ?? 'nothing');
+  return quoted(typeof value === 'string' ? value : value === undefined ? 'nothing' : JSON.stringify(value));
 }
 
 function refusal(message: string): ClusterError {

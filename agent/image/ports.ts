@@ -23,6 +23,8 @@ export interface PullRequest {
   /** Normalised reference without digest, `registry/name:tag`. */
   readonly image: string;
   readonly digest: Digest;
+  /** Whose login to use; an image that one namespace's login opened is checked again at the registry for another. */
+  readonly namespace?: string;
 }
 
 export interface PullProgress {

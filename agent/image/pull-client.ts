@@ -1,8 +1,42 @@
 import { Worker } from 'node:worker_threads';
+import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
+import type { ErrorCode } from '#model/errors.ts';
 import { workerEntryUrl } from '../snapshot/worker-entry.ts';
+import type { Platform } from './manifest.ts';
 import type { LocalImage, PullProgress, PullRequest } from './ports.ts';
-import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-messages.ts';
+
+/** Given to the thread at its start. */
+export interface PullWorkerSettings {
+  readonly statePath: string;
+  /** Of temporary names; unique to this start of the thread. */
+  readonly prefix: string;
+  readonly platform: Platform;
+  /** Layers unpacked at once. */
+  readonly concurrency: number;
+  readonly idleMs: number;
+  readonly caPem?: string;
+  readonly plainRegistries: readonly string[];
+}
+
+export interface PullCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A login, and the namespace it belongs to. */
+export interface PullLogin extends PullCredentials {
+  readonly namespace: string;
+}
+
+export type PullCommand =
+  | { readonly kind: 'pull'; readonly id: number; readonly image: string; readonly digest: Digest; readonly login?: PullLogin }
+  | { readonly kind: 'abort'; readonly id: number };
+
+export type PullReport =
+  | { readonly kind: 'progress'; readonly id: number; readonly progress: PullProgress }
+  | { readonly kind: 'done'; readonly id: number; readonly image: LocalImage }
+  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string };
 
 interface Waiting {
   readonly resolve: (image: LocalImage) => void;
@@ -31,7 +65,7 @@ export class PullClient {
     this.#prefix = prefix;
   }
 
-  async pull(request: PullRequest, options: { readonly credentials?: PullCredentials; readonly onProgress: (progress: PullProgress) => void }, signal: AbortSignal): Promise<LocalImage> {
+  async pull(request: PullRequest, options: { readonly login?: PullLogin; readonly onProgress: (progress: PullProgress) => void }, signal: AbortSignal): Promise<LocalImage> {
     signal.throwIfAborted();
     clearTimeout(this.#idle);
     this.#pulls += 1;
@@ -43,7 +77,7 @@ export class PullClient {
     try {
       return await new Promise<LocalImage>((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject, onProgress: options.onProgress });
-        send({ kind: 'pull', id, image: request.image, digest: request.digest, ...(options.credentials === undefined ? {} : { credentials: options.credentials }) });
+        send({ kind: 'pull', id, image: request.image, digest: request.digest, ...(options.login === undefined ? {} : { login: options.login }) });
       });
     } catch (error) {
       signal.throwIfAborted();

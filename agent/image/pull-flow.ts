@@ -134,14 +134,12 @@ async function *readVerified(ports: PullPorts, image: RegistryImage, { descripto
   const hash = createHash(descriptor.digest.startsWith('sha512:') ? 'sha512' : 'sha256');
   const partial = await ports.partials.open(descriptor.digest);
   try {
-    if (partial !== undefined && partial.sizeBytes > descriptor.sizeBytes) await partial.truncate();
-    const from = partial === undefined || partial.sizeBytes > descriptor.sizeBytes ? 0 : partial.sizeBytes;
-    if (partial !== undefined && from > 0) {
-      for await (const piece of partial.replay()) {
-        hash.update(piece);
-        counter.addBytes(piece.length);
-        yield piece;
-      }
+    let from = 0;
+    for await (const piece of partial?.replay(descriptor.sizeBytes) ?? []) {
+      from += piece.length;
+      hash.update(piece);
+      counter.addBytes(piece.length);
+      yield piece;
     }
     for await (const piece of ports.registry.openBlob(image, descriptor, from, signal)) {
       await partial?.append(piece);

@@ -1,7 +1,6 @@
 /** The pull thread: registry, digests and extractors, off the agent's main thread. Started by pull-client.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#kit/clock.ts';
-import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseImageReference } from '#model/image-reference.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
@@ -11,10 +10,10 @@ import { ExtractorPool } from '../snapshot/extract-process.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import type { LayerRecord } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
-import type { LocalImage, PullProgress } from './ports.ts';
+import type { PullProgress } from './ports.ts';
 import { pullImage } from './pull-flow.ts';
 import type { PullPorts } from './pull-flow.ts';
-import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-messages.ts';
+import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
 
 const PROGRESS_INTERVAL_MS = 200;
@@ -24,19 +23,13 @@ if (parentPort === null) {
 }
 const port = parentPort;
 const settings = workerData as PullWorkerSettings;
-const credentials = new Map<string, PullCredentials>();
+/** One client a login, so that nobody rides on another's token. */
+const clients = new Map<string, RegistryClient>();
 const records = new ImageRecords(settings.statePath);
 const stops = new Map<number, AbortController>();
 let ids = 0;
 
-const ports: PullPorts = {
-  registry: new RegistryClient({
-    ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
-    plainRegistries: new Set(settings.plainRegistries),
-    credentials: registry => Promise.resolve(credentials.get(registry)),
-    clock: systemClock,
-    random: () => Math.random(),
-  }),
+const ports: Omit<PullPorts, 'registry'> = {
   partials: new PartialStore(settings.statePath),
   layers: new LayerStore(settings.statePath, settings.prefix),
   extractors: new ExtractorPool({
@@ -57,8 +50,9 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   stops.set(id, stop);
   try {
     const image = { ...requireImage(command.image), digest };
-    if (command.credentials !== undefined) credentials.set(image.registry, command.credentials);
-    report({ kind: 'done', id, image: await pullAndRecord(image, throttled(id), stop.signal) });
+    const record = await pullImage({ ...ports, registry: clientFor(command.login) }, image, throttled(id), stop.signal);
+    await records.save({ ...record, ...await grantsOf(command) });
+    report({ kind: 'done', id, image: record });
   } catch (error) {
     const { code, message } = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
     report({ kind: 'failed', id, code, message });
@@ -67,10 +61,26 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   }
 }
 
-async function pullAndRecord(image: RegistryImage & { readonly digest: Digest }, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
-  const record = await pullImage(ports, image, onProgress, signal);
-  await records.save(record);
-  return record;
+/** A pull without login shows that the image is for all. */
+async function grantsOf({ digest, login }: PullCommand & { kind: 'pull' }): Promise<{ readonly grants?: readonly string[] }> {
+  if (login === undefined) {
+    return {};
+  }
+  const known = await records.find(digest);
+  return known !== undefined && known.grants === undefined ? {} : { grants: [...new Set([...known?.grants ?? [], login.namespace])] };
+}
+
+function clientFor(login: PullCredentials | undefined): RegistryClient {
+  const key = JSON.stringify([login?.username, login?.password]);
+  const client = clients.get(key) ?? new RegistryClient({
+    ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
+    plainRegistries: new Set(settings.plainRegistries),
+    credentials: () => Promise.resolve(login),
+    clock: systemClock,
+    random: () => Math.random(),
+  });
+  clients.set(key, client);
+  return client;
 }
 
 /** Passes on a layer's end at once, bytes now and then. */

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -65,7 +64,7 @@ export class ExtractorPool {
 }
 
 class Extractor {
-  readonly #child: ChildProcess;
+  readonly #child: ReturnType<typeof startProcess>;
   readonly #input: Writable;
   readonly #replies: AsyncIterator<string>;
   readonly #ended: Promise<string>;
@@ -138,12 +137,8 @@ class Extractor {
 
   async #write(bytes: Uint8Array, answered: AbortSignal): Promise<void> {
     if (answered.aborted || this.#input.write(bytes)) return;
-    try {
-      await once(this.#input, 'drain', { signal: answered });
-    } catch (error) {
-      // Broken pipe or an early answer: the answer, or the child's end, tells what happened.
-      if (!answered.aborted && !this.#input.destroyed) throw error;
-    }
+    // A broken pipe or an early answer ends the wait: the answer, or the child's end, tells what happened.
+    await once(this.#input, 'drain', { signal: answered }).catch(() => undefined);
   }
 
   async #nextReply(): Promise<ExtractReply> {

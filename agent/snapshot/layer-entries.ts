@@ -47,6 +47,10 @@ export function planEntry(entry: TarEntry, maxId: number): FileOperation {
   if (path.length === 0 && entry.type !== 'directory') {
     throw refusal(`entry ${shown(entry.name)} is the layer's root and no directory`);
   }
+  return planPlain(entry, path);
+}
+
+function planPlain(entry: TarEntry, path: LayerPath): FileOperation {
   switch (entry.type) {
     case 'file':
     case 'fifo':

@@ -27,12 +27,14 @@ export function layerName(diffId: Digest): string {
 export class LayerStore {
   readonly layersPath: string;
   readonly stagingPath: string;
+  readonly #statePath: string;
   readonly #recordsPath: string;
   readonly #bootPath: string;
   readonly #trash: Trash;
 
   /** @param prefix  of temporary names, unique to this process */
   constructor(statePath: string, prefix: string) {
+    this.#statePath = statePath;
     this.layersPath = path.join(statePath, 'layers');
     this.stagingPath = path.join(statePath, 'staging');
     this.#recordsPath = path.join(statePath, 'layer-records');
@@ -42,6 +44,7 @@ export class LayerStore {
 
   /** Makes the directories and clears what an earlier process left. `vouched` are layers of complete images. */
   async open(vouched: ReadonlySet<string>): Promise<void> {
+    await mkdir(this.#statePath, { recursive: true, mode: 0o711 });
     for (const directory of [this.layersPath, this.stagingPath, this.#recordsPath]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }

@@ -8,14 +8,16 @@ import { ClusterError } from '#model/errors.ts';
 export const BLOCK_BYTES = 512;
 export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'device' | 'fifo' | 'socket';
 
+/** Entries that carry names or records for the entry after them. */
+export type MetaType = 'pax' | 'pax-global' | 'long-name' | 'long-link';
+
 export interface TarTime {
   readonly seconds: number;
   readonly nanoseconds: number;
 }
 
 export interface TarHeader {
-  /** `meta` entries carry names or records for the entry after them. */
-  readonly type: EntryType | 'pax' | 'pax-global' | 'long-name' | 'long-link';
+  readonly type: EntryType | MetaType;
   readonly name: string;
   readonly linkName: string;
   readonly mode: number;

@@ -2,7 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { BLOCK_BYTES, parsePaxNumber, parsePaxRecords, parsePaxTime, parseTarHeader } from './tar-header.ts';
-import type { EntryType, TarHeader, TarTime } from './tar-header.ts';
+import type { EntryType, MetaType, TarHeader, TarTime } from './tar-header.ts';
 
 /** One entry with what PAX and GNU headers before it said. Names are latin1 strings, one character a byte. */
 export interface TarEntry {
@@ -86,28 +86,16 @@ export class TarReader {
   }
 
   #begin(header: TarHeader): void {
-    switch (header.type) {
-      case 'pax':
-      case 'pax-global':
-      case 'long-name':
-      case 'long-link':
-        if (header.sizeBytes > MAX_PAX_BYTES) {
-          throw refusal(`PAX header over 1 MiB at offset ${String(this.#offset - BLOCK_BYTES)}`);
-        }
-        this.#enterBody(header, header.name, header.sizeBytes, []);
-        return;
-      case 'file':
-      case 'directory':
-      case 'symlink':
-      case 'hardlink':
-      case 'device':
-      case 'fifo':
-      case 'socket': {
-        const entry = this.#complete(header, header.type);
-        this.#sink.entry(entry);
-        this.#enterBody(header, entry.name, entry.sizeBytes, undefined);
+    if (isMeta(header.type)) {
+      if (header.sizeBytes > MAX_PAX_BYTES) {
+        throw refusal(`PAX header over 1 MiB at offset ${String(this.#offset - BLOCK_BYTES)}`);
       }
+      this.#enterBody(header, header.name, header.sizeBytes, []);
+      return;
     }
+    const entry = this.#complete(header, header.type);
+    this.#sink.entry(entry);
+    this.#enterBody(header, entry.name, entry.sizeBytes, undefined);
   }
 
   #enterBody(header: TarHeader, name: string, sizeBytes: number, meta: Buffer[] | undefined): void {
@@ -180,6 +168,10 @@ export class TarReader {
   #hasPending(): boolean {
     return this.#pax !== NOTHING || this.#longName !== undefined || this.#longLink !== undefined;
   }
+}
+
+function isMeta(type: TarHeader['type']): type is MetaType {
+  return type === 'pax' || type === 'pax-global' || type === 'long-name' || type === 'long-link';
 }
 
 function attributesOf(pax: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {

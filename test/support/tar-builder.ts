@@ -75,11 +75,7 @@ function entryParts(entry: TarSpec, isTruncated: boolean): Buffer[] {
     ? Buffer.concat(Object.entries(entry.pax ?? {}).map(([key, value]) => paxRecord(key, paxValue(value))))
     : Buffer.from(entry.data ?? '');
   const name = entry.nHex === undefined ? Buffer.from(entry.n) : Buffer.from(entry.nHex, 'hex');
-  const header = tarHeader({
-    name, flag, size: entry.size ?? data.length, mode: entry.mode ?? (entry.t === 'd' ? 0o755 : 0o644), uid: entry.uid ?? 0, gid: entry.gid ?? 0,
-    ...(entry.ln === undefined ? {} : { linkName: entry.ln }), ...(entry.mtime === undefined ? {} : { mtime: entry.mtime }),
-    major: entry.major ?? 0, minor: entry.minor ?? 0,
-  });
+  const header = tarHeader({ mode: entry.t === 'd' ? 0o755 : 0o644, ...entry, name, flag, size: entry.size ?? data.length, linkName: entry.ln ?? '' });
   return [header, isTruncated ? data : padded(data)];
 }
 
