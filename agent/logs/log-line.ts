@@ -51,6 +51,8 @@ export function splitLines(buffer: Buffer): { readonly lines: readonly Buffer[];
 export class TailScan {
   #missing: number;
   #laterStart: number | undefined;
+  /** The newest record ends a line whatever its tag: the process may have ended without a newline. */
+  #isNewest = true;
 
   /** @param count  whole lines wanted, at least 0 */
   constructor(count: number) {
@@ -67,7 +69,9 @@ export class TailScan {
    * where the wanted ones start.
    */
   visit(start: number, tag: number | undefined): number | undefined {
-    if (tag === FULL_TAG) {
+    const endsLine = this.#isNewest || tag === FULL_TAG;
+    this.#isNewest = false;
+    if (endsLine) {
       if (this.#missing === 0) {
         return this.#laterStart;
       }

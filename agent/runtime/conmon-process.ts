@@ -158,8 +158,8 @@ export class ConmonRuntime implements ContainerRuntime {
   async exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams> {
     signal.throwIfAborted();
     const record = await this.#requireRecord(id);
-    if (record.container === undefined) {
-      throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not created yet`);
+    if (record.container === undefined || !await this.isAlive(record.container)) {
+      throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not running`);
     }
     const config = await readFile(`${record.bundlePath}/config.json`, 'utf8');
     return await startExec({ id, runtime: this.#runtime(record.runtime), recordDir: this.#records.dirOf(id), config, container: record.container }, request);

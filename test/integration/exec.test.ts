@@ -1,0 +1,187 @@
+/** needs root: exec and attach against real containers, both runtimes. */
+import test from 'ava';
+import { systemClock } from '#kit/clock.ts';
+import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
+import type { ExecRequest, ProcessStreams } from '../../agent/runtime/ports.ts';
+import { eventually, makeSandbox } from '../support/container-sandbox.ts';
+import type { Sandbox } from '../support/container-sandbox.ts';
+import { insidePrivateMounts } from '../support/private-mounts.ts';
+
+const NEVER = new AbortController().signal;
+const MIB = 1024 * 1024;
+
+interface Collected { readonly stdout: string; readonly stderr: string; readonly code: number | null }
+
+async function collect(streams: ProcessStreams): Promise<Collected> {
+  const parts: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] };
+  for await (const { stream, bytes } of streams.output) {
+    parts[stream].push(bytes);
+  }
+  const { code } = await streams.ended;
+  return { stdout: Buffer.concat(parts.stdout).toString('utf8'), stderr: Buffer.concat(parts.stderr).toString('utf8'), code };
+}
+
+if (insidePrivateMounts(import.meta.filename)) {
+  const sandbox = makeSandbox('exec');
+  test.after.always('nothing is left', async t => { t.deepEqual(await sandbox.tearDown(), []); });
+  for (const runtime of ['crun', 'runc']) {
+    describeExec(sandbox, runtime);
+    describeAttach(sandbox, runtime);
+  }
+}
+
+function describeExec(sandbox: Sandbox, runtime: string): void {
+  const title = (text: string): string => `needs root: ${runtime}: exec: ${text}`;
+  const id = `host-${runtime}`;
+  const exec = (request: Partial<ExecRequest> & { readonly command: readonly string[] }): Promise<ProcessStreams> =>
+    sandbox.runtime.exec(id, { tty: false, stdin: false, environment: [], ...request }, NEVER);
+  const sh = async (script: string, request: Partial<ExecRequest> = {}): Promise<Collected> => collect(await exec({ ...request, command: ['sh', '-c', script] }));
+
+  test.serial(title('the container to exec in runs'), async t => {
+    await sandbox.run(id, { command: ['sleep', '1000'] }, { runtime });
+    t.is(await sandbox.runtime.state(id), 'running');
+  });
+  for (const code of [0, 5, 255]) {
+    test.serial(title(`exit code ${String(code)}`), async t => { t.is((await sh(`exit ${String(code)}`)).code, code); });
+  }
+  test.serial(title('a signal is 128 and its number'), async t => { t.is((await sh('kill -TERM $$')).code, 143); });
+  test.serial(title('a command that is not there is 127, with the reason'), async t => {
+    t.like(await collect(await exec({ command: ['nope'] })), { code: 127, stdout: '' });
+  });
+  test.serial(title('stdout and stderr apart, UTF-8 whole'), async t => {
+    t.deepEqual(await sh('echo größe; echo fehler >&2'), { stdout: 'größe\n', stderr: 'fehler\n', code: 0 });
+  });
+  test.serial(title('environment, working directory, user by name'), async t => {
+    const { stdout } = await sh('echo $A:$GANTRY_SERVICE; pwd; id; grep CapEff /proc/self/status', { environment: [{ name: 'A', value: 'b=c' }], workingDir: '/tmp', user: 'web' });
+    t.regex(stdout, /^b=c:web\n\/tmp\nuid=33\(web\) gid=34\(www\) groups=(?:34\(www\),)?50\(extra\)\nCapEff:\s+0000000000000000\n$/);
+  });
+  test.serial(title('a numeric user is that number, not root'), async t => { t.regex((await sh('id', { user: '1234' })).stdout, /^uid=1234 gid=0/); });
+  for (const user of ['4294967295', '2147483648', 'nobody-here', '', 'a:b:c']) {
+    test.serial(title(`user ${JSON.stringify(user)} is refused`), async t => {
+      await (user === '' ? t.notThrowsAsync(sh('id', { user })) : t.throwsAsync(sh('id', { user }), { code: 'INVALID_ARGUMENT' }));
+    });
+  }
+  test.serial(title('the same walls as the container'), async t => {
+    const { stderr, stdout } = await sh('unshare -U true; mount -t tmpfs x /tmp; grep -E "Seccomp:|NoNewPrivs|CapEff" /proc/self/status');
+    t.regex(stderr, /unshare: .*Operation not permitted/);
+    t.regex(stdout, /CapEff:\s+00000000800405fb\nNoNewPrivs:\s+1\nSeccomp:\s+2/);
+  });
+  test.serial(title('stdin reaches it and ends'), async t => {
+    const streams = await exec({ command: ['cat'], stdin: true });
+    const collected = collect(streams);
+    await streams.write(Buffer.from('one\n'));
+    await streams.write(Buffer.from('two\n'));
+    await streams.closeInput();
+    t.deepEqual(await collected, { stdout: 'one\ntwo\n', stderr: '', code: 0 });
+  });
+  test.serial(title('10 MB each way without a lost byte'), async t => {
+    const streams = await exec({ command: ['cat'], stdin: true });
+    const collected = collect(streams);
+    const block = Buffer.alloc(1_000_000, 'abcdefgh');
+    for (let index = 0; index < 10; index += 1) {
+      await streams.write(block);
+    }
+    await streams.closeInput();
+    const { stdout, code } = await collected;
+    t.is(code, 0);
+    t.true(stdout === block.toString('utf8').repeat(10));
+  });
+  test.serial(title('a terminal: echo, size at start and after resize, ^D, its exit code'), async t => {
+    const streams = await exec({ command: ['sh', '-c', 'stty size; read x; stty size; cat; exit 4'], tty: true, stdin: true, size: { columns: 91, rows: 31 } });
+    const collected = collect(streams);
+    await eventually('the shell', async () => { await systemClock.sleep(50, NEVER); return true; });
+    await streams.resize({ columns: 120, rows: 50 });
+    await systemClock.sleep(200, NEVER);
+    await streams.write(Buffer.from('grün\n'));
+    await streams.write(Buffer.from('typed\n'));
+    await streams.closeInput();
+    const { stdout, code } = await collected;
+    t.is(code, 4);
+    t.is(stdout, '31 91\r\ngrün\r\n50 120\r\ntyped\r\ntyped\r\n');
+  });
+  test.serial(title('10 MB out of a terminal'), async t => {
+    const { stdout, code } = await collect(await exec({ command: ['head', '-c', '10000000', '/dev/zero'], tty: true }));
+    t.deepEqual([stdout.length, code], [10_000_000, 0]);
+  });
+  test.serial(title('a signal reaches the process'), async t => {
+    const streams = await exec({ command: ['sh', '-c', 'trap "exit 9" USR1; echo up; while true; do sleep 0.05; done'] });
+    const collected = collect(streams);
+    await systemClock.sleep(200, NEVER);
+    await streams.signal('USR1');
+    t.is((await collected).code, 9);
+  });
+  test.serial(title('close ends the process; what nobody reads costs no memory'), async t => {
+    const before = process.memoryUsage().rss;
+    const streams = await exec({ command: ['yes'] });
+    await systemClock.sleep(500, NEVER);
+    t.true(process.memoryUsage().rss - before < 30 * MIB);
+    streams.close();
+    await eventually('yes gone', async () => (await sandbox.cgroups.usage(id))?.processes === 1 || undefined);
+    t.is((await streams.ended).code, 137);
+  });
+  test.serial(title('the container ends, its processes with it'), async t => {
+    const streams = await exec({ command: ['sleep', '1000'] });
+    const collected = collect(streams);
+    await sandbox.runtime.remove(id);
+    t.not((await collected).code, 0);
+    await t.throwsAsync(exec({ command: ['true'] }), { code: 'NOT_FOUND' });
+  });
+}
+
+function describeAttach(sandbox: Sandbox, runtime: string): void {
+  const title = (text: string): string => `needs root: ${runtime}: attach: ${text}`;
+
+  test.serial(title('a terminal: size, input, echo, exit code'), async t => {
+    const id = `tty-${runtime}`;
+    await sandbox.create(id, { command: ['sh', '-c', 'read x; stty size; echo got $x; exit 3'], tty: true, stdin: true }, { runtime });
+    const streams = await sandbox.runtime.attach(id, NEVER);
+    await sandbox.runtime.start(id);
+    const collected = collect(streams);
+    await streams.resize({ columns: 99, rows: 44 });
+    await systemClock.sleep(200, NEVER);
+    await streams.write(Buffer.from('grün\n'));
+    t.deepEqual(await collected, { stdout: 'grün\r\n44 99\r\ngot grün\r\n', stderr: '', code: 3 });
+    await sandbox.runtime.remove(id);
+  });
+
+  test.serial(title('5 MB in and out, and the end of stdin'), async t => {
+    const id = `cat-${runtime}`;
+    await sandbox.create(id, { command: ['cat'], stdin: true }, { runtime });
+    const streams = await sandbox.runtime.attach(id, NEVER);
+    await sandbox.runtime.start(id);
+    const collected = collect(streams);
+    const block = Buffer.alloc(1_000_000, '12345678');
+    for (let index = 0; index < 5; index += 1) {
+      await streams.write(block);
+    }
+    await streams.closeInput();
+    const { stdout, code } = await collected;
+    t.is(code, 0);
+    t.true(stdout === block.toString('utf8').repeat(5));
+    await sandbox.runtime.remove(id);
+  });
+
+  test.serial(title('detach leaves it running; a new agent attaches again'), async t => {
+    const id = `again-${runtime}`;
+    await sandbox.run(id, { command: ['sh', '-c', 'read x; echo $x; exit 2'], tty: true, stdin: true }, { runtime });
+    (await sandbox.runtime.attach(id, NEVER)).close();
+    const next = await new ConmonRuntime(sandbox.options).attach(id, NEVER);
+    const collected = collect(next);
+    await next.write(Buffer.from('hello\n'));
+    t.is((await collected).code, 2);
+    await sandbox.runtime.remove(id);
+  });
+
+  test.serial(title('an attachment that nobody reads neither grows the agent nor stops the log'), async t => {
+    const id = `unread-${runtime}`;
+    await sandbox.create(id, { command: ['sh', '-c', 'yes 0123456789012345678901234567890123456789 | head -c 20000000'] }, { runtime });
+    const streams = await sandbox.runtime.attach(id, NEVER);
+    const before = process.memoryUsage().rss;
+    await sandbox.runtime.start(id);
+    await systemClock.sleep(1000, NEVER);
+    t.true(process.memoryUsage().rss - before < 30 * MIB);
+    streams.close();
+    t.is((await sandbox.endOf(id)).code, 0);
+    await sandbox.runtime.remove(id);
+  });
+}
