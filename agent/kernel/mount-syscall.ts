@@ -27,7 +27,9 @@ const AT_EMPTY_PATH = 0x1000;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
-const MOUNT_ATTR_RDONLY = 0x1;
+export const MOUNT_ATTR_RDONLY = 0x1;
+export const MOUNT_ATTR_NOSUID = 0x2;
+export const MOUNT_ATTR_NODEV = 0x4;
 const MOUNT_ATTR_IDMAP = 0x00100000;
 const MS_PRIVATE = 1n << 18n;
 const FSOPEN_CLOEXEC = 1;
@@ -46,11 +48,11 @@ export function unmount(target: string, flags = 0): void {
   checked('umount2', calls.umount2(target, flags));
 }
 
-/** A read-only clone of the mount that holds directory `path`, ids shown through the user namespace; in no tree yet. The caller closes the descriptor. @throws SyscallError */
-export function cloneIdmapped(path: string, userNamespace: number): number {
+/** A clone of the mount that holds directory `path`, ids shown through the user namespace, read-only unless `flags` say otherwise; in no tree yet. The caller closes the descriptor. @throws SyscallError */
+export function cloneIdmapped(path: string, userNamespace: number, flags = MOUNT_ATTR_RDONLY): number {
   const tree = checked('open_tree', calls.openTree(SYS_OPEN_TREE, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. Source: mount_setattr(2).
-  const attributes = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY), 0n, MS_PRIVATE, BigInt(userNamespace));
+  const attributes = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP | flags), 0n, MS_PRIVATE, BigInt(userNamespace));
   checked('mount_setattr', calls.mountSetattr(SYS_MOUNT_SETATTR, tree, '', AT_EMPTY_PATH, attributes, attributes.byteLength));
   return tree;
 }
