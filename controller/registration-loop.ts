@@ -42,7 +42,6 @@ export class RegistrationLoop implements Loop {
     let leaseId: string | undefined;
     try {
       for (;;) {
-        signal.throwIfAborted();
         const sentAtMs = clock.monotonicMs();
         try {
           leaseId ??= await store.grantLease(leaseMs);
@@ -50,11 +49,7 @@ export class RegistrationLoop implements Loop {
           this.#lastRenewedMs = sentAtMs;
         } catch (error) {
           signal.throwIfAborted();
-          if (isClusterError(error, 'NOT_FOUND')) {
-            leaseId = undefined;
-          } else if (!isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
-            throw error;
-          }
+          leaseId = isGone(error) ? undefined : leaseId;
         }
         await clock.sleep(leaseMs / TRIES_PER_LEASE, signal);
       }
@@ -75,4 +70,12 @@ export class RegistrationLoop implements Loop {
       await store.transact([], [{ kind: 'put', key: this.#key, value, leaseId }], signal);
     }
   }
+}
+
+/** True when the lease is gone, false when it is not known. @throws the error when it is neither */
+function isGone(error: unknown): boolean {
+  if (!isClusterError(error, 'NOT_FOUND') && !isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
+    throw error;
+  }
+  return isClusterError(error, 'NOT_FOUND');
 }

@@ -286,7 +286,7 @@ function toStoredValue(entry: { key: Buffer; value: Buffer; create_revision: str
 
 function toChange(event: IEvent): StoreChange {
   // etcd3's types say `Put`; the wire's names arrive.
-  const isDelete = String(event.type).toUpperCase() === 'DELETE';
+  const isDelete = event.type.toUpperCase() === 'DELETE';
   return isDelete
     ? { kind: 'delete', key: event.kv.key.toString(), modRevision: Number(event.kv.mod_revision) }
     : { kind: 'put', entry: toStoredValue(event.kv) };

@@ -11,11 +11,15 @@ export type RecordKey =
   /** ClusterSettings. Each transaction that gives a virtual IP or a node subnet away rewrites and compares it: one at a time. */
   | { readonly kind: 'settings' }
   | { readonly kind: 'controller'; readonly id: string }
-  | { readonly kind: 'node' | 'ledger' | 'session'; readonly id: NodeId }
+  | { readonly kind: 'node'; readonly id: NodeId }
+  | { readonly kind: 'ledger'; readonly id: NodeId }
+  | { readonly kind: 'session'; readonly id: NodeId }
   | { readonly kind: 'app'; readonly id: AppId }
   | { readonly kind: 'revision'; readonly app: AppId; readonly number: number }
-  | { readonly kind: 'service' | 'service-status'; readonly id: ServiceId }
-  | { readonly kind: 'task' | 'status'; readonly id: TaskId }
+  | { readonly kind: 'service'; readonly id: ServiceId }
+  | { readonly kind: 'service-status'; readonly id: ServiceId }
+  | { readonly kind: 'task'; readonly id: TaskId }
+  | { readonly kind: 'status'; readonly id: TaskId }
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
   | { readonly kind: 'request'; readonly id: string }
@@ -27,12 +31,14 @@ export type RecordKind = RecordKey['kind'];
 
 export const ROOT = '/gantry/v1/';
 
-const FOLDERS: Readonly<Record<RecordKind, string>> = {
-  leader: 'leader', settings: 'settings', controller: 'controllers', node: 'nodes', ledger: 'ledgers', session: 'sessions', app: 'apps', revision: 'revisions',
-  service: 'services', 'service-status': 'rollouts', task: 'tasks', status: 'status', blob: 'blobs', secret: 'secrets', request: 'requests',
-  event: 'events', token: 'tokens',
-};
-const KINDS: ReadonlyMap<string, RecordKind> = new Map(Object.entries(FOLDERS).map(([kind, folder]) => [folder, kind as RecordKind]));
+/** How the keys of one kind look after their folder; `parse` is checked by building again. */
+interface Shape<Key extends RecordKey> {
+  readonly folder: string;
+  readonly tail: (key: Key) => string;
+  readonly parse: (parts: readonly string[]) => Key;
+}
+
+type Shapes = { readonly [Kind in RecordKind]: Shape<Extract<RecordKey, { readonly kind: Kind }>> };
 
 /** What the mirror holds of etcd; the rest (revisions, contents, requests, events, tokens) is read when asked for. */
 export const MIRRORED_KINDS: readonly RecordKind[] = [
@@ -49,7 +55,7 @@ const NUMBER = /^\d{10}$/;
 
 /** All keys of one kind start with it; `leader` and `settings` are keys by themselves. */
 export function prefixOf(kind: RecordKind): string {
-  return kind === 'leader' || kind === 'settings' ? `${ROOT}${FOLDERS[kind]}` : `${ROOT}${FOLDERS[kind]}/`;
+  return ROOT + SHAPES[kind].folder;
 }
 
 /** Prefix of the revisions of one App, oldest first. */
@@ -69,34 +75,17 @@ export function secretPrefix(namespace: string, name: string): string {
 
 /** @throws RangeError when a part is not what its place allows */
 export function buildKey(key: RecordKey): string {
-  return key.kind === 'leader' || key.kind === 'settings' ? prefixOf(key.kind) : prefixOf(key.kind) + tailOf(key);
-}
-
-function tailOf(key: Exclude<RecordKey, { kind: 'leader' | 'settings' }>): string {
-  switch (key.kind) {
-    case 'controller': return checkedLabel(key.id);
-    case 'node': case 'ledger': case 'session': return parseNodeId(key.id);
-    case 'app': return checkedPath(key.id, 2);
-    case 'revision': return `${checkedPath(key.app, 2)}/${numberText(key.number)}`;
-    case 'service': case 'service-status': return checkedPath(key.id, 3);
-    case 'task': case 'status': return parseTaskId(key.id);
-    case 'blob': return `${checkedLabel(key.namespace)}/${checked(key.sha256, SHA256_HEX.test(key.sha256))}`;
-    case 'secret': return `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}/${numberText(key.version)}`;
-    case 'request': return checked(key.id, REQUEST_ID.test(key.id));
-    case 'event': return `${checked(key.object, OBJECT.test(key.object))}/${checked(key.reason, REASON.test(key.reason))}`;
-    case 'token': return checked(key.hash, SHA256_HEX.test(key.hash));
-  }
+  // The shape of a key's kind takes keys of that kind.
+  const shape = SHAPES[key.kind] as Shape<RecordKey>;
+  return ROOT + shape.folder + shape.tail(key);
 }
 
 /** The parts of a key; undefined when `buildKey` cannot have made it. */
 export function parseKey(text: string): RecordKey | undefined {
-  if (text === prefixOf('leader') || text === prefixOf('settings')) {
-    return { kind: text === prefixOf('leader') ? 'leader' : 'settings' };
-  }
-  const [folder = '', ...parts] = text.startsWith(ROOT) ? text.slice(ROOT.length).split('/') : [];
-  const kind = KINDS.get(folder);
-  const key = kind === undefined ? undefined : partsToKey(kind, parts);
+  const [first = '', ...parts] = text.startsWith(ROOT) ? text.slice(ROOT.length).split('/') : [];
+  const shape = BY_FOLDER.get(first);
   try {
+    const key = shape?.parse(parts);
     return key !== undefined && buildKey(key) === text ? key : undefined;
   } catch {
     // A part that does not fit its place: not a key of ours.
@@ -104,22 +93,50 @@ export function parseKey(text: string): RecordKey | undefined {
   }
 }
 
-function partsToKey(kind: RecordKind, parts: readonly string[]): RecordKey {
-  const [first = '', second = '', third = ''] = parts;
-  switch (kind) {
-    case 'leader': case 'settings': return { kind };
-    case 'controller': case 'request': return { kind, id: first };
-    case 'node': case 'ledger': case 'session': return { kind, id: first as NodeId };
-    case 'app': return { kind, id: appId(first, second) };
-    case 'revision': return { kind, app: appId(first, second), number: parseNumber(third) };
-    case 'service': case 'service-status': return { kind, id: serviceId(first, second, third) };
-    case 'task': case 'status': return { kind, id: first as TaskId };
-    case 'blob': return { kind, namespace: first, sha256: second };
-    case 'secret': return { kind, namespace: first, name: second, version: parseNumber(third) };
-    case 'event': return { kind, object: parts.slice(0, -1).join('/'), reason: parts.at(-1) ?? '' };
-    case 'token': return { kind, hash: first };
-  }
-}
+const SHAPES: Shapes = {
+  leader: { folder: 'leader', tail: () => '', parse: () => ({ kind: 'leader' }) },
+  settings: { folder: 'settings', tail: () => '', parse: () => ({ kind: 'settings' }) },
+  controller: { folder: 'controllers/', tail: key => checkedLabel(key.id), parse: ([id = '']) => ({ kind: 'controller', id }) },
+  node: { folder: 'nodes/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'node', id: parseNodeId(id) }) },
+  ledger: { folder: 'ledgers/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'ledger', id: parseNodeId(id) }) },
+  session: { folder: 'sessions/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'session', id: parseNodeId(id) }) },
+  app: { folder: 'apps/', tail: key => checkedPath(key.id, 2), parse: ([namespace = '', app = '']) => ({ kind: 'app', id: appId(namespace, app) }) },
+  revision: {
+    folder: 'revisions/',
+    tail: key => `${checkedPath(key.app, 2)}/${numberText(key.number)}`,
+    parse: ([namespace = '', app = '', number = '']) => ({ kind: 'revision', app: appId(namespace, app), number: parseNumber(number) }),
+  },
+  service: {
+    folder: 'services/',
+    tail: key => checkedPath(key.id, 3),
+    parse: ([namespace = '', app = '', name = '']) => ({ kind: 'service', id: serviceId(namespace, app, name) }),
+  },
+  'service-status': {
+    folder: 'rollouts/',
+    tail: key => checkedPath(key.id, 3),
+    parse: ([namespace = '', app = '', name = '']) => ({ kind: 'service-status', id: serviceId(namespace, app, name) }),
+  },
+  task: { folder: 'tasks/', tail: key => parseTaskId(key.id), parse: ([id = '']) => ({ kind: 'task', id: parseTaskId(id) }) },
+  status: { folder: 'status/', tail: key => parseTaskId(key.id), parse: ([id = '']) => ({ kind: 'status', id: parseTaskId(id) }) },
+  blob: {
+    folder: 'blobs/',
+    tail: key => `${checkedLabel(key.namespace)}/${checked(key.sha256, SHA256_HEX.test(key.sha256))}`,
+    parse: ([namespace = '', sha256 = '']) => ({ kind: 'blob', namespace, sha256 }),
+  },
+  secret: {
+    folder: 'secrets/',
+    tail: key => `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}/${numberText(key.version)}`,
+    parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
+  },
+  request: { folder: 'requests/', tail: key => checked(key.id, REQUEST_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'request', id }) },
+  event: {
+    folder: 'events/',
+    tail: key => `${checked(key.object, OBJECT.test(key.object))}/${checked(key.reason, REASON.test(key.reason))}`,
+    parse: parts => ({ kind: 'event', object: parts.slice(0, -1).join('/'), reason: parts.at(-1) ?? '' }),
+  },
+  token: { folder: 'tokens/', tail: key => checked(key.hash, SHA256_HEX.test(key.hash)), parse: ([hash = '']) => ({ kind: 'token', hash }) },
+};
+const BY_FOLDER: ReadonlyMap<string, Shapes[RecordKind]> = new Map(Object.values(SHAPES).map((shape: Shapes[RecordKind]) => [shape.folder.replace('/', ''), shape]));
 
 /** App of a service. */
 export function appOfService(id: ServiceId): AppId {

@@ -272,7 +272,7 @@ function tableOf(tables: Tables, kind: TableKind): Map<string, Versioned<unknown
     app: tables.apps, service: tables.services, 'service-status': tables.serviceStatuses, task: tables.tasks, status: tables.statuses,
     node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers,
   } satisfies Record<TableKind, object>;
-  return byKind[kind] as Map<string, Versioned<unknown>>;
+  return byKind[kind];
 }
 
 function memberSet<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner): Set<TaskId> {

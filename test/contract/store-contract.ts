@@ -18,7 +18,7 @@ export interface StoreUnderTest {
 
 export interface StoreContractOptions {
   readonly name: string;
-  make(): Promise<StoreUnderTest>;
+  readonly make: () => Promise<StoreUnderTest>;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -30,9 +30,9 @@ interface Bench {
   readonly store: MemoryStore;
   readonly mirror: ClusterMirror;
   readonly applier: Applier;
-  apply(actions: readonly Action[], options?: Partial<Applier>): Promise<ApplyOutcome>;
+  readonly apply: (actions: readonly Action[], options?: Partial<Applier>) => Promise<ApplyOutcome>;
   /** Brings the mirror up to date. */
-  catchUp(): void;
+  readonly catchUp: () => void;
 }
 
 /** A leader over etcd with one node and one service. */

@@ -49,7 +49,7 @@ interface Bench {
   readonly events: PlannedEvent[];
   readonly turns: ReconcileTurn[];
   readonly running: Promise<unknown>;
-  tasks(): number;
+  readonly tasks: () => number;
 }
 
 function reconciling(title: string, planners: Partial<Planners>, operations: readonly Operation[], body: (t: ExecutionContext, bench: Bench) => Promise<void>, times: Times = TEST_TIMES): void {

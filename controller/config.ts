@@ -1,0 +1,172 @@
+import { isAbsolute } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ClusterError } from '#model/errors.ts';
+import { isLabel } from '#model/ids.ts';
+import { TIMES_PRESETS } from '#model/times.ts';
+import type { Times } from '#model/times.ts';
+
+export interface ControllerConfig {
+  readonly id: string;
+  /** `host:port` of the API, agents and other controllers. */
+  readonly listen: string;
+  readonly advertise: string;
+  /** `host:port` of the join listener; empty: nobody can join here. */
+  readonly joinListen: string;
+  /** Empty: no metrics. */
+  readonly metricsListen: string;
+  readonly metricsAdvertise: string;
+  readonly isMetricsPlain: boolean;
+  readonly etcdHosts: readonly string[];
+  /** Absent: etcd is reached without TLS, which only a test's etcd on loopback should be. */
+  readonly etcdTls?: { readonly caFile: string; readonly certificateFile: string; readonly keyFile: string };
+  readonly natsServers: readonly string[];
+  readonly configDir: string;
+  readonly secretsKeyFile: string;
+  readonly times: Times;
+  readonly defaultRegistry: string;
+  readonly registryCaFile?: string;
+  readonly logLevel: string;
+}
+
+interface Option {
+  readonly value?: string;
+  readonly fallback?: string;
+  readonly meaning: string;
+}
+
+/** Every option of gantry-controller; the README's table says the same. */
+export const CONTROLLER_OPTIONS = {
+  'id': { value: 'NAME', meaning: "this controller's name, an RFC 1123 label" },
+  'listen': { value: 'HOST:PORT', fallback: '0.0.0.0:7400', meaning: 'where clusterctl, agents and other controllers connect' },
+  'advertise': { value: 'HOST:PORT', meaning: 'how others reach --listen; default: --listen' },
+  'join-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where new nodes join; empty: nowhere' },
+  'metrics-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where /metrics, /sd and /healthz are served; empty: nowhere' },
+  'metrics-advertise': { value: 'HOST:PORT', meaning: 'how Prometheus reaches --metrics-listen; default: --metrics-listen' },
+  'metrics-plain': { meaning: 'serve metrics without TLS; loopback addresses only' },
+  'etcd': { value: 'URL,...', fallback: 'https://127.0.0.1:7410', meaning: 'the members of etcd' },
+  'etcd-ca': { value: 'FILE', meaning: 'PEM of the authority of etcd' },
+  'etcd-cert': { value: 'FILE', meaning: 'PEM of our client certificate for etcd' },
+  'etcd-key': { value: 'FILE', meaning: 'PEM of its key' },
+  'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
+  'config-dir': { value: 'DIR', fallback: '/etc/gantry', meaning: 'certificate, key and CA of this controller' },
+  'secrets-key': { value: 'FILE', meaning: 'key that seals secrets, the same on all controllers; default: secrets.key in --config-dir' },
+  'times': { value: 'PRESET', fallback: 'default', meaning: 'default, or test for short times' },
+  'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
+  'registry-ca': { value: 'FILE', meaning: 'PEM of an authority trusted for registries' },
+  'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
+} as const satisfies Readonly<Record<string, Option>>;
+
+type OptionName = keyof typeof CONTROLLER_OPTIONS;
+type Values = Readonly<Partial<Record<OptionName, string | boolean>>>;
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/[\]]+):([0-9]{1,5})$/;
+const LOOPBACK = /^(?:127\.|localhost:|\[::1\])/;
+const MAX_PORT = 65_535;
+
+/** What the arguments say. @throws ClusterError INVALID_ARGUMENT that names the option */
+export function parseControllerConfig(args: readonly string[]): ControllerConfig {
+  const values = parseValues(args);
+  const listen = hostPort('listen', text(values, 'listen') ?? '');
+  const metricsListen = optionalHostPort(values, 'metrics-listen');
+  const configDir = absolute('config-dir', text(values, 'config-dir') ?? '');
+  const etcdTls = parseEtcdTls(values);
+  const registryCaFile = text(values, 'registry-ca');
+  const isMetricsPlain = values['metrics-plain'] === true;
+  if (isMetricsPlain && metricsListen !== '' && !LOOPBACK.test(metricsListen)) {
+    throw refusal('metrics-plain', metricsListen, 'a loopback address in --metrics-listen');
+  }
+  return {
+    id: checked('id', text(values, 'id') ?? '', isLabel, 'an RFC 1123 label'),
+    listen,
+    advertise: hostPort('advertise', text(values, 'advertise') ?? listen),
+    joinListen: optionalHostPort(values, 'join-listen'),
+    metricsListen,
+    metricsAdvertise: text(values, 'metrics-advertise') ?? metricsListen,
+    isMetricsPlain,
+    etcdHosts: list(values, 'etcd').map(host => checked('etcd', host, isUrl, 'http:// or https:// addresses')),
+    natsServers: list(values, 'nats'),
+    configDir,
+    secretsKeyFile: text(values, 'secrets-key') ?? `${configDir}/secrets.key`,
+    times: TIMES_PRESETS[parsePreset(text(values, 'times') ?? '')],
+    defaultRegistry: text(values, 'default-registry') ?? '',
+    logLevel: checked('log-level', text(values, 'log-level') ?? '', level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
+    ...(etcdTls === undefined ? {} : { etcdTls }),
+    ...(registryCaFile === undefined ? {} : { registryCaFile }),
+  };
+}
+
+/** One line an option. */
+export function controllerUsage(): string {
+  const lines = Object.entries<Option>(CONTROLLER_OPTIONS).map(([name, option]) => {
+    const fallback = option.fallback === undefined || option.fallback === '' ? '' : ` (default ${option.fallback})`;
+    return `  ${`--${name} ${option.value ?? ''}`.padEnd(32)} ${option.meaning}${fallback}`;
+  });
+  return `usage: gantry-controller OPTIONS\n${lines.join('\n')}\n`;
+}
+
+function parseValues(args: readonly string[]): Values {
+  const options = Object.fromEntries(Object.entries<Option>(CONTROLLER_OPTIONS).map(([name, { value, fallback }]) => [
+    name, value === undefined ? { type: 'boolean' as const } : { type: 'string' as const, ...(fallback === undefined ? {} : { default: fallback }) },
+  ]));
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (cause) {
+    throw new ClusterError('INVALID_ARGUMENT', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {
+  const [caFile, certificateFile, keyFile] = [text(values, 'etcd-ca'), text(values, 'etcd-cert'), text(values, 'etcd-key')];
+  if (caFile === undefined && certificateFile === undefined && keyFile === undefined) {
+    return undefined;
+  }
+  if (caFile === undefined || certificateFile === undefined || keyFile === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', '--etcd-ca, --etcd-cert and --etcd-key come together');
+  }
+  return { caFile, certificateFile, keyFile };
+}
+
+function parsePreset(preset: string): keyof typeof TIMES_PRESETS {
+  if (preset !== 'default' && preset !== 'test') {
+    throw refusal('times', preset, 'default or test');
+  }
+  return preset;
+}
+
+function text(values: Values, name: OptionName): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function list(values: Values, name: OptionName): readonly string[] {
+  return (text(values, name) ?? '').split(',').filter(part => part !== '');
+}
+
+function hostPort(name: OptionName, value: string): string {
+  return checked(name, value, one => Number(HOST_PORT.exec(one)?.[1] ?? MAX_PORT + 1) <= MAX_PORT, 'HOST:PORT');
+}
+
+function optionalHostPort(values: Values, name: OptionName): string {
+  const value = text(values, name) ?? '';
+  return value === '' ? '' : hostPort(name, value);
+}
+
+function absolute(name: OptionName, value: string): string {
+  return checked(name, value, isAbsolute, 'an absolute path');
+}
+
+function isUrl(value: string): boolean {
+  return /^https?:\/\/[^/\s]+$/.test(value);
+}
+
+function checked(name: OptionName, value: string, isGood: (value: string) => boolean, expected: string): string {
+  if (!isGood(value)) {
+    throw refusal(name, value, expected);
+  }
+  return value;
+}
+
+function refusal(name: OptionName, value: string, expected: string): ClusterError {
+  return new ClusterError('INVALID_ARGUMENT', `--${name} is ${JSON.stringify(value)}, expected ${expected}`);
+}

@@ -1,0 +1,47 @@
+import test from 'ava';
+import { TEST_TIMES } from '#model/times.ts';
+import { CONTROLLER_OPTIONS, controllerUsage, parseControllerConfig } from '../../../controller/config.ts';
+
+const config = (...args: string[]) => parseControllerConfig(['--id', 'c1', ...args]);
+
+test('defaults follow what is given', t => {
+  t.like(config(), { listen: '0.0.0.0:7400', advertise: '0.0.0.0:7400', etcdHosts: ['https://127.0.0.1:7410'], configDir: '/etc/gantry', secretsKeyFile: '/etc/gantry/secrets.key', logLevel: 'info' });
+  t.like(config('--listen', 'c1:1', '--config-dir', '/x', '--metrics-listen', 'm:2'), { advertise: 'c1:1', secretsKeyFile: '/x/secrets.key', metricsAdvertise: 'm:2' });
+  t.is(config().etcdTls, undefined);
+});
+
+test('what is given counts', t => {
+  t.like(config('--etcd', 'http://a:1,http://b:2', '--times', 'test', '--nats', 'n:1,n:2', '--etcd-ca', 'a', '--etcd-cert', 'b', '--etcd-key', 'c', '--join-listen', '[::1]:9'), {
+    etcdHosts: ['http://a:1', 'http://b:2'], times: TEST_TIMES, natsServers: ['n:1', 'n:2'], joinListen: '[::1]:9',
+    etcdTls: { caFile: 'a', certificateFile: 'b', keyFile: 'c' },
+  });
+});
+
+for (const [args, words] of [
+  [['--id', 'Not_A_Label'], '--id is "Not_A_Label"'],
+  [['--listen', 'nowhere'], '--listen is "nowhere", expected HOST:PORT'],
+  [['--listen', 'a:99999'], '--listen is "a:99999"'],
+  [['--advertise', ':1'], '--advertise is ":1"'],
+  [['--etcd', 'ftp://a'], '--etcd is "ftp://a"'],
+  [['--etcd-ca', 'x'], '--etcd-ca, --etcd-cert and --etcd-key come together'],
+  [['--times', 'slow'], '--times is "slow", expected default or test'],
+  [['--log-level', 'loud'], '--log-level is "loud"'],
+  [['--config-dir', 'etc'], '--config-dir is "etc", expected an absolute path'],
+  [['--metrics-listen', '10.0.0.1:1', '--metrics-plain'], '--metrics-plain is "10.0.0.1:1", expected a loopback address'],
+  [['--unknown'], 'unknown'],
+] as const) {
+  test(`refused: ${args.join(' ')}`, t => {
+    const error = t.throws(() => config(...args));
+    t.true(error.message.includes(words), error.message);
+  });
+}
+
+test('--metrics-plain is for loopback', t => {
+  t.true(config('--metrics-listen', '127.0.0.1:1', '--metrics-plain').isMetricsPlain);
+});
+
+test('the usage names every option', t => {
+  for (const name of Object.keys(CONTROLLER_OPTIONS)) {
+    t.true(controllerUsage().includes(`--${name} `), name);
+  }
+});
