@@ -1,20 +1,8 @@
 /** What a command may touch: the cluster, the terminal, the clock. Flows know these and nothing else. */
 import type { Clock } from '#kit/clock.ts';
-import type { ControlHandlers, Peer } from '#model/ports.ts';
-import type { TerminalSize, Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { ControlClient } from '#model/ports.ts';
+import type { TerminalSize } from '#model/tunnel.ts';
 import type { GlobalOptions } from './options.ts';
-
-type WithoutPeer<Handler> =
-  Handler extends (peer: Peer) => infer Answer ? () => Answer
-    : Handler extends (request: infer Request, peer: Peer) => infer Answer ? (request: Request) => Answer
-      : Handler extends (request: infer Request, peer: Peer, signal: AbortSignal) => infer Answer ? (request: Request, signal: AbortSignal) => Answer
-        : never;
-
-/** ControlApi as its client sees it: who calls is in the certificate. A call that cannot reach a controller rejects with UNAVAILABLE. */
-export type ControlClient = { readonly [Name in Exclude<keyof ControlHandlers, 'tunnel'>]: WithoutPeer<ControlHandlers[Name]> } & {
-  openTunnel(request: TunnelRequest, signal: AbortSignal): Tunnel;
-  close(): void;
-};
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
 

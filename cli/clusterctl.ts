@@ -1,0 +1,268 @@
+/** The command table: names, arguments, help; each verb's flow is imported when it runs. */
+import { Command, Option } from 'commander';
+import type { ApplyFlags } from './commands/apply-flow.ts';
+import type { DeleteFlags } from './commands/delete-flow.ts';
+import type { EventFlags } from './commands/events-flow.ts';
+import type { ExecFlags } from './commands/exec-flow.ts';
+import type { GetFlags, PsFlags } from './commands/get-flow.ts';
+import type { LogFlags } from './commands/logs-flow.ts';
+import type { RunFlags } from './commands/run-flow.ts';
+import type { ScaleFlags } from './commands/scale-flow.ts';
+import type { SecretFlags } from './commands/secret-flow.ts';
+import type { GlobalFlags } from './options.ts';
+import type { Shell } from './ports.ts';
+
+export const VERSION = '0.1.0';
+
+/** Runs `work` with a Shell made from the global flags. */
+export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<void>) => Promise<void>;
+
+/** The whole table. Verbs of the local cluster are added by `addDevCommands`, in cli/dev. */
+export function buildProgram(withShell: WithShell): Command {
+  const program = globals(new Command('clusterctl'))
+    .description('Gantry: run containers on a cluster of machines. Also installed as `gantry`.')
+    .enablePositionalOptions()
+    .showSuggestionAfterError(true)
+    .helpCommand('help [command]', 'what a command does')
+    .configureHelp({ sortSubcommands: true });
+  const verbs = new VerbTable(program, withShell);
+  addObjectVerbs(verbs);
+  addChangeVerbs(verbs);
+  addTaskVerbs(verbs);
+  addNodeVerbs(verbs);
+  addClusterVerbs(verbs);
+  return program;
+}
+
+const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value];
+
+function globals(command: Command): Command {
+  return command
+    .option('-n, --namespace <name>', 'namespace (default: default)')
+    .option('-A, --all-namespaces', 'all namespaces')
+    .addOption(new Option('-o, --output <format>', 'table, wide, json, yaml or name'))
+    .option('-l, --selector <key=value>', 'only what carries these labels')
+    .option('--context <name>', 'cluster to talk to (also $GANTRY_CONTEXT)')
+    .option('--timeout <duration>', 'give up after this long (exit code 124)')
+    .option('-q, --quiet', 'names only, no messages')
+    .option('-y, --yes', 'answer yes to questions');
+}
+
+interface Verb<Flags> {
+  /** `name <argument> [more...]` as commander reads it. */
+  readonly usage: string;
+  readonly about: string;
+  readonly examples?: readonly string[];
+  readonly options?: (command: Command) => Command;
+  readonly run: (shell: Shell, args: readonly (string | readonly string[] | undefined)[], flags: Flags & GlobalFlags) => Promise<void>;
+}
+
+class VerbTable {
+  readonly #parent: Command;
+  readonly #withShell: WithShell;
+
+  constructor(parent: Command, withShell: WithShell) {
+    this.#parent = parent;
+    this.#withShell = withShell;
+  }
+
+  add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
+    const command = globals(this.#parent.command(verb.usage)).description(verb.about);
+    verb.options?.(command);
+    if (verb.examples !== undefined) {
+      command.addHelpText('after', `\nExamples:\n${verb.examples.map(example => `  ${example}\n`).join('')}`);
+    }
+    command.action(async (...given: unknown[]) => {
+      const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
+      const args = given.slice(0, -2) as readonly (string | readonly string[] | undefined)[];
+      await this.#withShell(flags, async shell => { await verb.run(shell, args, flags); });
+    });
+  }
+
+  group(name: string, about: string): VerbTable {
+    return new VerbTable(this.#parent.command(name).description(about), this.#withShell);
+  }
+}
+
+function one(value: string | readonly string[] | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function many(value: string | readonly string[] | undefined): readonly string[] {
+  return typeof value === 'object' ? value : [];
+}
+
+function addObjectVerbs(verbs: VerbTable): void {
+  verbs.add<GetFlags>({
+    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, secrets, events',
+    examples: ['clusterctl get svc', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
+    options: command => command.option('-w, --watch', 'print again whenever something changes'),
+    run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
+  });
+  verbs.add<PsFlags>({
+    usage: 'ps', about: 'the tasks of the cluster, as docker ps shows containers',
+    examples: ['clusterctl ps', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q'],
+    options: command => command.option('-a, --all', 'ended ones too').option('--node <name>', 'only on this node')
+      .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
+    run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, flags); },
+  });
+  verbs.add({
+    usage: 'describe <target>', about: 'all that is known of one object, with its tasks and events',
+    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2'],
+    run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTarget(shell, args.map(one).join('')); },
+  });
+  verbs.add<EventFlags>({
+    usage: 'events [target]', about: 'what happened',
+    examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -w -o json'],
+    options: command => command.option('-w, --watch', 'go on with new ones').option('--since <duration>', 'only this long back'),
+    run: async (shell, args, flags) => {
+      await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });
+    },
+  });
+  verbs.add<{ readonly for: string }>({
+    usage: 'wait <target>', about: 'wait until something is so',
+    examples: ['clusterctl wait shop/web --for healthy --timeout 2m'],
+    options: command => command.requiredOption('--for <condition>', 'healthy, complete, running or deleted'),
+    run: async (shell, args, flags) => { await (await import('./commands/cluster-flow.ts')).waitFor(shell, one(args[0]), flags.for); },
+  });
+}
+
+function addChangeVerbs(verbs: VerbTable): void {
+  verbs.add<ApplyFlags>({
+    usage: 'apply', about: 'make the cluster as the manifests say, each App in one transaction',
+    examples: ['clusterctl apply -f shop.yaml', 'clusterctl apply -f shop/ --var TAG=1.4.2 --wait', 'clusterctl apply -f shop.yaml --dry-run'],
+    options: command => command
+      .requiredOption('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
+      .option('--dry-run', 'check everything on the server, write nothing').option('--prune', 'delete the Apps of these namespaces that no manifest names')
+      .option('--wait', 'until all is healthy (default on a terminal)').option('--detach', 'do not wait')
+      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
+    run: async (shell, _, flags) => {
+      await (await import('./commands/apply-flow.ts')).applyManifests(shell, flags);
+    },
+  });
+  verbs.add<DeleteFlags>({
+    usage: 'delete [targets...]', about: 'delete Apps, services, tasks, secrets, nodes; waits until nothing is left of them',
+    examples: ['clusterctl delete app/shop', 'clusterctl delete -f shop.yaml', 'clusterctl delete svc/shop/web --detach'],
+    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait'),
+    run: async (shell, args, flags) => { await (await import('./commands/delete-flow.ts')).deleteObjects(shell, many(args[0]), flags); },
+  });
+  verbs.add<ScaleFlags>({
+    usage: 'scale <pairs...>', about: 'set how many tasks a service has',
+    examples: ['clusterctl scale shop/web=5 shop/api=2', 'clusterctl scale shop/web --replicas=5 --wait'],
+    options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy'),
+    run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
+  });
+  verbs.add({
+    usage: 'stop <targets...>', about: 'end tasks, or scale services to nothing',
+    run: async (shell, args) => { await (await import('./commands/scale-flow.ts')).stopTargets(shell, many(args[0])); },
+  });
+  verbs.add({
+    usage: 'restart <targets...>', about: 'replace the tasks of services by their update rules',
+    run: async (shell, args) => { await (await import('./commands/scale-flow.ts')).restartTargets(shell, many(args[0])); },
+  });
+}
+
+function addTaskVerbs(verbs: VerbTable): void {
+  verbs.add<LogFlags>({
+    usage: 'logs <targets...>', about: 'what tasks wrote',
+    examples: ['clusterctl logs shop/web', 'clusterctl logs -f --tail 20 shop/web shop/api'],
+    options: command => command.option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
+      .option('--since <duration>', 'only this long back').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too'),
+    run: async (shell, args, flags) => { await (await import('./commands/logs-flow.ts')).showLogs(shell, many(args[0]), flags); },
+  });
+  verbs.add<ExecFlags>({
+    usage: 'exec <target> [command...]', about: 'run a command in a task; its exit code is ours',
+    examples: ['clusterctl exec -it shop/web -- sh', 'clusterctl exec task/k3f9abcd2345 -- cat /etc/hostname'],
+    options: command => command.passThroughOptions().option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
+      .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory').option('-e, --env <name=value>', 'variable', collect),
+    run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).execInTask(shell, one(args[0]), many(args[1]), flags); },
+  });
+  verbs.add<{ readonly stdin?: boolean }>({
+    usage: 'attach <target>', about: 'be at the task\'s own process; ctrl-p ctrl-q leaves it running',
+    options: command => command.option('--no-stdin', 'send nothing'),
+    run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).attachToTask(shell, one(args[0]), flags); },
+  });
+  verbs.add({
+    usage: 'cp <source> <destination>', about: 'copy files to or from a task: TARGET:PATH, as docker cp',
+    examples: ['clusterctl cp shop/web:/etc/nginx ./nginx', 'clusterctl cp app.conf shop/web:/etc/app.conf'],
+    run: async (shell, args) => { await (await import('./commands/copy-flow.ts')).copyFiles(shell, one(args[0]), one(args[1])); },
+  });
+  verbs.add<RunFlags>({
+    usage: 'run <image> [command...]', about: 'one container anywhere on the cluster, with docker\'s flags',
+    examples: ['clusterctl run -it --rm alpine sh', 'clusterctl run --detach --name seed -e A=1 acme/seed:1'],
+    options: command => command.passThroughOptions().option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
+      .option('--rm', 'delete it when it ends').option('-d, --detach', 'print its name and return').option('--init', 'a small reaper as pid 1')
+      .option('--name <name>', 'name of its App').option('-e, --env <name=value>', 'variable', collect)
+      .option('-p, --publish <published:target>', 'port', collect).option('-v, --volume <name:/path>', 'volume', collect)
+      .option('--node <name>', 'on this node').option('--cpus <cpus>', 'limit').option('--memory <amount>', 'limit')
+      .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory')
+      .option('--entrypoint <text>', 'instead of the image\'s').option('--hostname <name>', 'its host name'),
+    run: async (shell, args, flags) => { await (await import('./commands/run-flow.ts')).runContainer(shell, one(args[0]), many(args[1]), flags); },
+  });
+}
+
+function addNodeVerbs(verbs: VerbTable): void {
+  const node = verbs.group('node', 'the machines of the cluster');
+  node.add<GetFlags>({
+    usage: 'ls', about: 'list nodes',
+    run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, 'nodes', [], flags); },
+  });
+  for (const [name, availability, about] of [
+    ['cordon', 'cordoned', 'place nothing new there'], ['uncordon', 'active', 'place tasks there again'],
+  ] as const) {
+    node.add({
+      usage: `${name} <nodes...>`, about,
+      run: async (shell, args) => { await (await import('./commands/node-flow.ts')).setAvailability(shell, many(args[0]), availability); },
+    });
+  }
+  node.add<{ readonly detach?: boolean }>({
+    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped',
+    options: command => command.option('--detach', 'do not wait'),
+    run: async (shell, args, flags) => { await (await import('./commands/node-flow.ts')).drainNodes(shell, many(args[0]), flags); },
+  });
+  node.add({
+    usage: 'label <node> <changes...>', about: 'KEY=VALUE sets, KEY- removes',
+    run: async (shell, args) => { await (await import('./commands/node-flow.ts')).labelNode(shell, one(args[0]), many(args[1])); },
+  });
+  node.add({
+    usage: 'taint <node> <changes...>', about: 'TAINT adds, TAINT- removes',
+    run: async (shell, args) => { await (await import('./commands/node-flow.ts')).taintNode(shell, one(args[0]), many(args[1])); },
+  });
+  node.add({
+    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost',
+    run: async (shell, args) => { await (await import('./commands/node-flow.ts')).removeNodes(shell, many(args[0])); },
+  });
+  node.add({
+    usage: 'confirm-lost <nodes...>', about: 'tell the cluster that the loss of many nodes at once is true',
+    run: async (shell, args) => { await (await import('./commands/node-flow.ts')).confirmLost(shell, many(args[0])); },
+  });
+}
+
+function addClusterVerbs(verbs: VerbTable): void {
+  const secret = verbs.group('secret', 'values that only tasks see');
+  secret.add<SecretFlags>({
+    usage: 'create <name>', about: 'write a new version', examples: ['printf %s "$PASSWORD" | clusterctl secret create db-password --from-stdin'],
+    options: command => command.option('--from-file <path>', 'value').option('--from-stdin', 'value'),
+    run: async (shell, args, flags) => { await (await import('./commands/secret-flow.ts')).createSecret(shell, one(args[0]), flags); },
+  });
+  secret.add({ usage: 'ls', about: 'list names and versions', run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
+  secret.add({
+    usage: 'rm <name>', about: 'delete all versions',
+    run: async (shell, args) => { await (await import('./commands/secret-flow.ts')).deleteSecret(shell, one(args[0])); },
+  });
+  verbs.group('token', 'what a new node joins with').add<{ readonly ttl?: string; readonly role?: string }>({
+    usage: 'create', about: 'a token that is good once',
+    options: command => command.option('--ttl <duration>', 'at most 1h', '1h').option('--role <role>', 'node', 'node'),
+    run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).createToken(shell, flags); },
+  });
+  const context = verbs.group('context', 'the clusters this machine knows');
+  context.add({ usage: 'ls', about: 'list them', run: async shell => { await (await import('./commands/context-flow.ts')).listContexts(shell); } });
+  context.add({
+    usage: 'use <name>', about: 'talk to this one from now on',
+    run: async (shell, args) => { await (await import('./commands/context-flow.ts')).useContext(shell, one(args[0])); },
+  });
+  verbs.add<{ readonly client?: boolean }>({
+    usage: 'version', about: 'whose clusterctl this is, and which', options: command => command.option('--client', 'without asking the cluster'),
+    run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },
+  });
+}

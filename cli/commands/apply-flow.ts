@@ -1,0 +1,151 @@
+/** `apply -f F...`: one transaction an App. */
+import { ClusterError } from '#model/errors.ts';
+import type { ApplyOutcome } from '#model/ports.ts';
+import { ManifestError } from '../exit-code.ts';
+import { parseManifests, readManifests } from '../manifest.ts';
+import type { ManifestApp, ManifestDocument } from '../manifest.ts';
+import { loadContents, loadManifestFiles } from '../manifest-fs.ts';
+import { DEFAULT_NAMESPACE, UsageError } from '../options.ts';
+import type { ControlClient } from '#model/ports.ts';
+import type { Shell } from '../ports.ts';
+import { judgeProgress } from '../rollout-progress.ts';
+import type { AwaitedApp } from '../rollout-progress.ts';
+import { parseEnvironmentFile } from '../variables.ts';
+import type { Variables } from '../variables.ts';
+import { printPlain, say } from './print-flow.ts';
+import { ProgressLines } from './progress-flow.ts';
+import { watchUntil } from './watch-flow.ts';
+
+export interface ApplyFlags {
+  readonly filename: readonly string[];
+  readonly dryRun?: boolean;
+  readonly prune?: boolean;
+  /** Default: on a terminal. */
+  readonly wait?: boolean;
+  readonly detach?: boolean;
+  readonly var?: readonly string[];
+  readonly envFile?: readonly string[];
+}
+
+export async function applyManifests(shell: Shell, flags: ApplyFlags): Promise<void> {
+  const apps = await loadApps(shell, flags);
+  const client = await shell.connect();
+  const outcomes: ApplyOutcome[] = [];
+  for (const [index, one] of apps.entries()) {
+    try {
+      outcomes.push(await applyOne(shell, client, one, flags));
+    } catch (error) {
+      await sayWhatIsMissing(shell, apps.slice(index), outcomes.length);
+      throw error;
+    }
+  }
+  if (flags.prune === true && flags.dryRun !== true) {
+    await pruneApps(shell, client, apps);
+  }
+  if (shell.options.output === 'json' || shell.options.output === 'yaml') {
+    await printPlain(shell, { items: outcomes });
+  }
+  if (flags.dryRun !== true && (flags.wait ?? (shell.terminal.isErrorTerminal && flags.detach !== true))) {
+    await waitForApps(shell, outcomes);
+  }
+}
+
+/** Every App of the files. @throws ManifestError with every problem of every file */
+export async function loadApps(shell: Shell, flags: Pick<ApplyFlags, 'filename' | 'var' | 'envFile'>): Promise<readonly ManifestApp[]> {
+  const files = await loadManifestFiles(flags.filename, () => shell.files.readInput());
+  const parsed = parseManifests(files, await collectVariables(shell, flags));
+  const contents = new Map<ManifestDocument, Awaited<ReturnType<typeof loadContents>>>();
+  for (const document of parsed.documents) {
+    contents.set(document, await loadContents(document, shell.environment));
+  }
+  const { apps, problems } = readManifests(parsed, shell.options.namespace ?? DEFAULT_NAMESPACE, document => contents.get(document) ?? new Map());
+  const wanted = shell.options.namespace;
+  const strangers = apps.filter(({ app }) => wanted !== undefined && app.namespace !== wanted)
+    .map(({ app, document }) => document.locate({ path: 'metadata.namespace', message: `is ${app.namespace}, but -n says ${wanted ?? ''}` }));
+  if (problems.length + strangers.length > 0) {
+    throw new ManifestError([...problems, ...strangers]);
+  }
+  return apps;
+}
+
+/** Draws the rollouts until every service is healthy and every job complete. @throws ClusterError FAILED_PRECONDITION when one cannot become so */
+export async function waitForApps(shell: Shell, apps: readonly AwaitedApp[]): Promise<void> {
+  for (const awaited of apps) {
+    const lines = new ProgressLines(shell);
+    const end = await watchUntil(shell, { namespace: awaited.namespace, app: awaited.app }, async view => {
+      const progress = judgeProgress(awaited, view);
+      await lines.draw(progress.lines);
+      return progress.kind === 'waiting' ? undefined : progress;
+    });
+    if (end.kind === 'failed') {
+      throw new ClusterError('FAILED_PRECONDITION', end.reason);
+    }
+  }
+}
+
+async function collectVariables(shell: Shell, flags: Pick<ApplyFlags, 'var' | 'envFile'>): Promise<Variables> {
+  const variables = new Map(shell.environment);
+  for (const name of flags.envFile ?? []) {
+    const parsed = parseEnvironmentFile(new TextDecoder().decode(await shell.files.read(name)));
+    if (parsed.badLines.length > 0) {
+      throw new UsageError(`--env-file ${name}:${String(parsed.badLines[0])}: write NAME=value`);
+    }
+    for (const [key, value] of parsed.variables) {
+      variables.set(key, value);
+    }
+  }
+  for (const pair of flags.var ?? []) {
+    const equals = pair.indexOf('=');
+    if (equals < 1) {
+      throw new UsageError(`--var ${pair}: write NAME=value`);
+    }
+    variables.set(pair.slice(0, equals), pair.slice(equals + 1));
+  }
+  return variables;
+}
+
+async function applyOne(shell: Shell, client: ControlClient, { app, document }: ManifestApp, flags: ApplyFlags): Promise<ApplyOutcome> {
+  const isDryRun = flags.dryRun ?? false;
+  try {
+    const outcome = await client.apply({ requestId: shell.newRequestId(), app, isDryRun });
+    await say(shell, `app/${outcome.app} ${describeOutcome(outcome, isDryRun)}`);
+    for (const warning of outcome.warnings) {
+      await shell.terminal.writeError(`warning: ${warning}\n`);
+    }
+    return outcome;
+  } catch (error) {
+    if (error instanceof ClusterError && error.violations.length > 0) {
+      throw new ManifestError(error.violations.map(violation => document.locate(violation)));
+    }
+    throw error;
+  }
+}
+
+function describeOutcome(outcome: ApplyOutcome, isDryRun: boolean): string {
+  if (!outcome.isChanged) {
+    return `unchanged (revision ${String(outcome.revision)})`;
+  }
+  const changes = outcome.services.filter(({ change }) => change !== 'unchanged').map(({ name, change }) => `${name} ${change}`).join(', ');
+  return `${isDryRun ? 'would be applied' : 'applied'} (revision ${String(outcome.revision)})${changes === '' ? '' : `: ${changes}`}`;
+}
+
+async function sayWhatIsMissing(shell: Shell, rest: readonly ManifestApp[], landed: number): Promise<void> {
+  if (landed + rest.length > 1) {
+    await shell.terminal.writeError(`not applied: ${rest.map(({ app }) => app.name).join(', ')} (each App lands whole or not at all)\n`);
+  }
+}
+
+/** Deletes the Apps of the files' namespaces that no file names. */
+async function pruneApps(shell: Shell, client: ControlClient, apps: readonly ManifestApp[]): Promise<void> {
+  for (const namespace of new Set(apps.map(({ app }) => app.namespace))) {
+    const view = await client.view({ namespace });
+    const strangers = view.apps.filter(app => !app.isDeleting && !apps.some(({ app: kept }) => kept.namespace === namespace && kept.name === app.name));
+    if (strangers.length > 0 && !shell.options.isYes) {
+      throw new UsageError(`--prune would delete ${strangers.map(app => `app/${app.name}`).join(', ')}; say so with -y`);
+    }
+    for (const app of strangers) {
+      await client.deleteApp({ requestId: shell.newRequestId(), namespace, app: app.name });
+      await say(shell, `app/${app.name} deleted`);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** `token create`, `version`, `wait --for`. */
+import { ClusterError } from '#model/errors.ts';
+import { formatTime } from '../format/age.ts';
+import { taskItem } from '../format/items.ts';
+import { listNamespace, readDurationFlag, UsageError } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { judgeProgress } from '../rollout-progress.ts';
+import { describeFound, findTargets, parseTarget, requireTarget } from '../target.ts';
+import { printPlain, say } from './print-flow.ts';
+import { watchUntil } from './watch-flow.ts';
+
+const MAX_TOKEN_MS = 3_600_000;
+
+export async function createToken(shell: Shell, flags: { readonly ttl?: string; readonly role?: string }): Promise<void> {
+  const ttlMs = readDurationFlag('--ttl', flags.ttl ?? '1h');
+  if (ttlMs < 1_000 || ttlMs > MAX_TOKEN_MS) {
+    throw new UsageError('--ttl must be 1s..1h');
+  }
+  if ((flags.role ?? 'node') !== 'node') {
+    throw new UsageError('--role must be node');
+  }
+  const client = await shell.connect();
+  const { token, expiresAtMs } = await client.createToken({ ttlMs, role: 'node' });
+  if (shell.options.output === 'json' || shell.options.output === 'yaml') {
+    await printPlain(shell, { token, expiresAt: formatTime(expiresAtMs) });
+    return;
+  }
+  await shell.terminal.write(`${token}\n`);
+}
+
+export async function showVersion(shell: Shell, version: string, flags: { readonly client?: boolean }): Promise<void> {
+  const client = { name: 'gantry', version };
+  const isPlain = shell.options.output === 'json' || shell.options.output === 'yaml';
+  if (flags.client !== true && isPlain) {
+    const status = await (await shell.connect()).clusterStatus();
+    await printPlain(shell, { client, cluster: status });
+    return;
+  }
+  await (isPlain ? printPlain(shell, { client }) : shell.terminal.write(`clusterctl (Gantry) ${version}\n`));
+}
+
+/** `--for healthy|deleted|complete|running|state=...` */
+export async function waitFor(shell: Shell, name: string, condition: string): Promise<void> {
+  const namespace = listNamespace(shell.options);
+  const filter = namespace === undefined ? {} : { namespace };
+  const known = ['healthy', 'complete', 'running', 'deleted'];
+  if (!known.includes(condition)) {
+    throw new UsageError(`--for ${condition} is none of ${known.join(', ')}`);
+  }
+  if (condition === 'deleted') {
+    await watchUntil(shell, filter, view => (findTargets(parseTarget(name), view).length === 0 ? true : undefined));
+    await say(shell, `${name} is gone`);
+    return;
+  }
+  const label = await watchUntil(shell, filter, view => {
+    const found = requireTarget(name, view, ['service', 'task', 'app']);
+    if (found.kind === 'task') {
+      const { state, health } = taskItem(found.task);
+      const isMet = condition === 'healthy' ? state === 'running' && (health === 'healthy' || health === 'none') : state === condition;
+      return isMet ? describeFound(found) : undefined;
+    }
+    const [scope, app] = found.kind === 'app' ? [view, found.app.name] as const
+      : [{ ...view, services: [found.service] }, found.service.service.app] as const;
+    const progress = judgeProgress({ namespace: found.kind === 'app' ? found.app.namespace : found.service.service.namespace, app, revision: Number.MAX_SAFE_INTEGER }, scope);
+    if (progress.kind === 'failed') {
+      throw new ClusterError('FAILED_PRECONDITION', progress.reason);
+    }
+    return progress.kind === 'done' ? describeFound(found) : undefined;
+  });
+  await say(shell, `${label} is ${condition}`);
+}

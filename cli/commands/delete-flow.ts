@@ -1,0 +1,80 @@
+/** `delete TARGET...` and `delete -f F...`; waits until nothing is left, unless told not to. */
+import type { ClusterView } from '#model/ports.ts';
+import { listNamespace } from '../options.ts';
+import type { ControlClient } from '#model/ports.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, parseTarget, requireTarget } from '../target.ts';
+import type { Found } from '../target.ts';
+import { loadApps } from './apply-flow.ts';
+import { say } from './print-flow.ts';
+import { deleteSecret } from './secret-flow.ts';
+import { watchUntil } from './watch-flow.ts';
+
+export interface DeleteFlags {
+  readonly filename?: readonly string[];
+  readonly detach?: boolean;
+}
+
+export async function deleteObjects(shell: Shell, names: readonly string[], flags: DeleteFlags): Promise<void> {
+  const secrets = names.map(parseTarget).filter(({ type }) => type === 'secret');
+  for (const { name } of secrets) {
+    await deleteSecret(shell, name);
+  }
+  const others = names.filter(name => parseTarget(name).type !== 'secret');
+  const fromFiles = flags.filename === undefined ? [] : await loadApps(shell, { filename: flags.filename });
+  if (others.length + fromFiles.length === 0) {
+    return;
+  }
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  const view = await client.view(namespace === undefined ? {} : { namespace });
+  const everywhere = fromFiles.length === 0 ? view : await client.view({});
+  const found: readonly Found[] = [
+    ...others.map(name => requireTarget(name, view, ['app', 'service', 'task', 'node'])),
+    ...fromFiles.map(({ app }) => requireTarget(`app/${app.namespace}/${app.name}`, everywhere, ['app'])),
+  ];
+  for (const one of found) {
+    await deleteOne(shell, client, one);
+  }
+  for (const one of flags.detach === true ? [] : found) {
+    await watchUntil(shell, {}, latest => (isGone(one, latest) ? true : undefined));
+  }
+  for (const one of found) {
+    await say(shell, `${describeFound(one)} deleted`);
+  }
+}
+
+async function deleteOne(shell: Shell, client: ControlClient, found: Found): Promise<void> {
+  const requestId = shell.newRequestId();
+  switch (found.kind) {
+    case 'app':
+      await client.deleteApp({ requestId, namespace: found.app.namespace, app: found.app.name });
+      return;
+    case 'service':
+      await client.deleteService({ requestId, service: found.service.service.id });
+      return;
+    case 'task':
+      await client.stopTask({ requestId, task: found.task.task.id });
+      return;
+    case 'node':
+      await client.removeNode({ requestId, node: found.node.node.id });
+  }
+}
+
+/** True when neither the object nor a task of it is left. */
+function isGone(found: Found, view: ClusterView): boolean {
+  switch (found.kind) {
+    case 'app': {
+      const { id, namespace, name } = found.app;
+      return !view.apps.some(app => app.id === id) && !view.tasks.some(({ task }) => task.namespace === namespace && task.app === name);
+    }
+    case 'service': {
+      const { id } = found.service.service;
+      return !view.services.some(({ service }) => service.id === id) && !view.tasks.some(({ task }) => task.serviceId === id);
+    }
+    case 'task':
+      return !view.tasks.some(({ task }) => task.id === found.task.task.id);
+    case 'node':
+      return !view.nodes.some(({ node }) => node.id === found.node.node.id);
+  }
+}

@@ -1,0 +1,91 @@
+/** `describe TARGET`: one object, all that is known of it, and its events. */
+import type { ClusterView } from '#model/ports.ts';
+import { printable } from '#model/printable.ts';
+import { formatAge } from '../format/age.ts';
+import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
+import type { Item } from '../format/items.ts';
+import { eventTable, taskTable } from '../format/rows.ts';
+import { formatTable } from '../format/table.ts';
+import { listNamespace } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, requireTarget } from '../target.ts';
+import type { Found } from '../target.ts';
+import { eventObject } from './events-flow.ts';
+import { printPlain } from './print-flow.ts';
+
+export async function describeTarget(shell: Shell, name: string): Promise<void> {
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  const view = await client.view(namespace === undefined ? {} : { namespace });
+  const found = requireTarget(name, view, ['app', 'service', 'task', 'node']);
+  const events = await client.events({ object: eventObject(found) });
+  const item = itemOf(found, view);
+  if (shell.options.output === 'json' || shell.options.output === 'yaml') {
+    await printPlain(shell, item);
+    return;
+  }
+  const nowMs = shell.clock.nowMs();
+  const tasks = tasksOf(found, view);
+  const sections = [
+    formatFields(item, ''),
+    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable(tasks, pendingOf(found, view), nowMs))}`,
+    revisionLine(found, nowMs),
+    events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,
+  ];
+  await shell.terminal.write(`${shell.terminal.style('bold', describeFound(found))}\n${sections.join('')}`);
+}
+
+function itemOf(found: Found, view: ClusterView): Item {
+  switch (found.kind) {
+    case 'app':
+      return appItem(found.app, view);
+    case 'service':
+      return serviceItem(found.service, view.tasks);
+    case 'task':
+      return taskItem(found.task);
+    case 'node':
+      return nodeItem(found.node);
+  }
+}
+
+function tasksOf(found: Found, view: ClusterView): ClusterView['tasks'] {
+  switch (found.kind) {
+    case 'app':
+      return view.tasks.filter(({ task }) => task.namespace === found.app.namespace && task.app === found.app.name);
+    case 'service':
+      return view.tasks.filter(({ task }) => task.serviceId === found.service.service.id);
+    case 'node':
+      return view.tasks.filter(({ task }) => task.node === found.node.node.id);
+    case 'task':
+      return [];
+  }
+}
+
+function pendingOf(found: Found, view: ClusterView): ClusterView['pending'] {
+  return found.kind === 'service' ? view.pending.filter(({ service }) => service === found.service.service.id) : [];
+}
+
+function revisionLine(found: Found, nowMs: number): string {
+  return found.kind === 'app' ? `updated: ${formatAge(found.app.updatedAtMs, nowMs)} ago\n` : '';
+}
+
+/** `key: value` lines, nested mappings and lists indented; empty ones left out. */
+export function formatFields(item: Item, indent: string): string {
+  return Object.entries(item).map(([key, value]) => formatField(key, value, indent)).join('');
+}
+
+function formatField(key: string, value: unknown, indent: string): string {
+  if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
+    return '';
+  }
+  if (Array.isArray(value)) {
+    const items = value as readonly unknown[];
+    return items.every(one => typeof one === 'string' || typeof one === 'number')
+      ? `${indent}${key}: ${printable(items.join(', '))}\n`
+      : `${indent}${key}:\n${items.map(one => `${indent}  - ${printable(JSON.stringify(one))}\n`).join('')}`;
+  }
+  if (typeof value === 'object') {
+    return Object.keys(value).length === 0 ? '' : `${indent}${key}:\n${formatFields(value as Item, `${indent}  `)}`;
+  }
+  return `${indent}${key}: ${printable(String(value as string | number | boolean))}\n`;
+}

@@ -1,0 +1,76 @@
+/** `exec` and `attach`: a person at a process in a task. */
+import type { TaskView } from '#model/ports.ts';
+import { ProcessExit } from '../exit-code.ts';
+import { listNamespace, UsageError } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { requireRunningTask } from '../target.ts';
+import { say } from './print-flow.ts';
+import { interact } from './tunnel-flow.ts';
+
+export interface ExecFlags {
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly env?: readonly string[];
+}
+
+/** @throws ProcessExit with the process's own code */
+export async function execInTask(shell: Shell, target: string, command: readonly string[], flags: ExecFlags): Promise<never> {
+  const words = command[0] === '--' ? command.slice(1) : command;
+  if (words.length === 0) {
+    throw new UsageError(`name a command: clusterctl exec ${target} -- ls /`);
+  }
+  const tty = flags.tty ?? false;
+  const stdin = flags.interactive ?? false;
+  if (tty && stdin && !shell.terminal.isInputTerminal) {
+    throw new UsageError('-t needs a terminal at stdin; leave it out');
+  }
+  const { task } = await findRunning(shell, target);
+  const client = await shell.connect();
+  const size = tty ? shell.terminal.size() : undefined;
+  const tunnel = client.openTunnel({
+    task: task.id,
+    spec: {
+      kind: 'exec', command: words, tty, stdin, environment: (flags.env ?? []).map(pair => readVariable(pair, shell.environment)),
+      ...(flags.user === undefined ? {} : { user: flags.user }),
+      ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
+      ...(size === undefined ? {} : { size }),
+    },
+  }, shell.signal);
+  const end = await interact(shell, tunnel, { tty, stdin, isDetachable: false });
+  throw new ProcessExit(end.kind === 'exit' ? end.code : 0);
+}
+
+/** @throws ProcessExit with the code of the task's own process, 0 after ctrl-p ctrl-q */
+export async function attachToTask(shell: Shell, target: string, flags: { readonly stdin?: boolean }): Promise<never> {
+  const view = await findRunning(shell, target);
+  throw new ProcessExit(await attach(shell, view, flags.stdin ?? true));
+}
+
+/** The exit code of the task's process, 0 when the person detached. */
+export async function attach(shell: Shell, { task }: TaskView, wantsStdin: boolean): Promise<number> {
+  const client = await shell.connect();
+  const { tty } = task.container;
+  const stdin = wantsStdin && task.container.stdin;
+  const size = tty ? shell.terminal.size() : undefined;
+  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin, ...(size === undefined ? {} : { size }) } }, shell.signal);
+  const end = await interact(shell, tunnel, { tty, stdin, isDetachable: true });
+  if (end.kind === 'detached') {
+    await say(shell, `detached; back with: clusterctl attach ${task.id}`);
+    return 0;
+  }
+  return end.code;
+}
+
+/** `K=V`, or `K` with the value it has here, as in docker. */
+export function readVariable(pair: string, environment: ReadonlyMap<string, string>): { readonly name: string; readonly value: string } {
+  const equals = pair.indexOf('=');
+  return equals < 0 ? { name: pair, value: environment.get(pair) ?? '' } : { name: pair.slice(0, equals), value: pair.slice(equals + 1) };
+}
+
+async function findRunning(shell: Shell, target: string): Promise<TaskView> {
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  return requireRunningTask(target, await client.view(namespace === undefined ? {} : { namespace }));
+}

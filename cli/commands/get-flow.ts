@@ -1,0 +1,120 @@
+/** `get TYPE [NAME]` and `ps`: lists. */
+import { ClusterError } from '#model/errors.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { isFinished } from '#model/task.ts';
+import type { ClusterView, ListFilter } from '#model/ports.ts';
+import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format/items.ts';
+import { appTable, nodeTable, serviceTable, taskTable } from '../format/rows.ts';
+import { listNamespace } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, parseType, requireTarget } from '../target.ts';
+import type { Found, TargetType } from '../target.ts';
+import { listEvents } from './events-flow.ts';
+import { printListing } from './print-flow.ts';
+import type { Listing } from './print-flow.ts';
+import { listSecrets } from './secret-flow.ts';
+
+export interface GetFlags {
+  readonly watch?: boolean;
+}
+
+export interface PsFlags extends GetFlags {
+  readonly all?: boolean;
+  readonly node?: string;
+  readonly filter?: readonly string[];
+}
+
+export async function getObjects(shell: Shell, typeWord: string, names: readonly string[], flags: GetFlags): Promise<void> {
+  const [typeText = '', ...rest] = typeWord.split('/');
+  const type = parseType(typeText);
+  const wanted = rest.length > 0 ? [rest.join('/'), ...names] : names;
+  if (type === 'secret') {
+    await listSecrets(shell);
+    return;
+  }
+  if (type === 'event') {
+    await listEvents(shell, { ...flags });
+    return;
+  }
+  const namespace = listNamespace(shell.options);
+  const filter: ListFilter = type === 'node' || namespace === undefined ? {} : { namespace };
+  await printViews(shell, filter, flags, view => listingOf(shell, narrow(shell, view, type, wanted), type, wanted.length === 1));
+}
+
+export async function listTasks(shell: Shell, flags: PsFlags): Promise<void> {
+  const namespace = listNamespace(shell.options);
+  const filter: ListFilter = { ...(namespace === undefined ? {} : { namespace }), ...(flags.node === undefined ? {} : { node: parseNodeId(flags.node) }) };
+  const conditions = (flags.filter ?? []).map(readFilter);
+  await printViews(shell, filter, flags, view => {
+    const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending'))
+      && conditions.every(([key, value]) => String(taskItem(task)[key]) === value) && hasLabels(shell, view, task.task.serviceId));
+    return listingOf(shell, { ...view, tasks, pending: flags.node === undefined && conditions.length === 0 ? view.pending : [] }, 'task', false);
+  });
+}
+
+async function printViews(shell: Shell, filter: ListFilter, flags: GetFlags, list: (view: ClusterView) => Listing): Promise<void> {
+  const client = await shell.connect();
+  if (flags.watch !== true) {
+    await printListing(shell, list(await client.view(filter)));
+    return;
+  }
+  let last = '';
+  for await (const view of client.watch(filter, shell.signal)) {
+    const listing = list(view);
+    const picture = JSON.stringify(listing.items.map(item => ({ ...item, lastSeen: null })));
+    if (picture !== last) {
+      last = picture;
+      await shell.terminal.write(shell.terminal.isOutputTerminal && shell.options.output === 'table' ? '\x1b[H\x1b[2J' : '');
+      await printListing(shell, listing);
+    }
+  }
+}
+
+function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: boolean): Listing {
+  const nowMs = shell.clock.nowMs();
+  switch (type) {
+    case 'node':
+      return { items: view.nodes.map(nodeItem), table: nodeTable(view.nodes, nowMs), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle };
+    case 'service': {
+      const table = serviceTable(view.services, nowMs, shell.options.output === 'wide');
+      const names = view.services.map(({ service }) => `service/${service.app}/${service.name}`);
+      return { items: view.services.map(service => serviceItem(service, view.tasks)), table, names, isSingle };
+    }
+    case 'task': {
+      const items = [...view.tasks.map(taskItem), ...view.pending.map(pendingItem)];
+      return { items, table: taskTable(view.tasks, view.pending, nowMs), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
+    }
+    case 'app':
+      return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs), names: view.apps.map(app => `app/${app.name}`), isSingle };
+    case 'secret':
+    case 'event':
+      throw new Error(`${type} is no part of a view`);
+  }
+}
+
+/** The view with only the named objects of the type, and those that `-l` selects. */
+function narrow(shell: Shell, view: ClusterView, type: TargetType, names: readonly string[]): ClusterView {
+  const named = names.map(name => requireTarget(`${type}/${name}`, view, ['service', 'task', 'node', 'app']));
+  const keep = (found: Found): boolean => names.length === 0 || named.some(one => describeFound(one) === describeFound(found));
+  return {
+    ...view,
+    apps: view.apps.filter(app => type !== 'app' || keep({ kind: 'app', app })),
+    services: view.services.filter(service => type !== 'service' || (keep({ kind: 'service', service }) && hasLabels(shell, view, service.service.id))),
+    tasks: view.tasks.filter(task => type !== 'task' || (keep({ kind: 'task', task }) && hasLabels(shell, view, task.task.serviceId))),
+    pending: names.length === 0 ? view.pending : [],
+    nodes: view.nodes.filter(node => type !== 'node' || (keep({ kind: 'node', node }) && shell.options.selector.every(([key, value]) => node.node.labels.get(key) === value))),
+  };
+}
+
+function hasLabels(shell: Shell, view: ClusterView, serviceId: string): boolean {
+  const labels = view.services.find(({ service }) => service.id === serviceId)?.service.spec.labels ?? [];
+  return shell.options.selector.every(([key, value]) => labels.some(label => label.name === key && label.value === value));
+}
+
+function readFilter(text: string): readonly [string, string] {
+  const [key = '', value] = text.split('=');
+  if (value === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `--filter ${text}: write field=value, such as state=running`);
+  }
+  return [key, value];
+}

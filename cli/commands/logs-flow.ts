@@ -1,0 +1,113 @@
+/** `logs TARGET...`: one task as it is, several with their names in front, in colours. */
+import type { ClusterView, TaskView } from '#model/ports.ts';
+import type { TunnelSpec } from '#model/tunnel.ts';
+import { ClusterError } from '#model/errors.ts';
+import { LinePrefixer } from '../format/line-prefix.ts';
+import { listNamespace, readCount, readDurationFlag } from '../options.ts';
+import type { Shell, Style } from '../ports.ts';
+import { requireTarget } from '../target.ts';
+import { tunnelError } from './tunnel-flow.ts';
+import { watchUntil } from './watch-flow.ts';
+
+export interface LogFlags {
+  readonly follow?: boolean;
+  readonly tail?: string;
+  readonly since?: string;
+  readonly timestamps?: boolean;
+  /** Tasks that ended, too. */
+  readonly all?: boolean;
+}
+
+const COLOURS: readonly Style[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
+
+export async function showLogs(shell: Shell, names: readonly string[], flags: LogFlags): Promise<void> {
+  const spec = readSpec(shell, flags);
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  const filter = namespace === undefined ? {} : { namespace };
+  const first = await client.view(filter);
+  const tasks = chooseTasks(first, names, flags.all ?? false);
+  if (tasks.length === 0 && flags.follow !== true) {
+    throw new ClusterError('NOT_FOUND', `no task of ${names.join(', ')} has logs; --all shows ended ones`);
+  }
+  const isPlain = tasks.length === 1 && (flags.follow !== true || names.every(name => requireTarget(name, first, ['service', 'task', 'app']).kind === 'task'));
+  if (flags.follow !== true || isPlain) {
+    for (const [index, task] of tasks.entries()) {
+      await streamTask(shell, task, spec, prefixOf(shell, task, isPlain ? undefined : index));
+    }
+    return;
+  }
+  await followAll(shell, filter, view => chooseTasks(view, names, flags.all ?? false), spec);
+}
+
+/** Streams every task that there is and every one that comes, until the command is ended or each has ended. */
+async function followAll(
+  shell: Shell, filter: Parameters<typeof watchUntil>[1], choose: (view: ClusterView) => readonly TaskView[], spec: TunnelSpec,
+): Promise<void> {
+  const streams = new Map<string, Promise<void>>();
+  const failures: unknown[] = [];
+  await watchUntil(shell, filter, view => {
+    for (const task of choose(view)) {
+      if (!streams.has(task.task.id)) {
+        const index = streams.size;
+        streams.set(task.task.id, streamTask(shell, task, spec, prefixOf(shell, task, index)).catch((error: unknown) => { failures.push(error); }));
+      }
+    }
+    return failures.length > 0 ? true : undefined;
+  });
+  throw failures[0];
+}
+
+async function streamTask(shell: Shell, { task }: TaskView, spec: TunnelSpec, prefix: string): Promise<void> {
+  const client = await shell.connect();
+  const tunnel = client.openTunnel({ task: task.id, spec }, shell.signal);
+  const lines = { stdout: new LinePrefixer(prefix), stderr: new LinePrefixer(prefix) };
+  try {
+    for await (const frame of tunnel.frames) {
+      if (frame.kind === 'error') {
+        throw tunnelError(frame);
+      }
+      if (frame.kind === 'data') {
+        const stream = frame.stream === 'stderr' ? 'stderr' : 'stdout';
+        await writeTo(shell, stream, prefix === '' ? frame.bytes : lines[stream].take(frame.bytes));
+      }
+    }
+    await writeTo(shell, 'stdout', lines.stdout.end());
+    await writeTo(shell, 'stderr', lines.stderr.end());
+  } finally {
+    tunnel.close();
+  }
+}
+
+async function writeTo(shell: Shell, stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> {
+  await (stream === 'stderr' ? shell.terminal.writeError(bytes) : shell.terminal.write(bytes));
+}
+
+function prefixOf(shell: Shell, { task }: TaskView, index: number | undefined): string {
+  return index === undefined ? '' : shell.terminal.style(COLOURS[index % COLOURS.length] ?? 'cyan', `${task.name} | `);
+}
+
+/** Tasks that were started, by service and slot; a task that is named counts in any state. */
+function chooseTasks(view: ClusterView, names: readonly string[], wantsAll: boolean): readonly TaskView[] {
+  const chosen = names.flatMap(name => {
+    const found = requireTarget(name, view, ['service', 'task', 'app']);
+    if (found.kind === 'task') {
+      return [found.task];
+    }
+    const tasks = view.tasks.filter(({ task }) => (found.kind === 'service' ? task.serviceId === found.service.service.id
+      : task.namespace === found.app.namespace && task.app === found.app.name));
+    const started = tasks.filter(({ status }) => (status?.attempt ?? 0) > 0);
+    const live = started.filter(({ state, task }) => wantsAll || task.kind === 'job' || !['complete', 'failed', 'lost'].includes(state));
+    return live.toSorted((left, right) => (left.task.serviceId < right.task.serviceId ? -1 : left.task.slot - right.task.slot));
+  });
+  return [...new Map(chosen.map(task => [task.task.id, task])).values()];
+}
+
+function readSpec(shell: Shell, flags: LogFlags): TunnelSpec {
+  const tail = flags.tail === undefined || flags.tail === 'all' ? undefined : readCount('--tail', flags.tail, 0, 1_000_000_000);
+  return {
+    kind: 'logs', follow: flags.follow ?? false, timestamps: flags.timestamps ?? false,
+    ...(tail === undefined ? {} : { tail }),
+    ...(flags.since === undefined ? {} : { sinceMs: shell.clock.nowMs() - readDurationFlag('--since', flags.since) }),
+  };
+}

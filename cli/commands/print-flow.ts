@@ -1,0 +1,51 @@
+/** Prints lists and single objects in the form that `-o` asks for. */
+import type { Item } from '../format/items.ts';
+import { formatTable } from '../format/table.ts';
+import type { Table } from '../format/table.ts';
+import type { Shell } from '../ports.ts';
+
+export interface Listing {
+  readonly items: readonly Item[];
+  readonly table: Table;
+  /** `type/name` of each item, for `-o name`. */
+  readonly names: readonly string[];
+  /** One named object: its JSON stands alone. */
+  readonly isSingle: boolean;
+}
+
+export async function printListing(shell: Shell, listing: Listing): Promise<void> {
+  const { output, isQuiet } = shell.options;
+  if (output === 'name' || isQuiet) {
+    await shell.terminal.write(listing.names.map(name => `${output === 'name' ? name : name.slice(name.indexOf('/') + 1)}\n`).join(''));
+    return;
+  }
+  const plain = listing.isSingle ? listing.items[0] : { items: listing.items };
+  await (output === 'json' || output === 'yaml' ? printPlain(shell, plain) : printTable(shell, listing.table));
+}
+
+/** One document in JSON, or in YAML with `-o yaml`. */
+export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
+  if (shell.options.output === 'yaml') {
+    const { stringify } = await import('yaml');
+    await shell.terminal.write(stringify(plain));
+    return;
+  }
+  await shell.terminal.write(`${JSON.stringify(plain, null, 2)}\n`);
+}
+
+async function printTable(shell: Shell, table: Table): Promise<void> {
+  if (table.rows.length === 0) {
+    await shell.terminal.writeError('nothing found\n');
+    return;
+  }
+  const [head = '', ...lines] = formatTable(table).split('\n');
+  await shell.terminal.write([shell.terminal.style('bold', head), ...lines].join('\n'));
+}
+
+/** A line about what was done; silent with -q, on stderr where stdout is for machines. */
+export async function say(shell: Shell, text: string): Promise<void> {
+  if (shell.options.isQuiet) {
+    return;
+  }
+  await (shell.options.output === 'table' || shell.options.output === 'wide' ? shell.terminal.write(`${text}\n`) : shell.terminal.writeError(`${text}\n`));
+}

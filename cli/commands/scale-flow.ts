@@ -1,0 +1,68 @@
+/** `scale shop/web=5 ...`, `stop`, `restart`. */
+import { ClusterError } from '#model/errors.ts';
+import { listNamespace, readCount, UsageError } from '../options.ts';
+import type { ControlClient } from '#model/ports.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, requireTarget } from '../target.ts';
+import { waitForApps } from './apply-flow.ts';
+import { say } from './print-flow.ts';
+
+const MAX_REPLICAS = 10_000;
+
+export interface ScaleFlags {
+  readonly replicas?: string;
+  readonly wait?: boolean;
+}
+
+export async function scaleServices(shell: Shell, pairs: readonly string[], flags: ScaleFlags): Promise<void> {
+  const wishes = pairs.map(pair => readWish(pair, flags.replicas));
+  const { client, view } = await look(shell);
+  const services = wishes.map(({ target, replicas }) => ({ replicas, found: requireTarget(target, view, ['service']) }));
+  for (const { replicas, found } of services) {
+    const { service } = found.service;
+    if (service.spec.kind === 'global') {
+      throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} is global: the nodes decide how many run`);
+    }
+    await client.scale({ requestId: shell.newRequestId(), service: service.id, replicas });
+    await say(shell, `${describeFound(found)} scaled to ${String(replicas)}`);
+  }
+  if (flags.wait === true) {
+    await waitForApps(shell, services.map(({ found }) => ({ ...found.service.service, revision: Number.MAX_SAFE_INTEGER })));
+  }
+}
+
+/** Ends a task (another takes its place where the service wants one), or scales a service to nothing. */
+export async function stopTargets(shell: Shell, names: readonly string[]): Promise<void> {
+  const { client, view } = await look(shell);
+  for (const found of names.map(name => requireTarget(name, view, ['service', 'task']))) {
+    const requestId = shell.newRequestId();
+    await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id })
+      : client.scale({ requestId, service: found.service.service.id, replicas: 0 }));
+    await say(shell, `${describeFound(found)} stopping`);
+  }
+}
+
+/** Replaces every task of a service by its update rules, or one task. */
+export async function restartTargets(shell: Shell, names: readonly string[]): Promise<void> {
+  const { client, view } = await look(shell);
+  for (const found of names.map(name => requireTarget(name, view, ['service', 'task']))) {
+    const requestId = shell.newRequestId();
+    await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id }) : client.restart({ requestId, service: found.service.service.id }));
+    await say(shell, `${describeFound(found)} restarting`);
+  }
+}
+
+async function look(shell: Shell): Promise<{ readonly client: ControlClient; readonly view: Awaited<ReturnType<ControlClient['view']>> }> {
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  return { client, view: await client.view(namespace === undefined ? {} : { namespace }) };
+}
+
+function readWish(pair: string, replicas: string | undefined): { readonly target: string; readonly replicas: number } {
+  const equals = pair.indexOf('=');
+  const text = equals < 0 ? replicas : pair.slice(equals + 1);
+  if (text === undefined) {
+    throw new UsageError(`${pair}: write ${pair}=3 or give --replicas`);
+  }
+  return { target: equals < 0 ? pair : pair.slice(0, equals), replicas: readCount('replicas', text, 0, MAX_REPLICAS) };
+}

@@ -1,0 +1,106 @@
+/** argv in, exit code out. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
+import { systemClock } from '#kit/clock.ts';
+import { buildProgram } from './clusterctl.ts';
+import type { WithShell } from './clusterctl.ts';
+import { describeEnding, EXIT, ProcessExit, TimeoutError } from './exit-code.ts';
+import { readGlobalOptions, UsageError } from './options.ts';
+import type { Shell, Terminal } from './ports.ts';
+import { CommandShell } from './shell-flow.ts';
+import { ProcessTerminal } from './terminal/terminal-tty.ts';
+
+const environment: ReadonlyMap<string, string> = new Map(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const interrupted = new AbortController();
+const EXIT_ON_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+for (const [signal, exitCode] of Object.entries(EXIT_ON_SIGNAL)) {
+  process.once(signal, () => { interrupted.abort(new ProcessExit(exitCode)); });
+}
+
+process.exit(await run(process.argv));
+
+async function run(argv: readonly string[]): Promise<number> {
+  const terminal = new ProcessTerminal(environment);
+  const isJson = asksForJson(argv);
+  const usage: string[] = [];
+  const program = buildProgram(withShell(terminal));
+  catchUsage(program, text => { usage.push(text); });
+  try {
+    await program.parseAsync(argv);
+    return EXIT.done;
+  } catch (error) {
+    const known = error instanceof CommanderError ? usageOf(error, usage.join('')) : error;
+    if (known === undefined) {
+      return EXIT.done;
+    }
+    const ending = describeEnding(known, isJson);
+    await terminal.writeError(ending.text);
+    return ending.exitCode;
+  }
+}
+
+function withShell(terminal: Terminal): WithShell {
+  return async (flags, work) => {
+    const options = readGlobalOptions(flags);
+    const signals = [interrupted.signal];
+    let timer: NodeJS.Timeout | undefined;
+    if (options.timeoutMs !== undefined) {
+      const late = new AbortController();
+      timer = setTimeout(() => { late.abort(new TimeoutError(`not done within ${flags.timeout ?? ''}; give more time with --timeout`)); }, options.timeoutMs);
+      signals.push(late.signal);
+    }
+    const signal = AbortSignal.any(signals);
+    const shell = new CommandShell({
+      options, terminal, clock: systemClock, environment, signal, newRequestId: randomUUID,
+      files: { read: async path => await readFile(path), readInput: async () => await readAll(terminal, signal) },
+    });
+    try {
+      await Promise.race([work(shell as Shell), rejectOnAbort(signal)]);
+    } finally {
+      clearTimeout(timer);
+      await shell.close();
+    }
+  };
+}
+
+async function readAll(terminal: Terminal, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of terminal.input(signal)) {
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Flows stop at the signal by themselves; this ends those that wait for something that never comes. */
+async function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return await new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => { reject(signal.reason as Error); }, { once: true });
+  });
+}
+
+function catchUsage(command: Command, say: (text: string) => void): void {
+  command.exitOverride().configureOutput({ writeErr: say, outputError: say });
+  for (const child of command.commands) {
+    catchUsage(child, say);
+  }
+}
+
+/** undefined when commander has only shown help. `text` is what it would have said on stderr. */
+function usageOf(error: CommanderError, text: string): UsageError | undefined {
+  if (error.exitCode === 0) {
+    return undefined;
+  }
+  if (error.code === 'commander.help') {
+    return new UsageError(`no command given; see clusterctl --help`);
+  }
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(text)?.[1];
+  const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean[^)]*\)/s, '');
+  return new UsageError(suggestion === undefined ? `${message}; see clusterctl --help` : `${message}; did you mean '${suggestion.replace('one of ', '')}'?`);
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  return argv.some((word, index) => word === '-ojson' || word === '--output=json' || ((word === '-o' || word === '--output') && argv[index + 1] === 'json'));
+}
