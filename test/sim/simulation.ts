@@ -33,7 +33,8 @@ const HEALTHCHECK = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, time
 export interface SimulationReport {
   readonly seed: number;
   readonly traceHash: string;
-  readonly actionCount: number;
+  /** How often each kind of action was taken, with its reason: shows what a run reached. */
+  readonly actions: ReadonlyMap<string, number>;
   readonly violations: readonly string[];
 }
 
@@ -60,11 +61,16 @@ class Simulation {
   readonly #wakes = new Map<string, number>();
   #plannedRevision = 0;
   #evidence: NodeEvidence = NO_EVIDENCE;
-  #actionCount = 0;
+  readonly #actions = new Map<string, number>();
   #revision = 0;
+  /** Half of the seeds: `db` has a volume a replica, and nodes have room; else nodes are tight. */
+  readonly #hasData: boolean;
+  /** `slot/template` of job tasks that completed. */
+  readonly #complete = new Set<string>();
 
   constructor(seed: number, isShuffled: boolean) {
     this.#random = new Random(seed);
+    this.#hasData = seed % 2 === 0;
     this.#store = new SimStore(isShuffled);
     const count = this.#random.between(2, 5);
     this.#nodes = Array.from({ length: count }, (_, index) => this.#addNode(`n${String(index + 1)}`));
@@ -75,8 +81,8 @@ class Simulation {
     }
   }
 
-  trace(): { readonly traceHash: string; readonly actionCount: number } {
-    return { traceHash: this.#hash.digest('hex'), actionCount: this.#actionCount };
+  trace(): Pick<SimulationReport, 'traceHash' | 'actions'> {
+    return { traceHash: this.#hash.digest('hex'), actions: this.#actions };
   }
 
   run(): void {
@@ -93,7 +99,7 @@ class Simulation {
 
   #addNode(name: string): SimNode {
     const store = this.#store;
-    store.put(store.nodes, name, node(name, { capacity: resources(2_000, 2_048) }));
+    store.put(store.nodes, name, node(name, { capacity: resources(this.#hasData ? 2_500 : 1_150, 2_048) }));
     store.put(store.sessions, name, { node: node(name).id, sessionId: `s-${name}`, controllerId: 'c1', openedAtMs: T0 });
     this.#counters.set(name, newCounter(T0, false));
     return new SimNode(node(name).id, this.#random);
@@ -108,10 +114,10 @@ class Simulation {
       ...(kind === 'global' ? {} : { replicas: kind === 'job' ? 2 : this.#random.between(1, 4) }),
       ...(name === 'web' ? { dependsOn: [{ service: 'db', condition: 'service_started' }] } : {}),
       ...(name === 'web' ? { update: { maxSurge: this.#random.between(0, 2), maxUnavailable: this.#random.between(0, 1) } } : {}),
-      ...(kind === 'stateful' ? { volumes: [{ name: 'data', perReplica: true }] } : {}),
+      ...(kind === 'stateful' && this.#hasData ? { volumes: [{ name: 'data', perReplica: true }] } : {}),
       container: {
         image: `docker.io/library/${quality}:${String(this.#revision)}`, requests: resources(150, 100), healthcheck: HEALTHCHECK,
-        volumes: kind === 'stateful' ? [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }] : [],
+        volumes: kind === 'stateful' && this.#hasData ? [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }] : [],
       },
     });
     const made: Service = { ...base, templateHash: templateHash(base.spec, base.pins, base.volumes, 0) };
@@ -149,9 +155,10 @@ class Simulation {
     }
   }
 
-  /** `clusterctl stop` of some task. */
+  /** `clusterctl stop` of some task that has not ended. */
   #stopOne(): void {
-    const task = this.#random.pick([...this.#store.tasks.keys()].sort());
+    const unfinished = [...this.#store.tasks.keys()].filter(id => !isFinished(this.#store.statuses.get(id)?.value.phase ?? 'pending'));
+    const task = this.#random.pick(unfinished.sort());
     if (task !== undefined) {
       this.#store.apply({ kind: 'stop-task', taskId: task as Task['id'], reason: 'operator' });
     }
@@ -208,7 +215,13 @@ class Simulation {
     const due = this.#inFlight.filter(message => message.atMs <= this.nowMs).sort((left, right) => left.atMs - right.atMs);
     const later = this.#inFlight.filter(message => message.atMs > this.nowMs);
     this.#inFlight.splice(0, this.#inFlight.length, ...later);
-    due.forEach(message => { this.#store.report(message.status); });
+    for (const { status } of due) {
+      this.#store.report(status);
+      const task = this.#store.tasks.get(status.id)?.value;
+      if (task?.kind === 'job' && task.desired === 'run' && this.#store.statuses.get(task.id)?.value.phase === 'complete') {
+        this.#complete.add(`${String(task.slot)}/${task.templateHash}`);
+      }
+    }
   }
 
   #planNodes(): void {
@@ -254,8 +267,17 @@ class Simulation {
   #apply(plan: Plan): void {
     for (const action of plan.actions) {
       this.#hash.update(JSON.stringify(action));
-      this.#actionCount += 1;
+      const kind = `${action.kind}${'reason' in action && action.kind !== 'rollback-service' ? ` ${action.reason}` : ''}`;
+      this.#actions.set(kind, (this.#actions.get(kind) ?? 0) + 1);
+      this.#checkJob(action);
       this.#store.apply(action);
+    }
+  }
+
+  /** A job's slot that completed is not run again. */
+  #checkJob(action: Action): void {
+    if (action.kind === 'create-task' && action.task.kind === 'job' && this.#complete.has(`${String(action.task.slot)}/${action.task.templateHash}`)) {
+      throw new Error(`job slot ${String(action.task.slot)} is run again after it completed`);
     }
   }
 
