@@ -1,8 +1,8 @@
 import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readCertificate } from '#identity/certificate-rules.ts';
 import { isClusterError } from '#model/errors.ts';
 import { readTlsIdentity, TLS_FILES } from '#rpc/tls-fs.ts';
-import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { isAbsent } from './task/durable-fs.ts';
 
 /** A certificate with its key and authority, as one thing. */
@@ -12,24 +12,29 @@ export interface NodeIdentity {
   readonly keyPem: string;
 }
 
-/**
- * The node's identity under the config directory: `identity` is a link to one of `identity-a` and `identity-b`, so that a certificate
- * and its key change together. Undefined before the first join.
- */
-export async function readIdentity(configDir: string): Promise<TlsIdentity | undefined> {
-  try {
-    return await readTlsIdentity(join(configDir, 'identity'));
-  } catch (error) {
-    if (isClusterError(error, 'FAILED_PRECONDITION') && isAbsent(error.cause)) {
-      return undefined;
-    }
-    throw error;
-  }
+/** Where the identity in use is: `ca.pem`, `certificate.pem`, `key.pem`, changed together. */
+export function identityDirectory(configDir: string): string {
+  return join(configDir, 'identity');
 }
 
+/**
+ * The newest identity: the one in use, or the one that a join put into the config directory itself, which is then taken into use.
+ * Undefined before the first join.
+ */
+export async function readIdentity(configDir: string): Promise<NodeIdentity | undefined> {
+  const used = await readIfThere(identityDirectory(configDir));
+  const joined = await readIfThere(configDir);
+  if (joined === undefined || (used !== undefined && issuedAtMs(used) >= issuedAtMs(joined))) {
+    return used;
+  }
+  await writeIdentity(configDir, joined);
+  return joined;
+}
+
+/** Makes `identity` a link to the new one of `identity-a` and `identity-b`: a certificate and its key change together. */
 export async function writeIdentity(configDir: string, identity: NodeIdentity): Promise<void> {
   await mkdir(configDir, { recursive: true, mode: 0o700 });
-  const link = join(configDir, 'identity');
+  const link = identityDirectory(configDir);
   const name = await currentName(link) === 'identity-a' ? 'identity-b' : 'identity-a';
   const directory = join(configDir, name);
   await rm(directory, { recursive: true, force: true });
@@ -47,6 +52,22 @@ async function currentName(link: string): Promise<string | undefined> {
     return await readlink(link);
   } catch (error) {
     if (isAbsent(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function issuedAtMs(identity: NodeIdentity): number {
+  return readCertificate(identity.certificatePem).notBeforeMs;
+}
+
+async function readIfThere(directory: string): Promise<NodeIdentity | undefined> {
+  try {
+    const { caPem, pair } = await readTlsIdentity(directory);
+    return pair === undefined ? undefined : { caPem, ...pair };
+  } catch (error) {
+    if (isClusterError(error, 'FAILED_PRECONDITION') && isAbsent(error.cause)) {
       return undefined;
     }
     throw error;

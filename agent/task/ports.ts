@@ -31,6 +31,8 @@ export interface TaskRecords {
   lastStarts(): Promise<ReadonlyMap<TaskId, number>>;
   /** Where the container's output goes; the directory exists once the record was saved. */
   logPath(task: TaskId, attempt: number): string;
+  /** Removes the logs of attempts below `firstKept`. */
+  dropLogs(task: TaskId, firstKept: number): Promise<void>;
 }
 
 /** Bundle directories, on a file system that need not survive a boot. */

@@ -1,7 +1,7 @@
 import { backoffMs } from '#kit/backoff.ts';
 import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
-import type { LocalImage } from '../image/ports.ts';
+import type { LocalImage, PullRequest } from '../image/ports.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import { errorText, isPullRetried } from './attempt-end.ts';
 import { etcFiles } from './etc-files.ts';
@@ -60,20 +60,27 @@ export function isFirstAttempt(record: TaskRecord): boolean {
   return record.lastExit === undefined;
 }
 
+/** A restart takes what is on the disk; a first attempt asks the store, which knows whose login an image needs. */
 async function haveImage(start: AttemptStart, parts: TaskParts, signal: AbortSignal): Promise<LocalImage> {
   const { image, digest } = start.record.task.container;
   if (digest === undefined) {
     throw new StartError('ImagePullFailed', new Error(`image ${image} was sent without a digest`));
   }
   const local = await parts.images.find(digest);
-  if (local !== undefined) {
+  if (local !== undefined && !isFirstAttempt(start.record)) {
     return local;
   }
-  start.onProgress('pulling', '', '');
-  await start.save(start.record);
+  if (local === undefined) {
+    start.onProgress('pulling', '', '');
+    await start.save(start.record);
+  }
+  return await pull({ image, digest, namespace: start.record.task.namespace }, start, parts, signal);
+}
+
+async function pull(request: PullRequest, start: AttemptStart, parts: TaskParts, signal: AbortSignal): Promise<LocalImage> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await parts.images.ensure({ image, digest }, () => undefined, signal);
+      return await parts.images.ensure(request, () => undefined, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isPullRetried(error)) {

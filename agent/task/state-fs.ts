@@ -1,4 +1,4 @@
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseTaskId } from '#model/ids.ts';
@@ -41,7 +41,7 @@ export class TaskStateFs implements TaskRecords {
   async load(): Promise<{ readonly records: readonly TaskRecord[]; readonly corrupt: readonly TaskId[] }> {
     const records: TaskRecord[] = [];
     const corrupt: TaskId[] = [];
-    for (const name of await entriesOf(join(this.#directory, 'tasks'))) {
+    for (const name of (await entriesOf(join(this.#directory, 'tasks'))).filter(isTaskId)) {
       const id = parseTaskId(name);
       const read = await this.#read(id);
       if (read === undefined) {
@@ -87,6 +87,15 @@ export class TaskStateFs implements TaskRecords {
     return join(this.#pathOf(task), 'logs', `${String(attempt)}.log`);
   }
 
+  async dropLogs(task: TaskId, firstKept: number): Promise<void> {
+    const directory = join(this.#pathOf(task), 'logs');
+    for (const name of await entriesOf(directory)) {
+      if (Number.parseInt(name, 10) < firstKept) {
+        await rm(join(directory, name), { force: true });
+      }
+    }
+  }
+
   async #append(line: string): Promise<void> {
     if (this.#journal !== undefined && this.#journalBytes > MAX_JOURNAL_BYTES) {
       await this.#journal.close();
@@ -126,6 +135,11 @@ export class TaskStateFs implements TaskRecords {
   #pathOf(id: TaskId): string {
     return join(this.#directory, 'tasks', id);
   }
+}
+
+/** Foreign names in the directory are left alone. */
+function isTaskId(name: string): boolean {
+  return /^[a-z2-7]{12}$/.test(name);
 }
 
 async function readIfThere(path: string): Promise<string> {

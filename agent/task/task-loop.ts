@@ -24,6 +24,8 @@ interface Stopping {
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** Attempts whose logs stay, the newest among them. */
+const KEPT_LOGS = 3;
 const DEFAULT_STOP_SIGNAL = 'TERM';
 
 /**
@@ -270,6 +272,7 @@ export class TaskLoop {
       undo.push('root file system', async () => { await this.#parts.snapshots.remove(id); });
       undo.push('container', async () => { await this.#parts.runtime.remove(id); });
     }
+    await this.#parts.records.dropLogs(this.#record.task.id, this.#record.attempt - KEPT_LOGS + 1);
     await this.#save(afterClear(this.#record));
   }
 

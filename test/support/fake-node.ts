@@ -159,6 +159,7 @@ export class FakeNode {
         forget: task => this.#step('records.forget', () => { this.records.delete(task); }),
         appendStart: (task, attempt) => this.#step('records.appendStart', () => { this.journal.push(`${task} ${String(attempt)}`); }),
         lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.slice(13))]))),
+        dropLogs: () => this.#step('records.dropLogs', () => undefined),
         logPath: (task, attempt) => `/logs/${task}/${String(attempt)}.log`,
       },
       statuses: { report: status => { this.statuses.push(status); }, drop: () => undefined },

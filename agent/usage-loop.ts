@@ -1,0 +1,58 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { News } from '#news/ports.ts';
+import type { Cgroups } from './cgroup/ports.ts';
+import type { AgentMetrics, TaskUsage } from './metrics.ts';
+import { containerId } from './task/names.ts';
+import type { TaskRecord } from './task/record.ts';
+
+export interface UsageParts {
+  readonly node: NodeId;
+  readonly cgroups: Pick<Cgroups, 'usage'>;
+  readonly records: () => readonly TaskRecord[];
+  readonly isConnected: () => boolean;
+  readonly news: Pick<News, 'publishUsage'> | undefined;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const SAMPLE_INTERVAL_MS = 2_000;
+
+/** Samples what each running task uses: for /metrics, and as news. Nothing depends on it. */
+export class UsageLoop {
+  readonly #parts: UsageParts;
+
+  constructor(parts: UsageParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics } = this.#parts;
+    while (!signal.aborted) {
+      const dueAtMs = clock.monotonicMs() + SAMPLE_INTERVAL_MS;
+      await clock.sleep(SAMPLE_INTERVAL_MS, signal).catch(() => { /* the loop's condition sees the signal */ });
+      metrics.observeLag(Math.max(0, clock.monotonicMs() - dueAtMs));
+      await this.#sample().catch((error: unknown) => { log.warn({ err: error }, 'usage not sampled'); });
+    }
+  }
+
+  async #sample(): Promise<void> {
+    const { metrics, news, node, clock } = this.#parts;
+    const records = this.#parts.records();
+    const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await this.#usageOf(record)));
+    const seen = usages.filter(usage => usage !== undefined);
+    metrics.setTasks(records.map(record => record.step), seen);
+    metrics.setConnected(this.#parts.isConnected());
+    for (const usage of seen) {
+      const { cpuMicroseconds, memoryBytes, memoryLimitBytes, processes } = usage;
+      news?.publishUsage({ node, task: usage.task.id, atMs: clock.nowMs(), cpuMicroseconds, memoryBytes, memoryLimitBytes, processes });
+    }
+  }
+
+  async #usageOf({ task, attempt }: TaskRecord): Promise<TaskUsage | undefined> {
+    const usage = await this.#parts.cgroups.usage(containerId(task.id, attempt));
+    return usage === undefined ? undefined : { task, attempt, ...usage };
+  }
+}
