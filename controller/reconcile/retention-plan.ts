@@ -15,8 +15,8 @@ export interface Retention {
 
 /**
  * Removes tasks whose node was removed; of a service being deleted every ended task; else ended tasks beyond the newest two of
- * a slot, and those older than ten minutes. The newest of a wanted slot without a live task stays: it says that the
- * slot is done, or how often it failed. The newest of a slot with named volumes stays: it says where the data is.
+ * a slot, and those older than ten minutes. The newest of a wanted slot stays until a live task follows it: it says that
+ * the slot is done, or that it failed. The newest of a slot with named volumes stays: it says where the data is.
  */
 export function planRetention(state: ServiceState, isDeleting: boolean, wanted: ReadonlySet<number>, nowMs: number): Retention {
   const removals: Action[] = [];
@@ -29,11 +29,10 @@ export function planRetention(state: ServiceState, isDeleting: boolean, wanted: 
       ended.push(row);
     }
   }
-  for (const [slot, rows] of bySlot(ended)) {
-    const isMemory = !isDeleting && keepsNewest(state, slot, wanted);
+  for (const rows of bySlot(ended)) {
     for (const [age, row] of rows.toReversed().entries()) {
       const untilMs = (row.status?.finishedAtMs ?? row.task.createdAtMs) + KEPT_MS;
-      if (age === 0 && isMemory) {
+      if (age === 0 && !isDeleting && keepsNewest(state, row, wanted)) {
         continue;
       }
       if (isDeleting || age >= KEPT_PER_SLOT || untilMs <= nowMs) {
@@ -46,13 +45,14 @@ export function planRetention(state: ServiceState, isDeleting: boolean, wanted: 
   return { removals, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-function keepsNewest({ rows, service }: ServiceState, slot: number, wanted: ReadonlySet<number>): boolean {
+function keepsNewest({ rows, service }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {
+  const { slot, fence } = newest.task;
   const hasData = service.spec.container.volumes.some(mount => mount.kind === 'volume');
-  const isLiveSlot = rows.some(row => row.task.slot === slot && isLive(row));
-  return !isLiveSlot && (wanted.has(slot) || hasData);
+  const isFollowed = rows.some(row => row.task.slot === slot && row.task.fence > fence && isLive(row));
+  return !isFollowed && (wanted.has(slot) || hasData);
 }
 
-function bySlot(rows: readonly TaskRow[]): ReadonlyMap<number, readonly TaskRow[]> {
+function bySlot(rows: readonly TaskRow[]): Iterable<readonly TaskRow[]> {
   const slots = new Map<number, TaskRow[]>();
   for (const row of rows) {
     const list = slots.get(row.task.slot);
@@ -62,5 +62,5 @@ function bySlot(rows: readonly TaskRow[]): ReadonlyMap<number, readonly TaskRow[
       list.push(row);
     }
   }
-  return slots;
+  return slots.values();
 }

@@ -1,0 +1,212 @@
+import test from 'ava';
+import { planService } from '../../../../controller/reconcile/service-plan.ts';
+import type { Action, Plan } from '../../../../controller/reconcile/plan.ts';
+import { templateHash } from '../../../../controller/api/revision.ts';
+import type { Revision, Service, ServiceStatus } from '#model/app.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import { DEFAULT_TIMES } from '#model/times.ts';
+import { T0, app, failed, node, resources, revisionWith, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
+import type { SnapshotOptions } from '../../../support/builders.ts';
+
+const THREE = [node('n1'), node('n2'), node('n3')];
+const LATER = T0 + 3_600_000;
+
+interface Case extends SnapshotOptions {
+  readonly of: Service;
+  readonly nowMs?: number;
+  readonly revisions?: readonly Revision[];
+}
+
+function plan({ of, nowMs = LATER, revisions = [], ...state }: Case): Plan {
+  return planService(
+    snapshot({ services: [of], nodes: THREE, serviceStatuses: [serviceStatus(of)], ...state }), of.id,
+    { nowMs, clusterId: 'cluster', times: DEFAULT_TIMES, revisionOf: (_, number) => revisions.find(one => one.number === number) },
+  );
+}
+
+/** One word an action: `+0@n1 scale-up`, `-taaaaaaaaaaa rollout`, `x...`; the status apart. */
+function line(action: Action): readonly string[] {
+  switch (action.kind) {
+    case 'create-task':
+      return [`+${String(action.task.slot)}@${action.task.node} ${action.reason}`];
+    case 'stop-task':
+      return [`-${action.taskId} ${action.reason}`];
+    case 'remove-task':
+      return [`x${action.taskId} ${action.reason}`];
+    case 'set-service-status':
+      return [];
+    default:
+      return [action.kind];
+  }
+}
+
+function statusOf({ actions }: Plan): ServiceStatus | undefined {
+  return actions.flatMap(action => (action.kind === 'set-service-status' ? [action.status] : []))[0];
+}
+
+const plans = test.macro({
+  exec(t, input: Case, expected: readonly string[]) {
+    t.deepEqual(plan(input).actions.flatMap(line), expected);
+  },
+  title: (name = '') => `planService: ${name}`,
+});
+
+const web = service();
+const [w0, w1, w2] = [task(web, 'n1', { slot: 0 }), task(web, 'n2', { slot: 1 }), task(web, 'n3', { slot: 2 })] as const;
+const running = [w0, w1, w2];
+
+test('a new service gets all its tasks, each with a node', plans, { of: web, serviceStatuses: [] }, ['+0@n1 scale-up', '+1@n2 scale-up', '+2@n3 scale-up']);
+test('all tasks serve: nothing to do', plans, { of: web, tasks: running }, []);
+test('scaled up', plans, { of: service({ replicas: 4 }), tasks: running }, ['+3@n1 scale-up']);
+test('scaled down: the highest slots go', plans, { of: service({ replicas: 1 }), tasks: running }, [`-${w2.id} scale-down`, `-${w1.id} scale-down`]);
+test('scaled to nothing', plans, { of: service({ replicas: 0 }), tasks: running }, [`-${w2.id} scale-down`, `-${w1.id} scale-down`, `-${w0.id} scale-down`]);
+test('a stopped task is replaced while it stops, within max_surge', plans, { of: web, tasks: [w0, w1, { ...w2, desired: 'stop', reason: 'operator' }] }, ['+2@n3 operator']);
+test('with max_surge 0 only once it has ended', plans, { of: service({ update: { maxSurge: 0, maxUnavailable: 1 } }), tasks: [w0, w1, { ...w2, desired: 'stop' }] }, []);
+
+const next = service({ revision: 2, templateHash: 'hash-2' });
+const atOne = [serviceStatus(web)];
+const n0 = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
+test('rollout: one replacement first, the old one stays', plans, { of: next, tasks: running, serviceStatuses: atOne }, ['+0@n1 rollout']);
+test('rollout: until the new one serves, nothing', plans, { of: next, tasks: [...running, n0], statuses: [...running.map(one => status(one)), status(n0, { health: 'starting' })], serviceStatuses: atOne }, []);
+test('rollout: once it serves, the old one of its slot stops', plans, { of: next, tasks: [...running, n0], serviceStatuses: atOne }, [`-${w0.id} replaced`]);
+test('rollout: the next slot waits until the stopped one has ended', plans, { of: next, tasks: [{ ...w0, desired: 'stop' }, w1, w2, n0], serviceStatuses: atOne }, []);
+test('rollout: then it goes on', plans, { of: next, tasks: [w1, w2, n0], serviceStatuses: atOne }, ['+1@n1 rollout']);
+test('rollout: max_unavailable 1 and max_surge 0 stops one first', plans, { of: service({ ...next.spec, revision: 2, templateHash: 'hash-2', update: { maxSurge: 0, maxUnavailable: 1 } }), tasks: running, serviceStatuses: atOne }, [`-${w0.id} rollout`]);
+test('rollout: old tasks that serve nobody go at once', plans,
+  { of: next, tasks: running, statuses: [status(w0), status(w1, { phase: 'pulling' }), status(w2, { health: 'unhealthy' })], serviceStatuses: atOne }, [`-${w1.id} rollout`, `-${w2.id} rollout`, '+0@n1 rollout']);
+test('rollout by recreate: all old ones first', plans, { of: service({ revision: 2, templateHash: 'hash-2', update: { strategy: 'recreate' } }), tasks: running, serviceStatuses: atOne }, running.map(one => `-${one.id} rollout`));
+test('a slot with two old tasks gives one up, so that there is room for the next', plans,
+  { of: service({ revision: 3, templateHash: 'hash-3' }), tasks: [...running, n0], serviceStatuses: atOne }, [`-${w0.id} replaced`]);
+
+const full = [node('n1', { capacity: resources(50, 32) })];
+test('a replacement that fits nowhere leaves the old one', plans, { of: service({ replicas: 1, revision: 2, templateHash: 'hash-2' }), nodes: full, tasks: [w0], serviceStatuses: atOne }, []);
+test('and the status says why', t => {
+  const stuck = plan({ of: service({ replicas: 1, revision: 2, templateHash: 'hash-2' }), nodes: full, tasks: [w0], serviceStatuses: atOne });
+  const reason = 'no node fits: 1 of 1 node has not enough memory free (need 32Mi, most free 0 on n1)';
+  t.like(statusOf(stuck), { pending: [{ slot: 0, reason }], rollout: { state: 'progressing', reason: `slot 0: ${reason}`, revision: 2, startedAtMs: LATER } });
+  t.deepEqual(stuck.events.map(event => event.reason), ['Unschedulable', 'Rollout']);
+});
+
+test('a new Revision settles after its monitor time', t => {
+  const tasks = [0, 1, 2].map(slot => task(next, 'n1', { slot }));
+  const first = plan({ of: next, tasks, serviceStatuses: atOne });
+  t.like(statusOf(first), { settledRevision: 1, rollout: { state: 'progressing', healthySinceMs: LATER } });
+  t.is(first.wakeAtMs, LATER + 30_000);
+  const watched = statusOf(first)!;
+  t.deepEqual(plan({ of: next, tasks, serviceStatuses: [watched], nowMs: LATER + 29_999 }).actions, []);
+  t.like(statusOf(plan({ of: next, tasks, serviceStatuses: [watched], nowMs: LATER + 30_000 })), { settledRevision: 2, rollout: { state: 'settled', reason: '' } });
+});
+test('the first Revision settles as soon as it serves: there is nothing to go back to', t => {
+  t.like(statusOf(plan({ of: web, tasks: running, serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
+});
+
+test('a failing Revision is rolled back to the settled spec, and the status keeps the reason', t => {
+  const bad = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
+  const input: Case = { of: next, tasks: [...running, bad], statuses: [...running.map(one => status(one)), failed(bad)], serviceStatuses: atOne, revisions: [revisionWith(web)] };
+  const back = plan(input);
+  t.deepEqual(back.actions.map(action => action.kind), ['rollback-service', 'set-service-status']);
+  const [rollback] = back.actions;
+  t.like(rollback, { service: { revision: 1, spec: web.spec, templateHash: templateHash(web.spec, web.pins, web.volumes, 0) } });
+  const reason = `revision 2 rolled back to 1: ${bad.name}: crash-loop: exited with 1`;
+  t.like(statusOf(back), { settledRevision: 1, rollout: { state: 'rolled_back', revision: 2, reason } });
+  const after = plan({ ...input, of: web, serviceStatuses: [statusOf(back)!] });
+  t.deepEqual(after.actions.flatMap(line), []);
+  t.is(statusOf(after), undefined);
+});
+const unhealthy = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
+test('unhealthy is failing', plans, { of: next, tasks: [...running, unhealthy], statuses: [...running.map(one => status(one)), status(unhealthy, { health: 'unhealthy' })], serviceStatuses: atOne, revisions: [revisionWith(web)] }, ['rollback-service']);
+test('on_failure: pause leaves the old tasks and goes no further', plans,
+  { of: service({ revision: 2, templateHash: 'hash-2', update: { onFailure: 'pause' } }), tasks: [...running, unhealthy], statuses: [...running.map(one => status(one)), failed(unhealthy)], serviceStatuses: atOne }, []);
+
+const f0 = task(web, 'n1', { slot: 0, fence: 9 });
+test('a failed task is replaced after 10 s', t => {
+  const input: Case = { of: web, tasks: [f0, w1, w2], statuses: [failed(f0), status(w1), status(w2)] };
+  const first = plan(input);
+  t.deepEqual(first.actions.flatMap(line), []);
+  t.deepEqual(statusOf(first)?.crashLoops, [{ slot: 0, failures: 1, notBeforeMs: LATER + 10_000, task: f0.id }]);
+  t.is(first.wakeAtMs, LATER + 10_000);
+  const counted = [statusOf(first)!];
+  t.deepEqual(plan({ ...input, serviceStatuses: counted, nowMs: LATER + 9_999 }).actions, []);
+  t.deepEqual(plan({ ...input, serviceStatuses: counted, nowMs: LATER + 10_000 }).actions.flatMap(line), ['+0@n1 crash-loop']);
+});
+
+const gone = node('n1', { condition: 'lost' });
+const without1 = [gone, node('n2'), node('n3')];
+test('I18: a silent node changes nothing', plans, { of: web, tasks: running, nodes: [node('n1', { condition: 'silent' }), node('n2'), node('n3')] }, []);
+test('a task on a lost node is replaced, and stopped for when it is back', plans, { of: web, tasks: running, nodes: without1 }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
+test('not before the service\'s own replace_after', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 29_999 }, node('n2'), node('n3')] }, []);
+test('but then', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 30_000 }, node('n2'), node('n3')] }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
+test('with no room elsewhere the lost task stays wanted', plans, { of: service({ replicas: 1 }), tasks: [w0], nodes: [gone] }, []);
+test('a removed node takes its tasks with it', plans, { of: web, tasks: running, nodes: [node('n2'), node('n3')] }, [`x${w0.id} node-removed`, '+0@n2 scale-up']);
+
+const draining = [node('n1', { availability: 'draining' }), node('n2'), node('n3')];
+test('drain: the replacement first', plans, { of: web, tasks: running, nodes: draining }, ['+0@n2 drain']);
+const d0 = task(web, 'n2', { slot: 0, id: taskId('db'), fence: 50 });
+test('drain: then the old one', plans, { of: web, tasks: [...running, d0], nodes: draining }, [`-${w0.id} replaced`]);
+test('drain: held tasks are stopped first, one at a time', plans,
+  { of: service({ kind: 'stateful' }), tasks: running.map(one => ({ ...one, kind: 'stateful' as const })), nodes: draining }, [`-${w0.id} drain`]);
+test('drain: a task whose data is on the node stays', plans, (() => {
+  const db = service({ kind: 'stateful', replicas: 1, volumes: [{ name: 'data', perReplica: true }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  return { of: db, tasks: [task(db, 'n1')], nodes: draining };
+})(), []);
+
+const db = service({ name: 'db', kind: 'stateful' });
+const [b0, b1, b2] = [task(db, 'n1', { slot: 0 }), task(db, 'n2', { slot: 1 }), task(db, 'n3', { slot: 2 })] as const;
+test('stateful: slots start in order', plans, { of: db, serviceStatuses: [] }, ['+0@n1 scale-up']);
+test('stateful: the next when the one below serves', plans, { of: db, tasks: [b0] }, ['+1@n2 scale-up']);
+test('stateful: not before', plans, { of: db, tasks: [b0], statuses: [status(b0, { phase: 'starting' })] }, []);
+test('stateful: scaled down one at a time from the top', plans, { of: service({ name: 'db', kind: 'stateful', replicas: 1 }), tasks: [b0, b1, b2] }, [`-${b2.id} scale-down`]);
+test('stateful: updated one at a time from the top, stop-first', plans, { of: service({ name: 'db', kind: 'stateful', revision: 2, templateHash: 'hash-2' }), tasks: [b0, b1, b2], serviceStatuses: [serviceStatus(db)] }, [`-${b2.id} rollout`]);
+test('I11: hold is not replaced when its node is lost', plans, { of: db, tasks: [b0, b1, b2], nodes: without1 }, []);
+test('I11: nor while a stopped one may still run there', plans, { of: db, tasks: [{ ...b0, desired: 'stop' }, b1, b2], nodes: without1 }, []);
+test('hold: replaced when the node was removed', plans, { of: db, tasks: [b0, b1, b2], nodes: [node('n2'), node('n3')] }, [`x${b0.id} node-removed`, '+0@n2 scale-up']);
+
+const agent = service({ name: 'agent', kind: 'global', placement: { tolerate: [] } });
+test('global: one on each ready node', plans, { of: agent, serviceStatuses: [], nodes: [node('n1'), node('n2', { availability: 'cordoned' }), node('n3', { taints: ['spot'] }), node('n4')] }, ['+1@n1 scale-up', '+4@n4 scale-up']);
+test('global: a cordoned node keeps its task, a draining one does not', plans,
+  { of: agent, tasks: [task(agent, 'n1', { slot: 1 }), task(agent, 'n2', { slot: 2 })], nodes: [node('n1', { availability: 'cordoned' }), node('n2', { availability: 'draining' })] }, [`-${taskId('tac')} drain`]);
+test('global: a lost node\'s task is left for its return', plans, { of: agent, tasks: [task(agent, 'n1', { slot: 1 })], nodes: [gone] }, []);
+
+const job = service({ name: 'report', kind: 'job', job: { retries: 1, timeoutMs: 60_000 } });
+const j0 = task(job, 'n1', { createdAtMs: LATER - 59_999 });
+const done = status(j0, { phase: 'complete', finishedAtMs: LATER });
+test('job: complete stays complete', plans, { of: job, tasks: [j0], statuses: [done] }, []);
+test('job: complete is settled', t => {
+  t.like(statusOf(plan({ of: job, tasks: [j0], statuses: [done], serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
+});
+test('job: runs within its timeout', plans, { of: job, tasks: [j0], serviceStatuses: [] }, []);
+test('job: stopped at its timeout', plans, { of: job, tasks: [{ ...j0, createdAtMs: LATER - 60_000 }] }, [`-${j0.id} job-timeout`]);
+test('job: a retry after a failure', plans, { of: job, tasks: [j0], statuses: [failed(j0)], serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops: [{ slot: 0, failures: 1, notBeforeMs: LATER, task: j0.id }] })] }, ['+0@n1 crash-loop']);
+test('job: failed once the retries are used up', t => {
+  const crashLoops = [{ slot: 0, failures: 2, notBeforeMs: T0, task: j0.id }];
+  const spent = plan({ of: job, tasks: [j0], statuses: [failed(j0)], serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops })] });
+  t.deepEqual(spent.actions.flatMap(line), []);
+  t.like(statusOf(spent), { rollout: { state: 'failed', reason: 'job failed: 2 attempts used up' } });
+});
+
+const needy = service({ dependsOn: [{ service: 'db', condition: 'service_healthy' }] });
+test('a dependency that is not met holds the first tasks back', t => {
+  const waiting = plan({ of: needy, services: [needy, db], serviceStatuses: [] });
+  t.deepEqual(waiting.actions.flatMap(line), []);
+  t.like(statusOf(waiting), { rollout: { state: 'waiting', reason: 'waits for db to be healthy' } });
+});
+test('a dependency that serves lets them go', plans, { of: needy, services: [needy, db], tasks: [b0], serviceStatuses: [] }, ['+0@n2 scale-up', '+1@n3 scale-up', '+2@n1 scale-up']);
+test('a settled service is healed whatever its dependencies do', plans, { of: needy, services: [needy, db], tasks: [w0, w1] }, ['+2@n3 scale-up']);
+
+const deleted = service({ isDeleting: true });
+test('deleted: all tasks stop', plans, { of: deleted, tasks: running }, running.map(one => `-${one.id} service-deleted`));
+test('deleted: stopping tasks are waited for', plans, { of: deleted, tasks: [{ ...w0, desired: 'stop' }] }, []);
+test('deleted: with the last task the service goes', plans, { of: deleted, tasks: [{ ...w0, desired: 'stop' }], statuses: [failed(w0)] }, [`x${w0.id} service-deleted`, 'remove-service']);
+test('a service goes with its App', plans, { of: web, apps: [app('shop', { isDeleting: true })], tasks: [] }, ['remove-service']);
+
+test('ids: the same decision makes the same task, another slot or revision another', t => {
+  const ids = (etcdRevision: number) => plan({ of: web, serviceStatuses: [], etcdRevision }).actions.flatMap(action => (action.kind === 'create-task' ? [action.task.id] : []));
+  t.deepEqual(ids(100), ids(100));
+  t.is(new Set([...ids(100), ...ids(101)]).size, 6);
+});
+test('the fence rises with every replacement of a slot', t => {
+  const old: readonly Task[] = [{ ...w0, fence: 500, desired: 'stop' }, w1, w2];
+  const statuses: readonly TaskStatus[] = [failed(w0), status(w1), status(w2)];
+  const [create] = plan({ of: web, tasks: old, statuses, etcdRevision: 100 }).actions.flatMap(action => (action.kind === 'create-task' ? [action.task] : []));
+  t.is(create?.fence, 501);
+});
