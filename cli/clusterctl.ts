@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { ApplyFlags } from './commands/apply-flow.ts';
 import type { DeleteFlags } from './commands/delete-flow.ts';
+import type { DevFlags } from './commands/dev-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
 import type { GetFlags, PsFlags } from './commands/get-flow.ts';
@@ -31,6 +32,7 @@ export function buildProgram(withShell: WithShell): Command {
   addTaskVerbs(verbs);
   addNodeVerbs(verbs);
   addClusterVerbs(verbs);
+  addDevVerbs(verbs.group('dev', 'a local cluster on this machine'));
   return program;
 }
 
@@ -264,5 +266,56 @@ function addClusterVerbs(verbs: VerbTable): void {
   verbs.add<{ readonly client?: boolean }>({
     usage: 'version', about: 'whose clusterctl this is, and which', options: command => command.option('--client', 'without asking the cluster'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },
+  });
+}
+
+function addDevVerbs(verbs: VerbTable): void {
+  const inCluster = (command: Command): Command => command.option('--name <cluster>', 'the local cluster (default: dev)');
+  const flow = async (): Promise<typeof import('./commands/dev-flow.ts')> => await import('./commands/dev-flow.ts');
+  const settings = (command: Command): Command => command
+    .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')
+    .option('--log-level <level>', 'of controllers and agents');
+  verbs.add<DevFlags>({
+    usage: 'up [name]', about: 'make a cluster of network namespaces on this machine, with the example App',
+    examples: ['clusterctl dev up', 'clusterctl dev up small --nodes 1 --controllers 1 --no-example'],
+    options: command => settings(command).option('--nodes <count>', 'default: 3').option('--controllers <count>', 'default: 2').option('--no-example', 'without the example App'),
+    run: async (shell, args, flags) => { await (await flow()).devUpCommand(shell, args[0]?.toString(), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'down [name]', about: 'remove it; nothing of it is left',
+    options: command => command.option('--all', 'every local cluster of this machine'),
+    run: async (shell, args, flags) => { await (await flow()).devDownCommand(shell, args[0]?.toString(), flags); },
+  });
+  verbs.add({
+    usage: 'status [name]', about: 'its processes and addresses, read from its file',
+    run: async (shell, args) => { await (await flow()).devStatusCommand(shell, args[0]?.toString()); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'supervise <name>', about: 'keep its processes running (what `dev up` leaves behind)', options: command => settings(command).option('--state-dir <dir>', 'names the process'),
+    run: async (shell, args, flags) => { await (await flow()).devSuperviseCommand(shell, one(args[0]), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'kill <process>', about: 'kill a process with -9 and keep it down', options: inCluster,
+    run: async (shell, args, flags) => { await (await flow()).devKillCommand(shell, one(args[0]), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'start <process>', about: 'start a process that was killed', options: inCluster,
+    run: async (shell, args, flags) => { await (await flow()).devStartCommand(shell, one(args[0]), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'freeze <process>', about: 'stop a process where it stands; its containers go on', options: inCluster,
+    run: async (shell, args, flags) => { await (await flow()).devFreezeCommand(shell, one(args[0]), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'cut <node>', about: 'cut a node off the network', options: command => inCluster(command).option('--direction <which>', 'both (default), in or out'),
+    run: async (shell, args, flags) => { await (await flow()).devCutCommand(shell, one(args[0]), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'heal [name]', about: 'undo freezes and cuts', options: inCluster,
+    run: async (shell, args, flags) => { await (await flow()).devHealCommand(shell, args[0]?.toString(), flags); },
+  });
+  verbs.add<DevFlags>({
+    usage: 'logs <process>', about: 'the log of a controller, an agent, etcd, nats, registry or supervisor', options: inCluster,
+    run: async (shell, args, flags) => { await (await flow()).devLogsCommand(shell, one(args[0]), flags); },
   });
 }

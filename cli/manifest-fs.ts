@@ -9,7 +9,7 @@ import type { ManifestDocument, ManifestFile } from './manifest.ts';
 /** A content is at most this (reliability 10); one byte more is enough to say so. */
 const MAX_CONTENT_BYTES = 512 * 1024;
 
-/** The files of `-f`: each as named, the `.yaml` and `.yml` of a directory by name, `-` from `readInput`. @throws ClusterError NOT_FOUND */
+/** The files of `-f`: each as named, the `.yaml` and `.yml` of a directory by name, `-` from `readInput`. @throws ClusterError FAILED_PRECONDITION */
 export async function loadManifestFiles(names: readonly string[], readInput: () => Promise<Uint8Array>): Promise<readonly ManifestFile[]> {
   const lists = await Promise.all(names.map(async (name): Promise<readonly ManifestFile[]> => {
     if (name === '-') {
@@ -47,7 +47,7 @@ async function readContent(file: string): Promise<{ readonly content: Uint8Array
 async function listDirectory(directory: string): Promise<readonly string[]> {
   const names = (await readdir(directory)).filter(name => /\.ya?ml$/.test(name)).toSorted();
   if (names.length === 0) {
-    throw new ClusterError('NOT_FOUND', `${directory} has no .yaml file`);
+    throw new ClusterError('FAILED_PRECONDITION', `${directory} has no .yaml file`);
   }
   return names.map(name => path.join(directory, name));
 }
@@ -64,6 +64,6 @@ async function statOrThrow(name: string): ReturnType<typeof stat> {
   try {
     return await stat(name);
   } catch (error) {
-    throw new ClusterError('NOT_FOUND', `cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a manifest`, { cause: error });
+    throw new ClusterError('FAILED_PRECONDITION', `cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a manifest`, { cause: error });
   }
 }

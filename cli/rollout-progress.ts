@@ -9,13 +9,18 @@ export type Progress =
 export interface AwaitedApp {
   readonly namespace: string;
   readonly app: string;
+  /** The App's at least; an older view says nothing yet. */
   readonly revision: number;
 }
 
 /** Done when every service of the App is healthy at that revision and every job complete; failed when one cannot become so. */
 export function judgeProgress(awaited: AwaitedApp, view: ClusterView): Progress {
+  const app = view.apps.find(one => one.namespace === awaited.namespace && one.name === awaited.app);
+  if (app === undefined || app.revision < awaited.revision) {
+    return { kind: 'waiting', lines: [] };
+  }
   const services = view.services.filter(({ service }) => service.namespace === awaited.namespace && service.app === awaited.app);
-  const judged = services.map(service => ({ service, ...judgeService(service, awaited.revision, view) }));
+  const judged = services.map(service => ({ service, ...judgeService(service, view) }));
   const lines = judged.map(({ service, line }) => `${service.service.app}/${service.service.name}: ${line}`);
   const failure = judged.find(({ state }) => state === 'failed');
   if (failure !== undefined) {
@@ -29,30 +34,43 @@ interface Judged {
   readonly line: string;
 }
 
-function judgeService(view: ServiceView, revision: number, cluster: ClusterView): Judged {
+function judgeService(view: ServiceView, cluster: ClusterView): Judged {
   const { service, status } = view;
   const tasks = cluster.tasks.filter(({ task }) => task.serviceId === service.id && task.revision >= service.revision);
-  const pending = status?.pending.length ?? 0;
   if (service.spec.kind === 'job') {
     return judgeJob(view, tasks);
   }
-  const rollout = status?.rollout;
-  const isSettled = rollout?.state === 'settled' && (status?.settledRevision ?? 0) >= service.revision && service.revision <= revision;
+  const failure = describeFailure(view);
+  if (failure !== undefined) {
+    return { state: 'failed', line: failure };
+  }
+  const pending = status?.pending.length ?? 0;
   const counts = `${String(view.healthy)}/${String(view.wanted)} healthy${pending === 0 ? '' : `, ${String(pending)} pending`}`;
-  if (rollout !== undefined && (rollout.state === 'rolled_back' || rollout.state === 'failed')) {
-    return { state: 'failed', line: `${rollout.state === 'failed' ? 'failed' : 'rolled back'}: ${rollout.reason}` };
+  return isSettled(view) && view.healthy >= view.wanted ? { state: 'done', line: counts } : { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
+}
+
+/** The leader has seen this revision of the service and brought it home. */
+function isSettled({ service, status }: ServiceView): boolean {
+  return status?.rollout.state === 'settled' && status.rollout.revision >= service.revision;
+}
+
+/** Of the newest Revision; a rolled back service is at an older one again. */
+function describeFailure({ service, status }: ServiceView): string | undefined {
+  if (status === undefined || status.rollout.revision < service.revision) {
+    return undefined;
   }
-  if (isSettled && view.healthy >= view.wanted) {
-    return { state: 'done', line: counts };
+  if (status.rollout.state === 'rolled_back') {
+    return `rolled back: ${status.rollout.reason}`;
   }
-  return { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
+  return status.rollout.state === 'failed' ? `failed: ${status.rollout.reason}` : undefined;
 }
 
 function judgeJob(view: ServiceView, tasks: readonly TaskView[]): Judged {
   const complete = tasks.filter(({ state }) => state === 'complete').length;
   const line = `${String(complete)}/${String(view.service.spec.replicas)} complete`;
-  if (view.status?.rollout.state === 'failed') {
-    return { state: 'failed', line: `failed: ${view.status.rollout.reason}` };
+  const failure = describeFailure(view);
+  if (failure !== undefined) {
+    return { state: 'failed', line: failure };
   }
   return complete >= view.service.spec.replicas ? { state: 'done', line } : { state: 'waiting', line: `${line}${describeBlocker(view.status, tasks)}` };
 }

@@ -3,7 +3,6 @@
  * after everything else, so nothing is written through them.
  */
 import { once } from 'node:events';
-import type { ChildProcess } from 'node:child_process';
 import { startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
 
@@ -39,11 +38,13 @@ export async function unpackTar(stream: AsyncIterable<Uint8Array>, directory: st
   await ended;
 }
 
-function start(args: readonly string[], stdio: ['ignore' | 'pipe', 'ignore' | 'pipe', 'pipe']): ChildProcess {
+type TarProcess = ReturnType<typeof startProcess>;
+
+function start(args: readonly string[], stdio: ['ignore' | 'pipe', 'ignore' | 'pipe', 'pipe']): TarProcess {
   return startProcess('tar', args, { stdio, env: { PATH: TOOL_PATH, LC_ALL: 'C.UTF-8' } });
 }
 
-async function endOf(child: ChildProcess): Promise<void> {
+async function endOf(child: TarProcess): Promise<void> {
   let words = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => { words = (words + text).slice(-1000); });
   const [code] = await once(child, 'close') as [number | null];

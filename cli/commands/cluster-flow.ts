@@ -61,7 +61,7 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     }
     const [scope, app] = found.kind === 'app' ? [view, found.app.name] as const
       : [{ ...view, services: [found.service] }, found.service.service.app] as const;
-    const progress = judgeProgress({ namespace: found.kind === 'app' ? found.app.namespace : found.service.service.namespace, app, revision: Number.MAX_SAFE_INTEGER }, scope);
+    const progress = judgeProgress({ namespace: found.kind === 'app' ? found.app.namespace : found.service.service.namespace, app, revision: 0 }, scope);
     if (progress.kind === 'failed') {
       throw new ClusterError('FAILED_PRECONDITION', progress.reason);
     }

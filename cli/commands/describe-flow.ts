@@ -87,5 +87,5 @@ function formatField(key: string, value: unknown, indent: string): string {
   if (typeof value === 'object') {
     return Object.keys(value).length === 0 ? '' : `${indent}${key}:\n${formatFields(value as Item, `${indent}  `)}`;
   }
-  return `${indent}${key}: ${printable(String(value as string | number | boolean))}\n`;
+  return `${indent}${key}: ${printable(JSON.stringify(value).replace(/^"(.*)"$/, '$1'))}\n`;
 }

@@ -21,11 +21,7 @@ export async function execInTask(shell: Shell, target: string, command: readonly
   if (words.length === 0) {
     throw new UsageError(`name a command: clusterctl exec ${target} -- ls /`);
   }
-  const tty = flags.tty ?? false;
-  const stdin = flags.interactive ?? false;
-  if (tty && stdin && !shell.terminal.isInputTerminal) {
-    throw new UsageError('-t needs a terminal at stdin; leave it out');
-  }
+  const { tty, stdin } = readStdio(shell, flags);
   const { task } = await findRunning(shell, target);
   const client = await shell.connect();
   const size = tty ? shell.terminal.size() : undefined;
@@ -40,6 +36,16 @@ export async function execInTask(shell: Shell, target: string, command: readonly
   }, shell.signal);
   const end = await interact(shell, tunnel, { tty, stdin, isDetachable: false });
   throw new ProcessExit(end.kind === 'exit' ? end.code : 0);
+}
+
+/** What `-i` and `-t` ask for. @throws UsageError for a terminal that is not there */
+export function readStdio(shell: Shell, flags: { readonly interactive?: boolean; readonly tty?: boolean }): { readonly tty: boolean; readonly stdin: boolean } {
+  const tty = flags.tty ?? false;
+  const stdin = flags.interactive ?? false;
+  if (tty && stdin && !shell.terminal.isInputTerminal) {
+    throw new UsageError('-t needs a terminal at stdin; leave it out');
+  }
+  return { tty, stdin };
 }
 
 /** @throws ProcessExit with the code of the task's own process, 0 after ctrl-p ctrl-q */

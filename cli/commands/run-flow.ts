@@ -3,11 +3,11 @@ import { ClusterError } from '#model/errors.ts';
 import type { TaskView } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import { ProcessExit } from '../exit-code.ts';
-import { DEFAULT_NAMESPACE, UsageError } from '../options.ts';
+import { DEFAULT_NAMESPACE } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { buildRunApp } from '../run-app.ts';
 import type { RunWish } from '../run-app.ts';
-import { attach, readVariable } from './exec-flow.ts';
+import { attach, readStdio, readVariable } from './exec-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
@@ -35,8 +35,8 @@ const KEEP_MS = 3_600_000;
 
 /** @throws ProcessExit with the container's own code */
 export async function runContainer(shell: Shell, image: string, command: readonly string[], flags: RunFlags): Promise<never> {
-  if (flags.tty === true && flags.interactive === true && flags.detach !== true && !shell.terminal.isInputTerminal) {
-    throw new UsageError('-t needs a terminal at stdin; leave it out');
+  if (flags.detach !== true) {
+    readStdio(shell, flags);
   }
   const wish = readWish(shell, image, command, flags);
   const built = buildRunApp(wish);

@@ -1,11 +1,13 @@
 /** `scale shop/web=5 ...`, `stop`, `restart`. */
 import { ClusterError } from '#model/errors.ts';
+import type { ServiceId } from '#model/ids.ts';
 import { listNamespace, readCount, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget } from '../target.ts';
-import { waitForApps } from './apply-flow.ts';
 import { say } from './print-flow.ts';
+import { ProgressLines } from './progress-flow.ts';
+import { watchUntil } from './watch-flow.ts';
 
 const MAX_REPLICAS = 10_000;
 
@@ -26,8 +28,8 @@ export async function scaleServices(shell: Shell, pairs: readonly string[], flag
     await client.scale({ requestId: shell.newRequestId(), service: service.id, replicas });
     await say(shell, `${describeFound(found)} scaled to ${String(replicas)}`);
   }
-  if (flags.wait === true) {
-    await waitForApps(shell, services.map(({ found }) => ({ ...found.service.service, revision: Number.MAX_SAFE_INTEGER })));
+  for (const { replicas, found } of flags.wait === true ? services : []) {
+    await waitForScale(shell, found.service.service.id, replicas);
   }
 }
 
@@ -50,6 +52,15 @@ export async function restartTargets(shell: Shell, names: readonly string[]): Pr
     await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id }) : client.restart({ requestId, service: found.service.service.id }));
     await say(shell, `${describeFound(found)} restarting`);
   }
+}
+
+async function waitForScale(shell: Shell, id: ServiceId, replicas: number): Promise<void> {
+  const lines = new ProgressLines(shell);
+  await watchUntil(shell, {}, async view => {
+    const service = view.services.find(one => one.service.id === id);
+    await lines.draw(service === undefined ? [] : [`${service.service.app}/${service.service.name}: ${String(service.healthy)}/${String(replicas)} healthy`]);
+    return service?.wanted === replicas && service.healthy === replicas && service.running === replicas ? true : undefined;
+  });
 }
 
 async function look(shell: Shell): Promise<{ readonly client: ControlClient; readonly view: Awaited<ReturnType<ControlClient['view']>> }> {

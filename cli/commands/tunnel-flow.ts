@@ -22,8 +22,8 @@ export async function interact(shell: Shell, tunnel: Tunnel, how: Interaction): 
   const stop = new AbortController();
   const signal = AbortSignal.any([shell.signal, stop.signal]);
   const isRaw = how.tty && how.stdin && terminal.isInputTerminal;
-  using raw = isRaw ? terminal.rawMode() : undefined;
-  using resize = how.tty ? terminal.onResize(() => { sendSize(shell, tunnel); }) : undefined;
+  using _raw = isRaw ? terminal.rawMode() : undefined;
+  using _resize = how.tty ? terminal.onResize(() => { sendSize(shell, tunnel); }) : undefined;
   const input = how.stdin ? sendInput(shell, tunnel, { signal, isDetachable: how.isDetachable && isRaw }) : undefined;
   try {
     const output = receiveOutput(shell, tunnel).then(code => ({ kind: 'exit', code }) as const);
@@ -32,8 +32,6 @@ export async function interact(shell: Shell, tunnel: Tunnel, how: Interaction): 
   } finally {
     stop.abort();
     tunnel.close();
-    void raw;
-    void resize;
   }
 }
 

@@ -13,12 +13,12 @@ export async function watchUntil<T>(shell: Shell, filter: ListFilter, look: (vie
   for (;;) {
     try {
       const client = await shell.connect();
-      for await (const view of client.watch(filter, shell.signal)) {
+      const answer = await firstAnswer(client.watch(filter, shell.signal), async view => {
         lastSeenMs = shell.clock.monotonicMs();
-        const answer = await look(view);
-        if (answer !== undefined) {
-          return answer;
-        }
+        return await look(view);
+      });
+      if (answer !== undefined) {
+        return answer;
       }
     } catch (error) {
       shell.signal.throwIfAborted();
@@ -29,4 +29,14 @@ export async function watchUntil<T>(shell: Shell, filter: ListFilter, look: (vie
     }
     await shell.clock.sleep(RETRY_MS, shell.signal);
   }
+}
+
+async function firstAnswer<T>(views: AsyncIterable<ClusterView>, look: (view: ClusterView) => Promise<T | undefined>): Promise<T | undefined> {
+  for await (const view of views) {
+    const answer = await look(view);
+    if (answer !== undefined) {
+      return answer;
+    }
+  }
+  return undefined;
 }

@@ -3,6 +3,7 @@ import type { App } from '#model/app.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import type { TaskStatus } from '#model/task.ts';
 import { formatTime } from './age.ts';
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -37,14 +38,23 @@ export function serviceItem({ service, status, running, healthy, wanted }: Servi
 }
 
 export function taskItem({ task, status, state }: TaskView): Item {
-  const lastExit = status?.lastExit;
+  const observed = status === undefined ? NOT_OBSERVED : observedFields(status);
   return {
     id: task.id, name: task.name, namespace: task.namespace, app: task.app, service: task.service, slot: task.slot, node: task.node,
-    desired: task.desired, state, health: status?.health ?? 'none', reason: status?.reason ?? '', message: status?.message ?? '',
-    image: task.container.image, digest: task.container.digest ?? null, address: status?.address ?? null, pid: status?.pid ?? null,
-    attempt: status?.attempt ?? 0, restarts: status?.restarts ?? 0, exitCode: lastExit?.code ?? null,
+    desired: task.desired, state, image: task.container.image, digest: task.container.digest ?? null, createdAt: formatTime(task.createdAtMs), ...observed,
+  };
+}
+
+const NOT_OBSERVED: Item = {
+  health: 'none', reason: '', message: '', address: null, pid: null, attempt: 0, restarts: 0, exitCode: null, lastExit: null, startedAt: null, finishedAt: null,
+};
+
+function observedFields(status: TaskStatus): Item {
+  const { health, reason, message, attempt, restarts, lastExit } = status;
+  return {
+    health, reason, message, address: status.address ?? null, pid: status.pid ?? null, attempt, restarts, exitCode: lastExit?.code ?? null,
     lastExit: lastExit === undefined ? null : { code: lastExit.code, reason: lastExit.reason, finishedAt: formatTime(lastExit.finishedAtMs) },
-    createdAt: formatTime(task.createdAtMs), startedAt: formatTime(status?.startedAtMs), finishedAt: formatTime(status?.finishedAtMs),
+    startedAt: formatTime(status.startedAtMs), finishedAt: formatTime(status.finishedAtMs),
   };
 }
 
@@ -52,9 +62,8 @@ export function taskItem({ task, status, state }: TaskView): Item {
 export function pendingItem({ service, slot, reason }: PendingSlot): Item {
   const { namespace, app, service: name } = splitServiceId(service);
   return {
-    id: null, name: `${name}-${String(slot)}`, namespace, app, service: name, slot, node: null, desired: 'run', state: 'pending', health: 'none',
-    reason: 'unplaced', message: reason, image: null, digest: null, address: null, pid: null, attempt: 0, restarts: 0, exitCode: null, lastExit: null,
-    createdAt: null, startedAt: null, finishedAt: null,
+    id: null, name: `${name}-${String(slot)}`, namespace, app, service: name, slot, node: null, desired: 'run', state: 'pending',
+    image: null, digest: null, createdAt: null, ...NOT_OBSERVED, reason: 'unplaced', message: reason,
   };
 }
 

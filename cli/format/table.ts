@@ -17,6 +17,7 @@ export function formatTable({ head, rows }: Table): string {
     .join('');
 }
 
+/** Code points; printable cells hold no lone surrogates. */
 function widthOf(cell: string): number {
-  return [...cell].length;
+  return cell.replace(/[\uDC00-\uDFFF]/g, '').length;
 }

@@ -55,7 +55,7 @@ export class ProcessTerminal implements Terminal {
 
   async *input(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const queue: Uint8Array[] = [];
-    let isEnded = false;
+    const state = { isEnded: false };
     let wake: () => void = () => undefined;
     const onData = (chunk: Buffer): void => {
       queue.push(chunk);
@@ -63,7 +63,7 @@ export class ProcessTerminal implements Terminal {
       wake();
     };
     const onEnd = (): void => {
-      isEnded = true;
+      state.isEnded = true;
       wake();
     };
     process.stdin.on('data', onData).on('end', onEnd).on('error', onEnd);
@@ -73,7 +73,7 @@ export class ProcessTerminal implements Terminal {
         const chunk = queue.shift();
         if (chunk !== undefined) {
           yield chunk;
-        } else if (isEnded) {
+        } else if (state.isEnded) {
           return;
         } else {
           const more = new Promise<void>(resolve => { wake = resolve; });

@@ -25,6 +25,7 @@ const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 't
 /** LOST + EVICT of the default times (reliability 2). */
 const DEFAULT_REPLACE_AFTER_MS = 50_000;
 const DEFAULT_MONITOR_MS = 5_000;
+const DEFAULT_JOB_RETRIES = 3;
 
 export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
@@ -71,7 +72,7 @@ function readJob(field: SchemaField): JobSpec {
     parallelism.complain('other than completions is not available in this version; leave it out');
   }
   const timeoutMs = field.at('timeout').parsed(parseDuration);
-  return { retries: field.at('retries').integer(0), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  return { retries: field.at('retries').integer(DEFAULT_JOB_RETRIES), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
 }
 
 function readPlacement(field: SchemaField): PlacementSpec {

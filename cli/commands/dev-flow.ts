@@ -1,0 +1,214 @@
+/** `dev ...`: the local cluster on this machine. */
+import { readFile, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { ClusterError } from '#model/errors.ts';
+import { isLabel } from '#model/ids.ts';
+import { describeLabelProblem } from '#model/app-rules.ts';
+import { createControlClient } from '#rpc/control-client.ts';
+import { superviseLoops } from '#kit/supervise-loop.ts';
+import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
+import { withContext } from '../context.ts';
+import { statusItem } from '../dev/cluster-file.ts';
+import { writeClusterFile } from '../dev/cluster-fs.ts';
+import { devDown, devDownAll, requireCluster } from '../dev/dev-down-flow.ts';
+import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
+import { devUp, linkCommands } from '../dev/dev-up-flow.ts';
+import { deployExample, requireFreePort } from '../dev/example-flow.ts';
+import type { CutDirection } from '../dev/hub-network-process.ts';
+import type { DevLayout } from '../dev/layout.ts';
+import { PortMapLoop } from '../dev/port-map-loop.ts';
+import type { DevParts } from '../dev/ports.ts';
+import { controllerAddresses, processTable } from '../dev/process-table.ts';
+import { SupervisorLoop } from '../dev/supervisor-loop.ts';
+import { homeOwners, giveFile } from '../dev/user-fs.ts';
+import { UsageError } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { printPlain, say } from './print-flow.ts';
+
+export interface DevFlags {
+  readonly nodes?: string;
+  readonly controllers?: string;
+  readonly times?: string;
+  readonly capacity?: string;
+  readonly logLevel?: string;
+  /** `--no-example`: false. */
+  readonly example?: boolean;
+  readonly all?: boolean;
+  readonly direction?: string;
+  readonly name?: string;
+}
+
+export const DEFAULT_CLUSTER = 'dev';
+const DEFAULT_CAPACITY = 'cpu=4,memory=7Gi';
+const COUNT_LIMIT = 9;
+
+export async function devUpCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
+  requireRoot();
+  const parts = await devParts(shell);
+  const cluster = requireName(name);
+  const hasExample = flags.example !== false;
+  if (hasExample) {
+    await requireFreePort();
+  }
+  const file = await devUp({
+    name: cluster,
+    nodeCount: readCount('--nodes', flags.nodes, 3),
+    controllerCount: readCount('--controllers', flags.controllers, 2),
+    times: flags.times === 'test' ? 'test' : 'default',
+    capacity: flags.capacity ?? DEFAULT_CAPACITY,
+    logLevel: flags.logLevel ?? 'info',
+  }, parts);
+  if (!hasExample) {
+    await say(shell, `cluster ${cluster} is up: ${controllerAddresses(file.layout).join(', ')}`);
+    return;
+  }
+  const linked = await linkCommands(file, parts.binDir);
+  await writeClusterFile(linked);
+  await deployExample(linked, parts, shell.terminal);
+}
+
+export async function devDownCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
+  requireRoot();
+  const parts = await devParts(shell);
+  if (flags.all === true) {
+    await devDownAll(parts);
+    return;
+  }
+  await devDown(requireName(name), parts);
+  await say(shell, `cluster ${requireName(name)} removed`);
+}
+
+export async function devStatusCommand(shell: Shell, name: string | undefined): Promise<void> {
+  await printPlain(shell, statusItem(await requireCluster(requireName(name))));
+}
+
+/** Runs until it is ended: what systemd is on a real machine. */
+export async function devSuperviseCommand(shell: Shell, name: string, flags: DevFlags): Promise<void> {
+  const parts = await devParts(shell);
+  const current = await requireCluster(name);
+  const file = { ...current, supervisorPid: process.pid };
+  await writeClusterFile(file);
+  const specs = processTable(file.layout, {
+    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, logLevel: flags.logLevel ?? 'info',
+  });
+  const client = await parts.connect(file.layout);
+  await superviseLoops({
+    processes: new SupervisorLoop(file, specs, shell.clock),
+    portMap: new PortMapLoop(file.layout, client, shell.clock),
+  }, shell.signal);
+}
+
+export async function devKillCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
+  await killDevProcess(requireName(flags.name), process);
+  await say(shell, `${process} killed; it stays down until: clusterctl dev start ${process}`);
+}
+
+export async function devStartCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
+  await startDevProcess(requireName(flags.name), process, await devParts(shell));
+  await say(shell, `${process} started`);
+}
+
+export async function devFreezeCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
+  await freezeDevProcess(requireName(flags.name), process);
+  await say(shell, `${process} frozen; let it go on with: clusterctl dev heal ${process}`);
+}
+
+export async function devCutCommand(shell: Shell, node: string, flags: DevFlags): Promise<void> {
+  const directions: readonly CutDirection[] = ['both', 'in', 'out'];
+  const direction = directions.find(one => one === (flags.direction ?? 'both'));
+  if (direction === undefined) {
+    throw new UsageError(`--direction ${flags.direction ?? ''} is none of both, in, out`);
+  }
+  await cutDevNode(requireName(flags.name), node, direction);
+  await say(shell, `${node} cut off (${direction}); undo with: clusterctl dev heal ${node}`);
+}
+
+export async function devHealCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
+  await healDev(requireName(flags.name), name);
+  await say(shell, `${name ?? 'everything'} healed`);
+}
+
+export async function devLogsCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
+  const { layout } = await requireCluster(requireName(flags.name));
+  if (!isLabel(process)) {
+    throw new ClusterError('INVALID_ARGUMENT', describeLabelProblem(process));
+  }
+  await shell.terminal.write(await readFile(`${layout.stateDir}/logs/${process}.log`).catch(() => {
+    throw new ClusterError('NOT_FOUND', `${process} has no log in this cluster`);
+  }));
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() !== 0) {
+    throw new ClusterError('PERMISSION_DENIED', 'a local cluster makes network namespaces and mounts: run it as root, or with sudo');
+  }
+}
+
+function requireName(name: string | undefined): string {
+  const cluster = name ?? DEFAULT_CLUSTER;
+  // Short, so that socket paths below it stay within 107 bytes.
+  if (!isLabel(cluster) || cluster.length > 12) {
+    throw new ClusterError('INVALID_ARGUMENT', `cluster name ${JSON.stringify(cluster)} is not an RFC 1123 label of at most 12 characters`);
+  }
+  return cluster;
+}
+
+function readCount(flag: string, text: string | undefined, fallback: number): number {
+  const count = text === undefined ? fallback : Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > COUNT_LIMIT) {
+    throw new UsageError(`${flag} is 1 to ${String(COUNT_LIMIT)}, got ${text ?? ''}`);
+  }
+  return count;
+}
+
+async function devParts(shell: Shell): Promise<DevParts> {
+  const binDir = path.resolve(await realpath(import.meta.dirname), import.meta.dirname.endsWith('dist') ? '../deploy/bin' : '../../deploy/bin');
+  return {
+    clock: shell.clock,
+    binDir,
+    say: async line => { await say(shell, line); },
+    connect: connectOperator,
+    saveContext: async layout => { await saveContext(layout, shell); },
+    removeContext: async name => { await removeContext(name, shell); },
+    signal: shell.signal,
+  };
+}
+
+async function connectOperator(layout: DevLayout): Promise<ReturnType<typeof createControlClient>> {
+  return createControlClient({ controllers: controllerAddresses(layout), identity: await readOperator(layout) });
+}
+
+async function readOperator(layout: DevLayout): Promise<{ readonly caPem: string; readonly pair: { readonly certificatePem: string; readonly keyPem: string } }> {
+  const pki = `${layout.stateDir}/pki/operator`;
+  const [caPem, certificatePem, keyPem] = await Promise.all(['ca.pem', 'certificate.pem', 'key.pem'].map(async file => await readFile(`${pki}/${file}`, 'utf8')));
+  return { caPem: caPem ?? '', pair: { certificatePem: certificatePem ?? '', keyPem: keyPem ?? '' } };
+}
+
+/** The key goes into the contexts file itself: the cluster's directory is root's alone. */
+async function saveContext(layout: DevLayout, shell: Shell): Promise<void> {
+  const { caPem, pair } = await readOperator(layout);
+  for (const owner of await homeOwners(shell.environment)) {
+    const file = contextPath(owner.environment);
+    await saveContexts(file, withContext(await loadContexts(file), {
+      name: layout.name,
+      controllers: controllerAddresses(layout),
+      ca: { kind: 'inline', pem: caPem },
+      certificate: { kind: 'inline', pem: pair.certificatePem },
+      key: { kind: 'inline', pem: pair.keyPem },
+    }));
+    await giveFile(file, owner);
+  }
+}
+
+async function removeContext(name: string, shell: Shell): Promise<void> {
+  for (const owner of await homeOwners(shell.environment)) {
+    const path = contextPath(owner.environment);
+    const file = await loadContexts(path);
+    if (file.contexts.some(one => one.name === name)) {
+      const { current, ...rest } = file;
+      const contexts = rest.contexts.filter(one => one.name !== name);
+      await saveContexts(path, { ...(current === undefined || current === name ? {} : { current }), contexts });
+      await giveFile(path, owner);
+    }
+  }
+}
