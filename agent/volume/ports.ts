@@ -10,14 +10,21 @@ export interface OciMount {
   readonly options: readonly string[];
 }
 
+/** Whose the files of a task are. */
+export interface FileOwner extends IdMapping {
+  /** The container's user as ids inside; absent: what `security.user` says where it is a number, else 0:0. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
 /**
  * Volumes, configs and secrets of tasks as mounts.
  *
- * `prepare` makes the directories, writes the files (secrets on a tmpfs) and returns the mounts; `remove` takes the task's files away and
- * keeps named volumes, which belong to the namespace. Volume names: `NAMESPACE/NAME`, per replica `NAMESPACE/NAME-SLOT`.
+ * `prepare` makes the directories, writes the files (secrets on a tmpfs) and returns the mounts; on throw nothing of the task is left, and a
+ * repeat starts afresh. `remove` takes the task's files away and keeps named volumes, which belong to the namespace; removing what is not
+ * there is fine. Volume names: `NAMESPACE/NAME`, per replica `NAMESPACE/NAME-SLOT`. `list` names the keys that have files.
  */
 export interface Volumes {
-  prepare(task: Task, key: string, mapping: IdMapping, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]>;
+  prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]>;
   remove(key: string): Promise<void>;
   list(): Promise<readonly string[]>;
 }

@@ -1,0 +1,182 @@
+import { closeSync, openSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { AssignedContent } from '#model/assignment.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Task } from '#model/task.ts';
+import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { isAllowedHostPath, planMounts } from './mount-plan.ts';
+import type { MountStep } from './mount-plan.ts';
+import type { FileOwner, OciMount, Volumes } from './ports.ts';
+
+export interface VolumeOptions {
+  /** Where named volumes are kept. */
+  readonly stateDir: string;
+  /** Where a task's files are while it runs. */
+  readonly runDir: string;
+  /** Directories of the node that tasks may bind; none by default. */
+  readonly allowedHostPrefixes: readonly string[];
+}
+
+/** Ids in one user namespace. */
+const ID_COUNT = 65_536;
+const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** A runtime in the task's user namespace passes through, nobody else lists. */
+const PASSABLE_MODE = 0o711;
+/** All secrets of a task together: each is at most 512 KiB (reliability, "input rules"). */
+const SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711,noswap';
+const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
+
+/** Volumes as directories and idmapped mounts: on disk the ids are 0..65535 whichever slot the task has. */
+export class DirectoryVolumes implements Volumes {
+  readonly #options: VolumeOptions;
+
+  constructor(options: VolumeOptions) {
+    this.#options = options;
+  }
+
+  async prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]> {
+    await this.remove(key);
+    try {
+      const steps = planMounts(task, owner.user);
+      await this.#makeDirectories(key, steps);
+      const mounts: OciMount[] = [];
+      for (const step of steps) {
+        mounts.push(await this.#prepareStep(key, step, owner, contents));
+      }
+      return mounts;
+    } catch (error) {
+      await this.remove(key);
+      throw error;
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    const directory = this.#directory(key);
+    for (const mounted of (await mountsBelow(directory)).reverse()) {
+      unmount(mounted, MNT_DETACH);
+    }
+    // Never recursive where a volume was mounted: an unmount that did not happen would empty it.
+    const volumesDir = path.join(directory, 'volumes');
+    for (const name of await readdir(volumesDir).catch(() => [])) {
+      await rmdir(path.join(volumesDir, name));
+    }
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    return (await readdir(this.#tasksDir()).catch(() => [])).sort();
+  }
+
+  async #makeDirectories(key: string, steps: readonly MountStep[]): Promise<void> {
+    const directory = this.#directory(key);
+    await mkdir(path.join(directory, 'configs'), { recursive: true, mode: PASSABLE_MODE });
+    await mkdir(path.join(directory, 'secrets'), { mode: PASSABLE_MODE });
+    await mkdir(path.join(directory, 'volumes'), { mode: PASSABLE_MODE });
+    if (steps.some(step => step.kind === 'file' && step.isSecret)) {
+      mountSecrets(path.join(directory, 'secrets'));
+    }
+  }
+
+  async #prepareStep(key: string, step: MountStep, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<OciMount> {
+    switch (step.kind) {
+      case 'tmpfs': return { destination: step.target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', `size=${String(step.sizeBytes)}`] };
+      case 'bind': return bindMount(step.target, await this.#hostPath(step.hostPath), step.readOnly);
+      case 'file': {
+        const file = path.join(this.#directory(key), step.name);
+        await writeOwned(file, step, owner.hostBase, requireContent(contents, step.contentKey));
+        return bindMount(step.target, file, true, step.isSecret ? ['noexec'] : []);
+      }
+      case 'volume': {
+        const mountPoint = path.join(this.#directory(key), step.name);
+        await mkdir(mountPoint, { mode: PASSABLE_MODE });
+        await this.#mountVolume(step.volume, mountPoint, owner.userNamespacePath);
+        return bindMount(step.target, mountPoint, step.readOnly);
+      }
+    }
+  }
+
+  /** Makes the volume's directory at its first use. Its parents let nobody in: a file of the container's root would be the host root's to others. */
+  async #mountVolume(volume: string, mountPoint: string, userNamespacePath: string): Promise<void> {
+    const source = path.join(this.#options.stateDir, 'volumes', volume);
+    await mkdir(path.join(this.#options.stateDir, 'volumes'), { recursive: true, mode: 0o700 });
+    await mkdir(source, { recursive: true, mode: 0o755 });
+    const userNamespace = openSync(userNamespacePath, 'r');
+    try {
+      const mount = cloneIdmapped(source, userNamespace, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+      try {
+        attachMount(mount, mountPoint);
+      } finally {
+        closeSync(mount);
+      }
+    } catch (error) {
+      throw new ClusterError('FAILED_PRECONDITION', `volume ${volume} cannot be mounted: its file system has to allow idmapped mounts`, { cause: error });
+    } finally {
+      closeSync(userNamespace);
+    }
+  }
+
+  /** The path without links; a link that leads out of the allowed directories is refused like a path outside. */
+  async #hostPath(hostPath: string): Promise<string> {
+    const real = await realpath(hostPath).catch(() => undefined);
+    if (real === undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', `host path ${hostPath} is not on this node`);
+    }
+    if (!isAllowedHostPath(real, this.#options.allowedHostPrefixes)) {
+      throw new ClusterError('PERMISSION_DENIED', `host path ${hostPath} is not one that this node lets tasks bind`);
+    }
+    return real;
+  }
+
+  #tasksDir(): string {
+    return path.join(this.#options.runDir, 'volumes');
+  }
+
+  #directory(key: string): string {
+    if (!KEY.test(key)) {
+      throw new RangeError(`task key ${JSON.stringify(key)} is not ${KEY.source}`);
+    }
+    return path.join(this.#tasksDir(), key);
+  }
+}
+
+/** Secrets never reach a disk: kept out of swap where the kernel can. Source: tmpfs(5), "noswap" (since Linux 6.4). */
+function mountSecrets(target: string): void {
+  try {
+    mountFileSystem('tmpfs', 'gantry-secrets', target, SECRETS_OPTIONS);
+  } catch {
+    // EINVAL of an older kernel; anything else fails again here.
+    mountFileSystem('tmpfs', 'gantry-secrets', target, OLDER_KERNEL_SECRETS_OPTIONS);
+  }
+}
+
+/** Written closed, then given to its owner: at no moment can anybody else read it. */
+async function writeOwned(file: string, step: Extract<MountStep, { kind: 'file' }>, hostBase: number, content: Uint8Array): Promise<void> {
+  const { uid, gid } = step.owner;
+  if (uid >= ID_COUNT || gid >= ID_COUNT) {
+    throw new ClusterError('FAILED_PRECONDITION', `owner ${String(uid)}:${String(gid)} of ${step.target} is not in the task's 65536 ids`);
+  }
+  await writeFile(file, content, { mode: 0o600, flag: 'wx' });
+  await chown(file, hostBase + uid, hostBase + gid);
+  await chmod(file, step.mode);
+}
+
+function requireContent(contents: ReadonlyMap<string, AssignedContent>, key: string): Uint8Array {
+  const entry = contents.get(key);
+  if (entry === undefined) {
+    throw new ClusterError('UNAVAILABLE', `content ${key} was not sent to this node yet`);
+  }
+  return entry.content;
+}
+
+function bindMount(destination: string, source: string, isReadOnly: boolean, more: readonly string[] = []): OciMount {
+  return { destination, type: 'bind', source, options: ['bind', 'rprivate', 'nosuid', 'nodev', ...more, isReadOnly ? 'ro' : 'rw'] };
+}
+
+/** Mount points under `directory`, outer ones first. Source: proc_pid_mountinfo(5), field 5; octal escapes for white space. */
+async function mountsBelow(directory: string): Promise<string[]> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8');
+  return table.split('\n')
+    .map(line => (line.split(' ')[4] ?? '').replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .filter(mountPoint => mountPoint.startsWith(`${directory}/`));
+}

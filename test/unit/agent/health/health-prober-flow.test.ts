@@ -1,0 +1,75 @@
+import test from 'ava';
+import { NodeHealthProber } from '../../../../agent/health/health-prober-flow.ts';
+import type { ProbeActions } from '../../../../agent/health/health-prober-flow.ts';
+import type { HealthVerdict, ProbeTarget } from '../../../../agent/health/ports.ts';
+import { FakeClock, T0 } from '../../../support/fake-clock.ts';
+
+const TARGET: ProbeTarget = {
+  containerId: 'c1', networkNamespacePath: '/run/net', address: '10.128.1.2', startedAtMs: T0,
+  check: { action: { kind: 'exec', command: ['check'] }, intervalMs: 1_000, timeoutMs: 300, retries: 2, startPeriodMs: 0 },
+};
+const UNUSED: ProbeActions['tcp'] = () => Promise.reject(new Error('not asked'));
+
+function prober(clock: FakeClock, exec: ProbeActions['exec'], execConcurrency = 2): NodeHealthProber {
+  return new NodeHealthProber({ tcp: UNUSED, http: UNUSED, exec }, clock, { execConcurrency, random: () => 0.5 });
+}
+
+test('verdicts come when they change; a probe that throws or hangs has failed', async t => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const answers: (() => ReturnType<ProbeActions['exec']>)[] = [
+    () => Promise.resolve({ isSuccess: true }), () => Promise.resolve({ isSuccess: true }),
+    () => Promise.reject(new Error('no\u001b[2J runtime')), () => new Promise(() => undefined),
+  ];
+  const seen: HealthVerdict[] = [];
+  const watching = (async () => {
+    for await (const verdict of prober(clock, () => (answers.shift() ?? (() => Promise.resolve({ isSuccess: true } as const)))()).watch(TARGET, stop.signal)) {
+      seen.push(verdict);
+    }
+  })();
+  await clock.advance(4_350);
+  t.deepEqual(seen, [{ health: 'healthy', message: '' }, { health: 'unhealthy', message: 'no answer within 300 ms' }]);
+  stop.abort();
+  await watching;
+});
+
+test('a runtime\'s words reach nobody\'s terminal raw', async t => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const seen: HealthVerdict[] = [];
+  const watching = (async () => {
+    for await (const verdict of prober(clock, () => Promise.reject(new Error('no\u001b[2J\nruntime'))).watch(TARGET, stop.signal)) {
+      seen.push(verdict);
+    }
+  })();
+  await clock.advance(1_000);
+  t.deepEqual(seen.map(verdict => verdict.message), ['no [2J runtime']);
+  stop.abort();
+  await watching;
+});
+
+test('exec probes at once are as many as allowed', async t => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  let running = 0;
+  let most = 0;
+  const exec: ProbeActions['exec'] = async (_, __, signal) => {
+    running += 1;
+    most = Math.max(most, running);
+    await clock.sleep(50, signal);
+    running -= 1;
+    return { isSuccess: true };
+  };
+  const one = prober(clock, exec, 2);
+  const healthy: string[] = [];
+  const watching = Array.from({ length: 5 }, async (_, index) => {
+    for await (const verdict of one.watch({ ...TARGET, containerId: `c${String(index)}` }, stop.signal)) {
+      healthy.push(verdict.health);
+    }
+  });
+  await clock.advance(1_900);
+  t.is(most, 2);
+  t.is(healthy.length, 5);
+  stop.abort();
+  await Promise.all(watching);
+});
