@@ -271,7 +271,7 @@ function addClusterVerbs(verbs: VerbTable): void {
 
 function addDevVerbs(verbs: VerbTable): void {
   const inCluster = (command: Command): Command => command.option('--name <cluster>', 'the local cluster (default: dev)');
-  const flow = async (): Promise<typeof import('./commands/dev-flow.ts')> => await import('./commands/dev-flow.ts');
+  const flow = async () => await import('./commands/dev-flow.ts');
   const settings = (command: Command): Command => command
     .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')
     .option('--log-level <level>', 'of controllers and agents');

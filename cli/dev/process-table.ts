@@ -41,8 +41,8 @@ export function registryAddress(layout: DevLayout): string {
   return `${layout.hostAddress}:${String(layout.registryPort)}`;
 }
 
-export function natsUrl(layout: DevLayout): string {
-  return `tls://${layout.hostAddress}:${String(layout.natsPort)}`;
+export function natsAddress(layout: DevLayout): string {
+  return `${layout.hostAddress}:${String(layout.natsPort)}`;
 }
 
 function etcdProcess(layout: DevLayout): ProcessSpec {
@@ -103,7 +103,7 @@ function controllerProcess(layout: DevLayout, controller: DevController, choice:
       '--join-listen', at(controller.joinPort), '--metrics-listen', at(controller.metricsPort),
       '--etcd', `https://127.0.0.1:${String(layout.etcdPort)}`,
       '--etcd-ca', `${etcdPki}/ca.pem`, '--etcd-cert', `${etcdPki}/certificate.pem`, '--etcd-key', `${etcdPki}/key.pem`,
-      '--nats', natsUrl(layout), '--times', choice.times, '--log-level', choice.logLevel,
+      '--nats', natsAddress(layout), '--times', choice.times, '--log-level', choice.logLevel,
       '--default-registry', registryAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`,
     ],
   };
@@ -118,8 +118,8 @@ function agentProcess(layout: DevLayout, node: DevNode, choice: ProcessChoice): 
       `${choice.binDir}/gantry-agent`,
       '--node', node.name, '--config-dir', `${layout.stateDir}/${node.name}/config`, '--state-dir', `${layout.stateDir}/${node.name}/state`,
       '--run-dir', `${layout.runDir}/${node.name}`, '--scope', node.scope, '--underlay-address', node.address,
-      '--controllers', controllerAddresses(layout).join(','), '--capacity', choice.capacity, '--userns-base', String(node.usernsBase),
-      '--metrics-listen', `${node.address}:7402`, '--nats', natsUrl(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`, '--log-level', choice.logLevel,
+      '--controllers', controllerAddresses(layout).join(','), '--capacity', choice.capacity, '--pool', '4', '--userns-base', String(node.usernsBase),
+      '--metrics-listen', `${node.address}:7402`, '--nats', natsAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`, '--log-level', choice.logLevel,
     ],
   };
 }

@@ -1,0 +1,65 @@
+/** The example App of a fresh local cluster: built, pushed, applied, answering. */
+import { request } from 'node:http';
+import { requireCommand } from '#kit/command-process.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Terminal } from '../ports.ts';
+import type { ClusterFile } from './cluster-file.ts';
+import { readClusterFile, writeClusterFile } from './cluster-fs.ts';
+import { findPortHolder } from './machine-process.ts';
+import type { DevParts } from './ports.ts';
+import { registryAddress } from './process-table.ts';
+
+const EXAMPLE_PORT = 8080;
+const ANSWER_LIMIT_MS = 60_000;
+const LOOK_MS = 100;
+const REQUEST_LIMIT_MS = 2_000;
+
+/** @throws ClusterError FAILED_PRECONDITION naming who listens on the example's port */
+export async function requireFreePort(): Promise<void> {
+  const holder = await findPortHolder(EXAMPLE_PORT);
+  if (holder !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', `port ${String(EXAMPLE_PORT)} of this machine is in use by ${holder}; end it, or start without the example: clusterctl dev up --no-example`);
+  }
+}
+
+export async function deployExample(file: ClusterFile, parts: DevParts, terminal: Terminal): Promise<void> {
+  const { layout } = file;
+  const root = `${parts.binDir}/../..`;
+  await parts.say('building the images of the examples');
+  await requireCommand(`${parts.binDir}/node`, [`${root}/deploy/examples/build-images.ts`, registryAddress(layout), `${layout.stateDir}/pki/ca.pem`], { timeoutMs: 300_000 });
+  await parts.say('deploying hello');
+  await requireCommand(`${parts.binDir}/clusterctl`, ['--context', layout.name, 'apply', '-f', `${root}/deploy/examples/hello.yaml`, '--wait'],
+    { timeoutMs: ANSWER_LIMIT_MS, environment: { HOME: process.env['HOME'] ?? '/root' } });
+  const url = `http://127.0.0.1:${String(EXAMPLE_PORT)}/`;
+  await waitForAnswer(url, parts);
+  await writeClusterFile({ ...(await readClusterFile(layout.name) ?? file), links: file.links, url });
+  await terminal.write(nextSteps(file, url));
+}
+
+async function waitForAnswer(url: string, parts: DevParts): Promise<void> {
+  const deadlineMs = parts.clock.monotonicMs() + ANSWER_LIMIT_MS;
+  while (!(await answers(url))) {
+    if (parts.clock.monotonicMs() > deadlineMs) {
+      throw new ClusterError('DEADLINE_EXCEEDED', `${url} did not answer within ${String(ANSWER_LIMIT_MS / 1000)} s; see: clusterctl describe hello/web`);
+    }
+    await parts.clock.sleep(LOOK_MS, parts.signal);
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return await new Promise<boolean>(resolve => {
+    const call = request(url, { timeout: REQUEST_LIMIT_MS }, response => { response.resume(); resolve(response.statusCode === 200); });
+    call.on('timeout', () => { call.destroy(); });
+    call.on('error', () => { resolve(false); });
+    call.end();
+  });
+}
+
+function nextSteps(file: ClusterFile, url: string): string {
+  const nodes = file.layout.nodes.map(node => `  ${node.name}  ready  ${node.address}`);
+  return [
+    '', 'nodes', ...nodes, '', `hello answers at ${url}`, '', 'try next',
+    '  clusterctl ps', '  clusterctl scale hello/web=6 --wait', '  clusterctl apply -f deploy/examples/shop.yaml --wait   (then http://127.0.0.1:8081/)',
+    '  clusterctl logs -f hello/web', '  clusterctl exec -it hello/web sh', '  clusterctl dev kill n1 && clusterctl dev start n1', '  npm run stop', '',
+  ].join('\n');
+}
