@@ -86,7 +86,7 @@ async function listen(listener: TlsServer, { host, port }: RpcServerOptions): Pr
 }
 
 /** A certificate that does not verify only makes Node hang up; the socket keeps why. Source: Node.js tls, `tlsSocket.authorizationError`. */
-function logRefusal(log: Logger, error: Error, socket: TLSSocket): void {
-  const { authorizationError }: { readonly authorizationError?: Error | string | null } = socket;
-  log.warn({ address: socket.remoteAddress, reason: authorizationError?.toString() ?? error.message.trim() }, 'handshake refused');
+function logRefusal(log: Logger, error: Error, socket: Partial<TLSSocket>): void {
+  const reason = socket.authorizationError?.toString() ?? error.message.trim();
+  log.warn({ address: socket.remoteAddress, reason }, 'handshake refused');
 }

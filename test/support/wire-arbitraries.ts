@@ -1,0 +1,264 @@
+/** Every value that the model allows and the wire must carry, for fast-check. Absent fields are absent, not undefined. */
+import fc from 'fast-check';
+import type { App, AppSpec, ContentPins, Revision, SecretVersion, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
+import type { Assignment } from '#model/assignment.ts';
+import type { Digest } from '#model/digest.ts';
+import type { EndpointSet } from '#model/endpoints.ts';
+import type { ClusterEvent } from '#model/event.ts';
+import { appId, serviceId } from '#model/ids.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
+import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import type { ApplyOutcome, ClusterView } from '#model/ports.ts';
+import type { ClusterSettings, JoinTokenRecord, RequestRecord } from '#model/records.ts';
+import type { Resources } from '#model/resources.ts';
+import type { ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
+import type { AgentMessage, ControllerMessage } from '#model/session.ts';
+import { PHASES } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
+import type { UsageSample } from '#model/usage.ts';
+
+const text = fc.string({ maxLength: 12, unit: 'grapheme' });
+const texts = fc.array(text, { maxLength: 3 });
+const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
+const count = fc.nat();
+const big = fc.maxSafeNat();
+const port = fc.integer({ min: 1, max: 65_535 });
+const bytes = fc.uint8Array({ maxLength: 64 }).map(array => new Uint8Array(array));
+const few = { maxLength: 3 };
+const nameValue = fc.record({ name: text, value: text });
+const labels = fc.array(fc.tuple(label, text), few).map(entries => new Map(entries));
+
+export const nodeId = label as fc.Arbitrary<NodeId>;
+export const taskId = fc.stringMatching(/^[a-z2-7]{12}$/) as fc.Arbitrary<TaskId>;
+const anyAppId = fc.tuple(label, label).map(([namespace, app]) => appId(namespace, app));
+const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) => serviceId(namespace, app, name));
+const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
+const digest = sha256.map(hex => `sha256:${hex}` as Digest);
+const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big });
+const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const);
+
+export const publishedPort: fc.Arbitrary<PublishedPort> = fc.record({
+  published: port, target: port, protocol: fc.constantFrom('tcp', 'udp'), mode: fc.constantFrom('ingress', 'host'), allowFrom: texts,
+}, { requiredKeys: ['target', 'protocol', 'mode', 'allowFrom'] });
+
+const volumeMount: fc.Arbitrary<VolumeMount> = fc.oneof(
+  fc.record({ kind: fc.constant('volume' as const), source: text, target: text, readOnly: fc.boolean() }),
+  fc.record({ kind: fc.constant('bind' as const), hostPath: text, target: text, readOnly: fc.boolean() }),
+  fc.record({ kind: fc.constant('tmpfs' as const), target: text, sizeBytes: big }),
+);
+
+const fileMounts = fc.array(fc.record(
+  { source: text, target: text, mode: fc.nat(0o7777), uid: count, gid: count }, { requiredKeys: ['source', 'target', 'mode'] },
+), few);
+
+const healthCheck = fc.record({
+  action: fc.oneof(
+    fc.record({ kind: fc.constant('exec' as const), command: texts }),
+    fc.record({ kind: fc.constant('tcp' as const), port }),
+    fc.record({ kind: fc.constant('http' as const), port, path: text }),
+  ),
+  intervalMs: big, timeoutMs: big, retries: count, startPeriodMs: big,
+});
+
+export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
+  image: text, digest, entrypoint: texts, command: texts, environment: fc.array(nameValue, few), workingDir: text, hostname: text, stopSignal: text,
+  stopGracePeriodMs: big, init: fc.boolean(), tty: fc.boolean(), stdin: fc.boolean(), healthcheck: healthCheck,
+  restart: fc.record({ mode: fc.constantFrom('always', 'on-failure', 'never'), maxAttempts: count, windowMs: big, delayMs: big }),
+  requests: resources,
+  limits: fc.record({ milliCpu: big, memoryBytes: big, pids: count }, { requiredKeys: ['memoryBytes', 'pids'] }),
+  ports: fc.array(publishedPort, few), configs: fileMounts, secrets: fileMounts, volumes: fc.array(volumeMount, few),
+  security: fc.record({
+    profile: fc.constantFrom('baseline', 'restricted'), user: text, readOnly: fc.boolean(), capAdd: texts, capDrop: texts,
+  }, { requiredKeys: ['profile', 'readOnly', 'capAdd', 'capDrop'] }),
+  ulimits: fc.array(fc.record({ name: text, soft: big, hard: big }), few), sysctls: fc.array(nameValue, few), shmSizeBytes: big,
+  extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text,
+}, {
+  requiredKeys: [
+    'image', 'environment', 'stopGracePeriodMs', 'init', 'tty', 'stdin', 'restart', 'requests', 'limits', 'ports', 'configs', 'secrets', 'volumes',
+    'security', 'ulimits', 'sysctls', 'shmSizeBytes', 'extraHosts', 'runtime',
+  ],
+});
+
+const rule: fc.Arbitrary<PlacementRule> = fc.record({
+  label: text, operator: fc.constantFrom('==', '!=', 'in', 'not-in', 'exists', 'not-exists', '>', '<'), values: texts,
+});
+
+export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
+  name: text, kind, replicas: count, labels: fc.array(nameValue, few),
+  placement: fc.record({
+    require: fc.array(rule, few), prefer: fc.array(fc.record({ rule, weight: fc.integer() }), few), spread: texts,
+    maxPer: fc.array(fc.record({ label: text, count }), few), tolerate: texts,
+  }),
+  update: fc.record({
+    strategy: fc.constantFrom('rolling', 'recreate'), maxSurge: count, maxUnavailable: count, monitorMs: big,
+    onFailure: fc.constantFrom('rollback', 'pause'),
+  }),
+  dependsOn: fc.array(fc.record({
+    service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
+  }), few),
+  onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const })),
+  job: fc.record({ retries: count, timeoutMs: big }, { requiredKeys: ['retries'] }),
+  container: containerSpec,
+}, { requiredKeys: ['name', 'kind', 'replicas', 'labels', 'placement', 'update', 'dependsOn', 'onDisconnect', 'container'] });
+
+const volumeSpecs: fc.Arbitrary<readonly VolumeSpec[]> = fc.array(
+  fc.record({ name: text, perReplica: fc.boolean(), sizeBytes: big }, { requiredKeys: ['name', 'perReplica'] }), few,
+);
+const pins: fc.Arbitrary<ContentPins> = fc.record({
+  configs: fc.array(fc.record({ name: text, sha256 }), few), secrets: fc.array(fc.record({ name: text, version: count }), few),
+});
+
+export const app: fc.Arbitrary<App> = fc.record({
+  namespace: label, name: label, revision: count, isDeleting: fc.boolean(), createdAtMs: big, updatedAtMs: big, expireAfterEndMs: big,
+}, { requiredKeys: ['namespace', 'name', 'revision', 'isDeleting', 'createdAtMs', 'updatedAtMs'] })
+  .map(record => ({ id: appId(record.namespace, record.name), ...record }));
+
+export const revision: fc.Arbitrary<Revision> = fc.record({
+  app: anyAppId, number: count, services: fc.array(serviceSpec, few), volumes: volumeSpecs, pins, createdAtMs: big,
+});
+
+export const service: fc.Arbitrary<Service> = fc.record({
+  namespace: label, app: label, name: label, revision: count, spec: serviceSpec, pins, volumes: volumeSpecs, templateHash: text, virtualIp: text,
+  isDeleting: fc.boolean(), restartCount: count, createdAtMs: big, updatedAtMs: big,
+}).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
+
+export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
+  id: anyServiceId, settledRevision: count,
+  rollout: fc.record({
+    state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed'), reason: text, revision: count, startedAtMs: big,
+    healthySinceMs: big,
+  }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
+  pending: fc.array(fc.record({ slot: count, reason: text }), few),
+  crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
+});
+
+export const appSpec: fc.Arbitrary<AppSpec> = fc.record({
+  namespace: text, name: text, services: fc.array(serviceSpec, few),
+  configs: fc.array(fc.record({ name: text, content: bytes }), few),
+  secrets: fc.array(fc.oneof(
+    fc.record({ name: text, kind: fc.constant('external' as const) }),
+    fc.record({ name: text, kind: fc.constant('content' as const), content: bytes }),
+  ), few),
+  volumes: volumeSpecs,
+});
+
+export const secretVersion: fc.Arbitrary<SecretVersion> = fc.record({
+  namespace: text, name: text, version: count, keyId: text, nonce: bytes, sealed: bytes, createdAtMs: big,
+});
+
+export const task: fc.Arbitrary<Task> = fc.record({
+  id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
+  container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
+}).map(record => ({ ...record, serviceId: serviceId(record.namespace, record.app, record.service) }));
+
+const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });
+
+export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
+  id: taskId, node: nodeId, attempt: count, phase: fc.constantFrom(...PHASES), health: fc.constantFrom('none', 'starting', 'healthy', 'unhealthy'),
+  reason: text, message: text, address: text, pid: count, startedAtMs: big, finishedAtMs: big, restarts: count, lastExit: exit,
+}, { requiredKeys: ['id', 'node', 'attempt', 'phase', 'health', 'reason', 'message', 'restarts'] });
+
+export const node: fc.Arbitrary<Node> = fc.record({
+  id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
+  capacity: resources, pids: count, runtimes: texts, agentVersion: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
+});
+
+export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: resources, hostPorts: texts });
+export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big });
+export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
+
+export const event: fc.Arbitrary<ClusterEvent> = fc.record({
+  type: fc.constantFrom('normal', 'warning'), object: text, reason: text, message: text, firstAtMs: big, lastAtMs: big, count,
+});
+
+export const applyOutcome: fc.Arbitrary<ApplyOutcome> = fc.record({
+  app: text, namespace: text, revision: count, isChanged: fc.boolean(),
+  services: fc.array(fc.record({ name: text, change: fc.constantFrom('created', 'updated', 'unchanged', 'removed') }), few), warnings: texts,
+});
+
+export const joinToken: fc.Arbitrary<JoinTokenRecord> = fc.record(
+  { hash: text, expiresAtMs: big, usedBy: text, usedAtMs: big, createdAtMs: big }, { requiredKeys: ['hash', 'expiresAtMs', 'createdAtMs'] },
+);
+export const requestRecord: fc.Arbitrary<RequestRecord> = fc.record({
+  requestId: text, createdAtMs: big,
+  outcome: fc.oneof(
+    fc.constant({ kind: 'done' as const }),
+    fc.record({ kind: fc.constant('applied' as const), outcome: applyOutcome }),
+    fc.record({ kind: fc.constant('secret' as const), version: count }),
+  ),
+});
+export const clusterSettings: fc.Arbitrary<ClusterSettings> = fc.record({ clusterId: text, defaultRegistry: text, createdAtMs: big });
+
+const size = fc.record({ columns: count, rows: count });
+const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
+  fc.record({ kind: fc.constant('logs' as const), follow: fc.boolean(), tail: count, sinceMs: big, timestamps: fc.boolean() }, { requiredKeys: ['kind', 'follow', 'timestamps'] }),
+  fc.record({
+    kind: fc.constant('exec' as const), command: texts, tty: fc.boolean(), stdin: fc.boolean(), user: text, workingDir: text,
+    environment: fc.array(nameValue, few), size,
+  }, { requiredKeys: ['kind', 'command', 'tty', 'stdin', 'environment'] }),
+  fc.record({ kind: fc.constant('attach' as const), stdin: fc.boolean(), size }, { requiredKeys: ['kind', 'stdin'] }),
+  fc.record({ kind: fc.constant('copy' as const), direction: fc.constantFrom('in' as const, 'out' as const), path: text }),
+  fc.record({ kind: fc.constant('forward' as const), port }),
+);
+export const tunnelRequest: fc.Arbitrary<TunnelRequest> = fc.record({ task: taskId, spec: tunnelSpec });
+export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
+  fc.record({ kind: fc.constant('data' as const), stream: fc.constantFrom('stdin' as const, 'stdout' as const, 'stderr' as const), bytes }),
+  fc.record({ kind: fc.constant('resize' as const), size }),
+  fc.record({ kind: fc.constant('signal' as const), signal: text }),
+  fc.constant({ kind: 'eof' as const }),
+  fc.record({ kind: fc.constant('exit' as const), code: fc.nat(255) }),
+  fc.record({ kind: fc.constant('error' as const), code: text, message: text }),
+);
+
+export const endpointSet: fc.Arbitrary<EndpointSet> = fc.record({
+  generation: big,
+  services: fc.array(fc.record({
+    namespace: label, app: label, service: label, kind, virtualIp: text, ports: fc.array(publishedPort, few),
+    endpoints: fc.array(fc.record({ task: taskId, node: nodeId, address: text, slot: count, isHealthy: fc.boolean() }), few),
+  }).map(entry => ({ id: serviceId(entry.namespace, entry.app, entry.service), ...entry })), few),
+  nodes: fc.array(fc.record({ id: nodeId, subnetIndex: count, address: text }), few),
+});
+
+const contents = fc.array(fc.record({ key: text, content: bytes }), few);
+const assignment: fc.Arbitrary<Assignment> = fc.oneof(
+  fc.record({ kind: fc.constant('full' as const), epoch: big, generation: big, tasks: fc.array(task, few), contents }),
+  fc.record({
+    kind: fc.constant('delta' as const), epoch: big, from: big, generation: big, upserts: fc.array(task, few), removals: fc.array(taskId, few), contents,
+  }),
+);
+const statuses = fc.array(taskStatus, few);
+
+export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
+    runtimes: texts, architecture: text, metricsAddress: text, statuses,
+  }),
+  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
+  fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
+  fc.constant({ kind: 'assignment-gap' as const }),
+);
+export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('registered' as const), sessionId: text, subnetIndex: count, times: fc.record({ heartbeatMs: big, lostMs: big }), controllers: texts,
+  }),
+  fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
+  fc.record({ kind: fc.constant('assignment' as const), assignment }),
+  fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),
+  fc.record({ kind: fc.constant('open-tunnel' as const), tunnelId: text, request: tunnelRequest }),
+  fc.record({ kind: fc.constant('go-elsewhere' as const), reason: text }),
+);
+
+export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
+  etcdRevision: big, apps: fc.array(app, few),
+  services: fc.array(fc.record({ service, status: serviceStatus, running: count, healthy: count, wanted: count }, { requiredKeys: ['service', 'running', 'healthy', 'wanted'] }), few),
+  tasks: fc.array(fc.record({ task, status: taskStatus, state: fc.constantFrom(...PHASES, 'lost' as const) }, { requiredKeys: ['task', 'state'] }), few),
+  pending: fc.array(fc.record({ service: anyServiceId, slot: count, reason: text }), few),
+  nodes: fc.array(fc.record({ node, ledger, lastSeenMs: big, controllerId: text }, { requiredKeys: ['node', 'ledger'] }), few),
+  massBreaker: fc.record({ reason: text }),
+}, { requiredKeys: ['etcdRevision', 'apps', 'services', 'tasks', 'pending', 'nodes'] });
+
+export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
+  node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
+});

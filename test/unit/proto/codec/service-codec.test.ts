@@ -1,0 +1,26 @@
+import test from 'ava';
+import { serviceCodec, serviceKindCodec, serviceSpecCodec, serviceStatusCodec } from '#codec/service-codec.ts';
+import * as wire from '#gen/gantry/v1/types.ts';
+import type { Service, ServiceStatus } from '#model/app.ts';
+import type { ServiceSpec } from '#model/service.ts';
+import { service as anyService } from '../../../support/builders.ts';
+import type { Carried } from '../../../support/round-trip.ts';
+import { testRoundTrip } from '../../../support/round-trip.ts';
+import { service, serviceSpec, serviceStatus } from '../../../support/wire-arbitraries.ts';
+
+export const carried: [
+  Carried<ServiceSpec, wire.ServiceSpec>, Carried<Service, wire.Service, 'id'>, Carried<ServiceStatus, wire.ServiceStatus>,
+  Carried<ServiceStatus['rollout'], wire.ServiceStatus_Rollout>,
+] = [true, true, true, true];
+
+testRoundTrip('service spec', serviceSpecCodec, wire.ServiceSpec, serviceSpec);
+testRoundTrip('service', serviceCodec, wire.Service, service);
+testRoundTrip('service status', serviceStatusCodec, wire.ServiceStatus, serviceStatus);
+
+test('a kind that this program does not know is refused', t => {
+  t.throws(() => serviceKindCodec.fromWire(9 as wire.ServiceKind), { message: 'service kind 9 is missing' });
+});
+
+test('a service whose names are no labels is refused', t => {
+  t.throws(() => serviceCodec.fromWire({ ...serviceCodec.toWire(anyService()), app: '../x' }), { instanceOf: RangeError });
+});
