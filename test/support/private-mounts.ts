@@ -2,7 +2,7 @@
  * Container tests need root and, where the machine mounts a hybrid of cgroup versions, a mount namespace without the `unified` mount:
  * crun refuses the hybrid otherwise. A test file that needs this runs itself again inside one.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 
@@ -14,14 +14,17 @@ export function insidePrivateMounts(testFile: string): boolean {
   if (process.env[MARK] === '1' || (!isHybrid && process.getuid?.() === 0)) {
     return true;
   }
-  test('needs root: this file\'s tests, in a private mount namespace', t => {
+  test('needs root: this file\'s tests, in a private mount namespace', async t => {
     t.timeout(300_000);
     const script = 'mount --make-rprivate / && umount /sys/fs/cgroup/unified; exec "$@"';
-    const inner = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', process.execPath, 'node_modules/.bin/ava', '--tap', testFile], {
-      env: { ...process.env, [MARK]: '1' }, encoding: 'utf8', timeout: 280_000,
+    const inner = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', process.execPath, 'node_modules/.bin/ava', '--tap', '--timeout=60s', testFile], {
+      env: { ...process.env, [MARK]: '1' }, stdio: ['ignore', 'pipe', 'pipe'],
     });
-    t.log(inner.stdout);
-    t.is(inner.status, 0, inner.stderr);
+    let output = '';
+    inner.stdout.setEncoding('utf8').on('data', (text: string) => { output += text; });
+    inner.stderr.setEncoding('utf8').on('data', (text: string) => { output += text; });
+    const code = await new Promise<number | null>(resolve => { inner.on('close', resolve); });
+    t.is(code, 0, output);
   });
   return false;
 }
