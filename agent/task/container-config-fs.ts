@@ -1,7 +1,10 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Task } from '#model/task.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
+import type { ImageConfig } from '../image/ports.ts';
+import { resolveUser } from '../runtime/container-user.ts';
 import type { AccountFiles } from '../runtime/container-user.ts';
 import { ociSpec } from '../runtime/oci-spec.ts';
 import { ETC_FILES } from './etc-files.ts';
@@ -25,6 +28,10 @@ export class ContainerConfigFs implements ContainerConfigs {
   static async create(): Promise<ContainerConfigFs> {
     const limit = HARD_LIMIT.exec(await readFile('/proc/self/limits', 'utf8'))?.[1];
     return new ContainerConfigFs(limit === undefined || limit === 'unlimited' ? NR_OPEN : Number(limit));
+  }
+
+  async userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }> {
+    return resolveUser(task.container.security.user ?? image.user, await readAccounts(rootfsPath));
   }
 
   async configJson(request: ConfigRequest): Promise<string> {

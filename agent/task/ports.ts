@@ -70,6 +70,8 @@ export interface ConfigRequest {
 
 /** config.json of a container. @throws ClusterError when task and image together cannot run */
 export interface ContainerConfigs {
+  /** Who the container's first process is, as ids inside it. @throws ClusterError when the image does not know the user */
+  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }>;
   configJson(request: ConfigRequest): Promise<string>;
 }
 

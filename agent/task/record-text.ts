@@ -11,7 +11,7 @@ export interface ReadRecord {
 }
 
 const KNOWN = new Set([
-  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'container', 'filesBootId', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit',
+  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'container', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit',
   'ending', 'notBeforeMs', 'reason', 'message',
 ]);
 const STEPS: readonly unknown[] = ['idle', 'building', 'starting', 'running', 'ended', 'finished'];

@@ -30,8 +30,6 @@ export interface TaskRecord {
   /** Kept across attempts: the address stays. */
   readonly slot?: NetworkSlot;
   readonly container?: CreatedContainer;
-  /** The boot in which the task's files, secrets among them, were written. */
-  readonly filesBootId?: string;
   readonly startedAtMs?: number;
   /** The newest verdict: an adopted task keeps its place in the endpoints. */
   readonly health: Health;

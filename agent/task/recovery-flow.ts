@@ -1,4 +1,5 @@
 import { UndoStack } from '#kit/undo-stack.ts';
+import type { AssignedContent } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { NodeNetwork } from '../network/ports.ts';
 import { containerId, parseContainerId } from './names.ts';
@@ -13,6 +14,8 @@ export interface Recovered {
   readonly attemptFloors: ReadonlyMap<TaskId, number>;
   /** What carried our names but no record; removed. For events. */
   readonly strays: readonly string[];
+  /** Secrets that are still in the files of tasks, by key. */
+  readonly secrets: ReadonlyMap<string, AssignedContent>;
 }
 
 type RecoveryParts = Omit<TaskParts, 'network'> & { readonly network: Pick<NodeNetwork, 'adopt' | 'sweep'> };
@@ -31,9 +34,10 @@ export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
     recovered.push(await recoverOne(record, parts));
   }
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
+  const secrets = (await Promise.all(recovered.map(async ({ task }) => await parts.volumes.recall(task, task.id)))).flat();
   const containers = await parts.runtime.list();
   const strays = await removeStrays(recovered, containers, parts);
-  return { records: recovered, attemptFloors: await attemptFloors(containers, parts), strays };
+  return { records: recovered, attemptFloors: await attemptFloors(containers, parts), strays, secrets: new Map(secrets.map(secret => [secret.key, secret])) };
 }
 
 async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {

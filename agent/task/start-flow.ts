@@ -104,7 +104,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const configJson = await prepareFiles({ ...start, record }, { image, slot }, parts, signal);
   start.onProgress('starting', '', '');
   const created = await createContainer(record, configJson, parts, signal);
-  const starting: TaskRecord = { ...record, step: 'starting', container: created, filesBootId: parts.bootId };
+  const starting: TaskRecord = { ...record, step: 'starting', container: created };
   await failpoint('agent.before-journal');
   await Promise.all([start.save(starting), parts.records.appendStart(record.task.id, record.attempt)]);
   await admitted;
@@ -126,7 +126,8 @@ async function prepareFiles(start: AttemptStart, ready: { readonly image: LocalI
   await failpoint('agent.before-rootfs');
   const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, mapping, signal);
   await failpoint('agent.before-volumes');
-  const mounts = await parts.volumes.prepare(task, task.id, mapping, start.contents);
+  const user = await parts.configs.userOf(task, image.config, rootfsPath);
+  const mounts = await parts.volumes.prepare(task, task.id, { ...mapping, user }, start.contents);
   await failpoint('agent.before-bundle');
   const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
   return await parts.configs.configJson({ task, image: image.config, rootfsPath, slot, mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath });

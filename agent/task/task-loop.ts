@@ -148,8 +148,7 @@ export class TaskLoop {
 
   /** Secrets are never on disk: after a reboot only a controller can send them again. */
   #hasSecrets(): boolean {
-    const { task, filesBootId } = this.#record;
-    return filesBootId === this.#parts.bootId || contentKeysOf(task).secrets.every(key => this.#contents.has(key));
+    return contentKeysOf(this.#record.task).secrets.every(key => this.#contents.has(key));
   }
 
   #tellUnkillable(isUnkillable: boolean): void {
@@ -277,7 +276,7 @@ export class TaskLoop {
   }
 
   async #release(phase: 'complete' | 'failed'): Promise<void> {
-    const { slot, filesBootId: _filesBootId, ...rest } = this.#record;
+    const { slot, ...rest } = this.#record;
     await this.#parts.volumes.remove(this.#record.task.id);
     if (slot !== undefined) {
       await this.#parts.proxy.dismiss(slot.address);

@@ -4,6 +4,7 @@ import type { TaskParts } from './ports.ts';
 import { newRecord } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { parseContainerId } from './names.ts';
+import type { Recovered } from './recovery-flow.ts';
 import { TaskLoop } from './task-loop.ts';
 
 /** After a loop ended by a bug of ours, the others go on and this one is begun again. */
@@ -13,14 +14,16 @@ const REBEGIN_AFTER_MS = 5_000;
 export class TaskSet {
   readonly #parts: TaskParts;
   readonly #floors: ReadonlyMap<TaskId, number>;
+  readonly #secrets: Recovered['secrets'];
   readonly #loops = new Map<TaskId, TaskLoop>();
   readonly #running = new Set<Promise<void>>();
   #signal: AbortSignal | undefined;
 
-  /** `records` as recovery left them; with `held`, the assignment that was kept on disk. */
-  constructor(parts: TaskParts, recovered: { readonly records: readonly TaskRecord[]; readonly attemptFloors: ReadonlyMap<TaskId, number> }, held: DesiredSet) {
+  /** `recovered` as the recovery left it; `held` is the assignment that was kept on disk. */
+  constructor(parts: TaskParts, recovered: Recovered, held: DesiredSet) {
     this.#parts = parts;
     this.#floors = recovered.attemptFloors;
+    this.#secrets = recovered.secrets;
     for (const record of recovered.records) {
       this.#loops.set(record.task.id, new TaskLoop(parts, record, 'run'));
     }
@@ -36,8 +39,9 @@ export class TaskSet {
         this.#begin(id, loop);
       }
     }
+    const contents = new Map([...this.#secrets, ...set.contents]);
     for (const [id, loop] of this.#loops) {
-      loop.desire(set.tasks.get(id), set.contents);
+      loop.desire(set.tasks.get(id), contents);
     }
   }
 

@@ -141,12 +141,16 @@ export class FakeNode {
         prepare: (_task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => { this.files.add(key); return []; }),
         remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),
         list: () => this.#step('volumes.list', () => [...this.files]),
+        recall: () => Promise.resolve([]),
       },
       runtime: this.#runtime(),
       cgroups: { pathFor: id => `/gantry/${id}`, killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }) },
       dns: { resolvConf: () => 'nameserver 10.128.1.1\n' },
       prober: { watch: (_target, signal) => this.#verdicts(signal) },
-      configs: { configJson: () => this.#step('configs.configJson', () => '{}') },
+      configs: {
+        userOf: () => this.#step('configs.userOf', () => ({ uid: 0, gid: 0 })),
+        configJson: () => this.#step('configs.configJson', () => '{}'),
+      },
       bundles: {
         create: id => this.#step('bundles.create', () => { this.bundles.add(id); return `/bundles/${id}`; }),
         pathOf: id => `/bundles/${id}`,
