@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** How the registry misbehaves. Keys as `registry` in fixtures/badinputs/README.md. */
+export interface RegistryScript {
+  /** Status of each manifest request in turn; the last one stays. */
+  readonly manifest?: string | readonly string[];
+  readonly retryAfter?: string;
+  /** A WWW-Authenticate header; every request without Authorization gets it with 401. */
+  readonly auth?: string;
+  /** `302 self`: blobs lead to themselves; any other URL: there. */
+  readonly blob?: string;
+  /** Closes the connection after this share of a blob, each time; "first only": half of the first one asked for, once. */
+  readonly cut?: number | 'first only';
+  /** false: answers 200 to Range. "wrong": answers 206 with the blob's beginning, whatever was asked. */
+  readonly range?: boolean | 'wrong';
+  readonly contentType?: string;
+  /** Bytes a second of every blob. */
+  readonly bytesPerSecond?: number;
+  /** The only login that is let in, by Basic. */
+  readonly login?: { readonly username: string; readonly password: string };
+}
+
+export interface ServedImage {
+  /** By digest and by tag. */
+  readonly manifests: ReadonlyMap<string, { readonly mediaType: string; readonly bytes: Uint8Array }>;
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A plain registry on 127.0.0.1 that serves one image and misbehaves as told. */
+export interface FakeRegistry extends AsyncDisposable {
+  readonly registry: string;
+  serve(image: ServedImage, script?: RegistryScript): void;
+  /** Blob GETs of the served image so far, by digest. */
+  readonly blobRequests: ReadonlyMap<string, number>;
+  /** Method, path, Range and Authorization of each request of the served image. */
+  readonly requests: readonly { readonly line: string; readonly range: string; readonly authorization: string }[];
+  readonly blobBytesSent: number;
+}
+
+export async function startFakeRegistry(): Promise<FakeRegistry> {
+  const registry = new Registry();
+  const server = createServer((request, response) => { registry.answer(request, response); });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return Object.assign(registry, {
+    registry: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  });
+}
+
+class Registry {
+  blobRequests = new Map<string, number>();
+  requests: { line: string; range: string; authorization: string }[] = [];
+  blobBytesSent = 0;
+  #image: ServedImage = { manifests: new Map(), blobs: new Map() };
+  #script: RegistryScript = {};
+  #manifestRequests = 0;
+  #isCut = false;
+
+  serve(image: ServedImage, script: RegistryScript = {}): void {
+    this.#image = image;
+    this.#script = script;
+    this.#manifestRequests = 0;
+    this.#isCut = false;
+    this.blobRequests = new Map();
+    this.requests = [];
+    this.blobBytesSent = 0;
+  }
+
+  answer(request: IncomingMessage, response: ServerResponse): void {
+    const [, kind, name] = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url ?? '') ?? [];
+    const authorization = request.headers.authorization ?? '';
+    this.requests.push({ line: `${request.method ?? ''} ${request.url ?? ''}`, range: request.headers.range ?? '', authorization });
+    const { login, auth } = this.#script;
+    const isLetIn = login === undefined || authorization === `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
+    if (!isLetIn || (auth !== undefined && authorization === '')) {
+      response.writeHead(401, { 'www-authenticate': auth ?? 'Basic realm="test"' }).end();
+    } else if (kind === 'manifests') {
+      this.#answerManifest(name ?? '', request, response);
+    } else if (kind === 'blobs') {
+      this.#answerBlob(name ?? '', request, response);
+    } else {
+      response.writeHead(404).end();
+    }
+  }
+
+  #answerManifest(name: string, request: IncomingMessage, response: ServerResponse): void {
+    const statuses = [this.#script.manifest ?? '200'].flat();
+    const status = Number(statuses[Math.min(this.#manifestRequests, statuses.length - 1)]);
+    this.#manifestRequests += 1;
+    const manifest = this.#image.manifests.get(name);
+    if (status !== 200 || manifest === undefined) {
+      response.writeHead(status === 200 ? 404 : status, this.#script.retryAfter === undefined ? {} : { 'retry-after': this.#script.retryAfter }).end();
+      return;
+    }
+    response.writeHead(200, { 'content-type': this.#script.contentType ?? manifest.mediaType, 'content-length': String(manifest.bytes.length) });
+    response.end(request.method === 'HEAD' ? undefined : manifest.bytes);
+  }
+
+  #answerBlob(digest: string, request: IncomingMessage, response: ServerResponse): void {
+    this.blobRequests.set(digest, (this.blobRequests.get(digest) ?? 0) + 1);
+    const blob = this.#image.blobs.get(digest);
+    if (this.#script.blob !== undefined) {
+      response.writeHead(302, { location: this.#script.blob === '302 self' ? request.url : this.#script.blob }).end();
+      return;
+    }
+    if (blob === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const asked = this.#script.range === false ? null : /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+    const from = Number(asked?.[1] ?? 0);
+    if (from >= blob.length && asked !== null) {
+      response.writeHead(416).end();
+      return;
+    }
+    const body = this.#script.range === 'wrong' && asked !== null ? blob.subarray(0, blob.length - from) : blob.subarray(from);
+    response.writeHead(asked === null ? 200 : 206, {
+      'content-length': String(body.length), ...(asked === null ? {} : { 'content-range': `bytes ${String(from)}-${String(blob.length - 1)}/${String(blob.length)}` }),
+    });
+    this.#sendBody(body, response);
+  }
+
+  #sendBody(body: Uint8Array, response: ServerResponse): void {
+    const { cut, bytesPerSecond } = this.#script;
+    if (bytesPerSecond !== undefined) {
+      drip(body, bytesPerSecond, response);
+      return;
+    }
+    const isCutNow = typeof cut === 'number' || (cut === 'first only' && !this.#isCut);
+    this.#isCut = true;
+    const sent = isCutNow ? body.subarray(0, Math.ceil(body.length * (typeof cut === 'number' ? cut : 0.5))) : body;
+    this.blobBytesSent += sent.length;
+    if (!isCutNow) response.end(sent);
+    else response.write(sent, () => { response.destroy(); });
+  }
+}
+
+/** Ten pieces a second, until the reader is gone. */
+function drip(body: Uint8Array, bytesPerSecond: number, response: ServerResponse): void {
+  const piece = Math.max(1, Math.floor(bytesPerSecond / 10));
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(at, at + piece));
+    at += piece;
+    if (at >= body.length) response.end();
+    if (at >= body.length || response.destroyed) clearInterval(timer);
+  }, 100);
+}
