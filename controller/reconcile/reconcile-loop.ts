@@ -47,6 +47,8 @@ export interface ReconcileOptions {
   readonly clusterId: string;
   readonly random: () => number;
   readonly onTurn?: (turn: ReconcileTurn) => void;
+  /** Told how long planning a service took. */
+  readonly onPlan?: (durationMs: number) => void;
 }
 
 /** One look at one key, for metrics. */
@@ -177,7 +179,15 @@ export class ReconcileLoop implements Loop {
     }
     const id = parseServiceId(key.slice('service/'.length));
     await this.#options.revisions.load(cluster.current, id, signal);
-    return await this.#apply(key, this.#options.planners.service(cluster.current, id, this.#planContext()), signal);
+    return await this.#apply(key, this.#planService(id), signal);
+  }
+
+  #planService(id: ServiceId): Plan {
+    const { clock, cluster, planners } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    const plan = planners.service(cluster.current, id, this.#planContext());
+    this.#options.onPlan?.(clock.monotonicMs() - startedAtMs);
+    return plan;
   }
 
   #planContext(): PlanContext {

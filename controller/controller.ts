@@ -1,0 +1,117 @@
+/** Composition root: builds the parts of one controller and says which loops it runs. No logic. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '#kit/clock.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import { superviseLoops } from '#kit/supervise-loop.ts';
+import type { Loop } from '#kit/supervise-loop.ts';
+import type { ControllerRecord } from '#model/node.ts';
+import type { ClusterSettings } from '#model/records.ts';
+import { readTlsIdentity } from '#rpc/tls-fs.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import type { ControllerConfig } from './config.ts';
+import { LeadershipLoop } from './leadership-loop.ts';
+import { createControllerMetrics } from './metrics.ts';
+import type { ControllerMetrics } from './metrics.ts';
+import { MetricsServer } from './metrics-server.ts';
+import { planApp } from './reconcile/app-plan.ts';
+import { EventLoop } from './reconcile/event-loop.ts';
+import { planNodes } from './reconcile/node-plan.ts';
+import { ReconcileLoop } from './reconcile/reconcile-loop.ts';
+import { RevisionCache } from './reconcile/revision-store.ts';
+import { planService } from './reconcile/service-plan.ts';
+import { RegistrationLoop } from './registration-loop.ts';
+import { scrapeTargets } from './scrape-targets.ts';
+import { requireSettings } from './settings-flow.ts';
+import { EtcdStore } from './store/etcd-store.ts';
+import type { Store } from './store/ports.ts';
+import { ClusterWatch } from './store/watch-loop.ts';
+
+/** What every part of a controller is made of. */
+export interface ControllerParts {
+  readonly config: ControllerConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: TlsIdentity;
+  readonly settings: ClusterSettings;
+  readonly record: ControllerRecord;
+  readonly store: Store;
+  readonly cluster: ClusterWatch;
+  readonly events: EventLoop;
+  readonly registration: RegistrationLoop;
+  readonly leadership: LeadershipLoop;
+  readonly metrics: ControllerMetrics;
+}
+
+/** Runs a controller until `signal` aborts. */
+export async function runController(config: ControllerConfig, logger: Logger, signal: AbortSignal): Promise<void> {
+  const metrics = createControllerMetrics();
+  const store = await openStore(config, metrics);
+  try {
+    const parts = await buildParts({ config, logger, metrics, store }, signal);
+    await superviseLoops(loopsOf(parts), signal);
+  } finally {
+    store.close();
+  }
+}
+
+async function openStore(config: ControllerConfig, metrics: ControllerMetrics): Promise<EtcdStore> {
+  const { etcdHosts: hosts, etcdTls } = config;
+  const onCall = metrics.onStoreCall;
+  if (etcdTls === undefined) {
+    return new EtcdStore({ hosts, onCall });
+  }
+  const [caPem, certificatePem, keyPem] = await Promise.all([readFile(etcdTls.caFile), readFile(etcdTls.certificateFile), readFile(etcdTls.keyFile)]);
+  return new EtcdStore({ hosts, onCall, tls: { caPem, certificatePem, keyPem } });
+}
+
+async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store }, signal: AbortSignal): Promise<ControllerParts> {
+  const { config, logger, metrics, store } = given;
+  const clock = systemClock;
+  const identity = await readTlsIdentity(config.configDir);
+  const fresh: ClusterSettings = { clusterId: randomUUID(), defaultRegistry: config.defaultRegistry, createdAtMs: clock.nowMs() };
+  const settings = await requireSettings(store, fresh, clock, signal);
+  const record: ControllerRecord = {
+    id: config.id, apiAddress: config.advertise, metricsAddress: config.metricsAdvertise, startedAtMs: clock.nowMs(),
+  };
+  const { leaseMs, relistMs } = config.times;
+  const cluster = new ClusterWatch({ store, clock, logger, relistMs, random: Math.random });
+  const events = new EventLoop({ store, clock, logger });
+  const registration = new RegistrationLoop({ store, clock, record, leaseMs });
+  const reconcile = {
+    store, clock, logger, cluster, events, times: config.times, clusterId: settings.clusterId, random: Math.random,
+    revisions: new RevisionCache(store), planners: { service: planService, app: planApp, nodes: planNodes },
+    onTurn: metrics.onTurn, onPlan: metrics.onPlan,
+  };
+  const leadership = new LeadershipLoop({
+    store, clock, logger, cluster, record, leaseMs,
+    work: term => new ReconcileLoop(reconcile, term),
+  });
+  return { config, clock, logger, identity, settings, record, store, cluster, events, registration, leadership, metrics };
+}
+
+function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
+  const { cluster, events, leadership, registration } = parts;
+  return { cluster, events, leadership, registration, ...metricsLoops(parts) };
+}
+
+function metricsLoops({ clock, cluster, config, identity, leadership, metrics }: ControllerParts): Readonly<Record<string, Loop>> {
+  const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
+  metrics.observe({
+    current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => 0,
+    invalidCount: () => cluster.invalid.size, listAgeMs,
+  });
+  if (config.metricsListen === '') {
+    return {};
+  }
+  const { registry } = metrics;
+  const metricsServer = new MetricsServer({
+    listen: config.metricsListen,
+    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    targets: () => scrapeTargets(cluster.current),
+    problem: () => ((listAgeMs() ?? Number.POSITIVE_INFINITY) > 3 * config.times.relistMs ? 'etcd was not read for long' : ''),
+    ...(config.isMetricsPlain ? {} : { identity }),
+  });
+  return { metricsServer };
+}

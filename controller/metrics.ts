@@ -1,0 +1,103 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { ReconcileTurn } from './reconcile/reconcile-loop.ts';
+import type { StoreOperation } from './store/etcd-store.ts';
+
+/** Every metric of gantry-controller; the README's table says the same. `gantry_process_` metrics of Node.js come beside them. */
+export const CONTROLLER_METRICS = {
+  gantry_reconcile_duration_seconds: 'time of one look at one key, from plan to applied, by kind and outcome',
+  gantry_schedule_duration_seconds: 'time that planning a service took, placements included',
+  gantry_etcd_duration_seconds: 'time of one answered etcd call, by operation',
+  gantry_leader: '1 while this controller leads',
+  gantry_leader_epoch: 'epoch of the leader that this controller sees; 0: none',
+  gantry_sessions: 'agent sessions held here',
+  gantry_nodes: 'nodes, by condition',
+  gantry_tasks: 'task records, by observed phase',
+  gantry_mirror_revision: "etcd revision of this controller's picture",
+  gantry_mirror_list_age_seconds: 'time since the newest full list of etcd began',
+  gantry_invalid_records: 'records of etcd that this controller cannot read',
+  gantry_event_loop_lag_seconds: '99th percentile delay of the event loop since the last scrape',
+} as const;
+
+export type ControllerMetricName = keyof typeof CONTROLLER_METRICS;
+
+/** Where gauges look when they are scraped. */
+export interface MetricSources {
+  readonly current: () => ClusterSnapshot;
+  readonly isLeading: () => boolean;
+  readonly sessionCount: () => number;
+  readonly invalidCount: () => number;
+  /** Absent before the first list. */
+  readonly listAgeMs: () => number | undefined;
+}
+
+export interface ControllerMetrics {
+  readonly registry: Registry;
+  onTurn(turn: ReconcileTurn): void;
+  onPlan(durationMs: number): void;
+  onStoreCall(operation: StoreOperation, durationMs: number): void;
+  /** Gauges begin to be filled. */
+  observe(sources: MetricSources): void;
+}
+
+const SECONDS = 1_000;
+const BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export function createControllerMetrics(): ControllerMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'gantry_process_' });
+  const reconcile = histogram(registry, 'gantry_reconcile_duration_seconds', ['kind', 'outcome']);
+  const schedule = histogram(registry, 'gantry_schedule_duration_seconds', []);
+  const etcd = histogram(registry, 'gantry_etcd_duration_seconds', ['operation']);
+  observeEventLoop(registry);
+  return {
+    registry,
+    onTurn: turn => { reconcile.observe({ kind: turn.kind, outcome: turn.outcome }, turn.durationMs / SECONDS); },
+    onPlan: durationMs => { schedule.observe(durationMs / SECONDS); },
+    onStoreCall: (operation, durationMs) => { etcd.observe({ operation }, durationMs / SECONDS); },
+    observe: sources => { observeSources(registry, sources); },
+  };
+}
+
+function observeSources(registry: Registry, sources: MetricSources): void {
+  gauge(registry, 'gantry_leader', () => (sources.isLeading() ? 1 : 0));
+  gauge(registry, 'gantry_leader_epoch', () => sources.current().epoch);
+  gauge(registry, 'gantry_sessions', sources.sessionCount);
+  gauge(registry, 'gantry_mirror_revision', () => sources.current().etcdRevision);
+  gauge(registry, 'gantry_mirror_list_age_seconds', () => (sources.listAgeMs() ?? 0) / SECONDS);
+  gauge(registry, 'gantry_invalid_records', sources.invalidCount);
+  countedGauge(registry, 'gantry_nodes', 'condition', () => [...sources.current().nodes.values()].map(node => node.value.condition));
+  countedGauge(registry, 'gantry_tasks', 'phase', () => [...sources.current().tasks.keys()].map(id => sources.current().statuses.get(id)?.value.phase ?? 'pending'));
+}
+
+function observeEventLoop(registry: Registry): void {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  gauge(registry, 'gantry_event_loop_lag_seconds', () => {
+    const lagSeconds = delay.percentile(99) / 1e9;
+    delay.reset();
+    return Number.isFinite(lagSeconds) ? lagSeconds : 0;
+  });
+}
+
+function histogram<Label extends string>(registry: Registry, name: ControllerMetricName, labelNames: readonly Label[]): Histogram<Label> {
+  return new Histogram({ name, help: CONTROLLER_METRICS[name], labelNames: [...labelNames], buckets: BUCKETS, registers: [registry] });
+}
+
+function gauge(registry: Registry, name: ControllerMetricName, read: () => number): void {
+  new Gauge({ name, help: CONTROLLER_METRICS[name], registers: [registry], collect() { this.set(read()); } });
+}
+
+/** One series a value, with how often it occurs. */
+function countedGauge(registry: Registry, name: ControllerMetricName, label: string, read: () => readonly string[]): void {
+  new Gauge({
+    name, help: CONTROLLER_METRICS[name], labelNames: [label], registers: [registry],
+    collect() {
+      this.reset();
+      for (const value of read()) {
+        this.inc({ [label]: value });
+      }
+    },
+  });
+}

@@ -1,0 +1,146 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
+import type { KeyPair } from '#identity/certificate-authority.ts';
+import { TEST_TIMES } from '#model/times.ts';
+import { EtcdStore } from '../../controller/store/etcd-store.ts';
+import { buildKey } from '../../controller/store/keys.ts';
+import { decodeControllerRecord } from '../../controller/store/records.ts';
+import { EtcdProcess, freePort } from '../support/etcd-process.ts';
+
+const MAIN = new URL('../../controller/main.ts', import.meta.url).pathname;
+const LEADER = buildKey({ kind: 'leader' });
+
+interface Controller {
+  readonly id: string;
+  readonly metricsPort: number;
+  readonly child: ChildProcess;
+}
+
+interface Bench {
+  readonly etcd: EtcdProcess;
+  readonly store: EtcdStore;
+  readonly controllers: Map<string, Controller>;
+  readonly authority: KeyPair;
+  readonly start: (id: string) => Promise<void>;
+}
+
+async function withControllers(t: ExecutionContext, body: (bench: Bench) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-controllers-'));
+  const etcd = await EtcdProcess.start();
+  const store = new EtcdStore({ hosts: [etcd.host] });
+  const authority = await createAuthority('test', Date.now());
+  const controllers = new Map<string, Controller>();
+  const start = async (id: string): Promise<void> => {
+    const pair = await issueCertificate(authority, { role: 'controller', name: id, dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }, { nowMs: Date.now() });
+    await Promise.all([
+      writeFile(join(directory, 'ca.pem'), authority.certificatePem), writeFile(join(directory, 'certificate.pem'), pair.certificatePem),
+      writeFile(join(directory, 'key.pem'), pair.keyPem), writeFile(join(directory, 'secrets.key'), Buffer.alloc(32, 7)),
+      writeFile(join(directory, 'ca.key'), authority.keyPem),
+    ]);
+    const [port, metricsPort] = [await freePort(), await freePort()];
+    const child = spawn(process.execPath, [
+      MAIN, '--id', id, '--listen', `127.0.0.1:${String(port)}`, '--metrics-listen', `127.0.0.1:${String(metricsPort)}`, '--etcd', etcd.host,
+      '--config-dir', directory, '--times', 'test', '--log-level', 'warn',
+    ], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { t.log(`${id}: ${text.trim()}`); });
+    controllers.set(id, { id, metricsPort, child });
+  };
+  try {
+    await body({ etcd, store, controllers, authority, start });
+  } finally {
+    await Promise.all([...controllers.values()].map(({ child }) => end(child, 'SIGKILL')));
+    store.close();
+    await etcd.remove();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+  return child.exitCode;
+}
+
+/** The leader that `isIt` accepts, within the time. */
+async function leader(store: EtcdStore, limitMs: number, isIt: (id: string, epoch: number) => boolean): Promise<{ readonly id: string; readonly epoch: number; readonly afterMs: number }> {
+  const startedAtMs = performance.now();
+  for (;;) {
+    const entry = await store.get(LEADER);
+    const found = entry === undefined ? undefined : { id: decodeControllerRecord(entry.value).id, epoch: entry.createRevision };
+    const afterMs = performance.now() - startedAtMs;
+    if (found !== undefined && isIt(found.id, found.epoch)) {
+      return { ...found, afterMs };
+    }
+    if (afterMs > limitMs) {
+      throw new Error(`no such leader within ${String(limitMs)} ms`);
+    }
+    await sleep(50);
+  }
+}
+
+async function page(port: number, path: string, tls: { readonly ca: string; readonly cert?: string; readonly key?: string }): Promise<{ readonly status: number; readonly body: string }> {
+  return await new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, ...tls }, response => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => { body += text; }).on('end', () => { resolve({ status: response.statusCode ?? 0, body }); });
+    }).on('error', reject);
+  });
+}
+
+test.serial('needs etcd: A1 the leader is killed, the other leads within LEASE + 3 s; A2 a leader that stood still leads no more', async t => {
+  await withControllers(t, async ({ store, controllers, start }) => {
+    await Promise.all([start('c1'), start('c2')]);
+    const first = await leader(store, 15_000, () => true);
+    await end(controllers.get(first.id)!.child, 'SIGKILL');
+    const second = await leader(store, TEST_TIMES.leaseMs + 3_000, id => id !== first.id);
+    t.true(second.epoch > first.epoch);
+
+    await start(first.id);
+    const frozen = controllers.get(second.id)!.child;
+    frozen.kill('SIGSTOP');
+    const third = await leader(store, 3 * TEST_TIMES.leaseMs + 3_000, id => id !== second.id);
+    t.true(third.epoch > second.epoch);
+    frozen.kill('SIGCONT');
+    await sleep(1_000);
+    t.deepEqual((await leader(store, 1_000, () => true)).epoch, third.epoch);
+    t.is(await end(controllers.get(third.id)!.child, 'SIGTERM'), 0);
+    const fourth = await leader(store, 2_000, id => id === second.id);
+    t.true(fourth.epoch > third.epoch);
+  });
+});
+
+test.serial('needs etcd: metrics, targets and health are served to certificates of the cluster only; B1 etcd is killed and started, the leader leads on', async t => {
+  await withControllers(t, async ({ etcd, store, controllers, authority, start }) => {
+    await start('c1');
+    await leader(store, 15_000, () => true);
+    const { metricsPort } = controllers.get('c1')!;
+    const operator = await issueCertificate(authority, { role: 'operator', name: 'o', dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() });
+    const tls = { ca: authority.certificatePem, cert: operator.certificatePem, key: operator.keyPem };
+    t.like(await page(metricsPort, '/healthz', tls), { status: 200, body: 'ok\n' });
+    t.true((await page(metricsPort, '/metrics', tls)).body.includes('gantry_leader 1'));
+    t.deepEqual(JSON.parse((await page(metricsPort, '/sd', tls)).body), [
+      { targets: [`127.0.0.1:${String(metricsPort)}`], labels: { job: 'gantry-controller', controller: 'c1' } },
+    ]);
+    t.is((await page(metricsPort, '/other', tls)).status, 404);
+    await t.throwsAsync(page(metricsPort, '/metrics', { ca: authority.certificatePem }));
+
+    await etcd.kill();
+    await sleep(TEST_TIMES.leaseMs);
+    t.is(controllers.get('c1')!.child.exitCode, null);
+    await etcd.start();
+    await leader(store, TEST_TIMES.leaseMs + 3_000, () => true);
+    t.is(controllers.get('c1')!.child.exitCode, null);
+  });
+});

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { CONTROLLER_METRICS, createControllerMetrics } from '../../../controller/metrics.ts';
+import { scrapeTargets } from '../../../controller/scrape-targets.ts';
+import { node, service, snapshot, status, task } from '../../support/builders.ts';
+
+const web = service();
+const one = task(web, 'n1', { slot: 0 });
+
+test('every metric of the table is exported, and no other of ours', t => {
+  const metrics = createControllerMetrics();
+  metrics.observe({ current: () => snapshot(), isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000 });
+  const names = metrics.registry.getMetricsAsArray().map(metric => metric.name).filter(name => !name.startsWith('gantry_process_'));
+  t.deepEqual(names.sort(), Object.keys(CONTROLLER_METRICS).sort());
+});
+
+test('metrics say what they were told and what their sources hold', async t => {
+  const metrics = createControllerMetrics();
+  const current = snapshot({ nodes: [node('n1'), node('n2', { condition: 'lost' })], services: [web], tasks: [one, task(web, 'n1', { slot: 1 })], statuses: [status(one)] });
+  metrics.observe({ current: () => current, isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000 });
+  metrics.onTurn({ kind: 'service', durationMs: 20, outcome: 'committed' });
+  metrics.onStoreCall('txn', 3);
+  const text = await metrics.registry.metrics();
+  for (const line of [
+    'gantry_leader 1', 'gantry_sessions 3', 'gantry_invalid_records 1', 'gantry_mirror_list_age_seconds 2', 'gantry_nodes{condition="ready"} 1',
+    'gantry_nodes{condition="lost"} 1', 'gantry_tasks{phase="running"} 1', 'gantry_tasks{phase="pending"} 1',
+    'gantry_reconcile_duration_seconds_count{kind="service",outcome="committed"} 1', 'gantry_etcd_duration_seconds_count{operation="txn"} 1',
+  ]) {
+    t.true(text.includes(`${line}\n`), line);
+  }
+});
+
+test('targets are the controllers that are alive and the nodes, by address', t => {
+  const current = snapshot({ nodes: [node('n1', { address: '10.0.0.2' })], controllers: [{ id: 'c1', apiAddress: 'a:1', metricsAddress: '10.0.0.1:7401', startedAtMs: 0 }] });
+  t.deepEqual(scrapeTargets(current), [
+    { targets: ['10.0.0.1:7401'], labels: { job: 'gantry-controller', controller: 'c1' } },
+    { targets: ['10.0.0.2:7402'], labels: { job: 'gantry-agent', node: 'n1' } },
+  ]);
+});
