@@ -19,30 +19,25 @@ export interface Retention {
  * the slot is done, or that it failed. The newest of a slot with named volumes stays: it says where the data is.
  */
 export function planRetention(state: ServiceState, isDeleting: boolean, wanted: ReadonlySet<number>, nowMs: number): Retention {
-  const removals: Action[] = [];
-  let wakeAtMs: number | undefined;
-  const ended: TaskRow[] = [];
-  for (const row of state.rows) {
-    if (row.node === undefined) {
-      removals.push({ kind: 'remove-task', taskId: row.task.id, reason: 'node-removed' });
-    } else if (hasEnded(row)) {
-      ended.push(row);
-    }
+  const orphans = state.rows.filter(row => row.node === undefined).map(row => removal(row, 'node-removed'));
+  const ended = state.rows.filter(row => row.node !== undefined && hasEnded(row));
+  if (isDeleting) {
+    return { removals: [...orphans, ...ended.map(row => removal(row, 'service-deleted'))] };
   }
-  for (const rows of bySlot(ended)) {
-    for (const [age, row] of rows.toReversed().entries()) {
-      const untilMs = (row.status?.finishedAtMs ?? row.task.createdAtMs) + KEPT_MS;
-      if (age === 0 && !isDeleting && keepsNewest(state, row, wanted)) {
-        continue;
-      }
-      if (isDeleting || age >= KEPT_PER_SLOT || untilMs <= nowMs) {
-        removals.push({ kind: 'remove-task', taskId: row.task.id, reason: isDeleting ? 'service-deleted' : 'retention' });
-      } else {
-        wakeAtMs = Math.min(untilMs, wakeAtMs ?? untilMs);
-      }
-    }
-  }
-  return { removals, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  const candidates = [...bySlot(ended)].flatMap(rows => rows.toReversed().flatMap((row, age) => (
+    age === 0 && keepsNewest(state, row, wanted) ? [] : [{ row, untilMs: age < KEPT_PER_SLOT ? keptUntilMs(row) : 0 }]
+  )));
+  const old = candidates.filter(one => one.untilMs <= nowMs).map(one => removal(one.row, 'retention'));
+  const laterMs = candidates.map(one => one.untilMs).filter(untilMs => untilMs > nowMs);
+  return { removals: [...orphans, ...old], ...(laterMs.length === 0 ? {} : { wakeAtMs: Math.min(...laterMs) }) };
+}
+
+function removal(row: TaskRow, reason: string): Action {
+  return { kind: 'remove-task', taskId: row.task.id, reason };
+}
+
+function keptUntilMs(row: TaskRow): number {
+  return (row.status?.finishedAtMs ?? row.task.createdAtMs) + KEPT_MS;
 }
 
 function keepsNewest({ rows, service }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {

@@ -71,22 +71,29 @@ export interface RolloutStep {
 export function nextRollout(state: ServiceState, facts: RolloutFacts, nowMs: number): RolloutStep {
   const { service, status } = state;
   const settledRevision = status?.settledRevision ?? 0;
-  const before = status?.rollout;
-  if (settledRevision === service.revision && before?.state === 'rolled_back') {
-    return { rollout: before, settledRevision };
+  const isHealing = settledRevision === service.revision;
+  if (isHealing && status?.rollout.state === 'rolled_back') {
+    return { rollout: status.rollout, settledRevision };
   }
-  const startedAtMs = before?.revision === service.revision ? before.startedAtMs : nowMs;
-  const base = { revision: service.revision, startedAtMs };
+  const known = status?.rollout.revision === service.revision ? status.rollout : undefined;
+  const base = { revision: service.revision, startedAtMs: known?.startedAtMs ?? nowMs };
   if (!facts.isConverged) {
-    return { rollout: { ...base, ...unsettled(facts, settledRevision === service.revision) }, settledRevision };
+    return { rollout: { ...base, ...unsettled(facts, isHealing) }, settledRevision };
   }
-  const healthySinceMs = Math.min(nowMs, before?.revision === service.revision ? before.healthySinceMs ?? nowMs : nowMs);
-  const settlesAtMs = healthySinceMs + monitorMs(state, settledRevision);
-  if (nowMs < settlesAtMs) {
-    const rollout = { ...base, healthySinceMs, state: 'progressing', reason: 'healthy, being watched' } as const;
-    return { rollout, settledRevision, wakeAtMs: settlesAtMs };
-  }
-  return { rollout: { ...base, healthySinceMs, state: 'settled', reason: '' }, settledRevision: service.revision };
+  return watch(state, { ...base, healthySinceMs: healthySince(known, nowMs) }, nowMs);
+}
+
+/** A wall clock that was set back cannot stretch the watch. */
+function healthySince(known: Rollout | undefined, nowMs: number): number {
+  return Math.min(nowMs, known?.healthySinceMs ?? nowMs);
+}
+
+function watch(state: ServiceState, base: Pick<Rollout, 'revision' | 'startedAtMs'> & { readonly healthySinceMs: number }, nowMs: number): RolloutStep {
+  const settledRevision = state.status?.settledRevision ?? 0;
+  const settlesAtMs = base.healthySinceMs + monitorMs(state, settledRevision);
+  return nowMs < settlesAtMs
+    ? { rollout: { ...base, state: 'progressing', reason: 'healthy, being watched' }, settledRevision, wakeAtMs: settlesAtMs }
+    : { rollout: { ...base, state: 'settled', reason: '' }, settledRevision: state.service.revision };
 }
 
 function unsettled(facts: RolloutFacts, isHealing: boolean): Pick<Rollout, 'state' | 'reason'> {

@@ -63,26 +63,33 @@ function better(left: Obstacle, right: Obstacle): Obstacle {
   return 'free' in left && 'free' in right && right.free > left.free ? right : left;
 }
 
+/** What the group's nodes are or have, in the singular and the plural. */
 function phrase({ first, best }: Group, isOne: boolean): string {
-  const have = isOne ? 'has' : 'have';
   switch (first.kind) {
     case 'node':
       return `${isOne ? 'is' : 'are'} ${first.state}`;
-    case 'taint':
-      return `${have} the taint ${first.taint}, which the service does not tolerate`;
-    case 'label':
-      return `${isOne ? 'breaks' : 'break'} the rule "${first.rule}"`;
-    case 'runtime':
-      return `${have} no runtime ${first.runtime}`;
     case 'volume':
       return `${isOne ? 'is' : 'are'} not ${first.home}, which has the data of volume ${first.volume}`;
+    case 'label':
+      return `${isOne ? 'breaks' : 'break'} the rule "${first.rule}"`;
+    default:
+      return `${isOne ? 'has' : 'have'} ${possession(first, best)}`;
+  }
+}
+
+function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'label' }>, best: Obstacle): string {
+  switch (first.kind) {
+    case 'taint':
+      return `the taint ${first.taint}, which the service does not tolerate`;
+    case 'runtime':
+      return `no runtime ${first.runtime}`;
     case 'max-per':
-      return `${have} max_per ${first.label} = ${String(first.count)} reached`;
+      return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
-      return `${have} host port ${first.port} taken`;
+      return `host port ${first.port} taken`;
     case 'memory':
     case 'cpu':
-      return `${have} not enough ${first.kind} free (${shortage(first.kind, best)})`;
+      return `not enough ${first.kind} free (${shortage(first.kind, best)})`;
   }
 }
 

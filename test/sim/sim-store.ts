@@ -51,23 +51,9 @@ export class SimStore {
   apply(action: Action): void {
     switch (action.kind) {
       case 'create-task':
-        if (this.#taskIds.has(action.task.id)) {
-          throw new Error(`I1: task id ${action.task.id} comes twice`);
-        }
-        this.#taskIds.add(action.task.id);
-        this.put(this.tasks, action.task.id, action.task);
-        this.#checkFit(action.task.node);
-        return;
-      case 'stop-task': {
-        const task = this.tasks.get(action.taskId)?.value;
-        if (task !== undefined) {
-          this.put(this.tasks, task.id, { ...task, desired: 'stop', reason: action.reason });
-        }
-        return;
-      }
+      case 'stop-task':
       case 'remove-task':
-        this.remove(this.tasks, action.taskId);
-        this.remove(this.statuses, action.taskId);
+        this.#applyToTask(action);
         return;
       case 'set-service-status':
         this.put(this.serviceStatuses, action.status.id, action.status);
@@ -75,21 +61,37 @@ export class SimStore {
       case 'rollback-service':
         this.put(this.services, action.service.id, action.service);
         return;
-      case 'remove-service':
-        this.remove(this.services, action.serviceId);
-        this.remove(this.serviceStatuses, action.serviceId);
+      case 'set-node-condition':
+        this.#change(this.nodes, action.node, node => ({ ...node, condition: action.condition }));
         return;
-      case 'remove-app':
-        this.remove(this.apps, action.appId);
-        return;
-      case 'delete-app':
-        throw new Error('the simulation has no run Apps');
-      case 'set-node-condition': {
-        const node = this.nodes.get(action.node)?.value;
-        if (node !== undefined) {
-          this.put(this.nodes, node.id, { ...node, condition: action.condition });
+      default:
+        throw new Error(`the simulation deletes nothing, but the plan says ${action.kind}`);
+    }
+  }
+
+  #applyToTask(action: Extract<Action, { readonly kind: 'create-task' | 'stop-task' | 'remove-task' }>): void {
+    switch (action.kind) {
+      case 'create-task':
+        if (this.#taskIds.has(action.task.id)) {
+          throw new Error(`I1: task id ${action.task.id} comes twice`);
         }
-      }
+        this.#taskIds.add(action.task.id);
+        this.put(this.tasks, action.task.id, action.task);
+        this.#checkFit(action.task.node);
+        return;
+      case 'stop-task':
+        this.#change(this.tasks, action.taskId, (task): Task => ({ ...task, desired: 'stop', reason: action.reason }));
+        return;
+      case 'remove-task':
+        this.remove(this.tasks, action.taskId);
+        this.remove(this.statuses, action.taskId);
+    }
+  }
+
+  #change<T>(table: Table<T>, key: string, change: (value: T) => T): void {
+    const known = table.get(key);
+    if (known !== undefined) {
+      this.put(table, key, change(known.value));
     }
   }
 

@@ -28,6 +28,7 @@ const FAULTS_MS = 300_000;
 /** Back-off up to 5 min, monitoring, LOST + EVICT and one slot after the other: all must be over by then. */
 const QUIET_MS = 900_000;
 const TIMES = DEFAULT_TIMES;
+const SERVICES = ['web', 'db', 'agent', 'report'] as const;
 const HEALTHCHECK = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 } as const;
 
 export interface SimulationReport {
@@ -76,7 +77,7 @@ class Simulation {
     this.#nodes = Array.from({ length: count }, (_, index) => this.#addNode(`n${String(index + 1)}`));
     this.#store.put(this.#store.controllers, 'c1', { id: 'c1', apiAddress: '', metricsAddress: '', startedAtMs: T0 });
     this.#store.put(this.#store.apps, appId('default', 'shop'), app('shop'));
-    for (const name of ['web', 'db', 'agent', 'report']) {
+    for (const name of SERVICES) {
       this.#applyService(name, 'good');
     }
   }
@@ -131,14 +132,21 @@ class Simulation {
     if (target === undefined) {
       return;
     }
-    if (random.chance(0.01)) { target.cut(this.nowMs); }
-    if (random.chance(0.03)) { target.heal(); }
-    if (random.chance(0.003)) { target.reboot(this.nowMs); }
-    if (random.chance(0.01)) { this.#setAvailability(target.id, random.pick(['active', 'active', 'cordoned', 'draining'] as const) ?? 'active'); }
-    if (random.chance(0.01)) { this.#evidence = NO_EVIDENCE; }
-    if (random.chance(0.01)) { this.#applyService(random.pick(['web', 'db', 'agent', 'report']) ?? 'web', random.chance(0.4) ? 'bad' : 'good'); }
-    if (random.chance(0.01)) { this.#scale(random.pick(['web', 'db']) ?? 'web', random.between(0, 6)); }
-    if (random.chance(0.005)) { this.#stopOne(); }
+    const disturbances: readonly (readonly [probability: number, act: () => void])[] = [
+      [0.01, () => { target.cut(this.nowMs); }],
+      [0.03, () => { target.heal(); }],
+      [0.003, () => { target.reboot(this.nowMs); }],
+      [0.01, () => { this.#setAvailability(target.id, random.pick(['active', 'active', 'cordoned', 'draining'] as const) ?? 'active'); }],
+      [0.01, () => { this.#evidence = NO_EVIDENCE; }],
+      [0.01, () => { this.#applyService(random.pick(SERVICES) ?? 'web', random.chance(0.4) ? 'bad' : 'good'); }],
+      [0.01, () => { this.#scale(random.pick(['web', 'db']) ?? 'web', random.between(0, 6)); }],
+      [0.005, () => { this.#stopOne(); }],
+    ];
+    for (const [probability, act] of disturbances) {
+      if (random.chance(probability)) {
+        act();
+      }
+    }
   }
 
   #setAvailability(id: string, availability: 'active' | 'cordoned' | 'draining'): void {
@@ -170,7 +178,7 @@ class Simulation {
       one.heal();
       this.#setAvailability(one.id, 'active');
     }
-    for (const name of ['web', 'db', 'agent', 'report']) {
+    for (const name of SERVICES) {
       this.#applyService(name, 'good');
     }
   }

@@ -44,7 +44,7 @@ const turns = test.macro({
   exec(t, gapMs: number, expected: 'tick' | 'reset') {
     t.is(turnKind(1_000, 1_000 + gapMs, { intervalMs: 500, stallMs }), expected);
   },
-  title: (_, gapMs, expected) => `a turn ${String(gapMs)} ms after the last one is a ${expected}`,
+  title: (_, gapMs: number, expected: string) => `a turn ${String(gapMs)} ms after the last one is a ${expected}`,
 });
 test(turns, 500, 'tick');
 test(turns, 2_500, 'tick');

@@ -150,8 +150,8 @@ type Cluster = typeof arbitraryCluster extends fc.Arbitrary<infer T> ? T : never
 
 function build(cluster: Cluster): { readonly web: Service; readonly nodes: readonly Node[]; readonly tasks: readonly Task[]; readonly statuses: readonly TaskStatus[] } {
   const nodes = cluster.nodes.map((one, index) => node(`n${String(index)}`, {
-    capacity: resources(one.milliCpu, one.memoryMib), condition: one.condition as Node['condition'],
-    availability: one.availability as Node['availability'], taints: one.taints, labels: one.zone === undefined ? {} : { zone: one.zone },
+    capacity: resources(one.milliCpu, one.memoryMib), condition: one.condition,
+    availability: one.availability, taints: one.taints, labels: one.zone === undefined ? {} : { zone: one.zone },
   }));
   const web = service({
     container: { requests: resources(cluster.request.milliCpu, cluster.request.memoryMib), ports: cluster.hasHostPort ? [HOST_PORT] : [] },

@@ -44,7 +44,7 @@ const decides = test.macro({
     const parsed = parsePlacementRule(text);
     t.is(parsed.kind === 'rule' && matches(parsed.rule, LABELS), expected);
   },
-  title: (_, text, expected) => `zone=a disks=10 name=x ${expected ? 'satisfies' : 'breaks'} ${text}`,
+  title: (_, text: string, expected: boolean) => `zone=a disks=10 name=x ${expected ? 'satisfies' : 'breaks'} ${text}`,
 });
 test(decides, 'zone == a', true);
 test(decides, 'zone == b', false);
