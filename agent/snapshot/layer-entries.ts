@@ -21,6 +21,8 @@ export type FileOperation =
   | { readonly kind: 'opaque'; readonly path: LayerPath }
   | { readonly kind: 'skip'; readonly what: 'device' | 'socket' | 'metadata' };
 
+/** The runtime mounts over these, and would write through a link (CVE-2026-47766). */
+const RUNTIME_DIRECTORIES: ReadonlySet<string> = new Set(['dev', 'proc', 'sys']);
 /** Source: limits.h PATH_MAX, NAME_MAX. */
 const MAX_PATH_BYTES = 4096;
 const MAX_NAME_BYTES = 255;
@@ -46,6 +48,9 @@ export function planEntry(entry: TarEntry, maxId: number): FileOperation {
   }
   if (path.length === 0 && entry.type !== 'directory') {
     throw refusal(`entry ${shown(entry.name)} is the layer's root and no directory`);
+  }
+  if (path.length === 1 && RUNTIME_DIRECTORIES.has(path[0] ?? '') && entry.type !== 'directory') {
+    throw refusal(`container refused: '/${path[0] ?? ''}' in the image is a ${entry.type}`);
   }
   return planPlain(entry, path);
 }

@@ -12,9 +12,9 @@ export interface RegistryScript {
   readonly auth?: string;
   /** `302 self`: blobs lead to themselves; any other URL: there. */
   readonly blob?: string;
-  /** Closes the connection after this share of a blob, each time; "first only": half of the first one asked for, once. */
+  /** Closes the connection after this share of each blob's first answer; "first only": after half of the very first one. */
   readonly cut?: number | 'first only';
-  /** false: answers 200 to Range. "wrong": answers 206 with the blob's beginning, whatever was asked. */
+  /** false: answers 200 to Range. "wrong": answers 206 with the blob's beginning, whatever was asked; first answers are cut, so that it is asked. */
   readonly range?: boolean | 'wrong';
   readonly contentType?: string;
   /** Bytes a second of every blob. */
@@ -125,16 +125,17 @@ class Registry {
     response.writeHead(asked === null ? 200 : 206, {
       'content-length': String(body.length), ...(asked === null ? {} : { 'content-range': `bytes ${String(from)}-${String(blob.length - 1)}/${String(blob.length)}` }),
     });
-    this.#sendBody(body, response);
+    this.#sendBody(body, response, this.blobRequests.get(digest) === 1);
   }
 
-  #sendBody(body: Uint8Array, response: ServerResponse): void {
-    const { cut, bytesPerSecond } = this.#script;
+  #sendBody(body: Uint8Array, response: ServerResponse, isFirst: boolean): void {
+    const { bytesPerSecond, range } = this.#script;
+    const cut = this.#script.cut ?? (range === 'wrong' ? 0.5 : undefined);
     if (bytesPerSecond !== undefined) {
       drip(body, bytesPerSecond, response);
       return;
     }
-    const isCutNow = typeof cut === 'number' || (cut === 'first only' && !this.#isCut);
+    const isCutNow = (typeof cut === 'number' && isFirst) || (cut === 'first only' && !this.#isCut);
     this.#isCut = true;
     const sent = isCutNow ? body.subarray(0, Math.ceil(body.length * (typeof cut === 'number' ? cut : 0.5))) : body;
     this.blobBytesSent += sent.length;
