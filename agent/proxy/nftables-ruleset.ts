@@ -22,6 +22,9 @@ export interface LocalTask {
 /** Longest name of an nft chain or set. Source: NFT_NAME_MAXLEN in linux/netfilter/nf_tables.h, less the final zero; kept shorter for prefixes. */
 const MAX_APP_NAME_LENGTH = 100;
 
+/** Other networks cannot be where IPv4 traffic comes from. */
+const IPV4_NETWORK = /^\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?$/;
+
 interface Draft {
   readonly sets: Map<string, string>;
   readonly chains: Map<string, readonly string[]>;
@@ -139,13 +142,28 @@ function addPublishedPorts(draft: Draft, service: ServiceEndpoints, node: NodeId
       continue;
     }
     const chain = `published-${port.protocol}-${String(port.published)}`;
-    const allowed = [...port.allowFrom].sort();
-    draft.chains.set(chain, [
-      ...(allowed.length === 0 ? [] : [`ip saddr != { ${allowed.join(', ')} } goto refuse`]),
-      ...(port.mode === 'host' ? portRules(port, healthyAddresses(local)) : [`goto ${portChain(service, port)}`]),
-    ]);
+    draft.chains.set(chain, admission(port, publishedTarget(draft, service, port, local)));
     addElement(draft, 'published-ports', `${port.protocol} . ${String(port.published)}`, `goto ${chain}`);
   }
+}
+
+/** The chain with the endpoints that a published port leads to: those of the service, or of this node alone. */
+function publishedTarget(draft: Draft, service: ServiceEndpoints, port: PublishedPort, local: readonly Endpoint[]): string {
+  if (port.mode === 'ingress') {
+    return portChain(service, port);
+  }
+  const chain = `host-${port.protocol}-${String(port.published)}`;
+  draft.chains.set(chain, portRules(port, healthyAddresses(local)));
+  return chain;
+}
+
+/** One rule a network: overlapping ones are no error, as they would be in an nft set. */
+function admission(port: PublishedPort, target: string): string[] {
+  if (port.allowFrom.length === 0) {
+    return [`goto ${target}`];
+  }
+  const networks = port.allowFrom.filter(network => IPV4_NETWORK.test(network)).toSorted();
+  return [...networks.map(network => `ip saddr ${network} goto ${target}`), 'goto refuse'];
 }
 
 /** The App's addresses, and every port of the service's virtual IP for tasks of the App. */

@@ -8,7 +8,7 @@ const TARGET: ProbeTarget = {
   containerId: 'c1', networkNamespacePath: '/run/net', address: '10.128.1.2', startedAtMs: T0,
   check: { action: { kind: 'exec', command: ['check'] }, intervalMs: 1_000, timeoutMs: 300, retries: 2, startPeriodMs: 0 },
 };
-const UNUSED: ProbeActions['tcp'] = () => Promise.reject(new Error('not asked'));
+const UNUSED = (): Promise<never> => Promise.reject(new Error('not asked'));
 
 function prober(clock: FakeClock, exec: ProbeActions['exec'], execConcurrency = 2): NodeHealthProber {
   return new NodeHealthProber({ tcp: UNUSED, http: UNUSED, exec }, clock, { execConcurrency, random: () => 0.5 });

@@ -1,0 +1,88 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { DirectoryVolumes } from '../../agent/volume/volume-fs.ts';
+import type { OciMount } from '../../agent/volume/ports.ts';
+import { container, service, task } from '../support/builders.ts';
+import { kernelObjects, run } from '../support/node-namespaces.ts';
+import { holdUserNamespace } from '../support/user-namespace-process.ts';
+
+const isRoot = process.getuid?.() === 0;
+const asRoot = isRoot ? test.serial : test.serial.skip;
+const NEEDS = isRoot ? 'root, idmapped mounts' : 'needs root';
+const HOST_BASE = 3_276_800;
+const SHA = 'cd'.repeat(32);
+const CONTENTS = new Map([
+  [`config/${SHA}`, { key: `config/${SHA}`, content: new TextEncoder().encode('conf') }],
+  ['secret/prod/key/3', { key: 'secret/prod/key/3', content: new TextEncoder().encode('hush') }],
+]);
+
+function sourceOf(mounts: readonly OciMount[], destination: string): string {
+  return mounts.find(mount => mount.destination === destination)?.source ?? '';
+}
+
+asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container's user alone, and remove leaves only the volume (${NEEDS})`, async t => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'gntv-'));
+  chmodSync(directory, 0o711);
+  try {
+    await using user = await holdUserNamespace(HOST_BASE);
+    const volumes = new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [path.join(directory, 'srv')] });
+    mkdirSync(path.join(directory, 'srv/in'), { recursive: true });
+    mkdirSync(path.join(directory, 'outside'));
+    symlinkSync(path.join(directory, 'outside'), path.join(directory, 'srv/link'));
+    const spec = container({
+      volumes: [
+        { kind: 'volume', source: 'data', target: '/data', readOnly: false }, { kind: 'tmpfs', target: '/tmp', sizeBytes: 65_536 },
+        { kind: 'bind', hostPath: path.join(directory, 'srv/in'), target: '/in', readOnly: true },
+      ],
+      configs: [{ source: 'conf', target: '/etc/c', mode: 0o444 }], secrets: [{ source: 'key', target: '/run/secrets/key', mode: 0o400 }],
+    });
+    const one = task(service({ name: 'db' }), 'n1', {
+      slot: 1, namespace: 'prod', container: spec, volumes: [{ name: 'data', perReplica: true }],
+      pins: { configs: [{ name: 'conf', sha256: SHA }], secrets: [{ name: 'key', version: 3 }] },
+    });
+    const owner = { ...user.mapping, user: { uid: 1000, gid: 1001 } };
+    const mounts = await volumes.prepare(one, 'db-1', owner, CONTENTS);
+    t.deepEqual(mounts.map(mount => mount.destination).sort(), ['/data', '/etc/c', '/in', '/run/secrets/key', '/tmp']);
+    t.true(mounts.every(mount => mount.options.includes('nosuid') && mount.options.includes('nodev')));
+
+    const secret = sourceOf(mounts, '/run/secrets/key');
+    const { uid, gid, mode } = statSync(secret);
+    t.deepEqual([uid, gid, mode & 0o7777], [HOST_BASE + 1000, HOST_BASE + 1001, 0o400]);
+    t.is(run('stat', '-fc', '%T', secret).trim(), 'tmpfs');
+    t.is(readFileSync(secret, 'utf8'), 'hush');
+    t.is(readFileSync(sourceOf(mounts, '/etc/c'), 'utf8'), 'conf');
+
+    run('nsenter', `--user=${user.mapping.userNamespacePath}`, '--setuid', '0', '--setgid', '0', 'sh', '-c', `echo kept > ${sourceOf(mounts, '/data')}/file && chown 33:34 ${sourceOf(mounts, '/data')}/file`);
+    const onDisk = path.join(directory, 'state/volumes/prod/data-1/file');
+    t.deepEqual([statSync(onDisk).uid, statSync(onDisk).gid], [33, 34]);
+
+    await volumes.prepare(one, 'db-1', owner, CONTENTS);
+    t.deepEqual(await volumes.list(), ['db-1']);
+    await volumes.remove('db-1');
+    await volumes.remove('db-1');
+    t.deepEqual(await volumes.list(), []);
+    t.is(readFileSync(onDisk, 'utf8'), 'kept\n');
+    t.deepEqual(kernelObjects(directory).mounts, []);
+
+    const linked = { ...one, container: { ...spec, volumes: [{ kind: 'bind', hostPath: path.join(directory, 'srv/link'), target: '/in', readOnly: true }] } } as const;
+    await t.throwsAsync(volumes.prepare(linked, 'db-2', owner, CONTENTS), { message: /is not one that this node lets tasks bind/ });
+    await t.throwsAsync(volumes.prepare(one, 'db-2', owner, new Map()), { message: /was not sent to this node yet/ });
+    await t.throwsAsync(volumes.prepare(one, '../db', owner, CONTENTS), { instanceOf: RangeError });
+    t.deepEqual(await volumes.list(), [], 'a failed prepare leaves nothing');
+    t.deepEqual(kernelObjects(directory).mounts, []);
+
+    await volumes.prepare(one, 'db-3', owner, CONTENTS);
+    writeFileSync(path.join(directory, 'state/volumes/prod/data-1/other'), '');
+    await new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [] }).remove('db-3');
+    t.deepEqual(readdirSync(path.join(directory, 'state/volumes/prod/data-1')).sort(), ['file', 'other'], 'a new agent removes what an earlier one mounted, and no volume\'s files');
+  } catch (error) {
+    // The first failure counts, not that of cleaning up a mount it left.
+    t.log(error);
+    throw error;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  t.deepEqual(kernelObjects(directory).mounts, []);
+});
