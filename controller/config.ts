@@ -67,30 +67,23 @@ const MAX_PORT = 65_535;
 /** What the arguments say. @throws ClusterError INVALID_ARGUMENT that names the option */
 export function parseControllerConfig(args: readonly string[]): ControllerConfig {
   const values = parseValues(args);
-  const listen = hostPort('listen', text(values, 'listen') ?? '');
-  const metricsListen = optionalHostPort(values, 'metrics-listen');
-  const configDir = absolute('config-dir', text(values, 'config-dir') ?? '');
+  const listen = hostPort('listen', text(values, 'listen'));
+  const configDir = absolute('config-dir', text(values, 'config-dir'));
   const etcdTls = parseEtcdTls(values);
   const registryCaFile = text(values, 'registry-ca');
-  const isMetricsPlain = values['metrics-plain'] === true;
-  if (isMetricsPlain && metricsListen !== '' && !LOOPBACK.test(metricsListen)) {
-    throw refusal('metrics-plain', metricsListen, 'a loopback address in --metrics-listen');
-  }
   return {
-    id: checked('id', text(values, 'id') ?? '', isLabel, 'an RFC 1123 label'),
+    id: checked('id', text(values, 'id'), isLabel, 'an RFC 1123 label'),
     listen,
     advertise: hostPort('advertise', text(values, 'advertise') ?? listen),
     joinListen: optionalHostPort(values, 'join-listen'),
-    metricsListen,
-    metricsAdvertise: text(values, 'metrics-advertise') ?? metricsListen,
-    isMetricsPlain,
+    ...parseMetrics(values),
     etcdHosts: list(values, 'etcd').map(host => checked('etcd', host, isUrl, 'http:// or https:// addresses')),
     natsServers: list(values, 'nats'),
     configDir,
     secretsKeyFile: text(values, 'secrets-key') ?? `${configDir}/secrets.key`,
-    times: TIMES_PRESETS[parsePreset(text(values, 'times') ?? '')],
+    times: TIMES_PRESETS[parsePreset(text(values, 'times'))],
     defaultRegistry: text(values, 'default-registry') ?? '',
-    logLevel: checked('log-level', text(values, 'log-level') ?? '', level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
+    logLevel: checked('log-level', text(values, 'log-level'), level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
     ...(etcdTls === undefined ? {} : { etcdTls }),
     ...(registryCaFile === undefined ? {} : { registryCaFile }),
   };
@@ -116,6 +109,15 @@ function parseValues(args: readonly string[]): Values {
   }
 }
 
+function parseMetrics(values: Values): Pick<ControllerConfig, 'metricsListen' | 'metricsAdvertise' | 'isMetricsPlain'> {
+  const metricsListen = optionalHostPort(values, 'metrics-listen');
+  const isMetricsPlain = values['metrics-plain'] === true;
+  if (isMetricsPlain && metricsListen !== '' && !LOOPBACK.test(metricsListen)) {
+    throw refusal('metrics-plain', metricsListen, 'a loopback address in --metrics-listen');
+  }
+  return { metricsListen, metricsAdvertise: text(values, 'metrics-advertise') ?? metricsListen, isMetricsPlain };
+}
+
 function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {
   const [caFile, certificateFile, keyFile] = [text(values, 'etcd-ca'), text(values, 'etcd-cert'), text(values, 'etcd-key')];
   if (caFile === undefined && certificateFile === undefined && keyFile === undefined) {
@@ -127,7 +129,7 @@ function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {
   return { caFile, certificateFile, keyFile };
 }
 
-function parsePreset(preset: string): keyof typeof TIMES_PRESETS {
+function parsePreset(preset = ''): keyof typeof TIMES_PRESETS {
   if (preset !== 'default' && preset !== 'test') {
     throw refusal('times', preset, 'default or test');
   }
@@ -143,7 +145,7 @@ function list(values: Values, name: OptionName): readonly string[] {
   return (text(values, name) ?? '').split(',').filter(part => part !== '');
 }
 
-function hostPort(name: OptionName, value: string): string {
+function hostPort(name: OptionName, value: string | undefined): string {
   return checked(name, value, one => Number(HOST_PORT.exec(one)?.[1] ?? MAX_PORT + 1) <= MAX_PORT, 'HOST:PORT');
 }
 
@@ -152,7 +154,7 @@ function optionalHostPort(values: Values, name: OptionName): string {
   return value === '' ? '' : hostPort(name, value);
 }
 
-function absolute(name: OptionName, value: string): string {
+function absolute(name: OptionName, value: string | undefined): string {
   return checked(name, value, isAbsolute, 'an absolute path');
 }
 
@@ -160,7 +162,8 @@ function isUrl(value: string): boolean {
   return /^https?:\/\/[^/\s]+$/.test(value);
 }
 
-function checked(name: OptionName, value: string, isGood: (value: string) => boolean, expected: string): string {
+function checked(name: OptionName, given: string | undefined, isGood: (value: string) => boolean, expected: string): string {
+  const value = given ?? '';
   if (!isGood(value)) {
     throw refusal(name, value, expected);
   }

@@ -8,9 +8,12 @@ import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { ControllerRecord } from '#model/node.ts';
 import type { ClusterSettings } from '#model/records.ts';
-import { readTlsIdentity } from '#rpc/tls-fs.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { RegistryClient } from '#registry/registry-client.ts';
+import { ApiLoop } from './api/api-loop.ts';
+import { registryResolver } from './api/image-resolver-client.ts';
 import type { ControllerConfig } from './config.ts';
+import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
 import { createControllerMetrics } from './metrics.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -28,6 +31,9 @@ import { EtcdStore } from './store/etcd-store.ts';
 import type { Store } from './store/ports.ts';
 import { ClusterWatch } from './store/watch-loop.ts';
 
+/** Of all three programs; package.json says the same. */
+export const VERSION = '0.1.0';
+
 /** What every part of a controller is made of. */
 export interface ControllerParts {
   readonly config: ControllerConfig;
@@ -41,6 +47,7 @@ export interface ControllerParts {
   readonly events: EventLoop;
   readonly registration: RegistrationLoop;
   readonly leadership: LeadershipLoop;
+  readonly api: ApiLoop;
   readonly metrics: ControllerMetrics;
 }
 
@@ -69,7 +76,9 @@ async function openStore(config: ControllerConfig, metrics: ControllerMetrics): 
 async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store }, signal: AbortSignal): Promise<ControllerParts> {
   const { config, logger, metrics, store } = given;
   const clock = systemClock;
-  const identity = await readTlsIdentity(config.configDir);
+  const authority = await readAuthority(config.configDir);
+  const issueIdentity = async (): Promise<TlsIdentity> => await issueOwnIdentity(authority, config.id, [config.advertise, config.listen, config.metricsAdvertise], clock.nowMs());
+  const identity = await issueIdentity();
   const fresh: ClusterSettings = { clusterId: randomUUID(), defaultRegistry: config.defaultRegistry, createdAtMs: clock.nowMs() };
   const settings = await requireSettings(store, fresh, clock, signal);
   const record: ControllerRecord = {
@@ -88,18 +97,34 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     store, clock, logger, cluster, record, leaseMs,
     work: term => new ReconcileLoop(reconcile, term),
   });
-  return { config, clock, logger, identity, settings, record, store, cluster, events, registration, leadership, metrics };
+  const api = new ApiLoop({
+    controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
+    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, clock, log: logger, identity, issueIdentity,
+    resolver: registryResolver(await openRegistries(config, clock)),
+    sealer: await readSealer(config.secretsKeyFile),
+    authority: certificateAuthority(authority, clock),
+    tokens: joinTokens(authority),
+    lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
+  });
+  return { config, clock, logger, identity, settings, record, store, cluster, events, registration, leadership, api, metrics };
+}
+
+async function openRegistries(config: ControllerConfig, clock: Clock): Promise<RegistryClient> {
+  return new RegistryClient({
+    ...(config.registryCaFile === undefined ? {} : { caPem: await readFile(config.registryCaFile, 'utf8') }),
+    plainRegistries: new Set(), credentials: () => Promise.resolve(undefined), clock, random: Math.random,
+  });
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { cluster, events, leadership, registration } = parts;
-  return { cluster, events, leadership, registration, ...metricsLoops(parts) };
+  const { api, cluster, events, leadership, registration } = parts;
+  return { api, cluster, events, leadership, registration, ...metricsLoops(parts) };
 }
 
-function metricsLoops({ clock, cluster, config, identity, leadership, metrics }: ControllerParts): Readonly<Record<string, Loop>> {
+function metricsLoops({ api, clock, cluster, config, identity, leadership, metrics }: ControllerParts): Readonly<Record<string, Loop>> {
   const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
   metrics.observe({
-    current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => 0,
+    current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => api.sessionCount(),
     invalidCount: () => cluster.invalid.size, listAgeMs,
   });
   if (config.metricsListen === '') {

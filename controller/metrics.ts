@@ -34,11 +34,11 @@ export interface MetricSources {
 
 export interface ControllerMetrics {
   readonly registry: Registry;
-  onTurn(turn: ReconcileTurn): void;
-  onPlan(durationMs: number): void;
-  onStoreCall(operation: StoreOperation, durationMs: number): void;
+  readonly onTurn: (turn: ReconcileTurn) => void;
+  readonly onPlan: (durationMs: number) => void;
+  readonly onStoreCall: (operation: StoreOperation, durationMs: number) => void;
   /** Gauges begin to be filled. */
-  observe(sources: MetricSources): void;
+  readonly observe: (sources: MetricSources) => void;
 }
 
 const SECONDS = 1_000;

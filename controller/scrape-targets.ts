@@ -16,6 +16,6 @@ export function scrapeTargets(snapshot: ClusterSnapshot): readonly TargetGroup[]
     .map(({ value }) => ({ targets: [value.metricsAddress], labels: { job: 'gantry-controller', controller: value.id } }));
   const nodes = [...snapshot.nodes.values()]
     .filter(({ value }) => value.address !== '')
-    .map(({ value }) => ({ targets: [`${value.address}:${String(AGENT_METRICS_PORT)}`], labels: { job: 'gantry-agent', node: value.id as string } }));
+    .map(({ value }) => ({ targets: [`${value.address}:${String(AGENT_METRICS_PORT)}`], labels: { job: 'gantry-agent', node: value.id } }));
   return [...controllers, ...nodes].sort((left, right) => ((left.targets[0] ?? '') < (right.targets[0] ?? '') ? -1 : 1));
 }

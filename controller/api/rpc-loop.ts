@@ -1,0 +1,74 @@
+import { renewAtMs, readCertificate } from '#identity/certificate-rules.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { Loop } from '#kit/supervise-loop.ts';
+import { startRpcServer } from '#rpc/rpc-server.ts';
+import type { RpcServer } from '#rpc/rpc-server.ts';
+import type { RpcService } from '#rpc/service-builder.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+
+export interface RpcLoopOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** `host:port` */
+  readonly listen: string;
+  /** Empty: nobody can join here. */
+  readonly joinListen: string;
+  readonly services: readonly RpcService[];
+  readonly joinServices: readonly RpcService[];
+  readonly identity: TlsIdentity;
+  readonly issueIdentity: () => Promise<TlsIdentity>;
+  readonly onRenewed: (identity: TlsIdentity) => void;
+}
+
+/** Longest sleep before the certificate is looked at again: the wall clock may jump. */
+const LOOK_AGAIN_MS = 3_600_000;
+
+/** The listeners of this controller, with a certificate that is renewed at 2/3 of its life. */
+export class RpcLoop implements Loop {
+  readonly #options: RpcLoopOptions;
+
+  constructor(options: RpcLoopOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const servers = await this.#start();
+    try {
+      await this.#renewForEver(servers, signal);
+    } finally {
+      await Promise.all(servers.map(async server => { await server.close(); }));
+    }
+  }
+
+  async #start(): Promise<readonly RpcServer[]> {
+    const { listen, joinListen, services, joinServices, identity, log } = this.#options;
+    const main = await startRpcServer({ ...splitAddress(listen), identity, clients: 'certified', services, log });
+    if (joinListen === '') {
+      return [main];
+    }
+    return [main, await startRpcServer({ ...splitAddress(joinListen), identity, clients: 'anyone', services: joinServices, log })];
+  }
+
+  async #renewForEver(servers: readonly RpcServer[], signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    let identity = this.#options.identity;
+    for (;;) {
+      const dueMs = renewAtMs(readCertificate(identity.pair?.certificatePem ?? ''));
+      if (clock.nowMs() >= dueMs) {
+        identity = await this.#options.issueIdentity();
+        const renewed = identity;
+        servers.forEach(server => { server.updateIdentity(renewed); });
+        this.#options.onRenewed(identity);
+        this.#options.log.info({}, 'certificate renewed');
+        continue;
+      }
+      await clock.sleep(Math.min(dueMs - clock.nowMs(), LOOK_AGAIN_MS), signal);
+    }
+  }
+}
+
+function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+}

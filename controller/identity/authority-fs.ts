@@ -1,0 +1,92 @@
+/** The cluster's key material on a controller's disk: the CA that signs nodes and the controller itself, the key that seals secrets. */
+import { createSecretKey, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import path from 'node:path';
+import { issueCertificate, signRequest } from '#identity/certificate-authority.ts';
+import type { KeyPair } from '#identity/certificate-authority.ts';
+import { certificateSha256 } from '#identity/certificate-rules.ts';
+import { JOIN_SECRET_BYTES, formatJoinToken, joinSecretHash, parseJoinToken } from '#identity/join-token-parse.ts';
+import { NONCE_BYTES, SECRETS_KEY_BYTES, openSecret, sealSecret, secretsKeyId } from '#identity/secret-seal-rules.ts';
+import type { Clock } from '#kit/clock.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import type { SecretSealer } from '../api/ports.ts';
+import type { CertificateAuthority, JoinTokens } from './ports.ts';
+
+/** Files of `--config-dir`: the CA's certificate and key, the same on every controller. */
+export const AUTHORITY_FILES = { certificate: 'ca.pem', key: 'ca-key.pem' } as const;
+
+/** Reads the CA. @throws ClusterError FAILED_PRECONDITION naming the file that cannot be read */
+export async function readAuthority(configDir: string): Promise<KeyPair> {
+  const [certificatePem, keyPem] = await Promise.all([
+    readText(path.join(configDir, AUTHORITY_FILES.certificate)), readText(path.join(configDir, AUTHORITY_FILES.key)),
+  ]);
+  return { certificatePem, keyPem };
+}
+
+/** A fresh certificate for this controller, good for 24 h: it holds the CA, so it needs nobody to renew. */
+export async function issueOwnIdentity(authority: KeyPair, id: string, addresses: readonly string[], nowMs: number): Promise<TlsIdentity> {
+  const hosts = [...new Set(addresses.map(address => address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')).filter(host => host !== ''))];
+  const pair = await issueCertificate(authority, {
+    role: 'controller', name: id, dnsNames: hosts.filter(host => isIP(host) === 0), ipAddresses: hosts.filter(host => isIP(host) !== 0),
+  }, { nowMs });
+  return { caPem: authority.certificatePem, pair };
+}
+
+export function certificateAuthority(authority: KeyPair, clock: Clock): CertificateAuthority {
+  return {
+    caPem: authority.certificatePem,
+    sign: async (csrPem, subject) => await signRequest(authority, csrPem, { ...subject, dnsNames: [], ipAddresses: [] }, { nowMs: clock.nowMs() }),
+  };
+}
+
+export function joinTokens(authority: KeyPair): JoinTokens {
+  const caSha256 = certificateSha256(authority.certificatePem);
+  return {
+    make() {
+      const token = formatJoinToken(randomBytes(JOIN_SECRET_BYTES), caSha256);
+      return { token, hash: joinSecretHash(parseJoinToken(token).secret) };
+    },
+    hashOf(text) {
+      try {
+        const token = parseJoinToken(text);
+        return token.caSha256 === caSha256 ? joinSecretHash(token.secret) : undefined;
+      } catch {
+        // Not a token at all: refused like one that is not known.
+        return undefined;
+      }
+    },
+  };
+}
+
+/** The sealer of the key in `file`: 32 bytes as 64 hex digits. @throws ClusterError FAILED_PRECONDITION */
+export async function readSealer(file: string): Promise<SecretSealer> {
+  const text = (await readText(file)).trim();
+  if (!/^[0-9a-f]{64}$/.test(text)) {
+    throw new ClusterError('FAILED_PRECONDITION', `${file} is not a secrets key: ${String(SECRETS_KEY_BYTES * 2)} hex digits`);
+  }
+  const key = createSecretKey(Buffer.from(text, 'hex')).export();
+  const keyId = secretsKeyId(key);
+  return {
+    keyId,
+    seal(plain, associated) {
+      const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
+      return { nonce, sealed: sealSecret(key, nonce, plain, associated) };
+    },
+    open(record, associated) {
+      if (record.keyId !== keyId) {
+        throw new ClusterError('FAILED_PRECONDITION', `secret ${associated} was sealed with key ${record.keyId}, this controller has ${keyId}`);
+      }
+      return openSecret(key, record.nonce, record.sealed, associated);
+    },
+  };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ClusterError('FAILED_PRECONDITION', `${file} cannot be read`, { cause });
+  }
+}

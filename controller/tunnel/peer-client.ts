@@ -1,0 +1,54 @@
+import type { ControllerRecord } from '#model/node.ts';
+import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import { connectPeer } from '#rpc/peer-client.ts';
+import type { PeerConnection } from '#rpc/peer-client.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import type { ClusterState } from '../api/ports.ts';
+import type { PeerEndpoints } from '../endpoints/ports.ts';
+import type { PeerTunnels } from './ports.ts';
+
+/** Connections to the other controllers, one each, made when first needed and again after the identity was renewed. */
+export class PeerControllers implements PeerEndpoints, PeerTunnels {
+  readonly #ownId: string;
+  readonly #state: ClusterState;
+  readonly #connections = new Map<string, PeerConnection>();
+  #identity: TlsIdentity;
+
+  constructor(parts: { readonly ownId: string; readonly state: ClusterState; readonly identity: TlsIdentity }) {
+    this.#ownId = parts.ownId;
+    this.#state = parts.state;
+    this.#identity = parts.identity;
+  }
+
+  updateIdentity(identity: TlsIdentity): void {
+    this.#identity = identity;
+    this.close();
+  }
+
+  async awaitAtPeers(generation: number, timeoutMs: number): Promise<void> {
+    const others = [...this.#state.current.controllers.values()].map(record => record.value).filter(record => record.id !== this.#ownId);
+    // A controller that does not answer has no sessions that could be asked: its nodes hear of the change when they have one again.
+    await Promise.allSettled(others.map(async record => await this.#connect(record).awaitEndpoints(generation, timeoutMs)));
+  }
+
+  relay(controller: ControllerRecord, request: TunnelRequest, signal: AbortSignal): Tunnel {
+    return this.#connect(controller).relay(request, signal);
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) {
+      connection.close();
+    }
+    this.#connections.clear();
+  }
+
+  #connect(record: ControllerRecord): PeerConnection {
+    const known = this.#connections.get(record.apiAddress);
+    if (known !== undefined) {
+      return known;
+    }
+    const connection = connectPeer(record.apiAddress, this.#identity);
+    this.#connections.set(record.apiAddress, connection);
+    return connection;
+  }
+}
