@@ -1,6 +1,5 @@
 import test from 'ava';
 import { CONTROLLER_METRICS, createControllerMetrics } from '../../../controller/metrics.ts';
-import { scrapeTargets } from '../../../controller/scrape-targets.ts';
 import { node, service, snapshot, status, task } from '../../support/builders.ts';
 
 const web = service();
@@ -27,12 +26,4 @@ test('metrics say what they were told and what their sources hold', async t => {
   ]) {
     t.true(text.includes(`${line}\n`), line);
   }
-});
-
-test('targets are the controllers that are alive and the nodes, by address', t => {
-  const current = snapshot({ nodes: [node('n1', { address: '10.0.0.2' })], controllers: [{ id: 'c1', apiAddress: 'a:1', metricsAddress: '10.0.0.1:7401', startedAtMs: 0 }] });
-  t.deepEqual(scrapeTargets(current), [
-    { targets: ['10.0.0.1:7401'], labels: { job: 'gantry-controller', controller: 'c1' } },
-    { targets: ['10.0.0.2:7402'], labels: { job: 'gantry-agent', node: 'n1' } },
-  ]);
 });

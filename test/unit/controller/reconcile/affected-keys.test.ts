@@ -1,0 +1,46 @@
+import test from 'ava';
+import { affectedKeys, allKeys, waitingServices } from '../../../../controller/reconcile/affected-keys.ts';
+import type { RecordKind } from '../../../../controller/store/keys.ts';
+import type { ClusterChange } from '../../../../controller/store/snapshot.ts';
+import { node, service, serviceStatus, snapshot, task } from '../../../support/builders.ts';
+
+const n1 = node('n1');
+const web = service({ name: 'web' });
+const db = service({ name: 'db' });
+const late = service({ name: 'late', dependsOn: [{ service: 'db', condition: 'service_healthy' }] });
+const other = service({ name: 'other', app: 'blog' });
+const everywhere = service({ name: 'log', app: 'ops', kind: 'global' });
+const current = snapshot({
+  nodes: [n1, node('n2')], services: [web, db, late, other, everywhere], tasks: [task(web, n1)],
+  serviceStatuses: [serviceStatus(other, { pending: [{ slot: 0, reason: 'full' }] })],
+});
+
+function keysOf(kinds: readonly RecordKind[], touched: Partial<ClusterChange>): readonly string[] {
+  const change = { etcdRevision: 1, kinds: new Set(kinds), apps: new Set<never>(), services: new Set<never>(), nodes: new Set<never>(), ...touched };
+  return [...affectedKeys(change, current)].sort();
+}
+
+test('a touched service: itself, its App, and the services of the App that wait for others', t => {
+  t.deepEqual(keysOf(['status'], { services: new Set([db.id]) }), ['app/default/shop', 'service/default/shop/db', 'service/default/shop/late']);
+  t.deepEqual(keysOf(['service'], { services: new Set([other.id]) }), ['app/default/blog', 'service/default/blog/other']);
+});
+
+test('a touched App: all its services', t => {
+  t.deepEqual(keysOf(['app'], { apps: new Set([...current.apps.keys()].filter(id => id === 'default/shop')) }),
+    ['app/default/shop', 'service/default/shop/db', 'service/default/shop/late', 'service/default/shop/web']);
+});
+
+test('a node that changed: services with tasks on it, global ones, those that wait for room, and the nodes', t => {
+  t.deepEqual(keysOf(['node'], { nodes: new Set([n1.id]) }), ['nodes', 'service/default/blog/other', 'service/default/ops/log', 'service/default/shop/web']);
+});
+
+test('a ledger alone concerns nobody; a session or a controller the nodes', t => {
+  t.deepEqual(keysOf(['ledger'], { nodes: new Set([n1.id]) }), []);
+  t.deepEqual(keysOf(['session'], { nodes: new Set([n1.id]) }), ['nodes']);
+  t.deepEqual(keysOf(['controller'], {}), ['nodes']);
+});
+
+test('all keys are the nodes, every service and every App; those that wait for room are a few', t => {
+  t.is(allKeys(current).length, 1 + 5 + 3);
+  t.deepEqual(waitingServices(current), ['service/default/blog/other']);
+});

@@ -1,0 +1,41 @@
+import test from 'ava';
+import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
+import type { Action } from '../../../../controller/reconcile/plan.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import { node, service, snapshot, task, taskId, T0 } from '../../../support/builders.ts';
+
+const [n1, n2] = [node('n1'), node('n2')];
+const web = service();
+const old = task(web, n1, { id: taskId('old') });
+const current = snapshot({ nodes: [n1, n2], services: [web], tasks: [old] });
+const input = { snapshot: current, epoch: 9, nowMs: T0 };
+const create = (id: string, on = n1): Action => ({ kind: 'create-task', task: task(web, on, { id: taskId(id) }), reason: 'scale-up' });
+const stop: Action = { kind: 'stop-task', taskId: old.id, reason: 'rollout' };
+
+test('no action is no transaction', t => {
+  t.deepEqual(planTransactions([], input), []);
+});
+
+test('each transaction compares the epoch, and each record once at the revision of the snapshot', t => {
+  const [transaction] = planTransactions([stop, create('a'), create('b', n2)], input);
+  const compares = transaction!.compares;
+  t.deepEqual(compares[0], { kind: 'create-revision', key: '/gantry/v1/leader', revision: 9 });
+  t.is(new Set(compares.map(compare => compare.key)).size, compares.length);
+  for (const key of [{ kind: 'service', id: web.id }, { kind: 'node', id: n1.id }, { kind: 'node', id: n2.id }, { kind: 'task', id: old.id }] as const) {
+    t.true(compares.some(compare => compare.key === buildKey(key) && compare.revision > 0), key.kind);
+  }
+  for (const key of [{ kind: 'ledger', id: n1.id }, { kind: 'ledger', id: n2.id }, { kind: 'task', id: taskId('a') }] as const) {
+    t.true(compares.some(compare => compare.key === buildKey(key) && compare.revision === 0), key.kind);
+  }
+});
+
+test('actions keep their order; ledgers come last, one a node', t => {
+  const [transaction] = planTransactions([stop, create('a'), create('b')], input);
+  t.deepEqual(transaction!.operations.map(operation => operation.key), [
+    buildKey({ kind: 'task', id: old.id }), buildKey({ kind: 'task', id: taskId('a') }), buildKey({ kind: 'task', id: taskId('b') }), buildKey({ kind: 'ledger', id: n1.id }),
+  ]);
+});
+
+test('a plan about a record that the snapshot has not is a bug', t => {
+  t.throws(() => planTransactions([{ kind: 'stop-task', taskId: taskId('gone'), reason: 'x' }], input), { message: /stop-task/ });
+});
