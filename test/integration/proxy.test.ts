@@ -101,9 +101,9 @@ withNodes(`100 applies about other services fail no connection, nor does a resta
   await everywhere(cluster, set(0));
   const client = new TestClient(cluster, user.networkNamespacePath);
   const answers: string[] = [];
-  let isDone = false;
+  const done = new AbortController();
   const asking = (async () => {
-    while (!isDone) {
+    while (!done.signal.aborted) {
       answers.push(await client.ask(WEB, 80));
     }
   })();
@@ -118,7 +118,7 @@ withNodes(`100 applies about other services fail no connection, nor does a resta
   await one!.call('apply', set(3));
   const before = answers.length;
   await eventually('connections after the restart', () => answers.length > before + 20 ? true : undefined);
-  isDone = true;
+  done.abort();
   await asking;
   t.true(answers.length > 100);
   t.deepEqual(answers.filter(answer => answer !== `web ${user.address}`), []);
