@@ -15,6 +15,8 @@ export interface AuditParts {
   readonly records: () => readonly TaskRecord[];
   /** Each task looks at its own container again. */
   readonly wakeTasks: () => void;
+  /** Rules or links had to be put back: the endpoint set is applied again. */
+  readonly onRepaired: () => void;
   /** Something was put back, or does not belong here. */
   readonly tell: (what: string) => void;
   readonly clock: Clock;
@@ -77,6 +79,9 @@ export class AuditLoop {
   }
 
   #repaired(what: readonly string[]): void {
+    if (what.length > 0) {
+      this.#parts.onRepaired();
+    }
     for (const one of what) {
       this.#parts.tell(`${one} was put back`);
     }

@@ -93,7 +93,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     vxlanPort: integer(values, 'vxlan-port', 1, 65_535),
     metricsListen: text(values, 'metrics-listen') ?? '',
     isMetricsPlain: values['metrics-plain'] === true,
-    natsServers: list(values, 'nats'),
+    natsServers: list(values, 'nats').map(server => server.replace(/^(?:tls|nats):\/\//, '')),
     plainRegistries: list(values, 'plain-registries'),
     defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
     bindPrefixes: list(values, 'bind-prefixes'),

@@ -1,4 +1,5 @@
 import { gatewayAddress } from '#model/addressing.ts';
+import type { TaskId } from '#model/ids.ts';
 import type { DesiredSet } from './assignment.ts';
 import type { NodeDns } from './dns/ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
@@ -24,6 +25,10 @@ export class NodeLoop {
 
   get records(): readonly TaskRecord[] {
     return this.#tasks?.records ?? [];
+  }
+
+  find(id: TaskId): ReturnType<TaskSet['find']> {
+    return this.#tasks?.find(id);
   }
 
   /** Network and names first, then the tasks. Further calls only check that both are there. @throws ClusterError FAILED_PRECONDITION for another subnet */

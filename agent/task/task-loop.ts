@@ -45,8 +45,9 @@ export class TaskLoop {
   #stopping: Stopping | undefined;
   /** Aborted when the attempt that is being built is no longer wanted. */
   #building: AbortController | undefined;
-  /** Aborted when the running attempt ended: its prober stops. */
-  #attempt: AbortController | undefined;
+  /** Aborted when the running attempt ended: its prober and its tunnels stop. */
+  #attempt = new AbortController();
+  #isProbed = false;
   #health: Health | undefined;
   /** The address that the proxy was told of by this process. */
   #admitted = '';
@@ -60,6 +61,11 @@ export class TaskLoop {
 
   get record(): TaskRecord {
     return this.#record;
+  }
+
+  /** Aborts when the running attempt ended; has aborted when none runs. */
+  get ended(): AbortSignal {
+    return this.#record.step === 'running' ? this.#attempt.signal : AbortSignal.abort();
   }
 
   /** Takes what the newest assignment says; `task` is absent when it is not in it any more. */
@@ -90,7 +96,7 @@ export class TaskLoop {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      this.#attempt?.abort();
+      this.#attempt.abort();
     }
   }
 
@@ -254,8 +260,9 @@ export class TaskLoop {
 
   async #settle(end: Parameters<typeof afterEnd>[1]): Promise<void> {
     const settled = afterEnd(this.#record, end, this.#stopping?.cause);
-    this.#attempt?.abort();
-    this.#attempt = undefined;
+    this.#attempt.abort();
+    this.#attempt = new AbortController();
+    this.#isProbed = false;
     this.#stopping = undefined;
     this.#live = QUIET;
     this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
@@ -291,10 +298,10 @@ export class TaskLoop {
   #watchHealth(signal: AbortSignal): void {
     const { task, container, slot, startedAtMs } = this.#record;
     const check = task.container.healthcheck;
-    if (this.#attempt !== undefined || check === undefined || container === undefined || slot === undefined) {
+    if (this.#isProbed || check === undefined || container === undefined || slot === undefined) {
       return;
     }
-    this.#attempt = new AbortController();
+    this.#isProbed = true;
     const target = {
       containerId: containerId(task.id, this.#record.attempt),
       networkNamespacePath: slot.networkNamespacePath,
@@ -302,12 +309,11 @@ export class TaskLoop {
       check,
       startedAtMs: startedAtMs ?? this.#parts.clock.nowMs(),
     };
-    const attempt = this.#attempt;
-    const ended = AbortSignal.any([signal, attempt.signal]);
+    const ended = AbortSignal.any([signal, this.#attempt.signal]);
     this.#followHealth(target, ended).catch((error: unknown) => {
       if (!ended.aborted) {
-        this.#parts.log.error({ task: task.id, err: error }, 'prober ended');
-        this.#attempt = undefined;
+        this.#parts.log.error({ task: task.id, err: error }, 'prober ended; begun again at the next look');
+        this.#isProbed = false;
       }
     });
   }

@@ -51,6 +51,10 @@ export class TaskSet {
     }
   }
 
+  find(id: TaskId): { readonly record: TaskRecord; readonly ended: AbortSignal } | undefined {
+    return this.#loops.get(id);
+  }
+
   get records(): readonly TaskRecord[] {
     return [...this.#loops.values()].map(loop => loop.record);
   }

@@ -1,0 +1,291 @@
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import { superviseLoops } from '#kit/supervise-loop.ts';
+import type { Loop } from '#kit/supervise-loop.ts';
+import { DEFAULT_TIMES } from '#model/times.ts';
+import { NatsNews } from '#news/nats-client.ts';
+import type { News } from '#news/ports.ts';
+import { TLS_FILES } from '#rpc/tls-fs.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { AssignmentFs } from './assignment-fs.ts';
+import { EMPTY_DESIRED_SET } from './assignment.ts';
+import type { DesiredSet } from './assignment.ts';
+import { AuditLoop } from './audit-loop.ts';
+import { CertificateLoop } from './certificate-loop.ts';
+import { CgroupFs } from './cgroup/cgroup-fs.ts';
+import type { AgentConfig } from './config.ts';
+import { ControllerClient } from './controller-client.ts';
+import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
+import { parseNameservers } from './dns/resolv-conf.ts';
+import { EndpointsLoop } from './endpoints-loop.ts';
+import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.ts';
+import { identityDirectory, writeIdentity } from './identity-fs.ts';
+import type { NodeIdentity } from './identity-fs.ts';
+import { DiskImageStore } from './image/image-store.ts';
+import { haveIdentity } from './join-flow.ts';
+import { leaveCluster } from './leave-flow.ts';
+import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
+import { RotateLoop } from './logs/rotate-loop.ts';
+import { defaultAddress, defaultCapacity, readBootId, readMaxPids } from './machine-fs.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { AgentMetrics } from './metrics.ts';
+import { networkNames } from './network/link-names.ts';
+import { KernelNetwork } from './network/network-flow.ts';
+import { NodeLoop } from './node-loop.ts';
+import { readNodeState, writeNodeState } from './node-state-fs.ts';
+import type { NodeFacts } from './ports.ts';
+import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
+import { ConmonRuntime } from './runtime/conmon-process.ts';
+import { OciConfigFs } from './runtime/oci-config-fs.ts';
+import { SessionLoop } from './session-loop.ts';
+import { OverlaySnapshotter } from './snapshot/overlay-fs.ts';
+import { BundleFs } from './task/bundle-fs.ts';
+import type { TaskEvents, TaskParts } from './task/ports.ts';
+import type { TaskRecord } from './task/record.ts';
+import { recoverTasks } from './task/recovery-flow.ts';
+import { ReportBook } from './task/report-book.ts';
+import { StartGate } from './task/start-gate-flow.ts';
+import { TaskStateFs } from './task/state-fs.ts';
+import { TaskSet } from './task/task-set-loop.ts';
+import { ContainerFilesFs } from './tunnel/container-files-fs.ts';
+import { SlotDialer } from './tunnel/dial-socket.ts';
+import type { LogReader } from './tunnel/ports.ts';
+import { tunnelOpener } from './tunnel-opener-flow.ts';
+import { UsageLoop } from './usage-loop.ts';
+import { DirectoryVolumes } from './volume/volume-fs.ts';
+
+export const AGENT_VERSION = '0.1.0';
+
+/** Starts of containers at once, a core: more gains little and makes each slower. */
+const STARTS_PER_CORE = 1;
+const EXEC_PROBES_AT_ONCE = 4;
+/** Idle pull threads and extractors end after this. */
+const PULL_IDLE_MS = 60_000;
+const RUNTIMES = ['crun', 'runc'];
+const CONMON = '/usr/bin/conmon';
+
+type Machine = Awaited<ReturnType<typeof openMachine>>;
+
+/** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
+export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const identity = await haveIdentity(config, log, signal);
+  const machine = await openMachine(config, log);
+  const metrics = new AgentMetrics();
+  const news = config.natsServers.length === 0 ? undefined : natsNews(config, log);
+  const client = new ControllerClient(tlsOf(identity));
+  const reports = new ReportBook();
+  const assignments = new AssignmentFs(config.stateDir);
+  const held = await assignments.load();
+  const nodeState = await readNodeState(config.stateDir);
+  const events = taskEvents({ log, metrics, news });
+
+  const node: NodeLoop = new NodeLoop({
+    network: machine.network,
+    dns: machine.dns,
+    recover: async () => {
+      const parts = {
+        ...machine, node: config.node, events, permit: session, startGate: new StartGate(availableParallelism() * STARTS_PER_CORE), clock: systemClock, log,
+        random: Math.random, statuses: statusSink(reports, session),
+      };
+      const recovered = await recoverTasks(parts);
+      for (const stray of recovered.strays) {
+        log.warn({ stray }, 'belonged to no task and was removed');
+      }
+      return new TaskSet(parts, recovered, held ?? desiredAsRecorded(recovered.records));
+    },
+  });
+  const endpoints = new EndpointsLoop([
+    async set => { await machine.proxy.apply(set); },
+    async set => { await machine.dns.apply(set); },
+    async set => { await machine.network.setPeers(set.nodes.filter(peer => peer.id !== config.node)); },
+  ], generation => { session.endpointsApplied(generation); }, { clock: systemClock, log });
+  const session: SessionLoop = new SessionLoop({
+    facts: await nodeFacts(config, machine),
+    dialer: client,
+    held: assignments,
+    reports,
+    sink: {
+      registered: async message => {
+        await node.bringUp(message.subnetIndex, signal);
+        await writeNodeState(config.stateDir, { subnetIndex: message.subnetIndex, times: message.times, controllers: message.controllers });
+      },
+      desired: set => { node.desire(set); },
+      permitted: () => { node.wakeAll(); },
+      endpoints: set => { endpoints.offer(set); },
+      openTunnel: tunnelOpener({
+        find: task => node.find(task),
+        dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
+        records: machine.records,
+        services: machine.tunnelServices,
+      }),
+    },
+    clock: systemClock,
+    log,
+    random: Math.random,
+  }, {
+    controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
+    times: nodeState?.times ?? DEFAULT_TIMES,
+    held: held ?? EMPTY_DESIRED_SET,
+  });
+  if (nodeState !== undefined) {
+    await node.bringUp(nodeState.subnetIndex, signal);
+  }
+  const records = (): readonly TaskRecord[] => node.records;
+  await superviseLoops({
+    node,
+    session,
+    endpoints,
+    certificate: new CertificateLoop({
+      dialer: client,
+      controllerAddress: () => session.controllerAddress,
+      adopt: async renewed => {
+        await writeIdentity(config.configDir, renewed);
+        client.useIdentity(tlsOf(renewed));
+      },
+      clock: systemClock,
+      log,
+    }, identity.certificatePem),
+    audit: new AuditLoop({
+      ...machine, records, clock: systemClock, log,
+      wakeTasks: () => { node.wakeAll(); },
+      tell: what => { log.warn({ node: config.node }, what); },
+      onRepaired: () => { endpoints.again(); },
+    }),
+    logs: new RotateLoop(async () => { await machine.runtime.rotateLogs(LOG_MAX_BYTES); }, systemClock),
+    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, isConnected: () => session.controllerAddress !== undefined, news, metrics, clock: systemClock, log }),
+    ...(news === undefined ? {} : { news }),
+    ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
+  }, signal);
+}
+
+/** `gantry-agent leave`: nothing of Gantry stays on the machine. */
+export async function leave(config: AgentConfig, log: Logger): Promise<void> {
+  const machine = await openMachine(config, log);
+  await leaveCluster({ ...machine, directories: [config.runDir, config.stateDir, identityDirectory(config.configDir)] });
+}
+
+/** The parts that touch this machine. */
+async function openMachine(config: AgentConfig, log: Logger) {
+  await Promise.all([config.stateDir, config.runDir].map(async directory => { await mkdir(directory, { recursive: true, mode: 0o711 }); }));
+  const prefix = `${String(process.pid)}-`;
+  const cgroups = new CgroupFs(config.scope, systemClock);
+  const programs = await findRuntimes();
+  const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
+  const underlayAddress = config.underlayAddress ?? await defaultAddress();
+  const names = networkNames(config.scope);
+  const imagesDir = join(config.stateDir, 'images');
+  const caPem = config.registryCaFile === undefined ? undefined : await readFile(config.registryCaFile, 'utf8');
+  return {
+    bootId: await readBootId(),
+    underlayAddress,
+    runtimes: [...programs.keys()],
+    cgroups,
+    runtime,
+    images: new DiskImageStore({
+      statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: availableParallelism(), prefix,
+      plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, ...(caPem === undefined ? {} : { caPem }),
+    }),
+    snapshots: new OverlaySnapshotter({ layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix }),
+    network: new KernelNetwork({
+      scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
+      poolSize: config.poolSize, vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
+    }, log),
+    proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
+    dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
+    volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes }),
+    prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
+    configs: new OciConfigFs(),
+    tunnelServices: {
+      runtime,
+      files: new ContainerFilesFs(),
+      ports: new SlotDialer(),
+      logs: { read: (path, query, ended, signal) => readLog(path, query, { clock: systemClock, ended }, signal) } satisfies LogReader,
+    },
+    bundles: new BundleFs(join(config.runDir, 'bundles')),
+    records: new TaskStateFs(config.stateDir),
+  };
+}
+
+async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFacts> {
+  return {
+    node: config.node,
+    agentVersion: AGENT_VERSION,
+    bootId: machine.bootId,
+    address: machine.underlayAddress,
+    capacity: config.capacity ?? defaultCapacity(),
+    pids: await readMaxPids(),
+    labels: config.labels,
+    runtimes: machine.runtimes,
+    architecture: goArchitecture(),
+    metricsAddress: config.metricsListen,
+  };
+}
+
+/** Without a readable assignment, what the records say is wanted: a lost file stops nothing. */
+function desiredAsRecorded(records: readonly TaskRecord[]): DesiredSet {
+  return { ...EMPTY_DESIRED_SET, tasks: new Map(records.map(record => [record.task.id, record.task])) };
+}
+
+function statusSink(reports: ReportBook, session: SessionLoop): TaskParts['statuses'] {
+  return {
+    report: status => {
+      if (reports.take(status)) {
+        session.poke();
+      }
+    },
+    drop: task => { reports.drop(task); },
+  };
+}
+
+function taskEvents(to: { readonly log: Logger; readonly metrics: AgentMetrics; readonly news: News | undefined }): TaskEvents {
+  return {
+    happened({ type, task, reason, message }) {
+      const atMs = systemClock.nowMs();
+      to.log.info({ task: task.id, service: task.serviceId, reason, message }, 'task event');
+      to.metrics.countEvent(reason);
+      to.news?.publishEvent({ type, object: `task/${task.id}`, reason, message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
+    },
+  };
+}
+
+function natsNews(config: AgentConfig, log: Logger): NatsNews {
+  const directory = identityDirectory(config.configDir);
+  return new NatsNews({
+    servers: config.natsServers,
+    tls: { caFile: join(directory, TLS_FILES.ca), certificateFile: join(directory, TLS_FILES.certificate), keyFile: join(directory, TLS_FILES.key) },
+    onGap: () => undefined,
+    clock: systemClock,
+    log,
+  });
+}
+
+function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: NodeIdentity): Loop {
+  const options = { listen: config.metricsListen, ...(config.isMetricsPlain ? {} : { tls: identity }) };
+  return { run: async signal => { await serveMetrics(metrics.registry, options, signal); } };
+}
+
+function tlsOf(identity: NodeIdentity): TlsIdentity {
+  return { caPem: identity.caPem, pair: { certificatePem: identity.certificatePem, keyPem: identity.keyPem } };
+}
+
+async function findRuntimes(): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of RUNTIMES) {
+    const program = `/usr/bin/${name}`;
+    await access(program).then(() => found.set(name, program), () => { /* not installed: the node does not offer it */ });
+  }
+  return found;
+}
+
+async function machineResolvers(): Promise<readonly string[]> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return parseNameservers(text).filter(address => !address.startsWith('127.'));
+}
+
+/** Source: OCI image-spec, config.md: GOARCH words */
+function goArchitecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}

@@ -1,0 +1,36 @@
+import { rm } from 'node:fs/promises';
+import { UndoStack } from '#kit/undo-stack.ts';
+import type { NodeDns } from './dns/ports.ts';
+import type { NodeNetwork } from './network/ports.ts';
+import type { ContainerRuntime } from './runtime/ports.ts';
+import type { RootfsSnapshotter } from './snapshot/ports.ts';
+import type { Volumes } from './volume/ports.ts';
+
+export interface LeaveParts {
+  readonly runtime: Pick<ContainerRuntime, 'list' | 'remove'>;
+  readonly snapshots: Pick<RootfsSnapshotter, 'list' | 'remove'>;
+  readonly volumes: Pick<Volumes, 'list' | 'remove'>;
+  readonly network: Pick<NodeNetwork, 'tearDown'>;
+  readonly dns: Pick<NodeDns, 'tearDown'>;
+  /** Directories of the node's state; named volumes are in one of them. */
+  readonly directories: readonly string[];
+}
+
+/** Takes all of Gantry off the machine: containers, network, names, state. Run while no agent runs; may be repeated. */
+export async function leaveCluster(parts: LeaveParts): Promise<void> {
+  await using undo = new UndoStack();
+  for (const directory of parts.directories) {
+    undo.push(`directory ${directory}`, async () => { await rm(directory, { recursive: true, force: true }); });
+  }
+  undo.push('network', async () => { await parts.network.tearDown(); });
+  undo.push('names', async () => { await parts.dns.tearDown(); });
+  for (const id of await parts.volumes.list()) {
+    undo.push(`files of ${id}`, async () => { await parts.volumes.remove(id); });
+  }
+  for (const id of await parts.snapshots.list()) {
+    undo.push(`root file system ${id}`, async () => { await parts.snapshots.remove(id); });
+  }
+  for (const id of await parts.runtime.list()) {
+    undo.push(`container ${id}`, async () => { await parts.runtime.remove(id); });
+  }
+}
