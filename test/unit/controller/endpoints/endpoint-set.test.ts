@@ -1,0 +1,59 @@
+import test from 'ava';
+import { endpointSet, sameEndpoints } from '../../../../controller/endpoints/endpoint-set.ts';
+import type { TaskStatus } from '#model/task.ts';
+import { node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
+import type { NodeOptions, SnapshotOptions } from '../../../support/builders.ts';
+
+const web = service();
+const one = task(web, 'n1');
+
+function tasksServing(state: SnapshotOptions): readonly string[] {
+  return endpointSet(snapshot({ services: [web], nodes: [node('n1')], ...state })).services.flatMap(each => each.endpoints.map(endpoint => endpoint.task));
+}
+
+const serves = test.macro({
+  exec(t, options: Partial<TaskStatus>, expected: boolean) {
+    t.is(tasksServing({ tasks: [one], statuses: [status(one, options)] }).length === 1, expected);
+  },
+  title: (name = '') => `endpointSet: ${name}`,
+});
+test('running without a health check serves', serves, { health: 'none' }, true);
+test('healthy serves', serves, { health: 'healthy' }, true);
+test('starting does not', serves, { health: 'starting' }, false);
+test('unhealthy does not', serves, { health: 'unhealthy' }, false);
+test('stopping does not', serves, { phase: 'stopping' }, false);
+test('without an address it does not', t => {
+  const { address: _, ...rest } = status(one);
+  t.deepEqual(tasksServing({ tasks: [one], statuses: [rest] }), []);
+});
+test('a task that is to stop is out at once', t => {
+  t.deepEqual(tasksServing({ tasks: [{ ...one, desired: 'stop' }] }), []);
+});
+
+const onNode = test.macro({
+  exec(t, options: NodeOptions, expected: boolean) {
+    t.is(tasksServing({ tasks: [one], nodes: [node('n1', options)] }).length === 1, expected);
+  },
+  title: (name = '') => `endpointSet: a task on a ${name}`,
+});
+test('silent node serves still', onNode, { condition: 'silent' }, true);
+test('lost node does not', onNode, { condition: 'lost' }, false);
+test('draining node does', onNode, { availability: 'draining' }, true);
+
+test('services, endpoints and nodes are sorted, whatever order they come in', t => {
+  const two = task(web, 'n2', { id: taskId('zz'), slot: 1 });
+  const parts = { services: [web, service({ name: 'api' })], nodes: [node('n2'), node('n1')], tasks: [two, one] };
+  const set = endpointSet(snapshot(parts));
+  t.deepEqual(set.services.map(each => each.service), ['api', 'web']);
+  t.deepEqual(set.services[1]?.endpoints.map(each => each.task), [one.id, two.id]);
+  t.deepEqual(set.nodes.map(each => each.id), [node('n1').id, node('n2').id]);
+  const turned = snapshot({ services: parts.services.toReversed(), nodes: parts.nodes.toReversed(), tasks: parts.tasks.toReversed() });
+  t.deepEqual(endpointSet(turned), set);
+});
+
+test('the generation rises with the etcd revision and is no difference', t => {
+  const at = (etcdRevision: number, tasks = [one]) => endpointSet(snapshot({ services: [web], nodes: [node('n1')], tasks, etcdRevision }));
+  t.is(at(7).generation, 7);
+  t.true(sameEndpoints(at(7), at(8)));
+  t.false(sameEndpoints(at(7), at(7, [])));
+});

@@ -1,0 +1,28 @@
+import test from 'ava';
+import { explainObstacles } from '../../../../controller/schedule/explain.ts';
+import type { Obstacle } from '../../../../controller/schedule/filters.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { MIB } from '../../../support/builders.ts';
+
+const n = parseNodeId;
+const explains = test.macro({
+  exec(t, obstacles: readonly Obstacle[], sentence: string) {
+    t.is(explainObstacles(obstacles), sentence);
+    t.is(explainObstacles(obstacles.toReversed()), sentence);
+  },
+  title: (name = '') => `explainObstacles: ${name}`,
+});
+test('no nodes', explains, [], 'no node fits: the cluster has no nodes');
+test('the biggest group first, the best node of a shortage named', explains, [
+  { node: n('n3'), kind: 'node', state: 'cordoned' },
+  { node: n('n1'), kind: 'memory', need: 512 * MIB, free: 100 * MIB },
+  { node: n('n2'), kind: 'memory', need: 512 * MIB, free: 200 * MIB },
+], 'no node fits: 2 of 3 nodes have not enough memory free (need 512Mi, most free 200Mi on n2); 1 node is cordoned');
+test('groups of one size by their names', explains, [
+  { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80' },
+], 'no node fits: 1 of 2 nodes has host port tcp/80 taken; 1 node has the taint spot, which the service does not tolerate');
+test('two rules are two causes', explains, [
+  { node: n('n1'), kind: 'label', rule: 'zone == a' }, { node: n('n2'), kind: 'label', rule: 'disk == ssd' }, { node: n('n3'), kind: 'label', rule: 'disk == ssd' },
+], 'no node fits: 2 of 3 nodes break the rule "disk == ssd"; 1 node breaks the rule "zone == a"');
+test('amounts in the unit that a person would choose', explains, [{ node: n('n1'), kind: 'memory', need: 1536 * MIB, free: -1 }], 'no node fits: 1 of 1 node has not enough memory free (need 1.5Gi, most free 0 on n1)');
+test('cpu in cores', explains, [{ node: n('n1'), kind: 'cpu', need: 1_500, free: 250 }], 'no node fits: 1 of 1 node has not enough cpu free (need 1.5 cpu, most free 0.25 cpu on n1)');

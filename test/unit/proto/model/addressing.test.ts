@@ -1,0 +1,21 @@
+import test from 'ava';
+import { gatewayAddress, subnetCidr, subnetPrefix, virtualIp } from '#model/addressing.ts';
+
+test('subnets run from 10.128.0.0/24 to 10.159.255.0/24', t => {
+  t.is(subnetCidr(0), '10.128.0.0/24');
+  t.is(subnetCidr(255), '10.128.255.0/24');
+  t.is(subnetCidr(256), '10.129.0.0/24');
+  t.is(subnetCidr(8_191), '10.159.255.0/24');
+  t.throws(() => subnetPrefix(8_192), { instanceOf: RangeError, message: 'subnet index 8192 is not in 0..8191' });
+  t.throws(() => subnetPrefix(-1), { instanceOf: RangeError });
+  t.throws(() => subnetPrefix(0.5), { instanceOf: RangeError });
+});
+test('the gateway is the first host of the subnet', t => {
+  t.is(gatewayAddress(3), '10.128.3.1');
+});
+test('virtual IPs run from 10.160.0.1 to 10.160.255.254', t => {
+  t.is(virtualIp(0), '10.160.0.1');
+  t.is(virtualIp(254), '10.160.0.255');
+  t.is(virtualIp(65_533), '10.160.255.254');
+  t.throws(() => virtualIp(65_534), { instanceOf: RangeError });
+});
