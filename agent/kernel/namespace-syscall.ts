@@ -5,6 +5,11 @@ import koffi from 'koffi';
 
 const libc = koffi.load('libc.so.6');
 const setns = libc.func('int setns(int fd, int type)') as unknown as (fd: number, type: number) => number;
+const socket = libc.func('int socket(int domain, int type, int protocol)') as unknown as (domain: number, type: number, protocol: number) => number;
+/** Source: bits/socket.h; SOCK_NONBLOCK and SOCK_CLOEXEC are the flags of open(2) */
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const NONBLOCK_CLOEXEC = 0o2004000;
 /** Source: include/uapi/linux/sched.h */
 const CLONE_NEWNET = 0x4000_0000;
 
@@ -29,4 +34,13 @@ export function enterNetworkNamespace(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** An unconnected IPv4 stream socket of this thread's network namespace, which it stays in for ever. Source: socket(2), ip(7) */
+export function openTcpSocket(): number {
+  const fd = socket(AF_INET, SOCK_STREAM | NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    throw new Error(`socket: errno ${String(koffi.errno())}`);
+  }
+  return fd;
 }

@@ -10,6 +10,7 @@ const RESOLVE_IN_ROOT = 0x10;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 /** struct open_how: flags, mode, resolve, eight bytes each. */
 const OPEN_HOW_BYTES = 24;
+const TERMINATOR = Buffer.alloc(1);
 const O_CLOEXEC = 0o2000000;
 
 /** An open(2) inside a root that failed; `errno` is the kernel's number. */
@@ -17,24 +18,24 @@ export class PathError extends Error {
   override readonly name = 'PathError';
   readonly errno: number;
 
-  constructor(path: string, errno: number) {
-    super(`open ${JSON.stringify(path)}: errno ${String(errno)}`);
+  constructor(path: string | Uint8Array, errno: number) {
+    super(`open ${JSON.stringify(typeof path === 'string' ? path : Buffer.from(path).toString('utf8'))}: errno ${String(errno)}`);
     this.errno = errno;
   }
 }
 
 /**
- * Opens `path` as if `rootFd` were `/`: absolute links and `..` stay inside. The caller closes the descriptor.
+ * Opens `path` (text, or raw bytes) as if `rootFd` were `/`: absolute links and `..` stay inside. The caller closes the descriptor.
  *
  * @throws PathError
  * Source: openat2(2), RESOLVE_IN_ROOT
  */
-export function openInRoot(rootFd: number, path: string, flags: number, mode = 0): number {
+export function openInRoot(rootFd: number, path: string | Uint8Array, flags: number, mode = 0): number {
   const how = Buffer.alloc(OPEN_HOW_BYTES);
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
   how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
-  const fd = syscall(SYS_OPENAT2, 'int', rootFd, 'str', path, 'void *', how, 'size_t', OPEN_HOW_BYTES);
+  const fd = syscall(SYS_OPENAT2, 'int', rootFd, 'void *', Buffer.concat([Buffer.from(path), TERMINATOR]), 'void *', how, 'size_t', OPEN_HOW_BYTES);
   if (fd < 0) {
     throw new PathError(path, koffi.errno());
   }

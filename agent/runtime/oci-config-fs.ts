@@ -2,12 +2,14 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } fr
 import { ClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import type { ImageConfig } from '../image/ports.ts';
+import type { Task } from '#model/task.ts';
+import type { ImageConfig } from '../image/ports.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
 import { resolveUser } from './container-user.ts';
 import type { AccountFiles, ContainerUser } from './container-user.ts';
-import { ociSpec } from './oci-spec.ts';
+import { containerUser, ociSpec } from './oci-spec.ts';
 
 /** A larger passwd is not a person's. */
 const MAX_ACCOUNT_BYTES = 1024 * 1024;
@@ -30,25 +32,33 @@ export class OciConfigFs implements ContainerConfigs {
   /** @throws ClusterError FAILED_PRECONDITION when /dev, /proc or /sys of the image is there and no plain directory */
   configJson(request: ConfigRequest): Promise<string> {
     requirePlainMountPoints(request.rootfsPath);
-    const root = openSync(request.rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
-    try {
-      const inBundle = (name: string): string => `${request.bundlePath}/${name}`;
-      return Promise.resolve(JSON.stringify(ociSpec({
-        task: request.task,
-        image: request.image,
-        accounts: readAccounts(root),
-        rootfsPath: request.rootfsPath,
-        userNamespacePath: request.slot.userNamespacePath,
-        networkNamespacePath: request.slot.networkNamespacePath,
-        mounts: request.mounts,
-        cgroupsPath: request.cgroupsPath,
-        etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
-        architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
-        maxOpenFiles: this.#maxOpenFiles,
-      })));
-    } finally {
-      closeSync(root);
-    }
+    const inBundle = (name: string): string => `${request.bundlePath}/${name}`;
+    return Promise.resolve(JSON.stringify(ociSpec({
+      task: request.task,
+      image: request.image,
+      accounts: accountsBelow(request.rootfsPath),
+      rootfsPath: request.rootfsPath,
+      userNamespacePath: request.slot.userNamespacePath,
+      networkNamespacePath: request.slot.networkNamespacePath,
+      mounts: request.mounts,
+      cgroupsPath: request.cgroupsPath,
+      etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
+      architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+      maxOpenFiles: this.#maxOpenFiles,
+    })));
+  }
+
+  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }> {
+    return Promise.resolve(containerUser(task, image, accountsBelow(rootfsPath)));
+  }
+}
+
+function accountsBelow(rootfsPath: string): AccountFiles {
+  const root = openSync(rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
+  try {
+    return readAccounts(root);
+  } finally {
+    closeSync(root);
   }
 }
 

@@ -102,7 +102,7 @@ export function ociSpec(input: OciSpecInput): object {
 
 function ociProcess(input: OciSpecInput): OciProcess {
   const { container } = input.task;
-  const user = containerUser(input);
+  const user = containerUser(input.task, input.image, input.accounts);
   const granted = capabilities(container.security).map(name => `CAP_${name}`);
   const held = user.uid === 0 ? granted : [];
   return {
@@ -118,9 +118,10 @@ function ociProcess(input: OciSpecInput): OciProcess {
   };
 }
 
-function containerUser(input: OciSpecInput): ContainerUser {
-  const { security } = input.task.container;
-  const user = resolveUser(security.user ?? input.image.user, input.accounts);
+/** Who the first process is: the service's word before the image's. @throws ClusterError when nobody knows the user, or the profile refuses it */
+export function containerUser(task: Task, image: ImageConfig, accounts: AccountFiles): ContainerUser {
+  const { security } = task.container;
+  const user = resolveUser(security.user ?? image.user, accounts);
   if ([user.uid, user.gid].some(id => id > MAX_CONTAINER_ID)) {
     throw new ClusterError('FAILED_PRECONDITION', `user ${String(user.uid)}:${String(user.gid)} is outside the container's ids 0..65535`);
   }

@@ -1,0 +1,77 @@
+import { stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import { ClusterError } from '#model/errors.ts';
+import type { SocketAnswer, SocketRequest } from './dial-worker.ts';
+import type { PortDialer } from './ports.ts';
+
+/** Threads of libuv's pool, all of which must be born in the machine's own namespace before a worker leaves it. Source: libuv, threadpool */
+const POOL_THREADS = 4;
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** Connections into containers: the socket is made by a worker in their namespace, and used here. */
+export class SlotDialer implements PortDialer {
+  #worker: Promise<Worker> | undefined;
+  readonly #waiting = new Map<number, (answer: SocketAnswer) => void>();
+  #nextKey = 1;
+
+  async dial(networkNamespacePath: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    signal.throwIfAborted();
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+      throw new ClusterError('INVALID_ARGUMENT', `port ${String(port)} is not in 1..65535`);
+    }
+    const answer = await this.#ask(networkNamespacePath);
+    if ('message' in answer) {
+      throw new ClusterError('FAILED_PRECONDITION', `the container has no network: ${answer.message}`);
+    }
+    return await connect(new Socket({ fd: answer.fd, allowHalfOpen: true }), port, signal);
+  }
+
+  async #ask(networkNamespacePath: string): Promise<SocketAnswer> {
+    this.#worker ??= this.#start();
+    const worker = await this.#worker;
+    const key = this.#nextKey;
+    this.#nextKey += 1;
+    const request: SocketRequest = { key, networkNamespacePath };
+    return await new Promise(resolve => {
+      this.#waiting.set(key, resolve);
+      worker.postMessage(request);
+    });
+  }
+
+  async #start(): Promise<Worker> {
+    await Promise.all(Array.from({ length: POOL_THREADS }, () => stat('/')));
+    const worker = new Worker(workerUrl(), { trackUnmanagedFds: false });
+    worker.unref();
+    worker.on('message', (answer: SocketAnswer) => {
+      this.#waiting.get(answer.key)?.(answer);
+      this.#waiting.delete(answer.key);
+    });
+    return worker;
+  }
+}
+
+async function connect(socket: Socket, port: number, signal: AbortSignal): Promise<Socket> {
+  const onAbort = (): void => { socket.destroy(new Error('aborted')); };
+  signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => { socket.destroy(new Error('timed out')); }, CONNECT_TIMEOUT_MS);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.connect({ host: '127.0.0.1', port, family: 4 }, () => { resolve(); });
+    });
+    socket.on('error', () => { /* reset by the container: reading ends, which the client sees */ });
+    return socket;
+  } catch (error) {
+    throw new ClusterError('UNAVAILABLE', `nothing answers on port ${String(port)} in the container`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The worker's file: beside this one in the source, beside the program in the bundle. */
+function workerUrl(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './dial-worker.ts' : './dial-worker.mjs', import.meta.url);
+}

@@ -1,0 +1,68 @@
+import { MAX_FRAME_BYTES } from '#model/tunnel.ts';
+import type { Tunnel, TunnelFrame } from '#model/tunnel.ts';
+import type { ProcessStreams } from '../runtime/ports.ts';
+
+/**
+ * Joins a tunnel with a process until its output ended, then tells the exit code.
+ *
+ * Both directions go at the pace of the slower end. A client that went away ends it: for an exec, the process too.
+ *
+ * @param signal  aborts when the client is gone; also while it sends nothing
+ */
+export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, signal: AbortSignal): Promise<void> {
+  let isClientGone = false;
+  const onAbort = (): void => {
+    isClientGone = true;
+    streams.close();
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  const input = feed(tunnel, streams).finally(onAbort);
+  input.catch(() => { /* its end closed the process, which the output shows */ });
+  try {
+    for await (const { stream, bytes } of streams.output) {
+      await sendBytes(tunnel, stream, bytes);
+    }
+    if (isClientGone) {
+      return;
+    }
+    const { code } = await streams.ended;
+    await tunnel.send(code === null ? { kind: 'error', code: 'UNAVAILABLE', message: 'the exit code is not known' } : { kind: 'exit', code });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    streams.close();
+  }
+}
+
+/** Data frames of `bytes`, none larger than a frame may be. */
+export async function sendBytes(tunnel: Tunnel, stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += MAX_FRAME_BYTES) {
+    await tunnel.send({ kind: 'data', stream, bytes: bytes.subarray(offset, offset + MAX_FRAME_BYTES) });
+  }
+}
+
+/** Frames of the client to the process; returns when the client is gone. */
+async function feed(tunnel: Tunnel, streams: ProcessStreams): Promise<void> {
+  for await (const frame of tunnel.frames) {
+    await obey(frame, streams);
+  }
+}
+
+async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> {
+  switch (frame.kind) {
+    case 'data':
+      await streams.write(frame.bytes);
+      return;
+    case 'resize':
+      await streams.resize(frame.size);
+      return;
+    case 'signal':
+      await streams.signal(frame.signal);
+      return;
+    case 'eof':
+      await streams.closeInput();
+      return;
+    case 'exit':
+    case 'error':
+      // Words of an agent; a client has no reason to say them.
+  }
+}

@@ -1,0 +1,104 @@
+import { ClusterError } from '#model/errors.ts';
+import { printable } from '#model/printable.ts';
+import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
+import type { ContainerRuntime, ProcessIdentity } from '../runtime/ports.ts';
+import { joinConnection } from './forward-flow.ts';
+import { sendLogs } from './logs-flow.ts';
+import type { ContainerFiles, LogReader, PortDialer, TunnelTarget } from './ports.ts';
+import { joinProcess, sendBytes } from './process-flow.ts';
+
+export interface TunnelServices {
+  readonly runtime: Pick<ContainerRuntime, 'exec' | 'attach'>;
+  readonly files: ContainerFiles;
+  readonly ports: PortDialer;
+  readonly logs: LogReader;
+}
+
+/**
+ * Does what `spec` asks for over `tunnel`, and closes it. What is refused or breaks off is told to the client as an error frame.
+ *
+ * @param signal  aborts when the client is gone, the agent ends, or the task is no longer ours
+ */
+export async function serveTunnel(tunnel: Tunnel, spec: TunnelSpec, target: TunnelTarget, services: TunnelServices, signal: AbortSignal): Promise<void> {
+  try {
+    await serve(tunnel, spec, target, services, signal);
+  } catch (error) {
+    if (!signal.aborted) {
+      const known = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
+      await tunnel.send({ kind: 'error', code: known.code, message: printable(known.message) }).catch(() => { /* the client is gone too */ });
+    }
+  } finally {
+    tunnel.close();
+  }
+}
+
+async function serve(tunnel: Tunnel, spec: TunnelSpec, target: TunnelTarget, services: TunnelServices, signal: AbortSignal): Promise<void> {
+  switch (spec.kind) {
+    case 'logs': {
+      const query = { follow: spec.follow, ...(spec.tail === undefined ? {} : { tail: spec.tail }), ...(spec.sinceMs === undefined ? {} : { sinceMs: spec.sinceMs }) };
+      await sendLogs(tunnel, spec, services.logs.read(target.logPath, query, target.ended, AbortSignal.any([signal, gone(tunnel)])));
+      return;
+    }
+    case 'exec':
+      await joinProcess(tunnel, await services.runtime.exec(target.containerId, spec, signal), signal);
+      return;
+    case 'attach': {
+      const streams = await services.runtime.attach(target.containerId, signal);
+      if (spec.size !== undefined) {
+        await streams.resize(spec.size);
+      }
+      await joinProcess(tunnel, streams, signal);
+      return;
+    }
+    case 'copy':
+      await copy(tunnel, spec, requireRunning(target), services.files, signal);
+      return;
+    case 'forward':
+      await joinConnection(tunnel, await services.ports.dial(target.networkNamespacePath, spec.port, signal), signal);
+  }
+}
+
+async function copy(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'copy' }, container: ProcessIdentity, files: ContainerFiles, signal: AbortSignal): Promise<void> {
+  if (spec.direction === 'out') {
+    for await (const bytes of files.archive(container, spec.path, AbortSignal.any([signal, gone(tunnel)]))) {
+      await sendBytes(tunnel, 'stdout', bytes);
+    }
+    await tunnel.send({ kind: 'eof' });
+    return;
+  }
+  await files.unpack(container, spec.path, inputOf(tunnel));
+  await tunnel.send({ kind: 'exit', code: 0 });
+}
+
+/** The client's bytes until its eof. @throws ClusterError when it went away before */
+async function* inputOf(tunnel: Tunnel): AsyncGenerator<Uint8Array> {
+  for await (const frame of tunnel.frames) {
+    if (frame.kind === 'eof') {
+      return;
+    }
+    if (frame.kind === 'data') {
+      yield frame.bytes;
+    }
+  }
+  throw new ClusterError('UNAVAILABLE', 'the client went away before its archive ended');
+}
+
+function requireRunning(target: TunnelTarget): ProcessIdentity {
+  if (target.container === undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', `container ${target.containerId} is not running`);
+  }
+  return target.container;
+}
+
+/** Aborts when the client, which has nothing to say, closes its side. */
+function gone(tunnel: Tunnel): AbortSignal {
+  const controller = new AbortController();
+  void (async () => {
+    for await (const frame of tunnel.frames) {
+      if (frame.kind === 'error') {
+        break;
+      }
+    }
+  })().catch(() => undefined).finally(() => { controller.abort(); });
+  return controller.signal;
+}

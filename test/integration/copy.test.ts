@@ -1,0 +1,90 @@
+/** needs root: files and ports of a real container through the tunnel's doors. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import test from 'ava';
+import { ContainerFilesFs } from '../../agent/tunnel/container-files-fs.ts';
+import { SlotDialer } from '../../agent/tunnel/dial-socket.ts';
+import { eventually, makeSandbox } from '../support/container-sandbox.ts';
+import { insidePrivateMounts } from '../support/private-mounts.ts';
+
+const NEVER = new AbortController().signal;
+const files = new ContainerFilesFs();
+
+async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts);
+}
+
+function piece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  return Readable.from([bytes]);
+}
+
+if (insidePrivateMounts(import.meta.filename)) {
+  const sandbox = makeSandbox('copy');
+  test.after.always('nothing is left', async t => { t.deepEqual(await sandbox.tearDown(), []); });
+  const script = [
+    'mkdir -p /home/a/b /home/out; echo hello > "/home/a/grüße"; head -c 300000 /dev/zero > /home/a/b/big; ln -s /etc/passwd /home/a/link; ln -s / /home/a/root',
+    'ln -s /home/a /home/alias; ln -s /etc /home/out/evil; chown 33:34 /home/a/b/big; echo ready; while true; do echo pong | nc -l -p 8080; done',
+  ].join('; ');
+  const started = sandbox.run('files', { command: ['sh', '-c', script] });
+  const ready = started.then(async ({ container }) => {
+    await eventually('its files', () => Promise.resolve(sandbox.logOf('files').includes('ready') || undefined));
+    return container;
+  });
+
+  test.serial('needs root: a directory comes out as a tar that GNU tar reads, links as links, ids as the container sees them', async t => {
+    const tar = await bytesOf(files.archive(await ready, '/home/alias', NEVER));
+    const listing = execFileSync('tar', ['-tvf', '-', '--numeric-owner'], { input: tar, encoding: 'utf8' });
+    t.regex(listing, /^drwxr-xr-x 0\/0 .* alias\/$/m);
+    t.regex(listing, /-rw-r--r-- 33\/34 +300000 .* alias\/b\/big$/m);
+    t.regex(listing, /alias\/link -> \/etc\/passwd$/m);
+    t.is(execFileSync('tar', ['-xOf', '-', 'alias/grüße'], { input: tar, encoding: 'utf8' }), 'hello\n');
+  });
+
+  test.serial('needs root: one file, and what is not there', async t => {
+    const tar = await bytesOf(files.archive(await ready, '/home/a/link', NEVER));
+    t.regex(execFileSync('tar', ['-xOf', '-', 'link'], { input: tar, encoding: 'utf8' }), /^root:x:0:0:root/);
+    await t.throwsAsync(bytesOf(files.archive(await ready, '/nope', NEVER)), { code: 'NOT_FOUND' });
+  });
+
+  test.serial('needs root: a link to the root leads to the container\'s root, .. no higher', async t => {
+    const tar = await bytesOf(files.archive(await ready, '/home/a/root/../../../etc/passwd', NEVER));
+    t.regex(execFileSync('tar', ['-xOf', '-', 'passwd'], { input: tar, encoding: 'utf8' }), /web:x:33/);
+  });
+
+  test.serial('needs root: an archive goes in, owned inside as it says', async t => {
+    const from = `${sandbox.directory}/from`;
+    mkdirSync(`${from}/dir`, { recursive: true });
+    writeFileSync(`${from}/dir/ünï`, 'inside\n');
+    const tar = execFileSync('tar', ['-cf', '-', '--owner=33', '--group=34', '-C', from, 'dir']);
+    await files.unpack(await ready, '/home', piece(tar));
+    const container = await ready;
+    t.is(readFileSync(`/proc/${String(container.pid)}/root/home/dir/ünï`, 'utf8'), 'inside\n');
+    const back = await bytesOf(files.archive(container, '/home/dir', NEVER));
+    t.regex(execFileSync('tar', ['-tvf', '-', '--numeric-owner'], { input: back, encoding: 'utf8' }), /33\/34 .*dir\/ünï/);
+  });
+
+  for (const name of ['../up', 'evil/passwd', '/../../x']) {
+    test.serial(`needs root: an entry ${name} is refused`, async t => {
+      const from = `${sandbox.directory}/bad`;
+      mkdirSync(from, { recursive: true });
+      writeFileSync(`${from}/file`, 'bad');
+      const tar = execFileSync('tar', ['-cPf', '-', `--transform=s,^file,${name},`, '-C', from, 'file']);
+      await t.throwsAsync(files.unpack(await ready, '/home/out', piece(tar)), { code: 'INVALID_ARGUMENT' });
+    });
+  }
+
+  test.serial('needs root: a connection reaches a port of the container; a closed one is told', async t => {
+    await ready;
+    const dialer = new SlotDialer();
+    const connection = await eventually('nc', () => dialer.dial(sandbox.networkNamespacePath, 8080, NEVER).catch(() => undefined));
+    t.is((await bytesOf(connection as AsyncIterable<Buffer>)).toString('utf8'), 'pong\n');
+    await t.throwsAsync(dialer.dial(sandbox.networkNamespacePath, 9999, NEVER), { code: 'UNAVAILABLE' });
+    await t.throwsAsync(dialer.dial('/no/such/namespace', 80, NEVER), { code: 'FAILED_PRECONDITION' });
+    await t.throwsAsync(dialer.dial(sandbox.networkNamespacePath, 0, NEVER), { code: 'INVALID_ARGUMENT' });
+  });
+}
