@@ -159,12 +159,13 @@ function checkRestart({ restart }: ContainerSpec, path: string): readonly Violat
   ];
 }
 
+/** A request that is the limit is checked as the limit. */
 function checkResources({ requests, limits }: ContainerSpec, path: string): readonly Violation[] {
   const limitPath = `${path}.limits`;
   const requestPath = `${path}.requests`;
   return [
-    ...checkAmount(requests.milliCpu, `${requestPath}.cpus`, 1, MAX_MILLI_CPU),
-    ...checkAmount(requests.memoryBytes, `${requestPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER),
+    ...(requests.milliCpu === limits.milliCpu ? [] : checkAmount(requests.milliCpu, `${requestPath}.cpus`, 1, MAX_MILLI_CPU)),
+    ...(requests.memoryBytes === limits.memoryBytes ? [] : checkAmount(requests.memoryBytes, `${requestPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
     ...(limits.milliCpu === undefined ? [] : checkAmount(limits.milliCpu, `${limitPath}.cpus`, 1, MAX_MILLI_CPU)),
     ...checkAmount(limits.memoryBytes, `${limitPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER),
     ...checkRange(limits.pids, `${limitPath}.pids`, 1, MAX_PIDS),

@@ -57,9 +57,7 @@ export function readContainer(field: SchemaField, kind: ServiceKind): ContainerS
 }
 
 function readImage(field: SchemaField): ImageReference | undefined {
-  if (!field.isPresent) {
-    field.complain('required');
-  }
+  field.require();
   return field.text() === undefined ? undefined : field.parsed(parseImageReference);
 }
 
@@ -119,9 +117,7 @@ function readProbeAction(field: SchemaField): ProbeAction {
 }
 
 function readRequiredPort(field: SchemaField): number {
-  if (!field.isPresent) {
-    field.complain('required');
-  }
+  field.require();
   return field.integer(1);
 }
 

@@ -37,9 +37,7 @@ export function parseShortPort(text: string): Parsed<PublishedPort> {
 
 function readLongPort(item: SchemaField): PublishedPort {
   item.checkKeys(PORT_KEYS);
-  if (!item.at('target').isPresent) {
-    item.at('target').complain('required');
-  }
+  item.at('target').require();
   const published = item.at('published');
   return {
     ...(published.isPresent ? { published: published.integer(1) } : {}),

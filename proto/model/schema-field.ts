@@ -25,6 +25,7 @@ export class SchemaField {
   readonly path: string;
   readonly value: RawValue | undefined;
   readonly #violations: Violation[];
+  #isOrphan = false;
 
   constructor(value: RawValue | undefined, violations: Violation[], path = '') {
     this.value = value;
@@ -43,7 +44,16 @@ export class SchemaField {
   /** The entry `key`; absent where this is no mapping. */
   at(key: string): SchemaField {
     const child = isRawMap(this.value) ? this.value.get(key) : undefined;
-    return new SchemaField(child, this.#violations, childPath(this.path, key));
+    const field = new SchemaField(child, this.#violations, childPath(this.path, key));
+    field.#isOrphan = this.#isOrphan || (this.value !== undefined && !isRawMap(this.value));
+    return field;
+  }
+
+  /** Complains when this is absent, unless what should hold it is no mapping, which is complained about already. */
+  require(): void {
+    if (this.value === undefined && !this.#isOrphan) {
+      this.complain('required');
+    }
   }
 
   /** Complains unless this is absent or a mapping of `keys`; `x-` keys are free. */
@@ -91,9 +101,7 @@ export class SchemaField {
   }
 
   requiredText(): string {
-    if (this.value === undefined) {
-      this.complain('required');
-    }
+    this.require();
     return this.text() ?? '';
   }
 

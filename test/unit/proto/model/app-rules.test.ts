@@ -1,0 +1,52 @@
+import test from 'ava';
+import { checkAppSpec } from '#model/app-rules.ts';
+import type { AppSpec } from '#model/app.ts';
+import { appOf, manifest } from '../../../support/manifest.ts';
+
+const GOOD = appOf(manifest());
+
+const refuses = test.macro({
+  exec(t, change: Partial<AppSpec>, path: string, message: RegExp) {
+    const violations = checkAppSpec({ ...GOOD, ...change });
+    t.true(violations.some(violation => violation.path === path && message.test(violation.message)), JSON.stringify(violations));
+  },
+});
+const [WEB] = GOOD.services;
+const named = (name: string) => ({ ...GOOD.services[0], name }) as NonNullable<typeof WEB>;
+
+test('a good App has no violation', t => { t.deepEqual(checkAppSpec(GOOD), []); });
+test('App name', refuses, { name: '..' }, 'metadata.name', /RFC 1123/);
+test('namespace', refuses, { namespace: '' }, 'metadata.namespace', /RFC 1123/);
+test('a service name of 64 characters', refuses, { services: [named('a'.repeat(64))] }, 'services', /RFC 1123/);
+test('no service', refuses, { services: [] }, 'services', /at least one service/);
+test('101 services', refuses, { services: Array.from({ length: 101 }, (_, index) => named(`s${String(index)}`)) }, 'services', /at most 100/);
+test('a service twice', refuses, { services: [named('a'), named('a')] }, 'services', /twice/);
+test('a config of 512 KiB and a byte', refuses, { configs: [{ name: 'c', content: new Uint8Array(524_289) }] }, 'configs.c', /524289 bytes/);
+test('a secret of 512 KiB and a byte', refuses, { secrets: [{ name: 's', kind: 'content', content: new Uint8Array(524_289) }] }, 'secrets.s', /512 KiB/);
+test('a volume of no size', refuses, { volumes: [{ name: 'v', perReplica: false, sizeBytes: 0 }] }, 'volumes.v.size', /> 0/);
+
+test('512 KiB exactly is fine', t => {
+  t.deepEqual(checkAppSpec({ ...GOOD, configs: [{ name: 'c', content: new Uint8Array(524_288) }] }), []);
+});
+
+test('an App that is too big to store', t => {
+  const environment = Array.from({ length: 6 }, (_, index) => ({ name: `A${String(index)}`, value: 'x'.repeat(100_000) }));
+  const services = GOOD.services.map(service => ({ ...service, container: { ...service.container, environment } }));
+  t.regex(checkAppSpec({ ...GOOD, services })[0]?.message ?? '', /at most 524288/);
+});
+
+test('an ingress port has one owner', t => {
+  const ports = { ports: ['80:80', '81:80/udp'] };
+  const document = (api: object): object => manifest(ports, { services: { web: { image: 'x', ...ports }, api: { image: 'x', ...api } } });
+  t.throws(() => appOf(document({ ports: ['80:90'] })), { message: /services\.web\.ports\[0\].*: port 80\/tcp is already published by service 'api'/ });
+  t.notThrows(() => appOf(document({ ports: ['80:90/udp', { published: 80, target: 1, mode: 'host' }] })));
+});
+
+test('a cycle is told once, from its first service', t => {
+  const services = { a: { image: 'x', depends_on: ['b'] }, b: { image: 'x', depends_on: ['c'] }, c: { image: 'x', depends_on: ['a'] } };
+  t.throws(() => appOf(manifest({}, { services })), { message: 'services.a.depends_on: cycle: a -> b -> c -> a' });
+});
+
+test('a diamond is no cycle', t => {
+  t.notThrows(() => appOf(manifest({}, { services: { a: { image: 'x', depends_on: ['b', 'c'] }, b: { image: 'x', depends_on: ['d'] }, c: { image: 'x', depends_on: ['d'] }, d: { image: 'x' } } })));
+});

@@ -1,0 +1,46 @@
+import test from 'ava';
+import { checkAppSpec } from '#model/app-rules.ts';
+import { appOf, manifest, serviceOf, violationsOf } from '../../../support/manifest.ts';
+
+const refuses = test.macro({
+  exec(t, web: object, path: string, message: RegExp) {
+    const violations = violationsOf(manifest(web));
+    t.deepEqual(violations.map(violation => violation.path), [`services.web.${path}`]);
+    t.regex(violations[0]?.message ?? '', message);
+  },
+  title: (name = '', web) => `${name} ${JSON.stringify(web)}`.trim(),
+});
+test(refuses, { replicas: -1 }, 'replicas', /at least 0 and at most 10000/);
+test(refuses, { replicas: 10_001 }, 'replicas', /at most 10000/);
+test(refuses, { update: { max_surge: 0 } }, 'update.max_unavailable', /cannot both be 0/);
+test(refuses, { kind: 'stateful', update: { max_surge: 1 } }, 'update.max_surge', /never runs two/);
+test(refuses, { depends_on: ['db'] }, 'depends_on', /'db' is no service of this App/);
+test(refuses, { depends_on: ['web'] }, 'depends_on', /cycle/);
+test(refuses, { kind: 'stateful', on_disconnect: { replace_after: '1m' } }, 'on_disconnect.replace_after', /holds its place/);
+test(refuses, { job: {} }, 'job', /only a service of kind job/);
+test(refuses, { kind: 'job', restart: { policy: 'always' } }, 'restart.policy', /a job ends/);
+test(refuses, { kind: 'job', job: { retries: -1 } }, 'job.retries', /at least 0/);
+test(refuses, { kind: 'job', job: { timeout: '0s' } }, 'job.timeout', /more than 0/);
+test(refuses, { placement: { prefer: [{ rule: 'a == b', weight: 0 }] } }, 'placement.prefer[0].weight', /at least 1/);
+test(refuses, { placement: { max_per: { node: 0 } } }, 'placement.max_per.node', /at least 1/);
+test(refuses, { placement: { spread: ['a b'] } }, 'placement.spread[0]', /not a label name/);
+test(refuses, { labels: { 'a b': 'x' } }, 'labels', /invalid name 'a b'/);
+test(refuses, { labels: { a: 'x\n' } }, 'labels', /one line/);
+
+test('10000 replicas and none are fine', t => {
+  t.is(serviceOf({ replicas: 10_000 }).replicas, 10_000);
+  t.is(serviceOf({ replicas: 0 }).replicas, 0);
+});
+
+test('only a job completes', t => {
+  const services = (kind: string): object => ({ services: { web: { image: 'x', depends_on: { m: { condition: 'service_completed_successfully' } } }, m: { image: 'x', kind } } });
+  t.regex(violationsOf(manifest({}, services('service')))[0]?.message ?? '', /never completes/);
+  t.deepEqual(violationsOf(manifest({}, services('job'))), []);
+});
+
+test('a typed rule that no text says is refused', t => {
+  const app = appOf(manifest());
+  const rule = { label: 'tier', operator: '==', values: ['a\nb'] } as const;
+  const services = app.services.map(service => ({ ...service, placement: { ...service.placement, require: [rule] } }));
+  t.deepEqual(checkAppSpec({ ...app, services }).map(({ path }) => path), ['services.web.placement.require[0]']);
+});

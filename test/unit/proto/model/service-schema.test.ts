@@ -1,0 +1,56 @@
+import test from 'ava';
+import { serviceOf, manifest, violationsOf } from '../../../support/manifest.ts';
+
+test('the defaults answer complaints', t => {
+  t.like(serviceOf({}), {
+    kind: 'service', replicas: 1, dependsOn: [], labels: [],
+    update: { strategy: 'rolling', maxSurge: 1, maxUnavailable: 0, onFailure: 'rollback' },
+    onDisconnect: { kind: 'replace', afterMs: 50_000 },
+  });
+});
+
+test('a stateful service holds its place and rolls out stop-first', t => {
+  t.like(serviceOf({ kind: 'stateful' }), { onDisconnect: { kind: 'hold' }, update: { maxSurge: 0, maxUnavailable: 1 } });
+  t.like(serviceOf({ on_disconnect: { replace_after: 'never' } }), { onDisconnect: { kind: 'hold' }, update: { maxSurge: 0, maxUnavailable: 1 } });
+  t.like(serviceOf({ on_disconnect: { replace_after: '2m' } }), { onDisconnect: { kind: 'replace', afterMs: 120_000 } });
+});
+
+test('a job is not restarted in place, and tried again three times', t => {
+  t.like(serviceOf({ kind: 'job', job: { completions: 3, timeout: '1h' } }), { replicas: 3, job: { retries: 3, timeoutMs: 3_600_000 } });
+  t.is(serviceOf({ kind: 'job' }).container.restart.mode, 'never');
+});
+
+test('a global service has no replicas of its own', t => {
+  t.is(serviceOf({ kind: 'global' }).replicas, 0);
+  t.is(violationsOf(manifest({ kind: 'global', replicas: 2 }))[0]?.path, 'services.web.replicas');
+});
+
+test('placement is parsed', t => {
+  const { placement } = serviceOf({ placement: { require: ['tier == web'], prefer: [{ rule: 'disk == ssd', weight: 10 }], spread: ['zone'], max_per: { node: 2 }, tolerate: ['spot'] } });
+  t.deepEqual(placement, {
+    require: [{ label: 'tier', operator: '==', values: ['web'] }], prefer: [{ rule: { label: 'disk', operator: '==', values: ['ssd'] }, weight: 10 }],
+    spread: ['zone'], maxPer: [{ label: 'node', count: 2 }], tolerate: ['spot'],
+  });
+});
+
+test('depends_on is a mapping or a list', t => {
+  const rest = (dependsOn: unknown): object => ({ services: { web: { image: 'x', depends_on: dependsOn }, db: { image: 'y' } } });
+  t.deepEqual(serviceOf({}, rest(['db'])).dependsOn, [{ service: 'db', condition: 'service_started' }]);
+  t.deepEqual(serviceOf({}, rest({ db: { condition: 'service_healthy' } })).dependsOn, [{ service: 'db', condition: 'service_healthy' }]);
+});
+
+const later = test.macro({
+  exec(t, web: object, path: string) {
+    const [violation] = violationsOf(manifest(web));
+    t.is(violation?.path, path);
+    t.regex(violation?.message ?? '', /not available in this version/);
+  },
+  title: (_, _web, path) => `${path} is not available in this version`,
+});
+test(later, { init_containers: [] }, 'services.web.init_containers');
+test(later, { kind: 'cron' }, 'services.web.kind');
+test(later, { update: { strategy: 'canary' } }, 'services.web.update.strategy');
+test(later, { placement: { priority: 1 } }, 'services.web.placement.priority');
+test(later, { security: { pid: 'host' } }, 'services.web.security.pid');
+test(later, { resources: { requests: { devices: {} } } }, 'services.web.resources.requests.devices');
+test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');
