@@ -11,6 +11,7 @@ import { natsConfig, registryConfig } from './process-table.ts';
 
 const MODE_PRIVATE_FILE = 0o600;
 const MODE_PRIVATE_DIR = 0o700;
+const MODE_PASSABLE_DIR = 0o711;
 /** Certificates of etcd, NATS and the registry of a local cluster: they are not renewed, the cluster is made anew instead. */
 const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
 
@@ -51,17 +52,16 @@ export async function listDown(layout: DevLayout): Promise<ReadonlySet<string>> 
 /** Directories, keys and configuration files of a new cluster. */
 export async function createFiles(layout: DevLayout, nowMs: number): Promise<void> {
   const { stateDir, runDir } = layout;
-  await mkdir(stateDir, { recursive: true, mode: MODE_PRIVATE_DIR });
-  await mkdir(`${runDir}/down`, { recursive: true, mode: 0o711 });
+  // Container roots are reached by their own ids: the directories above must let them through.
+  await mkdir(stateDir, { recursive: true, mode: MODE_PASSABLE_DIR });
+  await mkdir(`${runDir}/down`, { recursive: true, mode: MODE_PASSABLE_DIR });
   for (const folder of ['logs', 'pki', 'nats', 'registry/data', ...layout.nodes.map(node => `${node.name}/config`)]) {
     await mkdir(`${stateDir}/${folder}`, { recursive: true, mode: MODE_PRIVATE_DIR });
   }
-  // Container roots are reached by their own ids: the directories above must let them through.
   for (const node of layout.nodes) {
-    await chmod(stateDir, 0o711);
-    await mkdir(`${stateDir}/${node.name}/state`, { recursive: true, mode: 0o711 });
-    await chmod(`${stateDir}/${node.name}`, 0o711);
-    await mkdir(`${runDir}/${node.name}`, { recursive: true, mode: 0o711 });
+    await chmod(`${stateDir}/${node.name}`, MODE_PASSABLE_DIR);
+    await mkdir(`${stateDir}/${node.name}/state`, { mode: MODE_PASSABLE_DIR });
+    await mkdir(`${runDir}/${node.name}`, { mode: MODE_PASSABLE_DIR });
   }
   await createKeys(layout, nowMs);
   await writeFile(`${stateDir}/nats/nats.conf`, natsConfig(layout));
