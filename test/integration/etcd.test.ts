@@ -1,0 +1,137 @@
+import test from 'ava';
+import { Etcd3 } from 'etcd3';
+import { systemClock } from '#kit/clock.ts';
+import { EtcdStore } from '../../controller/store/etcd-store.ts';
+import { buildKey } from '../../controller/store/keys.ts';
+import type { Operation, StoreChange } from '../../controller/store/ports.ts';
+import { encodeTask } from '../../controller/store/records.ts';
+import { ClusterWatch } from '../../controller/store/watch-loop.ts';
+import { service, task, taskId } from '../support/builders.ts';
+import { EtcdProcess } from '../support/etcd-process.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+
+const EVENTS = 20_000;
+const PER_TRANSACTION = 5;
+const WRITERS = 50;
+const put = (key: string): Operation => ({ kind: 'put', key, value: new Uint8Array(100) });
+const keyOf = (change: StoreChange): string => (change.kind === 'put' ? change.entry.key : change.key);
+const letters = (index: number): string => [...index.toString(26).padStart(4, '0')].map(digit => String.fromCharCode(97 + parseInt(digit, 26))).join('');
+
+test.serial('needs etcd: a watch that catches up over two kill -9 of etcd yields each of 20,000 events once, in order', async t => {
+  const etcd = await EtcdProcess.start();
+  const store = new EtcdStore({ hosts: [etcd.host] });
+  try {
+    const { etcdRevision } = await store.list('/w/');
+    let next = 0;
+    await Promise.all(Array.from({ length: WRITERS }, async () => {
+      for (let start = next; start < EVENTS; start = next) {
+        next += PER_TRANSACTION;
+        await store.transact([], Array.from({ length: PER_TRANSACTION }, (_, index) => put(`/w/${String(start + index)}`)));
+      }
+    }));
+    const seen: StoreChange[] = [];
+    let kills = 0;
+    for await (const batch of store.watch('/w/', etcdRevision, AbortSignal.timeout(60_000))) {
+      seen.push(...batch.changes);
+      if (kills < 2 && seen.length < EVENTS) {
+        kills += 1;
+        await etcd.kill();
+        await etcd.start();
+      }
+      if (seen.length >= EVENTS) {
+        break;
+      }
+    }
+    t.is(kills, 2);
+    t.is(seen.length, EVENTS);
+    t.is(new Set(seen.map(keyOf)).size, EVENTS);
+    const revisions = seen.map(change => (change.kind === 'put' ? change.entry.modRevision : change.modRevision));
+    t.deepEqual(revisions, revisions.toSorted((left, right) => left - right));
+  } finally {
+    store.close();
+    await etcd.remove();
+  }
+});
+
+test.serial('needs etcd: B2 an etcd that stood still answers UNAVAILABLE within 5 s, and the picture goes on when it does', async t => {
+  const etcd = await EtcdProcess.start();
+  const store = new EtcdStore({ hosts: [etcd.host] });
+  const abort = new AbortController();
+  const cluster = new ClusterWatch({ store, clock: systemClock, logger: silentLogger, relistMs: 60_000, random: Math.random });
+  const running = cluster.run(abort.signal).catch((error: unknown) => error);
+  const web = service();
+  const putTask = (id: string): Operation => ({ kind: 'put', key: buildKey({ kind: 'task', id: taskId(id) }), value: encodeTask(task(web, 'n1', { id: taskId(id) })) });
+  try {
+    await cluster.ready(abort.signal);
+    etcd.freeze();
+    let startedAtMs = 0;
+    await t.throwsAsync(async () => {
+      // Its threads stop one after the other: the first call may still be answered.
+      for (;;) {
+        startedAtMs = performance.now();
+        await store.get('/gantry/v1/leader');
+      }
+    }, { message: /not reachable/ });
+    t.true(performance.now() - startedAtMs < 5_000);
+    etcd.thaw();
+    const outcome = await store.transact([], [putTask('a')]);
+    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(5_000));
+    t.true(cluster.current.tasks.has(taskId('a')));
+  } finally {
+    abort.abort(new Error('over'));
+    await running;
+    store.close();
+    await etcd.remove();
+  }
+});
+
+test.serial('needs etcd: B3 compaction past a controller that was away: its picture equals a fresh list within 5 s, deletes included', async t => {
+  const etcd = await EtcdProcess.start();
+  const [store, other] = [new EtcdStore({ hosts: [etcd.host] }), new Etcd3({ hosts: etcd.host })];
+  const abort = new AbortController();
+  const web = service();
+  const key = (index: number): string => buildKey({ kind: 'task', id: taskId(letters(index)) });
+  const value = (index: number): Uint8Array => encodeTask(task(web, 'n1', { id: taskId(letters(index)) }));
+  const cluster = new ClusterWatch({ store, clock: systemClock, logger: silentLogger, relistMs: 2_000, random: Math.random });
+  try {
+    await store.transact([], Array.from({ length: 100 }, (_, index): Operation => ({ kind: 'put', key: key(index), value: value(index) })));
+    const running = cluster.run(abort.signal).catch((error: unknown) => error);
+    await cluster.ready(abort.signal);
+    t.is(cluster.current.tasks.size, 100);
+    // Our own watch stream ends with etcd; while it is away, another client deletes and compacts.
+    await etcd.kill();
+    await etcd.start();
+    const outcome = await store.transact([], Array.from({ length: 60 }, (_, index): Operation => ({ kind: 'delete', key: key(index) })));
+    t.is(outcome.kind, 'committed');
+    await other.kv.compact({ revision: outcome.etcdRevision });
+    const startedAtMs = performance.now();
+    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(10_000));
+    t.true(performance.now() - startedAtMs < 5_000);
+    t.deepEqual([...cluster.current.tasks.keys()].sort(), Array.from({ length: 40 }, (_, index) => taskId(letters(60 + index))).sort());
+    abort.abort(new Error('over'));
+    await running;
+  } finally {
+    abort.abort(new Error('over'));
+    other.close();
+    store.close();
+    await etcd.remove();
+  }
+});
+
+test.serial('needs etcd: B4 an etcd that is full says RESOURCE_EXHAUSTED, and takes deletes', async t => {
+  const etcd = await EtcdProcess.start(['--quota-backend-bytes', String(4 * 1024 * 1024)]);
+  const store = new EtcdStore({ hosts: [etcd.host] });
+  try {
+    const big = (index: number): Operation => ({ kind: 'put', key: `/big/${String(index)}`, value: new Uint8Array(500_000) });
+    const error = await t.throwsAsync(async () => {
+      for (let index = 0; index < 100; index += 1) {
+        await store.transact([], [big(index)]);
+      }
+    });
+    t.like(error, { name: 'ClusterError', code: 'RESOURCE_EXHAUSTED' });
+    t.is((await store.transact([], [{ kind: 'delete', key: '/big/0' }])).kind, 'committed');
+  } finally {
+    store.close();
+    await etcd.remove();
+  }
+});
