@@ -9,7 +9,7 @@ import koffi from 'koffi';
 
 const libc = koffi.load('libc.so.6');
 type Native = (...args: unknown[]) => number;
-const declare = (signature: string): Native => libc.func(signature) as unknown as Native;
+const declare = (signature: string): Native => libc.func(signature) as Native;
 const socket = declare('int socket(int domain, int type, int protocol)');
 const connect = declare('int connect(int fd, void *address, uint length)');
 const recv = declare('long recv(int fd, void *buffer, size_t length, int flags)');

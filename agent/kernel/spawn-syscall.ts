@@ -24,7 +24,7 @@ export interface ProcessExit {
 
 const libc = koffi.load('libc.so.6');
 type Native = (...args: unknown[]) => number;
-const declare = (signature: string): Native => libc.func(signature) as unknown as Native;
+const declare = (signature: string): Native => libc.func(signature) as Native;
 const pipe2 = declare('int pipe2(_Out_ int *fds, int flags)');
 const waitpid = declare('int waitpid(int pid, _Out_ int *status, int options)');
 const posixSpawn = declare('int posix_spawn(_Out_ int *pid, str path, void *actions, void *attributes, str *argv, str *envp)');

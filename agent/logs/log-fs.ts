@@ -36,12 +36,9 @@ export async function* readLog(path: string, query: LogQuery, reading: LogReadin
     await seekTail(files, query.tail);
     for (;;) {
       const hasEnded = reading.ended.aborted;
-      while (files.length > 0) {
+      do {
         yield* readToEnd(files, query.sinceMs, signal);
-        if (!await openNewer(path, files)) {
-          break;
-        }
-      }
+      } while (await openNewer(path, files));
       if (!query.follow || hasEnded || signal.aborted) {
         return;
       }

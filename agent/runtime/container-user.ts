@@ -41,16 +41,22 @@ export function resolveUser(text: string, files: AccountFiles): ContainerUser {
   if (parts.length > 2 || userText === '' || groupText === '') {
     throw new ClusterError('INVALID_ARGUMENT', `user ${JSON.stringify(text)} is not uid, uid:gid, name or name:group`);
   }
-  const account = findAccount(userText, files.passwd);
-  if (account === undefined && !NUMBER.test(userText)) {
+  const account = requireAccount(userText, files.passwd);
+  return groupText === undefined
+    ? { uid: account.uid, gid: account.gid, additionalGids: groupsOf(account, files.group), home: account.home }
+    : { uid: account.uid, gid: findGid(groupText, files.group), additionalGids: [], home: account.home };
+}
+
+/** A number without a line in passwd is an account of that number, group 0, in no further group. */
+function requireAccount(userText: string, passwd: string): Account {
+  const account = findAccount(userText, passwd);
+  if (account !== undefined) {
+    return account;
+  }
+  if (!NUMBER.test(userText)) {
     throw new ClusterError('INVALID_ARGUMENT', `user ${JSON.stringify(userText)} is not in the image's /etc/passwd`);
   }
-  const uid = account?.uid ?? parseId(userText);
-  const home = account?.home ?? '/';
-  if (groupText !== undefined) {
-    return { uid, gid: findGid(groupText, files.group), additionalGids: [], home };
-  }
-  return { uid, gid: account?.gid ?? 0, additionalGids: account === undefined ? [] : groupsOf(account, files.group), home };
+  return { name: '', uid: parseId(userText), gid: 0, home: '/' };
 }
 
 function findAccount(userText: string, passwd: string): Account | undefined {
@@ -77,7 +83,7 @@ function findGid(groupText: string, group: string): number {
 
 function groupsOf(account: Account, group: string): readonly number[] {
   const gids = lines(group)
-    .filter(([, , gid = '', members = '']) => isId(gid) && members.split(',').includes(account.name))
+    .filter(([, , gid = '', members = '']) => isId(gid) && account.name !== '' && members.split(',').includes(account.name))
     .map(([, , gid]) => Number(gid));
   return [...new Set(gids)].filter(gid => gid !== account.gid).sort((left, right) => left - right);
 }

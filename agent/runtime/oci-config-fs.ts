@@ -2,13 +2,10 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } fr
 import { ClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import type { ImageConfig } from '../image/ports.ts';
-import type { Task } from '#model/task.ts';
-import type { ImageConfig } from '../image/ports.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
-import { resolveUser } from './container-user.ts';
-import type { AccountFiles, ContainerUser } from './container-user.ts';
+import type { AccountFiles } from './container-user.ts';
 import { containerUser, ociSpec } from './oci-spec.ts';
 
 /** A larger passwd is not a person's. */
@@ -19,15 +16,6 @@ const MOUNT_POINTS = ['dev', 'proc', 'sys'];
 /** config.json of containers, with what only the root file system and this machine can tell. */
 export class OciConfigFs implements ContainerConfigs {
   readonly #maxOpenFiles = hardOpenFileLimit(readFileSync('/proc/self/limits', 'utf8'));
-
-  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser> {
-    const root = openSync(rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
-    try {
-      return Promise.resolve(resolveUser(task.container.security.user ?? image.user, readAccounts(root)));
-    } finally {
-      closeSync(root);
-    }
-  }
 
   /** @throws ClusterError FAILED_PRECONDITION when /dev, /proc or /sys of the image is there and no plain directory */
   configJson(request: ConfigRequest): Promise<string> {

@@ -10,9 +10,9 @@ import type { ProcessStreams } from '../runtime/ports.ts';
  * @param signal  aborts when the client is gone; also while it sends nothing
  */
 export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, signal: AbortSignal): Promise<void> {
-  let isClientGone = false;
+  const client = { isGone: false };
   const onAbort = (): void => {
-    isClientGone = true;
+    client.isGone = true;
     streams.close();
   };
   signal.addEventListener('abort', onAbort, { once: true });
@@ -22,7 +22,7 @@ export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, signa
     for await (const { stream, bytes } of streams.output) {
       await sendBytes(tunnel, stream, bytes);
     }
-    if (isClientGone) {
+    if (client.isGone) {
       return;
     }
     const { code } = await streams.ended;

@@ -7,6 +7,13 @@ import { sendLogs } from './logs-flow.ts';
 import type { ContainerFiles, LogReader, PortDialer, TunnelTarget } from './ports.ts';
 import { joinProcess, sendBytes } from './process-flow.ts';
 
+/** One opened tunnel and what it is for. */
+export interface OpenTunnel {
+  readonly tunnel: Tunnel;
+  readonly spec: TunnelSpec;
+  readonly target: TunnelTarget;
+}
+
 export interface TunnelServices {
   readonly runtime: Pick<ContainerRuntime, 'exec' | 'attach'>;
   readonly files: ContainerFiles;
@@ -15,13 +22,14 @@ export interface TunnelServices {
 }
 
 /**
- * Does what `spec` asks for over `tunnel`, and closes it. What is refused or breaks off is told to the client as an error frame.
+ * Does over a tunnel what its spec asks for, and closes it. What is refused or breaks off is told to the client as an error frame.
  *
  * @param signal  aborts when the client is gone, the agent ends, or the task is no longer ours
  */
-export async function serveTunnel(tunnel: Tunnel, spec: TunnelSpec, target: TunnelTarget, services: TunnelServices, signal: AbortSignal): Promise<void> {
+export async function serveTunnel(open: OpenTunnel, services: TunnelServices, signal: AbortSignal): Promise<void> {
+  const { tunnel } = open;
   try {
-    await serve(tunnel, spec, target, services, signal);
+    await serve(open, services, signal);
   } catch (error) {
     if (!signal.aborted) {
       const known = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
@@ -32,7 +40,7 @@ export async function serveTunnel(tunnel: Tunnel, spec: TunnelSpec, target: Tunn
   }
 }
 
-async function serve(tunnel: Tunnel, spec: TunnelSpec, target: TunnelTarget, services: TunnelServices, signal: AbortSignal): Promise<void> {
+async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServices, signal: AbortSignal): Promise<void> {
   switch (spec.kind) {
     case 'logs': {
       const query = { follow: spec.follow, ...(spec.tail === undefined ? {} : { tail: spec.tail }), ...(spec.sinceMs === undefined ? {} : { sinceMs: spec.sinceMs }) };
@@ -51,14 +59,16 @@ async function serve(tunnel: Tunnel, spec: TunnelSpec, target: TunnelTarget, ser
       return;
     }
     case 'copy':
-      await copy(tunnel, spec, requireRunning(target), services.files, signal);
+      await copy(tunnel, spec, { container: requireRunning(target), files: services.files }, signal);
       return;
     case 'forward':
       await joinConnection(tunnel, await services.ports.dial(target.networkNamespacePath, spec.port, signal), signal);
   }
 }
 
-async function copy(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'copy' }, container: ProcessIdentity, files: ContainerFiles, signal: AbortSignal): Promise<void> {
+async function copy(
+  tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'copy' }, { container, files }: { readonly container: ProcessIdentity; readonly files: ContainerFiles }, signal: AbortSignal,
+): Promise<void> {
   if (spec.direction === 'out') {
     for await (const bytes of files.archive(container, spec.path, AbortSignal.any([signal, gone(tunnel)]))) {
       await sendBytes(tunnel, 'stdout', bytes);
