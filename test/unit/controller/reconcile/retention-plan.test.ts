@@ -1,0 +1,41 @@
+import test from 'ava';
+import { planRetention } from '../../../../controller/reconcile/retention-plan.ts';
+import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';
+import type { Service } from '#model/app.ts';
+import { T0, failed, node, service, status, task, taskId } from '../../../support/builders.ts';
+
+const web = service();
+const MINUTE_MS = 60_000;
+/** An ended task of slot 0, this many minutes ago; older ones have lower fences. */
+function ended(id: string, minutes: number, of: Service = web): TaskRow {
+  const made = task(of, 'n1', { id: taskId(id), fence: 1_000 - minutes });
+  return { task: made, status: failed(made, { finishedAtMs: T0 - minutes * MINUTE_MS }), node: node('n1') };
+}
+function live(fence: number): TaskRow {
+  const made = task(web, 'n1', { id: taskId('run'), fence });
+  return { task: made, status: status(made), node: node('n1') };
+}
+
+const keeps = test.macro({
+  exec(t, rows: readonly TaskRow[], expected: readonly string[], options: { readonly of?: Service; readonly isDeleting?: boolean; readonly wanted?: readonly number[] } = {}) {
+    const sorted = [...rows].sort((left, right) => left.task.fence - right.task.fence);
+    const { removals } = planRetention({ service: options.of ?? web, rows: sorted }, options.isDeleting ?? false, new Set(options.wanted ?? [0]), T0);
+    t.deepEqual(removals.map(one => ('taskId' in one ? `${one.taskId.replace(/a+$/, '')} ${'reason' in one ? one.reason : ''}` : '')), expected);
+  },
+  title: (name = '') => `planRetention: ${name}`,
+});
+test('two of a slot stay, the third goes', keeps, [live(2_000), ended('x', 1), ended('y', 2), ended('z', 3)], ['z retention']);
+test('at ten minutes they go', keeps, [live(2_000), ended('x', 9), ended('y', 10)], ['y retention']);
+test('the newest stays while nothing follows it', keeps, [ended('x', 60), ended('y', 61)], ['y retention']);
+test('also when an older task still runs: it says that the new one failed', keeps, [live(1), ended('x', 60)], []);
+test('of a slot that is not wanted it goes', keeps, [ended('x', 60)], ['x retention'], { wanted: [] });
+const db = service({ kind: 'stateful', container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+test('unless it says where the data is', keeps, [ended('x', 60, db)], [], { of: db, wanted: [] });
+test('of a deleted service every ended task goes', keeps, [live(2_000), ended('x', 1)], ['x service-deleted'], { isDeleting: true });
+test('a task whose node was removed goes, ended or not', t => {
+  const { node: _, ...orphan } = live(1);
+  t.deepEqual(planRetention({ service: web, rows: [orphan] }, false, new Set([0]), T0).removals, [{ kind: 'remove-task', taskId: orphan.task.id, reason: 'node-removed' }]);
+});
+test('wakes when the next record is ten minutes old', t => {
+  t.is(planRetention({ service: web, rows: [ended('y', 4), ended('x', 1), live(2_000)] }, false, new Set([0]), T0).wakeAtMs, T0 + 6 * MINUTE_MS);
+});
