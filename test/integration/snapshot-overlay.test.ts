@@ -15,7 +15,7 @@ const AT_FDCWD = -100;
 interface Subject extends SnapshotterUnderTest {
   readonly snapshotter: OverlaySnapshotter;
   readonly statePath: string;
-  addLayer(name: string, build: (directory: string) => void): void;
+  readonly addLayer: (name: string, build: (directory: string) => void) => void;
 }
 
 /** A store with two layers; after the body no mount of it is left. */

@@ -75,20 +75,24 @@ class Registry {
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
-    const [, kind, name] = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url ?? '') ?? [];
-    const authorization = request.headers.authorization ?? '';
-    this.requests.push({ line: `${request.method ?? ''} ${request.url ?? ''}`, range: request.headers.range ?? '', authorization });
-    const { login, auth } = this.#script;
-    const isLetIn = login === undefined || authorization === `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
-    if (!isLetIn || (auth !== undefined && authorization === '')) {
-      response.writeHead(401, { 'www-authenticate': auth ?? 'Basic realm="test"' }).end();
+    const { method = '', url = '', headers: { authorization = '', range = '' } } = request;
+    const [, kind, name = ''] = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? [];
+    this.requests.push({ line: `${method} ${url}`, range, authorization });
+    if (!this.#isLetIn(authorization)) {
+      response.writeHead(401, { 'www-authenticate': this.#script.auth ?? 'Basic realm="test"' }).end();
     } else if (kind === 'manifests') {
-      this.#answerManifest(name ?? '', request, response);
+      this.#answerManifest(name, request, response);
     } else if (kind === 'blobs') {
-      this.#answerBlob(name ?? '', request, response);
+      this.#answerBlob(name, request, response);
     } else {
       response.writeHead(404).end();
     }
+  }
+
+  #isLetIn(authorization: string): boolean {
+    const { login, auth } = this.#script;
+    if (login !== undefined) return authorization === `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
+    return auth === undefined || authorization !== '';
   }
 
   #answerManifest(name: string, request: IncomingMessage, response: ServerResponse): void {
@@ -111,11 +115,12 @@ class Registry {
       response.writeHead(302, { location: this.#script.blob === '302 self' ? request.url : this.#script.blob }).end();
       return;
     }
-    if (blob === undefined) {
-      response.writeHead(404).end();
-      return;
-    }
-    const asked = this.#script.range === false ? null : /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+    if (blob === undefined) response.writeHead(404).end();
+    else this.#answerRange(digest, { blob, range: request.headers.range ?? '' }, response);
+  }
+
+  #answerRange(digest: string, { blob, range }: { readonly blob: Uint8Array; readonly range: string }, response: ServerResponse): void {
+    const asked = this.#script.range === false ? null : /^bytes=(\d+)-$/.exec(range);
     const from = Number(asked?.[1] ?? 0);
     if (from >= blob.length && asked !== null) {
       response.writeHead(416).end();

@@ -31,7 +31,7 @@ test('an index gives its entries with their platforms', t => {
 });
 
 const refuses = test.macro({
-  exec(t, body: unknown, message: RegExp, contentType = OCI) { t.throws(() => parse(body, contentType), { code: 'FAILED_PRECONDITION', message }); },
+  exec(t, body: unknown, message: RegExp, contentType: string = OCI) { t.throws(() => parse(body, contentType), { code: 'FAILED_PRECONDITION', message }); },
   title: (name = '') => `parseManifest refuses ${name}`,
 });
 test('null', refuses, null, /manifest: expected an object/);

@@ -12,7 +12,7 @@ function fold(pieces: readonly FramePiece[]): readonly string[] {
   const folded: string[] = [];
   for (const piece of pieces) {
     if (piece.kind !== 'bytes') folded.push(piece.kind === 'job' ? `job ${piece.job.id}` : 'end');
-    else if (folded.at(-1)?.startsWith('bytes ') === true) folded[folded.length - 1] += piece.bytes.toString();
+    else if (folded.at(-1)?.startsWith('bytes ') === true) folded.push(`${folded.pop() ?? ''}${piece.bytes.toString()}`);
     else folded.push(`bytes ${piece.bytes.toString()}`);
   }
   return folded;
