@@ -31,7 +31,7 @@ export function tunnelOpener(parts: TunnelOpenerParts): SessionSink['openTunnel'
       throw new ClusterError('NOT_FOUND', `task ${request.task} is not on this node`);
     }
     const tunnel = parts.dialBack(address, tunnelId, signal);
-    await serveTunnel(tunnel, request.spec, targetOf(task, parts.records), parts.services, signal);
+    await serveTunnel({ tunnel, spec: request.spec, target: targetOf(task, parts.records) }, parts.services, signal);
   };
 }
 
