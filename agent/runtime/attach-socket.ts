@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { ClusterError } from '#model/errors.ts';
 import { makeWakeup } from '../kernel/seqpacket-syscall.ts';
-import type { AttachCommand, AttachReport } from './attach-messages.ts';
+import type { AttachCommand, AttachReport } from './attach-worker.ts';
 import type { OutputChunk } from './output-socket.ts';
 import type { ProcessStreams } from './ports.ts';
 

@@ -7,7 +7,23 @@
 import { closeSync, readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { connectSeqpacket, pollFiles, POLLIN, POLLOUT, receivePacket, sendPacket, shutdownWrite } from '../kernel/seqpacket-syscall.ts';
-import type { AttachCommand, AttachReport } from './attach-messages.ts';
+
+/** What the agent tells this worker; `key` names one attachment. */
+export type AttachCommand =
+  | { readonly kind: 'open'; readonly key: number; readonly path: string }
+  | { readonly kind: 'write'; readonly key: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'end'; readonly key: number }
+  /** The consumer took a chunk: one more may come. */
+  | { readonly kind: 'taken'; readonly key: number }
+  | { readonly kind: 'close'; readonly key: number };
+
+/** What this worker tells the agent. */
+export type AttachReport =
+  | { readonly kind: 'opened'; readonly key: number }
+  | { readonly kind: 'failed'; readonly key: number; readonly message: string }
+  | { readonly kind: 'data'; readonly key: number; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly kind: 'written'; readonly key: number }
+  | { readonly kind: 'closed'; readonly key: number };
 
 interface Attachment {
   readonly key: number;
