@@ -7,7 +7,7 @@ import { canonicalJson } from '../api/revision.ts';
 import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { Placement } from '../schedule/schedule.ts';
-import { nextCrashLoop, waitUntilMs } from './crash-loop.ts';
+import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { unmetDependency } from './dependencies.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';

@@ -149,7 +149,10 @@ function reasonFor({ rows, service }: SlotInput, { slot }: WantedSlot): string {
   if (!isUpToDate(newest, service)) {
     return 'rollout';
   }
-  return newest.status?.phase === 'failed' && newest.task.desired === 'run' ? 'crash-loop' : newest.task.reason;
+  if (newest.task.desired === 'run') {
+    return newest.status?.phase === 'failed' ? 'crash-loop' : 'ended';
+  }
+  return newest.task.reason === 'scale-down' ? 'scale-up' : newest.task.reason;
 }
 
 /** Stateful slots start in order: each waits until those below serve, unless their node is cut off. */

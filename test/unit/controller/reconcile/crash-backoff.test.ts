@@ -1,5 +1,5 @@
 import test from 'ava';
-import { nextCrashLoop, waitUntilMs } from '../../../../controller/reconcile/crash-loop.ts';
+import { nextCrashLoop, waitUntilMs } from '../../../../controller/reconcile/crash-backoff.ts';
 import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';
 import type { CrashLoop } from '#model/app.ts';
 import { T0, failed, node, service, status, task, taskId } from '../../../support/builders.ts';
