@@ -14,6 +14,9 @@ const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
   secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
 };
 
+/** Characters of a task's id that a person must at least give. */
+const MIN_ID_START = 3;
+
 export interface Target {
   /** Absent: whatever has that name. */
   readonly type?: TargetType;
@@ -42,20 +45,22 @@ export function parseTarget(text: string): Target {
   return type === undefined ? { name: text } : { type, name: rest.join('/') };
 }
 
-/** Everything of the view that the target may mean: services and Apps by name, tasks by name or the beginning of their id. */
+/** Everything of the view that the target may mean: objects of that name, else tasks whose id begins so. */
 export function findTargets(target: Target, view: ClusterView): readonly Found[] {
   const wants = (type: TargetType): boolean => target.type === undefined || target.type === type;
   const { name } = target;
   const services = wants('service') ? view.services.filter(({ service }) => isServiceNamed(service, name)) : [];
-  const tasks = wants('task') ? tasksNamed(name, view.tasks) : [];
+  const tasks = wants('task') ? view.tasks.filter(({ task }) => task.id === name || task.name === name) : [];
   const nodes = wants('node') ? view.nodes.filter(({ node }) => node.id === name) : [];
   const apps = wants('app') ? view.apps.filter(app => app.name === name || `${app.namespace}/${app.name}` === name) : [];
-  return [
+  const exact: readonly Found[] = [
     ...services.map(service => ({ kind: 'service', service }) as const),
     ...tasks.map(task => ({ kind: 'task', task }) as const),
     ...nodes.map(node => ({ kind: 'node', node }) as const),
     ...apps.map(app => ({ kind: 'app', app }) as const),
   ];
+  const isIdStart = exact.length === 0 && wants('task') && name.length >= MIN_ID_START;
+  return isIdStart ? view.tasks.filter(({ task }) => task.id.startsWith(name)).map(task => ({ kind: 'task', task })) : exact;
 }
 
 /** The one thing that `text` means. @throws ClusterError NOT_FOUND, or INVALID_ARGUMENT when it may mean several */
@@ -101,9 +106,4 @@ export function requireRunningTask(text: string, view: ClusterView): TaskView {
 
 function isServiceNamed(service: { readonly namespace: string; readonly app: string; readonly name: string }, name: string): boolean {
   return service.name === name || `${service.app}/${service.name}` === name || `${service.namespace}/${service.app}/${service.name}` === name;
-}
-
-function tasksNamed(name: string, tasks: readonly TaskView[]): readonly TaskView[] {
-  const exact = tasks.filter(({ task }) => task.id === name || task.name === name);
-  return exact.length > 0 || name.length < 3 ? exact : tasks.filter(({ task }) => task.id.startsWith(name));
 }

@@ -5,11 +5,9 @@ import { appOf, manifest } from '../../../support/manifest.ts';
 
 const GOOD = appOf(manifest());
 
-const refuses = test.macro({
-  exec(t, change: Partial<AppSpec>, path: string, message: RegExp) {
-    const violations = checkAppSpec({ ...GOOD, ...change });
-    t.true(violations.some(violation => violation.path === path && message.test(violation.message)), JSON.stringify(violations));
-  },
+const refuses = test.macro((t, change: Partial<AppSpec>, path: string, message: RegExp) => {
+  const violations = checkAppSpec({ ...GOOD, ...change });
+  t.true(violations.some(violation => violation.path === path && message.test(violation.message)), JSON.stringify(violations));
 });
 const [WEB] = GOOD.services;
 const named = (name: string) => ({ ...GOOD.services[0], name }) as NonNullable<typeof WEB>;

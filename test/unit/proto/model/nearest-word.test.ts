@@ -3,7 +3,7 @@ import { nearestWord } from '#model/nearest-word.ts';
 
 const finds = test.macro({
   exec(t, word: string, known: readonly string[], expected: string | undefined) { t.is(nearestWord(word, known), expected); },
-  title: (_, word, known) => `${word} among ${known.join(' ')}`,
+  title: (_, word: string, known: readonly string[]) => `${word} among ${known.join(' ')}`,
 });
 test(finds, 'intervall', ['interval', 'timeout'], 'interval');
 test(finds, 'Replicas', ['replicas'], 'replicas');

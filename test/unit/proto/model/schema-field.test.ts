@@ -8,13 +8,11 @@ function field(plain: unknown): { readonly root: SchemaField; readonly violation
   return { root: new SchemaField(fromPlain(plain), violations), violations };
 }
 
-const complains = test.macro({
-  exec(t, plain: unknown, read: (root: SchemaField) => unknown, path: string, message: RegExp) {
-    const { root, violations } = field(plain);
-    read(root);
-    t.deepEqual(violations.map(violation => violation.path), [path]);
-    t.regex(violations[0]?.message ?? '', message);
-  },
+const complains = test.macro((t, plain: unknown, read: (root: SchemaField) => unknown, path: string, message: RegExp) => {
+  const { root, violations } = field(plain);
+  read(root);
+  t.deepEqual(violations.map(violation => violation.path), [path]);
+  t.regex(violations[0]?.message ?? '', message);
 });
 test('a number is no text', complains, { a: 1 }, (root: SchemaField) => root.at('a').text(), 'a', /must be text, got 1; quote it: "1"/);
 test('text is no number', complains, { a: '3' }, (root: SchemaField) => root.at('a').integer(0), 'a', /must be a whole number, got '3'/);

@@ -1,0 +1,148 @@
+import test from 'ava';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ClusterError } from '#model/errors.ts';
+import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
+import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
+import { getObjects, listTasks } from '../../../../cli/commands/get-flow.ts';
+import { showLogs } from '../../../../cli/commands/logs-flow.ts';
+import { runContainer } from '../../../../cli/commands/run-flow.ts';
+import { restartTargets, scaleServices, stopTargets } from '../../../../cli/commands/scale-flow.ts';
+import { taintNode } from '../../../../cli/commands/node-flow.ts';
+import { createSecret } from '../../../../cli/commands/secret-flow.ts';
+import { ManifestError, ProcessExit } from '../../../../cli/exit-code.ts';
+import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
+import { FakeCluster, fakeShell, frame, framesOf } from '../../../support/fake-shell.ts';
+
+function manifestFile(text: string): string {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'gantry-cli-')), 'shop.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+const SHOP = 'apiVersion: gantry/v1\nkind: App\nmetadata: { name: shop }\nservices:\n  web:\n    image: nginx:${TAG}\n';
+const OUTCOME = { app: 'shop', namespace: 'default', revision: 2, isChanged: true, services: [{ name: 'web', change: 'updated' }], warnings: ['web: no node has room'] };
+
+test('apply sends the App with variables expanded, and says what changed', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('apply', OUTCOME);
+  const shell = fakeShell(cluster);
+  await applyManifests(shell, { filename: [manifestFile(SHOP)] });
+  t.like(cluster.calls[0]?.[1], { isDryRun: false, app: { name: 'shop', services: [{ container: { image: 'nginx:1.27' } }] } });
+  t.is(shell.terminal.text, 'app/shop applied (revision 2): web updated\n');
+  t.is(shell.terminal.errorText, 'warning: web: no node has room\n');
+});
+
+test('what the controller refuses is shown with the line it stands at', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('apply', new ClusterError('INVALID_ARGUMENT', 'refused', { violations: [{ path: 'services.web.image', message: 'not found' }] }));
+  const file = manifestFile(SHOP);
+  const error = await t.throwsAsync(applyManifests(fakeShell(cluster), { filename: [file] }), { instanceOf: ManifestError });
+  t.deepEqual(error.problems, [{ file, line: 6, column: 5, path: 'services.web.image', message: 'not found' }]);
+});
+
+test('a bad manifest reaches no controller', async t => {
+  const cluster = new FakeCluster(clusterView());
+  await t.throwsAsync(applyManifests(fakeShell(cluster), { filename: [manifestFile(`${SHOP}    replicas: -1\n`)] }), { instanceOf: ManifestError });
+  await t.throwsAsync(applyManifests(fakeShell(cluster, { namespace: 'prod' }), { filename: [manifestFile(SHOP.replace('shop }', 'shop, namespace: test }'))] }), { instanceOf: ManifestError });
+  t.deepEqual(cluster.calls, []);
+});
+
+test('apply --wait ends when the App is healthy, and fails when it was rolled back', async t => {
+  const app = { ...clusterView().apps[0], revision: 2 } as ReturnType<typeof clusterView>['apps'][number];
+  const view = (...args: Parameters<typeof serviceView> extends [infer _, ...infer Rest] ? Rest : never) => clusterView({ apps: [app], services: [serviceView(WEB, ...args)] });
+  const counts = { running: 3, healthy: 3, wanted: 3 };
+  const cluster = new FakeCluster(clusterView(), view({ ...counts, healthy: 1 }, 'progressing'), view(counts, 'settled'));
+  cluster.answers.set('apply', OUTCOME);
+  const shell = fakeShell(cluster);
+  await applyManifests(shell, { filename: [manifestFile(SHOP)], wait: true });
+  t.regex(shell.terminal.errorText, /shop\/web: 1\/3 healthy.*\nshop\/web: 3\/3 healthy/s);
+  cluster.views = [view(counts, 'rolled_back', 'web-0 exits 1')];
+  t.like(await t.throwsAsync(applyManifests(fakeShell(cluster), { filename: [manifestFile(SHOP)], wait: true })),
+    { code: 'FAILED_PRECONDITION', message: 'shop/web: rolled back: web-0 exits 1' });
+});
+
+test('get prints one object alone and lists as items', async t => {
+  const cluster = new FakeCluster(clusterView());
+  const list = fakeShell(cluster, { output: 'json' });
+  await getObjects(list, 'svc', [], {});
+  t.deepEqual((JSON.parse(list.terminal.text) as { items: { name: string }[] }).items.map(({ name }) => name), ['db', 'web']);
+  const single = fakeShell(cluster, { output: 'json' });
+  await getObjects(single, 'svc', ['shop/web'], {});
+  t.like(JSON.parse(single.terminal.text), { name: 'web', replicas: 3, running: 2 });
+  const names = fakeShell(cluster, { output: 'name' });
+  await getObjects(names, 'node/n1', [], {});
+  t.is(names.terminal.text, 'node/n1\n');
+});
+
+test('ps leaves out what has ended, unless -a', async t => {
+  const cluster = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1'), taskView(WEB, 1, 'n1', { phase: 'failed' })], pending: [] }));
+  const running = fakeShell(cluster, { quiet: true });
+  await listTasks(running, {});
+  t.is(running.terminal.text, 'webaaaaaaaaa\n');
+  const all = fakeShell(cluster, { quiet: true });
+  await listTasks(all, { all: true });
+  t.is(all.terminal.text, 'webaaaaaaaaa\nwebbaaaaaaaa\n');
+});
+
+test('scale, stop and restart', async t => {
+  const cluster = new FakeCluster(clusterView());
+  await scaleServices(fakeShell(cluster), ['shop/web=5', 'db=0'], {});
+  await stopTargets(fakeShell(cluster), ['shop/web', 'task/webaaaaaaaaa']);
+  await restartTargets(fakeShell(cluster), ['shop/web']);
+  t.deepEqual(cluster.calls.map(([name, request]) => [name, ...Object.values(request as object).slice(1)] as unknown), [
+    ['scale', 'default/shop/web', 5], ['scale', 'default/shop/db', 0], ['scale', 'default/shop/web', 0], ['stopTask', 'webaaaaaaaaa'], ['restart', 'default/shop/web'],
+  ]);
+});
+
+test('scale to what is no count is refused before anything is sent', async t => {
+  const cluster = new FakeCluster(clusterView());
+  for (const pair of ['shop/web=-1', 'shop/web=abc', 'shop/web=99999999999', 'shop/web=']) {
+    t.regex((await t.throwsAsync(scaleServices(fakeShell(cluster), [pair], {}))).message, /replicas must be 0\.\.10000/);
+  }
+  t.deepEqual(cluster.calls, []);
+});
+
+test('delete waits until nothing is left', async t => {
+  const cluster = new FakeCluster(clusterView(), clusterView({ apps: [] }), clusterView({ apps: [], services: [], tasks: [] }));
+  const shell = fakeShell(cluster);
+  await deleteObjects(shell, ['app/shop'], {});
+  t.deepEqual(cluster.calls[0]?.[0], 'deleteApp');
+  t.is(shell.terminal.text, 'app/shop deleted\n');
+});
+
+test('logs of several tasks carry their names, of one they do not', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.tunnelScript = (_, { task }) => framesOf([frame(`hello from ${task}`), frame('\nno end'), { kind: 'exit', code: 0 }]);
+  const several = fakeShell(cluster);
+  await showLogs(several, ['shop/web'], { tail: '5' });
+  t.is(several.terminal.text, 'web-0-webaa | hello from webaaaaaaaaa\nweb-0-webaa | no end\nweb-1-webba | hello from webbaaaaaaaa\nweb-1-webba | no end\n');
+  t.like(cluster.opened[0]?.request.spec, { kind: 'logs', tail: 5, follow: false });
+  const single = fakeShell(cluster);
+  await showLogs(single, ['task/webaaaaaaaaa'], {});
+  t.is(single.terminal.text, 'hello from webaaaaaaaaa\nno end');
+});
+
+test('run applies a job, ends with its code and deletes it with --rm', async t => {
+  const cluster = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1')] }));
+  cluster.tunnelScript = () => framesOf([frame('hi'), { kind: 'exit', code: 137 }]);
+  const end = await t.throwsAsync(runContainer(fakeShell(cluster), 'alpine', ['true'], { rm: true, name: 'one' }), { instanceOf: ProcessExit });
+  t.is(end.exitCode, 137);
+  t.deepEqual(cluster.calls.map(([name]) => name), ['apply', 'deleteApp']);
+  t.like(cluster.calls[0]?.[1], { expireAfterEndMs: 3_600_000, app: { name: 'one', services: [{ kind: 'job', job: { retries: 0 } }] } });
+});
+
+test('taints are changed, not replaced', async t => {
+  const cluster = new FakeCluster(clusterView());
+  await taintNode(fakeShell(cluster), 'n2', ['gpu', 'spot-']);
+  t.like(cluster.calls[0]?.[1], { node: 'n2', taints: ['gpu'] });
+});
+
+test('a secret\'s value is read from stdin and never shown', async t => {
+  const cluster = new FakeCluster();
+  cluster.answers.set('putSecret', { version: 1 });
+  const shell = fakeShell(cluster, {}, 'hunter2');
+  await createSecret(shell, 'db-password', { fromStdin: true });
+  t.deepEqual((cluster.calls[0]?.[1] as { content: Buffer }).content.toString(), 'hunter2');
+  t.notRegex(shell.terminal.text + shell.terminal.errorText, /hunter2/);
+});

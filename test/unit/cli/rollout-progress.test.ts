@@ -1,0 +1,42 @@
+import test from 'ava';
+import { judgeProgress } from '../../../cli/rollout-progress.ts';
+import { service } from '../../support/builders.ts';
+import { clusterView, serviceView, taskView, WEB } from '../../support/cluster-view.ts';
+
+const AWAITED = { namespace: 'default', app: 'shop', revision: 1 };
+const FULL = { running: 3, healthy: 3, wanted: 3 };
+const judge = (...services: readonly ReturnType<typeof serviceView>[]): string => judgeProgress(AWAITED, clusterView({ services })).kind;
+
+test('settled and healthy is done', t => {
+  t.is(judge(serviceView(WEB, FULL)), 'done');
+  t.is(judge(serviceView(WEB, { ...FULL, healthy: 2 })), 'waiting');
+  t.is(judge(serviceView(WEB, FULL, 'progressing')), 'waiting');
+});
+
+test('one that failed or was rolled back is a failure, whatever the others do', t => {
+  t.is(judge(serviceView(WEB, FULL), serviceView(service({ name: 'api' }), FULL, 'rolled_back', 'x')), 'failed');
+  t.is(judge(serviceView(WEB, FULL, 'failed')), 'failed');
+});
+
+test('a failure of an older Revision says nothing of this one', t => {
+  const old = serviceView(WEB, FULL, 'rolled_back');
+  t.is(judge({ ...old, service: { ...old.service, revision: 2 } }), 'waiting');
+});
+
+test('a view from before the apply says nothing', t => {
+  t.is(judgeProgress({ ...AWAITED, revision: 2 }, clusterView()).kind, 'waiting');
+  t.is(judgeProgress(AWAITED, clusterView({ apps: [] })).kind, 'waiting');
+});
+
+test('a job is done when its tasks are complete', t => {
+  const job = service({ name: 'job', kind: 'job', replicas: 1 });
+  const view = (phase: 'running' | 'complete') => clusterView({ services: [serviceView(job, { running: 0, healthy: 0, wanted: 1 }, 'progressing')], tasks: [taskView(job, 0, 'n1', { phase })] });
+  t.is(judgeProgress(AWAITED, view('running')).kind, 'waiting');
+  t.is(judgeProgress(AWAITED, view('complete')).kind, 'done');
+});
+
+test('the line says what is in the way', t => {
+  const waiting = serviceView(WEB, { ...FULL, healthy: 0 }, 'progressing');
+  const tasks = [taskView(WEB, 0, 'n1', { phase: 'pulling', reason: 'ImagePullFailed', message: 'not found' })];
+  t.deepEqual(judgeProgress(AWAITED, clusterView({ services: [waiting], tasks })).lines, ['shop/web: 0/3 healthy (web-0-webaa: ImagePullFailed: not found)']);
+});

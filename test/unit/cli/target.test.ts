@@ -1,0 +1,49 @@
+import test from 'ava';
+import { describeFound, findTargets, parseTarget, parseType, requireRunningTask, requireTarget } from '../../../cli/target.ts';
+import { clusterView, taskView, WEB } from '../../support/cluster-view.ts';
+
+const VIEW = clusterView();
+
+const means = test.macro({
+  exec(t, text: string, expected: readonly string[]) { t.deepEqual(findTargets(parseTarget(text), VIEW).map(describeFound), expected); },
+  title: (_, text) => `${JSON.stringify(text)} as a target`,
+});
+test(means, 'svc/shop/web', ['service/shop/web']);
+test(means, 'shop/web', ['service/shop/web']);
+test(means, 'web', ['service/shop/web']);
+test(means, 'default/shop/web', ['service/shop/web']);
+test(means, 'job/shop/web', ['service/shop/web']);
+test(means, 'node/n1', ['node/n1']);
+test(means, 'n1', ['node/n1']);
+test(means, 'app/shop', ['app/shop']);
+test(means, 'task/webaaaaaaaaa', ['task/webaaaaaaaaa']);
+test(means, 'webb', ['task/webbaaaaaaaa']);
+test(means, 'web-1-webba', ['task/webbaaaaaaaa']);
+test(means, 'shop/nope', []);
+test(means, 'node/web', []);
+
+test('an ambiguous name is refused with what it may mean', t => {
+  const view = clusterView({ services: [...VIEW.services, ...VIEW.services.map(one => ({ ...one, service: { ...one.service, app: 'blog' } }))] });
+  t.throws(() => requireTarget('web', view, ['service']), { message: "'web' may mean service/shop/web or service/blog/web; write one of them" });
+});
+
+test('a name that is nowhere', t => {
+  t.throws(() => requireTarget('nope', VIEW, ['service', 'task']), { message: "no service or task is named 'nope'" });
+});
+
+test('types have short forms and the nearest is named', t => {
+  t.deepEqual(['svc', 'no', 'tasks', 'apps'].map(parseType), ['service', 'node', 'task', 'app']);
+  t.throws(() => parseType('nodse'), { message: "unknown type 'nodse'; did you mean 'node'?" });
+  t.throws(() => parseType('constructor'), { message: /unknown type/ });
+});
+
+test('a service stands for its first running task', t => {
+  t.is(requireRunningTask('shop/web', VIEW).task.slot, 0);
+  const view = clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'failed' }), taskView(WEB, 1, 'n1')] });
+  t.is(requireRunningTask('shop/web', view).task.slot, 1);
+});
+
+test('a task that does not run says its state', t => {
+  const view = clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'complete' })] });
+  t.throws(() => requireRunningTask('shop/web', view), { message: 'service/shop/web is not running (web-0-webaa is complete)' });
+});
