@@ -149,6 +149,9 @@ function reasonFor({ rows, service }: SlotInput, { slot }: WantedSlot): string {
   if (!isUpToDate(newest, service)) {
     return 'rollout';
   }
+  if (newest.node === undefined) {
+    return 'node-removed';
+  }
   if (newest.task.desired === 'run') {
     return newest.status?.phase === 'failed' ? 'crash-loop' : 'ended';
   }

@@ -137,7 +137,7 @@ test('a task on a lost node is replaced, and stopped for when it is back', plans
 test('not before the service\'s own replace_after', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 29_999 }, node('n2'), node('n3')] }, []);
 test('but then', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 30_000 }, node('n2'), node('n3')] }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
 test('with no room elsewhere the lost task stays wanted', plans, { of: service({ replicas: 1 }), tasks: [w0], nodes: [gone] }, []);
-test('a removed node takes its tasks with it', plans, { of: web, tasks: running, nodes: [node('n2'), node('n3')] }, [`x${w0.id} node-removed`, '+0@n2 scale-up']);
+test('a removed node takes its tasks with it', plans, { of: web, tasks: running, nodes: [node('n2'), node('n3')] }, [`x${w0.id} node-removed`, '+0@n2 node-removed']);
 
 const draining = [node('n1', { availability: 'draining' }), node('n2'), node('n3')];
 test('drain: the replacement first', plans, { of: web, tasks: running, nodes: draining }, ['+0@n2 drain']);
@@ -159,7 +159,7 @@ test('stateful: scaled down one at a time from the top', plans, { of: service({ 
 test('stateful: updated one at a time from the top, stop-first', plans, { of: service({ name: 'db', kind: 'stateful', revision: 2, templateHash: 'hash-2' }), tasks: [b0, b1, b2], serviceStatuses: [serviceStatus(db)] }, [`-${b2.id} rollout`]);
 test('I11: hold is not replaced when its node is lost', plans, { of: db, tasks: [b0, b1, b2], nodes: without1 }, []);
 test('I11: nor while a stopped one may still run there', plans, { of: db, tasks: [{ ...b0, desired: 'stop' }, b1, b2], nodes: without1 }, []);
-test('hold: replaced when the node was removed', plans, { of: db, tasks: [b0, b1, b2], nodes: [node('n2'), node('n3')] }, [`x${b0.id} node-removed`, '+0@n2 scale-up']);
+test('hold: replaced when the node was removed', plans, { of: db, tasks: [b0, b1, b2], nodes: [node('n2'), node('n3')] }, [`x${b0.id} node-removed`, '+0@n2 node-removed']);
 
 const agent = service({ name: 'agent', kind: 'global', placement: { tolerate: [] } });
 test('global: one on each ready node', plans, { of: agent, serviceStatuses: [], nodes: [node('n1'), node('n2', { availability: 'cordoned' }), node('n3', { taints: ['spot'] }), node('n4')] }, ['+1@n1 scale-up', '+4@n4 scale-up']);
