@@ -10,10 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { KeyPair } from '#identity/certificate-authority.ts';
+import { appId } from '#model/ids.ts';
 import { TEST_TIMES } from '#model/times.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
-import { buildKey } from '../../controller/store/keys.ts';
-import { decodeControllerRecord } from '../../controller/store/records.ts';
+import { buildKey, prefixOf } from '../../controller/store/keys.ts';
+import {
+  decodeControllerRecord, decodeLedger, encodeApp, encodeNode, encodeService, encodeSessionRecord,
+} from '../../controller/store/records.ts';
+import { app, node, service } from '../support/builders.ts';
 import { EtcdProcess, freePort } from '../support/etcd-process.ts';
 
 const MAIN = new URL('../../controller/main.ts', import.meta.url).pathname;
@@ -43,8 +47,8 @@ async function withControllers(t: ExecutionContext, body: (bench: Bench) => Prom
     const pair = await issueCertificate(authority, { role: 'controller', name: id, dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }, { nowMs: Date.now() });
     await Promise.all([
       writeFile(join(directory, 'ca.pem'), authority.certificatePem), writeFile(join(directory, 'certificate.pem'), pair.certificatePem),
-      writeFile(join(directory, 'key.pem'), pair.keyPem), writeFile(join(directory, 'secrets.key'), Buffer.alloc(32, 7)),
-      writeFile(join(directory, 'ca.key'), authority.keyPem),
+      writeFile(join(directory, 'key.pem'), pair.keyPem), writeFile(join(directory, 'secrets.key'), '07'.repeat(32)),
+      writeFile(join(directory, 'ca-key.pem'), authority.keyPem),
     ]);
     const [port, metricsPort] = [await freePort(), await freePort()];
     const child = spawn(process.execPath, [
@@ -130,9 +134,12 @@ test.serial('needs etcd: metrics, targets and health are served to certificates 
     const tls = { ca: authority.certificatePem, cert: operator.certificatePem, key: operator.keyPem };
     t.like(await page(metricsPort, '/healthz', tls), { status: 200, body: 'ok\n' });
     t.true((await page(metricsPort, '/metrics', tls)).body.includes('gantry_leader 1'));
-    t.deepEqual(JSON.parse((await page(metricsPort, '/sd', tls)).body), [
-      { targets: [`127.0.0.1:${String(metricsPort)}`], labels: { job: 'gantry-controller', controller: 'c1' } },
-    ]);
+    let targets: unknown = [];
+    for (let tries = 0; tries < 50 && JSON.stringify(targets) === '[]'; tries += 1) {
+      await sleep(100);
+      targets = JSON.parse((await page(metricsPort, '/sd', tls)).body);
+    }
+    t.deepEqual(targets, [{ targets: [`127.0.0.1:${String(metricsPort)}`], labels: { job: 'gantry-controller', controller: 'c1' } }]);
     t.is((await page(metricsPort, '/other', tls)).status, 404);
     await t.throwsAsync(page(metricsPort, '/metrics', { ca: authority.certificatePem }));
 
@@ -144,3 +151,36 @@ test.serial('needs etcd: metrics, targets and health are served to certificates 
     t.is(controllers.get('c1')!.child.exitCode, null);
   });
 });
+
+test.serial('needs etcd: a service that is in etcd gets its tasks, with their ledger, and keeps them when the leader is killed', async t => {
+  await withControllers(t, async ({ store, controllers, start }) => {
+    await Promise.all([start('c1'), start('c2')]);
+    const first = await leader(store, 15_000, () => true);
+    const [n1, web] = [node('n1'), service({ replicas: 5 })];
+    await store.transact([], [
+      { kind: 'put', key: buildKey({ kind: 'node', id: n1.id }), value: encodeNode(n1) },
+      { kind: 'put', key: buildKey({ kind: 'session', id: n1.id }), value: encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: Date.now() }) },
+      { kind: 'put', key: buildKey({ kind: 'service', id: web.id }), value: encodeService(web) },
+      { kind: 'put', key: buildKey({ kind: 'app', id: appId('default', 'shop') }), value: encodeApp(app('shop')) },
+    ]);
+    const born = await tasks(store, 5);
+    const ledger = await store.get(buildKey({ kind: 'ledger', id: n1.id }));
+    t.is(decodeLedger(ledger!.value).requests.milliCpu, 5 * web.spec.container.requests.milliCpu);
+    await end(controllers.get(first.id)!.child, 'SIGKILL');
+    await leader(store, TEST_TIMES.leaseMs + 3_000, id => id !== first.id);
+    await sleep(TEST_TIMES.leaseMs);
+    t.deepEqual(await tasks(store, 5), born);
+  });
+});
+
+/** The task keys, once there are so many. */
+async function tasks(store: EtcdStore, count: number): Promise<readonly string[]> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const keys = (await store.list(prefixOf('task'))).entries.map(entry => `${entry.key}@${String(entry.modRevision)}`);
+    if (keys.length === count) {
+      return keys;
+    }
+    await sleep(100);
+  }
+  throw new Error(`there never were ${String(count)} tasks`);
+}

@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { Etcd3 } from 'etcd3';
+import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import { systemClock } from '#kit/clock.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import { buildKey } from '../../controller/store/keys.ts';
@@ -15,7 +19,7 @@ const PER_TRANSACTION = 5;
 const WRITERS = 50;
 const put = (key: string): Operation => ({ kind: 'put', key, value: new Uint8Array(100) });
 const keyOf = (change: StoreChange): string => (change.kind === 'put' ? change.entry.key : change.key);
-const letters = (index: number): string => [...index.toString(26).padStart(4, '0')].map(digit => String.fromCharCode(97 + parseInt(digit, 26))).join('');
+const letters = (index: number): string => Array.from(index.toString(26).padStart(4, '0'), digit => String.fromCharCode(97 + parseInt(digit, 26))).join('');
 
 test.serial('needs etcd: a watch that catches up over two kill -9 of etcd yields each of 20,000 events once, in order', async t => {
   const etcd = await EtcdProcess.start();
@@ -133,5 +137,27 @@ test.serial('needs etcd: B4 an etcd that is full says RESOURCE_EXHAUSTED, and ta
   } finally {
     store.close();
     await etcd.remove();
+  }
+});
+
+test.serial('needs etcd: with TLS a certificate of the authority is let in, none is not', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-tls-'));
+  const authority = await createAuthority('test', Date.now());
+  const pair = await issueCertificate(authority, { role: 'controller', name: 'c1', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }, { nowMs: Date.now() });
+  const files = { caFile: join(directory, 'ca.pem'), certificateFile: join(directory, 'certificate.pem'), keyFile: join(directory, 'key.pem') };
+  await writeFile(files.caFile, authority.certificatePem);
+  await writeFile(files.certificateFile, pair.certificatePem);
+  await writeFile(files.keyFile, pair.keyPem);
+  const etcd = await EtcdProcess.start([], files);
+  const tls = { caPem: Buffer.from(authority.certificatePem), certificatePem: Buffer.from(pair.certificatePem), keyPem: Buffer.from(pair.keyPem) };
+  const [store, stranger] = [new EtcdStore({ hosts: [etcd.host], tls }), new EtcdStore({ hosts: [etcd.host] })];
+  try {
+    t.is((await store.transact([], [put('/k')])).kind, 'committed');
+    await t.throwsAsync(stranger.get('/k'), { message: /not reachable/ });
+  } finally {
+    store.close();
+    stranger.close();
+    await etcd.remove();
+    await rm(directory, { recursive: true, force: true });
   }
 });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,29 +35,38 @@ export async function freePort(): Promise<number> {
   throw new Error('no free port between 20000 and 32000');
 }
 
+/** Files of a server that asks its clients for a certificate of the same authority. */
+export interface EtcdTls {
+  readonly caFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
 /** One etcd member with its own directory, which `remove` deletes. It can be killed, stopped, and started again on its data. */
 export class EtcdProcess {
   readonly #directory: string;
   readonly #port: number;
   readonly #peerPort: number;
   readonly #extra: readonly string[];
+  readonly #tls: EtcdTls | undefined;
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[]) {
+  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[], tls?: EtcdTls) {
     this.#directory = directory;
     [this.#port, this.#peerPort] = ports;
     this.#extra = extra;
+    this.#tls = tls;
   }
 
-  static async start(extra: readonly string[] = []): Promise<EtcdProcess> {
+  static async start(extra: readonly string[] = [], tls?: EtcdTls): Promise<EtcdProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-'));
-    const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra);
+    const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra, tls);
     await etcd.start();
     return etcd;
   }
 
   get host(): string {
-    return `http://127.0.0.1:${String(this.#port)}`;
+    return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${String(this.#port)}`;
   }
 
   async start(): Promise<void> {
@@ -65,7 +74,7 @@ export class EtcdProcess {
     this.#child = spawn(ETCD_PROGRAM, [
       '--name', 'test', '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', this.host, '--advertise-client-urls', this.host,
       '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`, '--log-level', 'error',
-      '--unsafe-no-fsync', ...this.#extra,
+      '--unsafe-no-fsync', ...tlsArguments(this.#tls), ...this.#extra,
     ], { stdio: 'ignore' });
     const endAtMs = performance.now() + START_LIMIT_MS;
     while (!(await this.#isHealthy())) {
@@ -108,11 +117,24 @@ export class EtcdProcess {
 
   async #isHealthy(): Promise<boolean> {
     try {
-      const answer = await fetch(`${this.host}/health`, { signal: AbortSignal.timeout(1_000) });
-      return answer.ok;
+      return this.#tls === undefined
+        ? (await fetch(`${this.host}/health`, { signal: AbortSignal.timeout(1_000) })).ok
+        : await isListening(this.#port);
     } catch {
       // Not listening yet.
       return false;
     }
   }
+}
+
+function tlsArguments(tls: EtcdTls | undefined): readonly string[] {
+  return tls === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', tls.caFile, '--cert-file', tls.certificateFile, '--key-file', tls.keyFile];
+}
+
+async function isListening(port: number): Promise<boolean> {
+  return await new Promise<boolean>(resolve => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => { socket.destroy(); resolve(true); });
+    socket.once('error', () => { resolve(false); });
+  });
 }
