@@ -23,11 +23,14 @@ export function parsePeerUri(uri: string): PeerName | undefined {
 }
 
 /**
- * The peer in a certificate's alternative names as Node prints them; undefined unless exactly one of our URIs is there.
+ * The peer in a certificate's alternative names as Node prints them; undefined unless exactly one URI is there and it is ours.
  *
- * Source: Node.js crypto, `x509.subjectAltName`: entries joined by `, `, those with special characters quoted as JSON.
+ * Source: Node.js crypto, `x509.subjectAltName`: entries joined by `, `; those with commas in them are quoted as JSON, and we issue none such.
  */
 export function parseSubjectAltName(text: string): PeerName | undefined {
+  if (text.includes('"')) {
+    return undefined;
+  }
   const uris = text.split(', ').filter(entry => entry.startsWith('URI:')).map(entry => entry.slice('URI:'.length));
   const [uri, ...others] = uris;
   return uri === undefined || others.length > 0 ? undefined : parsePeerUri(uri);

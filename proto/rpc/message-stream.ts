@@ -42,6 +42,8 @@ export class MessageStream<Incoming, Outgoing> {
     for (const event of ['cancelled', 'status', 'close']) {
       call.on(event, () => { this.#end(); });
     }
+    // Until its first read grpc-js takes in whatever arrives, without limit; from then on the reader sets the pace.
+    call.read(0);
   }
 
   /** Bytes that the transport has not taken yet. */

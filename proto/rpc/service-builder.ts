@@ -1,5 +1,5 @@
 import type {
-  MethodDefinition, sendUnaryData, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation,
+  Metadata, MethodDefinition, sendUnaryData, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { ServerSurfaceCall } from '@grpc/grpc-js/build/src/server-call.js';
 import type { Logger } from '#kit/logger.ts';
@@ -14,6 +14,8 @@ import { toStatus } from './status.ts';
 
 /** Of one operator's connection (reliability 10); agents have as many as their tasks need. */
 const MAX_OPERATOR_CALLS = 100;
+/** Source: reliability 10; HTTP/2 itself stops at 64 KiB. */
+const MAX_HEADER_BYTES = 16 * 1024;
 /** A reader that takes nothing for so long is dropped. */
 export const READER_STALL_MS = 30_000;
 
@@ -99,6 +101,7 @@ export class ServiceBuilder implements RpcService {
   /** Runs `work` for a peer that may call here. @throws ClusterError UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED */
   async #admitted<T>(call: ServerSurfaceCall, work: (peer: Peer) => Promise<T>): Promise<T> {
     const peer = requirePeer(call, this.#options.role);
+    checkHeaders(call.metadata);
     const connection = call.getPeer();
     const calls = (this.#callsOf.get(connection) ?? 0) + 1;
     if (peer.role === 'operator' && calls > MAX_OPERATOR_CALLS) {
@@ -151,6 +154,13 @@ export class ServiceBuilder implements RpcService {
       this.#options.log.error({ rpc: path, err: error }, 'rpc failed');
     }
     return toStatus(error);
+  }
+}
+
+function checkHeaders(metadata: Metadata): void {
+  const bytes = Object.entries(metadata.getMap()).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  if (bytes > MAX_HEADER_BYTES) {
+    throw new ClusterError('RESOURCE_EXHAUSTED', `headers have ${String(bytes)} bytes, at most ${String(MAX_HEADER_BYTES)} are allowed`);
   }
 }
 

@@ -33,7 +33,6 @@ testRoundTrip('delete app', plainCodec<wire.DeleteAppRequest>(), wire.DeleteAppR
 
 test('what is done says no more', t => {
   t.deepEqual(doneCodec.toWire(), {});
-  t.is(doneCodec.fromWire({}), undefined);
 });
 
 test('an id in a request is checked', t => {

@@ -15,7 +15,7 @@ test('the zero value and a newer number are refused by name', t => {
 
 test('required names the missing field', t => {
   t.is(required('x', 'f'), 'x');
-  t.throws(() => required(undefined, 'task.pins'), { message: 'task.pins is missing' });
+  t.throws(() => { required(undefined, 'task.pins'); }, { message: 'task.pins is missing' });
 });
 
 test('present drops undefined and keeps null, 0, false and empty', t => {
