@@ -1,4 +1,4 @@
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#kit/clock.ts';
@@ -29,7 +29,7 @@ import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
-import { defaultAddress, defaultCapacity, readBootId, readMaxPids } from './machine-fs.ts';
+import { defaultAddress, defaultCapacity, makePassable, readBootId, readMaxPids } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
 import { networkNames } from './network/link-names.ts';
@@ -169,7 +169,8 @@ export async function leave(config: AgentConfig, log: Logger): Promise<void> {
 
 /** The parts that touch this machine. */
 async function openMachine(config: AgentConfig, log: Logger) {
-  await Promise.all([config.stateDir, config.runDir].map(async directory => { await mkdir(directory, { recursive: true, mode: 0o711 }); }));
+  await makePassable(config.stateDir);
+  await makePassable(config.runDir);
   const prefix = `${String(process.pid)}-`;
   const cgroups = new CgroupFs(config.scope, systemClock);
   const programs = await findRuntimes();

@@ -1,10 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism, networkInterfaces, totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import type { Resources } from '#model/resources.ts';
 
 /** What the agent and the machine keep for themselves when no capacity is given. */
 const RESERVED = { milliCpu: 100, memoryBytes: 256 * 1024 * 1024 } as const;
+
+const PASSABLE_MODE = 0o711;
+/** Source: inode(7), S_IXOTH */
+const OTHERS_PASS = 0o001;
 
 /** Source: proc(5), /proc/sys/kernel/random/boot_id */
 export async function readBootId(): Promise<string> {
@@ -32,4 +37,20 @@ export async function defaultAddress(): Promise<string> {
     throw new ClusterError('FAILED_PRECONDITION', 'the machine has no default route to take an address from: give --underlay-address');
   }
   return address;
+}
+
+/**
+ * Makes a directory that a runtime in a container's user namespace can pass through; nobody can list it, and what is private below is
+ * closed itself.
+ *
+ * @throws ClusterError FAILED_PRECONDITION naming the parent that nobody else can pass
+ */
+export async function makePassable(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: PASSABLE_MODE });
+  await chmod(directory, PASSABLE_MODE);
+  for (let parent = dirname(directory); parent !== dirname(parent); parent = dirname(parent)) {
+    if (((await stat(parent)).mode & OTHERS_PASS) === 0) {
+      throw new ClusterError('FAILED_PRECONDITION', `${parent} has to be passable for containers (mode 0711): ${directory} is below it`);
+    }
+  }
 }

@@ -1,0 +1,66 @@
+/** needs root, crun, conmon, docker-registry, dnsmasq, nft: the agent as a process, from an assignment to a container and back. */
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { isForward } from '#model/task.ts';
+import type { ContainerSpec } from '#model/service.ts';
+import type { Task } from '#model/task.ts';
+import { AgentMachine } from '../support/agent-machine.ts';
+import { container, service, task as makeTask, taskId } from '../support/builders.ts';
+
+const isRoot = process.getuid?.() === 0;
+const needsRoot = isRoot ? test.serial : test.serial.skip;
+
+function startedAt(pid: number): string {
+  return readFileSync(`/proc/${String(pid)}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? '';
+}
+
+needsRoot('needs root: a task runs, dies with its true code, is restarted in place, is adopted after kill -9, and leaves nothing', async t => {
+  t.timeout(120_000);
+  const machine = await AgentMachine.create();
+  t.teardown(async () => { await machine.close(); });
+  const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
+  const aTask = (id: string, options: Partial<ContainerSpec> = {}, rest: Partial<Task> = {}): Task =>
+    makeTask(service(), 'n1', { id: taskId(id), container: container({ ...image, stopGracePeriodMs: 500, ...options }), ...rest });
+  const web = aTask('web');
+  await machine.startAgent();
+
+  machine.desire(web);
+  const first = await machine.until('web runs', web.id, status => status.phase === 'running');
+  t.is(first.attempt, 1);
+  t.regex(first.address ?? '', /^10\.128\.3\.\d+$/);
+
+  const job = aTask('job', { command: ['/bin/sh', '-c', 'exit 7'], entrypoint: [], restart: { mode: 'never', maxAttempts: 1, windowMs: 1_000, delayMs: 1_000 } }, { kind: 'job' });
+  machine.desire(web, job);
+  t.like(await machine.until('the job ends', job.id, status => status.phase === 'failed'), { lastExit: { code: 7, reason: 'exited', attempt: 1 } });
+
+  process.kill(first.pid ?? 0, 'SIGKILL');
+  const second = await machine.until('web is restarted', web.id, status => status.phase === 'running' && status.attempt === 2);
+  t.is(second.address, first.address);
+  t.like(second.lastExit, { code: 137, reason: 'signal:KILL', attempt: 1 });
+
+  const startTicks = startedAt(second.pid ?? 0);
+  await machine.killAgent();
+  await machine.startAgent();
+  const adopted = await machine.until('web is adopted', web.id, status => status.phase === 'running');
+  t.like(adopted, { attempt: 2, pid: second.pid });
+  t.is(startedAt(adopted.pid ?? 0), startTicks);
+
+  await machine.killAgent();
+  process.kill(adopted.pid ?? 0, 'SIGKILL');
+  await machine.startAgent();
+  t.like(await machine.until('web runs again', web.id, status => status.phase === 'running' && status.attempt === 3), { lastExit: { code: 137, attempt: 2 } });
+
+  machine.desire({ ...web, desired: 'stop' }, job);
+  t.like(await machine.until('web is stopped', web.id, status => status.phase === 'complete'), { reason: 'stopped' });
+  machine.desire();
+  t.deepEqual(machine.journal(), [`${web.id} 1`, `${job.id} 1`, `${web.id} 2`, `${web.id} 3`]);
+  for (const id of [web.id, job.id]) {
+    machine.history.filter(status => status.id === id).reduce((previous, next) => {
+      t.true(isForward(previous, next), `${previous.phase} ${String(previous.attempt)} -> ${next.phase} ${String(next.attempt)}`);
+      return next;
+    });
+  }
+  await machine.killAgent();
+  await machine.leave();
+  t.deepEqual(machine.leftovers(), []);
+});
