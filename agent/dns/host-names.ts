@@ -1,3 +1,4 @@
+import { isIpv4Address } from '#model/addressing.ts';
 import type { Endpoint, EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
 
 /** The zone that only this cluster answers for. */
@@ -20,11 +21,12 @@ function hostFileName(service: ServiceEndpoints): string {
 
 function hostLines(service: ServiceEndpoints): string[] {
   const name = `${service.service}.${service.app}.${service.namespace}.${ZONE}`;
-  const healthy = service.endpoints.filter(endpoint => endpoint.isHealthy);
+  const endpoints = service.endpoints.filter(endpoint => isIpv4Address(endpoint.address));
+  const healthy = endpoints.filter(endpoint => endpoint.isHealthy);
   return [
     `${service.virtualIp} ${name}`,
     ...healthy.map(endpoint => `${endpoint.address} tasks.${name}`).sort(),
-    ...(service.kind === 'stateful' ? ordinalLines(service, name) : []),
+    ...(service.kind === 'stateful' ? ordinalLines({ ...service, endpoints }, name) : []),
   ];
 }
 

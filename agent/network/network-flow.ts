@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { VIRTUAL_IP_RANGE, VXLAN_OVERHEAD_BYTES } from '#model/addressing.ts';
+import { isIpv4Address, VIRTUAL_IP_RANGE, VXLAN_OVERHEAD_BYTES } from '#model/addressing.ts';
 import type { PeerNode } from '#model/endpoints.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Logger } from '#kit/logger.ts';
@@ -92,7 +92,8 @@ export class KernelNetwork implements NodeNetwork {
   async setPeers(peers: readonly PeerNode[]): Promise<void> {
     const { site } = this.#require();
     await this.#serially(async () => {
-      this.#peers = peers.filter(peer => peer.subnetIndex !== site.subnetIndex);
+      // What nodes report as their address goes into commands here.
+      this.#peers = peers.filter(peer => peer.subnetIndex !== site.subnetIndex && isIpv4Address(peer.address));
       await this.#repair(site);
     });
   }

@@ -10,6 +10,15 @@ export async function applyNft(text: string): Promise<void> {
 
 /** The table as nft prints it, without counters; undefined when it is not there. */
 export async function listNftTable(family: string, table: string): Promise<string | undefined> {
-  const outcome = await runCommand('nft', ['-s', 'list', 'table', family, table], { timeoutMs: NFT_TIMEOUT_MS });
+  return await list(['-s', 'list', 'table', family, table]);
+}
+
+/** Like `listNftTable`, without the elements of sets and maps: as quick with 50,000 of them as with none. */
+export async function listNftRules(family: string, table: string): Promise<string | undefined> {
+  return await list(['-s', '-t', 'list', 'table', family, table]);
+}
+
+async function list(args: readonly string[]): Promise<string | undefined> {
+  const outcome = await runCommand('nft', args, { timeoutMs: NFT_TIMEOUT_MS });
   return outcome.exitCode === 0 ? outcome.stdout : undefined;
 }

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
-import { TASK_RANGE, VIRTUAL_IP_RANGE } from '#model/addressing.ts';
+import { isIpv4Address, TASK_RANGE, VIRTUAL_IP_RANGE } from '#model/addressing.ts';
 import type { Endpoint, EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
 import type { NftTable } from './nft-table.ts';
+
+/** nft's name for the number of an endpoint in a map key; only its type counts, not the modulus. */
+const CHOICE = 'numgen random mod 65536';
+
+/** One map each: nft cannot read back a rule that names a protocol and looks up in a map for all. */
+const PROTOCOLS = ['tcp', 'udp'] as const;
 
 /** Where the rules are for. */
 export interface ProxySite {
@@ -43,9 +49,9 @@ interface Draft {
  */
 export function proxyTable(site: ProxySite, set: EndpointSet, localTasks: readonly LocalTask[]): NftTable {
   const draft: Draft = { sets: new Map(), chains: new Map(), elements: new Map() };
-  const tasksHere = [...localTasks, ...tasksOfNode(set, site.node)];
+  const tasksHere = [...localTasks, ...tasksOfNode(sound(set), site.node)];
   const appsHere = new Set(tasksHere.map(task => appName(task.namespace, task.app)));
-  for (const service of set.services) {
+  for (const service of sound(set)) {
     addVirtualPorts(draft, service);
     addPublishedPorts(draft, service, site.node);
     if (appsHere.has(appName(service.namespace, service.app))) {
@@ -64,20 +70,38 @@ export function appName(namespace: string, app: string): string {
   return name.length <= MAX_APP_NAME_LENGTH ? name : `${name.slice(0, MAX_APP_NAME_LENGTH - 17)}/${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }
 
-function tasksOfNode(set: EndpointSet, node: NodeId): LocalTask[] {
-  return set.services.flatMap(({ namespace, app, endpoints }) => endpoints
+/** Without endpoints whose address is none: a node that reports nonsense must not reach the rules of all others. */
+function sound(set: EndpointSet): ServiceEndpoints[] {
+  return set.services.map(service => ({ ...service, endpoints: service.endpoints.filter(endpoint => isIpv4Address(endpoint.address)) }));
+}
+
+function tasksOfNode(services: readonly ServiceEndpoints[], node: NodeId): LocalTask[] {
+  return services.flatMap(({ namespace, app, endpoints }) => endpoints
     .filter(endpoint => endpoint.node === node)
     .map(({ address }) => ({ address, namespace, app })));
 }
 
 function frame(site: ProxySite): string[] {
-  const dispatch = [`  ip daddr ${VIRTUAL_IP_RANGE} goto virtual`, '  fib daddr type local ip daddr != 127.0.0.0/8 goto published'];
+  return [...maps(), '', ...dispatchChains(), '', ...forwardChains(site)];
+}
+
+/** Every map has one line a port or endpoint; a change of one service touches its own elements alone. */
+function maps(): string[] {
   return [
     'map virtual-ports { typeof ip daddr . meta l4proto . th dport : verdict; }',
+    ...PROTOCOLS.map(protocol => `map virtual-${protocol}-endpoints { typeof ip daddr . ${protocol} dport . ${CHOICE} : ip daddr . ${protocol} dport; }`),
     'map virtual-ips { type ipv4_addr : verdict; }',
+    'map any-port { type ipv4_addr : verdict; }',
+    `map any-port-endpoints { typeof ip daddr . ${CHOICE} : ip daddr; }`,
     'map published-ports { typeof meta l4proto . th dport : verdict; }',
+    ...PROTOCOLS.map(protocol => `map published-${protocol}-endpoints { typeof ${protocol} dport . ${CHOICE} : ip daddr . ${protocol} dport; }`),
     'map local-tasks { type ipv4_addr : verdict; }',
-    '',
+  ];
+}
+
+function dispatchChains(): string[] {
+  const dispatch = [`  ip daddr ${VIRTUAL_IP_RANGE} goto virtual`, '  fib daddr type local ip daddr != 127.0.0.0/8 goto published'];
+  return [
     'chain refuse {',
     '  meta l4proto tcp reject with tcp reset',
     '  reject with icmp port-unreachable',
@@ -102,7 +126,11 @@ function frame(site: ProxySite): string[] {
     '  type nat hook output priority dstnat; policy accept;',
     ...dispatch,
     '}',
-    '',
+  ];
+}
+
+function forwardChains(site: ProxySite): string[] {
+  return [
     'chain forward {',
     '  type filter hook forward priority filter; policy accept;',
     `  iifname "${site.bridge}" ip daddr ${TASK_RANGE} jump to-other-task`,
@@ -119,51 +147,36 @@ function frame(site: ProxySite): string[] {
 
 function addVirtualPorts(draft: Draft, service: ServiceEndpoints): void {
   const healthy = healthyAddresses(service.endpoints);
-  for (const port of service.ports) {
-    const chain = portChain(service, port);
-    draft.chains.set(chain, portRules(port, healthy));
-    addElement(draft, 'virtual-ports', portKey(service, port.protocol, port.target), `goto ${chain}`);
-  }
   // Where one port's published number is another one's target, the published one counts: that is what its user wrote.
-  for (const port of service.ports) {
-    if (port.published !== undefined) {
-      addElement(draft, 'virtual-ports', portKey(service, port.protocol, port.published), `goto ${portChain(service, port)}`);
-    }
+  const listed = [
+    ...service.ports.map(port => ({ port, number: port.target })),
+    ...service.ports.flatMap(port => port.published === undefined ? [] : [{ port, number: port.published }]),
+  ];
+  const byKey = new Map(listed.map(entry => [`${entry.port.protocol} . ${String(entry.number)}`, entry]));
+  for (const [key, { port, number }] of byKey) {
+    const targets = healthy.map(address => `${address} . ${String(port.target)}`);
+    addElement(draft, 'virtual-ports', `${service.virtualIp} . ${key}`, balance(draft, { kind: 'virtual', protocol: port.protocol, key: `${service.virtualIp} . ${String(number)}` }, targets));
   }
 }
 
 function addPublishedPorts(draft: Draft, service: ServiceEndpoints, node: NodeId): void {
   for (const port of service.ports) {
-    if (port.published === undefined) {
+    const endpoints = port.mode === 'host' ? service.endpoints.filter(endpoint => endpoint.node === node) : service.endpoints;
+    if (port.published === undefined || (port.mode === 'host' && endpoints.length === 0)) {
       continue;
     }
-    const local = service.endpoints.filter(endpoint => endpoint.node === node);
-    if (port.mode === 'host' && local.length === 0) {
-      continue;
-    }
-    const chain = `published-${port.protocol}-${String(port.published)}`;
-    draft.chains.set(chain, admission(port, publishedTarget(draft, service, port, local)));
-    addElement(draft, 'published-ports', `${port.protocol} . ${String(port.published)}`, `goto ${chain}`);
+    const key = `${port.protocol} . ${String(port.published)}`;
+    const verdict = balance(draft, { kind: 'published', protocol: port.protocol, key: String(port.published) }, healthyAddresses(endpoints).map(address => `${address} . ${String(port.target)}`));
+    addElement(draft, 'published-ports', key, port.allowFrom.length === 0 ? verdict : admission(draft, port, verdict));
   }
 }
 
-/** The chain with the endpoints that a published port leads to: those of the service, or of this node alone. */
-function publishedTarget(draft: Draft, service: ServiceEndpoints, port: PublishedPort, local: readonly Endpoint[]): string {
-  if (port.mode === 'ingress') {
-    return portChain(service, port);
-  }
-  const chain = `host-${port.protocol}-${String(port.published)}`;
-  draft.chains.set(chain, portRules(port, healthyAddresses(local)));
-  return chain;
-}
-
-/** One rule a network: overlapping ones are no error, as they would be in an nft set. */
-function admission(port: PublishedPort, target: string): string[] {
-  if (port.allowFrom.length === 0) {
-    return [`goto ${target}`];
-  }
+/** A chain that lets the port's networks in. One rule a network: overlapping ones are no error, as they would be in an nft set. */
+function admission(draft: Draft, port: PublishedPort, verdict: string): string {
+  const chain = `allow-${port.protocol}-${String(port.published)}`;
   const networks = port.allowFrom.filter(network => IPV4_NETWORK.test(network)).toSorted();
-  return [...networks.map(network => `ip saddr ${network} goto ${target}`), 'goto refuse'];
+  draft.chains.set(chain, [...networks.map(network => `ip saddr ${network} ${verdict}`), 'goto refuse']);
+  return `goto ${chain}`;
 }
 
 /** The App's addresses, and every port of the service's virtual IP for tasks of the App. */
@@ -173,10 +186,8 @@ function addAppMembers(draft: Draft, service: ServiceEndpoints): void {
   for (const { address } of service.endpoints) {
     addElement(draft, `app/${app}`, address, '');
   }
-  const chain = `any-port-${service.virtualIp}`;
-  const target = balance(healthyAddresses(service.endpoints));
-  draft.chains.set(chain, [...(target === undefined ? [] : [`ip saddr @app/${app} dnat to ${target}`]), 'goto refuse']);
-  addElement(draft, 'virtual-ips', service.virtualIp, `goto ${chain}`);
+  addElement(draft, 'virtual-ips', service.virtualIp, `goto to/${app}`);
+  addElement(draft, 'any-port', service.virtualIp, balance(draft, { kind: 'any-port', key: service.virtualIp }, healthyAddresses(service.endpoints)));
 }
 
 function addTask(draft: Draft, task: LocalTask): void {
@@ -189,29 +200,38 @@ function addTask(draft: Draft, task: LocalTask): void {
 function declareApp(draft: Draft, app: string): void {
   draft.sets.set(`app/${app}`, 'ipv4_addr');
   draft.chains.set(`from/${app}`, [`ip daddr @app/${app} accept`, 'drop']);
+  draft.chains.set(`to/${app}`, [`ip saddr @app/${app} ip daddr vmap @any-port`, 'goto refuse']);
 }
 
-function portChain(service: ServiceEndpoints, port: PublishedPort): string {
-  return `port-${service.virtualIp}-${port.protocol}-${String(port.target)}`;
-}
+type Balancing =
+  | { readonly kind: 'virtual' | 'published'; readonly protocol: 'tcp' | 'udp'; readonly key: string }
+  | { readonly kind: 'any-port'; readonly key: string };
 
-function portKey(service: ServiceEndpoints, protocol: string, port: number): string {
-  return `${service.virtualIp} . ${protocol} . ${String(port)}`;
-}
-
-function portRules(port: PublishedPort, addresses: readonly string[]): string[] {
-  const target = balance(addresses, port.target);
-  return [target === undefined ? 'goto refuse' : `meta l4proto ${port.protocol} dnat to ${target}`];
-}
-
-/** An nft expression that gives each new connection one of the addresses by chance; undefined when there are none. */
-function balance(addresses: readonly string[], port?: number): string | undefined {
-  const [only] = addresses;
-  if (addresses.length <= 1) {
-    return only === undefined || port === undefined ? only : `${only}:${String(port)}`;
+/**
+ * The verdict that gives each new connection one of the targets by chance.
+ *
+ * Services with as many endpoints share a chain; which endpoints is told by map elements `KEY . NUMBER`. A set for each service would do as
+ * well, but the kernel looks through all sets of a table for a free name, which made 5,000 services take 13 s instead of 2.
+ */
+function balance(draft: Draft, balancing: Balancing, targets: readonly string[]): string {
+  if (targets.length === 0) {
+    return 'goto refuse';
   }
-  const choices = addresses.map((address, index) => `${String(index)} : ${port === undefined ? address : `${address} . ${String(port)}`}`);
-  return `numgen random mod ${String(addresses.length)} map { ${choices.join(', ')} }`;
+  const name = balancing.kind === 'any-port' ? 'any-port' : `${balancing.kind}-${balancing.protocol}`;
+  const choice = `numgen random mod ${String(targets.length)}`;
+  const chain = `${name}-${String(targets.length)}`;
+  // A packet between two sets of rules may find no element: dropped, it comes again; let through, it would be tracked as it is.
+  draft.chains.set(chain, [`dnat to ${balancingKey(balancing)} . ${choice} map @${name}-endpoints`, 'drop']);
+  targets.forEach((target, index) => { addElement(draft, `${name}-endpoints`, `${balancing.key} . ${String(index)}`, target); });
+  return `goto ${chain}`;
+}
+
+function balancingKey(balancing: Balancing): string {
+  switch (balancing.kind) {
+    case 'any-port': return 'ip daddr';
+    case 'virtual': return `ip daddr . ${balancing.protocol} dport`;
+    case 'published': return `${balancing.protocol} dport`;
+  }
 }
 
 function healthyAddresses(endpoints: readonly Endpoint[]): string[] {

@@ -1,6 +1,6 @@
 import type { EndpointSet } from '#model/endpoints.ts';
 import type { Logger } from '#kit/logger.ts';
-import { applyNft, listNftTable } from '../network/nft-process.ts';
+import { applyNft, listNftRules } from '../network/nft-process.ts';
 import { renderChange, renderTable } from './nft-table.ts';
 import type { NftTable } from './nft-table.ts';
 import { proxyTable } from './nftables-ruleset.ts';
@@ -23,7 +23,7 @@ export class NftServiceProxy implements ServiceProxy {
   readonly #admitted = new Map<string, LocalTask>();
   #set: EndpointSet = NOTHING;
   #inForce: { readonly table: NftTable; readonly set: EndpointSet } | undefined;
-  /** What nft printed once the rules were in force; read only when an audit wants to compare. */
+  /** What nft printed once the rules were in force; another text means that somebody else wrote. Elements of maps are not looked at. */
   #printed: string | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -62,7 +62,7 @@ export class NftServiceProxy implements ServiceProxy {
       if (this.#inForce === undefined) {
         return [];
       }
-      const printed = await listNftTable('ip', this.#site.table);
+      const printed = await listNftRules('ip', this.#site.table);
       if (this.#printed === printed) {
         return [];
       }
@@ -80,7 +80,7 @@ export class NftServiceProxy implements ServiceProxy {
       // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
       this.#inForce = undefined;
       await applyNft(text);
-      this.#printed = await listNftTable('ip', this.#site.table);
+      this.#printed = await listNftRules('ip', this.#site.table);
     }
     this.#inForce = { table, set: this.#set };
     await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, this.#set), this.#log);

@@ -32,3 +32,9 @@ export function virtualIp(index: number): string {
   const host = index + 1;
   return `10.160.${String(host >> 8)}.${String(host & 255)}`;
 }
+
+/** True for four decimal numbers of 0..255 without leading zeros. What nodes report as addresses goes into rules of all nodes: it is checked where it is used. */
+export function isIpv4Address(text: string): boolean {
+  const octets = text.split('.');
+  return octets.length === 4 && octets.every(octet => /^(?:0|[1-9]\d{0,2})$/.test(octet) && Number(octet) <= 255);
+}

@@ -27,3 +27,7 @@ test('one file a service, apart for services whose names join to the same text',
   const files = hostFiles(endpointSet([endpointService('b-c', '10.160.0.1', [], [], { app: 'a' }), endpointService('c', '10.160.0.2', [], [], { app: 'a-b' })]));
   t.deepEqual([...files.keys()], ['prod.a.b-c', 'prod.a-b.c']);
 });
+
+test('an address that is none is left out', t => {
+  t.deepEqual(lines(endpointService('db', '10.160.0.2', [], ['n1/10.128.1.5\n6.6.6.6 bank.example'], { kind: 'stateful' })), ['10.160.0.2 db.shop.prod.gantry.internal']);
+});

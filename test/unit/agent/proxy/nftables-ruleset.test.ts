@@ -28,24 +28,36 @@ test('the order of services, endpoints and ports does not matter', t => {
   t.is(renderTable(proxyTable(SITE, shuffled, [])), renderTable(proxyTable(SITE, endpointSet([WEB, DB, BLOG]), [])));
 });
 
-test('a task that turns unhealthy changes only its service\'s chains', t => {
+test('a task that turns unhealthy changes only its service\'s elements', t => {
   const sick = { ...WEB, endpoints: WEB.endpoints.map((endpoint, index) => index === 0 ? { ...endpoint, isHealthy: false } : endpoint) };
   const change = renderChange(proxyTable(SITE, endpointSet([WEB, DB, BLOG]), []), proxyTable(SITE, endpointSet([sick, DB, BLOG]), []));
-  t.deepEqual(change.split('\n').filter(line => line.startsWith('flush') || line.startsWith('delete')), [
-    'flush chain ip gantry-n1-services any-port-10.160.0.1', 'flush chain ip gantry-n1-services port-10.160.0.1-tcp-8080', 'flush chain ip gantry-n1-services port-10.160.0.1-udp-53',
-  ]);
+  t.true(change.includes('add element ip gantry-n1-services virtual-ports { 10.160.0.1 . tcp . 80 : goto virtual-tcp-1, '));
+  t.deepEqual(change.split('\n').filter(line => /element/.test(line) && !/10\.160\.0\.1|published/.test(line)), []);
 });
 
 test('a service without a healthy task refuses', t => {
-  const table = proxyTable(SITE, endpointSet([{ ...WEB, endpoints: [] }]), []);
-  t.deepEqual(table.chains.get('port-10.160.0.1-tcp-8080'), ['goto refuse']);
+  const { elements } = proxyTable(SITE, endpointSet([{ ...WEB, endpoints: [] }]), []);
+  t.is(elements.get('virtual-ports')?.get('10.160.0.1 . tcp . 8080'), 'goto refuse');
+  t.is(elements.get('published-ports')?.get('tcp . 80'), 'goto refuse');
 });
 
 test('a published number counts where it is another port\'s target', t => {
+  const one = endpointService('web', '10.160.0.1', [port(8080, { published: 80 }), port(80)], ['n1/10.128.1.2']);
   const both = endpointService('web', '10.160.0.1', [port(80, { published: 8080 }), port(8080, { published: 80 })], ['n1/10.128.1.2']);
-  const elements = proxyTable(SITE, endpointSet([both]), []).elements.get('virtual-ports');
-  t.is(elements?.get('10.160.0.1 . tcp . 80'), 'goto port-10.160.0.1-tcp-8080');
-  t.is(elements?.get('10.160.0.1 . tcp . 8080'), 'goto port-10.160.0.1-tcp-80');
+  t.is(proxyTable(SITE, endpointSet([one]), []).elements.get('virtual-tcp-endpoints')?.get('10.160.0.1 . 80 . 0'), '10.128.1.2 . 8080');
+  const elements = proxyTable(SITE, endpointSet([both]), []).elements.get('virtual-tcp-endpoints');
+  t.is(elements?.get('10.160.0.1 . 80 . 0'), '10.128.1.2 . 8080');
+  t.is(elements?.get('10.160.0.1 . 8080 . 0'), '10.128.1.2 . 80');
+});
+
+test('networks that overlap are one rule each; what is no IPv4 network lets nobody in', t => {
+  const web = endpointService('web', '10.160.0.1', [port(80, { published: 80, allowFrom: ['10.1.0.0/16', '10.0.0.0/8', '::/0', '1.2.3.4 accept; drop'] })], ['n1/10.128.1.2']);
+  t.deepEqual(proxyTable(SITE, endpointSet([web]), []).chains.get('allow-tcp-80'), ['ip saddr 10.0.0.0/8 goto published-tcp-1', 'ip saddr 10.1.0.0/16 goto published-tcp-1', 'goto refuse']);
+});
+
+test('an address that is none never reaches the rules', t => {
+  const evil = endpointService('web', '10.160.0.1', [port(80)], ['n1/10.128.1.2 }\nflush ruleset', 'n2/10.128.2.2']);
+  t.is(renderTable(proxyTable(SITE, endpointSet([evil]), [])), renderTable(proxyTable(SITE, endpointSet([{ ...evil, endpoints: evil.endpoints.slice(1) }]), [])));
 });
 
 test('an admitted task has its App at once', t => {
@@ -53,7 +65,7 @@ test('an admitted task has its App at once', t => {
   t.false(before.elements.has('virtual-ips'));
   const after = proxyTable(SITE, endpointSet([DB]), [{ address: '10.128.1.50', namespace: 'prod', app: 'shop' }]);
   t.is(after.elements.get('local-tasks')?.get('10.128.1.50'), 'goto from/prod/shop');
-  t.is(after.elements.get('virtual-ips')?.get('10.160.0.2'), 'goto any-port-10.160.0.2');
+  t.is(after.elements.get('virtual-ips')?.get('10.160.0.2'), 'goto to/prod/shop');
 });
 
 test('names of Apps stay below nft\'s limit and apart', t => {
