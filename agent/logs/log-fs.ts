@@ -54,24 +54,26 @@ export async function* readLog(path: string, query: LogQuery, reading: LogReadin
 }
 
 /**
- * Moves a log of at least `maxBytes` aside and has conmon go on in a new file. Lines between the two steps land in the old file,
- * which readers read to its end. A crash between them leaves no current file, which the next call notices.
+ * Moves a log of at least `maxBytes` aside. Until conmon was told to open it anew, lines go on into the old file, which readers read
+ * to its end.
  *
- * @param reopen  tells conmon to open the log anew
+ * @returns whether conmon is to be told: `missing` where somebody moved it aside and may or may not have said so. Told twice, conmon
+ * would lose what it wrote in between
  */
-export async function rotateLog(path: string, maxBytes: number, reopen: () => Promise<void>): Promise<boolean> {
+export async function moveLogAside(path: string, maxBytes: number): Promise<'small' | 'moved' | 'missing'> {
   const facts = await stat(path).catch(absent);
-  if (facts !== undefined && facts.size < maxBytes) {
-    return false;
+  if (facts === undefined) {
+    return 'missing';
   }
-  if (facts !== undefined) {
-    await rm(`${path}.${String(LOG_FILES - 1)}`, { force: true });
-    for (let index = LOG_FILES - 2; index >= 0; index -= 1) {
-      await rename(index === 0 ? path : `${path}.${String(index)}`, `${path}.${String(index + 1)}`).catch(absent);
-    }
+  if (facts.size < maxBytes) {
+    return 'small';
   }
-  await reopen();
-  return true;
+  const names = namesOf(path);
+  await rm(names.at(-1) ?? '', { force: true });
+  for (let index = names.length - 2; index >= 0; index -= 1) {
+    await rename(names[index] ?? '', names[index + 1] ?? '').catch(absent);
+  }
+  return 'moved';
 }
 
 interface OpenLog {
@@ -81,21 +83,28 @@ interface OpenLog {
   position: number;
 }
 
-/** What there is now, oldest first. A rotation meanwhile shows a file twice, never skips one. */
+/** What there is now, oldest first: looked at again until no rotation came between. */
 async function openLogs(path: string): Promise<OpenLog[]> {
-  const files: OpenLog[] = [];
-  for (let index = 0; index < LOG_FILES; index += 1) {
-    const handle = await open(index === 0 ? path : `${path}.${String(index)}`, 'r').catch(absent);
-    if (handle !== undefined) {
-      const { ino } = await handle.stat({ bigint: true });
-      if (files.some(file => file.inode === ino)) {
-        await handle.close();
-      } else {
-        files.unshift({ handle, inode: ino, position: 0 });
-      }
+  for (;;) {
+    const files = await openEach(path);
+    const inodes = await Promise.all(namesOf(path).map(async name => (await stat(name, { bigint: true }).catch(absent))?.ino));
+    if (inodes.every((inode, index) => inode === files[index]?.inode)) {
+      return files.filter(file => file !== undefined).reverse();
     }
+    await Promise.all(files.map(file => file?.handle.close()));
   }
-  return files;
+}
+
+/** By place, the current one first. */
+async function openEach(path: string): Promise<(OpenLog | undefined)[]> {
+  return await Promise.all(namesOf(path).map(async name => {
+    const handle = await open(name, 'r').catch(absent);
+    return handle === undefined ? undefined : { handle, inode: (await handle.stat({ bigint: true })).ino, position: 0 };
+  }));
+}
+
+function namesOf(path: string): readonly string[] {
+  return Array.from({ length: LOG_FILES }, (_, index) => index === 0 ? path : `${path}.${String(index)}`);
 }
 
 /** Reads all files but leaves the last one open, at its end. */
@@ -143,9 +152,18 @@ async function openNewer(path: string, files: OpenLog[]): Promise<boolean> {
   }
   const all = await openLogs(path);
   const place = all.findIndex(file => file.inode === current.inode);
-  await Promise.all(all.slice(0, place + 1).map(file => file.handle.close()));
-  files.push(...all.slice(place + 1));
-  return true;
+  const newer = place >= 0 ? all.slice(place + 1) : await writtenAfter(current, all);
+  await Promise.all(all.filter(file => !newer.includes(file)).map(file => file.handle.close()));
+  files.push(...newer);
+  return newer.length > 0;
+}
+
+/** The current file was rotated out, or replaced by conmon at its hard limit: what was written to after it is news. */
+async function writtenAfter(current: OpenLog, all: readonly OpenLog[]): Promise<readonly OpenLog[]> {
+  const writtenAt = async (file: OpenLog): Promise<bigint> => (await file.handle.stat({ bigint: true })).mtimeNs;
+  const endedAt = await writtenAt(current);
+  const times = await Promise.all(all.map(writtenAt));
+  return all.filter((_, index) => (times[index] ?? 0n) > endedAt);
 }
 
 async function seekTail(files: OpenLog[], tail: number | undefined): Promise<void> {

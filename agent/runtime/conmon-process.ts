@@ -6,7 +6,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
-import { rotateLog } from '../logs/log-fs.ts';
+import { moveLogAside } from '../logs/log-fs.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { conmonArgs } from './conmon-args.ts';
 import { requireContainerId } from './container-id.ts';
@@ -46,6 +46,8 @@ export class ConmonRuntime implements ContainerRuntime {
   readonly #records: ContainerRecords;
   readonly #runtimes: ReadonlyMap<string, RuntimeProcess>;
   readonly #attaches = new AttachClient();
+  /** Containers whose monitor was told to open its log anew and has not yet. */
+  readonly #reopening = new Set<string>();
 
   constructor(options: ConmonRuntimeOptions) {
     this.#options = options;
@@ -172,12 +174,20 @@ export class ConmonRuntime implements ContainerRuntime {
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
   }
 
-  /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. */
+  /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent. */
   async rotateLogs(maxBytes: number): Promise<void> {
     for (const id of await this.#records.list()) {
       const record = await this.#records.read(id);
-      if (record?.monitor !== undefined && isSameProcess(record.monitor, identify(record.monitor.pid))) {
-        await rotateLog(record.logPath, maxBytes, () => tellMonitor(record.bundlePath, REOPEN_LOG));
+      if (record?.monitor === undefined || !isSameProcess(record.monitor, identify(record.monitor.pid))) {
+        this.#reopening.delete(id);
+        continue;
+      }
+      const outcome = await moveLogAside(record.logPath, maxBytes);
+      if (outcome === 'small') {
+        this.#reopening.delete(id);
+      } else if (!this.#reopening.has(id) || outcome === 'moved') {
+        this.#reopening.add(id);
+        await tellMonitor(record.bundlePath, REOPEN_LOG);
       }
     }
   }

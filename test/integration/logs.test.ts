@@ -44,7 +44,7 @@ if (insidePrivateMounts(import.meta.filename)) {
     let rotations = 0;
     const rotating = (async () => {
       while (!ended.signal.aborted) {
-        await runtime.rotateLogs(512 * KIB);
+        await runtime.rotateLogs(4096 * KIB);
         await systemClock.sleep(5, NEVER);
         rotations += 1;
       }
@@ -56,6 +56,7 @@ if (insidePrivateMounts(import.meta.filename)) {
     const lines = (await followed).split('\n');
     t.is(lines.length, count + 1);
     t.is(lines.findIndex((line, index) => index < count && line !== String(index + 1)), -1);
+    t.is((await textOf(path, { follow: false })).split('\n').length, count + 1, 'three files keep all of it');
     t.true(rotations > 0);
     t.true(readdirSync(sandbox.bundleOf('fast')).filter(name => name.startsWith('log.')).length >= 1, 'it did rotate');
     t.is(await textOf(path, { follow: false, tail: 3 }), `${String(count - 2)}\n${String(count - 1)}\n${String(count)}\n`);
