@@ -7,6 +7,7 @@ import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
 import type { GetFlags, PsFlags } from './commands/get-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
+import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
@@ -18,7 +19,7 @@ export const VERSION = '0.1.0';
 /** Runs `work` with a Shell made from the global flags. */
 export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<void>) => Promise<void>;
 
-/** The whole table. Verbs of the local cluster are added by `addDevCommands`, in cli/dev. */
+/** The whole table. */
 export function buildProgram(withShell: WithShell): Command {
   const program = globals(new Command('clusterctl'))
     .description('Gantry: run containers on a cluster of machines. Also installed as `gantry`.')
@@ -32,6 +33,8 @@ export function buildProgram(withShell: WithShell): Command {
   addTaskVerbs(verbs);
   addNodeVerbs(verbs);
   addClusterVerbs(verbs);
+  addMachineVerbs(verbs);
+  addCompletion(verbs, program);
   addDevVerbs(verbs.group('dev', 'a local cluster on this machine'));
   return program;
 }
@@ -266,6 +269,29 @@ function addClusterVerbs(verbs: VerbTable): void {
   verbs.add<{ readonly client?: boolean }>({
     usage: 'version', about: 'whose clusterctl this is, and which', options: command => command.option('--client', 'without asking the cluster'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },
+  });
+}
+
+function addMachineVerbs(verbs: VerbTable): void {
+  const configDir = (command: Command): Command => command.option('--config-dir <dir>', 'default: /etc/gantry');
+  verbs.add<InitFlags>({
+    usage: 'init', about: 'make the keys of a new cluster on this machine', examples: ['clusterctl init --address 10.0.0.1:7400'],
+    options: command => configDir(command).option('--address <host:port>', 'how clusterctl reaches the controller').option('--name <name>', 'of the context'),
+    run: async (shell, _, flags) => { await (await import('./commands/machine-flow.ts')).initCluster(shell, flags); },
+  });
+  verbs.add<JoinFlags>({
+    usage: 'join <address>', about: 'make this machine a node; ADDRESS is a controller\'s --join-listen',
+    examples: ['clusterctl join 10.0.0.1:7401 --token gantry-join-v1....'],
+    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name'),
+    run: async (shell, args, flags) => { await (await import('./commands/machine-flow.ts')).joinMachine(shell, one(args[0]), flags); },
+  });
+}
+
+function addCompletion(verbs: VerbTable, program: Command): void {
+  verbs.add({
+    usage: 'completion <shell> [words...]', about: 'script for bash, zsh or fish', examples: ['source <(clusterctl completion bash)'],
+    options: command => command.passThroughOptions(),
+    run: async (shell, args) => { await (await import('./commands/completion-flow.ts')).printCompletion(shell, program, one(args[0]), many(args[1])); },
   });
 }
 

@@ -1,5 +1,5 @@
 /** Manifest files -> Apps, or every problem with its file, line and column. Pure: files and variables come in as values. */
-import { LineCounter, parseAllDocuments } from 'yaml';
+import { isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import { contentSources, readApp, snapPath } from '#model/app-schema.ts';
 import type { ContentSource, ContentTable } from '#model/app-schema.ts';
@@ -115,7 +115,7 @@ function parseFile(file: ManifestFile, variables: Variables): ParsedManifests {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, keepSourceTokens: false, prettyErrors: false, lineCounter: lines, logLevel: 'silent' });
   const isSingle = !Array.isArray(documents) || documents.length < 2;
-  if (!Array.isArray(documents) || documents.every(document => document.contents === null && document.errors.length === 0)) {
+  if (!Array.isArray(documents) || documents.every(document => isEmpty(document as Document))) {
     return problemAt('(document)', 'the manifest is empty; it needs apiVersion, kind: App, metadata and services');
   }
   const parsed = documents.map((document, index) => readDocument(document as Document, { file: file.name, lines, prefix: isSingle ? '' : `[${String(index)}]` }, variables));
@@ -133,7 +133,7 @@ function readDocument(document: Document, place: Place, variables: Variables): P
   if (document.errors.length > 0) {
     return { documents: [], problems: document.errors.map(error => toProblem(place, '(syntax)', error.pos[0], describeSyntaxError(error.code, error.message))) };
   }
-  if (document.contents === null) {
+  if (isEmpty(document)) {
     return { documents: [], problems: [] };
   }
   const tree = buildTree(document, variables, offset => place.lines.linePos(offset).line);
@@ -147,6 +147,11 @@ function readDocument(document: Document, place: Place, variables: Variables): P
     return toProblem(place, path, findOffset(tree.places, keyPath), violation.message);
   };
   return { documents: [{ file: place.file, raw: tree.raw, sources: contentSources(tree.raw), locate }], problems };
+}
+
+/** Nothing but comments. */
+function isEmpty({ contents, errors }: Document): boolean {
+  return errors.length === 0 && (contents === null || (isScalar(contents) && contents.source === ''));
 }
 
 /** Of the path, or of the nearest one above it that is written. */

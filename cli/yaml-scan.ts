@@ -17,7 +17,7 @@ export function scanTokens(text: string): ScanProblem | undefined {
   const depth = new DepthMeter();
   let aliases = 0;
   for (const token of new Lexer().lex(text)) {
-    if (token === DOCUMENT_START) {
+    if (isDocumentStart(token)) {
       aliases = 0;
     } else if (/^\*[^\s]/.test(token)) {
       aliases += 1;
@@ -38,7 +38,13 @@ const DOCUMENT_START = '\u0002';
 const SCALAR = '\u001f';
 const MARKERS: ReadonlySet<string> = new Set([DOCUMENT_START, '\u0018', SCALAR, '\ufeff']);
 
+function isDocumentStart(token: string): boolean {
+  return token === DOCUMENT_START || token === '---';
+}
+
 class DepthMeter {
+  /** The next token is a scalar's text. */
+  #isInScalar = false;
   #brackets = 0;
   #column = 0;
   #columns: number[] = [];
@@ -48,19 +54,24 @@ class DepthMeter {
   }
 
   take(token: string): void {
-    if (token === DOCUMENT_START) {
+    if (!this.#isInScalar) {
+      this.#count(token);
+    }
+    this.#isInScalar = token === SCALAR;
+    this.#move(token);
+  }
+
+  #count(token: string): void {
+    if (isDocumentStart(token)) {
       this.#columns = [];
       this.#brackets = 0;
-      this.#column = 0;
-    }
-    if (token === '[' || token === '{') {
+    } else if (token === '[' || token === '{') {
       this.#brackets += 1;
     } else if (token === ']' || token === '}') {
       this.#brackets = Math.max(0, this.#brackets - 1);
     } else if (this.#brackets === 0 && (token === SCALAR || token === '-' || token === '?')) {
       this.#enter(this.#column);
     }
-    this.#move(token);
   }
 
   #enter(column: number): void {
