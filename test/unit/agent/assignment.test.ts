@@ -1,0 +1,59 @@
+import test from 'ava';
+import type { Assignment } from '#model/assignment.ts';
+import type { Task } from '#model/task.ts';
+import { contentKeysOf, EMPTY_DESIRED_SET, foldAssignment } from '../../../agent/assignment.ts';
+import type { DesiredSet } from '../../../agent/assignment.ts';
+import { container, service, task, taskId } from '../../support/builders.ts';
+
+const CONFIG = { key: 'config/aa', content: new Uint8Array([1]) };
+const mounts = { configs: [{ source: 'motd', target: '/etc/motd', mode: 0o444 }] };
+const A = task(service(), 'n1', { id: taskId('a'), container: container(mounts), pins: { configs: [{ name: 'motd', sha256: 'aa' }], secrets: [] } });
+const B = task(service(), 'n1', { id: taskId('b') });
+
+function held(epoch: number, generation: number, ...tasks: readonly Task[]): DesiredSet {
+  return { ...EMPTY_DESIRED_SET, epoch, generation, tasks: new Map(tasks.map(one => [one.id, one])) };
+}
+
+function full(epoch: number, generation: number, ...tasks: readonly Task[]): Assignment {
+  return { kind: 'full', epoch, generation, tasks, contents: [CONFIG] };
+}
+
+function delta(from: number, generation: number, options: Partial<Assignment & { kind: 'delta' }> = {}): Assignment {
+  return { kind: 'delta', epoch: 1, from, generation, upserts: [], removals: [], contents: [], ...options };
+}
+
+const folds = test.macro({
+  exec(t, before: DesiredSet, message: Assignment, expected: string) {
+    t.is(foldAssignment(before, message).kind, expected);
+  },
+  title: (name = '') => `foldAssignment: ${name}`,
+});
+
+test('the first full set', folds, EMPTY_DESIRED_SET, full(1, 1), 'applied');
+test('the same pair again, as a new session sends it', folds, held(1, 5), full(1, 5), 'applied');
+test('a full set of an older generation', folds, held(1, 5), full(1, 4), 'stale');
+test('a full set of an older epoch, however new its generation', folds, held(2, 5), full(1, 9), 'stale');
+test('a newer epoch with an older generation', folds, held(1, 5), full(2, 4), 'applied');
+test('a delta that follows', folds, held(1, 5), delta(5, 6), 'applied');
+test('a delta that skips one', folds, held(1, 5), delta(6, 7), 'gap');
+test('the same delta twice', folds, held(1, 6), delta(5, 6), 'stale');
+test('a delta of an older epoch', folds, held(2, 5), delta(5, 6), 'stale');
+
+test('a delta adds, replaces and removes', t => {
+  const folding = foldAssignment(held(1, 5, A, B), delta(5, 6, { upserts: [{ ...B, desired: 'stop' }], removals: [A.id] }));
+  t.true(folding.kind === 'applied' && folding.set.tasks.get(B.id)?.desired === 'stop' && !folding.set.tasks.has(A.id));
+});
+
+test('contents stay as long as a task needs them', t => {
+  const first = foldAssignment(EMPTY_DESIRED_SET, full(1, 1, A));
+  t.true(first.kind === 'applied' && first.set.contents.has(CONFIG.key));
+  const second = first.kind === 'applied' ? foldAssignment(first.set, delta(1, 2, { upserts: [B] })) : first;
+  t.true(second.kind === 'applied' && second.set.contents.has(CONFIG.key));
+  const third = second.kind === 'applied' ? foldAssignment(second.set, delta(2, 3, { removals: [A.id] })) : second;
+  t.true(third.kind === 'applied' && !third.set.contents.has(CONFIG.key));
+});
+
+test('contentKeysOf: only what is mounted, by the pins', t => {
+  t.deepEqual(contentKeysOf(A), { configs: ['config/aa'], secrets: [] });
+  t.deepEqual(contentKeysOf({ ...A, container: container() }), { configs: [], secrets: [] });
+});

@@ -1,0 +1,43 @@
+import test from 'ava';
+import { nextAction } from '../../../../agent/task/phase.ts';
+import type { Desired, Observed, TaskAction } from '../../../../agent/task/phase.ts';
+import { newRecord } from '../../../../agent/task/record.ts';
+import type { TaskRecord } from '../../../../agent/task/record.ts';
+import { container, service, T0, task } from '../../../support/builders.ts';
+
+const BASE = newRecord(task(service(), 'n1', { container: container({ stopGracePeriodMs: 10_000, restart: { mode: 'always', maxAttempts: 5, windowMs: 600_000, delayMs: 1_000 } }) }), 0, 'boot');
+const END = { code: 1, isOomKilled: false, finishedAtMs: T0 };
+
+function seen(record: Partial<TaskRecord>, rest: Partial<Observed> = {}): Observed {
+  return { record: { ...BASE, ...record }, isUnhealthy: false, isMonitorLost: false, mayStart: true, ...rest };
+}
+
+const leadsTo = test.macro({
+  exec(t, desired: Desired, observed: Observed, expected: Partial<TaskAction>) {
+    t.like(nextAction(desired, observed, T0), expected);
+  },
+  title: (name = '') => `nextAction: ${name}`,
+});
+
+test('a new task starts its first attempt', leadsTo, 'run', seen({}), { kind: 'start', attempt: 1 });
+test('no start without a permit', leadsTo, 'run', seen({}, { mayStart: false }), { kind: 'wait' });
+test('a restart waits for its time', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 + 2_000 }), { kind: 'wait', untilMs: T0 + 2_000 });
+test('a restart whose time has come', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 }), { kind: 'start', attempt: 3 });
+test('a time further away than the policy ever asks for is a clock that went back', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 + 8_001 }), { kind: 'start' });
+test('a half-built attempt is cleared, whatever is wanted', leadsTo, 'stop', seen({ step: 'building', attempt: 1 }), { kind: 'clear' });
+test('a created attempt that nobody started is cleared', leadsTo, 'run', seen({ step: 'starting', attempt: 1 }), { kind: 'clear' });
+test('an ended attempt is cleared', leadsTo, 'run', seen({ step: 'ended', attempt: 1 }), { kind: 'clear' });
+test('a running task that is wanted is left alone', leadsTo, 'run', seen({ step: 'running', attempt: 1 }), { kind: 'wait' });
+test('an end is settled before a stop is thought of', leadsTo, 'stop', seen({ step: 'running' }, { end: END }), { kind: 'settle' });
+test('a task to stop is signalled', leadsTo, 'stop', seen({ step: 'running' }), { kind: 'signal', cause: 'stopped' });
+test('a task that is gone is signalled too', leadsTo, 'gone', seen({ step: 'running' }), { kind: 'signal', cause: 'stopped' });
+test('an unhealthy task is signalled', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true }), { kind: 'signal', cause: 'unhealthy' });
+test('a lost monitor counts before health', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true, isMonitorLost: true }), { kind: 'signal', cause: 'monitor-lost' });
+test('within the grace period it is waited for', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 9_999, isKilled: false } }), { kind: 'wait', untilMs: T0 + 1 });
+test('at the end of the grace period it is killed', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 10_000, isKilled: false } }), { kind: 'kill' });
+test('a killed one is looked at each second', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 15_000, isKilled: true } }), { kind: 'wait', untilMs: T0 + 1_000, isUnkillable: false });
+test('five seconds after the kill it counts as unkillable', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 15_001, isKilled: true } }), { kind: 'wait', isUnkillable: true });
+test('a stop between attempts releases what they share', leadsTo, 'stop', seen({ attempt: 1, notBeforeMs: T0 + 1_000 }), { kind: 'release', phase: 'complete' });
+test('an ended budget releases as failed', leadsTo, 'run', seen({ attempt: 6, ending: { kind: 'finish', phase: 'failed' } }), { kind: 'release', phase: 'failed' });
+test('a finished task stays as long as it is assigned', leadsTo, 'stop', seen({ step: 'finished' }), { kind: 'wait' });
+test('a finished task that is gone is forgotten', leadsTo, 'gone', seen({ step: 'finished' }), { kind: 'forget' });
