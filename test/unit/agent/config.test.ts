@@ -1,0 +1,44 @@
+import test from 'ava';
+import { AGENT_OPTIONS, agentUsage, parseAgentConfig } from '../../../agent/config.ts';
+
+test('only the name is needed', t => {
+  t.like(parseAgentConfig(['--node', 'n1']), {
+    node: 'n1', controllers: [], stateDir: '/var/lib/gantry', scope: 'gantry', poolSize: 16, userNamespaceBase: 1_048_576, isMetricsPlain: false, logLevel: 'info',
+  });
+});
+
+test('every option is taken', t => {
+  const config = parseAgentConfig([
+    '--node', 'n1', '--controllers', 'a:1, b:2', '--join', 'T', '--config-dir', '/c', '--state-dir', '/s', '--run-dir', '/r', '--scope', 'dev1', '--underlay-address', '10.0.0.2',
+    '--capacity', 'cpu=1.5,memory=2Gi', '--labels', 'disk=ssd,zone=a', '--userns-base', '2000000000', '--pool', '3', '--vxlan-id', '9', '--vxlan-port', '4790',
+    '--metrics-listen', '10.0.0.2:7402', '--metrics-plain', '--nats', 'tls://a:4222,b:4222', '--registry-ca', '/ca.pem', '--plain-registries', 'r:5000',
+    '--default-resolvers', '9.9.9.9', '--bind-prefixes', '/data', '--log-level', 'debug',
+  ]);
+  t.deepEqual(config, {
+    node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', underlayAddress: '10.0.0.2',
+    capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
+    vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
+    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], logLevel: 'debug',
+  });
+});
+
+const refused = test.macro({
+  exec(t, args: readonly string[], message: RegExp) {
+    t.throws(() => parseAgentConfig(args), { name: 'ClusterError', message });
+  },
+  title: (name = '') => `refused: ${name}`,
+});
+
+test('no name', refused, [], /--node "" is not an RFC 1123 label/);
+test('an unknown option', refused, ['--node', 'n1', '--nodes'], /nodes/);
+test('a relative directory', refused, ['--node', 'n1', '--state-dir', 'x'], /--state-dir "x" is not an absolute path/);
+test('a scope that is too long for a link', refused, ['--node', 'n1', '--scope', 'abcdefghijkl'], /--scope/);
+test('half a capacity', refused, ['--node', 'n1', '--capacity', 'cpu=4'], /--capacity "cpu=4" is not cpu=N,memory=SIZE/);
+test('a pool that is no number', refused, ['--node', 'n1', '--pool', '1x'], /--pool/);
+test('an address that is a name', refused, ['--node', 'n1', '--underlay-address', 'localhost'], /--underlay-address/);
+test('a label without a value', refused, ['--node', 'n1', '--labels', 'ssd'], /--labels/);
+test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /--log-level/);
+
+test('the usage names every option', t => {
+  t.deepEqual(Object.keys(AGENT_OPTIONS).filter(name => !agentUsage().includes(`--${name} `)), []);
+});
