@@ -115,7 +115,7 @@ function parseFile(file: ManifestFile, variables: Variables): ParsedManifests {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, keepSourceTokens: false, prettyErrors: false, lineCounter: lines, logLevel: 'silent' });
   const isSingle = !Array.isArray(documents) || documents.length < 2;
-  if (!Array.isArray(documents) || documents.every(document => isEmpty(document as Document))) {
+  if (!Array.isArray(documents) || documents.every(document => isEmpty(document))) {
     return problemAt('(document)', 'the manifest is empty; it needs apiVersion, kind: App, metadata and services');
   }
   const parsed = documents.map((document, index) => readDocument(document as Document, { file: file.name, lines, prefix: isSingle ? '' : `[${String(index)}]` }, variables));

@@ -4,7 +4,7 @@ import { expandVariables, parseEnvironmentFile } from '../../../cli/variables.ts
 const VARIABLES = new Map([['A', '1'], ['EMPTY', '']]);
 const expands = test.macro({
   exec(t, text: string, expected: string) { t.deepEqual(expandVariables(text, VARIABLES), { text: expected, problems: [] }); },
-  title: (_, text) => `expands ${text}`,
+  title: (_, text: string) => `expands ${text}`,
 });
 test(expands, 'x${A}y', 'x1y');
 test(expands, '${EMPTY}', '');

@@ -90,7 +90,7 @@ test('scale, stop and restart', async t => {
   await scaleServices(fakeShell(cluster), ['shop/web=5', 'db=0'], {});
   await stopTargets(fakeShell(cluster), ['shop/web', 'task/webaaaaaaaaa']);
   await restartTargets(fakeShell(cluster), ['shop/web']);
-  t.deepEqual(cluster.calls.map(([name, request]) => [name, ...Object.values(request as object).slice(1)] as unknown), [
+  t.deepEqual(cluster.calls.map(([name, request]) => [name, ...(Object.values(request as object) as readonly unknown[]).slice(1)] as unknown), [
     ['scale', 'default/shop/web', 5], ['scale', 'default/shop/db', 0], ['scale', 'default/shop/web', 0], ['stopTask', 'webaaaaaaaaa'], ['restart', 'default/shop/web'],
   ]);
 });

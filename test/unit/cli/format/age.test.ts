@@ -3,7 +3,7 @@ import { formatAge, formatTime } from '../../../../cli/format/age.ts';
 
 const ages = test.macro({
   exec(t, ageMs: number, text: string) { t.is(formatAge(1_000_000_000_000, 1_000_000_000_000 + ageMs), text); },
-  title: (_, ageMs, text) => `${String(ageMs)} ms is ${text}`,
+  title: (_, ageMs: number, text: string) => `${String(ageMs)} ms is ${text}`,
 });
 test(ages, -5_000, '0s');
 test(ages, 999, '0s');

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { checkAppSpec } from '#model/app-rules.ts';
 import type { AppSpec } from '#model/app.ts';
-import { appOf, manifest } from '../../../support/manifest.ts';
+import type { ServiceSpec } from '#model/service.ts';
+import { appOf, manifest, serviceOf } from '../../../support/manifest.ts';
 
 const GOOD = appOf(manifest());
 
@@ -9,8 +10,7 @@ const refuses = test.macro((t, change: Partial<AppSpec>, path: string, message: 
   const violations = checkAppSpec({ ...GOOD, ...change });
   t.true(violations.some(violation => violation.path === path && message.test(violation.message)), JSON.stringify(violations));
 });
-const [WEB] = GOOD.services;
-const named = (name: string) => ({ ...GOOD.services[0], name }) as NonNullable<typeof WEB>;
+const named = (name: string): ServiceSpec => ({ ...serviceOf({}), name });
 
 test('a good App has no violation', t => { t.deepEqual(checkAppSpec(GOOD), []); });
 test('App name', refuses, { name: '..' }, 'metadata.name', /RFC 1123/);

@@ -8,7 +8,7 @@ const normalises = test.macro({
     const parsed = parseImageReference(text);
     t.is('value' in parsed ? formatImageReference(normalizeImageReference(parsed.value, registry)) : parsed.problem, expected);
   },
-  title: (_, text, registry) => `${text} at ${registry}`,
+  title: (_, text: string, registry: string) => `${text} at ${registry}`,
 });
 test(normalises, 'nginx', 'docker.io', 'docker.io/library/nginx:latest');
 test(normalises, 'acme/web:1.4', 'docker.io', 'docker.io/acme/web:1.4');

@@ -4,7 +4,7 @@ import type { Parsed } from '#model/quantity.ts';
 
 const reads = test.macro({
   exec(t, parse: (text: string) => Parsed<number>, text: string, value: number) { t.deepEqual(parse(text), { value }); },
-  title: (_, parse: (text: string) => Parsed<number>, text) => `${parse.name} reads ${text}`,
+  title: (_, parse: (text: string) => Parsed<number>, text: string) => `${parse.name} reads ${text}`,
 });
 test(reads, parseMemory, '1048576', 1_048_576);
 test(reads, parseMemory, '64Mi', 67_108_864);
@@ -27,7 +27,7 @@ const refuses = test.macro({
     const parsed = parse(text);
     t.regex('problem' in parsed ? parsed.problem : `accepted as ${String(parsed.value)}`, problem);
   },
-  title: (_, parse: (text: string) => Parsed<number>, text) => `${parse.name} refuses ${text}`,
+  title: (_, parse: (text: string) => Parsed<number>, text: string) => `${parse.name} refuses ${text}`,
 });
 test(refuses, parseMemory, '64M', /64Mi \(67108864 bytes, as in Compose\) or 64000000 bytes \(as in Kubernetes\)/);
 test(refuses, parseMemory, '64k', /two readings/);

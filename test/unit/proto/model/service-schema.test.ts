@@ -45,7 +45,7 @@ const later = test.macro({
     t.is(violation?.path, path);
     t.regex(violation?.message ?? '', /not available in this version/);
   },
-  title: (_, _web, path) => `${path} is not available in this version`,
+  title: (_, _web, path: string) => `${path} is not available in this version`,
 });
 test(later, { init_containers: [] }, 'services.web.init_containers');
 test(later, { kind: 'cron' }, 'services.web.kind');
