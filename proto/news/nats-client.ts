@@ -114,18 +114,24 @@ export class NatsNews implements News, Loop {
     if (signal.aborted) {
       close();
     }
+    void this.#follow(connection);
     try {
-      for await (const { type } of connection.status()) {
-        if (type === Events.Disconnect) {
-          this.#setConnected(false);
-        } else if (type === Events.Reconnect) {
-          this.#setConnected(true);
-        }
-      }
+      await connection.closed();
     } finally {
       signal.removeEventListener('abort', close);
       this.#connection = undefined;
       this.#setConnected(false);
+    }
+  }
+
+  /** The client's statuses have no end: that a connection is closed is said by `closed` alone. */
+  async #follow(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (type === Events.Disconnect) {
+        this.#setConnected(false);
+      } else if (type === Events.Reconnect) {
+        this.#setConnected(true);
+      }
     }
   }
 

@@ -5,7 +5,7 @@ export const MAX_CALL_MS = 5 * 60_000;
 
 /** The work's answer, unless `deadline` (as gRPC has it) or five minutes pass first. @throws ClusterError DEADLINE_EXCEEDED */
 export async function withinDeadline<T>(work: Promise<T>, deadline: Date | number, nowMs: number): Promise<T> {
-  const leftMs = Math.min(MAX_CALL_MS, Number(deadline) - nowMs);
+  const leftMs = Math.max(0, Math.min(MAX_CALL_MS, Number(deadline) - nowMs));
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     late.reject(new ClusterError('DEADLINE_EXCEEDED', `no answer within ${String(Math.round(leftMs))} ms`));

@@ -2,7 +2,9 @@ import type { ExecutionContext } from 'ava';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { IssueTimes, KeyPair } from '#identity/certificate-authority.ts';
 import type { PeerRole } from '#model/peer-name.ts';
-import type { ControlHandlers } from '#model/ports.ts';
+import type { ControlClient, ControlHandlers } from '#model/ports.ts';
+import { createControlClient } from '#rpc/control-client.ts';
+import { controlService } from '#rpc/control-server.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
 import type { RpcServer } from '#rpc/rpc-server.ts';
 import type { RpcService } from '#rpc/service-builder.ts';
@@ -34,6 +36,19 @@ export class TestAuthority {
     });
     t.teardown(() => server.close());
     return { ...server, address: `127.0.0.1:${String(server.port)}` };
+  }
+
+  /** A client, an operator's unless `identity` is given, of a controller with these handlers. Readers stall after 200 ms. */
+  async withControl<T>(
+    t: ExecutionContext, some: Partial<ControlHandlers>, work: (client: ControlClient, address: string) => Promise<T>, identity?: TlsIdentity,
+  ): Promise<T> {
+    const server = await this.serve(t, [controlService(controlHandlers(some), { log: silentLogger, readerStallMs: 200 })]);
+    const client = createControlClient({ controllers: [server.address], identity: identity ?? await this.identity('operator', 'joe') });
+    try {
+      return await work(client, server.address);
+    } finally {
+      client.close();
+    }
   }
 }
 
