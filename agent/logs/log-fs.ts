@@ -91,7 +91,7 @@ async function openLogs(path: string): Promise<OpenLog[]> {
     if (inodes.every((inode, index) => inode === files[index]?.inode)) {
       return files.filter(file => file !== undefined).reverse();
     }
-    await Promise.all(files.map(file => file?.handle.close()));
+    await Promise.all(files.map(async file => { await file?.handle.close(); }));
   }
 }
 
