@@ -1,6 +1,9 @@
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:tls';
+import { ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator } from '@peculiar/x509';
 import test from 'ava';
 import { createControlClient } from '#rpc/control-client.ts';
 import { controlService } from '#rpc/control-server.ts';
@@ -28,7 +31,28 @@ const BAD_CERTIFICATES: readonly (readonly [string, () => Promise<TlsIdentity>, 
   ['another CA', async () => ({ ...await (await TestAuthority.create()).identity('operator', 'joe'), caPem: authority.keys.certificatePem }), /our certificate is of another certificate authority/, /UNABLE_TO|SIGNATURE/],
   ['expired', () => authority.identity('operator', 'joe', { nowMs: Date.now() - 2 * HOUR_MS, ttlMs: HOUR_MS }), /our certificate has expired on/, /CERT_HAS_EXPIRED/],
   ['not yet valid', () => authority.identity('operator', 'joe', { nowMs: Date.now() + 2 * HOUR_MS, ttlMs: HOUR_MS }), /our certificate is not valid before/, /CERT_NOT_YET_VALID/],
+  ['for servers only', serverOnly, /our certificate is not for clients/, /INVALID_PURPOSE/],
 ];
+/** A certificate of our CA that may only serve. */
+async function serverOnly(): Promise<TlsIdentity> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const der = Buffer.from(authority.keys.keyPem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: '41', subject: 'CN=joe', issuer: new X509Certificate(authority.keys.certificatePem).subject, signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS),
+    publicKey: keys.publicKey, signingKey: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']),
+    extensions: [
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]), new SubjectAlternativeNameExtension([{ type: 'url', value: 'spiffe://gantry/operator/joe' }]),
+    ],
+  });
+  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  return {
+    caPem: authority.keys.certificatePem,
+    pair: { certificatePem: `${certificate.toString('pem')}\n`, keyPem: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` },
+  };
+}
+
 for (const [what, identity, told, logged] of BAD_CERTIFICATES) {
   test(`a003: certificate ${what}: the client learns why, and the controller logs it`, async t => {
     const reasons: string[] = [];
@@ -73,7 +97,7 @@ async function rawCall(address: string, identity: TlsIdentity, message: Buffer, 
     const stream = session.request({ ':method': 'POST', ':path': '/gantry.v1.ControlApi/Scale', 'content-type': 'application/grpc', 'te': 'trailers', ...headers });
     const status = new Promise<string>((resolve, reject) => {
       stream.on('response', (answer: Readonly<Record<string, unknown>>) => { const early: unknown = answer['grpc-status']; if (typeof early === 'string') resolve(early); });
-      stream.on('trailers', trailers => { resolve(String(trailers['grpc-status'])); });
+      stream.on('trailers', (trailers: Readonly<Record<string, unknown>>) => { resolve(String(trailers['grpc-status'])); });
       stream.on('error', reject);
       stream.on('close', () => { reject(new Error('closed without a status')); });
     });
