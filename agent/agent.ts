@@ -36,7 +36,8 @@ import { networkNames } from './network/link-names.ts';
 import { KernelNetwork } from './network/network-flow.ts';
 import { NodeLoop } from './node-loop.ts';
 import { readNodeState, writeNodeState } from './node-state-fs.ts';
-import type { NodeFacts } from './ports.ts';
+import type { NodeState } from './node-state-fs.ts';
+import type { NodeFacts, SessionSink } from './ports.ts';
 import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
 import { ConmonRuntime } from './runtime/conmon-process.ts';
 import { OciConfigFs } from './runtime/oci-config-fs.ts';
@@ -69,85 +70,113 @@ const CONMON = '/usr/bin/conmon';
 
 type Machine = Awaited<ReturnType<typeof openMachine>>;
 
+/** What all loops of one agent share. */
+interface Shared {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly machine: Machine;
+  readonly identity: NodeIdentity;
+  readonly client: ControllerClient;
+  readonly reports: ReportBook;
+  readonly metrics: AgentMetrics;
+  readonly news: NatsNews | undefined;
+  readonly assignments: AssignmentFs;
+  readonly held: DesiredSet | undefined;
+  readonly nodeState: NodeState | undefined;
+}
+
+/** Loops that know each other. */
+interface Core {
+  readonly node: NodeLoop;
+  readonly endpoints: EndpointsLoop;
+  readonly session: SessionLoop;
+}
+
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
 export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const identity = await haveIdentity(config, log, signal);
-  const machine = await openMachine(config, log);
-  const metrics = new AgentMetrics();
-  const news = config.natsServers.length === 0 ? undefined : natsNews(config, log);
-  const client = new ControllerClient(tlsOf(identity));
-  const reports = new ReportBook();
   const assignments = new AssignmentFs(config.stateDir);
-  const held = await assignments.load();
-  const nodeState = await readNodeState(config.stateDir);
-  const events = taskEvents({ log, metrics, news });
+  const shared: Shared = {
+    config, log, identity, assignments,
+    machine: await openMachine(config, log),
+    client: new ControllerClient(tlsOf(identity)),
+    reports: new ReportBook(),
+    metrics: new AgentMetrics(),
+    news: config.natsServers.length === 0 ? undefined : natsNews(config, log),
+    held: await assignments.load(),
+    nodeState: await readNodeState(config.stateDir),
+  };
+  const facts = await nodeFacts(config, shared.machine);
+  const node: NodeLoop = nodeLoop(shared, () => session);
+  const endpoints: EndpointsLoop = endpointsLoop(shared, () => session);
+  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints }, signal));
+  if (shared.nodeState !== undefined) {
+    await node.bringUp(shared.nodeState.subnetIndex, signal);
+  }
+  await superviseLoops({ node, session, endpoints, ...sideLoops(shared, { node, endpoints, session }) }, signal);
+}
 
-  const node: NodeLoop = new NodeLoop({
-    network: machine.network,
-    dns: machine.dns,
-    recover: async () => {
-      const parts = {
-        ...machine, node: config.node, events, permit: session, startGate: new StartGate(availableParallelism() * STARTS_PER_CORE), clock: systemClock, log,
-        random: Math.random, statuses: statusSink(reports, session),
-      };
-      const recovered = await recoverTasks(parts);
-      for (const stray of recovered.strays) {
-        log.warn({ stray }, 'belonged to no task and was removed');
-      }
-      return new TaskSet(parts, recovered, held ?? desiredAsRecorded(recovered.records));
-    },
-  });
-  const endpoints = new EndpointsLoop([
+function nodeLoop(shared: Shared, session: () => SessionLoop): NodeLoop {
+  const { config, log, machine, reports, held } = shared;
+  const recover = async (): Promise<TaskSet> => {
+    const parts = {
+      ...machine, node: config.node, log, clock: systemClock, random: Math.random,
+      permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
+      startGate: new StartGate(availableParallelism() * STARTS_PER_CORE),
+    };
+    const recovered = await recoverTasks(parts);
+    for (const stray of recovered.strays) {
+      log.warn({ stray }, 'belonged to no task and was removed');
+    }
+    return new TaskSet(parts, recovered, held ?? desiredAsRecorded(recovered.records));
+  };
+  return new NodeLoop({ network: machine.network, dns: machine.dns, recover });
+}
+
+function endpointsLoop({ config, log, machine }: Shared, session: () => SessionLoop): EndpointsLoop {
+  return new EndpointsLoop([
     async set => { await machine.proxy.apply(set); },
     async set => { await machine.dns.apply(set); },
     async set => { await machine.network.setPeers(set.nodes.filter(peer => peer.id !== config.node)); },
-  ], generation => { session.endpointsApplied(generation); }, { clock: systemClock, log });
-  const session: SessionLoop = new SessionLoop({
-    facts: await nodeFacts(config, machine),
-    dialer: client,
-    held: assignments,
-    reports,
-    sink: {
-      registered: async message => {
-        await node.bringUp(message.subnetIndex, signal);
-        await writeNodeState(config.stateDir, { subnetIndex: message.subnetIndex, times: message.times, controllers: message.controllers });
-      },
-      desired: set => { node.desire(set); },
-      permitted: () => { node.wakeAll(); },
-      endpoints: set => { endpoints.offer(set); },
-      openTunnel: tunnelOpener({
-        find: task => node.find(task),
-        dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
-        records: machine.records,
-        services: machine.tunnelServices,
-      }),
+  ], generation => { session().endpointsApplied(generation); }, { clock: systemClock, log });
+}
+
+function sessionSink({ config, machine, client }: Shared, { node, endpoints }: Omit<Core, 'session'>, signal: AbortSignal): SessionSink {
+  return {
+    registered: async ({ subnetIndex, times, controllers }) => {
+      await node.bringUp(subnetIndex, signal);
+      await writeNodeState(config.stateDir, { subnetIndex, times, controllers });
     },
-    clock: systemClock,
-    log,
-    random: Math.random,
-  }, {
+    desired: set => { node.desire(set); },
+    permitted: () => { node.wakeAll(); },
+    endpoints: set => { endpoints.offer(set); },
+    openTunnel: tunnelOpener({
+      find: task => node.find(task),
+      dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
+      records: machine.records,
+      services: machine.tunnelServices,
+    }),
+  };
+}
+
+/** The controllers given come first; those that the cluster told last are for a start without any. */
+function sessionLoop({ config, log, client, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink): SessionLoop {
+  return new SessionLoop({ facts, dialer: client, held: assignments, reports, sink, clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,
   });
-  if (nodeState !== undefined) {
-    await node.bringUp(nodeState.subnetIndex, signal);
-  }
+}
+
+function sideLoops({ config, log, machine, identity, client, metrics, news }: Shared, { node, endpoints, session }: Core): Readonly<Record<string, Loop>> {
   const records = (): readonly TaskRecord[] => node.records;
-  await superviseLoops({
-    node,
-    session,
-    endpoints,
-    certificate: new CertificateLoop({
-      dialer: client,
-      controllerAddress: () => session.controllerAddress,
-      adopt: async renewed => {
-        await writeIdentity(config.configDir, renewed);
-        client.useIdentity(tlsOf(renewed));
-      },
-      clock: systemClock,
-      log,
-    }, identity.certificatePem),
+  const controllerAddress = (): string | undefined => session.controllerAddress;
+  const adopt = async (renewed: NodeIdentity): Promise<void> => {
+    await writeIdentity(config.configDir, renewed);
+    client.useIdentity(tlsOf(renewed));
+  };
+  return {
+    certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.certificatePem),
     audit: new AuditLoop({
       ...machine, records, clock: systemClock, log,
       wakeTasks: () => { node.wakeAll(); },
@@ -155,10 +184,10 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
       onRepaired: () => { endpoints.again(); },
     }),
     logs: new RotateLoop(async () => { await machine.runtime.rotateLogs(LOG_MAX_BYTES); }, systemClock),
-    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, isConnected: () => session.controllerAddress !== undefined, news, metrics, clock: systemClock, log }),
+    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, isConnected: () => controllerAddress() !== undefined, news, metrics, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
-  }, signal);
+  };
 }
 
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */

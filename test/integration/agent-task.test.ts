@@ -64,3 +64,31 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
   await machine.leave();
   t.deepEqual(machine.leftovers(), []);
 });
+
+/** In the order that a start goes through them. */
+const START_STEPS = ['before-slot', 'before-rootfs', 'before-volumes', 'before-bundle', 'before-create', 'before-journal', 'before-start', 'after-start'];
+
+needsRoot('needs root: the agent killed at each step of a start: one start an attempt, one container, nothing left', async t => {
+  t.timeout(180_000);
+  const machine = await AgentMachine.create();
+  t.teardown(async () => { await machine.close(); });
+  const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
+  const web = makeTask(service(), 'n1', { id: taskId('web'), container: container({ ...image, stopGracePeriodMs: 500 }) });
+  for (const [index, step] of START_STEPS.entries()) {
+    const task = { ...web, id: taskId(`web${String.fromCharCode(97 + index)}`) };
+    machine.desire(task);
+    await machine.startAgent({ FAILPOINTS: `agent.${step}=1*panic` });
+    await machine.agentEnded();
+    await machine.startAgent();
+    const status = await machine.until(`${step}: it runs`, task.id, one => one.phase === 'running');
+    t.is(status.attempt, step === 'after-start' ? 1 : status.attempt, step);
+    t.is(machine.containers().filter(id => id.includes(task.id)).length, 1, step);
+    machine.desire({ ...task, desired: 'stop' });
+    await machine.until(`${step}: it stops`, task.id, one => one.phase === 'complete');
+    await machine.killAgent();
+  }
+  t.is(new Set(machine.journal()).size, machine.journal().length);
+  machine.desire();
+  await machine.leave();
+  t.deepEqual(machine.leftovers(), []);
+});

@@ -133,6 +133,12 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     return readFileSync(path.join(this.directory, 'state/starts'), 'utf8').split('\n').filter(line => line !== '');
   }
 
+  /** Ids of the containers that conmon holds now. */
+  containers(): readonly string[] {
+    const held = readdirSync('/proc').filter(name => /^[0-9]+$/.test(name)).map(commandLine).filter(line => line.includes('conmon') && line.includes(this.directory));
+    return held.map(line => /gantry-[a-z2-7]{12}-[0-9]+/.exec(line)?.[0] ?? line);
+  }
+
   /** What the kernel still has of the agent: links, mounts, control groups, processes. */
   leftovers(): readonly string[] {
     const links = run('ip', '-n', this.scope, '-o', 'link').split('\n').filter(line => line.includes(this.scope.slice(0, 8)) && !line.includes(`${this.scope}n`));
