@@ -171,6 +171,7 @@ export class ConmonRuntime implements ContainerRuntime {
     signal.throwIfAborted();
     const record = await this.#requireRecord(id);
     const ended = this.#waitGone(record, signal).then(async () => ({ code: (await this.readEnd(id))?.code ?? null }));
+    ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
   }
 

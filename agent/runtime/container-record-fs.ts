@@ -72,16 +72,14 @@ export class ContainerRecords {
   async readEnd(id: string): Promise<ContainerEnd | undefined> {
     const exitPath = `${this.exitDir}/${requireContainerId(id)}`;
     const text = await readIfThere(exitPath);
-    if (text !== undefined && /^-?\d+$/.test(text.trim())) {
+    const exitedAtMs = await writtenAtMs(exitPath);
+    if (text !== undefined && exitedAtMs !== undefined && /^-?\d+$/.test(text.trim())) {
       const code = Number(text.trim());
-      const isOomKilled = code === KILLED_CODE && await isThere(`${this.dirOf(id)}/oom`);
-      return { code, isOomKilled, finishedAtMs: Math.round((await stat(exitPath)).mtimeMs) };
+      const isOomKilled = code === KILLED_CODE && await writtenAtMs(`${this.dirOf(id)}/oom`) !== undefined;
+      return { code, isOomKilled, finishedAtMs: exitedAtMs };
     }
-    const lostPath = `${this.dirOf(id)}/lost`;
-    if (await isThere(lostPath)) {
-      return { code: null, isOomKilled: false, finishedAtMs: Math.round((await stat(lostPath)).mtimeMs), reason: 'monitor-lost' };
-    }
-    return undefined;
+    const lostAtMs = await writtenAtMs(`${this.dirOf(id)}/lost`);
+    return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'monitor-lost' };
   }
 
   /** Nobody will ever know the exit code. */
@@ -124,6 +122,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(() => true, () => false);
+async function writtenAtMs(path: string): Promise<number | undefined> {
+  return await stat(path).then(facts => Math.round(facts.mtimeMs), () => undefined);
 }
