@@ -23,7 +23,8 @@ export const EMPTY_DESIRED_SET: DesiredSet = { epoch: 0, generation: 0, tasks: n
 
 /**
  * The desired set after `message`. Its pair (epoch, generation) never falls; a full set of the same pair is taken again, since each
- * session starts with one (reliability 4.4).
+ * session starts with one (reliability 4.4). A delta that follows the held generation may keep it: a stop that was held back until the
+ * endpoints were withdrawn is told without a change in etcd.
  */
 export function foldAssignment(held: DesiredSet, message: Assignment): Folding {
   const order = comparePairs(message, held);
@@ -31,7 +32,7 @@ export function foldAssignment(held: DesiredSet, message: Assignment): Folding {
   if (message.kind === 'full') {
     return order < 0 ? { kind: 'stale', reason: `full set ${pair}` } : { kind: 'applied', set: fromFull(held, message) };
   }
-  if (order <= 0) {
+  if (order < 0 || (order === 0 && message.from !== held.generation)) {
     return { kind: 'stale', reason: `delta ${pair}` };
   }
   if (message.from !== held.generation) {

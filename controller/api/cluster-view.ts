@@ -6,7 +6,7 @@ import type { Node } from '#model/node.ts';
 import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { NO_RESOURCES } from '#model/resources.ts';
 import { isFinished, isServing } from '#model/task.ts';
-import type { TaskState, TaskStatus } from '#model/task.ts';
+import type { Task, TaskState, TaskStatus } from '#model/task.ts';
 
 /** All lists sorted by id. `lastSeen` is what this replica heard of the nodes whose sessions it holds. */
 export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastSeen: ReadonlyMap<NodeId, number>): ClusterView {
@@ -16,7 +16,7 @@ export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastS
     .filter(task => matches(filter, task.namespace, task.app, task.service) && (filter.node === undefined || task.node === filter.node))
     .map((task): TaskView => {
       const status = snapshot.statuses.get(task.id)?.value;
-      return { task, ...(status === undefined ? {} : { status }), state: stateOf(status, snapshot.nodes.get(task.node)?.value) };
+      return { task, ...(status === undefined ? {} : { status }), state: stateOf(task, status, snapshot.nodes.get(task.node)?.value) };
     });
   return {
     etcdRevision: snapshot.etcdRevision,
@@ -29,10 +29,16 @@ export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastS
   };
 }
 
-/** The phase, or `lost` while the node is. */
-export function stateOf(status: TaskStatus | undefined, node: Node | undefined): TaskState {
+/** The phase; `lost` while the node is, `stopping` from when the stop was decided. */
+export function stateOf(task: Task, status: TaskStatus | undefined, node: Node | undefined): TaskState {
   const phase = status?.phase ?? 'assigned';
-  return !isFinished(phase) && (node === undefined || node.condition === 'lost') ? 'lost' : phase;
+  if (isFinished(phase)) {
+    return phase;
+  }
+  if (node === undefined || node.condition === 'lost') {
+    return 'lost';
+  }
+  return task.desired === 'stop' ? 'stopping' : phase;
 }
 
 function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | undefined {

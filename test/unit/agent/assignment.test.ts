@@ -36,6 +36,7 @@ test('a full set of an older epoch, however new its generation', folds, held(2, 
 test('a newer epoch with an older generation', folds, held(1, 5), full(2, 4), 'applied');
 test('a delta that follows', folds, held(1, 5), delta(5, 6), 'applied');
 test('a delta that skips one', folds, held(1, 5), delta(6, 7), 'gap');
+test('a delta that follows in the same generation: a stop that was held back', folds, held(1, 5), delta(5, 5), 'applied');
 test('the same delta twice', folds, held(1, 6), delta(5, 6), 'stale');
 test('a delta of an older epoch', folds, held(2, 5), delta(5, 6), 'stale');
 
