@@ -4,11 +4,15 @@ import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/
 import path from 'node:path';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
+import type { Clock } from '#kit/clock.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
+import { signalProcess } from './process-scan-fs.ts';
 import { natsConfig, registryConfig } from './process-table.ts';
 
+const LOCK_FILE = '/run/gantry-dev.lock';
+const LOCK_LOOK_MS = 50;
 const MODE_PRIVATE_FILE = 0o600;
 const MODE_PRIVATE_DIR = 0o700;
 const MODE_PASSABLE_DIR = 0o711;
@@ -96,6 +100,31 @@ async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promi
   await writeFile(path.join(folder, 'key.pem'), pair.keyPem, { mode: MODE_PRIVATE_FILE });
   // Last: it is what the supervisor waits for before it starts an agent.
   await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
+}
+
+/** Runs `work` while no other cluster of this machine chooses its addresses. A lock of a process that ended is taken over. */
+export async function withReservation<T>(parts: { readonly clock: Clock; readonly signal: AbortSignal }, work: () => Promise<T>): Promise<T> {
+  while (!(await takeLock())) {
+    await parts.clock.sleep(LOCK_LOOK_MS, parts.signal);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(LOCK_FILE, { force: true });
+  }
+}
+
+async function takeLock(): Promise<boolean> {
+  try {
+    await writeFile(LOCK_FILE, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    const holder = Number(await readFile(LOCK_FILE, 'utf8').catch(() => ''));
+    if (Number.isInteger(holder) && holder > 0 && !signalProcess(holder, 0)) {
+      await rm(LOCK_FILE, { force: true });
+    }
+    return false;
+  }
 }
 
 /** Everything of the cluster on disk. */

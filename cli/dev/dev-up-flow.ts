@@ -7,10 +7,10 @@ import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
 import { joinCluster } from '#rpc/agent-client.ts';
 import type { ClusterFile } from './cluster-file.ts';
-import { createFiles, readClusterFile, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
+import { createFiles, listClusters, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
 import { devDown } from './dev-down-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
-import { devLayout, portsNeeded } from './layout.ts';
+import { devLayout, portsNeeded, portsOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 import { findFreePorts, findFreeUnderlay } from './machine-process.ts';
 import type { DevParts } from './ports.ts';
@@ -37,11 +37,7 @@ export async function devUp(options: DevUpOptions, parts: DevParts): Promise<Clu
     throw new ClusterError('ALREADY_EXISTS', `cluster ${options.name} is up; see: clusterctl dev status ${options.name}`);
   }
   await devDown(options.name, { ...parts, say: () => Promise.resolve() });
-  const layout = devLayout({
-    ...options,
-    underlayIndex: await findFreeUnderlay(),
-    ports: await findFreePorts(portsNeeded(options.controllerCount)),
-  });
+  const layout = await withReservation(parts, async () => await reserveLayout(options, parts));
   try {
     await makeCluster(layout, options, parts);
   } catch (error) {
@@ -55,10 +51,21 @@ export async function devUp(options: DevUpOptions, parts: DevParts): Promise<Clu
   return file;
 }
 
-async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
+/** Addresses and ports that no other cluster has, written down at once. */
+async function reserveLayout(options: DevUpOptions, parts: DevParts): Promise<DevLayout> {
+  const others = (await Promise.all((await listClusters()).map(async name => await readClusterFile(name)))).filter(file => file !== undefined);
+  const layout = devLayout({
+    ...options,
+    underlayIndex: await findFreeUnderlay(new Set(others.map(file => file.layout.underlayIndex))),
+    ports: await findFreePorts(portsNeeded(options.controllerCount), new Set(others.flatMap(file => portsOf(file.layout)))),
+  });
   await createFiles(layout, parts.clock.nowMs());
   const previous = await readSetting(FORWARDING);
   await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, links: [] });
+  return layout;
+}
+
+async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
   await createHubNetwork(layout);
   await setSetting(FORWARDING, '1');
   await createMountNamespaces(layout);

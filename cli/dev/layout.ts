@@ -32,6 +32,8 @@ export interface DevLayout {
   readonly hostTable: string;
   /** The machine's address on the underlay: controllers, NATS and registry listen there. */
   readonly hostAddress: string;
+  /** Third octet of the underlay. */
+  readonly underlayIndex: number;
   readonly underlay: string;
   readonly nodes: readonly DevNode[];
   readonly controllers: readonly DevController[];
@@ -86,6 +88,7 @@ export function devLayout(choice: DevChoice): DevLayout {
     hostLink: `${tag}-host`,
     hostTable: `gantry_${tag}`,
     hostAddress: `${underlay}.1`,
+    underlayIndex: choice.underlayIndex,
     underlay: `${underlay}.0/24`,
     nodes: Array.from({ length: choice.nodeCount }, (_, index) => devNode(choice, tag, index)),
     controllers: Array.from({ length: choice.controllerCount }, (_, index) => ({
@@ -107,4 +110,10 @@ function devNode(choice: DevChoice, tag: string, index: number): DevNode {
     usernsBase: USERNS_FIRST + (choice.underlayIndex * 16 + index) * USERNS_PER_NODE,
     scope: `${tag}${name}`,
   };
+}
+
+/** Every port of the machine that the cluster uses. */
+export function portsOf(layout: DevLayout): readonly number[] {
+  const ofControllers = layout.controllers.flatMap(controller => [controller.apiPort, controller.joinPort, controller.metricsPort]);
+  return [layout.etcdPort, layout.etcdPeerPort, layout.natsPort, layout.registryPort, ...ofControllers];
 }

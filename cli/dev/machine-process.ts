@@ -8,14 +8,14 @@ import { PORT_BASE, UNDERLAY_PREFIX } from './layout.ts';
 const PORT_LIMIT = 32_768;
 const UNDERLAY_COUNT = 256;
 
-/** The lowest free TCP ports of the machine from PORT_BASE on. @throws ClusterError RESOURCE_EXHAUSTED */
-export async function findFreePorts(count: number): Promise<readonly number[]> {
+/** The lowest free TCP ports of the machine from PORT_BASE on, none of `taken`. @throws ClusterError RESOURCE_EXHAUSTED */
+export async function findFreePorts(count: number, taken: ReadonlySet<number>): Promise<readonly number[]> {
   const free: number[] = [];
   for (let port = PORT_BASE; free.length < count; port += 1) {
     if (port >= PORT_LIMIT) {
       throw new ClusterError('RESOURCE_EXHAUSTED', `no ${String(count)} free TCP ports between ${String(PORT_BASE)} and ${String(PORT_LIMIT)}`);
     }
-    if (await isFree(port)) {
+    if (!taken.has(port) && await isFree(port)) {
       free.push(port);
     }
   }
@@ -30,11 +30,11 @@ async function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Third octet of the lowest underlay network 10.161.X.0/24 that no link of the machine is in. @throws ClusterError RESOURCE_EXHAUSTED */
-export async function findFreeUnderlay(): Promise<number> {
+/** Third octet of the lowest underlay network 10.161.X.0/24 that no link of the machine is in, none of `taken`. @throws ClusterError RESOURCE_EXHAUSTED */
+export async function findFreeUnderlay(taken: ReadonlySet<number>): Promise<number> {
   const addresses = await requireCommand('ip', ['-o', '-4', 'addr', 'show']);
   for (let index = 0; index < UNDERLAY_COUNT; index += 1) {
-    if (!addresses.includes(` ${UNDERLAY_PREFIX}.${String(index)}.`)) {
+    if (!taken.has(index) && !addresses.includes(` ${UNDERLAY_PREFIX}.${String(index)}.`)) {
       return index;
     }
   }

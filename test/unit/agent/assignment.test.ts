@@ -23,7 +23,7 @@ function delta(from: number, generation: number, options: Partial<Assignment & {
 }
 
 const folds = test.macro({
-  exec(t, before: DesiredSet, message: Assignment, expected: string) {
+  exec(t, before: DesiredSet, message: Assignment, expected: 'applied' | 'stale' | 'gap') {
     t.is(foldAssignment(before, message).kind, expected);
   },
   title: (name = '') => `foldAssignment: ${name}`,

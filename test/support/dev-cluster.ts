@@ -1,0 +1,166 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireCommand, runCommand } from '#kit/command-process.ts';
+import type { CommandOutcome } from '#kit/command-process.ts';
+import type { ControlClient } from '#model/ports.ts';
+import { createControlClient } from '#rpc/control-client.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import type { ClusterFile, DevProcess } from '../../cli/dev/cluster-file.ts';
+import type { DevLayout } from '../../cli/dev/layout.ts';
+import { findLeftovers } from './leftovers.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const BIN = path.join(ROOT, 'deploy/bin');
+
+export interface DevClusterOptions {
+  readonly nodes?: number;
+  readonly controllers?: number;
+  readonly times?: 'default' | 'test';
+  /** Images of deploy/examples/build-images.ts to push: hello, shop. Default: hello. */
+  readonly images?: readonly string[];
+  readonly capacity?: string;
+}
+
+/** A field of `-o json` output, of whatever shape. */
+export type Item = Readonly<Record<string, unknown>>;
+
+/**
+ * A real local cluster for one test file: `clusterctl dev up`, with a name, a home and short times of its own. `down` removes it and says
+ * what is left of it on the machine. A test that dies leaves it to `npm run stop`.
+ */
+export class DevCluster implements AsyncDisposable {
+  readonly name: string;
+  readonly home: string;
+
+  private constructor(name: string, home: string) {
+    this.name = name;
+    this.home = home;
+  }
+
+  static async up(options: DevClusterOptions = {}): Promise<DevCluster> {
+    const cluster = new DevCluster(`t${process.pid.toString(36)}${Math.random().toString(36).slice(2, 5)}`, mkdtempSync(path.join(tmpdir(), 'gantry-home-')));
+    await cluster.ctl('dev', 'up', cluster.name, '--no-example', '--times', options.times ?? 'test', '--nodes', String(options.nodes ?? 3),
+      '--controllers', String(options.controllers ?? 2), '--capacity', options.capacity ?? 'cpu=4,memory=7Gi');
+    for (const image of options.images ?? ['hello']) {
+      await cluster.buildImage(image);
+    }
+    return cluster;
+  }
+
+  get file(): ClusterFile {
+    return JSON.parse(readFileSync(`/var/lib/gantry-dev/${this.name}/cluster.json`, 'utf8')) as ClusterFile;
+  }
+
+  get layout(): DevLayout {
+    return this.file.layout;
+  }
+
+  /** `host:port`, good on the machine and on the nodes. */
+  get registry(): string {
+    return `${this.layout.hostAddress}:${String(this.layout.registryPort)}`;
+  }
+
+  process(name: string): DevProcess {
+    const found = this.file.processes.find(one => one.name === name);
+    if (found === undefined) {
+      throw new Error(`cluster ${this.name} has no process ${name}`);
+    }
+    return found;
+  }
+
+  async buildImage(name: string): Promise<void> {
+    await requireCommand(`${BIN}/node`, [path.join(ROOT, 'deploy/examples/build-images.ts'), this.registry, `${this.layout.stateDir}/pki/ca.pem`, name], { timeoutMs: 120_000 });
+  }
+
+  /** Runs clusterctl, whatever its exit code. */
+  async tryCtl(...args: readonly string[]): Promise<CommandOutcome> {
+    return await runCommand(`${BIN}/clusterctl`, args, { timeoutMs: 180_000, environment: { HOME: this.home, GANTRY_CONTEXT: this.name, NO_COLOR: '1' } });
+  }
+
+  /** Runs clusterctl, which must succeed, and answers its standard output. */
+  async ctl(...args: readonly string[]): Promise<string> {
+    return await requireCommand(`${BIN}/clusterctl`, args, { timeoutMs: 180_000, environment: { HOME: this.home, GANTRY_CONTEXT: this.name, NO_COLOR: '1' } });
+  }
+
+  /** The items of a listing in `-o json`. */
+  async items(...args: readonly string[]): Promise<readonly Item[]> {
+    return (JSON.parse(await this.ctl(...args, '-o', 'json')) as { readonly items: readonly Item[] }).items;
+  }
+
+  /** Tasks that are wanted and not ended, of one service (`app/service`) or all. */
+  async tasks(service?: string): Promise<readonly Item[]> {
+    const all = await this.items('ps');
+    return all.filter(task => service === undefined || `${String(task['app'])}/${String(task['service'])}` === service);
+  }
+
+  /** Applies a manifest given as text. */
+  async apply(yaml: string, ...flags: readonly string[]): Promise<string> {
+    const file = path.join(this.home, 'manifest.yaml');
+    writeFileSync(file, yaml);
+    return await this.ctl('apply', '-f', file, ...flags);
+  }
+
+  async tryApply(yaml: string, ...flags: readonly string[]): Promise<CommandOutcome> {
+    const file = path.join(this.home, 'manifest.yaml');
+    writeFileSync(file, yaml);
+    return await this.tryCtl('apply', '-f', file, ...flags);
+  }
+
+  operatorIdentity(): TlsIdentity {
+    const pem = (file: string): string => readFileSync(`${this.layout.stateDir}/pki/operator/${file}`, 'utf8');
+    return { caPem: pem('ca.pem'), pair: { certificatePem: pem('certificate.pem'), keyPem: pem('key.pem') } };
+  }
+
+  /** The API itself, past the CLI. Close it. */
+  client(): ControlClient {
+    const controllers = this.layout.controllers.map(controller => `${this.layout.hostAddress}:${String(controller.apiPort)}`);
+    return createControlClient({ controllers, identity: this.operatorIdentity() });
+  }
+
+  /** Runs a command inside a node's network namespace. */
+  async onNode(node: string, program: string, ...args: readonly string[]): Promise<CommandOutcome> {
+    return await runCommand('nsenter', [`--net=/run/netns/gantry-${this.name}-${node}`, program, ...args]);
+  }
+
+  /** Kills one process by its recorded pid; the supervisor starts it again. */
+  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): void {
+    const { pid } = this.process(name);
+    if (pid !== undefined) {
+      process.kill(pid, signal);
+    }
+  }
+
+  /** Removes the cluster. @returns what is left of it: nothing, when all is well */
+  async down(): Promise<readonly string[]> {
+    const { layout } = this;
+    await this.ctl('dev', 'down', this.name);
+    rmSync(this.home, { recursive: true, force: true });
+    return await findLeftovers(layout);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+}
+
+/** Polls until `holds` answers something else than undefined or false, and answers that. @throws Error naming what did not happen */
+export async function eventually<T>(what: string, limitMs: number, holds: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const found = await holds();
+      if (found !== undefined && found !== false) {
+        return found;
+      }
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${String(limitMs)} ms for ${what}`, { cause: last });
+    }
+    await sleep(50);
+  }
+}
