@@ -51,13 +51,13 @@ export class AttachClient {
   #start(): { readonly thread: Worker; readonly wakeupFd: number } {
     const wakeupFd = makeWakeup();
     const thread = new Worker(workerUrl(), { workerData: { wakeupFd }, trackUnmanagedFds: false });
-    thread.unref();
     thread.on('message', (report: AttachReport) => {
       this.#streams.get(report.key)?.hear(report);
       if (report.kind === 'closed' || report.kind === 'failed') {
         this.#streams.delete(report.key);
       }
     });
+    thread.unref();
     return { thread, wakeupFd };
   }
 }

@@ -56,7 +56,10 @@ function serve(): void {
   while (attachments.size > 0) {
     const wanted = new Map([[wakeupFd, POLLIN]]);
     for (const { fd, unsent, untaken } of attachments.values()) {
-      wanted.set(fd, (untaken < WINDOW ? POLLIN : 0) | (unsent.length > 0 ? POLLOUT : 0));
+      const events = (untaken < WINDOW ? POLLIN : 0) | (unsent.length > 0 ? POLLOUT : 0);
+      if (events !== 0) {
+        wanted.set(fd, events); // asked for nothing, poll would still tell of a hang-up, again and again
+      }
     }
     const ready = new Set(pollFiles(wanted, POLL_TIMEOUT_MS));
     if (ready.has(wakeupFd)) {

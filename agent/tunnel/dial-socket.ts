@@ -43,11 +43,11 @@ export class SlotDialer implements PortDialer {
   async #start(): Promise<Worker> {
     await Promise.all(Array.from({ length: POOL_THREADS }, () => stat('/')));
     const worker = new Worker(workerUrl(), { trackUnmanagedFds: false });
-    worker.unref();
     worker.on('message', (answer: SocketAnswer) => {
       this.#waiting.get(answer.key)?.(answer);
       this.#waiting.delete(answer.key);
     });
+    worker.unref();
     return worker;
   }
 }
