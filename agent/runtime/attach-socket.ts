@@ -44,6 +44,9 @@ export class AttachClient {
 
   #tell(command: AttachCommand): void {
     this.#worker ??= this.#start();
+    if (command.kind === 'open') {
+      this.#worker.thread.ref();
+    }
     this.#worker.thread.postMessage(command);
     writeSync(this.#worker.wakeupFd, ONE);
   }
@@ -55,6 +58,9 @@ export class AttachClient {
       this.#streams.get(report.key)?.hear(report);
       if (report.kind === 'closed' || report.kind === 'failed') {
         this.#streams.delete(report.key);
+      }
+      if (this.#streams.size === 0) {
+        thread.unref(); // idle, it keeps no program alive
       }
     });
     thread.unref();

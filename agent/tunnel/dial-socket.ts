@@ -36,6 +36,7 @@ export class SlotDialer implements PortDialer {
     const request: SocketRequest = { key, networkNamespacePath };
     return await new Promise(resolve => {
       this.#waiting.set(key, resolve);
+      worker.ref();
       worker.postMessage(request);
     });
   }
@@ -46,6 +47,9 @@ export class SlotDialer implements PortDialer {
     worker.on('message', (answer: SocketAnswer) => {
       this.#waiting.get(answer.key)?.(answer);
       this.#waiting.delete(answer.key);
+      if (this.#waiting.size === 0) {
+        worker.unref(); // idle, it keeps no program alive
+      }
     });
     worker.unref();
     return worker;
