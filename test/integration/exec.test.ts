@@ -96,7 +96,7 @@ function describeExec(sandbox: Sandbox, runtime: string): void {
     await eventually('the new size', async () => {
       await streams.write(Buffer.from('grün\n'));
       await systemClock.sleep(50, NEVER);
-      return /grün\r\n50 120\r\n$/.test(seen) || undefined;
+      return /50 120\r\n/.test(seen) || undefined;
     });
     await streams.write(Buffer.from('go\ntyped\n'));
     await eventually('the echo of cat', () => Promise.resolve(/typed\r\n(?:.|\s)*typed\r\n$/.test(seen) || undefined));
