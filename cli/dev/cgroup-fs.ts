@@ -1,4 +1,4 @@
-/** Control groups that a local cluster's nodes left: `/gantry-SCOPE` in every mounted hierarchy, v1 or v2. */
+/** Control groups that a local cluster's nodes left: `/SCOPE` in every mounted hierarchy, v1 or v2. */
 import { readFile, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -12,7 +12,7 @@ export async function cgroupMounts(): Promise<readonly string[]> {
 export async function removeCgroups(scopes: readonly string[]): Promise<void> {
   for (const mount of await cgroupMounts()) {
     for (const scope of scopes) {
-      await removeTree(path.join(mount, `gantry-${scope}`));
+      await removeTree(path.join(mount, scope));
     }
   }
 }

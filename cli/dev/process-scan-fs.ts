@@ -18,7 +18,7 @@ export async function findProcesses(layout: DevLayout): Promise<readonly number[
     }
     const [command, cgroups] = await Promise.all(['cmdline', 'cgroup'].map(async file => await readFile(`/proc/${entry}/${file}`, 'utf8').catch(() => '')));
     const isMarked = marks.some(mark => command?.includes(mark) === true);
-    const isScoped = scopes.some(scope => cgroups?.includes(`/gantry-${scope}/`) === true);
+    const isScoped = scopes.some(scope => cgroups?.includes(`/${scope}/`) === true);
     if (isMarked || isScoped) {
       found.push(pid);
     }

@@ -49,7 +49,7 @@ async function networkParts(layout: DevLayout): Promise<readonly string[]> {
 }
 
 async function cgroups(layout: DevLayout): Promise<readonly string[]> {
-  const scopes = layout.nodes.map(node => `gantry-${node.scope}`);
+  const scopes = layout.nodes.map(node => node.scope);
   return (await cgroupMounts()).flatMap(mount => scopes.map(scope => `${mount}/${scope}`)).filter(existsSync).map(folder => `control group ${folder}`);
 }
 
