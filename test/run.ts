@@ -11,6 +11,8 @@ import path from 'node:path';
 import { MAY_LACK } from './support/may-lack.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
+/** First on PATH: the Node.js that Gantry ships with, not the machine's. */
+const BIN = path.join(ROOT, 'node_modules/.bin');
 
 interface Tally { passed: number; failed: number }
 
@@ -42,9 +44,9 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
 /** Runs a stage and counts; prints what failed, whole. */
 async function runStage(stage: Stage): Promise<Tally> {
   const [program = '', ...args] = stage.command;
-  const local = path.join(ROOT, 'node_modules/.bin', program);
+  const local = path.join(BIN, program);
   const child = spawn(existsSync(local) ? local : program, args, {
-    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CI: '1', FORCE_COLOR: '0' },
+    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CI: '1', FORCE_COLOR: '0', PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
   });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text; });
