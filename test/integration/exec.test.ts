@@ -90,14 +90,16 @@ function describeExec(sandbox: Sandbox, runtime: string): void {
     const streams = await exec({ command: ['sh', '-c', 'stty size; while read x && test "$x" != go; do stty size; done; cat; exit 4'], tty: true, stdin: true, size: { columns: 91, rows: 31 } });
     let seen = '';
     const reading = (async () => { for await (const { bytes } of streams.output) seen += Buffer.from(bytes).toString('utf8'); })();
-    const see = (text: string): Promise<true> => eventually(text, () => Promise.resolve(seen.endsWith(text) || undefined));
-    await see('31 91\r\n');
-    await streams.resize({ columns: 120, rows: 50 });
-    await eventually('the new size', async () => {
+    // The runtime tells sizes a moment later than the process starts: it is asked until it knows.
+    const askUntil = (size: string): Promise<true> => eventually(size, async () => {
       await streams.write(Buffer.from('grün\n'));
       await systemClock.sleep(50, NEVER);
-      return /50 120\r\n/.test(seen) || undefined;
+      return seen.includes(`${size}\r\n`) || undefined;
     });
+    await askUntil('31 91');
+    await streams.resize({ columns: 120, rows: 50 });
+    await askUntil('50 120');
+    t.true(seen.includes('grün\r\n'));
     await streams.write(Buffer.from('go\ntyped\n'));
     await eventually('the echo of cat', () => Promise.resolve(/typed\r\n(?:.|\s)*typed\r\n$/.test(seen) || undefined));
     await streams.closeInput();
