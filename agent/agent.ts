@@ -8,7 +8,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import type { News } from '#news/ports.ts';
-import { TLS_FILES } from '#rpc/tls-fs.ts';
+import { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { AssignmentFs } from './assignment-fs.ts';
 import { EMPTY_DESIRED_SET } from './assignment.ts';
@@ -75,7 +75,7 @@ interface Shared {
   readonly config: AgentConfig;
   readonly log: Logger;
   readonly machine: Machine;
-  readonly identity: NodeIdentity;
+  readonly identity: IdentityHolder;
   readonly client: ControllerClient;
   readonly reports: ReportBook;
   readonly metrics: AgentMetrics;
@@ -94,15 +94,16 @@ interface Core {
 
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
 export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
-  const identity = await haveIdentity(config, log, signal);
+  const identity = new IdentityHolder(tlsOf(await haveIdentity(config, log, signal)));
+  const client = new ControllerClient(identity.current);
+  identity.onRenewed(renewed => { client.useIdentity(renewed); });
   const assignments = new AssignmentFs(config.stateDir);
   const shared: Shared = {
-    config, log, identity, assignments,
+    config, log, identity, client, assignments,
     machine: await openMachine(config, log),
-    client: new ControllerClient(tlsOf(identity)),
     reports: new ReportBook(),
     metrics: new AgentMetrics(),
-    news: config.natsServers.length === 0 ? undefined : natsNews(config, log),
+    news: config.natsServers.length === 0 ? undefined : natsNews(config, identity, log),
     held: await assignments.load(),
     nodeState: await readNodeState(config.stateDir),
   };
@@ -173,10 +174,10 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
   const controllerAddress = (): string | undefined => session.controllerAddress;
   const adopt = async (renewed: NodeIdentity): Promise<void> => {
     await writeIdentity(config.configDir, renewed);
-    client.useIdentity(tlsOf(renewed));
+    identity.renew(tlsOf(renewed));
   };
   return {
-    certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.certificatePem),
+    certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
     audit: new AuditLoop({
       ...machine, records, clock: systemClock, log,
       wakeTasks: () => { node.wakeAll(); },
@@ -281,19 +282,18 @@ function taskEvents(to: { readonly log: Logger; readonly metrics: AgentMetrics; 
   };
 }
 
-function natsNews(config: AgentConfig, log: Logger): NatsNews {
-  const directory = identityDirectory(config.configDir);
+function natsNews(config: AgentConfig, identity: IdentityHolder, log: Logger): NatsNews {
   return new NatsNews({
     servers: config.natsServers,
-    tls: { caFile: join(directory, TLS_FILES.ca), certificateFile: join(directory, TLS_FILES.certificate), keyFile: join(directory, TLS_FILES.key) },
+    identity: () => identity.current,
     onGap: () => undefined,
     clock: systemClock,
     log,
   });
 }
 
-function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: NodeIdentity): Loop {
-  const options = { listen: config.metricsListen, ...(config.isMetricsPlain ? {} : { tls: identity }) };
+function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: IdentityHolder): Loop {
+  const options = { listen: config.metricsListen, ...(config.isMetricsPlain ? {} : { identity }) };
   return { run: async signal => { await serveMetrics(metrics.registry, options, signal); } };
 }
 

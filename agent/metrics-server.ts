@@ -2,12 +2,14 @@ import { createServer as createPlainServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Registry } from 'prom-client';
+import type { IdentityHolder } from '#rpc/identity-holder.ts';
+import { secureContextOptions } from '#rpc/tls-fs.ts';
 
 export interface MetricsServerOptions {
   /** `host:port`. */
   readonly listen: string;
   /** Absent: plain HTTP, when the operator said so. Asks for a client certificate of the cluster. */
-  readonly tls?: { readonly caPem: string; readonly certificatePem: string; readonly keyPem: string };
+  readonly identity?: IdentityHolder;
 }
 
 /** Serves /metrics until the signal aborts. */
@@ -33,9 +35,11 @@ export async function serveMetrics(registry: Registry, options: MetricsServerOpt
   });
 }
 
-function makeServer({ tls }: MetricsServerOptions, listener: RequestListener): Server {
-  if (tls === undefined) {
+function makeServer({ identity }: MetricsServerOptions, listener: RequestListener): Server {
+  if (identity === undefined) {
     return createPlainServer(listener);
   }
-  return createTlsServer({ ca: tls.caPem, cert: tls.certificatePem + tls.caPem, key: tls.keyPem, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }, listener);
+  const server = createTlsServer({ ...secureContextOptions(identity.current), requestCert: true, rejectUnauthorized: true }, listener);
+  identity.onRenewed(renewed => { server.setSecureContext(secureContextOptions(renewed)); });
+  return server;
 }

@@ -9,6 +9,8 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import type { ControllerRecord } from '#model/node.ts';
 import type { ClusterSettings } from '#model/records.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { NatsNews } from '#news/nats-client.ts';
+import { IdentityHolder } from '#rpc/identity-holder.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import { ApiLoop } from './api/api-loop.ts';
 import { registryResolver } from './api/image-resolver-client.ts';
@@ -39,12 +41,14 @@ export interface ControllerParts {
   readonly config: ControllerConfig;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly identity: TlsIdentity;
+  readonly identity: IdentityHolder;
   readonly settings: ClusterSettings;
   readonly record: ControllerRecord;
   readonly store: Store;
   readonly cluster: ClusterWatch;
   readonly events: EventLoop;
+  /** Absent without `--nats`: all goes on, nothing is pushed. */
+  readonly news: NatsNews | undefined;
   readonly registration: RegistrationLoop;
   readonly leadership: LeadershipLoop;
   readonly api: ApiLoop;
@@ -78,7 +82,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const clock = systemClock;
   const authority = await readAuthority(config.configDir);
   const issueIdentity = async (): Promise<TlsIdentity> => await issueOwnIdentity(authority, config.id, [config.advertise, config.listen, config.metricsAdvertise], clock.nowMs());
-  const identity = await issueIdentity();
+  const identity = new IdentityHolder(await issueIdentity());
   const fresh: ClusterSettings = { clusterId: randomUUID(), defaultRegistry: config.defaultRegistry, createdAtMs: clock.nowMs() };
   const settings = await requireSettings(store, fresh, clock, signal);
   const record: ControllerRecord = {
@@ -86,7 +90,8 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   };
   const { leaseMs, relistMs } = config.times;
   const cluster = new ClusterWatch({ store, clock, logger, relistMs, random: Math.random });
-  const events = new EventLoop({ store, clock, logger });
+  const news = openNews(config, identity, logger);
+  const events = new EventLoop({ store, clock, logger, onEvent: event => { news?.publishEvent(event); } });
   const registration = new RegistrationLoop({ store, clock, record, leaseMs });
   const reconcile = {
     store, clock, logger, cluster, events, times: config.times, clusterId: settings.clusterId, random: Math.random,
@@ -106,7 +111,14 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, cluster, events, registration, leadership, api, metrics };
+  return { config, clock, logger, identity, settings, record, store, cluster, events, news, registration, leadership, api, metrics };
+}
+
+function openNews(config: ControllerConfig, identity: IdentityHolder, log: Logger): NatsNews | undefined {
+  return config.natsServers.length === 0 ? undefined : new NatsNews({
+    servers: config.natsServers, identity: () => identity.current, clock: systemClock, log,
+    onGap: () => { log.debug({}, 'news may be missing'); },
+  });
 }
 
 async function openRegistries(config: ControllerConfig, clock: Clock): Promise<RegistryClient> {
@@ -117,8 +129,8 @@ async function openRegistries(config: ControllerConfig, clock: Clock): Promise<R
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { api, cluster, events, leadership, registration } = parts;
-  return { api, cluster, events, leadership, registration, ...metricsLoops(parts) };
+  const { api, cluster, events, leadership, news, registration } = parts;
+  return { api, cluster, events, leadership, registration, ...(news === undefined ? {} : { news }), ...metricsLoops(parts) };
 }
 
 function metricsLoops({ api, clock, cluster, config, identity, leadership, metrics }: ControllerParts): Readonly<Record<string, Loop>> {
@@ -136,7 +148,8 @@ function metricsLoops({ api, clock, cluster, config, identity, leadership, metri
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
     targets: () => scrapeTargets(cluster.current),
     problem: () => ((listAgeMs() ?? Number.POSITIVE_INFINITY) > 3 * config.times.relistMs ? 'etcd was not read for long' : ''),
-    ...(config.isMetricsPlain ? {} : { identity }),
+    ...(config.isMetricsPlain ? {} : { identity: identity.current }),
   });
+  identity.onRenewed(renewed => { metricsServer.useIdentity(renewed); });
   return { metricsServer };
 }

@@ -8,6 +8,7 @@ import type { Times } from '#model/times.ts';
 import { agentService, joinService } from '#rpc/agent-server.ts';
 import { controlService } from '#rpc/control-server.ts';
 import { peerService } from '#rpc/peer-server.ts';
+import type { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
@@ -46,7 +47,7 @@ export interface ApiOptions {
   readonly sealer: SecretSealer;
   readonly authority: CertificateAuthority;
   readonly tokens: JoinTokens;
-  readonly identity: TlsIdentity;
+  readonly identity: IdentityHolder;
   readonly issueIdentity: () => Promise<TlsIdentity>;
   readonly lastRenewedMonotonicMs: () => number;
 }
@@ -69,7 +70,8 @@ export class ApiLoop implements Loop {
     await options.ready(signal);
     const { clock, log, state, identity } = options;
     const sessions = this.#sessions;
-    const peers = new PeerControllers({ ownId: options.controllerId, state, identity });
+    const peers = new PeerControllers({ ownId: options.controllerId, state, identity: identity.current });
+    identity.onRenewed(renewed => { peers.updateIdentity(renewed); });
     const endpoints = new EndpointsLoop({ state, sessions, clock });
     const liveness = new SessionLivenessLoop(options);
     const broker = new TunnelBroker(clock, randomUUID);
@@ -87,7 +89,6 @@ export class ApiLoop implements Loop {
       ...options,
       services: [controlService(createControlApi(shared), { log }), agentService(createAgentApi(shared), { log }), peerService(createPeerApi(shared), { log })],
       joinServices: [joinService(createIdentityApi(shared), { log })],
-      onRenewed: renewed => { peers.updateIdentity(renewed); },
     });
     try {
       await superviseLoops({ endpoints, liveness, rpc }, signal);

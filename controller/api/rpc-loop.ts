@@ -2,6 +2,7 @@ import { renewAtMs, readCertificate } from '#identity/certificate-rules.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import type { IdentityHolder } from '#rpc/identity-holder.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
 import type { RpcServer } from '#rpc/rpc-server.ts';
 import type { RpcService } from '#rpc/service-builder.ts';
@@ -16,9 +17,8 @@ export interface RpcLoopOptions {
   readonly joinListen: string;
   readonly services: readonly RpcService[];
   readonly joinServices: readonly RpcService[];
-  readonly identity: TlsIdentity;
+  readonly identity: IdentityHolder;
   readonly issueIdentity: () => Promise<TlsIdentity>;
-  readonly onRenewed: (identity: TlsIdentity) => void;
 }
 
 /** Longest sleep before the certificate is looked at again: the wall clock may jump. */
@@ -42,7 +42,8 @@ export class RpcLoop implements Loop {
   }
 
   async #start(): Promise<readonly RpcServer[]> {
-    const { listen, joinListen, services, joinServices, identity, log } = this.#options;
+    const { listen, joinListen, services, joinServices, log } = this.#options;
+    const identity = this.#options.identity.current;
     const main = await startRpcServer({ ...splitAddress(listen), identity, clients: 'certified', services, log });
     if (joinListen === '') {
       return [main];
@@ -51,15 +52,12 @@ export class RpcLoop implements Loop {
   }
 
   async #renewForEver(servers: readonly RpcServer[], signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    let identity = this.#options.identity;
+    const { clock, identity } = this.#options;
+    identity.onRenewed(renewed => { servers.forEach(server => { server.updateIdentity(renewed); }); });
     for (;;) {
-      const dueMs = renewAtMs(readCertificate(identity.pair?.certificatePem ?? ''));
+      const dueMs = renewAtMs(readCertificate(identity.current.pair?.certificatePem ?? ''));
       if (clock.nowMs() >= dueMs) {
-        identity = await this.#options.issueIdentity();
-        const renewed = identity;
-        servers.forEach(server => { server.updateIdentity(renewed); });
-        this.#options.onRenewed(identity);
+        identity.renew(await this.#options.issueIdentity());
         this.#options.log.info({}, 'certificate renewed');
         continue;
       }

@@ -8,6 +8,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { UsageSample } from '#model/usage.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import type { News } from './ports.ts';
 import { RecentItems } from './recent-items.ts';
 import { ALL_EVENTS, ALL_USAGE, eventSubject, usageSubject } from './subject-rules.ts';
@@ -23,8 +24,8 @@ const MAX_WAITING_ITEMS = 1_000;
 export interface NatsOptions {
   /** `host:port` of each server. */
   readonly servers: readonly string[];
-  /** Paths; read again at every connection, so that renewed certificates are used. */
-  readonly tls: { readonly caFile: string; readonly certificateFile: string; readonly keyFile: string };
+  /** Asked at every connection, so that renewed certificates are used. */
+  readonly identity: () => TlsIdentity;
   readonly onGap: () => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -90,10 +91,11 @@ export class NatsNews implements News, Loop {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const { servers, tls } = this.#options;
+    const { servers, identity } = this.#options;
     return await connect({
       servers: [...servers],
-      tls: { caFile: tls.caFile, certFile: tls.certificateFile, keyFile: tls.keyFile },
+      // The client keeps this object and reads it whenever it connects again.
+      tls: { get ca() { return identity().caPem; }, get cert() { return identity().pair?.certificatePem ?? ''; }, get key() { return identity().pair?.keyPem ?? ''; } },
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_WAIT_MS,

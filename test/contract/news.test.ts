@@ -29,8 +29,9 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 /** A running client and what it heard. */
 async function client(nats: NatsProcess, authority: TestAuthority, name: string): Promise<{ news: NatsNews; events: ClusterEvent[]; usage: UsageSample[]; gaps: () => number; stop: () => Promise<void> }> {
   let gaps = 0;
+  const identity = await authority.identity('controller', name);
   const news = new NatsNews({
-    servers: [nats.address], tls: await nats.writeIdentity(authority, name), onGap: () => { gaps += 1; }, clock: systemClock, log: silentLogger,
+    servers: [nats.address], identity: () => identity, onGap: () => { gaps += 1; }, clock: systemClock, log: silentLogger,
   });
   const abort = new AbortController();
   const events: ClusterEvent[] = [];

@@ -29,7 +29,7 @@ export class NatsProcess {
 
   static async start(authority: TestAuthority): Promise<NatsProcess> {
     const nats = new NatsProcess(await mkdtemp(join(tmpdir(), 'gantry-nats-')), await freePort());
-    await nats.writeIdentity(authority, 'server');
+    await nats.#writeIdentity(authority, 'server');
     const tls = (name: string): string => JSON.stringify(join(nats.directory, name));
     await writeFile(join(nats.directory, 'nats.conf'), `listen: "127.0.0.1:${String(nats.#port)}"
 tls { ca_file: ${tls('server-ca.pem')}, cert_file: ${tls('server-certificate.pem')}, key_file: ${tls('server-key.pem')}, verify: true }
@@ -42,14 +42,13 @@ tls { ca_file: ${tls('server-ca.pem')}, cert_file: ${tls('server-certificate.pem
     return `127.0.0.1:${String(this.#port)}`;
   }
 
-  /** Files as NatsOptions wants them. */
-  async writeIdentity(authority: TestAuthority, name: string): Promise<{ readonly caFile: string; readonly certificateFile: string; readonly keyFile: string }> {
+  /** Writes the files that `nats.conf` names. */
+  async #writeIdentity(authority: TestAuthority, name: string): Promise<void> {
     const { caPem, pair } = await authority.identity('controller', name);
     const files = { caFile: join(this.directory, `${name}-ca.pem`), certificateFile: join(this.directory, `${name}-certificate.pem`), keyFile: join(this.directory, `${name}-key.pem`) };
     await writeFile(files.caFile, caPem);
     await writeFile(files.certificateFile, pair?.certificatePem ?? '');
     await writeFile(files.keyFile, pair?.keyPem ?? '', { mode: 0o600 });
-    return files;
   }
 
   async start(): Promise<void> {
