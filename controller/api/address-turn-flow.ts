@@ -1,4 +1,4 @@
-/** One at a time gives addresses away: whoever does rewrites the settings record, and compares it. */
+/** One at a time takes what the cluster has once (addresses, subnets, published ports): whoever does rewrites the settings record, and compares it. */
 import { ClusterError } from '#model/errors.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
@@ -10,8 +10,8 @@ export interface AddressTurn {
 }
 
 /**
- * Reads the settings record and waits until the mirror has all that was given away before. A transaction with the turn's compare and operation
- * lands only if nobody gave an address away meanwhile.
+ * Reads the settings record and waits until the mirror has all that was taken before. A transaction with the turn's compare and operation
+ * lands only if nobody took anything meanwhile.
  *
  * @throws ClusterError UNAVAILABLE before the first controller made the record
  */

@@ -11,6 +11,7 @@ import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { takeTurn } from './address-turn-flow.ts';
+import { findClashes, namesSharedThings } from './cluster-clashes.ts';
 import { pinImages } from './digest-flow.ts';
 import type { DigestParts } from './digest-flow.ts';
 import type { SecretSealer } from './ports.ts';
@@ -34,6 +35,8 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     requireRole(peer, 'operator');
     requireValid([...checkAppSpec(request.app), ...missingSecrets(request.app, parts)]);
     const app = await pinImages(request.app, parts, parts.signal);
+    // Looked at again in its turn; here, so that a refused apply has not written contents.
+    requireValid(findClashes(app, parts.state.current));
     if (request.isDryRun) {
       return outcomeOf(app, draftWith({ ...request, app }, wouldBeVersions(app, parts), parts), parts);
     }
@@ -52,8 +55,9 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
 type ApplyRequest = Parameters<ControlHandlers['apply']>[0];
 
 async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
-  const needsAddress = newServiceCount(request.app, currentServices(request.app, parts)) > 0;
-  const turn = needsAddress ? await takeTurn(parts, parts.signal) : undefined;
+  const needsTurn = newServiceCount(request.app, currentServices(request.app, parts)) > 0 || namesSharedThings(request.app);
+  const turn = needsTurn ? await takeTurn(parts, parts.signal) : undefined;
+  requireValid(findClashes(request.app, parts.state.current));
   const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));
   if (current?.value.isDeleting === true) {
     throw new ClusterError('FAILED_PRECONDITION', `App ${request.app.namespace}/${request.app.name} is being deleted; apply again when it is gone`);

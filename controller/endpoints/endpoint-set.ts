@@ -2,7 +2,8 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from '#model/endpoints.ts';
-import type { TaskId } from '#model/ids.ts';
+import type { ServiceId, TaskId } from '#model/ids.ts';
+import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
 
 /**
@@ -10,9 +11,10 @@ import { isServing } from '#model/task.ts';
  * is out at once, so that no request finds it when its signal comes. Each service is there, also without any endpoint.
  */
 export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
+  const owners = ingressOwners(snapshot);
   return {
     generation: snapshot.etcdRevision,
-    services: [...snapshot.services.values()].map(entry => serviceEndpoints(snapshot, entry.value)).sort(byId),
+    services: [...snapshot.services.values()].map(entry => serviceEndpoints(snapshot, entry.value, owners)).sort(byId),
     nodes: [...snapshot.nodes.values()].map(({ value }): PeerNode => ({ id: value.id, subnetIndex: value.subnetIndex, address: value.address })).sort(byId),
   };
 }
@@ -22,11 +24,41 @@ export function sameEndpoints(left: EndpointSet, right: EndpointSet): boolean {
   return JSON.stringify([left.services, left.nodes]) === JSON.stringify([right.services, right.nodes]);
 }
 
-function serviceEndpoints(snapshot: ClusterSnapshot, service: Service): ServiceEndpoints {
+/**
+ * Service of each ingress port. Of two that publish it (one is being deleted, or came back by a rollback) one has it: a service that stays
+ * before one that goes, then the older record.
+ */
+function ingressOwners(snapshot: ClusterSnapshot): ReadonlyMap<string, ServiceId> {
+  const inOrder = [...snapshot.services.values()].sort((left, right) =>
+    Number(left.value.isDeleting) - Number(right.value.isDeleting) || left.createRevision - right.createRevision || (left.value.id < right.value.id ? -1 : 1));
+  const owners = new Map<string, ServiceId>();
+  for (const { value } of inOrder) {
+    for (const port of value.spec.container.ports.filter(one => one.mode === 'ingress' && one.published !== undefined)) {
+      owners.set(portKey(port), owners.get(portKey(port)) ?? value.id);
+    }
+  }
+  return owners;
+}
+
+function portKey(port: PublishedPort): string {
+  return `${String(port.published)}/${port.protocol}`;
+}
+
+/** The port as it is in force: not published where another service has it. */
+function portInForce(port: PublishedPort, service: ServiceId, owners: ReadonlyMap<string, ServiceId>): PublishedPort {
+  const owner = owners.get(portKey(port));
+  if (port.published === undefined || owner === undefined || owner === service) {
+    return port;
+  }
+  const { published: _, ...inner } = port;
+  return { ...inner, mode: 'ingress' };
+}
+
+function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: ReadonlyMap<string, ServiceId>): ServiceEndpoints {
   const endpoints = [...(snapshot.tasksOfService.get(service.id) ?? [])].flatMap(id => endpointOf(snapshot, id));
   return {
     id: service.id, namespace: service.namespace, app: service.app, service: service.name, kind: service.spec.kind,
-    virtualIp: service.virtualIp, ports: service.spec.container.ports,
+    virtualIp: service.virtualIp, ports: service.spec.container.ports.map(port => portInForce(port, service.id, owners)),
     endpoints: endpoints.sort((left, right) => (left.task < right.task ? -1 : 1)),
   };
 }

@@ -1,5 +1,5 @@
 /** What must hold of an AppSpec, whoever made it: the CLI's reader and the controller ask the same question. */
-import type { AppSpec } from './app.ts';
+import type { AppSpec, VolumeSpec } from './app.ts';
 import type { Violation } from './errors.ts';
 import { isLabel } from './ids.ts';
 import { quoted } from './printable.ts';
@@ -26,6 +26,7 @@ export function checkAppSpec(app: AppSpec): readonly Violation[] {
     ...checkKeys(app.secrets, 'secrets'),
     ...app.secrets.flatMap(secret => (secret.kind === 'content' ? checkContent(secret.content, `secrets.${secret.name}`) : [])),
     ...checkKeys(app.volumes, 'volumes'),
+    ...checkVolumePlaces(app.volumes),
     ...app.volumes.filter(volume => (volume.sizeBytes ?? 1) <= 0).map(volume => ({ path: `volumes.${volume.name}.size`, message: 'must be > 0' })),
     ...checkSize(app),
   ];
@@ -71,18 +72,41 @@ function checkSize(app: AppSpec): readonly Violation[] {
   return bytes <= MAX_APP_BYTES ? [] : [{ path: '', message: `the App is about ${String(bytes)} bytes; at most ${String(MAX_APP_BYTES)} (512 KiB)` }];
 }
 
-/** An ingress port is the whole cluster's: two services of one App cannot share it. */
+/** Two volumes cannot have one place on a node. */
+function checkVolumePlaces(volumes: readonly VolumeSpec[]): readonly Violation[] {
+  return volumes.flatMap(volume => {
+    const message = volume.perReplica ? undefined : findVolumeClash(volume, volumes);
+    return message === undefined ? [] : [{ path: 'volumes', key: volume.name, message }];
+  });
+}
+
+/**
+ * Why `volume` would share its place with one of `others`, or undefined. A volume of a namespace has the place of its name, a `per_replica`
+ * one `NAME-SLOT` for each replica: `data-0` is the place of slot 0 of `data`.
+ */
+export function findVolumeClash(volume: VolumeSpec, others: readonly VolumeSpec[]): string | undefined {
+  const clash = others.find(other => (other.perReplica && isSlotOf(volume, other)) || (volume.perReplica && isSlotOf(other, volume)));
+  return clash === undefined ? undefined : `${quoted(volume.name)} has the place of a replica's volume: ${quoted(clash.name)} is ${clash.perReplica ? 'per_replica' : 'taken'} already; choose another name`;
+}
+
+function isSlotOf(volume: VolumeSpec, perReplica: VolumeSpec): boolean {
+  return !volume.perReplica && volume.name.startsWith(`${perReplica.name}-`) && /^(?:0|[1-9]\d*)$/.test(volume.name.slice(perReplica.name.length + 1));
+}
+
+/** An ingress port is the whole cluster's: no other service of the App has it, in whatever mode. */
 function checkIngressPorts(services: readonly ServiceSpec[]): readonly Violation[] {
-  const owners = new Map<string, string>();
+  const owners = new Map<string, { readonly service: string; readonly isIngress: boolean }>();
   return services.flatMap(service => service.container.ports.flatMap((port, index) => {
-    if (port.published === undefined || port.mode !== 'ingress') {
+    if (port.published === undefined) {
       return [];
     }
     const key = `${String(port.published)}/${port.protocol}`;
-    const owner = owners.get(key) ?? service.name;
-    owners.set(key, owner);
+    const isIngress = port.mode === 'ingress';
+    const owner = owners.get(key) ?? { service: service.name, isIngress };
+    owners.set(key, { ...owner, isIngress: owner.isIngress || isIngress });
+    const isClash = owner.service !== service.name && (owner.isIngress || isIngress);
     const path = `services.${service.name}.ports[${String(index)}].published`;
-    return owner === service.name ? [] : [{ path, message: `port ${key} is already published by service ${quoted(owner)}` }];
+    return isClash ? [{ path, message: `port ${key} is already published by service ${quoted(owner.service)}` }] : [];
   }));
 }
 

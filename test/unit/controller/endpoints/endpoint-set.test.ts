@@ -57,3 +57,12 @@ test('the generation rises with the etcd revision and is no difference', t => {
   t.true(sameEndpoints(at(7), at(8)));
   t.false(sameEndpoints(at(7), at(7, [])));
 });
+
+test('an ingress port has one owner: a service that stays before one that goes', t => {
+  const ports = [{ published: 80, target: 8080, protocol: 'tcp', mode: 'ingress', allowFrom: [] }] as const;
+  const going = service({ name: 'a', isDeleting: true, container: { ports } });
+  const staying = service({ name: 'b', container: { ports } });
+  const published = endpointSet(snapshot({ services: [going, staying] })).services.map(each => each.ports.map(port => port.published));
+  t.deepEqual(published, [[undefined], [80]]);
+  t.deepEqual(endpointSet(snapshot({ services: [going] })).services[0]?.ports, ports);
+});

@@ -37,7 +37,8 @@ test('an ingress port has one owner', t => {
   const ports = { ports: ['80:80', '81:80/udp'] };
   const document = (api: object): object => manifest(ports, { services: { web: { image: 'x', ...ports }, api: { image: 'x', ...api } } });
   t.throws(() => appOf(document({ ports: ['80:90'] })), { message: /services\.web\.ports\[0\].*: port 80\/tcp is already published by service 'api'/ });
-  t.notThrows(() => appOf(document({ ports: ['80:90/udp', { published: 80, target: 1, mode: 'host' }] })));
+  t.throws(() => appOf(document({ ports: [{ published: 80, target: 1, mode: 'host' }] })), { message: /already published/ });
+  t.notThrows(() => appOf(document({ ports: ['80:90/udp'] })));
 });
 
 test('a cycle is told once, from its first service', t => {
@@ -48,3 +49,24 @@ test('a cycle is told once, from its first service', t => {
 test('a diamond is no cycle', t => {
   t.notThrows(() => appOf(manifest({}, { services: { a: { image: 'x', depends_on: ['b', 'c'] }, b: { image: 'x', depends_on: ['d'] }, c: { image: 'x', depends_on: ['d'] }, d: { image: 'x' } } })));
 });
+
+test('two services may have one host port: the scheduler keeps them apart', t => {
+  const host = { image: 'x', ports: [{ published: 80, target: 1, mode: 'host' }] };
+  t.notThrows(() => appOf(manifest({}, { services: { a: host, b: host } })));
+});
+
+const volumes = test.macro({
+  exec(t, declared: Readonly<Record<string, object>>, key: string | undefined) {
+    const violations = checkAppSpec({ ...GOOD, volumes: Object.entries(declared).map(([name, rest]) => ({ name, perReplica: false, ...rest })) });
+    t.deepEqual(violations.map(violation => [violation.path, violation.key]), key === undefined ? [] : [['volumes', key]]);
+  },
+  title: (_, declared) => `volumes ${JSON.stringify(declared)}`,
+});
+const EACH = { perReplica: true };
+test(volumes, { 'data': EACH, 'data-0': {} }, 'data-0');
+test(volumes, { 'data': EACH, 'data-12': {} }, 'data-12');
+test(volumes, { 'data-1': EACH, 'data-1-3': {} }, 'data-1-3');
+test(volumes, { 'data': EACH, 'data-x': {} }, undefined);
+test(volumes, { 'data': EACH, 'data-01': {} }, undefined);
+test(volumes, { 'data': EACH, 'data-0': EACH }, undefined);
+test(volumes, { 'data': {}, 'data-0': {} }, undefined);

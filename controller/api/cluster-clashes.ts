@@ -1,0 +1,44 @@
+/** What an App may not take because another App of the cluster has it: published ports, and places of volumes. */
+import type { AppSpec, Service, VolumeSpec } from '#model/app.ts';
+import { findVolumeClash } from '#model/app-rules.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { Violation } from '#model/errors.ts';
+import type { PublishedPort } from '#model/service.ts';
+
+/** True when the App names something that only one App may have: its apply takes a turn, so that two of them cannot both win. */
+export function namesSharedThings(app: AppSpec): boolean {
+  return app.volumes.length > 0 || app.services.some(service => service.container.ports.some(port => port.published !== undefined));
+}
+
+/** One violation for each port and volume that another App has. Services that are being deleted hold nothing any more. */
+export function findClashes(app: AppSpec, snapshot: ClusterSnapshot): readonly Violation[] {
+  const others = [...snapshot.services.values()].map(record => record.value)
+    .filter(service => !service.isDeleting && (service.namespace !== app.namespace || service.app !== app.name));
+  return [
+    ...app.services.flatMap(service => service.container.ports.flatMap((port, index) => {
+      const owner = findOwner(port, others);
+      const path = `services.${service.name}.ports[${String(index)}].published`;
+      return owner === undefined ? [] : [{ path, message: `port ${String(port.published)}/${port.protocol} is already published by service ${owner.id}; choose another` }];
+    })),
+    ...app.volumes.flatMap(volume => volumeClash(volume, others.filter(other => other.namespace === app.namespace))),
+  ];
+}
+
+/** A host port is the node's alone, which the scheduler sees to; an ingress port is the whole cluster's. */
+function findOwner(port: PublishedPort, others: readonly Service[]): Service | undefined {
+  if (port.published === undefined) {
+    return undefined;
+  }
+  return others.find(other => other.spec.container.ports.some(taken =>
+    taken.published === port.published && taken.protocol === port.protocol && (taken.mode === 'ingress' || port.mode === 'ingress')));
+}
+
+function volumeClash(volume: VolumeSpec, others: readonly Service[]): readonly Violation[] {
+  for (const other of others) {
+    const message = findVolumeClash(volume, other.volumes);
+    if (message !== undefined) {
+      return [{ path: 'volumes', key: volume.name, message: `${message} of App ${other.namespace}/${other.app}` }];
+    }
+  }
+  return [];
+}
