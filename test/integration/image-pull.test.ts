@@ -115,6 +115,21 @@ test.serial('a blob with a flipped bit is refused and leaves nothing (needs root
   t.is(await store.find(built.digest), undefined);
 });
 
+test.serial('a blob that unpacks to the same files but has another digest is refused all the same (needs root)', async t => {
+  await using fake = await startFakeRegistry();
+  await using state = await makeStateDirectory();
+  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', MIB)] });
+  const layer = built.blobs[0];
+  const image = served(built);
+  // Bytes 4 to 7 of a gzip member are its time. Source: RFC 1952 section 2.3
+  const retimed = Buffer.from(layer?.bytes ?? []);
+  retimed.writeUInt32LE(1, 4);
+  fake.serve({ ...image, blobs: new Map([...image.blobs, [layer?.digest ?? '', retimed]]) });
+  await t.throwsAsync(store.ensure({ image: `${fake.registry}/x:v1`, digest: built.digest }, () => undefined, NO_SIGNAL), { code: 'FAILED_PRECONDITION', message: /^layer 0: / });
+  t.deepEqual(await listLeftovers(state.path), []);
+});
+
 test.serial('kill -9 of the extractor fails the pull as retryable, leaves no layer, and the next try goes on with Range (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
