@@ -17,7 +17,7 @@ export interface Observed {
   readonly mayStart: boolean;
 }
 
-export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost';
+export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
 
 /** The next thing to do; each carries why. */
 export type TaskAction =
@@ -62,16 +62,27 @@ function whileRunning(desired: Desired, observed: Observed, nowMs: number): Task
   if (observed.end !== undefined) {
     return { kind: 'settle', end: observed.end, reason: 'the container ended' };
   }
-  const cause = stopCause(desired, observed);
-  return cause === undefined ? { kind: 'wait', reason: 'running' } : whileStopping(cause, observed, nowMs);
+  const dueMs = timeoutAtMs(observed.record);
+  const cause = stopCause(desired, observed, dueMs !== undefined && nowMs >= dueMs);
+  if (cause !== undefined) {
+    return whileStopping(cause, observed, nowMs);
+  }
+  return { kind: 'wait', ...(dueMs === undefined ? {} : { untilMs: dueMs }), reason: 'running' };
 }
 
-function stopCause(desired: Desired, observed: Observed): StopCause | undefined {
+function timeoutAtMs({ task, startedAtMs }: TaskRecord): number | undefined {
+  return task.timeoutMs === undefined || startedAtMs === undefined ? undefined : startedAtMs + task.timeoutMs;
+}
+
+function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): StopCause | undefined {
   if (desired !== 'run') {
     return 'stopped';
   }
   if (observed.isMonitorLost) {
     return 'monitor-lost';
+  }
+  if (isOverdue) {
+    return 'timeout';
   }
   return observed.isUnhealthy ? 'unhealthy' : undefined;
 }

@@ -323,7 +323,7 @@ export class TaskLoop {
       if (signal.aborted) {
         return;
       }
-      this.#live = { ...this.#live, reason: verdict.message === '' ? '' : 'Unhealthy', message: verdict.message };
+      this.#live = { ...this.#live, reason: verdict.health === 'unhealthy' ? 'Unhealthy' : '', message: verdict.message };
       this.#health = verdict.health;
       this.wake();
     }

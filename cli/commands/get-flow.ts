@@ -74,7 +74,7 @@ function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: 
   const nowMs = shell.clock.nowMs();
   switch (type) {
     case 'node':
-      return { items: view.nodes.map(nodeItem), table: nodeTable(view.nodes, nowMs), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle };
+      return { items: view.nodes.map(nodeItem), table: nodeTable(view.nodes), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle };
     case 'service': {
       const table = serviceTable(view.services, nowMs, shell.options.output === 'wide');
       const names = view.services.map(({ service }) => `service/${service.app}/${service.name}`);

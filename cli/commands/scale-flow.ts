@@ -2,7 +2,8 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { listNamespace, readCount, UsageError } from '../options.ts';
-import type { ControlClient } from '#model/ports.ts';
+import type { ControlClient, TaskView } from '#model/ports.ts';
+import { isFinished } from '#model/task.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget } from '../target.ts';
 import { say } from './print-flow.ts';
@@ -54,13 +55,21 @@ export async function restartTargets(shell: Shell, names: readonly string[]): Pr
   }
 }
 
+/** Waits until the wanted tasks are healthy and what is beyond them has ended. */
 async function waitForScale(shell: Shell, id: ServiceId, replicas: number): Promise<void> {
   const lines = new ProgressLines(shell);
   await watchUntil(shell, {}, async view => {
     const service = view.services.find(one => one.service.id === id);
-    await lines.draw(service === undefined ? [] : [`${service.service.app}/${service.service.name}: ${String(service.healthy)}/${String(replicas)} healthy`]);
-    return service?.wanted === replicas && service.healthy === replicas && service.running === replicas ? true : undefined;
+    const stopping = view.tasks.filter(one => one.task.serviceId === id && isStopping(one)).length;
+    const suffix = stopping === 0 ? '' : `, ${String(stopping)} stopping`;
+    await lines.draw(service === undefined ? [] : [`${service.service.app}/${service.service.name}: ${String(service.healthy)}/${String(replicas)} healthy${suffix}`]);
+    return service?.wanted === replicas && service.healthy === replicas && service.running === replicas && stopping === 0 ? true : undefined;
   });
+}
+
+/** A lost node cannot say that its task ended: that is not waited for. */
+function isStopping({ task, status, state }: TaskView): boolean {
+  return task.desired === 'stop' && state !== 'lost' && (status === undefined || !isFinished(status.phase));
 }
 
 async function look(shell: Shell): Promise<{ readonly client: ControlClient; readonly view: Awaited<ReturnType<ControlClient['view']>> }> {

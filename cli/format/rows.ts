@@ -7,14 +7,14 @@ import { formatAge } from './age.ts';
 import { appState, nodeState } from './items.ts';
 import type { Table } from './table.ts';
 
-export function nodeTable(nodes: readonly NodeView[], nowMs: number): Table {
+export function nodeTable(nodes: readonly NodeView[]): Table {
   return {
-    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', 'SEEN'],
+    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION'],
     rows: nodes.map(view => [
       view.node.id, nodeState(view), view.node.address,
       `${formatCpu(view.ledger.requests.milliCpu)}/${formatCpu(view.node.capacity.milliCpu)}`,
       `${formatMemory(view.ledger.requests.memoryBytes)}/${formatMemory(view.node.capacity.memoryBytes)}`,
-      view.node.taints.join(','), view.node.agentVersion, view.lastSeenMs === undefined ? '' : formatAge(view.lastSeenMs, nowMs),
+      view.node.taints.join(','), view.node.agentVersion,
     ]),
   };
 }

@@ -31,6 +31,7 @@ export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: 
     slot, node, revision: service.revision, templateHash: service.templateHash, container: service.spec.container,
     pins: service.pins, volumes: service.volumes.filter(volume => usesVolume(service, volume.name)),
     desired: 'run', reason, fence, createdAtMs: context.nowMs,
+    ...(service.spec.job?.timeoutMs === undefined ? {} : { timeoutMs: service.spec.job.timeoutMs }),
   };
 }
 

@@ -37,7 +37,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     container: containerCodec.toWire(task.container),
     desired: desiredCodec.toWire(task.desired),
   }),
-  fromWire: task => ({
+  fromWire: task => present({
     ...task,
     id: parseTaskId(task.id),
     serviceId: parseServiceId(serviceId(task.namespace, task.app, task.service)),

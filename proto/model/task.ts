@@ -30,6 +30,8 @@ export interface Task {
   readonly reason: string;
   /** Rises with every replacement of this slot. */
   readonly fence: number;
+  /** An attempt that runs longer is ended, which is a failure. Only for `job`; absent: no limit. */
+  readonly timeoutMs?: number;
   readonly createdAtMs: number;
 }
 

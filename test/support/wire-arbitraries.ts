@@ -9,7 +9,7 @@ import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
 import type { ApplyOutcome, ClusterView } from '#model/ports.ts';
-import type { ClusterSettings, JoinTokenRecord, RequestRecord } from '#model/records.ts';
+import type { ClusterSettings, JoinTokenRecord, RemovedNode, RequestRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
@@ -150,7 +150,10 @@ export const secretVersion: fc.Arbitrary<SecretVersion> = fc.record({
 export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
-}).map(record => ({ ...record, serviceId: serviceId(record.namespace, record.app, record.service) }));
+  timeoutMs: fc.option(big, { nil: undefined }),
+}).map(({ timeoutMs, ...record }) => ({
+  ...record, ...(timeoutMs === undefined ? {} : { timeoutMs }), serviceId: serviceId(record.namespace, record.app, record.service),
+}));
 
 const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });
 
@@ -161,12 +164,13 @@ export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
 
 export const node: fc.Arbitrary<Node> = fc.record({
   id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
-  capacity: resources, pids: count, runtimes: texts, agentVersion: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  capacity: resources, pids: count, runtimes: texts, agentVersion: text, metricsAddress: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
   conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
 });
 
 export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: resources, hostPorts: texts });
-export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big });
+export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big, instanceNonce: text });
+export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big });
 export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
 
 export const event: fc.Arbitrary<ClusterEvent> = fc.record({
@@ -248,6 +252,7 @@ export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),
   fc.record({ kind: fc.constant('open-tunnel' as const), tunnelId: text, request: tunnelRequest }),
   fc.record({ kind: fc.constant('go-elsewhere' as const), reason: text }),
+  fc.record({ kind: fc.constant('refused' as const), code: fc.constantFrom('PERMISSION_DENIED' as const, 'FAILED_PRECONDITION' as const), message: text }),
 );
 
 export const clusterView: fc.Arbitrary<ClusterView> = fc.record({

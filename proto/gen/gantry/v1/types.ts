@@ -610,6 +610,7 @@ export interface Task {
   readonly reason: string;
   readonly fence: number;
   readonly createdAtMs: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface TaskExit {
@@ -651,6 +652,7 @@ export interface Node {
   readonly conditionSinceMs: number;
   readonly isLossConfirmed: boolean;
   readonly createdAtMs: number;
+  readonly metricsAddress: string;
 }
 
 export interface Node_LabelsEntry {
@@ -4101,6 +4103,7 @@ function createBaseTask(): Task {
     reason: "",
     fence: 0,
     createdAtMs: 0,
+    timeoutMs: undefined,
   };
 }
 
@@ -4156,6 +4159,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(136).int64(message.createdAtMs);
+    }
+    if (message.timeoutMs !== undefined) {
+      writer.uint32(144).int64(message.timeoutMs);
     }
     return writer;
   },
@@ -4307,6 +4313,14 @@ export const Task: MessageFns<Task> = {
             }
 
             message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -4609,6 +4623,7 @@ function createBaseNode(): Node {
     conditionSinceMs: 0,
     isLossConfirmed: false,
     createdAtMs: 0,
+    metricsAddress: "",
   };
 }
 
@@ -4655,6 +4670,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(112).int64(message.createdAtMs);
+    }
+    if (message.metricsAddress !== "") {
+      writer.uint32(122).string(message.metricsAddress);
     }
     return writer;
   },
@@ -4785,6 +4803,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.metricsAddress = reader.string();
             continue;
           }
         }

@@ -24,6 +24,7 @@ test('an OOM in a child alone is not', ends, 1, { isOomKilled: true }, { lastExi
 test('what nobody saw is unknown, never 0', ends, null, {}, { lastExit: { code: null, reason: 'exit-unknown' }, ending: { kind: 'restart' } });
 test('a stop completes with the true code', ends, 143, { cause: 'stopped' }, { ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', lastExit: { code: 143, reason: 'stopped' } });
 test('an unhealthy one that exits 0 still counts as failed', ends, 0, { cause: 'unhealthy' }, { ending: { kind: 'restart' }, lastExit: { code: 0, reason: 'unhealthy' } });
+test('a job whose time was over failed, whatever it exits with', ends, 0, { cause: 'timeout' }, { ending: { kind: 'restart' }, lastExit: { code: 0, reason: 'timeout' } });
 test('a lost monitor is an unknown exit', ends, null, { cause: 'monitor-lost' }, { lastExit: { code: null, reason: 'exit-unknown' } });
 
 test('afterEnd: a used budget is a crash loop', t => {

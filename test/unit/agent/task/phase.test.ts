@@ -33,6 +33,8 @@ test('a task to stop is signalled', leadsTo, 'stop', seen({ step: 'running' }), 
 test('a task that is gone is signalled too', leadsTo, 'gone', seen({ step: 'running' }), { kind: 'signal', cause: 'stopped' });
 test('an unhealthy task is signalled', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true }), { kind: 'signal', cause: 'unhealthy' });
 test('a lost monitor counts before health', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true, isMonitorLost: true }), { kind: 'signal', cause: 'monitor-lost' });
+test('a job is looked at again when its time is over', leadsTo, 'run', seen({ step: 'running', startedAtMs: T0 - 1_000, task: { ...BASE.task, timeoutMs: 5_000 } }), { kind: 'wait', untilMs: T0 + 4_000 });
+test('a job whose time is over is signalled', leadsTo, 'run', seen({ step: 'running', startedAtMs: T0 - 5_000, task: { ...BASE.task, timeoutMs: 5_000 } }), { kind: 'signal', cause: 'timeout' });
 test('within the grace period it is waited for', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 9_999, isKilled: false } }), { kind: 'wait', untilMs: T0 + 1 });
 test('at the end of the grace period it is killed', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 10_000, isKilled: false } }), { kind: 'kill' });
 test('a killed one is looked at each second', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 15_000, isKilled: true } }), { kind: 'wait', untilMs: T0 + 1_000, isUnkillable: false });

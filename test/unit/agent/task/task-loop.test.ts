@@ -184,10 +184,13 @@ test('a container that ignores the stop signal is killed after its grace period,
 test('an unhealthy container is ended and restarted', async t => {
   const rig = new Rig();
   const healthcheck = { action: { kind: 'tcp' as const, port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 };
-  let deliver: (health: 'healthy' | 'unhealthy') => void = () => undefined;
+  let deliver: (health: 'starting' | 'healthy' | 'unhealthy') => void = () => undefined;
   rig.node.onVerdict = push => { deliver = health => { push({ health, message: health === 'healthy' ? '' : 'port 80 refused' }); }; };
   await rig.begin(setOf(aTask({ healthcheck })));
   t.like(rig.node.lastStatus(), { phase: 'running', health: 'starting' });
+  deliver('starting');
+  await rig.rest();
+  t.like(rig.node.lastStatus(), { phase: 'running', health: 'starting', reason: '', message: 'port 80 refused' });
   deliver('healthy');
   await rig.rest();
   t.like(rig.node.lastStatus(), { phase: 'running', health: 'healthy' });

@@ -95,6 +95,18 @@ test('scale, stop and restart', async t => {
   ]);
 });
 
+test('scale --wait ends when what is beyond the wish has ended', async t => {
+  const surplus = taskView(WEB, 1, 'n1');
+  const during = (phase: 'running' | 'complete') => clusterView({
+    services: [serviceView(WEB, { running: 1, healthy: 1, wanted: 1 })],
+    tasks: [taskView(WEB, 0, 'n1'), { ...surplus, task: { ...surplus.task, desired: 'stop' }, status: { ...surplus.status, phase } as NonNullable<typeof surplus.status>, state: phase }],
+  });
+  const cluster = new FakeCluster(clusterView(), during('running'), during('complete'));
+  const shell = fakeShell(cluster);
+  await scaleServices(shell, ['shop/web=1'], { wait: true });
+  t.regex(shell.terminal.errorText, /1\/1 healthy, 1 stopping\nshop\/web: 1\/1 healthy\n/);
+});
+
 test('scale to what is no count is refused before anything is sent', async t => {
   const cluster = new FakeCluster(clusterView());
   for (const pair of ['shop/web=-1', 'shop/web=abc', 'shop/web=99999999999', 'shop/web=']) {

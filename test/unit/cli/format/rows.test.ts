@@ -10,7 +10,7 @@ const NOW = T0 + 185_000;
 
 test('tables as a person reads them', t => {
   const tables = [
-    nodeTable(VIEW.nodes, NOW), serviceTable(VIEW.services, NOW, false), serviceTable(VIEW.services, NOW, true), taskTable(VIEW.tasks, VIEW.pending, NOW), appTable(VIEW, NOW),
+    nodeTable(VIEW.nodes), serviceTable(VIEW.services, NOW, false), serviceTable(VIEW.services, NOW, true), taskTable(VIEW.tasks, VIEW.pending, NOW), appTable(VIEW, NOW),
     eventTable([{ type: 'warning', object: 'node/n1', reason: 'Lost', message: 'a\u001b[31mb', firstAtMs: T0, lastAtMs: T0, count: 2 }], NOW),
   ];
   golden(t, 'cli/tables.txt', tables.map(formatTable).join('\n'));

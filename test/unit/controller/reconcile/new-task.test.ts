@@ -23,6 +23,11 @@ test('it carries what its container needs, and no other volume', t => {
   t.like(make(2), { name: `web-2-${make(2).id.slice(0, 5)}`, desired: 'run', fence: 100, createdAtMs: T0, templateHash: web.templateHash, container: web.spec.container });
   t.deepEqual(make(2).volumes.map(volume => volume.name), ['data']);
 });
+test('a job tells how long its task may run', t => {
+  const job = service({ kind: 'job', job: { retries: 0, timeoutMs: 5_000 } });
+  t.is(newTask(snapshot({ services: [job] }), context, { service: job, slot: 0, node: node('n1').id, reason: '' }).timeoutMs, 5_000);
+  t.false('timeoutMs' in make(0));
+});
 test('a stateful task has the name of its slot', t => {
   const db = service({ name: 'db', kind: 'stateful' });
   t.is(newTask(snapshot({ services: [db] }), context, { service: db, slot: 1, node: node('n1').id, reason: '' }).name, 'db-1');
