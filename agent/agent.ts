@@ -16,6 +16,7 @@ import type { DesiredSet } from './assignment.ts';
 import { AuditLoop } from './audit-loop.ts';
 import { CertificateLoop } from './certificate-loop.ts';
 import { CgroupFs } from './cgroup/cgroup-fs.ts';
+import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
@@ -251,7 +252,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     labels: config.labels,
     runtimes: machine.runtimes,
     architecture: goArchitecture(),
-    metricsAddress: config.metricsListen,
+    metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
   };
 }
 

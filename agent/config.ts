@@ -105,6 +105,11 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
   };
 }
 
+/** How others reach what listens on `listen`: every address of the machine is said as the one the other nodes know. */
+export function reachableAddress(listen: string, underlayAddress: string): string {
+  return listen.replace(/^(?:0\.0\.0\.0|\[::\]|):/, `${underlayAddress}:`);
+}
+
 /** One line an option. */
 export function agentUsage(): string {
   const lines = Object.entries<Option>(AGENT_OPTIONS).map(([name, option]) => {

@@ -6,16 +6,13 @@ export interface TargetGroup {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Port of an agent's metrics on its node's address. */
-const AGENT_METRICS_PORT = 7402;
-
-/** Everything of the cluster that serves metrics: controllers that are alive, and nodes, in the order of their names. */
+/** Everything of the cluster that serves metrics: controllers that are alive, and nodes, lost ones too, in the order of their names. */
 export function scrapeTargets(snapshot: ClusterSnapshot): readonly TargetGroup[] {
   const controllers = [...snapshot.controllers.values()]
     .filter(({ value }) => value.metricsAddress !== '')
     .map(({ value }) => ({ targets: [value.metricsAddress], labels: { job: 'gantry-controller', controller: value.id } }));
   const nodes = [...snapshot.nodes.values()]
-    .filter(({ value }) => value.address !== '')
-    .map(({ value }) => ({ targets: [`${value.address}:${String(AGENT_METRICS_PORT)}`], labels: { job: 'gantry-agent', node: value.id } }));
+    .filter(({ value }) => value.metricsAddress !== '')
+    .map(({ value }) => ({ targets: [value.metricsAddress], labels: { job: 'gantry-agent', node: value.id } }));
   return [...controllers, ...nodes].sort((left, right) => ((left.targets[0] ?? '') < (right.targets[0] ?? '') ? -1 : 1));
 }

@@ -82,6 +82,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     pids: registration.pids,
     runtimes: registration.runtimes,
     agentVersion: registration.agentVersion,
+    metricsAddress: registration.metricsAddress,
     condition: 'ready',
     conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
     isLossConfirmed: false,

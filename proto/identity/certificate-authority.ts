@@ -7,7 +7,7 @@ import {
   SubjectKeyIdentifierExtension, X509Certificate, X509CertificateGenerator,
 } from '@peculiar/x509';
 import { ClusterError } from '#model/errors.ts';
-import { peerUri } from '#model/peer-name.ts';
+import { peerUri, roleHostNames } from '#model/peer-name.ts';
 import type { PeerName } from '#model/peer-name.ts';
 import { AUTHORITY_TTL_MS, CERTIFICATE_TTL_MS, CLOCK_SKEW_MS } from './certificate-rules.ts';
 
@@ -125,7 +125,7 @@ async function signLeaf(authority: KeyPair, publicKey: CryptoKey, subject: Certi
       await AuthorityKeyIdentifierExtension.create(issuer),
       new SubjectAlternativeNameExtension([
         { type: 'url', value: peerUri(subject) },
-        ...subject.dnsNames.map(value => ({ type: 'dns' as const, value })),
+        ...[...roleHostNames(subject.role), ...subject.dnsNames].map(value => ({ type: 'dns' as const, value })),
         ...subject.ipAddresses.map(value => ({ type: 'ip' as const, value })),
       ]),
     ],

@@ -24,6 +24,8 @@ export interface Node {
   readonly pids: number;
   readonly runtimes: readonly string[];
   readonly agentVersion: string;
+  /** `host:port` of its /metrics; empty: it serves none. */
+  readonly metricsAddress: string;
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;
   /** An operator said that the loss is true (`node confirm-lost`). */
@@ -37,6 +39,11 @@ export interface SessionRecord {
   readonly sessionId: string;
   readonly controllerId: string;
   readonly openedAtMs: number;
+  /**
+   * The nonce that the newest instance of the agent presents next: a copy of an older state does not know it. Empty: a join came since,
+   * and only an instance without a nonce may follow.
+   */
+  readonly instanceNonce: string;
 }
 
 /** `host:port` of a live controller; its key hangs on a lease of LEASE. */

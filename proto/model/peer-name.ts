@@ -16,6 +16,14 @@ export function peerUri({ role, name }: PeerName): string {
   return `spiffe://gantry/${role}/${name}`;
 }
 
+/**
+ * Host names in every certificate of a role that serves. Prometheus knows a server by name alone, and one name a job: `server_name: node.gantry`
+ * accepts any node of the cluster, wherever it is. Source: Prometheus, "Configuration", tls_config.
+ */
+export function roleHostNames(role: PeerRole): readonly string[] {
+  return role === 'operator' ? [] : [`${role}.gantry`];
+}
+
 /** The peer that `uri` names, or undefined when it is not one of ours. */
 export function parsePeerUri(uri: string): PeerName | undefined {
   const [, role, name] = URI.exec(uri) ?? [];

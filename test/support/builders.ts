@@ -33,6 +33,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     pids: 32_768,
     runtimes: ['crun'],
     agentVersion: '0.1.0',
+    metricsAddress: '',
     condition: 'ready',
     conditionSinceMs: T0,
     isLossConfirmed: false,
