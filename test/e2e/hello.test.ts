@@ -1,37 +1,124 @@
 import test from 'ava';
-import { runCommand } from '#kit/command-process.ts';
+import { readFileSync } from 'node:fs';
+import type { TaskId } from '#model/ids.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import type { Item } from '../support/dev-cluster.ts';
+import { settleNodes } from '../support/node-leftovers.ts';
+import { request, SteadyClient } from '../support/steady-client.ts';
 
-const HELLO = (replicas: number, port: number): string => `
+const PORT = 18080;
+/** Serves `/`, writes each request to its log, and goes on serving for a second after its stop signal. */
+const PROGRAM = 'echo "hello from $(hostname) on $GANTRY_NODE" > /www/index.html; trap "echo STOPPING >&2; sleep 1; kill %1; exit 0" TERM; httpd -f -vv -p 80 -h /www & while true; do wait; done';
+
+const HELLO = (replicas: number): string => `
 apiVersion: gantry/v1
 kind: App
 metadata: { name: hello }
 services:
   web:
     image: hello:1
-    init: true
+    command: [/bin/sh, -c, '${PROGRAM}']
     replicas: ${String(replicas)}
-    ports: ["${String(port)}:80"]
-    healthcheck: { http: { port: 80, path: / }, interval: 1s, timeout: 1s, retries: 3, start_period: 2s }
+    ports: ["${String(PORT)}:80"]
+    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 3, start_period: 2s }
     resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 32Mi } }
+    update: { monitor: 1s }
 `;
 
-test.serial('hello answers on 127.0.0.1 and through a node without a task; the cluster goes without a trace (root)', async t => {
-  const cluster = await DevCluster.up();
+let cluster: DevCluster;
+
+test.before(async () => { cluster = await DevCluster.up(); });
+
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+function everyNode(): readonly string[] {
+  return cluster.layout.nodes.map(node => `${node.address}:${String(PORT)}`);
+}
+
+test.serial('twenty requests are answered from at least two nodes, and by a node without a task (root)', async t => {
+  await cluster.apply(HELLO(2), '--wait');
+  const tasks = await cluster.tasks('hello/web');
+  t.is(tasks.length, 2);
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => await request(`http://127.0.0.1:${String(PORT)}/`)));
+  const texts = answers.map(answer => ('text' in answer ? answer.text : answer.failure));
+  t.true(texts.every(text => tasks.some(task => text === `hello from ${String(task['name'])} on ${String(task['node'])}`)), texts.join('\n'));
+  t.is(new Set(tasks.map(task => task['node'])).size, 2);
+  t.is(new Set(texts).size, 2);
+  const without = cluster.layout.nodes.find(node => !tasks.some(task => task['node'] === node.name));
+  t.regex(JSON.stringify(await request(`http://${without?.address ?? ''}:${String(PORT)}/`)), /hello from web-/);
+});
+
+test.serial('a stopped task is out of the rules of every node within a second', async t => {
+  const client = cluster.client();
   try {
-    await cluster.apply(HELLO(2, 18080), '--wait');
-    const tasks = await cluster.tasks('hello/web');
-    t.is(tasks.length, 2);
-    const names = new Set<string>();
-    await eventually('answers of both tasks', 10_000, async () => {
-      const { stdout } = await runCommand('curl', ['-s', '-m', '2', 'http://127.0.0.1:18080/']);
-      names.add(stdout.trim());
-      return [...names].filter(name => name !== '').length === 2;
-    });
-    const without = cluster.layout.nodes.find(node => !tasks.some(task => task['node'] === node.name));
-    const { stdout } = await runCommand('curl', ['-s', '-m', '2', `http://${without?.address ?? ''}:18080/`]);
-    t.regex(stdout, /^hello from web-/);
+    const tookMs: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const [victim] = await runningTasks();
+      const startedAt = performance.now();
+      await client.stopTask({ requestId: crypto.randomUUID(), task: String(victim?.['id']) as TaskId });
+      await eventually('rules without the task', 5_000, async () => !(await isInRules(String(victim?.['address']))));
+      tookMs.push(performance.now() - startedAt);
+      await eventually('its successor', 20_000, async () => (await runningTasks()).length === 2);
+    }
+    t.true((tookMs.toSorted((left, right) => left - right)[1] ?? Infinity) < 1_000, tookMs.join(' '));
   } finally {
-    t.deepEqual(await cluster.down(), []);
+    client.close();
   }
 });
+
+test.serial('no request fails and none reaches a task after its stop signal: scale down, rolling restart', async t => {
+  await cluster.ctl('scale', 'hello/web=6', '--wait');
+  const before = await cluster.tasks('hello/web');
+  const steady = new SteadyClient(everyNode());
+  await eventually('answers', 10_000, () => steady.answers.size === 6);
+  await cluster.ctl('scale', 'hello/web=3', '--wait');
+  await cluster.ctl('restart', 'hello/web');
+  await eventually('three other tasks', 60_000, async () => {
+    const now = await runningTasks();
+    return now.length === 3 && now.every(task => !before.some(old => old['id'] === task['id']));
+  });
+  await eventually('answers of all', 10_000, () => steady.answers.size >= 9);
+  await steady.stop();
+  t.deepEqual(steady.failures, []);
+  t.true(steady.count > 200, String(steady.count));
+  for (const task of before) {
+    const lines = logLines(task);
+    const stopping = lines.findIndex(line => line.includes('STOPPING'));
+    t.true(stopping > 0, `${String(task['name'])} got its stop signal`);
+    t.deepEqual(lines.slice(stopping).filter(line => line.includes('url:/')), [], String(task['name']));
+    t.true(lines.slice(0, stopping).some(line => line.includes('url:/')), `${String(task['name'])} was asked before`);
+  }
+});
+
+test.serial('nothing is left on the nodes of what was stopped', async t => {
+  await cluster.ctl('delete', 'app/hello');
+  t.deepEqual((await cluster.items('ps', '-a')).length, 0);
+  await t.notThrowsAsync(settleNodes(cluster));
+});
+
+test.serial('a cluster that was killed whole is removed without a trace, and comes up again under its name', async t => {
+  await cluster.apply(HELLO(3), '--wait');
+  const { supervisorPid, processes } = cluster.file;
+  for (const pid of [supervisorPid, ...processes.map(one => one.pid)].filter(one => one !== undefined)) {
+    process.kill(pid, 'SIGKILL');
+  }
+  t.deepEqual(await cluster.remove(), []);
+  await cluster.start();
+  await cluster.apply(HELLO(3), '--wait');
+  t.is((await runningTasks()).length, 3);
+  t.regex(JSON.stringify(await request(`http://127.0.0.1:${String(PORT)}/`)), /hello from web-/);
+});
+
+async function runningTasks(): Promise<readonly Item[]> {
+  return (await cluster.tasks('hello/web')).filter(task => task['state'] === 'running' && task['health'] === 'healthy' && task['desired'] === 'run');
+}
+
+async function isInRules(address: string): Promise<boolean> {
+  const rules = await Promise.all(cluster.layout.nodes.map(async node => await cluster.onNode(node.name, 'nft', 'list', 'map', 'ip', `gantry-${node.scope}-services`, 'published-tcp-endpoints')));
+  return rules.some(({ stdout }) => new RegExp(`\\b${address.replaceAll('.', '\\.')}\\b`).test(stdout));
+}
+
+function logLines(task: Item): readonly string[] {
+  const file = `${cluster.layout.stateDir}/${String(task['node'])}/state/tasks/${String(task['id'])}/logs/1.log`;
+  return readFileSync(file, 'utf8').split('\n');
+}

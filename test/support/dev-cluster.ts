@@ -33,20 +33,33 @@ export type Item = Readonly<Record<string, unknown>>;
 export class DevCluster implements AsyncDisposable {
   readonly name: string;
   readonly home: string;
+  readonly #options: DevClusterOptions;
 
-  private constructor(name: string, home: string) {
+  private constructor(name: string, home: string, options: DevClusterOptions) {
     this.name = name;
     this.home = home;
+    this.#options = options;
   }
 
   static async up(options: DevClusterOptions = {}): Promise<DevCluster> {
-    const cluster = new DevCluster(`t${process.pid.toString(36)}${Math.random().toString(36).slice(2, 5)}`, mkdtempSync(path.join(tmpdir(), 'gantry-home-')));
-    await cluster.ctl('dev', 'up', cluster.name, '--no-example', '--times', options.times ?? 'test', '--nodes', String(options.nodes ?? 3),
-      '--controllers', String(options.controllers ?? 2), '--capacity', options.capacity ?? 'cpu=4,memory=7Gi');
-    for (const image of options.images ?? ['hello']) {
-      await cluster.buildImage(image);
+    const cluster = new DevCluster(`t${process.pid.toString(36)}${Math.random().toString(36).slice(2, 5)}`, mkdtempSync(path.join(tmpdir(), 'gantry-home-')), options);
+    try {
+      await cluster.start();
+    } catch (error) {
+      await cluster.down();
+      throw error;
     }
     return cluster;
+  }
+
+  /** Brings the cluster up, also after `dev down` of it. */
+  async start(): Promise<void> {
+    const { times, nodes, controllers, capacity, images } = this.#options;
+    await this.ctl('dev', 'up', this.name, '--no-example', '--times', times ?? 'test', '--nodes', String(nodes ?? 3),
+      '--controllers', String(controllers ?? 2), '--capacity', capacity ?? 'cpu=4,memory=7Gi');
+    for (const image of images ?? ['hello']) {
+      await this.buildImage(image);
+    }
   }
 
   get file(): ClusterFile {
@@ -132,11 +145,17 @@ export class DevCluster implements AsyncDisposable {
     }
   }
 
-  /** Removes the cluster. @returns what is left of it: nothing, when all is well */
+  /** Removes the cluster for good. @returns what is left of it: nothing, when all is well */
   async down(): Promise<readonly string[]> {
+    const left = await this.remove();
+    rmSync(this.home, { recursive: true, force: true });
+    return left;
+  }
+
+  /** Removes the cluster; `start` makes it anew. @returns what is left of it */
+  async remove(): Promise<readonly string[]> {
     const { layout } = this;
     await this.ctl('dev', 'down', this.name);
-    rmSync(this.home, { recursive: true, force: true });
     return await findLeftovers(layout);
   }
 
