@@ -12,8 +12,8 @@ import { statusItem } from '../dev/cluster-file.ts';
 import { writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
-import { devUp, linkCommands } from '../dev/dev-up-flow.ts';
-import { deployExample, requireFreePort } from '../dev/example-flow.ts';
+import { devUp, findRunning, linkCommands } from '../dev/dev-up-flow.ts';
+import { deployExample, nextSteps, requireFreePort } from '../dev/example-flow.ts';
 import type { CutDirection } from '../dev/hub-network-process.ts';
 import type { DevLayout } from '../dev/layout.ts';
 import { PortMapLoop } from '../dev/port-map-loop.ts';
@@ -47,6 +47,12 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
   const parts = await devParts(shell);
   const cluster = requireName(name);
   const hasExample = flags.example !== false;
+  const running = await findRunning(cluster);
+  if (running !== undefined) {
+    await say(shell, `cluster ${cluster} is up already`);
+    await shell.terminal.write(nextSteps(running));
+    return;
+  }
   if (hasExample) {
     await requireFreePort();
   }

@@ -53,12 +53,21 @@ export async function listDown(layout: DevLayout): Promise<ReadonlySet<string>> 
   return new Set(await readdir(`${layout.runDir}/down`).catch(() => []));
 }
 
+/** `KEY=VALUE` lines of `env/PROCESS` in the run directory: the environment that the process gets at its next start, e.g. FAILPOINTS. */
+export async function readEnvironment(layout: DevLayout, process: string): Promise<Readonly<Record<string, string>>> {
+  const text = await readFile(`${layout.runDir}/env/${process}`, 'utf8').catch(() => '');
+  const lines = text.split('\n').filter(line => line.includes('='));
+  return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
 /** Directories, keys and configuration files of a new cluster. */
 export async function createFiles(layout: DevLayout, nowMs: number): Promise<void> {
   const { stateDir, runDir } = layout;
   // Container roots are reached by their own ids: the directories above must let them through.
   await mkdir(stateDir, { recursive: true, mode: MODE_PASSABLE_DIR });
-  await mkdir(`${runDir}/down`, { recursive: true, mode: MODE_PASSABLE_DIR });
+  for (const folder of ['down', 'env']) {
+    await mkdir(`${runDir}/${folder}`, { recursive: true, mode: MODE_PASSABLE_DIR });
+  }
   for (const folder of ['logs', 'pki', 'nats', 'registry/data', ...layout.nodes.map(node => `${node.name}/config`)]) {
     await mkdir(`${stateDir}/${folder}`, { recursive: true, mode: MODE_PRIVATE_DIR });
   }

@@ -30,10 +30,15 @@ const READY_LIMIT_MS = 60_000;
 const LOOK_MS = 50;
 const FORWARDING = 'net.ipv4.ip_forward';
 
+/** The cluster of this name while its supervisor lives. */
+export async function findRunning(name: string): Promise<ClusterFile | undefined> {
+  const file = await readClusterFile(name);
+  return file?.supervisorPid !== undefined && signalProcess(file.supervisorPid, 0) ? file : undefined;
+}
+
 /** Answers when every node is ready. What a cluster of this name left behind is removed first; one that runs is left alone. */
 export async function devUp(options: DevUpOptions, parts: DevParts): Promise<ClusterFile> {
-  const current = await readClusterFile(options.name);
-  if (current?.supervisorPid !== undefined && signalProcess(current.supervisorPid, 0)) {
+  if (await findRunning(options.name) !== undefined) {
     throw new ClusterError('ALREADY_EXISTS', `cluster ${options.name} is up; see: clusterctl dev status ${options.name}`);
   }
   await devDown(options.name, { ...parts, say: () => Promise.resolve() });

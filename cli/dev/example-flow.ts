@@ -32,8 +32,9 @@ export async function deployExample(file: ClusterFile, parts: DevParts, terminal
     { timeoutMs: ANSWER_LIMIT_MS, environment: { HOME: process.env['HOME'] ?? '/root' } });
   const url = `http://127.0.0.1:${String(EXAMPLE_PORT)}/`;
   await waitForAnswer(url, parts);
-  await writeClusterFile({ ...(await readClusterFile(layout.name) ?? file), links: file.links, url });
-  await terminal.write(nextSteps(file, url));
+  const done = { ...(await readClusterFile(layout.name) ?? file), links: file.links, url };
+  await writeClusterFile(done);
+  await terminal.write(nextSteps(done));
 }
 
 async function waitForAnswer(url: string, parts: DevParts): Promise<void> {
@@ -55,11 +56,13 @@ async function answers(url: string): Promise<boolean> {
   });
 }
 
-function nextSteps(file: ClusterFile, url: string): string {
-  const nodes = file.layout.nodes.map(node => `  ${node.name}  ready  ${node.address}`);
-  return [
-    '', 'nodes', ...nodes, '', `hello answers at ${url}`, '', 'try next',
-    '  clusterctl ps', '  clusterctl scale hello/web=6 --wait', '  clusterctl apply -f deploy/examples/shop.yaml --wait   (then http://127.0.0.1:8081/)',
-    '  clusterctl logs -f hello/web', '  clusterctl exec -it hello/web sh', '  clusterctl dev kill n1 && clusterctl dev start n1', '  npm run stop', '',
-  ].join('\n');
+/** Nodes, where the example answers, and what to try. */
+export function nextSteps(file: ClusterFile): string {
+  const nodes = file.layout.nodes.map(node => `  ${node.name}  ${node.address}`);
+  const example = file.url === undefined ? [] : [
+    `hello answers at ${file.url}`, '', 'try next', '  clusterctl ps', '  clusterctl scale hello/web=6 --wait',
+    '  clusterctl apply -f deploy/examples/shop.yaml --wait   (then http://127.0.0.1:8081/)', '  clusterctl logs -f hello/web',
+    '  clusterctl exec -it hello/web sh', '  clusterctl dev kill n1 && clusterctl dev start n1', '  npm run stop', '',
+  ];
+  return ['', 'nodes', ...nodes, '', ...example].join('\n');
 }

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '#kit/clock.ts';
 import { startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import type { ClusterFile, DevProcess } from './cluster-file.ts';
-import { listDown, writeClusterFile } from './cluster-fs.ts';
+import { listDown, readEnvironment, writeClusterFile } from './cluster-fs.ts';
 import type { ProcessSpec } from './process-table.ts';
 
 /** How long a process that ended stays down. */
@@ -60,7 +60,8 @@ export class SupervisorLoop {
     const log = await open(`${this.#file.layout.stateDir}/logs/${spec.name}.log`, 'a');
     try {
       const child = startProcess(spec.program, spec.args, {
-        detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root' },
+        detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/',
+        env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root', ...(await readEnvironment(this.#file.layout, spec.name)) },
       });
       if (child.pid !== undefined) {
         this.#pids.set(spec.name, child.pid);
