@@ -51,6 +51,8 @@ export interface ControllerParts {
   readonly news: NatsNews | undefined;
   readonly registration: RegistrationLoop;
   readonly leadership: LeadershipLoop;
+  /** Of this controller's newest term. */
+  readonly isBreakerOpen: () => boolean;
   readonly api: ApiLoop;
   readonly metrics: ControllerMetrics;
 }
@@ -98,20 +100,21 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     revisions: new RevisionCache(store), planners: { service: planService, app: planApp, nodes: planNodes },
     onTurn: metrics.onTurn, onPlan: metrics.onPlan,
   };
+  let newestTerm: ReconcileLoop | undefined;
   const leadership = new LeadershipLoop({
     store, clock, logger, cluster, record, leaseMs,
-    work: term => new ReconcileLoop(reconcile, term),
+    work: term => (newestTerm = new ReconcileLoop(reconcile, term)),
   });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
     times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, clock, log: logger, identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock)),
     sealer: await readSealer(config.secretsKeyFile),
-    authority: certificateAuthority(authority, clock),
+    authority: certificateAuthority(authority, clock, config.certificateLifeMs),
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, cluster, events, news, registration, leadership, api, metrics };
+  return { config, clock, logger, identity, settings, record, store, cluster, events, news, registration, leadership, api, metrics, isBreakerOpen: () => newestTerm?.breaker.isOpen === true };
 }
 
 function openNews(config: ControllerConfig, identity: IdentityHolder, log: Logger): NatsNews | undefined {
@@ -133,11 +136,12 @@ function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
   return { api, cluster, events, leadership, registration, ...(news === undefined ? {} : { news }), ...metricsLoops(parts) };
 }
 
-function metricsLoops({ api, clock, cluster, config, identity, leadership, metrics }: ControllerParts): Readonly<Record<string, Loop>> {
+function metricsLoops({ api, clock, cluster, config, identity, isBreakerOpen, leadership, metrics, news }: ControllerParts): Readonly<Record<string, Loop>> {
   const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
   metrics.observe({
     current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => api.sessionCount(),
-    invalidCount: () => cluster.invalid.size, listAgeMs,
+    invalidCount: () => cluster.invalid.size, listAgeMs, isBreakerOpen: () => leadership.leadership !== undefined && isBreakerOpen(),
+    isNatsConnected: () => news?.isConnected ?? false, droppedNewsCount: () => news?.droppedCount ?? 0,
   });
   if (config.metricsListen === '') {
     return {};

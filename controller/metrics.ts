@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { ServiceStatus } from '#model/app.ts';
 import type { ReconcileTurn } from './reconcile/reconcile-loop.ts';
 import type { StoreOperation } from './store/etcd-store.ts';
 
@@ -14,6 +15,12 @@ export const CONTROLLER_METRICS = {
   gantry_sessions: 'agent sessions held here',
   gantry_nodes: 'nodes, by condition',
   gantry_tasks: 'task records, by observed phase',
+  gantry_pending_slots: 'slots of services that fit on no node now',
+  gantry_crash_looping_slots: 'slots of services whose tasks end again and again',
+  gantry_services: 'services, by the state of their newest rollout',
+  gantry_mass_breaker_open: '1 while this leader gives up no node because too many are away at once',
+  gantry_nats_connected: '1 while NATS is connected; 0 also without --nats',
+  gantry_news_dropped_total: 'events that were not pushed because NATS was away or slow',
   gantry_mirror_revision: "etcd revision of this controller's picture",
   gantry_mirror_list_age_seconds: 'time since the newest full list of etcd began',
   gantry_invalid_records: 'records of etcd that this controller cannot read',
@@ -27,6 +34,9 @@ export interface MetricSources {
   readonly current: () => ClusterSnapshot;
   readonly isLeading: () => boolean;
   readonly sessionCount: () => number;
+  readonly isBreakerOpen: () => boolean;
+  readonly isNatsConnected: () => boolean;
+  readonly droppedNewsCount: () => number;
   readonly invalidCount: () => number;
   /** Absent before the first list. */
   readonly listAgeMs: () => number | undefined;
@@ -64,9 +74,15 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   gauge(registry, 'gantry_leader', () => (sources.isLeading() ? 1 : 0));
   gauge(registry, 'gantry_leader_epoch', () => sources.current().epoch);
   gauge(registry, 'gantry_sessions', sources.sessionCount);
+  gauge(registry, 'gantry_pending_slots', () => sum(sources.current(), status => status.pending.length));
+  gauge(registry, 'gantry_crash_looping_slots', () => sum(sources.current(), status => status.crashLoops.length));
+  gauge(registry, 'gantry_mass_breaker_open', () => (sources.isBreakerOpen() ? 1 : 0));
+  gauge(registry, 'gantry_nats_connected', () => (sources.isNatsConnected() ? 1 : 0));
+  counter(registry, 'gantry_news_dropped_total', sources.droppedNewsCount);
   gauge(registry, 'gantry_mirror_revision', () => sources.current().etcdRevision);
   gauge(registry, 'gantry_mirror_list_age_seconds', () => (sources.listAgeMs() ?? 0) / SECONDS);
   gauge(registry, 'gantry_invalid_records', sources.invalidCount);
+  countedGauge(registry, 'gantry_services', 'rollout', () => [...sources.current().serviceStatuses.values()].map(status => status.value.rollout.state));
   countedGauge(registry, 'gantry_nodes', 'condition', () => [...sources.current().nodes.values()].map(node => node.value.condition));
   countedGauge(registry, 'gantry_tasks', 'phase', () => [...sources.current().tasks.keys()].map(id => sources.current().statuses.get(id)?.value.phase ?? 'pending'));
 }
@@ -87,6 +103,20 @@ function histogram<Label extends string>(registry: Registry, name: ControllerMet
 
 function gauge(registry: Registry, name: ControllerMetricName, read: () => number): void {
   new Gauge({ name, help: CONTROLLER_METRICS[name], registers: [registry], collect() { this.set(read()); } });
+}
+
+function counter(registry: Registry, name: ControllerMetricName, read: () => number): void {
+  new Counter({
+    name, help: CONTROLLER_METRICS[name], registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
+
+function sum(snapshot: ClusterSnapshot, count: (status: ServiceStatus) => number): number {
+  return [...snapshot.serviceStatuses.values()].reduce((total, { value }) => total + count(value), 0);
 }
 
 /** One series a value, with how often it occurs. */

@@ -1,13 +1,19 @@
 import test from 'ava';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { CONTROLLER_METRICS, createControllerMetrics } from '../../../controller/metrics.ts';
+import type { MetricSources } from '../../../controller/metrics.ts';
 import { node, service, snapshot, status, task } from '../../support/builders.ts';
 
 const web = service();
 const one = task(web, 'n1', { slot: 0 });
+const sources = (current: ClusterSnapshot): MetricSources => ({
+  current: () => current, isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000, isBreakerOpen: () => true,
+  isNatsConnected: () => true, droppedNewsCount: () => 7,
+});
 
 test('every metric of the table is exported, and no other of ours', t => {
   const metrics = createControllerMetrics();
-  metrics.observe({ current: () => snapshot(), isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000 });
+  metrics.observe(sources(snapshot()));
   const names = metrics.registry.getMetricsAsArray().map(metric => metric.name).filter(name => !name.startsWith('gantry_process_'));
   t.deepEqual(names.sort(), Object.keys(CONTROLLER_METRICS).sort());
 });
@@ -15,12 +21,12 @@ test('every metric of the table is exported, and no other of ours', t => {
 test('metrics say what they were told and what their sources hold', async t => {
   const metrics = createControllerMetrics();
   const current = snapshot({ nodes: [node('n1'), node('n2', { condition: 'lost' })], services: [web], tasks: [one, task(web, 'n1', { slot: 1 })], statuses: [status(one)] });
-  metrics.observe({ current: () => current, isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000 });
+  metrics.observe(sources(current));
   metrics.onTurn({ kind: 'service', durationMs: 20, outcome: 'committed' });
   metrics.onStoreCall('txn', 3);
   const text = await metrics.registry.metrics();
   for (const line of [
-    'gantry_leader 1', 'gantry_sessions 3', 'gantry_invalid_records 1', 'gantry_mirror_list_age_seconds 2', 'gantry_nodes{condition="ready"} 1',
+    'gantry_mass_breaker_open 1', 'gantry_nats_connected 1', 'gantry_news_dropped_total 7', 'gantry_pending_slots 0', 'gantry_leader 1', 'gantry_sessions 3', 'gantry_invalid_records 1', 'gantry_mirror_list_age_seconds 2', 'gantry_nodes{condition="ready"} 1',
     'gantry_nodes{condition="lost"} 1', 'gantry_tasks{phase="running"} 1', 'gantry_tasks{phase="pending"} 1',
     'gantry_reconcile_duration_seconds_count{kind="service",outcome="committed"} 1', 'gantry_etcd_duration_seconds_count{operation="txn"} 1',
   ]) {
