@@ -1,4 +1,5 @@
 import { backoffMs } from '#kit/backoff.ts';
+import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -45,6 +46,8 @@ interface OpenSession {
 }
 
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
+/** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
+const RECONNECT_LOST_SHARE = 0.5;
 /** A session this old counts as good: the next dial starts at the first delay again. */
 const GOOD_SESSION_MS = 10_000;
 /** Changes this close together share a heartbeat: a burst of starts is a few messages, not one each. */
@@ -106,9 +109,13 @@ export class SessionLoop implements StartPermit {
       next += 1;
       const lastedMs = await this.#oneSession(address, signal);
       failures = lastedMs >= GOOD_SESSION_MS ? 1 : failures + 1;
-      await this.#parts.clock.sleep(backoffMs(RECONNECT_BACKOFF, failures, this.#parts.random()), signal).catch(() => { /* the loop's condition sees the signal */ });
+      await this.#parts.clock.sleep(backoffMs(this.#reconnectBackoff(), failures, this.#parts.random()), signal).catch(() => { /* the loop's condition sees the signal */ });
     }
     await watching;
+  }
+
+  #reconnectBackoff(): Backoff {
+    return { ...RECONNECT_BACKOFF, maxMs: Math.min(RECONNECT_BACKOFF.maxMs, this.#times.lostMs * RECONNECT_LOST_SHARE) };
   }
 
   /** Looks at the clock more often than STALL, so that a gap in which this process did not run shows. */
