@@ -1,0 +1,120 @@
+import test from 'ava';
+import { readFileSync } from 'node:fs';
+import { cgroupMounts } from '../../cli/dev/cgroup-fs.ts';
+import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import type { Item } from '../support/dev-cluster.ts';
+import { settleNodes } from '../support/node-leftovers.ts';
+
+const MIB = 1024 * 1024;
+const HELLO = `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: hello }
+services:
+  web:
+    image: hello:1
+    replicas: 3
+    ports: ["18081:80"]
+    healthcheck: { tcp: { port: 80 }, interval: 2s, timeout: 1s, retries: 3, start_period: 5s }
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 32Mi, pids: 20 } }
+`;
+
+/** Takes memory until the kernel says no; as pid 1's child its death would be an exit of the shell, so it is exec'd. */
+const HUNGRY = `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: hungry }
+services:
+  eater:
+    image: hello:1
+    command: [/bin/sh, -c, 'sleep 1; exec dd if=/dev/zero of=/dev/null bs=100M count=1']
+    replicas: 1
+    restart: { policy: always, max_attempts: 1, delay: 1s }
+    resources: { limits: { memory: 24Mi } }
+`;
+
+let cluster: DevCluster;
+
+test.before(async () => { cluster = await DevCluster.up(); });
+
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+test.serial('sixty tasks are twenty a node, each with an address of its own that answers from another node (root)', async t => {
+  await cluster.apply(HELLO, '--wait');
+  await cluster.ctl('scale', 'hello/web=60', '--wait');
+  const tasks = await cluster.tasks('hello/web');
+  t.is(tasks.filter(task => task['state'] === 'running' && task['health'] === 'healthy').length, 60);
+  t.deepEqual(['n1', 'n2', 'n3'].map(node => tasks.filter(task => task['node'] === node).length), [20, 20, 20]);
+  t.is(new Set(tasks.map(task => task['address'])).size, 60);
+  for (const [from, to] of [['n1', 'n2'], ['n2', 'n3'], ['n3', 'n1']] as const) {
+    const there = tasks.filter(task => task['node'] === to);
+    const urls = there.map(task => `http://${String(task['address'])}/`);
+    const { stdout } = await cluster.onNode(from, 'curl', '-s', '-m', '5', ...urls);
+    t.deepEqual(stdout.trim().split('\n').sort(), there.map(task => `hello from ${String(task['name'])} on ${to}`).sort());
+  }
+});
+
+test.serial('the program is pid 1 of its own world, named after its task', async t => {
+  const [task] = await cluster.tasks('hello/web');
+  const inside = async (...command: readonly string[]): Promise<string> => (await cluster.ctl('exec', `task/${String(task?.['id'])}`, '--', ...command)).trim();
+  t.is(await inside('hostname'), task?.['name']);
+  t.regex((await inside('cat', '/proc/1/cmdline')).replaceAll('\0', ' '), /^httpd -f -p 80/);
+  t.deepEqual((await inside('sh', '-c', 'echo /proc/[0-9]*')).split(' ').filter(entry => entry === '/proc/1').length, 1);
+  t.regex(await inside('ip', '-4', 'addr', 'show', 'eth0'), new RegExp(String(task?.['address']).replaceAll('.', '\\.')));
+});
+
+test.serial('limits are in force in the kernel', async t => {
+  const [task] = await cluster.tasks('hello/web');
+  const node = cluster.layout.nodes.find(one => one.name === task?.['node']);
+  const group = `${node?.scope ?? ''}/gantry-${String(task?.['id'])}-1`;
+  const [memory, pids] = await Promise.all([readLimit(group, ['memory.limit_in_bytes', 'memory.max']), readLimit(group, ['pids.max'])]);
+  t.is(memory, 32 * MIB);
+  t.is(pids, 20);
+});
+
+test.serial('allocating over the limit is told as OOMKilled with 137', async t => {
+  await cluster.apply(HUNGRY);
+  const exit = await eventually('an end by OOM', 20_000, async () => (await cluster.items('ps', '-a')).find(task => task['service'] === 'eater' && task['lastExit'] !== null));
+  t.like(exit, { exitCode: 137, lastExit: { code: 137, reason: 'OOMKilled' } });
+  const described = await cluster.ctl('describe', `task/${String(exit['id'])}`);
+  t.regex(described, /reason: OOMKilled/);
+  t.regex(described, /exitCode: 137/);
+  await cluster.ctl('delete', 'app/hungry');
+});
+
+test.serial('scale --wait back to three ends when the surplus has ended, and nothing of it is left', async t => {
+  await cluster.ctl('scale', 'hello/web=3', '--wait');
+  const all = await cluster.items('ps', '-a');
+  t.deepEqual(countBy(all, task => String(task['state'])), { running: 3, complete: 57 });
+  await t.notThrowsAsync(settleNodes(cluster));
+});
+
+function countBy(tasks: readonly Item[], key: (task: Item) => string): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const task of tasks) {
+    counts[key(task)] = (counts[key(task)] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The first of `names` that a control group of this path has, in whatever hierarchy. */
+async function readLimit(group: string, names: readonly string[]): Promise<number> {
+  for (const mount of await cgroupMounts()) {
+    for (const name of names) {
+      const text = readIfThere(`${mount}/${group}/${name}`);
+      if (text !== undefined) {
+        return Number(text);
+      }
+    }
+  }
+  throw new Error(`control group ${group} has none of ${names.join(', ')}`);
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Another hierarchy has it.
+    return undefined;
+  }
+}
