@@ -37,11 +37,15 @@ export function contentsOf(task: Task): readonly ContentReference[] {
 }
 
 /**
- * The full set of `node` at the snapshot's revision.
+ * The full set of `node` at the snapshot's revision; undefined while nobody leads: without an epoch no agent may take it, so what is sent
+ * then would count as told and never be.
  *
  * @param held  tasks that are to stop but may not be told yet (their endpoints are still being withdrawn): sent as `run`
  */
-export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: ReadonlySet<TaskId>): AssignmentStep {
+export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
+  if (snapshot.epoch === 0) {
+    return undefined;
+  }
   const entries = tasksOf(snapshot, node);
   const contents = uniqueByKey(entries.flatMap(entry => contentsOf(entry.task)));
   return {
@@ -61,8 +65,11 @@ export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: Re
   };
 }
 
-/** What changed for `node` since `sent`; undefined when nothing did. */
+/** What changed for `node` since `sent`; undefined when nothing did, and while nobody leads. */
 export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: SentAssignment, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
+  if (snapshot.epoch === 0) {
+    return undefined;
+  }
   const entries = tasksOf(snapshot, node);
   const now = new Set(entries.map(entry => entry.task.id));
   const changed = entries.filter(entry => sent.tasks.get(entry.task.id) !== toldRevision(entry, held));

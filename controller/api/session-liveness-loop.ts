@@ -32,7 +32,8 @@ const TURNS_PER_HEARTBEAT = 2;
 /**
  * Counts the silence of the nodes whose sessions this replica opened, and writes transitions: `silent` after LOST, `ready` when heard again.
  *
- * A write compares the session record: once another replica holds the node's session, this one has nothing to say about it.
+ * A write compares the session record: once another replica holds the node's session, this one has nothing to say about it. While this
+ * replica may not acknowledge, it sent its agents away itself: their silence counts from when etcd is back.
  */
 export class SessionLivenessLoop implements SessionLiveness {
   readonly #parts: LivenessParts;
@@ -68,12 +69,15 @@ export class SessionLivenessLoop implements SessionLiveness {
       // What waits in the sockets is read before silence is judged.
       await setImmediate();
       const nowMs = clock.monotonicMs();
-      const kind = turnKind(lastTurnMs, nowMs, { intervalMs, stallMs: times.stallMs });
+      const hasEtcd = mayAcknowledge(this.#parts.lastRenewedMonotonicMs(), nowMs, times.leaseMs);
+      const kind = hasEtcd ? turnKind(lastTurnMs, nowMs, { intervalMs, stallMs: times.stallMs }) : 'reset';
       lastTurnMs = nowMs;
       for (const node of this.#counters.keys()) {
         this.#step(node, { kind }, nowMs);
       }
-      await this.#writeDue(signal);
+      if (hasEtcd) {
+        await this.#writeDue(signal);
+      }
     }
   }
 
@@ -81,6 +85,10 @@ export class SessionLivenessLoop implements SessionLiveness {
     const counter = this.#counters.get(node) ?? newCounter(nowMs, false);
     const step = countSilence(counter, event, nowMs, this.#parts.times.lostMs);
     this.#counters.set(node, step.counter);
+    if (event.kind === 'reset' && this.#due.get(node) === 'silent') {
+      this.#due.delete(node);
+      this.#counters.set(node, { ...step.counter, isSilent: false });
+    }
     if (step.transition !== undefined) {
       this.#due.set(node, step.transition);
     }
