@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,8 @@ import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.
 import { identityDirectory, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 import { DiskImageStore } from './image/image-store.ts';
+import { TimedImages } from './image/timed-images-flow.ts';
+import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
@@ -33,6 +36,7 @@ import { RotateLoop } from './logs/rotate-loop.ts';
 import { defaultAddress, defaultCapacity, makePassable, readBootId, readMaxPids } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
+import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { KernelNetwork } from './network/network-flow.ts';
 import { NodeLoop } from './node-loop.ts';
@@ -120,9 +124,10 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
 
 function nodeLoop(shared: Shared, session: () => SessionLoop): NodeLoop {
   const { config, log, machine, reports, held } = shared;
+  const images = new TimedImages(machine.images, systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
   const recover = async (): Promise<TaskSet> => {
     const parts = {
-      ...machine, node: config.node, log, clock: systemClock, random: Math.random,
+      ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,
       permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
       startGate: new StartGate(availableParallelism() * STARTS_PER_CORE),
     };
@@ -163,7 +168,7 @@ function sessionSink({ config, machine, client }: Shared, { node, endpoints }: O
 
 /** The controllers given come first; those that the cluster told last are for a start without any. */
 function sessionLoop({ config, log, client, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink): SessionLoop {
-  return new SessionLoop({ facts, dialer: client, held: assignments, reports, sink, clock: systemClock, log, random: Math.random }, {
+  return new SessionLoop({ facts, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,
@@ -177,6 +182,10 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     await writeIdentity(config.configDir, renewed);
     identity.renew(tlsOf(renewed));
   };
+  metrics.observe({
+    isConnected: () => controllerAddress() !== undefined, isNatsConnected: () => news?.isConnected ?? false,
+    droppedNewsCount: () => news?.droppedCount ?? 0, imageCount: () => machine.images.count(),
+  });
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
     audit: new AuditLoop({
@@ -186,7 +195,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       onRepaired: () => { endpoints.again(); },
     }),
     logs: new RotateLoop(async () => { await machine.runtime.rotateLogs(LOG_MAX_BYTES); }, systemClock),
-    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, isConnected: () => controllerAddress() !== undefined, news, metrics, clock: systemClock, log }),
+    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters, news, metrics, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
   };

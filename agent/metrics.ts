@@ -1,59 +1,133 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Task } from '#model/task.ts';
+import type { LinkCounters } from './network/link-counters.ts';
+
+/** Every metric of gantry-agent; the README's table says the same. */
+export const AGENT_METRICS = {
+  gantry_task_cpu_seconds_total: 'CPU time of the running attempt',
+  gantry_task_memory_bytes: 'memory in use, without the page cache that the kernel would drop first',
+  gantry_task_memory_limit_bytes: 'most memory that the task may use',
+  gantry_task_processes: 'processes and threads of the task',
+  gantry_task_restarts_total: 'restarts of the task on this node',
+  gantry_task_oom_kills_total: 'processes of the running attempt that the kernel killed for memory',
+  gantry_task_network_receive_bytes_total: 'bytes that the task received',
+  gantry_task_network_receive_packets_total: 'packets that the task received',
+  gantry_task_network_transmit_bytes_total: 'bytes that the task sent',
+  gantry_task_network_transmit_packets_total: 'packets that the task sent',
+  gantry_agent_tasks: 'task records, by step',
+  gantry_agent_task_events_total: 'what happened to tasks here, by reason; Started counts the starts',
+  gantry_agent_pull_duration_seconds: 'time of one image pull, by outcome: done, failed',
+  gantry_agent_images: 'whole images on disk',
+  gantry_agent_session_connected: '1 while a controller acknowledges',
+  gantry_agent_nats_connected: '1 while NATS is connected; 0 also without --nats',
+  gantry_agent_news_dropped_total: 'events and samples that were not pushed because NATS was away or slow',
+  gantry_agent_event_loop_lag_seconds: 'how late the timer of the newest sample was',
+} as const;
+
+export type AgentMetricName = keyof typeof AGENT_METRICS;
 
 /** Usage of one task now. */
 export interface TaskUsage {
   readonly task: Task;
   readonly attempt: number;
+  readonly restarts: number;
   readonly cpuMicroseconds: number;
   readonly memoryBytes: number;
   readonly memoryLimitBytes: number;
   readonly processes: number;
   readonly oomKills: number;
+  /** Absent while its link is not there. */
+  readonly link: LinkCounters | undefined;
+}
+
+/** Where gauges look when they are scraped. */
+export interface AgentMetricSources {
+  readonly isConnected: () => boolean;
+  readonly isNatsConnected: () => boolean;
+  readonly droppedNewsCount: () => number;
+  readonly imageCount: () => Promise<number>;
 }
 
 const TASK_LABELS = ['namespace', 'app', 'service', 'task'] as const;
+type TaskLabel = (typeof TASK_LABELS)[number];
+const MICROSECONDS = 1_000_000;
+const PULL_BUCKETS = [0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** Every metric of the agent. */
+/** The values of one task, by metric. */
+function taskValues(usage: TaskUsage): Readonly<Partial<Record<AgentMetricName, number>>> {
+  return {
+    gantry_task_cpu_seconds_total: usage.cpuMicroseconds / MICROSECONDS,
+    gantry_task_memory_bytes: usage.memoryBytes,
+    gantry_task_memory_limit_bytes: usage.memoryLimitBytes,
+    gantry_task_processes: usage.processes,
+    gantry_task_restarts_total: usage.restarts,
+    gantry_task_oom_kills_total: usage.oomKills,
+    ...(usage.link === undefined ? {} : {
+      gantry_task_network_receive_bytes_total: usage.link.receivedBytes,
+      gantry_task_network_receive_packets_total: usage.link.receivedPackets,
+      gantry_task_network_transmit_bytes_total: usage.link.sentBytes,
+      gantry_task_network_transmit_packets_total: usage.link.sentPackets,
+    }),
+  };
+}
+
+/** Holds what was told of the agent and shows it to Prometheus. */
 export class AgentMetrics {
   readonly registry = new Registry();
-  readonly #taskCpu = new Gauge({ name: 'gantry_task_cpu_seconds_total', help: 'CPU time of the running attempt', labelNames: TASK_LABELS, registers: [this.registry] });
-  readonly #taskMemory = new Gauge({ name: 'gantry_task_memory_bytes', help: 'Memory in use', labelNames: TASK_LABELS, registers: [this.registry] });
-  readonly #taskMemoryLimit = new Gauge({ name: 'gantry_task_memory_limit_bytes', help: 'Most memory the task may use', labelNames: TASK_LABELS, registers: [this.registry] });
-  readonly #taskProcesses = new Gauge({ name: 'gantry_task_processes', help: 'Processes of the task', labelNames: TASK_LABELS, registers: [this.registry] });
-  readonly #tasks = new Gauge({ name: 'gantry_agent_tasks', help: 'Tasks by the step of their record', labelNames: ['step'], registers: [this.registry] });
-  readonly #events = new Counter({ name: 'gantry_task_events_total', help: 'Task events by reason', labelNames: ['reason'], registers: [this.registry] });
-  readonly #isConnected = new Gauge({ name: 'gantry_agent_session_open', help: '1 while a controller acknowledges', registers: [this.registry] });
-  readonly #loopLag = new Histogram({
-    name: 'gantry_agent_event_loop_lag_seconds', help: 'How late timers of the agent are', buckets: [0.005, 0.02, 0.1, 0.5, 2, 10], registers: [this.registry],
-  });
+  readonly #ofTasks = new Map<string, Counter<TaskLabel> | Gauge<TaskLabel>>();
+  readonly #tasks = new Gauge({ ...described('gantry_agent_tasks'), labelNames: ['step'], registers: [this.registry] });
+  readonly #events = new Counter({ ...described('gantry_agent_task_events_total'), labelNames: ['reason'], registers: [this.registry] });
+  readonly #pulls = new Histogram({ ...described('gantry_agent_pull_duration_seconds'), labelNames: ['outcome'], buckets: PULL_BUCKETS, registers: [this.registry] });
+  readonly #loopLag = new Gauge({ ...described('gantry_agent_event_loop_lag_seconds'), registers: [this.registry] });
+
+  constructor() {
+    for (const name of Object.keys(AGENT_METRICS).filter(isTaskMetric)) {
+      const options = { ...described(name), labelNames: TASK_LABELS, registers: [this.registry] };
+      this.#ofTasks.set(name, name.endsWith('_total') ? new Counter(options) : new Gauge(options));
+    }
+  }
 
   countEvent(reason: string): void {
     this.#events.inc({ reason });
   }
 
-  observeLag(lagMs: number): void {
-    this.#loopLag.observe(lagMs / 1_000);
+  observePull(outcome: 'done' | 'failed', durationMs: number): void {
+    this.#pulls.observe({ outcome }, durationMs / 1_000);
   }
 
-  setConnected(isConnected: boolean): void {
-    this.#isConnected.set(isConnected ? 1 : 0);
+  setLag(lagMs: number): void {
+    this.#loopLag.set(lagMs / 1_000);
+  }
+
+  /** Gauges begin to be filled. */
+  observe(sources: AgentMetricSources): void {
+    const registers = [this.registry];
+    new Gauge({ ...described('gantry_agent_session_connected'), registers, collect() { this.set(sources.isConnected() ? 1 : 0); } });
+    new Gauge({ ...described('gantry_agent_nats_connected'), registers, collect() { this.set(sources.isNatsConnected() ? 1 : 0); } });
+    new Counter({ ...described('gantry_agent_news_dropped_total'), registers, collect() { this.reset(); this.inc(sources.droppedNewsCount()); } });
+    new Gauge({ ...described('gantry_agent_images'), registers, async collect() { this.set(await sources.imageCount()); } });
   }
 
   /** Replaces what is known of all tasks: those that are gone are shown no more. */
   setTasks(steps: readonly string[], usages: readonly TaskUsage[]): void {
-    for (const gauge of [this.#tasks, this.#taskCpu, this.#taskMemory, this.#taskMemoryLimit, this.#taskProcesses]) {
-      gauge.reset();
-    }
+    this.#tasks.reset();
+    this.#ofTasks.forEach(metric => { metric.reset(); });
     for (const step of steps) {
       this.#tasks.inc({ step });
     }
     for (const usage of usages) {
       const labels = { namespace: usage.task.namespace, app: usage.task.app, service: usage.task.service, task: usage.task.id };
-      this.#taskCpu.set(labels, usage.cpuMicroseconds / 1_000_000);
-      this.#taskMemory.set(labels, usage.memoryBytes);
-      this.#taskMemoryLimit.set(labels, usage.memoryLimitBytes);
-      this.#taskProcesses.set(labels, usage.processes);
+      for (const [name, value] of Object.entries(taskValues(usage))) {
+        this.#ofTasks.get(name)?.inc(labels, value);
+      }
     }
   }
+}
+
+function isTaskMetric(name: string): name is AgentMetricName {
+  return name.startsWith('gantry_task_');
+}
+
+function described(name: AgentMetricName): { readonly name: string; readonly help: string } {
+  return { name, help: AGENT_METRICS[name] };
 }

@@ -4,6 +4,8 @@ import type { NodeId } from '#model/ids.ts';
 import type { News } from '#news/ports.ts';
 import type { Cgroups } from './cgroup/ports.ts';
 import type { AgentMetrics, TaskUsage } from './metrics.ts';
+import { hostNumberOfSlot } from './network/link-names.ts';
+import type { LinkCounters } from './network/link-counters.ts';
 import { containerId } from './task/names.ts';
 import type { TaskRecord } from './task/record.ts';
 
@@ -11,7 +13,9 @@ export interface UsageParts {
   readonly node: NodeId;
   readonly cgroups: Pick<Cgroups, 'usage'>;
   readonly records: () => readonly TaskRecord[];
-  readonly isConnected: () => boolean;
+  /** By the name of a task's link. */
+  readonly linkCounters: () => Promise<ReadonlyMap<string, LinkCounters>>;
+  readonly taskLinkPrefix: string;
   readonly news: Pick<News, 'publishUsage'> | undefined;
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
@@ -30,10 +34,13 @@ export class UsageLoop {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log, metrics } = this.#parts;
-    while (!signal.aborted) {
+    for (;;) {
       const dueAtMs = clock.monotonicMs() + SAMPLE_INTERVAL_MS;
-      await clock.sleep(SAMPLE_INTERVAL_MS, signal).catch(() => { /* the loop's condition sees the signal */ });
-      metrics.observeLag(Math.max(0, clock.monotonicMs() - dueAtMs));
+      await clock.sleep(SAMPLE_INTERVAL_MS, signal).catch(() => { /* the next line sees the signal */ });
+      if (signal.aborted) {
+        return;
+      }
+      metrics.setLag(Math.max(0, clock.monotonicMs() - dueAtMs));
       await this.#sample().catch((error: unknown) => { log.warn({ err: error }, 'usage not sampled'); });
     }
   }
@@ -41,18 +48,20 @@ export class UsageLoop {
   async #sample(): Promise<void> {
     const { metrics, news, node, clock } = this.#parts;
     const records = this.#parts.records();
-    const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await this.#usageOf(record)));
+    const links = await this.#parts.linkCounters();
+    const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await this.#usageOf(record, links)));
     const seen = usages.filter(usage => usage !== undefined);
     metrics.setTasks(records.map(record => record.step), seen);
-    metrics.setConnected(this.#parts.isConnected());
     for (const usage of seen) {
       const { cpuMicroseconds, memoryBytes, memoryLimitBytes, processes } = usage;
       news?.publishUsage({ node, task: usage.task.id, atMs: clock.nowMs(), cpuMicroseconds, memoryBytes, memoryLimitBytes, processes });
     }
   }
 
-  async #usageOf({ task, attempt }: TaskRecord): Promise<TaskUsage | undefined> {
+  async #usageOf({ task, attempt, restarts, slot }: TaskRecord, links: ReadonlyMap<string, LinkCounters>): Promise<TaskUsage | undefined> {
     const usage = await this.#parts.cgroups.usage(containerId(task.id, attempt));
-    return usage === undefined ? undefined : { task, attempt, ...usage };
+    const hostNumber = slot === undefined ? undefined : hostNumberOfSlot(slot.id);
+    const link = hostNumber === undefined ? undefined : links.get(`${this.#parts.taskLinkPrefix}${String(hostNumber)}`);
+    return usage === undefined ? undefined : { task, attempt, restarts, ...usage, link };
   }
 }

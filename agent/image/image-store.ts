@@ -70,6 +70,11 @@ export class DiskImageStore implements ImageStore {
     return await this.#findRecord(digest);
   }
 
+  /** How many images are whole on disk. */
+  async count(): Promise<number> {
+    return (await this.#records.list()).length;
+  }
+
   async prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
     const pruned = this.#pruning.then(() => this.#prune(keep));
     this.#pruning = pruned.catch(() => undefined);

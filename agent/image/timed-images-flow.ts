@@ -1,0 +1,38 @@
+import type { Clock } from '#kit/clock.ts';
+import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
+
+/** Tells how each pull ended and how long it took. */
+export type OnPulled = (outcome: 'done' | 'failed', durationMs: number) => void;
+
+/** An image store whose pulls are told; starts look with `find` first, so whoever asks `ensure` waits for a pull. */
+export class TimedImages implements ImageStore {
+  readonly #images: ImageStore;
+  readonly #clock: Clock;
+  readonly #onPulled: OnPulled;
+
+  constructor(images: ImageStore, clock: Clock, onPulled: OnPulled) {
+    this.#images = images;
+    this.#clock = clock;
+    this.#onPulled = onPulled;
+  }
+
+  async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
+    const beganAtMs = this.#clock.monotonicMs();
+    let outcome: 'done' | 'failed' = 'failed';
+    try {
+      const image = await this.#images.ensure(request, onProgress, signal);
+      outcome = 'done';
+      return image;
+    } finally {
+      this.#onPulled(outcome, this.#clock.monotonicMs() - beganAtMs);
+    }
+  }
+
+  async find(...args: Parameters<ImageStore['find']>): ReturnType<ImageStore['find']> {
+    return await this.#images.find(...args);
+  }
+
+  async prune(...args: Parameters<ImageStore['prune']>): ReturnType<ImageStore['prune']> {
+    return await this.#images.prune(...args);
+  }
+}
