@@ -81,7 +81,11 @@ async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevP
   try {
     await waitFor('a leader among the controllers', async () => (await client.clusterStatus()).leader !== undefined, parts);
     for (const node of layout.nodes) {
-      await joinNode(layout, node, client);
+      // The controller that answers may lead before the one that is asked here listens.
+      await waitFor(`${node.name} to join`, async () => {
+        await joinNode(layout, node, client);
+        return true;
+      }, parts);
     }
     await parts.say('waiting for the nodes');
     await waitFor('every node to be ready', async () => {
