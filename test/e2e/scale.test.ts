@@ -57,7 +57,7 @@ test.serial('sixty tasks are twenty a node, each with an address of its own that
 test.serial('the program is pid 1 of its own world, named after its task', async t => {
   const [task] = await cluster.tasks('hello/web');
   const inside = async (...command: readonly string[]): Promise<string> => (await cluster.ctl('exec', `task/${String(task?.['id'])}`, '--', ...command)).trim();
-  t.is(await inside('hostname'), task?.['name']);
+  t.is(await inside('hostname'), String(task?.['name']));
   t.regex((await inside('cat', '/proc/1/cmdline')).replaceAll('\0', ' '), /^httpd -f -p 80/);
   t.deepEqual((await inside('sh', '-c', 'echo /proc/[0-9]*')).split(' ').filter(entry => entry === '/proc/1').length, 1);
   t.regex(await inside('ip', '-4', 'addr', 'show', 'eth0'), new RegExp(String(task?.['address']).replaceAll('.', '\\.')));

@@ -46,7 +46,7 @@ export class DevCluster implements AsyncDisposable {
     try {
       await cluster.start();
     } catch (error) {
-      await cluster.down();
+      await cluster.tryCtl('dev', 'down', cluster.name);
       throw error;
     }
     return cluster;
