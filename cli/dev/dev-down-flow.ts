@@ -18,7 +18,7 @@ export async function devDown(name: string, parts: DevParts): Promise<void> {
     await removeCgroups(layout.nodes.map(node => node.scope));
     await restoreSettings(name, file.previousSettings);
     for (const link of file.links) {
-      await removeLink(`/usr/local/bin/${link}`, parts.binDir);
+      await removeLink(`/usr/local/bin/${link}`);
     }
   }
   await parts.removeContext(name);
@@ -46,10 +46,10 @@ async function restoreSettings(name: string, previous: Readonly<Record<string, s
   }
 }
 
-/** Only a link that is ours. */
-async function removeLink(link: string, binDir: string): Promise<void> {
+/** Only a link that leads to a launcher of ours, in whichever checkout. */
+async function removeLink(link: string): Promise<void> {
   const { stdout } = await runCommand('readlink', [link]);
-  if (stdout.trim() === `${binDir}/clusterctl`) {
+  if (stdout.trim().endsWith('/deploy/bin/clusterctl')) {
     await requireCommand('rm', ['-f', link]);
   }
 }
