@@ -9,6 +9,8 @@ export interface Contact {
   /** End of the newest gap in which this process did not run (or was not there). */
   readonly stalledAtMs?: number;
   readonly lookedAtMs: number;
+  /** A controller said that this agent is to start nothing; no registration was accepted since. */
+  readonly isRefused?: true;
 }
 
 /** At the start: being away is like a stall. */
@@ -28,17 +30,22 @@ export function withAcknowledged(contact: Contact, sentAtMs: number): Contact {
   return { ...contact, acknowledgedAtMs: Math.max(sentAtMs, contact.acknowledgedAtMs ?? sentAtMs) };
 }
 
+/** `isRefused` holds until a registration is accepted. */
+export function withAnswer({ isRefused: _before, ...contact }: Contact, isRefused: boolean): Contact {
+  return isRefused ? { ...contact, isRefused } : contact;
+}
+
 export function withFullSet(contact: Contact, nowMs: number): Contact {
   return { ...contact, confirmedAtMs: nowMs };
 }
 
 /**
  * May a container be started now (reliability 4.6)? A first attempt needs a full set with no silence of LOST since. A restart needs
- * nothing, but after a stall the word of a controller comes first, for at most LOST: the task may be somebody else's by now.
+ * nothing, unless a controller refused this agent; after a stall the word of a controller comes first, for at most LOST: the task may be somebody else's by now.
  */
 export function mayStart(contact: Contact, isFirst: boolean, nowMs: number): boolean {
   const now = lookAgain(contact, nowMs);
-  if (isHeldBack(now, nowMs)) {
+  if (now.isRefused === true || isHeldBack(now, nowMs)) {
     return false;
   }
   return !isFirst || now.confirmedAtMs !== undefined;

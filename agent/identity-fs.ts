@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readCertificate } from '#identity/certificate-rules.ts';
 import { isClusterError } from '#model/errors.ts';
 import { readTlsIdentity, TLS_FILES } from '#rpc/tls-fs.ts';
+import { forgetInstance } from './instance-fs.ts';
 import { isAbsent } from './task/durable-fs.ts';
 
 /** A certificate with its key and authority, as one thing. */
@@ -27,6 +28,7 @@ export async function readIdentity(configDir: string): Promise<NodeIdentity | un
   if (joined === undefined || (used !== undefined && issuedAtMs(used) >= issuedAtMs(joined))) {
     return used;
   }
+  await forgetInstance(configDir);
   await writeIdentity(configDir, joined);
   return joined;
 }

@@ -5,6 +5,7 @@ import { ClusterError } from '#model/errors.ts';
 import { joinCluster } from '#rpc/agent-client.ts';
 import type { AgentConfig } from './config.ts';
 import { readIdentity, writeIdentity } from './identity-fs.ts';
+import { forgetInstance } from './instance-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 
 /** The node's identity from disk, else by its join token at the first controller that answers. @throws ClusterError when neither works */
@@ -27,6 +28,7 @@ async function join(config: AgentConfig, token: string, log: Logger, signal: Abo
     try {
       const issued = await joinCluster({ address, token, caSha256, nodeName: config.node, csrPem }, signal);
       const identity = { caPem: issued.caPem, certificatePem: issued.certificatePem, keyPem };
+      await forgetInstance(config.configDir);
       await writeIdentity(config.configDir, identity);
       log.info({ controller: address }, 'joined the cluster');
       return identity;

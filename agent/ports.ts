@@ -30,4 +30,4 @@ export interface SessionSink {
 }
 
 /** What a registration says besides the statuses. */
-export type NodeFacts = Omit<Registration, 'kind' | 'statuses'>;
+export type NodeFacts = Omit<Registration, 'kind' | 'statuses' | 'previousNonce' | 'nextNonce'>;

@@ -4,13 +4,14 @@ import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
-import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered } from '#model/session.ts';
+import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
 import type { Assignment } from '#model/assignment.ts';
 import { foldAssignment } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
-import { lookAgain, mayStart, newContact, withAcknowledged, withFullSet } from './contact.ts';
+import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
 import { Doorbell } from './doorbell-flow.ts';
+import type { Instance, InstanceNonces } from './instance-fs.ts';
 import type { ControllerDialer, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
 import type { ReportBook } from './task/report-book.ts';
 import type { StartPermit } from './task/ports.ts';
@@ -20,6 +21,7 @@ export interface SessionParts {
   readonly dialer: ControllerDialer;
   readonly held: HeldAssignment;
   readonly reports: ReportBook;
+  readonly instance: Instance;
   readonly sink: SessionSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -131,9 +133,10 @@ export class SessionLoop implements StartPermit {
     const ending = new AbortController();
     const inner = AbortSignal.any([signal, ending.signal]);
     try {
+      const nonces = await this.#parts.instance.present();
       const end = await this.#parts.dialer.dial(address, inner);
       const session: OpenSession = { address, end, signal: inner, startedAtMs: this.#parts.clock.monotonicMs(), isRegistered: false, seq: 0, ackedSeq: 0, sentAtMs: new Map() };
-      const reason = await this.#runSession(session, ending);
+      const reason = await this.#runSession(session, nonces, ending);
       this.#parts.log.info({ controller: address, reason }, 'session ended');
       return session.isRegistered ? this.#parts.clock.monotonicMs() - session.startedAtMs : 0;
     } catch (error) {
@@ -146,10 +149,10 @@ export class SessionLoop implements StartPermit {
     }
   }
 
-  async #runSession(session: OpenSession, ending: AbortController): Promise<string> {
+  async #runSession(session: OpenSession, nonces: InstanceNonces, ending: AbortController): Promise<string> {
     const { end } = session;
     this.#current = session;
-    end.send({ kind: 'register', ...this.#parts.facts, statuses: this.#parts.reports.all(session.startedAtMs) });
+    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs) });
     let reason = 'the controller closed it';
     const beating = this.#beat(session).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -164,6 +167,11 @@ export class SessionLoop implements StartPermit {
         this.#contact = lookAgain(this.#contact, this.#parts.clock.monotonicMs());
         if (message.kind === 'go-elsewhere') {
           reason = message.reason;
+          break;
+        }
+        if (message.kind === 'refused') {
+          reason = message.message;
+          await this.#refused(message);
           break;
         }
         this.#take(message, session, ending);
@@ -208,7 +216,7 @@ export class SessionLoop implements StartPermit {
     });
   }
 
-  #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' }>, session: OpenSession, ending: AbortController): void {
+  #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: AbortController): void {
     const later = (work: () => Promise<void>): void => {
       this.#slowWork = this.#slowWork.then(async () => { await (session.signal.aborted ? undefined : work()); }).catch((error: unknown) => {
         this.#parts.log.error({ err: error, kind: message.kind }, 'message could not be acted on');
@@ -237,13 +245,27 @@ export class SessionLoop implements StartPermit {
 
   #registered(message: Registered, session: OpenSession): void {
     this.#times = message.times;
-    this.#contact = { ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs };
+    this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
+    this.#parts.instance.accepted();
     if (message.controllers.length > 0) {
       this.#controllers = message.controllers;
     }
     session.isRegistered = true;
     this.#parts.log.info({ controller: session.address, session: message.sessionId }, 'registered');
     this.poke();
+  }
+
+  /** Nothing is started any more. A node that was removed stops what it runs, as if nothing were assigned to it. */
+  async #refused({ code, message }: SessionRefusal): Promise<void> {
+    this.#contact = withAnswer(this.#contact, true);
+    this.#parts.log.error({ code, reason: message }, 'the controllers refuse this agent');
+    if (code === 'FAILED_PRECONDITION' && this.#held.tasks.size > 0) {
+      await this.#slowWork;
+      const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map() };
+      await this.#parts.held.save(nothing);
+      this.#held = nothing;
+      this.#parts.sink.desired(nothing);
+    }
   }
 
   #acknowledged(message: HeartbeatAck, session: OpenSession): void {

@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
+import { parseDuration } from '#model/quantity.ts';
 import { TIMES_PRESETS } from '#model/times.ts';
 import type { Times } from '#model/times.ts';
 
@@ -23,6 +24,8 @@ export interface ControllerConfig {
   readonly configDir: string;
   readonly secretsKeyFile: string;
   readonly times: Times;
+  /** Of the certificates of nodes. */
+  readonly certificateLifeMs: number;
   readonly defaultRegistry: string;
   readonly registryCaFile?: string;
   readonly logLevel: string;
@@ -51,6 +54,7 @@ export const CONTROLLER_OPTIONS = {
   'config-dir': { value: 'DIR', fallback: '/etc/gantry', meaning: 'certificate, key and CA of this controller' },
   'secrets-key': { value: 'FILE', meaning: 'key that seals secrets, the same on all controllers; default: secrets.key in --config-dir' },
   'times': { value: 'PRESET', fallback: 'default', meaning: 'default, or test for short times' },
+  'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'how long certificates of nodes live; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
   'registry-ca': { value: 'FILE', meaning: 'PEM of an authority trusted for registries' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
@@ -63,6 +67,7 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/[\]]+):([0-9]{1,5})$/;
 const LOOPBACK = /^(?:127\.|localhost:|\[::1\])/;
 const MAX_PORT = 65_535;
+const MIN_CERTIFICATE_LIFE_MS = 10_000;
 
 /** What the arguments say. @throws ClusterError INVALID_ARGUMENT that names the option */
 export function parseControllerConfig(args: readonly string[]): ControllerConfig {
@@ -82,6 +87,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     configDir,
     secretsKeyFile: text(values, 'secrets-key') ?? `${configDir}/secrets.key`,
     times: TIMES_PRESETS[parsePreset(text(values, 'times'))],
+    certificateLifeMs: parseLife(text(values, 'certificate-life')),
     defaultRegistry: text(values, 'default-registry') ?? '',
     logLevel: checked('log-level', text(values, 'log-level'), level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
     ...(etcdTls === undefined ? {} : { etcdTls }),
@@ -134,6 +140,14 @@ function parsePreset(preset = ''): keyof typeof TIMES_PRESETS {
     throw refusal('times', preset, 'default or test');
   }
   return preset;
+}
+
+function parseLife(given = ''): number {
+  const life = parseDuration(given);
+  if ('problem' in life || life.value < MIN_CERTIFICATE_LIFE_MS) {
+    throw refusal('certificate-life', given, 'a duration of at least 10s');
+  }
+  return life.value;
 }
 
 function text(values: Values, name: OptionName): string | undefined {

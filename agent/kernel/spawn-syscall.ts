@@ -15,6 +15,8 @@ export interface SpawnRequest {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly files: ReadonlyMap<number, ChildFile>;
+  /** Working directory. Absent: ours. */
+  readonly directory?: string;
 }
 
 export interface ProcessExit {
@@ -32,6 +34,7 @@ const actionsInit = declare('int posix_spawn_file_actions_init(void *actions)');
 const actionsDestroy = declare('int posix_spawn_file_actions_destroy(void *actions)');
 const actionsDup = declare('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)');
 const actionsOpen = declare('int posix_spawn_file_actions_addopen(void *actions, int target, str path, int flags, uint mode)');
+const actionsChangeDirectory = declare('int posix_spawn_file_actions_addchdir_np(void *actions, str path)');
 const attributesInit = declare('int posix_spawnattr_init(void *attributes)');
 const attributesDestroy = declare('int posix_spawnattr_destroy(void *attributes)');
 const setFlags = declare('int posix_spawnattr_setflags(void *attributes, short flags)');
@@ -71,6 +74,9 @@ export function spawnProcess(request: SpawnRequest): number {
   attributesInit(attributes);
   try {
     addFiles(actions, request.files);
+    if (request.directory !== undefined) {
+      actionsChangeDirectory(actions, request.directory);
+    }
     const signals = Buffer.alloc(OPAQUE_BYTES);
     setSignalMask(attributes, signals);
     fillSignals(signals);

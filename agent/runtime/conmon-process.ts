@@ -53,7 +53,7 @@ export class ConmonRuntime implements ContainerRuntime {
     this.#options = options;
     this.#records = new ContainerRecords(options.stateDir);
     this.#runtimes = new Map([...options.programs].map(([name, program]) =>
-      [name, new RuntimeProcess({ program, root: `${options.stateDir}/${name}/root` })]));
+      [name, new RuntimeProcess({ name, program, root: `${options.stateDir}/${name}/root` })]));
   }
 
   async create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer> {
@@ -210,6 +210,8 @@ export class ConmonRuntime implements ContainerRuntime {
     try {
       pid = spawnProcess({
         program: this.#options.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
+        // An OOM is also noted by an empty file `oom` in the working directory. Source: conmon, src/oom.c, write_oom_files
+        directory: bundlePath,
         files: new Map<number, { readonly path: string } | { readonly fd: number }>([[0, silence], [1, silence], [2, silence], [SYNC_FD, { fd: sync.writeFd }]]),
       });
     } catch (error) {

@@ -43,7 +43,13 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     throw new ClusterError('UNAVAILABLE', 'this controller has no confirmed lease in etcd; dial another one');
   }
   const sessionId = parts.newId();
-  const { subnetIndex, recordRevision } = await registerNode(registration, sessionId, parts, signal);
+  const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
+  if (outcome.kind === 'refused') {
+    parts.log.warn({ node: registration.node, address: peer.address, reason: outcome.message }, 'registration refused');
+    end.send(outcome);
+    return;
+  }
+  const { subnetIndex, recordRevision } = outcome;
   const session: LiveSession = {
     node: registration.node,
     sessionId,

@@ -10,6 +10,7 @@ import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
+import { removal } from './instance-rules.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { writeStatuses } from './status-write-flow.ts';
 import type { StatusWriter } from './status-write-flow.ts';
@@ -119,8 +120,22 @@ export class AgentSessionLoop {
   async #watchState(signal: AbortSignal): Promise<void> {
     this.#session.send({ kind: 'endpoints', endpoints: this.#parts.endpoints.current });
     for await (const _ of this.#parts.state.changes(signal)) {
+      if (this.#isOver()) {
+        return;
+      }
       this.#wakeSender();
     }
+  }
+
+  /** An operator removed the node, or its session record is not ours any more: whoever is right registers again. */
+  #isOver(): boolean {
+    const { nodes, sessions } = this.#parts.state.current;
+    const { node, sessionId } = this.#session;
+    if (!nodes.has(node)) {
+      this.#session.send(removal(node));
+      return true;
+    }
+    return sessions.get(node)?.value.sessionId !== sessionId;
   }
 
   async #sendAssignments(signal: AbortSignal): Promise<void> {

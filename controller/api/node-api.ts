@@ -4,7 +4,7 @@ import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ControlHandlers } from '#model/ports.ts';
-import { encodeNode } from '../store/records.ts';
+import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
 import type { ServiceApiParts } from './service-api.ts';
@@ -93,6 +93,7 @@ function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
       { kind: 'delete', key },
       { kind: 'delete', key: buildKey({ kind: 'session', id }) },
       { kind: 'delete', key: buildKey({ kind: 'ledger', id }) },
+      { kind: 'put', key: buildKey({ kind: 'removed-node', id }), value: encodeRemovedNode({ node: id, removedAtMs: parts.clock.nowMs() }) },
     ],
     outcome: { kind: 'done' },
   };

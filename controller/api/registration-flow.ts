@@ -1,15 +1,19 @@
 /** An agent's registration: its Node and session records, with a subnet at the first one. */
 import { ClusterError } from '#model/errors.ts';
 import { SUBNET_COUNT } from '#model/addressing.ts';
+import type { NodeId } from '#model/ids.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { Ledger, Node, SessionRecord } from '#model/node.ts';
 import { NO_RESOURCES } from '#model/resources.ts';
-import type { Registration } from '#model/session.ts';
+import type { Peer } from '#model/ports.ts';
+import type { RemovedNode } from '#model/records.ts';
+import type { Registration, SessionRefusal } from '#model/session.ts';
 import type { Clock } from '#kit/clock.ts';
-import { encodeLedger, encodeNode, encodeSessionRecord } from '../store/records.ts';
+import { decodeRemovedNode, encodeLedger, encodeNode, encodeSessionRecord } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
 import { takeTurn } from './address-turn-flow.ts';
+import { judgeInstance } from './instance-rules.ts';
 import type { ClusterState } from './ports.ts';
 
 export interface RegistrationParts {
@@ -20,6 +24,7 @@ export interface RegistrationParts {
 }
 
 export interface RegistrationOutcome {
+  readonly kind: 'registered';
   readonly subnetIndex: number;
   /** etcd revision of the session record. */
   readonly recordRevision: number;
@@ -27,36 +32,54 @@ export interface RegistrationOutcome {
 
 const MAX_TRIES = 8;
 
-/** Writes both records in one transaction. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
+interface Draft {
+  readonly node: Node;
+  readonly compares: readonly Compare[];
+  readonly operations: readonly Operation[];
+}
+
+/** Writes both records in one transaction; a refusal writes nothing. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
 export async function registerNode(
-  registration: Registration, sessionId: string, parts: RegistrationParts, signal: AbortSignal,
-): Promise<RegistrationOutcome> {
+  registration: Registration, caller: { readonly peer: Peer; readonly sessionId: string }, parts: RegistrationParts, signal: AbortSignal,
+): Promise<RegistrationOutcome | SessionRefusal> {
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    const draft = await draftRecords(registration, sessionId, parts, signal);
+    const removed = await readRemoved(registration.node, parts.store, signal);
+    const session = parts.state.current.sessions.get(registration.node);
+    const refusal = judgeInstance(registration, caller.peer, { ...removed, ...(session === undefined ? {} : { session: session.value }) });
+    if (refusal !== undefined) {
+      return refusal;
+    }
+    const draft = await draftRecords(registration, caller.sessionId, parts, signal);
     const outcome = await parts.store.transact(draft.compares, draft.operations, signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
     if (outcome.kind === 'committed') {
-      return { subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision };
+      return { kind: 'registered', subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision };
     }
   }
   throw new ClusterError('CONFLICT', `node ${registration.node} cannot be registered: its record keeps changing`);
 }
 
-async function draftRecords(
-  registration: Registration, sessionId: string, parts: RegistrationParts, signal: AbortSignal,
-): Promise<{ readonly node: Node; readonly compares: readonly Compare[]; readonly operations: readonly Operation[] }> {
+/** What is known of an earlier removal of the node. */
+export async function readRemoved(node: NodeId, store: Store, signal: AbortSignal): Promise<{ readonly removed?: RemovedNode }> {
+  const stored = await store.get(buildKey({ kind: 'removed-node', id: node }), signal);
+  return stored === undefined ? {} : { removed: decodeRemovedNode(stored.value) };
+}
+
+async function draftRecords(registration: Registration, sessionId: string, parts: RegistrationParts, signal: AbortSignal): Promise<Draft> {
   const isKnown = parts.state.current.nodes.has(registration.node);
   const turn = isKnown ? undefined : await takeTurn(parts, signal);
   const snapshot = parts.state.current;
   const current = snapshot.nodes.get(registration.node);
+  const held = snapshot.sessions.get(registration.node);
   const nowMs = parts.clock.nowMs();
   const node = nodeRecord(registration, current?.value, { subnetIndex: current?.value.subnetIndex ?? lowestFreeSubnet(snapshot), nowMs });
-  const session: SessionRecord = { node: node.id, sessionId, controllerId: parts.controllerId, openedAtMs: nowMs };
+  const session: SessionRecord = { node: node.id, sessionId, controllerId: parts.controllerId, openedAtMs: nowMs, instanceNonce: registration.nextNonce };
   const ledger: Ledger = { node: node.id, requests: NO_RESOURCES, hostPorts: [] };
   return {
     node,
     compares: [
       { kind: 'mod-revision', key: buildKey({ kind: 'node', id: node.id }), revision: current?.modRevision ?? 0 },
+      { kind: 'mod-revision', key: buildKey({ kind: 'session', id: node.id }), revision: held?.modRevision ?? 0 },
       ...(turn === undefined ? [] : [turn.compare]),
     ],
     operations: [

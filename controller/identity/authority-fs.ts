@@ -17,6 +17,9 @@ import type { CertificateAuthority, JoinTokens } from './ports.ts';
 /** Files of `--config-dir`: the CA's certificate and key, the same on every controller. */
 export const AUTHORITY_FILES = { certificate: 'ca.pem', key: 'ca-key.pem' } as const;
 
+/** Times in certificates have no fractions. Source: RFC 5280 section 4.1.2.5 */
+const WHOLE_SECOND_MS = 1_000;
+
 /** Reads the CA. @throws ClusterError FAILED_PRECONDITION naming the file that cannot be read */
 export async function readAuthority(configDir: string): Promise<KeyPair> {
   const [certificatePem, keyPem] = await Promise.all([
@@ -34,10 +37,14 @@ export async function issueOwnIdentity(authority: KeyPair, id: string, addresses
   return { caPem: authority.certificatePem, pair };
 }
 
-export function certificateAuthority(authority: KeyPair, clock: Clock): CertificateAuthority {
+/** Certificates of nodes live `ttlMs`. */
+export function certificateAuthority(authority: KeyPair, clock: Clock, ttlMs: number): CertificateAuthority {
   return {
     caPem: authority.certificatePem,
-    sign: async (csrPem, subject) => await signRequest(authority, csrPem, { ...subject, dnsNames: [], ipAddresses: [] }, { nowMs: clock.nowMs() }),
+    async sign(csrPem, { role, name, issuedAfterMs = 0 }) {
+      const nowMs = Math.max(clock.nowMs(), issuedAfterMs + WHOLE_SECOND_MS);
+      return await signRequest(authority, csrPem, { role, name, dnsNames: [], ipAddresses: [] }, { nowMs, ttlMs });
+    },
   };
 }
 

@@ -1,14 +1,17 @@
 /** Join tokens into node certificates, and their renewal. */
 import { ClusterError } from '#model/errors.ts';
-import { isLabel } from '#model/ids.ts';
+import { isLabel, parseNodeId } from '#model/ids.ts';
+import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControlHandlers, JoinHandlers } from '#model/ports.ts';
 import type { JoinTokenRecord } from '#model/records.ts';
 import type { Clock } from '#kit/clock.ts';
 import { requireRole } from '../api/access.ts';
+import { isCertificateRemoved, removal } from '../api/instance-rules.ts';
+import { readRemoved } from '../api/registration-flow.ts';
 import type { ClusterState } from '../api/ports.ts';
-import { decodeJoinTokenRecord, encodeJoinTokenRecord } from '../store/records.ts';
+import { decodeJoinTokenRecord, encodeJoinTokenRecord, encodeSessionRecord } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
-import type { Store, StoredValue } from '../store/ports.ts';
+import type { Operation, Store, StoredValue } from '../store/ports.ts';
 import type { CertificateAuthority, JoinTokens } from './ports.ts';
 import { addWrongTry, waitBeforeTry } from './try-limit.ts';
 import type { WrongTries } from './try-limit.ts';
@@ -49,6 +52,10 @@ export function createIdentityApi(parts: JoinParts): IdentityHandlers {
     },
     async renew(csrPem, peer) {
       requireRole(peer, 'node');
+      const { removed } = await readRemoved(parseNodeId(peer.name), parts.store, parts.signal);
+      if (isCertificateRemoved(peer, removed)) {
+        throw new ClusterError('FAILED_PRECONDITION', removal(peer.name).message);
+      }
       return { certificatePem: await parts.authority.sign(csrPem, { role: 'node', name: peer.name }), caPem: parts.authority.caPem };
     },
     async createToken(request, peer) {
@@ -81,8 +88,10 @@ async function joinNode(request: Parameters<JoinHandlers['join']>[0], parts: Joi
   if (stored === undefined) {
     throw new ClusterError('UNAUTHENTICATED', REFUSAL);
   }
-  await useToken(stored, request.nodeName, parts);
-  const certificatePem = await parts.authority.sign(request.csrPem, { role: 'node', name: request.nodeName });
+  const node = parseNodeId(request.nodeName);
+  const { removed } = await readRemoved(node, parts.store, parts.signal);
+  await useToken(stored, node, parts);
+  const certificatePem = await parts.authority.sign(request.csrPem, { role: 'node', name: node, ...(removed === undefined ? {} : { issuedAfterMs: removed.removedAtMs }) });
   return {
     certificatePem,
     caPem: parts.authority.caPem,
@@ -90,7 +99,14 @@ async function joinNode(request: Parameters<JoinHandlers['join']>[0], parts: Joi
   };
 }
 
-async function useToken(stored: StoredValue, nodeName: string, parts: JoinParts): Promise<void> {
+/** From here on the node is another instance: who held its session before does so no more. */
+function endInstance(node: NodeId, parts: JoinParts): readonly Operation[] {
+  const session = parts.state.current.sessions.get(node);
+  const value = (): Uint8Array => encodeSessionRecord({ node, sessionId: '', controllerId: '', openedAtMs: parts.clock.nowMs(), instanceNonce: '' });
+  return session === undefined ? [] : [{ kind: 'put', key: buildKey({ kind: 'session', id: node }), value: value() }];
+}
+
+async function useToken(stored: StoredValue, nodeName: NodeId, parts: JoinParts): Promise<void> {
   const record = decodeJoinTokenRecord(stored.value);
   const nowMs = parts.clock.nowMs();
   if (record.usedBy !== undefined) {
@@ -102,7 +118,7 @@ async function useToken(stored: StoredValue, nodeName: string, parts: JoinParts)
   const used: JoinTokenRecord = { ...record, usedBy: nodeName, usedAtMs: nowMs };
   const outcome = await parts.store.transact(
     [{ kind: 'mod-revision', key: stored.key, revision: stored.modRevision }],
-    [{ kind: 'put', key: stored.key, value: encodeJoinTokenRecord(used), leaseId: await parts.store.grantLease(MAX_TOKEN_LIFE_MS) }], parts.signal);
+    [{ kind: 'put', key: stored.key, value: encodeJoinTokenRecord(used), leaseId: await parts.store.grantLease(MAX_TOKEN_LIFE_MS) }, ...endInstance(nodeName, parts)], parts.signal);
   if (outcome.kind === 'refused') {
     throw new ClusterError('UNAUTHENTICATED', REFUSAL);
   }

@@ -3,8 +3,8 @@ import type { Peer } from '#model/ports.ts';
 /** The cluster's certificate authority. */
 export interface CertificateAuthority {
   readonly caPem: string;
-  /** Signs the request's key for that role and name; subject and names of the request itself are ignored. @throws ClusterError INVALID_ARGUMENT for a bad request */
-  sign(csrPem: string, subject: { readonly role: Peer['role']; readonly name: string }): Promise<string>;
+  /** Signs the request's key for that role and name; subject and names of the request itself are ignored. Never dated `issuedAfterMs` or earlier, whatever the clock. @throws ClusterError INVALID_ARGUMENT for a bad request */
+  sign(csrPem: string, subject: { readonly role: Peer['role']; readonly name: string; readonly issuedAfterMs?: number }): Promise<string>;
 }
 
 /** Join tokens as text. */

@@ -14,6 +14,8 @@ export type RecordKey =
   | { readonly kind: 'node'; readonly id: NodeId }
   | { readonly kind: 'ledger'; readonly id: NodeId }
   | { readonly kind: 'session'; readonly id: NodeId }
+  /** RemovedNode: outlives the node. */
+  | { readonly kind: 'removed-node'; readonly id: NodeId }
   | { readonly kind: 'app'; readonly id: AppId }
   | { readonly kind: 'revision'; readonly app: AppId; readonly number: number }
   | { readonly kind: 'service'; readonly id: ServiceId }
@@ -100,6 +102,7 @@ const SHAPES: Shapes = {
   node: { folder: 'nodes/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'node', id: parseNodeId(id) }) },
   ledger: { folder: 'ledgers/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'ledger', id: parseNodeId(id) }) },
   session: { folder: 'sessions/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'session', id: parseNodeId(id) }) },
+  'removed-node': { folder: 'removed/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'removed-node', id: parseNodeId(id) }) },
   app: { folder: 'apps/', tail: key => checkedPath(key.id, 2), parse: ([namespace = '', app = '']) => ({ kind: 'app', id: appId(namespace, app) }) },
   revision: {
     folder: 'revisions/',

@@ -3,6 +3,7 @@ import type * as wire from '#gen/gantry/v1/types.ts';
 import { Availability as WireAvailability, NodeCondition } from '#gen/gantry/v1/types.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { Availability, ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import type { RemovedNode } from '#model/records.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, required } from './wire.ts';
 
@@ -42,6 +43,11 @@ export const ledgerCodec: Codec<Ledger, wire.Ledger> = {
 export const sessionRecordCodec: Codec<SessionRecord, stored.SessionRecord> = {
   toWire: session => session,
   fromWire: session => ({ ...session, node: parseNodeId(session.node) }),
+};
+
+export const removedNodeCodec: Codec<RemovedNode, stored.RemovedNode> = {
+  toWire: removed => removed,
+  fromWire: removed => ({ ...removed, node: parseNodeId(removed.node) }),
 };
 
 export const controllerRecordCodec: Codec<ControllerRecord, wire.ControllerRecord> = {

@@ -8,7 +8,7 @@ import * as stored from '#gen/gantry/v1/stored.ts';
 import * as wire from '#gen/gantry/v1/types.ts';
 import { appCodec, revisionCodec, secretVersionCodec } from './app-codec.ts';
 import { eventCodec } from './event-codec.ts';
-import { controllerRecordCodec, ledgerCodec, nodeCodec, sessionRecordCodec } from './node-codec.ts';
+import { controllerRecordCodec, ledgerCodec, nodeCodec, removedNodeCodec, sessionRecordCodec } from './node-codec.ts';
 import { clusterSettingsCodec, joinTokenCodec, requestRecordCodec } from './request-codec.ts';
 import { serviceCodec, serviceStatusCodec } from './service-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
@@ -30,6 +30,7 @@ export const { encode: encodeTask, decode: decodeTask } = recordOf('task', wire.
 export const { encode: encodeTaskStatus, decode: decodeTaskStatus } = recordOf('task status', wire.TaskStatus, taskStatusCodec);
 export const { encode: encodeNode, decode: decodeNode } = recordOf('node', wire.Node, nodeCodec);
 export const { encode: encodeSessionRecord, decode: decodeSessionRecord } = recordOf('session', stored.SessionRecord, sessionRecordCodec);
+export const { encode: encodeRemovedNode, decode: decodeRemovedNode } = recordOf('removed node', stored.RemovedNode, removedNodeCodec);
 export const { encode: encodeControllerRecord, decode: decodeControllerRecord } = recordOf('controller', wire.ControllerRecord, controllerRecordCodec);
 export const { encode: encodeLedger, decode: decodeLedger } = recordOf('ledger', wire.Ledger, ledgerCodec);
 export const { encode: encodeSecretVersion, decode: decodeSecretVersion } = recordOf('secret', stored.SecretVersion, secretVersionCodec);

@@ -1,7 +1,7 @@
 import type * as wire from '#gen/gantry/v1/agent.ts';
 import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
-import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration } from '#model/session.ts';
+import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
 import { endpointSetCodec } from './endpoints-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
@@ -67,6 +67,7 @@ function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.S
     case 'open-tunnel':
       return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request) } };
     case 'go-elsewhere': return { $case: 'goElsewhere', value: message };
+    case 'refused': return { $case: 'refused', value: message };
   }
 }
 
@@ -84,7 +85,15 @@ function controllerMessageFromWire(message: wire.SessionResponse['message']): Co
       request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')),
     };
     case 'goElsewhere': return { kind: 'go-elsewhere', reason: message.value.reason };
+    case 'refused': return refusalFromWire(message.value);
   }
+}
+
+function refusalFromWire({ code, message }: wire.SessionRefusal): SessionRefusal {
+  if (code !== 'PERMISSION_DENIED' && code !== 'FAILED_PRECONDITION') {
+    throw new WireError(`session refusal has code ${JSON.stringify(code)}`);
+  }
+  return { kind: 'refused', code, message };
 }
 
 function registeredFromWire({ heartbeatMs, lostMs, ...rest }: wire.Registered): Registered {

@@ -15,9 +15,10 @@ export interface Validity {
   readonly notAfterMs: number;
 }
 
-/** Two thirds of the certificate's life have passed then. */
+/** Two thirds of the certificate's life, from its issue on, have passed then. */
 export function renewAtMs({ notBeforeMs, notAfterMs }: Validity): number {
-  return notBeforeMs + Math.floor((notAfterMs - notBeforeMs) * 2 / 3);
+  const issuedAtMs = Math.min(notBeforeMs + CLOCK_SKEW_MS, notAfterMs);
+  return issuedAtMs + Math.floor((notAfterMs - issuedAtMs) * 2 / 3);
 }
 
 export function isExpired({ notAfterMs }: Validity, nowMs: number): boolean {

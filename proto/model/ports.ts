@@ -9,11 +9,14 @@ import type { Tunnel, TunnelRequest } from './tunnel.ts';
 
 /** Who calls, from the client certificate. */
 export interface Peer {
-  readonly role: 'operator' | 'node' | 'controller';
+  /** A `monitor` may read metrics and nothing else. */
+  readonly role: 'operator' | 'node' | 'controller' | 'monitor';
   /** Certificate's name: user name, node id or controller id. */
   readonly name: string;
   /** Remote address without the port. */
   readonly address: string;
+  /** When the certificate was issued, in Unix milliseconds, cut to the second; absent where none was asked for. */
+  readonly certifiedAtMs?: number;
 }
 
 /** One end of an agent session. `receive` ends or throws when the stream is gone; `send` never blocks on the peer for ever: a full queue closes the session. */

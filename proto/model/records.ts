@@ -1,4 +1,5 @@
 /** Records of etcd that no program is shown. */
+import type { NodeId } from './ids.ts';
 import type { ApplyOutcome } from './ports.ts';
 
 /** A join token; the secret itself is nowhere. Written by ControlApi, then once by the join that uses it. */
@@ -10,6 +11,12 @@ export interface JoinTokenRecord {
   readonly usedBy?: string;
   readonly usedAtMs?: number;
   readonly createdAtMs: number;
+}
+
+/** A node that an operator removed. Certificates issued before that are good for nothing; a new join makes a newer one. */
+export interface RemovedNode {
+  readonly node: NodeId;
+  readonly removedAtMs: number;
 }
 
 /** What a write answered, so that the same request id answers the same. Kept an hour. */

@@ -23,6 +23,10 @@ export interface Registration {
   readonly metricsAddress: string;
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
+  /** Of the last accepted registration of this instance; empty at the first one after a join. */
+  readonly previousNonce: string;
+  /** On the agent's disk before this is sent; the session record has it once this is accepted (reliability 4.5). */
+  readonly nextNonce: string;
 }
 
 export interface Heartbeat {
@@ -79,10 +83,21 @@ export interface GoElsewhere {
   readonly reason: string;
 }
 
+/**
+ * There is no session for this agent until an operator acts. `PERMISSION_DENIED`: another instance with this node's certificate came
+ * later; this one is to start nothing. `FAILED_PRECONDITION`: the node was removed; its tasks are to stop.
+ */
+export interface SessionRefusal {
+  readonly kind: 'refused';
+  readonly code: 'PERMISSION_DENIED' | 'FAILED_PRECONDITION';
+  readonly message: string;
+}
+
 export type ControllerMessage =
   | Registered
   | HeartbeatAck
   | { readonly kind: 'assignment'; readonly assignment: Assignment }
   | { readonly kind: 'endpoints'; readonly endpoints: EndpointSet }
   | OpenTunnel
-  | GoElsewhere;
+  | GoElsewhere
+  | SessionRefusal;

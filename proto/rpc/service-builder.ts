@@ -3,6 +3,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { ServerSurfaceCall } from '@grpc/grpc-js/build/src/server-call.js';
 import type { Logger } from '#kit/logger.ts';
+import { CLOCK_SKEW_MS } from '#identity/certificate-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseSubjectAltName } from '#model/peer-name.ts';
 import type { PeerRole } from '#model/peer-name.ts';
@@ -177,7 +178,7 @@ function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
   if (peer.role !== role) {
     throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for ${role}s`);
   }
-  return { ...peer, address };
+  return { ...peer, address, certifiedAtMs: Date.parse(certificate?.valid_from ?? '') + CLOCK_SKEW_MS };
 }
 
 function cancellation(call: StreamingCall): AbortController {

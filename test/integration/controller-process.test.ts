@@ -159,7 +159,7 @@ test.serial('needs etcd: a service that is in etcd gets its tasks, with their le
     const [n1, web] = [node('n1'), service({ replicas: 5 })];
     await store.transact([], [
       { kind: 'put', key: buildKey({ kind: 'node', id: n1.id }), value: encodeNode(n1) },
-      { kind: 'put', key: buildKey({ kind: 'session', id: n1.id }), value: encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: Date.now() }) },
+      { kind: 'put', key: buildKey({ kind: 'session', id: n1.id }), value: encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: Date.now(), instanceNonce: '' }) },
       { kind: 'put', key: buildKey({ kind: 'service', id: web.id }), value: encodeService(web) },
       { kind: 'put', key: buildKey({ kind: 'app', id: appId('default', 'shop') }), value: encodeApp(app('shop')) },
     ]);

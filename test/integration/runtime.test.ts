@@ -216,6 +216,8 @@ function describeTraps(sandbox: Sandbox): void {
   test.serial('needs root: an OOM in a child alone is not the container\'s end', async (t: ExecutionContext) => {
     await sandbox.run('childoom', { ...sh('(dd if=/dev/zero of=/dev/shm/x bs=1M count=60) ; rm -f /dev/shm/x; exit 5'), limits: { memoryBytes: 24 * MIB, pids: 64 } });
     t.like(await sandbox.endOf('childoom'), { code: 5, isOomKilled: false });
+    // conmon notes it in its working directory too, which is the bundle and nothing of ours.
+    t.true(existsSync(`${sandbox.bundleOf('childoom')}/oom`));
     t.true(readFileSync(`${sandbox.bundleOf('childoom')}/config.json`, 'utf8').includes('"limit"'));
     await sandbox.runtime.remove('childoom');
   });

@@ -101,7 +101,7 @@ class Simulation {
   #addNode(name: string): SimNode {
     const store = this.#store;
     store.put(store.nodes, name, node(name, { capacity: resources(this.#hasData ? 2_500 : 1_150, 2_048) }));
-    store.put(store.sessions, name, { node: node(name).id, sessionId: `s-${name}`, controllerId: 'c1', openedAtMs: T0 });
+    store.put(store.sessions, name, { node: node(name).id, sessionId: `s-${name}`, controllerId: 'c1', openedAtMs: T0, instanceNonce: '' });
     this.#counters.set(name, newCounter(T0, false));
     return new SimNode(node(name).id, this.#random);
   }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { lookAgain, mayStart, newContact, withAcknowledged, withFullSet } from '../../../agent/contact.ts';
+import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from '../../../agent/contact.ts';
 import type { Contact } from '../../../agent/contact.ts';
 
 const TIMES = { heartbeatMs: 500, lostMs: 4_000 };
@@ -18,6 +18,8 @@ test('right after the start nothing may, until a controller spoke', permits, new
 test('LOST after the start restarts may', permits, { ...newContact(0, TIMES), lookedAtMs: 4_001 }, 4_001, { first: false, restart: true });
 test('without a full set only restarts', permits, QUIET, 10_000, { first: false, restart: true });
 test('with a full set and acknowledgements all may', permits, CONFIRMED, 10_100, { first: true, restart: true });
+test('refused by a controller nothing may', permits, withAnswer(CONFIRMED, true), 10_100, { first: false, restart: false });
+test('accepted again all may', permits, withAnswer(withAnswer(CONFIRMED, true), false), 10_100, { first: true, restart: true });
 test('exactly LOST of silence is not too much', permits, { ...CONFIRMED, lookedAtMs: 13_900 }, 13_950, { first: true, restart: true });
 test('more than LOST of silence takes first attempts away', permits, { ...CONFIRMED, lookedAtMs: 13_900 }, 13_951, { first: false, restart: true });
 test('a gap above STALL holds all back', permits, CONFIRMED, 10_501, { first: false, restart: false });

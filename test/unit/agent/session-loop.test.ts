@@ -28,6 +28,7 @@ class Rig {
   readonly endpoints: number[] = [];
   readonly reports = new ReportBook();
   isSaveFrozen = false;
+  accepted = 0;
   readonly stopping = new AbortController();
   readonly loop: SessionLoop;
 
@@ -54,6 +55,7 @@ class Rig {
         load: () => Promise.resolve(undefined),
       },
       reports: this.reports,
+      instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n' }), accepted: () => { this.accepted += 1; } },
       sink: {
         registered: () => Promise.resolve(),
         desired: set => { this.desired.push(set); },
@@ -216,6 +218,35 @@ test('told to go elsewhere it dials the other controller', async t => {
   await rig.pass(10);
   t.true(session.isClosed);
   t.deepEqual(rig.dialled, ['c1:7400', 'c2:7400']);
+  rig.stop();
+});
+
+test('a refused agent starts nothing and lets its tasks run; it is told when it is accepted', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(7) });
+  acknowledge(session);
+  await rig.pass(10);
+  t.true(rig.loop.mayStart(false));
+  session.say({ kind: 'refused', code: 'PERMISSION_DENIED', message: 'another copy registered' });
+  await rig.pass(10);
+  t.true(session.isClosed);
+  t.is(rig.desired.length, 1);
+  t.is(rig.accepted, 1);
+  await rig.pass(20_000);
+  t.false(rig.loop.mayStart(false));
+  rig.stop();
+});
+
+test('a removed node stops what it runs, also after its next start', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  session.say({ kind: 'refused', code: 'FAILED_PRECONDITION', message: 'node n1 was removed' });
+  await rig.pass(10);
+  t.deepEqual(rig.desired.map(set => set.tasks.size), [1, 0]);
+  t.deepEqual(rig.saved.map(set => [set.generation, set.tasks.size]), [[7, 1], [7, 0]]);
   rig.stop();
 });
 

@@ -45,6 +45,9 @@ export interface Registration {
   readonly architecture: string;
   readonly metricsAddress: string;
   readonly statuses: readonly TaskStatus[];
+  /** Nonces of the instance; see SessionRecord.instance_nonce. */
+  readonly previousNonce: string;
+  readonly nextNonce: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -157,6 +160,12 @@ export interface GoElsewhere {
   readonly reason: string;
 }
 
+/** No session, and none later, until an operator acts. code: a code of errors.ts. */
+export interface SessionRefusal {
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface SessionResponse {
   readonly message?:
     | { readonly $case: "registered"; readonly value: Registered }
@@ -166,6 +175,7 @@ export interface SessionResponse {
     | { readonly $case: "endpoints"; readonly value: EndpointSet }
     | { readonly $case: "openTunnel"; readonly value: OpenTunnel }
     | { readonly $case: "goElsewhere"; readonly value: GoElsewhere }
+    | { readonly $case: "refused"; readonly value: SessionRefusal }
     | undefined;
 }
 
@@ -434,6 +444,8 @@ function createBaseRegistration(): Registration {
     architecture: "",
     metricsAddress: "",
     statuses: [],
+    previousNonce: "",
+    nextNonce: "",
   };
 }
 
@@ -471,6 +483,12 @@ export const Registration: MessageFns<Registration> = {
     }
     for (const v of message.statuses) {
       TaskStatus.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.previousNonce !== "") {
+      writer.uint32(98).string(message.previousNonce);
+    }
+    if (message.nextNonce !== "") {
+      writer.uint32(106).string(message.nextNonce);
     }
     return writer;
   },
@@ -577,6 +595,22 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.statuses.push(TaskStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.previousNonce = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.nextNonce = reader.string();
             continue;
           }
         }
@@ -1816,6 +1850,63 @@ export const GoElsewhere: MessageFns<GoElsewhere> = {
   },
 };
 
+function createBaseSessionRefusal(): SessionRefusal {
+  return { code: "", message: "" };
+}
+
+export const SessionRefusal: MessageFns<SessionRefusal> = {
+  encode(message: SessionRefusal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionRefusal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionRefusal() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSessionResponse(): SessionResponse {
   return { message: undefined };
 }
@@ -1843,6 +1934,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         break;
       case "goElsewhere":
         GoElsewhere.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
+      case "refused":
+        SessionRefusal.encode(message.message.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -1915,6 +2009,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             }
 
             message.message = { $case: "goElsewhere", value: GoElsewhere.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "refused", value: SessionRefusal.decode(reader, reader.uint32()) };
             continue;
           }
         }

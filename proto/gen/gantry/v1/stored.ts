@@ -17,6 +17,12 @@ export interface SessionRecord {
   readonly sessionId: string;
   readonly controllerId: string;
   readonly openedAtMs: number;
+  readonly instanceNonce: string;
+}
+
+export interface RemovedNode {
+  readonly node: string;
+  readonly removedAtMs: number;
 }
 
 export interface SecretVersion {
@@ -61,7 +67,7 @@ export interface ClusterSettings {
 }
 
 function createBaseSessionRecord(): SessionRecord {
-  return { node: "", sessionId: "", controllerId: "", openedAtMs: 0 };
+  return { node: "", sessionId: "", controllerId: "", openedAtMs: 0, instanceNonce: "" };
 }
 
 export const SessionRecord: MessageFns<SessionRecord> = {
@@ -77,6 +83,9 @@ export const SessionRecord: MessageFns<SessionRecord> = {
     }
     if (message.openedAtMs !== 0) {
       writer.uint32(32).int64(message.openedAtMs);
+    }
+    if (message.instanceNonce !== "") {
+      writer.uint32(42).string(message.instanceNonce);
     }
     return writer;
   },
@@ -124,6 +133,71 @@ export const SessionRecord: MessageFns<SessionRecord> = {
             }
 
             message.openedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instanceNonce = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemovedNode(): RemovedNode {
+  return { node: "", removedAtMs: 0 };
+}
+
+export const RemovedNode: MessageFns<RemovedNode> = {
+  encode(message: RemovedNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.removedAtMs !== 0) {
+      writer.uint32(16).int64(message.removedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemovedNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemovedNode() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.removedAtMs = longToNumber(reader.int64());
             continue;
           }
         }

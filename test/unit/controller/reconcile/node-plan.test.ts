@@ -29,7 +29,7 @@ function losses(moments: readonly Moment[]): readonly string[] {
   const lost = new Set<string>();
   return moments.flatMap(moment => {
     const current = moment.nodes.map(one => (lost.has(one.id) && one.condition === 'silent' ? { ...one, condition: 'lost' as const } : one));
-    const sessions = current.map((one): SessionRecord => ({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0 }));
+    const sessions = current.map((one): SessionRecord => ({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' }));
     const plan = planNodes(
       snapshot({ nodes: current, sessions, controllers: moment.hasHolder === false ? [] : [CONTROLLER] }),
       moment.isReset === true ? NO_EVIDENCE : evidence, { monotonicMs: moment.atS * 1_000, times: DEFAULT_TIMES },

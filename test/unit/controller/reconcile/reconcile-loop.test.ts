@@ -180,7 +180,7 @@ const cluster = [
   put({ kind: 'node', id: silent.id }, encodeNode(silent)),
   ...others.flatMap(one => [
     put({ kind: 'node', id: one.id }, encodeNode(one)),
-    put({ kind: 'session', id: one.id }, encodeSessionRecord({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0 })),
+    put({ kind: 'session', id: one.id }, encodeSessionRecord({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' })),
   ]),
 ];
 const conditionOf = (etcd: MemoryEtcd): string => decodeNode(etcd.read(buildKey({ kind: 'node', id: n1.id }))!.value).condition;
@@ -205,7 +205,7 @@ reconciling('I18 a node that is ready again is not lost, whatever was counted', 
   await clock.advance(TEST_TIMES.evictMs - 300);
   etcd.commit([], [
     put({ kind: 'node', id: n1.id }, encodeNode(n1)),
-    put({ kind: 'session', id: n1.id }, encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0 })),
+    put({ kind: 'session', id: n1.id }, encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' })),
   ]);
   await clock.advance(5 * TEST_TIMES.evictMs);
   t.is(conditionOf(etcd), 'ready');

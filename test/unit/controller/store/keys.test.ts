@@ -11,6 +11,7 @@ const KEYS: readonly (readonly [RecordKey, string])[] = [
   [{ kind: 'node', id: parseNodeId('n1') }, 'nodes/n1'],
   [{ kind: 'ledger', id: parseNodeId('n1') }, 'ledgers/n1'],
   [{ kind: 'session', id: parseNodeId('n1') }, 'sessions/n1'],
+  [{ kind: 'removed-node', id: parseNodeId('n1') }, 'removed/n1'],
   [{ kind: 'app', id: appId('prod', 'shop') }, 'apps/prod/shop'],
   [{ kind: 'revision', app: appId('prod', 'shop'), number: 42 }, 'revisions/prod/shop/0000000042'],
   [{ kind: 'service', id: serviceId('prod', 'shop', 'web') }, 'services/prod/shop/web'],
