@@ -27,4 +27,6 @@ export interface Volumes {
   prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]>;
   remove(key: string): Promise<void>;
   list(): Promise<readonly string[]>;
+  /** Secrets of the task that are still in its files: what an agent that started anew can restart it with. */
+  recall(task: Task, key: string): Promise<readonly AssignedContent[]>;
 }

@@ -68,6 +68,17 @@ export class DirectoryVolumes implements Volumes {
     return (await readdir(this.#tasksDir()).catch(() => [])).sort();
   }
 
+  async recall(task: Task, key: string): Promise<readonly AssignedContent[]> {
+    const recalled: AssignedContent[] = [];
+    for (const step of planMounts(task, undefined)) {
+      if (step.kind === 'file' && step.isSecret) {
+        const content = await readFile(path.join(this.#directory(key), step.name)).catch(() => undefined);
+        recalled.push(...(content === undefined ? [] : [{ key: step.contentKey, content }]));
+      }
+    }
+    return recalled;
+  }
+
   async #makeDirectories(key: string, steps: readonly MountStep[]): Promise<void> {
     const directory = this.#directory(key);
     await mkdir(path.join(directory, 'configs'), { recursive: true, mode: PASSABLE_MODE });
