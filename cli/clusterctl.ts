@@ -275,8 +275,8 @@ function addClusterVerbs(verbs: VerbTable): void {
 function addMachineVerbs(verbs: VerbTable): void {
   const configDir = (command: Command): Command => command.option('--config-dir <dir>', 'default: /etc/gantry');
   verbs.add<InitFlags>({
-    usage: 'init', about: 'make the keys of a new cluster on this machine', examples: ['clusterctl init --address 10.0.0.1:7400'],
-    options: command => configDir(command).option('--address <host:port>', 'how clusterctl reaches the controller').option('--name <name>', 'of the context'),
+    usage: 'init', about: 'make the keys of a new cluster on this machine', examples: ['clusterctl init --address 10.0.0.1:7400', 'clusterctl init --address 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400'],
+    options: command => configDir(command).option('--address <host:port,...>', 'how clusterctl reaches each controller').option('--name <name>', 'of the context'),
     run: async (shell, _, flags) => { await (await import('./commands/machine-flow.ts')).initCluster(shell, flags); },
   });
   verbs.add<JoinFlags>({

@@ -1,6 +1,8 @@
 /** `init`: the keys of a new cluster. `join`: this machine becomes a node of one. */
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import path from 'node:path';
+import type { KeyPair } from '#identity/certificate-authority.ts';
 import type { PeerRole } from '#model/peer-name.ts';
 import { isLabel } from '#model/ids.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
@@ -24,34 +26,37 @@ export interface JoinFlags {
 }
 
 const DEFAULT_CONFIG_DIR = '/etc/gantry';
-/** etcd and NATS do not renew theirs: they are replaced by hand. */
+/** etcd, NATS and Prometheus do not renew theirs: they are replaced by hand. */
 const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
 const SECRETS_KEY_BYTES = 32;
+const NOWHERE = { dnsNames: [] as readonly string[], ipAddresses: [] as readonly string[] };
 
-/** Makes the CA, the secrets key, certificates for etcd and NATS, and the operator's context. The controllers make their own certificates from the CA. */
+/**
+ * Makes the CA, the secrets key, certificates for etcd, NATS and Prometheus, and the operator's context. The controllers make their own
+ * certificates from the CA. etcd has a CA of its own: whoever it trusts may read and write everything, and nodes must not.
+ */
 export async function initCluster(shell: Shell, flags: InitFlags): Promise<void> {
   const directory = flags.configDir ?? DEFAULT_CONFIG_DIR;
   const name = flags.name ?? 'gantry';
-  const address = flags.address ?? `${machineName()}:7400`;
+  const controllers = (flags.address ?? `${machineName()}:7400`).split(',').map(requireAddress);
   await requireAbsent(path.join(directory, 'ca-key.pem'));
   requireFreeRanges();
   const { createAuthority, issueCertificate } = await import('#identity/certificate-authority.ts');
   const nowMs = shell.clock.nowMs();
   const authority = await createAuthority(name, nowMs);
-  const host = address.slice(0, address.lastIndexOf(':'));
-  const isIp = /^[\d.]+$/.test(host);
-  const names = { dnsNames: ['localhost', ...(isIp ? [] : [host])], ipAddresses: ['127.0.0.1', ...(isIp ? [host] : [])] };
-  const issue = async (role: PeerRole, folder: string, places: typeof names): Promise<readonly SecretFile[]> => {
-    const pair = await issueCertificate(authority, { role, name: folder, ...places }, { nowMs, ttlMs: INFRASTRUCTURE_TTL_MS });
+  const etcdAuthority = await createAuthority(`${name} etcd`, nowMs);
+  const issue = async (by: KeyPair, role: PeerRole, folder: string, places = NOWHERE): Promise<readonly SecretFile[]> => {
+    const pair = await issueCertificate(by, { role, name: folder, ...places }, { nowMs, ttlMs: INFRASTRUCTURE_TTL_MS });
     return [
-      { name: `${folder}/ca.pem`, text: authority.certificatePem }, { name: `${folder}/key.pem`, text: pair.keyPem },
+      { name: `${folder}/ca.pem`, text: by.certificatePem }, { name: `${folder}/key.pem`, text: pair.keyPem },
       { name: `${folder}/certificate.pem`, text: pair.certificatePem },
     ];
   };
-  const none = { dnsNames: [], ipAddresses: [] };
+  const names = serverNames(controllers);
   const files = [
-    ...await issue('controller', 'etcd', names), ...await issue('controller', 'etcd-client', none), ...await issue('controller', 'nats', names),
-    ...await issue('operator', 'operator', none),
+    ...await issue(etcdAuthority, 'controller', 'etcd', names), ...await issue(etcdAuthority, 'controller', 'etcd-client'),
+    ...await issue(authority, 'controller', 'nats', names), ...await issue(authority, 'operator', 'operator'), ...await issue(authority, 'monitor', 'prometheus'),
+    { name: 'etcd-ca-key.pem', text: etcdAuthority.keyPem },
   ];
   // The CA's key comes last: it is what says that the directory is whole.
   await writePrivate(directory, [
@@ -60,8 +65,21 @@ export async function initCluster(shell: Shell, flags: InitFlags): Promise<void>
   ]);
   const pem = (file: string) => ({ kind: 'file', path: path.join(path.resolve(directory), 'operator', file) } as const);
   const contexts = contextPath(shell.environment);
-  await saveContexts(contexts, withContext(await loadContexts(contexts), { name, controllers: [address], ca: pem('ca.pem'), certificate: pem('certificate.pem'), key: pem('key.pem') }));
-  await say(shell, `${directory} holds the keys of the new cluster ${name}; copy ca.pem, ca-key.pem and secrets.key to every other controller\ncontext ${name} talks to ${address}`);
+  await saveContexts(contexts, withContext(await loadContexts(contexts), { name, controllers, ca: pem('ca.pem'), certificate: pem('certificate.pem'), key: pem('key.pem') }));
+  await say(shell, `${directory} holds the keys of the new cluster ${name}; copy it to every other controller, and to no node\ncontext ${name} talks to ${controllers.join(', ')}`);
+}
+
+function requireAddress(address: string): string {
+  if (!/^[A-Za-z0-9.-]+:\d{1,5}$/.test(address)) {
+    throw new UsageError(`--address ${JSON.stringify(address)} is not HOST:PORT`);
+  }
+  return address;
+}
+
+/** Every server of the infrastructure may run on every controller's machine. */
+function serverNames(controllers: readonly string[]): { readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] } {
+  const hosts = [...new Set(controllers.map(address => address.slice(0, address.lastIndexOf(':'))))];
+  return { dnsNames: ['localhost', ...hosts.filter(host => isIP(host) === 0)], ipAddresses: ['127.0.0.1', ...hosts.filter(host => isIP(host) !== 0)] };
 }
 
 /** Asks a controller's join listener for a certificate; the key never leaves this machine. */

@@ -86,15 +86,18 @@ async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {
   const authority = await createAuthority(`gantry dev ${layout.name}`, nowMs);
   const secretsKey = randomBytes(32);
   const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', layout.hostAddress] };
-  const issue = async (folder: string, subject: CertificateSubject, ttlMs?: number): Promise<void> => {
-    const pair = await issueCertificate(authority, subject, { nowMs, ...(ttlMs === undefined ? {} : { ttlMs }) });
-    await writeKeyPair(`${pki}/${folder}`, authority.certificatePem, pair);
+  const issue = async (folder: string, subject: CertificateSubject, ttlMs?: number, by = authority): Promise<void> => {
+    const pair = await issueCertificate(by, subject, { nowMs, ...(ttlMs === undefined ? {} : { ttlMs }) });
+    await writeKeyPair(`${pki}/${folder}`, by.certificatePem, pair);
   };
   await mkdir(pki, { recursive: true, mode: MODE_PRIVATE_DIR });
   await writeFile(`${pki}/ca.pem`, authority.certificatePem);
-  for (const name of ['etcd', 'nats', 'registry', 'etcd-client']) {
-    await issue(name, { role: 'controller', name, ...names }, INFRASTRUCTURE_TTL_MS);
+  // Whoever etcd trusts may read and write everything: nodes have certificates of the other CA.
+  const etcdAuthority = await createAuthority(`gantry dev ${layout.name} etcd`, nowMs);
+  for (const [name, by] of [['etcd', etcdAuthority], ['etcd-client', etcdAuthority], ['nats', authority], ['registry', authority]] as const) {
+    await issue(name, { role: 'controller', name, ...names }, INFRASTRUCTURE_TTL_MS, by);
   }
+  await issue('prometheus', { role: 'monitor', name: 'prometheus', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
   await issue('operator', { role: 'operator', name: 'admin', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
   for (const controller of layout.controllers) {
     await issue(controller.name, { role: 'controller', name: controller.name, ...names });

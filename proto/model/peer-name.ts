@@ -9,7 +9,7 @@ export interface PeerName {
   readonly name: string;
 }
 
-const ROLES: ReadonlySet<string> = new Set<PeerRole>(['operator', 'node', 'controller']);
+const ROLES: ReadonlySet<string> = new Set<PeerRole>(['operator', 'node', 'controller', 'monitor']);
 const URI = /^spiffe:\/\/gantry\/([a-z]+)\/([A-Za-z0-9._-]{1,253})$/;
 
 export function peerUri({ role, name }: PeerName): string {
@@ -21,7 +21,7 @@ export function peerUri({ role, name }: PeerName): string {
  * accepts any node of the cluster, wherever it is. Source: Prometheus, "Configuration", tls_config.
  */
 export function roleHostNames(role: PeerRole): readonly string[] {
-  return role === 'operator' ? [] : [`${role}.gantry`];
+  return role === 'node' || role === 'controller' ? [`${role}.gantry`] : [];
 }
 
 /** The peer that `uri` names, or undefined when it is not one of ours. */
