@@ -1,0 +1,140 @@
+/** What must hold at every etcd revision of a history and in the agents' start journals (reliability.md, section 1). */
+import { existsSync, readFileSync } from 'node:fs';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { TaskId } from '#model/ids.ts';
+import { phaseOrder } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import { isOnLostNode, isServing, mayRun, rowsOf } from '../../controller/reconcile/task-row.ts';
+import { freeOf, hostPortsOf, isEnded, nodeLoads } from '../../controller/schedule/node-load.ts';
+import { ClusterMirror } from '../../controller/store/snapshot.ts';
+import type { DevLayout } from '../../cli/dev/layout.ts';
+import type { HistoryEntry } from './cluster-history.ts';
+
+/** What a service promised for a while: checked at every revision in it (I7). */
+export interface Budget {
+  /** `namespace/app/service` */
+  readonly service: string;
+  readonly fromRevision: number;
+  readonly toRevision: number;
+  readonly minServing: number;
+  readonly maxCopies: number;
+}
+
+/** I7, I12, I14 over the whole history; each violation as one line. */
+export function checkHistory(entries: readonly HistoryEntry[], budgets: readonly Budget[] = []): readonly string[] {
+  const mirror = new ClusterMirror();
+  const known = new Map<TaskId, { readonly task?: Task; readonly status?: TaskStatus }>();
+  const violations = new Set<string>();
+  for (const { batch } of entries) {
+    mirror.apply(batch);
+    const snapshot = mirror.current;
+    for (const line of [...checkForward(snapshot, known), ...checkFit(snapshot), ...budgets.flatMap(budget => checkBudget(snapshot, budget))]) {
+      violations.add(line);
+    }
+  }
+  return [...violations];
+}
+
+/** I14: a status never goes back, a wished stop is never taken back, a task never moves. */
+function checkForward(snapshot: ClusterSnapshot, known: Map<TaskId, { readonly task?: Task; readonly status?: TaskStatus }>): readonly string[] {
+  const violations: string[] = [];
+  for (const [id, { value: task }] of snapshot.tasks) {
+    const before = known.get(id);
+    const status = snapshot.statuses.get(id)?.value;
+    if (before?.task !== undefined && (before.task.node !== task.node || (before.task.desired === 'stop' && task.desired === 'run'))) {
+      violations.push(`I14: task ${task.name} went from ${before.task.node} ${before.task.desired} to ${task.node} ${task.desired}`);
+    }
+    if (before?.status !== undefined && status !== undefined && isBack(before.status, status)) {
+      violations.push(`I14: status of ${task.name} went from ${statusText(before.status)} to ${statusText(status)}`);
+    }
+    known.set(id, { task, ...(status === undefined ? {} : { status }) });
+  }
+  return violations;
+}
+
+function isBack(before: TaskStatus, after: TaskStatus): boolean {
+  return after.attempt < before.attempt || (after.attempt === before.attempt && phaseOrder(after.phase) < phaseOrder(before.phase));
+}
+
+function statusText({ attempt, phase }: TaskStatus): string {
+  return `${String(attempt)} ${phase}`;
+}
+
+/** I12: requests fit, host ports have one owner. */
+function checkFit(snapshot: ClusterSnapshot): readonly string[] {
+  return nodeLoads(snapshot).flatMap(load => {
+    const free = freeOf(load);
+    const tasks = [...(snapshot.tasksOnNode.get(load.node.id) ?? [])].map(id => snapshot.tasks.get(id)?.value)
+      .filter(task => task !== undefined && !isEnded(snapshot, task));
+    const ports = tasks.flatMap(task => (task === undefined ? [] : hostPortsOf(task.container)));
+    return [
+      ...(free.milliCpu < 0 || free.memoryBytes < 0 ? [`I12: node ${load.node.id} promised more than it has`] : []),
+      ...(new Set(ports).size < ports.length ? [`I12: node ${load.node.id} has a host port with two owners`] : []),
+    ];
+  });
+}
+
+function checkBudget(snapshot: ClusterSnapshot, budget: Budget): readonly string[] {
+  const { etcdRevision } = snapshot;
+  const service = [...snapshot.services.keys()].find(id => id === budget.service);
+  if (service === undefined || etcdRevision < budget.fromRevision || etcdRevision > budget.toRevision) {
+    return [];
+  }
+  const rows = rowsOf(snapshot, service);
+  const serving = rows.filter(row => isServing(row)).length;
+  const copies = rows.filter(row => mayRun(row) && !isOnLostNode(row)).length;
+  return [
+    ...(serving < budget.minServing ? [`I7: ${budget.service} had ${String(serving)} serving copies at revision ${String(etcdRevision)}`] : []),
+    ...(copies > budget.maxCopies ? [`I7: ${budget.service} had ${String(copies)} copies at revision ${String(etcdRevision)}`] : []),
+  ];
+}
+
+/** One line of a start journal. */
+export interface JournalStart {
+  readonly node: string;
+  readonly task: string;
+  readonly attempt: number;
+}
+
+export function readStarts(layout: DevLayout): readonly JournalStart[] {
+  return layout.nodes.flatMap(node => ['starts.old', 'starts'].flatMap(name => {
+    const file = `${layout.stateDir}/${node.name}/state/${name}`;
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    return lines.filter(line => line !== '').map(line => {
+      const [task = '', attempt = ''] = line.split(' ');
+      return { node: node.name, task, attempt: Number(attempt) };
+    });
+  }));
+}
+
+/** I1: each (task, attempt) started at most once in all journals together, and only on the node that it was placed on. */
+export function checkStarts(starts: readonly JournalStart[], nodeOfTask: ReadonlyMap<string, string>): readonly string[] {
+  const seen = new Set<string>();
+  return starts.flatMap(({ node, task, attempt }) => {
+    const key = `${task}/${String(attempt)}`;
+    const isSecond = seen.has(key);
+    seen.add(key);
+    const home = nodeOfTask.get(task);
+    return [
+      ...(isSecond ? [`I1: attempt ${key} was started twice`] : []),
+      ...(home !== undefined && home !== node ? [`I1: attempt ${key} was started on ${node}, placed on ${home}`] : []),
+    ];
+  });
+}
+
+/** Every task that the history ever placed, with its node. */
+export function placedTasks(entries: readonly HistoryEntry[]): ReadonlyMap<string, Task> {
+  const mirror = new ClusterMirror();
+  const placed = new Map<string, Task>();
+  for (const { batch } of entries) {
+    mirror.apply(batch);
+    for (const change of batch.changes) {
+      const id = change.kind === 'put' ? change.entry.key.split('/').at(-1) : undefined;
+      const task = id === undefined ? undefined : mirror.current.tasks.get(id as TaskId)?.value;
+      if (task !== undefined && change.kind === 'put' && change.entry.key.includes('/tasks/')) {
+        placed.set(task.id, task);
+      }
+    }
+  }
+  return placed;
+}
