@@ -85,7 +85,7 @@ export async function cutNode(layout: DevLayout, node: DevNode, direction: CutDi
     return;
   }
   const hook = direction === 'in' ? 'ingress device "eth0" priority -500' : 'egress device "eth0" priority 500';
-  const table = `table netdev ${CUT_TABLE} { chain cut { type filter hook ${hook}; policy drop; } }`;
+  const table = [`table netdev ${CUT_TABLE} {`, 'chain cut {', `type filter hook ${hook}; policy drop;`, '}', '}'].join('\n');
   await requireCommand('nsenter', [`--net=/run/netns/${node.networkNamespace}`, 'nft', '-f', '-'], { input: `${table}\n` });
 }
 
