@@ -34,7 +34,8 @@ export function checkAppSpec(app: AppSpec): readonly Violation[] {
 
 /** What a name that is no label is told. */
 export function describeLabelProblem(name: string): string {
-  return `${quoted(name)} is not an RFC 1123 label: at most 63 of a-z, 0-9 and -, a letter or digit at both ends`;
+  const what = name === '' ? 'required' : `${quoted(name)} is not an RFC 1123 label`;
+  return `${what}: at most 63 of a-z, 0-9 and -, a letter or digit at both ends`;
 }
 
 function checkName(name: string, path: string): readonly Violation[] {

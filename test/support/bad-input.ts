@@ -11,7 +11,7 @@ export interface BadInput {
   readonly gen?: readonly Part[];
   readonly encoding?: string;
   readonly steps?: readonly string[];
-  readonly limits?: { readonly ms?: number; readonly s?: number };
+  readonly limits?: { readonly ms?: number; readonly s?: number; readonly rssDeltaMB?: number };
   readonly expect: {
     readonly outcome: string;
     readonly field: string | null;

@@ -14,7 +14,8 @@ const named = (name: string): ServiceSpec => ({ ...serviceOf({}), name });
 
 test('a good App has no violation', t => { t.deepEqual(checkAppSpec(GOOD), []); });
 test('App name', refuses, { name: '..' }, 'metadata.name', /RFC 1123/);
-test('namespace', refuses, { namespace: '' }, 'metadata.namespace', /RFC 1123/);
+test('namespace', refuses, { namespace: 'a.b' }, 'metadata.namespace', /RFC 1123/);
+test('an empty name is a missing one', refuses, { name: '' }, 'metadata.name', /required/);
 test('a service name of 64 characters', refuses, { services: [named('a'.repeat(64))] }, 'services', /RFC 1123/);
 test('no service', refuses, { services: [] }, 'services', /at least one service/);
 test('101 services', refuses, { services: Array.from({ length: 101 }, (_, index) => named(`s${String(index)}`)) }, 'services', /at most 100/);
