@@ -1,8 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Task } from '#model/task.ts';
 import type { LinkCounters } from './network/link-counters.ts';
 
-/** Every metric of gantry-agent; the README's table says the same. */
+/** Every metric of gantry-agent; the README's table says the same. Node.js's own come beside them as `gantry_process_` and `gantry_nodejs_`. */
 export const AGENT_METRICS = {
   gantry_task_cpu_seconds_total: 'CPU time of the running attempt',
   gantry_task_memory_bytes: 'memory in use, without the page cache that the kernel would drop first',
@@ -81,6 +81,7 @@ export class AgentMetrics {
   readonly #loopLag = new Gauge({ ...described('gantry_agent_event_loop_lag_seconds'), registers: [this.registry] });
 
   constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: 'gantry_' });
     for (const name of Object.keys(AGENT_METRICS).filter(isTaskMetric)) {
       const options = { ...described(name), labelNames: TASK_LABELS, registers: [this.registry] };
       this.#ofTasks.set(name, name.endsWith('_total') ? new Counter(options) : new Gauge(options));

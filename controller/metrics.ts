@@ -5,7 +5,7 @@ import type { ServiceStatus } from '#model/app.ts';
 import type { ReconcileTurn } from './reconcile/reconcile-loop.ts';
 import type { StoreOperation } from './store/etcd-store.ts';
 
-/** Every metric of gantry-controller; the README's table says the same. `gantry_process_` metrics of Node.js come beside them. */
+/** Every metric of gantry-controller; the README's table says the same. Node.js's own come beside them as `gantry_process_` and `gantry_nodejs_`. */
 export const CONTROLLER_METRICS = {
   gantry_reconcile_duration_seconds: 'time of one look at one key, from plan to applied, by kind and outcome',
   gantry_schedule_duration_seconds: 'time that planning a service took, placements included',
@@ -56,7 +56,7 @@ const BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 export function createControllerMetrics(): ControllerMetrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'gantry_process_' });
+  collectDefaultMetrics({ register: registry, prefix: 'gantry_' });
   const reconcile = histogram(registry, 'gantry_reconcile_duration_seconds', ['kind', 'outcome']);
   const schedule = histogram(registry, 'gantry_schedule_duration_seconds', []);
   const etcd = histogram(registry, 'gantry_etcd_duration_seconds', ['operation']);

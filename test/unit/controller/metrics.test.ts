@@ -14,7 +14,7 @@ const sources = (current: ClusterSnapshot): MetricSources => ({
 test('every metric of the table is exported, and no other of ours', t => {
   const metrics = createControllerMetrics();
   metrics.observe(sources(snapshot()));
-  const names = metrics.registry.getMetricsAsArray().map(metric => metric.name).filter(name => !name.startsWith('gantry_process_'));
+  const names = metrics.registry.getMetricsAsArray().map(metric => metric.name).filter(name => !/^gantry_(?:process|nodejs)_/.test(name));
   t.deepEqual(names.sort(), Object.keys(CONTROLLER_METRICS).sort());
 });
 
