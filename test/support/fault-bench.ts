@@ -14,7 +14,7 @@ import { containerPictures, pictureLines } from './container-pictures.ts';
 import { DevCluster, eventually } from './dev-cluster.ts';
 import type { DevClusterOptions } from './dev-cluster.ts';
 import { checkHistory, checkStarts, placedTasks, readStarts } from './invariants.ts';
-import type { Budget } from './invariants.ts';
+import type { Budget, JournalStart } from './invariants.ts';
 
 /** A log may grow by this much a minute in a fault (I17). */
 const LOG_BYTES_PER_MINUTE = 1_000_000;
@@ -88,6 +88,10 @@ export class FaultBench {
   /** Pid and start time of every container, as lines. */
   pictures(): readonly string[] {
     return pictureLines(this.cluster.layout);
+  }
+
+  startsOn(node: string): readonly JournalStart[] {
+    return readStarts(this.cluster.layout).filter(start => start.node === node);
   }
 
   log(name: string): string {

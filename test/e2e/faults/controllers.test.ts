@@ -1,0 +1,121 @@
+import test from 'ava';
+import { eventually } from '../../support/dev-cluster.ts';
+import { webApp } from '../../support/fault-apps.ts';
+import { FaultBench, lasting } from '../../support/fault-bench.ts';
+import type { Budget } from '../../support/invariants.ts';
+import { unnoticed } from '../../support/unnoticed.ts';
+
+/** LOST and LEASE of `--times test`. */
+const LOST_MS = 4_000;
+const LEASE_MS = 3_000;
+const PORT = 18_232;
+const WEB = 'default/load/web';
+
+let bench: FaultBench;
+const budgets: Budget[] = [];
+
+test.before(async () => {
+  bench = await FaultBench.up();
+  await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
+});
+
+test.after.always('nothing is left, and nothing that must hold was violated', async t => {
+  const violations = await bench.violations(budgets);
+  const left = await bench.close();
+  t.deepEqual(violations, []);
+  t.deepEqual(left, []);
+});
+
+/** The leader and the other controller. */
+async function roles(): Promise<readonly [leader: string, follower: string]> {
+  const leader = await bench.leader();
+  return [leader, leader === 'c1' ? 'c2' : 'c1'];
+}
+
+/** Starts one controller anew with failpoints, as the only one and so as the leader; the other one stays down. Its next start has none. */
+async function leadAlone(failpoints: string): Promise<readonly [leader: string, other: string]> {
+  const [leader, other] = await roles();
+  bench.environment(leader, { FAILPOINTS: failpoints });
+  await bench.down(other);
+  const { pid } = bench.cluster.process(leader);
+  bench.kill(leader);
+  await bench.running(leader, pid);
+  bench.clearEnvironment(leader);
+  await eventually(`${leader} to lead again`, 20_000, async () => (await bench.viewOf(leader)).nodes.length > 0 && (await bench.leader()) === leader);
+  await bench.heard();
+  return [leader, other];
+}
+
+test.serial('A1: the idle leader killed with -9: another epoch within LEASE + 3 s, no task changes (root)', async t => {
+  const [leader] = await roles();
+  const { epoch } = bench.history.now();
+  await unnoticed(t, bench, PORT, async () => {
+    bench.kill(leader);
+    await eventually('another epoch', LEASE_MS + 3_000, async () => {
+      await bench.history.catchUp();
+      return bench.history.now().epoch > epoch;
+    });
+  });
+});
+
+test.serial('A2: the leader stopped for 3 x LEASE, then going on: another leads, the old one sees it and writes nothing (root)', async t => {
+  const [leader, follower] = await roles();
+  await unnoticed(t, bench, PORT, async () => {
+    await bench.freeze(leader);
+    await lasting(3 * LEASE_MS);
+    t.is(await bench.leader(), follower);
+    const before = bench.log(leader).length;
+    await bench.heal(leader);
+    await eventually('the old leader to step down', 3_000, () => bench.log(leader).slice(before).includes('not leading any more'));
+  });
+  t.is(await bench.leader(), follower);
+});
+
+test.serial('A4: the leader dies after it wrote placements and before any agent is told: they run within 10 s, started once (root)', async t => {
+  const [leader, other] = await leadAlone('apply.after-commit=1*panic');
+  const { pid } = bench.cluster.process(leader);
+  const revision = await bench.settled();
+  await bench.cluster.tryCtl('scale', 'load/web=6');
+  await bench.running(leader, pid);
+  await bench.start(other);
+  await bench.settled(20_000);
+  t.is((await bench.live(WEB)).length, 6);
+  t.is((await bench.tasksSince(revision)).length, 3);
+});
+
+test.serial('A5: every leader dies at its fifth write of a rollout of 10: I7 holds, it ends on the new revision (root)', async t => {
+  await bench.cluster.ctl('scale', 'load/web=10', '--wait');
+  const fromRevision = await bench.settled();
+  for (const name of ['c1', 'c2']) {
+    bench.environment(name, { FAILPOINTS: name === 'c1' ? 'apply.before-commit=4*off->1*panic' : 'apply.after-commit=4*off->1*panic' });
+    bench.kill(name);
+  }
+  await bench.heard();
+  const before = ['c1', 'c2'].map(name => bench.cluster.process(name).pid);
+  await eventually('the new revision to be taken', 20_000, async () => (await bench.cluster.tryApply(webApp({ port: PORT, replicas: 10, color: 'green' }))).exitCode === 0);
+  await eventually('a rollout to the end', 60_000, async () => {
+    const tasks = await bench.live(WEB);
+    return tasks.length === 10 && tasks.every(task => task.container.environment.some(one => one.name === 'COLOR' && one.value === 'green'));
+  });
+  t.true(['c1', 'c2'].some((name, index) => bench.cluster.process(name).pid !== before[index]), 'no leader died: the failpoints did nothing');
+  for (const name of ['c1', 'c2']) {
+    bench.clearEnvironment(name);
+  }
+  const toRevision = await bench.settled(30_000);
+  budgets.push({ service: WEB, fromRevision, toRevision, minServing: 10, maxCopies: 12 });
+  await bench.cluster.ctl('scale', 'load/web=3', '--wait');
+});
+
+test.serial("A7: the leader's event loop blocked for 2 x LOST: no node is lost (root)", async t => {
+  const [, other] = await leadAlone(`apply.before-commit=1*block(${String(2 * LOST_MS)})`);
+  await bench.start(other);
+  const revision = await bench.settled();
+  await bench.cluster.tryCtl('scale', 'load/web=4');
+  await bench.heard();
+  await lasting(2 * LOST_MS);
+  await bench.heard();
+  await bench.settled();
+  t.is((await bench.live(WEB)).length, 4);
+  t.is((await bench.tasksSince(revision)).length, 1);
+  t.deepEqual((await bench.absencesSince(revision)).filter(absence => absence.endsWith('lost')), []);
+});

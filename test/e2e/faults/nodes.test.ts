@@ -1,0 +1,83 @@
+import test from 'ava';
+import { eventually } from '../../support/dev-cluster.ts';
+import { lockApp, webApp } from '../../support/fault-apps.ts';
+import { FaultBench, lasting } from '../../support/fault-bench.ts';
+import { LockServer } from '../../support/lock-server.ts';
+
+/** LOST and EVICT of `--times test`. */
+const LOST_MS = 4_000;
+const EVICT_MS = 2_000;
+const PORT = 18_233;
+const WEB = 'default/load/web';
+const DB = 'default/locks/db';
+
+let bench: FaultBench;
+let locks: LockServer;
+
+test.before(async () => {
+  bench = await FaultBench.up();
+  locks = await LockServer.listen(bench.cluster.layout.hostAddress);
+  await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
+  await bench.cluster.apply(lockApp({ address: bench.cluster.layout.hostAddress, port: locks.port }, 3), '--wait');
+});
+
+test.after.always('nothing is left, and nothing that must hold was violated', async t => {
+  const violations = await bench.violations();
+  await locks.close();
+  const left = await bench.close();
+  t.deepEqual(violations, []);
+  t.deepEqual(locks.violations, []);
+  t.deepEqual(left, []);
+});
+
+/**
+ * A node is lost in the given way. What may be replaced runs elsewhere within the bound and what is held does not; once the node is back
+ * exactly what is wanted runs: the old copies are stopped, the held ones are as they were.
+ */
+const losesNode = test.macro({
+  async exec(t, lose: (node: string) => Promise<void>) {
+    await bench.settled();
+    const [victim] = await bench.live(WEB);
+    const node = victim?.node ?? '';
+    const revision = await bench.history.catchUp();
+    const held = await bench.live(DB);
+    const heldPictures = bench.pictures().filter(line => held.some(task => line.includes(task.id)));
+    t.is(held.length, 3);
+    await lose(node);
+    const lostAtMs = performance.now();
+    await eventually('the replacements to run elsewhere', LOST_MS + EVICT_MS + 5_000, async () => {
+      const elsewhere = (await bench.live(WEB)).filter(task => task.node !== node);
+      return elsewhere.length === 3 && elsewhere.every(task => bench.pictures().some(line => line.includes(task.id)));
+    });
+    t.log(`replaced after ${String(Math.round(performance.now() - lostAtMs))} ms`);
+    t.is(await bench.condition(node), 'lost');
+    const starts = bench.startsOn(node);
+    await bench.heal();
+    await bench.settled();
+    t.deepEqual((await bench.live(DB)).map(task => task.id), held.map(task => task.id));
+    t.deepEqual(bench.pictures().filter(line => held.some(task => line.includes(task.id))), heldPictures);
+    const wanted = new Set([...await bench.live(WEB), ...await bench.live('default/load/watcher')].map(task => task.id));
+    t.deepEqual(bench.startsOn(node).slice(starts.length).filter(start => !wanted.has(start.task as never)), []);
+    t.true((await bench.tasksSince(revision)).every(task => task.service !== 'db'));
+    for (const { slot } of held) {
+      t.true(locks.holderOf(`db-${String(slot)}`) !== undefined);
+    }
+  },
+  title: (name = '') => `${name} (root)`,
+});
+
+test.serial('D1: a node cut off for LOST/2: nothing happens (root)', async t => {
+  const revision = await bench.settled();
+  await bench.cut('n2');
+  await lasting(LOST_MS / 2);
+  await bench.heal();
+  await bench.heard();
+  await bench.settled();
+  t.deepEqual(await bench.absencesSince(revision), []);
+  t.deepEqual(await bench.tasksSince(revision), []);
+});
+
+test.serial('D2, show 6: cut off both ways', losesNode, async node => { await bench.cut(node, 'both'); });
+test.serial('D4, show 6: the node hears and is not heard', losesNode, async node => { await bench.cut(node, 'out'); });
+test.serial('D5, show 6: the node is heard and does not hear', losesNode, async node => { await bench.cut(node, 'in'); });
+test.serial('E6, show 6: the agent stands still, then goes on: it starts nothing that is not its own any more', losesNode, async node => { await bench.freeze(node); });
