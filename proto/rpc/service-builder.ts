@@ -48,7 +48,7 @@ export class ServiceBuilder implements RpcService {
 
   unary<Request, Answer>(method: Method<Request, Answer>, handler: (request: Request, peer: Peer) => Promise<Answer>): this {
     return this.#add(method, (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
-      const work = this.#admitted(call, async peer => method.encodeAnswer(await handler(method.decodeRequest(call.request), peer)));
+      const work = (): Promise<Buffer> => this.#admitted(call, async peer => method.encodeAnswer(await handler(method.decodeRequest(call.request), peer)));
       withinDeadline(work, call.getDeadline(), Date.now()).then(
         answer => { respond(null, answer); },
         (error: unknown) => { respond(this.#statusOf(error, method.path)); },
