@@ -16,7 +16,7 @@ import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
-import type { SlotPlan, Stop, WantedSlot } from './slot-plan.ts';
+import type { SlotPlan, WantedSlot } from './slot-plan.ts';
 import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
@@ -84,7 +84,6 @@ interface Situation {
 function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
-  const timedOut = timedOutJobs(state, context.nowMs);
   const slots = planSlots({
     service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
     isPaused: situation.failure !== undefined && state.status?.settledRevision !== service.revision,
@@ -94,7 +93,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const placed = placeSlots(snapshot, service, slots);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
-  const stops = [...slots.stops, ...replaced, ...timedOut.filter(late => !slots.stops.some(stop => stop.row === late.row))];
+  const stops = [...slots.stops, ...replaced];
   const status = nextStatus(state, situation, { placed, nowMs: context.nowMs });
   const actions: readonly Action[] = [
     ...retention.removals,
@@ -129,14 +128,6 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanC
 function isSpent(loop: CrashLoop, { service, rows }: ServiceState): boolean {
   const newest = rows.findLast(row => row.task.slot === loop.slot);
   return service.spec.kind === 'job' && loop.failures > (service.spec.job?.retries ?? 0) && newest !== undefined && hasEnded(newest) && !isDone(newest, service);
-}
-
-function timedOutJobs({ service, rows }: ServiceState, nowMs: number): readonly Stop[] {
-  const timeoutMs = service.spec.job?.timeoutMs;
-  if (service.spec.kind !== 'job' || timeoutMs === undefined) {
-    return [];
-  }
-  return rows.filter(row => isLive(row) && nowMs >= row.task.createdAtMs + timeoutMs).map(row => ({ row, reason: 'job-timeout' }));
 }
 
 /** The node is `lost` LOST + EVICT after it fell silent; a service that asked for longer waits for the rest. */
@@ -191,10 +182,8 @@ function stuckReason({ rows }: ServiceState, { pending }: Placed): string | unde
 }
 
 function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {
-  const timeoutMs = service.spec.job?.timeoutMs;
   return [
     ...crashLoops.map(loop => waitUntilMs(loop, context.nowMs)),
-    ...rows.filter(isLive).map(row => (timeoutMs === undefined ? undefined : row.task.createdAtMs + timeoutMs)),
     ...rows.filter(row => isLive(row) && isOnLostNode(row)).map(row => replaceAtMs(row, service, context)),
   ].filter(time => time !== undefined && time > context.nowMs);
 }

@@ -87,7 +87,7 @@ export function mayStay(row: TaskRow, service: Service): boolean {
 
 /** It failed although nobody asked it to stop. */
 export function hasFailed(row: TaskRow): boolean {
-  return row.status?.phase === 'failed' && (row.task.desired === 'run' || row.task.reason === 'job-timeout');
+  return row.status?.phase === 'failed' && row.task.desired === 'run';
 }
 
 /** Ended and, by its service's rules, not to be followed by another: a job's success, or what the restart policy leaves alone. */

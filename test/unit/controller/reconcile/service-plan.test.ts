@@ -174,8 +174,7 @@ test('job: complete stays complete', plans, { of: job, tasks: [j0], statuses: [d
 test('job: complete is settled', t => {
   t.like(statusOf(plan({ of: job, tasks: [j0], statuses: [done], serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
 });
-test('job: runs within its timeout', plans, { of: job, tasks: [j0], serviceStatuses: [] }, []);
-test('job: stopped at its timeout', plans, { of: job, tasks: [{ ...j0, createdAtMs: LATER - 60_000 }] }, [`-${j0.id} job-timeout`]);
+test('job: its timeout is the agent\'s to watch', plans, { of: job, tasks: [{ ...j0, createdAtMs: LATER - 60_000 }] }, []);
 test('job: a retry after a failure', plans, { of: job, tasks: [j0], statuses: [failed(j0)], serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops: [{ slot: 0, failures: 1, notBeforeMs: LATER, task: j0.id }] })] }, ['+0@n1 crash-loop']);
 test('job: failed once the retries are used up', t => {
   const crashLoops = [{ slot: 0, failures: 2, notBeforeMs: T0, task: j0.id }];
