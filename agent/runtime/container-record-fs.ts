@@ -79,7 +79,7 @@ export class ContainerRecords {
       return { code, isOomKilled, finishedAtMs: exitedAtMs };
     }
     const lostAtMs = await writtenAtMs(`${this.dirOf(id)}/lost`);
-    return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'monitor-lost' };
+    return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'its monitor was lost' };
   }
 
   /** Nobody will ever know the exit code. */

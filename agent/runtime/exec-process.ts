@@ -5,10 +5,11 @@ import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
-import { openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
+import { ConsoleSocket, openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
 import { execProcess } from './exec-spec.ts';
 import type { AccountFiles } from './container-user.ts';
 import type { OciProcess } from './oci-spec.ts';
@@ -44,6 +45,8 @@ interface Stdio {
 const LIFE_FD = 3;
 /** What a shell says for a command that it cannot find. Source: POSIX.1-2017 Shell, "Exit Status for Commands" */
 const NOT_STARTED_CODE = 127;
+/** The runtime sends the terminal a few milliseconds after its start. */
+const TERMINAL_POLL_MS = 1;
 const END_OF_INPUT = Buffer.from([4]);
 
 /** Starts `request` in the container; its streams are read as fast as the consumer takes them. */
@@ -52,19 +55,59 @@ export async function startExec(target: ExecTarget, request: ExecRequest): Promi
   const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await accountsOf(target.container));
   const name = `${target.recordDir}/exec-${randomUUID()}`;
   await writeFile(`${name}.json`, JSON.stringify(spec), { mode: 0o600 });
-  const stdio = request.tty ? terminalStdio(request.size) : pipeStdio(request.stdin);
+  const consoleSocket = request.tty && target.runtime.givesTerminal ? `${name}.sock` : undefined;
+  const console = consoleSocket === undefined ? undefined : new ConsoleSocket(consoleSocket);
+  const stdio = request.tty && console === undefined ? terminalStdio(request.size) : pipeStdio(request.stdin && !request.tty);
   const life = makePipe();
   let pid: number;
   try {
+    const files = { process: `${name}.json`, pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) };
     pid = spawnProcess({
-      program: target.runtime.program, args: target.runtime.execArgs(target.id, `${name}.json`, `${name}.pid`), environment: TOOL_ENVIRONMENT,
+      program: target.runtime.program, args: target.runtime.execArgs(target.id, files), environment: TOOL_ENVIRONMENT,
       files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
     });
   } finally {
     closeSync(life.writeFd);
     stdio.releaseChildSide();
   }
-  return new ExecStreams(target.id, name, stdio, endOf(pid, life.readFd));
+  const ended = endOf(pid, life.readFd);
+  const terminal = console === undefined ? undefined : await receiveTerminal(console, ended);
+  return new ExecStreams(target.id, name, terminal === undefined ? stdio : joinTerminal(terminal, stdio, request.size), ended);
+}
+
+/** The container's terminal, or undefined when the runtime ended without one: its words tell why. */
+async function receiveTerminal(console: ConsoleSocket, ended: Promise<unknown>): Promise<number | undefined> {
+  const runtime = { hasEnded: false };
+  void ended.then(() => { runtime.hasEnded = true; });
+  try {
+    for (;;) {
+      const isLast = runtime.hasEnded;
+      const terminal = console.receive();
+      if (terminal !== undefined || isLast) {
+        return terminal;
+      }
+      await setTimeout(TERMINAL_POLL_MS);
+    }
+  } finally {
+    console.close();
+  }
+}
+
+/** `masterFd` as stdin and stdout; what the runtime itself has to say stays on its stderr. */
+function joinTerminal(masterFd: number, runtime: Pick<Stdio, 'files' | 'outputs' | 'releaseChildSide'>, size: ExecRequest['size']): Stdio {
+  if (size !== undefined) {
+    setTerminalSize(masterFd, size);
+  }
+  runtime.outputs.stdout?.destroy();
+  const stream = new ReadStream(masterFd);
+  stream.on('error', () => { /* EIO: the other side is closed, which is the end. Source: pts(4) */ });
+  return {
+    ...runtime,
+    outputs: { ...runtime.outputs, stdout: stream },
+    input: stream,
+    isTerminal: true,
+    resize(next) { if (!stream.destroyed) setTerminalSize(masterFd, next); },
+  };
 }
 
 class ExecStreams implements ProcessStreams {
@@ -82,7 +125,7 @@ class ExecStreams implements ProcessStreams {
     const tidied = exited.then(async code => {
       this.#isEnded = true;
       const hasStarted = await access(`${name}.pid`).then(() => true, () => false);
-      await Promise.all(['json', 'pid'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
+      await Promise.all(['json', 'pid', 'sock'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
       return hasStarted ? code : NOT_STARTED_CODE;
     });
     let drained: () => void = () => undefined;
@@ -177,25 +220,14 @@ function pipeStdio(hasInput: boolean): Stdio {
 }
 
 /**
- * A terminal of the host at the runtime's stdio; the runtime makes the container's own and copies bytes and sizes between them.
- * As leader of a new session it gets SIGWINCH.
+ * A terminal of the host at the runtime's stdio; the runtime makes the container's own and copies bytes and sizes between them. As
+ * leader of a new session it gets SIGWINCH. For a runtime that keeps the container's terminal to itself.
  */
 function terminalStdio(size: ExecRequest['size']): Stdio {
   const { masterFd, path } = openTerminal();
-  if (size !== undefined) {
-    setTerminalSize(masterFd, size);
-  }
-  const stream = new ReadStream(masterFd);
-  stream.on('error', () => { /* EIO: the other side is closed, which is the end. Source: pts(4) */ });
   const side: ChildFile = { path };
-  return {
-    files: new Map([[0, side], [1, side], [2, side]]),
-    outputs: { stdout: stream },
-    input: stream,
-    isTerminal: true,
-    resize(next) { if (!stream.destroyed) setTerminalSize(masterFd, next); },
-    releaseChildSide: () => undefined,
-  };
+  const files = new Map([[0, side], [1, side], [2, side]]);
+  return joinTerminal(masterFd, { files, outputs: {}, releaseChildSide: () => undefined }, size);
 }
 
 /** The exit code of the runtime's process, which is that of the process it started. */

@@ -12,6 +12,8 @@ const STATES: Readonly<Record<string, ContainerState>> = { creating: 'created', 
 const UNKNOWN_ID = /does not exist|No such file or directory/;
 
 export interface RuntimeProgram {
+  /** `crun` or `runc`. */
+  readonly name: string;
   /** Absolute path of crun or runc. */
   readonly program: string;
   /** State directory of this runtime alone; nothing else lives in its parent. */
@@ -21,10 +23,13 @@ export interface RuntimeProgram {
 export class RuntimeProcess {
   readonly program: string;
   readonly root: string;
+  /** crun's own copying between two terminals loses what waits when the process ends; runc refuses to give its terminal away. */
+  readonly givesTerminal: boolean;
 
   constructor(runtime: RuntimeProgram) {
     this.program = runtime.program;
     this.root = runtime.root;
+    this.givesTerminal = runtime.name === 'crun';
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
   }
 
@@ -66,8 +71,9 @@ export class RuntimeProcess {
   }
 
   /** Arguments of an exec whose process is in a file: `exec --user` runs as root in crun 1.19 to 1.26. */
-  execArgs(id: string, processFile: string, pidFile: string): readonly string[] {
-    return ['--root', this.root, 'exec', '--process', processFile, '--pid-file', pidFile, requireContainerId(id)];
+  execArgs(id: string, files: { readonly process: string; readonly pid: string; readonly consoleSocket?: string }): readonly string[] {
+    const console = files.consoleSocket === undefined ? [] : ['--console-socket', files.consoleSocket];
+    return ['--root', this.root, 'exec', '--process', files.process, '--pid-file', files.pid, ...console, requireContainerId(id)];
   }
 
   async #require(args: readonly string[]): ReturnType<typeof runTool> {
