@@ -26,7 +26,7 @@ export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause
   }
   // What we had to end was no success, whatever code the program chose.
   const counted = cause === undefined ? end.code : null;
-  return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit));
+  return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit, end.reason));
 }
 
 /** The record after an attempt that could not be started: the policy counts it like a failed exit. */
@@ -45,7 +45,7 @@ export function afterClear(record: TaskRecord): TaskRecord {
   const rest = withoutAttempt(record);
   const ending = record.ending;
   if (ending?.kind === 'finish') {
-    return { ...rest, step: 'idle', ending, ...finishedAt(record) };
+    return { ...rest, step: 'idle', ending, ...timesOf(record) };
   }
   return { ...rest, step: 'idle', notBeforeMs: ending?.notBeforeMs ?? 0 };
 }
@@ -109,12 +109,13 @@ function signalReason(number: number): string {
   return name === undefined ? 'exited' : `signal:${name}`;
 }
 
-function exitText(exit: TaskExit): string {
-  return exit.code === null ? 'ended; its exit code could not be seen' : `exit code ${String(exit.code)} (${exit.reason})`;
+function exitText(exit: TaskExit, why: string | undefined): string {
+  return exit.code === null ? `ended; its exit code could not be seen${why === undefined ? '' : `: ${why}`}` : `exit code ${String(exit.code)} (${exit.reason})`;
 }
 
-function finishedAt(record: TaskRecord): { readonly finishedAtMs?: number } {
-  return record.finishedAtMs === undefined ? {} : { finishedAtMs: record.finishedAtMs };
+/** When the last attempt ran: told as long as the record is there. */
+function timesOf({ startedAtMs, finishedAtMs }: TaskRecord): Pick<TaskRecord, 'startedAtMs' | 'finishedAtMs'> {
+  return { ...(startedAtMs === undefined ? {} : { startedAtMs }), ...(finishedAtMs === undefined ? {} : { finishedAtMs }) };
 }
 
 function cut(text: string): string {

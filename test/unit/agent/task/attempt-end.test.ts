@@ -51,7 +51,9 @@ test('afterGivenUp: nothing is counted', t => {
 
 test('afterClear: a restart carries its time, a finish stays to be done', t => {
   t.like(afterClear({ ...RUNNING, ending: { kind: 'restart', notBeforeMs: T0 + 5 } }), { step: 'idle', notBeforeMs: T0 + 5 });
-  t.like(afterClear({ ...RUNNING, ending: { kind: 'finish', phase: 'failed' } }), { step: 'idle', ending: { kind: 'finish', phase: 'failed' } });
+  const ended = { ...RUNNING, startedAtMs: T0, finishedAtMs: T0 + 9 };
+  t.like(afterClear({ ...ended, ending: { kind: 'finish', phase: 'failed' } }), { step: 'idle', ending: { kind: 'finish', phase: 'failed' }, startedAtMs: T0, finishedAtMs: T0 + 9 });
+  t.false('startedAtMs' in afterClear({ ...ended, ending: { kind: 'restart', notBeforeMs: T0 } }));
 });
 
 test('errorText: one safe line', t => {
