@@ -1,20 +1,18 @@
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:tls';
-import { ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator } from '@peculiar/x509';
 import test from 'ava';
 import { createControlClient } from '#rpc/control-client.ts';
 import { controlService } from '#rpc/control-server.ts';
 import { secureContextOptions } from '#rpc/tls-fs.ts';
-import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { oddIdentities } from '../support/odd-identities.ts';
+import { rawStatus } from '../support/raw-call.ts';
 import { controlHandlers, TestAuthority } from '../support/rpc-cluster.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 const log = silentLogger;
 const authority = await TestAuthority.create();
 const operator = await authority.identity('operator', 'joe');
+const ODD = await oddIdentities(authority.keys, Date.now());
 const STATUS = { epoch: 3, controllers: [], version: '0.1.0', clusterId: 'c' };
 
 test('a001: a dial without a client certificate fails in the handshake', async t => {
@@ -26,40 +24,20 @@ test('a001: a dial without a client certificate fails in the handshake', async t
   });
 });
 
-const HOUR_MS = 3_600_000;
-const BAD_CERTIFICATES: readonly (readonly [string, () => Promise<TlsIdentity>, RegExp, RegExp])[] = [
-  ['another CA', async () => ({ ...await (await TestAuthority.create()).identity('operator', 'joe'), caPem: authority.keys.certificatePem }), /our certificate is of another certificate authority/, /UNABLE_TO|SIGNATURE/],
-  ['expired', () => authority.identity('operator', 'joe', { nowMs: Date.now() - 2 * HOUR_MS, ttlMs: HOUR_MS }), /our certificate has expired on/, /CERT_HAS_EXPIRED/],
-  ['not yet valid', () => authority.identity('operator', 'joe', { nowMs: Date.now() + 2 * HOUR_MS, ttlMs: HOUR_MS }), /our certificate is not valid before/, /CERT_NOT_YET_VALID/],
-  ['for servers only', serverOnly, /our certificate is not for clients/, /INVALID_PURPOSE/],
-];
-/** A certificate of our CA that may only serve. */
-async function serverOnly(): Promise<TlsIdentity> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const der = Buffer.from(authority.keys.keyPem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
-  const certificate = await X509CertificateGenerator.create({
-    serialNumber: '41', subject: 'CN=joe', issuer: new X509Certificate(authority.keys.certificatePem).subject, signingAlgorithm: algorithm,
-    notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS),
-    publicKey: keys.publicKey, signingKey: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']),
-    extensions: [
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]), new SubjectAlternativeNameExtension([{ type: 'url', value: 'spiffe://gantry/operator/joe' }]),
-    ],
-  });
-  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return {
-    caPem: authority.keys.certificatePem,
-    pair: { certificatePem: `${certificate.toString('pem')}\n`, keyPem: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` },
-  };
-}
+const BAD_CERTIFICATES = [
+  ['another CA', /our certificate is of another certificate authority/, /UNABLE_TO|SIGNATURE/],
+  ['expired', /our certificate has expired on/, /CERT_HAS_EXPIRED/],
+  ['not yet valid', /our certificate is not valid before/, /CERT_NOT_YET_VALID/],
+  ['for servers only', /our certificate is not for clients/, /INVALID_PURPOSE/],
+] as const;
 
-for (const [what, identity, told, logged] of BAD_CERTIFICATES) {
+for (const [what, told, logged] of BAD_CERTIFICATES) {
   test(`a003: certificate ${what}: the client learns why, and the controller logs it`, async t => {
     const reasons: string[] = [];
     const server = await authority.serve(t, [controlService(controlHandlers({}), { log })], {
       log: { ...silentLogger, warn: fields => { reasons.push(JSON.stringify(fields)); } },
     });
-    const client = createControlClient({ controllers: [server.address], identity: await identity() });
+    const client = createControlClient({ controllers: [server.address], identity: ODD[what] });
     t.like(await t.throwsAsync(client.clusterStatus(), { message: told }), { code: 'UNAVAILABLE' });
     t.regex(reasons.join('\n'), logged);
     client.close();
@@ -90,26 +68,7 @@ test('a015: a request of more than 4 MiB is refused and handled by nobody', asyn
   });
 });
 
-/** A raw gRPC call: one message of these bytes. Source: gRPC over HTTP2, "Length-Prefixed-Message". */
-async function rawCall(address: string, identity: TlsIdentity, message: Buffer, headers: Record<string, string> = {}): Promise<string> {
-  const session = connectHttp2(`https://${address}`, { ...secureContextOptions(identity), checkServerIdentity: () => undefined });
-  try {
-    const stream = session.request({ ':method': 'POST', ':path': '/gantry.v1.ControlApi/Scale', 'content-type': 'application/grpc', 'te': 'trailers', ...headers });
-    const status = new Promise<string>((resolve, reject) => {
-      stream.on('response', (answer: Readonly<Record<string, unknown>>) => { const early: unknown = answer['grpc-status']; if (typeof early === 'string') resolve(early); });
-      stream.on('trailers', (trailers: Readonly<Record<string, unknown>>) => { resolve(String(trailers['grpc-status'])); });
-      stream.on('error', reject);
-      stream.on('close', () => { reject(new Error('closed without a status')); });
-    });
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.end(Buffer.concat([prefix, message]));
-    stream.resume();
-    return await status;
-  } finally {
-    session.destroy();
-  }
-}
+const SCALE = 'ControlApi/Scale';
 
 const GARBAGE: readonly (readonly [string, Buffer])[] = [
   ['20,000 nested groups', Buffer.alloc(20_000, 0x7b)],
@@ -119,7 +78,7 @@ const GARBAGE: readonly (readonly [string, Buffer])[] = [
 for (const [what, bytes] of GARBAGE) {
   test(`a017: ${what} is INVALID_ARGUMENT, and the server serves on`, async t => {
     await authority.withControl(t, { clusterStatus: () => Promise.resolve(STATUS) }, async (client, address) => {
-      t.is(await rawCall(address, operator, bytes), '3');
+      t.is(await rawStatus(address, operator, SCALE, bytes), '3');
       t.deepEqual(await client.clusterStatus(), STATUS);
     });
   });
@@ -127,7 +86,7 @@ for (const [what, bytes] of GARBAGE) {
 
 test('headers of more than 16 KiB are refused', async t => {
   await authority.withControl(t, {}, async (_client, address) => {
-  t.is(await rawCall(address, operator, Buffer.alloc(0), { padding: 'x'.repeat(20_000) }), '8');
+  t.is(await rawStatus(address, operator, SCALE, Buffer.alloc(0), { padding: 'x'.repeat(20_000) }), '8');
   });
 });
 
