@@ -1,6 +1,7 @@
 /** `get TYPE [NAME]` and `ps`: lists. */
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
+import { printable } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
 import type { ClusterView, ListFilter } from '#model/ports.ts';
 import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format/items.ts';
@@ -74,7 +75,10 @@ function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: 
   const nowMs = shell.clock.nowMs();
   switch (type) {
     case 'node':
-      return { items: view.nodes.map(nodeItem), table: nodeTable(view.nodes), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle };
+      return {
+        items: view.nodes.map(nodeItem), table: nodeTable(view.nodes), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle,
+        ...(view.massBreaker === undefined ? {} : { notice: `the mass breaker is open: ${printable(view.massBreaker.reason)}` }),
+      };
     case 'service': {
       const table = serviceTable(view.services, nowMs, shell.options.output === 'wide');
       const names = view.services.map(({ service }) => `service/${service.app}/${service.name}`);

@@ -11,6 +11,8 @@ export interface Listing {
   readonly names: readonly string[];
   /** One named object: its JSON stands alone. */
   readonly isSingle: boolean;
+  /** What a person must know beside the list: to the standard error output. */
+  readonly notice?: string;
 }
 
 export async function printListing(shell: Shell, listing: Listing): Promise<void> {
@@ -21,6 +23,9 @@ export async function printListing(shell: Shell, listing: Listing): Promise<void
   }
   const plain = listing.isSingle ? listing.items[0] : { items: listing.items };
   await (output === 'json' || output === 'yaml' ? printPlain(shell, plain) : printTable(shell, listing.table));
+  if (listing.notice !== undefined) {
+    await shell.terminal.writeError(`${listing.notice}\n`);
+  }
 }
 
 /** One document in JSON, or in YAML with `-o yaml`. */

@@ -25,6 +25,7 @@ export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastS
     tasks,
     pending: values(snapshot.serviceStatuses).filter(status => wanted.has(status.id) && filter.node === undefined)
       .flatMap(status => status.pending.map((slot): PendingSlot => ({ service: status.id, slot: slot.slot, reason: slot.reason }))),
+    ...(snapshot.massBreaker === undefined ? {} : { massBreaker: { reason: snapshot.massBreaker.value.message } }),
     nodes: values(snapshot.nodes).filter(node => filter.node === undefined || node.id === filter.node).map(node => nodeView(snapshot, node, lastSeen)),
   };
 }

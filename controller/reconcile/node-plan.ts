@@ -5,10 +5,12 @@ import type { Node } from '#model/node.ts';
 import type { Times } from '#model/times.ts';
 import { CLOSED_BREAKER, nextBreaker } from './mass-breaker.ts';
 import type { AwayNode, MassBreaker } from './mass-breaker.ts';
-import type { Plan, PlannedEvent } from './plan.ts';
+import type { Action, Plan, PlannedEvent } from './plan.ts';
 
 /** Share of the nodes that may be evicted at once, at least one. */
 const EVICT_SHARE = 0.01;
+const OPENED = 'too many nodes are away at once: no task is replaced until they are back, removed or confirmed lost';
+const CLOSED = 'lost nodes are evicted again';
 
 /**
  * `silent`: the session's holder says so. `unknown`: no live controller holds a session, so nobody listens.
@@ -48,16 +50,31 @@ export function planNodes(snapshot: ClusterSnapshot, evidence: NodeEvidence, con
   const nodes = [...snapshot.nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
   const absences = countAbsences(snapshot, nodes, evidence, context.monotonicMs);
   const { massWindowMs } = context.times;
-  const breaker = nextBreaker(evidence.breaker, awayNodes(nodes, absences, context), nodes.length, { monotonicMs: context.monotonicMs, windowMs: massWindowMs });
+  const before = knownBreaker(snapshot, evidence);
+  const breaker = nextBreaker(before, awayNodes(nodes, absences, context), nodes.length, { monotonicMs: context.monotonicMs, windowMs: massWindowMs });
   const confirmed = nodes.filter(node => node.isLossConfirmed && node.condition === 'silent');
   const evicted = breaker.isOpen ? [] : dueNodes(nodes, { absences, ...lastOf(evidence) }, context);
   const lastEvictionMs = evicted.length > 0 ? context.monotonicMs : evidence.lastEvictionMs;
   const lost = nodes.filter(node => confirmed.includes(node) || evicted.includes(node));
   return {
-    actions: lost.map(node => ({ kind: 'set-node-condition', node: node.id, condition: 'lost', reason: confirmed.includes(node) ? 'loss-confirmed' : 'silence' })),
-    events: [...lost.map(lostEvent), ...breakerEvents(evidence.breaker, breaker)],
+    actions: [
+      ...breakerActions(snapshot, breaker),
+      ...lost.map((node): Action => ({ kind: 'set-node-condition', node: node.id, condition: 'lost', reason: confirmed.includes(node) ? 'loss-confirmed' : 'silence' })),
+    ],
+    events: [...lost.map(lostEvent), ...breakerEvents(before, breaker)],
     evidence: { absences, breaker, ...(lastEvictionMs === undefined ? {} : { lastEvictionMs }) },
   };
+}
+
+/** One that is open in etcd is open, also for a leader that has only begun to count. */
+function knownBreaker({ massBreaker }: ClusterSnapshot, { breaker }: NodeEvidence): MassBreaker {
+  return massBreaker !== undefined && !breaker.isOpen ? { isOpen: true } : breaker;
+}
+
+/** The record follows: other controllers show it, and the next leader goes on from it. */
+function breakerActions({ massBreaker }: ClusterSnapshot, { isOpen }: MassBreaker): readonly Action[] {
+  const reason = isOpen ? OPENED : CLOSED;
+  return isOpen === (massBreaker !== undefined) ? [] : [{ kind: 'set-mass-breaker', isOpen, reason }];
 }
 
 function lastOf({ lastEvictionMs }: NodeEvidence): { readonly lastEvictionMs?: number } {
@@ -123,6 +140,6 @@ function breakerEvents(before: MassBreaker, after: MassBreaker): readonly Planne
     return [];
   }
   return after.isOpen
-    ? [{ type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: 'too many nodes are away at once: no task is replaced until they are back, removed or confirmed lost' }]
-    : [{ type: 'normal', object: 'cluster', reason: 'MassBreakerClosed', message: 'lost nodes are evicted again' }];
+    ? [{ type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: OPENED }]
+    : [{ type: 'normal', object: 'cluster', reason: 'MassBreakerClosed', message: CLOSED }];
 }

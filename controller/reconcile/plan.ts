@@ -21,7 +21,9 @@ export type Action =
   | { readonly kind: 'delete-app'; readonly appId: AppId; readonly reason: string }
   | { readonly kind: 'remove-service'; readonly serviceId: ServiceId; readonly reason: string }
   | { readonly kind: 'remove-app'; readonly appId: AppId; readonly reason: string }
-  | { readonly kind: 'set-node-condition'; readonly node: NodeId; readonly condition: Node['condition']; readonly reason: string };
+  | { readonly kind: 'set-node-condition'; readonly node: NodeId; readonly condition: Node['condition']; readonly reason: string }
+  /** Writes or removes the record of an open mass breaker. */
+  | { readonly kind: 'set-mass-breaker'; readonly isOpen: boolean; readonly reason: string };
 
 /** Told to people (etcd events, NATS), not decided on. */
 export interface PlannedEvent {

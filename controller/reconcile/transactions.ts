@@ -9,7 +9,7 @@ import { compareEpoch } from '../store/epoch.ts';
 import { appOfService, buildKey } from '../store/keys.ts';
 import type { RecordKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
-import { encodeApp, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask } from '../store/records.ts';
+import { encodeApp, encodeClusterEvent, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask } from '../store/records.ts';
 import { MAX_TRANSACTION_BYTES, MAX_TRANSACTION_OPERATIONS, operationBytes } from '../store/transaction-limits.ts';
 import type { Action } from './plan.ts';
 
@@ -131,6 +131,7 @@ function unitOf(action: Action, input: TransactionInput): Unit {
       operations: [remove({ kind: 'service', id: action.serviceId }), remove({ kind: 'service-status', id: action.serviceId })],
     };
     case 'delete-app': return deleteAppUnit(action.appId, input);
+    case 'set-mass-breaker': return breakerUnit(action, input);
     case 'remove-app': return { reads: [{ kind: 'app', id: action.appId }], operations: [remove({ kind: 'app', id: action.appId })] };
     case 'set-node-condition': {
       const node = required(snapshot.nodes.get(action.node), action).value;
@@ -138,6 +139,12 @@ function unitOf(action: Action, input: TransactionInput): Unit {
       return { reads: [{ kind: 'node', id: node.id }], operations: [put({ kind: 'node', id: node.id }, encodeNode(changed))] };
     }
   }
+}
+
+function breakerUnit({ isOpen, reason }: Extract<Action, { readonly kind: 'set-mass-breaker' }>, { nowMs }: TransactionInput): Unit {
+  const key = { kind: 'mass-breaker' } as const;
+  const record = { type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: reason, firstAtMs: nowMs, lastAtMs: nowMs, count: 1 } as const;
+  return { reads: [key], operations: [isOpen ? put(key, encodeClusterEvent(record)) : remove(key)] };
 }
 
 function createUnit(task: Task): Unit {
@@ -184,6 +191,7 @@ function versionOf(snapshot: ClusterSnapshot, key: RecordKey): Versioned<unknown
     case 'node': return snapshot.nodes.get(key.id);
     case 'ledger': return snapshot.ledgers.get(key.id);
     case 'app': return snapshot.apps.get(key.id);
+    case 'mass-breaker': return snapshot.massBreaker;
     default: throw new Error(`no plan reads ${key.kind} records`);
   }
 }

@@ -11,6 +11,8 @@ export type RecordKey =
   /** ClusterSettings. Each transaction that gives a virtual IP or a node subnet away rewrites and compares it: one at a time. */
   | { readonly kind: 'settings' }
   | { readonly kind: 'controller'; readonly id: string }
+  /** There while the mass breaker is open. */
+  | { readonly kind: 'mass-breaker' }
   | { readonly kind: 'node'; readonly id: NodeId }
   | { readonly kind: 'ledger'; readonly id: NodeId }
   | { readonly kind: 'session'; readonly id: NodeId }
@@ -44,7 +46,7 @@ type Shapes = { readonly [Kind in RecordKind]: Shape<Extract<RecordKey, { readon
 
 /** What the mirror holds of etcd; the rest (revisions, contents, requests, events, tokens) is read when asked for. */
 export const MIRRORED_KINDS: readonly RecordKind[] = [
-  'leader', 'controller', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret',
+  'leader', 'controller', 'mass-breaker', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret',
 ];
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
@@ -98,6 +100,7 @@ export function parseKey(text: string): RecordKey | undefined {
 const SHAPES: Shapes = {
   leader: { folder: 'leader', tail: () => '', parse: () => ({ kind: 'leader' }) },
   settings: { folder: 'settings', tail: () => '', parse: () => ({ kind: 'settings' }) },
+  'mass-breaker': { folder: 'mass-breaker', tail: () => '', parse: () => ({ kind: 'mass-breaker' }) },
   controller: { folder: 'controllers/', tail: key => checkedLabel(key.id), parse: ([id = '']) => ({ kind: 'controller', id }) },
   node: { folder: 'nodes/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'node', id: parseNodeId(id) }) },
   ledger: { folder: 'ledgers/', tail: key => parseNodeId(key.id), parse: ([id = '']) => ({ kind: 'ledger', id: parseNodeId(id) }) },

@@ -1,6 +1,6 @@
 /** Bytes of etcd values <-> model values, for the programs' parts that may not know codecs. */
 import {
-  decodeApp, decodeControllerRecord, decodeLedger, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
+  decodeApp, decodeClusterEvent, decodeControllerRecord, decodeLedger, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
   decodeTask, decodeTaskStatus,
 } from '#codec/record-codec.ts';
 import type { RecordKind } from './keys.ts';
@@ -17,6 +17,7 @@ export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatu
 export const MIRROR_DECODERS = {
   leader: decodeControllerRecord,
   controller: decodeControllerRecord,
+  'mass-breaker': decodeClusterEvent,
   node: decodeNode,
   ledger: decodeLedger,
   session: decodeSessionRecord,

@@ -1,6 +1,7 @@
 /** The ClusterSnapshot, brought forward in place by what etcd tells. */
 import type { App, SecretVersion, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { ClusterEvent } from '#model/event.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -35,6 +36,7 @@ interface Tables {
   etcdRevision: number;
   epoch: number;
   leaderId?: string;
+  massBreaker?: Versioned<ClusterEvent>;
   readonly apps: Map<AppId, Versioned<App>>;
   readonly services: Map<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: Map<ServiceId, Versioned<ServiceStatus>>;
@@ -168,6 +170,8 @@ export class ClusterMirror {
     if (key.kind === 'leader') {
       this.#tables.epoch = createRevision;
       this.#tables.leaderId = (value as ControllerRecord).id;
+    } else if (key.kind === 'mass-breaker') {
+      this.#tables.massBreaker = versioned as Versioned<ClusterEvent>;
     } else if (key.kind === 'secret') {
       this.#putSecret(key, versioned as Versioned<SecretVersion>);
     } else {
@@ -182,6 +186,8 @@ export class ClusterMirror {
     if (key.kind === 'leader') {
       this.#tables.epoch = 0;
       delete this.#tables.leaderId;
+    } else if (key.kind === 'mass-breaker') {
+      delete this.#tables.massBreaker;
     } else if (key.kind === 'secret') {
       this.#secretVersions.get(`${key.namespace}/${key.name}`)?.delete(key.version);
       this.#chooseSecret(`${key.namespace}/${key.name}`);
@@ -260,7 +266,7 @@ export class ClusterMirror {
 }
 
 type MirroredKey = Extract<RecordKey, { readonly kind: MirroredKind }>;
-type TableKind = Exclude<MirroredKind, 'leader' | 'secret'>;
+type TableKind = Exclude<MirroredKind, 'leader' | 'mass-breaker' | 'secret'>;
 
 function isMirrored(key: RecordKey): key is MirroredKey {
   return key.kind in MIRROR_DECODERS;

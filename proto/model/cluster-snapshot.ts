@@ -4,6 +4,7 @@
  * Each record comes with its etcd revisions, so that a decision can name what it was made from (fencing, reliability 4).
  */
 import type { App, SecretVersion, Service, ServiceStatus } from './app.ts';
+import type { ClusterEvent } from './event.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from './node.ts';
 import type { Task, TaskStatus } from './task.ts';
@@ -19,6 +20,8 @@ export interface ClusterSnapshot {
   /** Create revision of the leader key; 0 while there is none. */
   readonly epoch: number;
   readonly leaderId?: string;
+  /** There while the mass breaker is open; says since when and why. */
+  readonly massBreaker?: Versioned<ClusterEvent>;
   readonly apps: ReadonlyMap<AppId, Versioned<App>>;
   readonly services: ReadonlyMap<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: ReadonlyMap<ServiceId, Versioned<ServiceStatus>>;

@@ -20,6 +20,7 @@ export class SimStore {
   readonly nodes: Table<Node> = new Map();
   readonly sessions: Table<SessionRecord> = new Map();
   readonly controllers: Table<ControllerRecord> = new Map();
+  massBreaker: ClusterSnapshot['massBreaker'];
   readonly revisions = new Map<string, Revision>();
   /** Every task id that ever was: none may come twice (I1). */
   readonly #taskIds = new Set<string>();
@@ -64,9 +65,18 @@ export class SimStore {
       case 'set-node-condition':
         this.#change(this.nodes, action.node, node => ({ ...node, condition: action.condition }));
         return;
+      case 'set-mass-breaker':
+        this.massBreaker = action.isOpen ? this.#breakerRecord(action.reason) : undefined;
+        return;
       default:
         throw new Error(`the simulation deletes nothing, but the plan says ${action.kind}`);
     }
+  }
+
+  #breakerRecord(message: string): NonNullable<ClusterSnapshot['massBreaker']> {
+    this.etcdRevision += 1;
+    const value = { type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message, firstAtMs: 0, lastAtMs: 0, count: 1 } as const;
+    return { value, createRevision: this.etcdRevision, modRevision: this.etcdRevision };
   }
 
   #applyToTask(action: Extract<Action, { readonly kind: 'create-task' | 'stop-task' | 'remove-task' }>): void {
@@ -120,6 +130,7 @@ export class SimStore {
       apps: this.#ordered(this.apps), services: this.#ordered(this.services), serviceStatuses: this.#ordered(this.serviceStatuses),
       tasks, statuses: this.#ordered(this.statuses), nodes: this.#ordered(this.nodes), ledgers: new Map(),
       sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(),
+      ...(this.massBreaker === undefined ? {} : { massBreaker: this.massBreaker }),
       tasksOfService: index(task => task.serviceId), tasksOnNode: index(task => task.node),
     };
     return view as unknown as ClusterSnapshot;

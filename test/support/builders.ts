@@ -1,6 +1,7 @@
 /** Model values with defaults at a fixed time: a test names only what it is about. Everything is frozen. */
 import type { App, Revision, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { ClusterEvent } from '#model/event.ts';
 import { appId, parseNodeId, parseTaskId, serviceId, taskName } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
@@ -165,6 +166,7 @@ export interface SnapshotOptions {
   readonly nodes?: readonly Node[];
   readonly sessions?: readonly SessionRecord[];
   readonly controllers?: readonly ControllerRecord[];
+  readonly massBreaker?: ClusterEvent;
 }
 
 /** A snapshot at etcd revision 100 with its indexes; an App for each service. Ledgers are left out: decisions count tasks. */
@@ -184,9 +186,14 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     sessions: new Map((options.sessions ?? []).map(one => [one.node, record(one)])),
     controllers: new Map((options.controllers ?? []).map(one => [one.id, record(one)])),
     secrets: new Map(),
+    ...breakerOf(options),
     tasksOfService: index(tasks, one => one.serviceId),
     tasksOnNode: index(tasks, one => one.node),
   };
+}
+
+function breakerOf({ massBreaker }: SnapshotOptions): Pick<ClusterSnapshot, 'massBreaker'> {
+  return massBreaker === undefined ? {} : { massBreaker: record(massBreaker) };
 }
 
 function record<T>(value: T): Versioned<T> {

@@ -41,15 +41,19 @@ function checkForward(snapshot: ClusterSnapshot, known: Map<TaskId, { readonly t
   for (const [id, { value: task }] of snapshot.tasks) {
     const before = known.get(id);
     const status = snapshot.statuses.get(id)?.value;
-    if (before?.task !== undefined && (before.task.node !== task.node || (before.task.desired === 'stop' && task.desired === 'run'))) {
-      violations.push(`I14: task ${task.name} went from ${before.task.node} ${before.task.desired} to ${task.node} ${task.desired}`);
-    }
-    if (before?.status !== undefined && status !== undefined && isBack(before.status, status)) {
-      violations.push(`I14: status of ${task.name} went from ${statusText(before.status)} to ${statusText(status)}`);
-    }
+    violations.push(...taskBack(before?.task, task), ...statusBack(task, before?.status, status));
     known.set(id, { task, ...(status === undefined ? {} : { status }) });
   }
   return violations;
+}
+
+function taskBack(before: Task | undefined, { name, node, desired }: Task): readonly string[] {
+  const isSame = before === undefined || (before.node === node && (before.desired === 'run' || desired === 'stop'));
+  return isSame ? [] : [`I14: task ${name} went from ${before.node} ${before.desired} to ${node} ${desired}`];
+}
+
+function statusBack({ name }: Task, before: TaskStatus | undefined, after: TaskStatus | undefined): readonly string[] {
+  return before === undefined || after === undefined || !isBack(before, after) ? [] : [`I14: status of ${name} went from ${statusText(before)} to ${statusText(after)}`];
 }
 
 function isBack(before: TaskStatus, after: TaskStatus): boolean {

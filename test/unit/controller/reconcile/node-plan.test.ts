@@ -1,6 +1,7 @@
 import test from 'ava';
 import { NO_EVIDENCE, planNodes } from '../../../../controller/reconcile/node-plan.ts';
 import type { NodeEvidence } from '../../../../controller/reconcile/node-plan.ts';
+import type { ClusterEvent } from '#model/event.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { T0, node, snapshot } from '../../../support/builders.ts';
@@ -89,4 +90,26 @@ test('opening and closing the breaker is told', t => {
   t.deepEqual(opened.events.map(event => event.reason), ['MassBreakerOpened']);
   const still = planNodes(snapshot({ nodes: two }), opened.evidence, at(1_000));
   t.deepEqual(still.events, []);
+});
+
+const OPEN: ClusterEvent = { type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: 'open', firstAtMs: T0, lastAtMs: T0, count: 1 };
+
+/** What a plan does about the record of the breaker: `open`, `close` or nothing. */
+function breakerSteps(current: readonly Node[], evidence: NodeEvidence, atS: number, massBreaker?: ClusterEvent): readonly string[] {
+  const sessions = current.map((one): SessionRecord => ({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' }));
+  const given = snapshot({ nodes: current, sessions, controllers: [CONTROLLER], ...(massBreaker === undefined ? {} : { massBreaker }) });
+  const { actions } = planNodes(given, evidence, { monotonicMs: atS * 1_000, times: DEFAULT_TIMES });
+  return actions.map(action => (action.kind === 'set-mass-breaker' ? (action.isOpen ? 'open' : 'close') : action.kind));
+}
+
+test('an opened breaker is written down, once', t => {
+  t.deepEqual(breakerSteps(two, NO_EVIDENCE, 0), ['open']);
+  t.deepEqual(breakerSteps(two, NO_EVIDENCE, 0, OPEN), []);
+});
+
+test('a leader that has only begun to count goes on from the record: open, until MASS was not away for 60 s', t => {
+  t.deepEqual(breakerSteps(one, NO_EVIDENCE, 100, OPEN), []);
+  const calm = (sinceS: number): NodeEvidence => ({ ...NO_EVIDENCE, breaker: { isOpen: true, calmSinceMs: sinceS * 1_000 } });
+  t.deepEqual(breakerSteps(nodes(3, {}), calm(41), 100, OPEN), []);
+  t.deepEqual(breakerSteps(nodes(3, {}), calm(40), 100, OPEN), ['close']);
 });

@@ -8,6 +8,7 @@ const KEYS: readonly (readonly [RecordKey, string])[] = [
   [{ kind: 'leader' }, 'leader'],
   [{ kind: 'settings' }, 'settings'],
   [{ kind: 'controller', id: 'c1' }, 'controllers/c1'],
+  [{ kind: 'mass-breaker' }, 'mass-breaker'],
   [{ kind: 'node', id: parseNodeId('n1') }, 'nodes/n1'],
   [{ kind: 'ledger', id: parseNodeId('n1') }, 'ledgers/n1'],
   [{ kind: 'session', id: parseNodeId('n1') }, 'sessions/n1'],
