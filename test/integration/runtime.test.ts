@@ -114,14 +114,14 @@ function describeRuntime(sandbox: Sandbox, runtime: string): void {
     await Promise.all(['told', 'told2'].map(name => sandbox.runtime.remove(id(name))));
   });
 
-  test.serial(title('a killed monitor is told within 5 s, the container is ended'), async t => {
+  test.serial(title('a killed monitor is told, the container is ended'), async t => {
     const stop = new AbortController();
     const { container, monitor } = await run('lost', sh('trap "" PIPE; while true; do sleep 1; done'));
     const ends = sandbox.runtime.ends(stop.signal)[Symbol.asyncIterator]();
     process.kill(monitor.pid, 'SIGKILL');
     t.is(await sandbox.runtime.readEnd(id('lost')), undefined, 'not while the container runs');
-    const told = await Promise.race([ends.next(), new Promise<undefined>(resolve => { setTimeout(resolve, 5000, undefined); })]);
-    t.like(told?.value as { readonly end: ContainerEnd }, { id: id('lost'), end: { code: null, reason: 'monitor-lost' } });
+    const told = await Promise.race([ends.next(), new Promise<undefined>(resolve => { setTimeout(resolve, 15_000, undefined); })]);
+    t.like(told?.value as { readonly end: ContainerEnd }, { id: id('lost'), end: { code: null, reason: 'its monitor was lost' } });
     t.false(await sandbox.runtime.isAlive(container));
     stop.abort();
     await sandbox.runtime.remove(id('lost'));
