@@ -2,6 +2,7 @@ import { Client, connectivityState, Metadata } from '@grpc/grpc-js';
 import type { ChannelOptions, ServiceError } from '@grpc/grpc-js';
 import { ClusterError } from '#model/errors.ts';
 import { ownCertificateProblem } from './connection-failure-parse.ts';
+import { MAX_CALL_MS } from './deadline.ts';
 import { MessageStream } from './message-stream.ts';
 import type { Method } from './method.ts';
 import { fromStatus } from './status.ts';
@@ -53,7 +54,8 @@ export class RpcChannel {
     const answered = Promise.withResolvers<Buffer>();
     const call = this.#client.makeUnaryRequest(
       method.path, method.requestSerialize, method.responseDeserialize, method.encodeRequest(request), new Metadata(),
-      { deadline: Date.now() + timeoutMs },
+      // gRPC cannot say a deadline of centuries and would never answer. Source: gRPC over HTTP2, "Timeout": 8 digits.
+      { deadline: Date.now() + Math.min(timeoutMs, MAX_CALL_MS) },
       (error: ServiceError | null, answer?: Buffer) => {
         if (answer === undefined) {
           answered.reject(signal?.aborted === true ? signal.reason as Error : this.#failure(error));

@@ -106,3 +106,18 @@ test('an operator has at most 100 calls open on a connection', async t => {
     await Promise.allSettled(calls);
   });
 });
+
+test('a021: a deadline in centuries is the longest one there is, one in the past is over', async t => {
+  await authority.withControl(t, { clusterStatus: () => Promise.resolve(STATUS) }, async (_client, address) => {
+    const within = async (timeoutMs: number): Promise<unknown> => {
+      const client = createControlClient({ controllers: [address], identity: operator, timeoutMs });
+      try {
+        return await client.clusterStatus();
+      } finally {
+        client.close();
+      }
+    };
+    t.deepEqual(await within(1e18), STATUS);
+    t.like(await t.throwsAsync(within(-1)), { code: 'DEADLINE_EXCEEDED' });
+  });
+});
