@@ -24,7 +24,7 @@ import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { parseNameservers } from './dns/resolv-conf.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
 import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.ts';
-import { identityDirectory, writeIdentity } from './identity-fs.ts';
+import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 import { DiskImageStore } from './image/image-store.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
@@ -204,7 +204,10 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */
 export async function leave(config: AgentConfig, log: Logger): Promise<void> {
   const machine = await openMachine(config, log);
-  await leaveCluster({ ...machine, directories: [config.runDir, config.stateDir, identityDirectory(config.configDir)] });
+  await leaveCluster({
+    ...machine, directories: [config.runDir, config.stateDir], removeCgroup: async () => { await machine.cgroups.removeParent(); },
+    forgetIdentity: async () => { await forgetIdentity(config.configDir); },
+  });
 }
 
 /** The parts that touch this machine. */

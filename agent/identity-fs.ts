@@ -1,4 +1,4 @@
-import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCertificate } from '#identity/certificate-rules.ts';
 import { isClusterError } from '#model/errors.ts';
@@ -47,6 +47,17 @@ export async function writeIdentity(configDir: string, identity: NodeIdentity): 
   await rm(`${link}.new`, { force: true });
   await symlink(name, `${link}.new`);
   await rename(`${link}.new`, link);
+}
+
+/** The node is nobody any more. What a controller of this machine needs stays; an empty directory goes. */
+export async function forgetIdentity(configDir: string): Promise<void> {
+  await forgetInstance(configDir);
+  const isController = await access(join(configDir, 'ca-key.pem')).then(() => true, () => false);
+  const mine = ['identity', 'identity-a', 'identity-b', TLS_FILES.certificate, TLS_FILES.key, ...(isController ? [] : [TLS_FILES.ca])];
+  for (const name of mine) {
+    await rm(join(configDir, name), { recursive: true, force: true });
+  }
+  await rmdir(configDir).catch(() => { /* something else is in it */ });
 }
 
 async function currentName(link: string): Promise<string | undefined> {

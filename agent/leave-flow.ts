@@ -12,16 +12,20 @@ export interface LeaveParts {
   readonly volumes: Pick<Volumes, 'list' | 'remove'>;
   readonly network: Pick<NodeNetwork, 'tearDown'>;
   readonly dns: Pick<NodeDns, 'tearDown'>;
+  readonly removeCgroup: () => Promise<void>;
   /** Directories of the node's state; named volumes are in one of them. */
   readonly directories: readonly string[];
+  readonly forgetIdentity: () => Promise<void>;
 }
 
 /** Takes all of Gantry off the machine: containers, network, names, state. Run while no agent runs; may be repeated. */
 export async function leaveCluster(parts: LeaveParts): Promise<void> {
   await using undo = new UndoStack();
+  undo.push('certificate', async () => { await parts.forgetIdentity(); });
   for (const directory of parts.directories) {
     undo.push(`directory ${directory}`, async () => { await rm(directory, { recursive: true, force: true }); });
   }
+  undo.push('control group', async () => { await parts.removeCgroup(); });
   undo.push('network', async () => { await parts.network.tearDown(); });
   undo.push('names', async () => { await parts.dns.tearDown(); });
   for (const id of await parts.volumes.list()) {

@@ -66,7 +66,20 @@ export async function initCluster(shell: Shell, flags: InitFlags): Promise<void>
   const pem = (file: string) => ({ kind: 'file', path: path.join(path.resolve(directory), 'operator', file) } as const);
   const contexts = contextPath(shell.environment);
   await saveContexts(contexts, withContext(await loadContexts(contexts), { name, controllers, ca: pem('ca.pem'), certificate: pem('certificate.pem'), key: pem('key.pem') }));
-  await say(shell, `${directory} holds the keys of the new cluster ${name}; copy it to every other controller, and to no node\ncontext ${name} talks to ${controllers.join(', ')}`);
+  await say(shell, `${directory} holds the keys of the new cluster ${name}; copy it to every other controller, and to no node\ncontext ${name} talks to ${controllers.join(', ')}\n${startHint(path.resolve(directory), controllers)}`);
+}
+
+/** etcd is where deploy/systemd puts it; a controller listens for nodes that join beside its API. */
+function startHint(directory: string, controllers: readonly string[]): string {
+  const [first = ''] = controllers;
+  const pki = path.join(directory, 'etcd-client');
+  const etcd = [...new Set(controllers.map(hostOf))].map(host => `https://${host}:7410`).join(',');
+  return `start a controller with: gantry-controller --id c1 --listen ${first} --join-listen ${hostOf(first)}:7403 --config-dir ${directory}`
+    + ` --etcd ${etcd} --etcd-ca ${pki}/ca.pem --etcd-cert ${pki}/certificate.pem --etcd-key ${pki}/key.pem`;
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
 }
 
 function requireAddress(address: string): string {
@@ -78,7 +91,7 @@ function requireAddress(address: string): string {
 
 /** Every server of the infrastructure may run on every controller's machine. */
 function serverNames(controllers: readonly string[]): { readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] } {
-  const hosts = [...new Set(controllers.map(address => address.slice(0, address.lastIndexOf(':'))))];
+  const hosts = [...new Set(controllers.map(hostOf))];
   return { dnsNames: ['localhost', ...hosts.filter(host => isIP(host) === 0)], ipAddresses: ['127.0.0.1', ...hosts.filter(host => isIP(host) !== 0)] };
 }
 
