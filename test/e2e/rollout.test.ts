@@ -2,6 +2,7 @@ import test from 'ava';
 import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import { isFinished, isServing } from '#model/task.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import type { Item } from '../support/dev-cluster.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
 import { SteadyClient } from '../support/steady-client.ts';
 
@@ -69,7 +70,7 @@ test.before(async () => { cluster = await DevCluster.up(); });
 test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
 
 test.serial('env, config, secret, image: one at a time, the old one only after the new one serves, no request fails (root)', async t => {
-  await cluster.ctl('secret', 'create', 'word', '--from-literal', 'alpha').catch(async () => await putSecret('alpha'));
+  await putSecret('alpha');
   await cluster.apply(web({}), '--wait');
   const steady = new SteadyClient(cluster.layout.nodes.map(node => `${node.address}:${String(PORT)}`));
   const watched = watchApp('roll');
@@ -109,8 +110,9 @@ test.serial('a version that ends at once is rolled back by itself, its config to
   t.deepEqual(steady.failures, []);
   t.deepEqual([...steady.answers.keys()], ['blue two beta']);
   t.deepEqual(views.flatMap(view => budgetProblems(view)), []);
-  const [service] = await cluster.items('get', 'svc', 'roll/web').catch(async () => (await cluster.items('get', 'svc')).filter(one => one['app'] === 'roll'));
+  const service = JSON.parse(await cluster.ctl('get', 'svc', 'roll/web', '-o', 'json')) as Item;
   t.like(service, { rollout: { state: 'rolled_back' } });
+  t.regex(JSON.stringify(service['rollout']), /exit code 1/);
   t.regex(await cluster.ctl('events'), /RolledBack/);
 });
 
