@@ -35,7 +35,12 @@ export class CertificateLoop {
       const dueInMs = renewAtMs(readCertificate(this.#certificatePem)) - clock.nowMs();
       const address = this.#parts.controllerAddress();
       if (dueInMs <= 0 && address !== undefined) {
-        await this.#renew(address).catch((error: unknown) => { log.warn({ err: error, controller: address }, 'certificate not renewed; tried again'); });
+        try {
+          await this.#renew(address);
+          continue;
+        } catch (error) {
+          log.warn({ err: error, controller: address }, 'certificate not renewed; tried again');
+        }
       }
       await clock.sleep(dueInMs > 0 ? Math.min(dueInMs, LOOK_EVERY_MS) : LOOK_EVERY_MS / 6, signal).catch(() => { /* the loop's condition sees the signal */ });
     }

@@ -10,7 +10,7 @@ export interface Instance {
   /** The nonces of the next registration; the new one is on disk. */
   present(): Promise<InstanceNonces>;
   /** The controllers took what was presented last. */
-  accepted(): void;
+  accepted(): Promise<void>;
 }
 
 const NOTHING: InstanceNonces = { previousNonce: '', nextNonce: '' };
@@ -18,14 +18,14 @@ const NOTHING: InstanceNonces = { previousNonce: '', nextNonce: '' };
 /**
  * The instance's nonces in the config directory, beside the certificate that they belong to (reliability 4.5).
  *
- * 1. A new nonce is on disk before it is presented. 2. What may have been accepted is presented again after a restart: both answers are
- * right for it. 3. Where no new one can be written, the last one is presented again.
+ * 1. A new nonce is on disk before it is presented. 2. What was presented without an answer is presented again, after a restart too: both
+ * answers are right for it. 3. Once accepted both are the same, and a new one follows. 4. Where nothing can be written, the last one is
+ * presented again: a full disk is no reason to be without a controller.
  */
 export class InstanceFs implements Instance {
   readonly #path: string;
   readonly #newNonce: () => string;
   #pair: InstanceNonces | undefined;
-  #isAccepted = false;
 
   constructor(configDir: string, newNonce: () => string) {
     this.#path = pathIn(configDir);
@@ -34,13 +34,14 @@ export class InstanceFs implements Instance {
 
   async present(): Promise<InstanceNonces> {
     const pair = this.#pair ?? await readNonces(this.#path);
-    this.#pair = this.#isAccepted || pair.nextNonce === '' ? await this.#next(pair) : pair;
-    this.#isAccepted = false;
+    this.#pair = pair.nextNonce === pair.previousNonce ? await this.#next(pair) : pair;
     return this.#pair;
   }
 
-  accepted(): void {
-    this.#isAccepted = true;
+  async accepted(): Promise<void> {
+    const nonce = this.#pair?.nextNonce ?? '';
+    this.#pair = { previousNonce: nonce, nextNonce: nonce };
+    await replaceDurably(this.#path, JSON.stringify(this.#pair)).catch(() => { /* the pair on disk is right too, by rule 2 */ });
   }
 
   async #next({ nextNonce: previousNonce }: InstanceNonces): Promise<InstanceNonces> {

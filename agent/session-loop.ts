@@ -226,7 +226,10 @@ export class SessionLoop implements StartPermit {
     switch (message.kind) {
       case 'registered':
         this.#registered(message, session);
-        later(async () => { await this.#parts.sink.registered(message); });
+        later(async () => {
+          await this.#parts.instance.accepted();
+          await this.#parts.sink.registered(message);
+        });
         break;
       case 'ack':
         this.#acknowledged(message, session);
@@ -246,7 +249,6 @@ export class SessionLoop implements StartPermit {
   #registered(message: Registered, session: OpenSession): void {
     this.#times = message.times;
     this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
-    this.#parts.instance.accepted();
     if (message.controllers.length > 0) {
       this.#controllers = message.controllers;
     }

@@ -1,5 +1,6 @@
 /** AgentApi: agents register, hold a session, dial back for tunnels. */
 import { ClusterError } from '#model/errors.ts';
+import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
 import type { AgentMessage, Registration } from '#model/session.ts';
 import type { Times } from '#model/times.ts';
@@ -9,12 +10,14 @@ import type { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { requireNode, requireRole } from './access.ts';
 import { AgentSessionLoop } from './agent-session-loop.ts';
 import type { SessionParts } from './agent-session-loop.ts';
+import { isHeard } from './instance-rules.ts';
 import { registerNode } from './registration-flow.ts';
 import type { LiveSession } from './session-table.ts';
 
 export interface AgentApiParts extends SessionParts, JoinParts {
   readonly controllerId: string;
   readonly broker: TunnelBroker;
+  readonly peers: { isHeardAt(controllerId: string, node: NodeId): Promise<boolean> };
   readonly times: Times;
   readonly newId: () => string;
   /** False while this replica may not acknowledge heartbeats (its own lease is not confirmed in etcd). */
@@ -43,6 +46,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     throw new ClusterError('UNAVAILABLE', 'this controller has no confirmed lease in etcd; dial another one');
   }
   const sessionId = parts.newId();
+  await requireUnheard(registration.node, parts);
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
   if (outcome.kind === 'refused') {
     parts.log.warn({ node: registration.node, address: peer.address, reason: outcome.message }, 'registration refused');
@@ -80,6 +84,14 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
   } finally {
     parts.sessions.remove(session);
     parts.log.info({ node: session.node, session: sessionId }, 'session ended');
+  }
+}
+
+/** @throws ClusterError UNAVAILABLE while another session of this node is heard, here or at the controller on record */
+async function requireUnheard(node: NodeId, parts: AgentApiParts): Promise<void> {
+  const holder = parts.state.current.sessions.get(node)?.value.controllerId ?? '';
+  if (isHeard(parts.sessions.get(node), parts.clock.nowMs(), parts.times) || (holder !== '' && await parts.peers.isHeardAt(holder, node))) {
+    throw new ClusterError('UNAVAILABLE', `node ${node} has a session already, and its agent is heard: does a copy of it run somewhere?`);
   }
 }
 

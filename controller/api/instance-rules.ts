@@ -3,6 +3,7 @@ import type { SessionRecord } from '#model/node.ts';
 import type { Peer } from '#model/ports.ts';
 import type { RemovedNode } from '#model/records.ts';
 import type { Registration, SessionRefusal } from '#model/session.ts';
+import type { Times } from '#model/times.ts';
 
 /**
  * Why there is no session for this registration; undefined when there may be one (reliability 4.5).
@@ -24,6 +25,14 @@ export function judgeInstance(
   };
 }
 
+/**
+ * True while the agent of an open session was heard lately. An agent ends its session before it registers again, so while it is heard
+ * any other registration is of a copy.
+ */
+export function isHeard(session: { readonly lastHeardMs: number } | undefined, nowMs: number, times: Pick<Times, 'heartbeatMs'>): boolean {
+  return session !== undefined && nowMs - session.lastHeardMs <= HEARD_WITHIN_HEARTBEATS * times.heartbeatMs;
+}
+
 /** True when the peer's certificate is from before its node's removal, or says nothing of its age. */
 export function isCertificateRemoved(peer: Peer, removed: RemovedNode | undefined): boolean {
   return removed !== undefined && (peer.certifiedAtMs ?? 0) <= removed.removedAtMs;
@@ -33,4 +42,5 @@ export function removal(node: string): SessionRefusal {
   return { kind: 'refused', code: 'FAILED_PRECONDITION', message: `node ${node} was removed from the cluster; to have it back, join it again (${REJOIN})` };
 }
 
+const HEARD_WITHIN_HEARTBEATS = 2.5;
 const REJOIN = 'clusterctl token create, then gantry-agent --join TOKEN';

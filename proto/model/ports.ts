@@ -54,6 +54,8 @@ export interface PeerHandlers {
   relay(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
   /** Resolves when every session held here acknowledged endpoints of at least `generation`, or after `timeoutMs`. */
   awaitEndpoints(generation: number, timeoutMs: number, peer: Peer): Promise<{ readonly isReached: boolean }>;
+  /** True while a session of the node is held here and its agent was heard lately. */
+  hearsNode(node: NodeId, peer: Peer): Promise<{ readonly isHeard: boolean }>;
 }
 
 /** A Task with all that a person wants to see of it. `state` counts the Node's condition in. */

@@ -21,4 +21,5 @@ export const AGENT = {
 export const PEER = {
   relay: method(peer, peer.methods.relay, openTunnelCodec, tunnelAnswerCodec),
   awaitEndpoints: method(peer, peer.methods.awaitEndpoints, plainCodec<peerWire.AwaitEndpointsRequest>(), plainCodec<peerWire.AwaitEndpointsResponse>()),
+  hearsNode: method(peer, peer.methods.hearsNode, plainCodec<peerWire.HearsNodeRequest>(), plainCodec<peerWire.HearsNodeResponse>()),
 };

@@ -1,3 +1,4 @@
+import type { NodeId } from '#model/ids.ts';
 import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
 import { PEER } from './agent-methods.ts';
 import { RpcChannel } from './rpc-channel.ts';
@@ -11,6 +12,7 @@ const ANSWER_MARGIN_MS = 2_000;
 export interface PeerConnection {
   relay(request: TunnelRequest, signal: AbortSignal): Tunnel;
   awaitEndpoints(generation: number, timeoutMs: number): Promise<{ readonly isReached: boolean }>;
+  hearsNode(node: NodeId, timeoutMs: number): Promise<{ readonly isHeard: boolean }>;
   close(): void;
 }
 
@@ -21,6 +23,7 @@ export function connectPeer(address: string, identity: TlsIdentity): PeerConnect
     relay: (request, signal) => dialTunnel(channel.duplex(PEER.relay), request, signal),
     awaitEndpoints: (generation, timeoutMs) =>
       channel.unary(PEER.awaitEndpoints, { generation, timeoutMs }, { timeoutMs: timeoutMs + ANSWER_MARGIN_MS }),
+    hearsNode: (node, timeoutMs) => channel.unary(PEER.hearsNode, { node }, { timeoutMs }),
     close: () => { channel.close(); },
   };
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '#kit/logger.ts';
 import type { PeerHandlers } from '#model/ports.ts';
+import { parseNodeId } from '#model/ids.ts';
 import { PEER } from './agent-methods.ts';
 import { ServiceBuilder } from './service-builder.ts';
 import type { RpcService } from './service-builder.ts';
@@ -12,5 +13,6 @@ export function peerService(handlers: PeerHandlers, options: { readonly log: Log
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.relay(opening, tunnel, peer, signal);
     })
-    .unary(PEER.awaitEndpoints, ({ generation, timeoutMs }, peer) => handlers.awaitEndpoints(generation, timeoutMs, peer));
+    .unary(PEER.awaitEndpoints, ({ generation, timeoutMs }, peer) => handlers.awaitEndpoints(generation, timeoutMs, peer))
+    .unary(PEER.hearsNode, ({ node }, peer) => handlers.hearsNode(parseNodeId(node), peer));
 }

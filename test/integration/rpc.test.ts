@@ -120,7 +120,7 @@ test('a node may not call ControlApi, an operator may not call AgentApi or PeerA
   }, nodeIdentity);
   const server = await authority.serve(t, [
     agentService(agentHandlers({}), { log }),
-    peerService({ relay: () => Promise.resolve(), awaitEndpoints: () => Promise.resolve({ isReached: true }) }, { log }),
+    peerService({ relay: () => Promise.resolve(), awaitEndpoints: () => Promise.resolve({ isReached: true }), hearsNode: () => Promise.resolve({ isHeard: false }) }, { log }),
   ]);
   const agent = connectAgent(server.address, operator);
   t.like(await t.throwsAsync(agent.renew('x')), { code: 'PERMISSION_DENIED' });
@@ -328,6 +328,7 @@ test('an agent serves a tunnel, a controller relays one, and both reach their ha
         await tunnel.send({ kind: 'exit', code: 0 });
       },
       awaitEndpoints: (generation, timeoutMs) => Promise.resolve({ isReached: generation < timeoutMs }),
+      hearsNode: node => Promise.resolve({ isHeard: node === 'n1' }),
     }, { log }),
   ]);
   const agent = connectAgent(server.address, nodeIdentity);
@@ -345,6 +346,7 @@ test('an agent serves a tunnel, a controller relays one, and both reach their ha
   t.deepEqual(seen, [['t1', 'n1'], [REQUEST, 'c2']]);
   t.deepEqual(await agent.renew('csr-'), { certificatePem: 'csr-n1', caPem: 'ca' });
   t.deepEqual(await peer.awaitEndpoints(5, 10), { isReached: true });
+  t.deepEqual(await peer.hearsNode(parseNodeId('n1'), 1_000), { isHeard: true });
   agent.close();
   peer.close();
 });

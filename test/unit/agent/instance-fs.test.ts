@@ -15,7 +15,7 @@ test.serial('each accepted registration is followed by a new nonce, which is on 
   const instance = open('a');
   const first = await instance.present();
   t.is(first.previousNonce, '');
-  instance.accepted();
+  await instance.accepted();
   const second = await instance.present();
   t.is(second.previousNonce, first.nextNonce);
   t.not(second.nextNonce, first.nextNonce);
@@ -30,6 +30,16 @@ test.serial('what was not answered is presented again, also by the next process'
   t.deepEqual(await open('b').present(), first);
 });
 
+test.serial('a process that starts after an accepted registration presents a new nonce: a copy of its disk knows it no more', async t => {
+  await forgetInstance(path.join(directory, 'e'));
+  const instance = open('e');
+  const first = await instance.present();
+  await instance.accepted();
+  const second = await open('e').present();
+  t.is(second.previousNonce, first.nextNonce);
+  t.not(second.nextNonce, first.nextNonce);
+});
+
 test.serial('a join makes another instance', async t => {
   await forgetInstance(path.join(directory, 'c'));
   await open('c').present();
@@ -41,7 +51,7 @@ test.serial('where nothing can be written the last nonce is presented again', as
   await forgetInstance(path.join(directory, 'd'));
   const instance = open('d');
   const first = await instance.present();
-  instance.accepted();
+  await instance.accepted();
   rmSync(path.join(directory, 'd'), { recursive: true });
   t.deepEqual(await instance.present(), { previousNonce: first.nextNonce, nextNonce: first.nextNonce });
 });

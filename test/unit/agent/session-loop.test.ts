@@ -55,7 +55,7 @@ class Rig {
         load: () => Promise.resolve(undefined),
       },
       reports: this.reports,
-      instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n' }), accepted: () => { this.accepted += 1; } },
+      instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
       sink: {
         registered: () => Promise.resolve(),
         desired: set => { this.desired.push(set); },

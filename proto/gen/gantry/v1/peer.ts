@@ -34,6 +34,14 @@ export interface AwaitEndpointsResponse {
   readonly isReached: boolean;
 }
 
+export interface HearsNodeRequest {
+  readonly node: string;
+}
+
+export interface HearsNodeResponse {
+  readonly isHeard: boolean;
+}
+
 function createBaseRelayRequest(): RelayRequest {
   return { message: undefined };
 }
@@ -242,6 +250,98 @@ export const AwaitEndpointsResponse: MessageFns<AwaitEndpointsResponse> = {
   },
 };
 
+function createBaseHearsNodeRequest(): HearsNodeRequest {
+  return { node: "" };
+}
+
+export const HearsNodeRequest: MessageFns<HearsNodeRequest> = {
+  encode(message: HearsNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HearsNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHearsNodeRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHearsNodeResponse(): HearsNodeResponse {
+  return { isHeard: false };
+}
+
+export const HearsNodeResponse: MessageFns<HearsNodeResponse> = {
+  encode(message: HearsNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isHeard !== false) {
+      writer.uint32(8).bool(message.isHeard);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HearsNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHearsNodeResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isHeard = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type PeerApiDefinition = typeof PeerApiDefinition;
 export const PeerApiDefinition = {
   name: "PeerApi",
@@ -261,6 +361,15 @@ export const PeerApiDefinition = {
       requestType: AwaitEndpointsRequest as typeof AwaitEndpointsRequest,
       requestStream: false,
       responseType: AwaitEndpointsResponse as typeof AwaitEndpointsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Is a session of the node held here, and heard? */
+    hearsNode: {
+      name: "HearsNode",
+      requestType: HearsNodeRequest as typeof HearsNodeRequest,
+      requestStream: false,
+      responseType: HearsNodeResponse as typeof HearsNodeResponse,
       responseStream: false,
       options: {},
     },
