@@ -37,13 +37,13 @@ export function contentsOf(task: Task): readonly ContentReference[] {
 }
 
 /**
- * The full set of `node` at the snapshot's revision; undefined while nobody leads: without an epoch no agent may take it, so what is sent
- * then would count as told and never be.
+ * The full set of `node` at the snapshot's revision; undefined while nobody leads (without an epoch no agent may take it, so what is sent
+ * then would count as told and never be) and while a task that runs there cannot be read: what a full set lacks is stopped.
  *
  * @param held  tasks that are to stop but may not be told yet (their endpoints are still being withdrawn): sent as `run`
  */
 export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
-  if (snapshot.epoch === 0) {
+  if (snapshot.epoch === 0 || hasUnreadable(snapshot, node)) {
     return undefined;
   }
   const entries = tasksOf(snapshot, node);
@@ -65,7 +65,7 @@ export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: Re
   };
 }
 
-/** What changed for `node` since `sent`; undefined when nothing did, and while nobody leads. */
+/** What changed for `node` since `sent`; undefined when nothing did, and while nobody leads. A task that cannot be read now stays as it was told. */
 export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: SentAssignment, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
   if (snapshot.epoch === 0) {
     return undefined;
@@ -73,7 +73,8 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
   const entries = tasksOf(snapshot, node);
   const now = new Set(entries.map(entry => entry.task.id));
   const changed = entries.filter(entry => sent.tasks.get(entry.task.id) !== toldRevision(entry, held));
-  const removals = [...sent.tasks.keys()].filter(id => !now.has(id)).sort();
+  const kept = [...sent.tasks].filter(([id]) => snapshot.unreadableTasks.has(id));
+  const removals = [...sent.tasks.keys()].filter(id => !now.has(id) && !snapshot.unreadableTasks.has(id)).sort();
   if (changed.length === 0 && removals.length === 0) {
     return undefined;
   }
@@ -91,7 +92,7 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
     contents,
     sent: {
       generation: snapshot.etcdRevision,
-      tasks: new Map(entries.map(entry => [entry.task.id, toldRevision(entry, held)])),
+      tasks: new Map([...kept, ...entries.map(entry => [entry.task.id, toldRevision(entry, held)] as const)]),
       contents: new Set([...sent.contents, ...contents.map(content => content.key)]),
     },
   };
@@ -100,6 +101,11 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
 /** The same message with its contents put in. */
 export function withContents(assignment: Assignment, contents: readonly AssignedContent[]): Assignment {
   return { ...assignment, contents };
+}
+
+/** By its reports: the record itself, which names the node, cannot be read. */
+function hasUnreadable(snapshot: ClusterSnapshot, node: NodeId): boolean {
+  return [...snapshot.unreadableTasks].some(id => snapshot.statuses.get(id)?.value.node === node);
 }
 
 interface Entry {

@@ -33,7 +33,16 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
   if (isBeingDeleted(snapshot, state.service)) {
     return planDeletion(state, context.nowMs);
   }
+  if (snapshot.unreadableTasks.size > 0) {
+    return heldBack(snapshot);
+  }
   return planRollback(state, context) ?? planRunning(snapshot, state, context);
+}
+
+/** A task that cannot be read may be this service's: a slot that looks empty may have it (I11), so nothing is made or stopped meanwhile. */
+function heldBack({ unreadableTasks }: ClusterSnapshot): Plan {
+  const message = `nothing is planned while records of tasks cannot be read: ${[...unreadableTasks].sort().slice(0, 10).join(', ')}`;
+  return { actions: [], events: [{ type: 'warning', object: 'cluster', reason: 'UnreadableTask', message }] };
 }
 
 function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {

@@ -41,6 +41,7 @@ interface Tables {
   readonly services: Map<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: Map<ServiceId, Versioned<ServiceStatus>>;
   readonly tasks: Map<TaskId, Versioned<Task>>;
+  readonly unreadableTasks: Set<TaskId>;
   readonly statuses: Map<TaskId, Versioned<TaskStatus>>;
   readonly nodes: Map<NodeId, Versioned<Node>>;
   readonly ledgers: Map<NodeId, Versioned<Ledger>>;
@@ -64,7 +65,8 @@ interface Touched {
  * What etcd holds of the mirrored kinds.
  *
  * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
- * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid` and nowhere else.
+ * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, its id is in
+ * `current.unreadableTasks`; it is nowhere else.
  */
 export class ClusterMirror {
   readonly #tables = emptyTables();
@@ -145,6 +147,9 @@ export class ClusterMirror {
     touched.kinds.add(key.kind);
     this.#touch(key, touched);
     this.#invalid.delete(text);
+    if (key.kind === 'task') {
+      this.#tables.unreadableTasks.delete(key.id);
+    }
     if (change.kind === 'delete') {
       this.#modRevisions.delete(text);
       this.#deletedSince?.set(text, change.modRevision);
@@ -164,6 +169,9 @@ export class ClusterMirror {
     } catch (error) {
       this.#invalid.set(entry.key, { key: entry.key, modRevision, message: error instanceof Error ? error.message : 'unreadable' });
       this.#remove(key);
+      if (key.kind === 'task') {
+        this.#tables.unreadableTasks.add(key.id);
+      }
       return;
     }
     const versioned = { value, createRevision, modRevision };
@@ -301,7 +309,7 @@ function noneTouched(): Touched {
 
 function emptyTables(): Tables {
   return {
-    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), statuses: new Map(),
+    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), statuses: new Map(),
     nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), tasksOfService: new Map(), tasksOnNode: new Map(),
   };
 }

@@ -26,6 +26,8 @@ export interface ClusterSnapshot {
   readonly services: ReadonlyMap<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: ReadonlyMap<ServiceId, Versioned<ServiceStatus>>;
   readonly tasks: ReadonlyMap<TaskId, Versioned<Task>>;
+  /** Tasks whose record is there and cannot be read: whose they are is not known, and they may run. */
+  readonly unreadableTasks: ReadonlySet<TaskId>;
   readonly statuses: ReadonlyMap<TaskId, Versioned<TaskStatus>>;
   readonly nodes: ReadonlyMap<NodeId, Versioned<Node>>;
   readonly ledgers: ReadonlyMap<NodeId, Versioned<Ledger>>;

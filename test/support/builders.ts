@@ -167,6 +167,7 @@ export interface SnapshotOptions {
   readonly sessions?: readonly SessionRecord[];
   readonly controllers?: readonly ControllerRecord[];
   readonly massBreaker?: ClusterEvent;
+  readonly unreadableTasks?: readonly TaskId[];
 }
 
 /** A snapshot at etcd revision 100 with its indexes; an App for each service. Ledgers are left out: decisions count tasks. */
@@ -180,6 +181,7 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     services: versioned<ServiceId, Service>(services),
     serviceStatuses: versioned<ServiceId, ServiceStatus>(options.serviceStatuses ?? []),
     tasks: versioned<TaskId, Task>(tasks),
+    unreadableTasks: new Set(options.unreadableTasks),
     statuses: versioned<TaskId, TaskStatus>(options.statuses ?? tasks.map(one => status(one))),
     nodes: versioned<NodeId, Node>(options.nodes ?? []),
     ledgers: new Map(),

@@ -209,3 +209,11 @@ test('the fence rises with every replacement of a slot', t => {
   const [create] = plan({ of: web, tasks: old, statuses, etcdRevision: 100 }).actions.flatMap(action => (action.kind === 'create-task' ? [action.task] : []));
   t.is(create?.fence, 501);
 });
+
+test('A11: while a task cannot be read nothing is planned: a slot that looks empty may have it', t => {
+  const of = service({ replicas: 1 });
+  t.deepEqual(plan({ of }).actions.flatMap(line), ['+0@n1 scale-up']);
+  const heldBack = plan({ of, unreadableTasks: [taskId('lost')] });
+  t.deepEqual(heldBack.actions, []);
+  t.deepEqual(heldBack.events.map(event => event.reason), ['UnreadableTask']);
+});

@@ -28,8 +28,8 @@ function mirrorOf(etcd: MemoryEtcd): ClusterMirror {
 }
 
 /** Everything that the snapshot says, in an order of its own. */
-function plainOf(snapshot: ClusterSnapshot): unknown {
-  return Object.fromEntries(Object.entries(snapshot).map(([name, value]) => [name, value instanceof Map
+function plainOf({ unreadableTasks, ...snapshot }: ClusterSnapshot): unknown {
+  return Object.fromEntries(Object.entries({ ...snapshot, unreadableTasks: [...unreadableTasks].sort() }).map(([name, value]) => [name, value instanceof Map
     ? [...(value as Map<string, unknown>)].map(([id, inner]) => [id, inner instanceof Set ? [...(inner as Set<string>)] : inner]).sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
     : value]));
 }

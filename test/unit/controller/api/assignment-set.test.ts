@@ -1,0 +1,55 @@
+import test from 'ava';
+import type { TaskId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
+import { NOTHING_SENT, assignmentDelta, fullAssignment } from '../../../../controller/api/assignment-set.ts';
+import type { AssignmentStep, SentAssignment } from '../../../../controller/api/assignment-set.ts';
+import { node, service, snapshot, status, task } from '../../../support/builders.ts';
+
+const n1 = node('n1');
+const web = service();
+const [one, two] = [task(web, n1, { slot: 0 }), task(web, n1, { slot: 1 })];
+const elsewhere = task(web, 'n2', { slot: 2 });
+const none: ReadonlySet<TaskId> = new Set();
+
+/** Ids of what a message tells, with what it takes away after a minus. */
+function told(step: AssignmentStep | undefined): readonly string[] | undefined {
+  if (step === undefined) {
+    return undefined;
+  }
+  const { assignment } = step;
+  return assignment.kind === 'full'
+    ? assignment.tasks.map(each => `${each.id} ${each.desired}`)
+    : [...assignment.upserts.map(each => `${each.id} ${each.desired}`), ...assignment.removals.map(id => `-${id}`)];
+}
+
+function sentOf(tasks: readonly Task[]): SentAssignment {
+  return fullAssignment(snapshot({ nodes: [n1], services: [web], tasks }), n1.id, none)?.sent ?? NOTHING_SENT;
+}
+
+test('a full set has all tasks of the node, and no others', t => {
+  t.deepEqual(told(fullAssignment(snapshot({ tasks: [one, two, elsewhere] }), n1.id, none)), [`${one.id} run`, `${two.id} run`]);
+});
+
+test('a task whose stop is held back is told to run', t => {
+  const stopping = { ...one, desired: 'stop' } as const;
+  t.deepEqual(told(fullAssignment(snapshot({ tasks: [stopping] }), n1.id, new Set([one.id]))), [`${one.id} run`]);
+});
+
+test('a delta has what came and what went; nothing changed: no delta', t => {
+  t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, sentOf([one]), none)), [`${two.id} run`, `-${one.id}`]);
+  t.is(assignmentDelta(snapshot({ tasks: [one] }), n1.id, sentOf([one]), none), undefined);
+});
+
+test('A4: nothing is told while nobody leads: it would count as told, and no agent takes it', t => {
+  t.is(fullAssignment(snapshot({ epoch: 0, tasks: [one] }), n1.id, none), undefined);
+  t.is(assignmentDelta(snapshot({ epoch: 0, tasks: [two] }), n1.id, sentOf([one]), none), undefined);
+});
+
+test('A11: a task whose record cannot be read is not taken away: no full set for its node, no removal in a delta', t => {
+  const poisoned = { tasks: [two], statuses: [status(one), status(two)], unreadableTasks: [one.id] };
+  t.is(fullAssignment(snapshot(poisoned), n1.id, none), undefined);
+  t.deepEqual(told(fullAssignment(snapshot({ ...poisoned, tasks: [elsewhere] }), elsewhere.node, none)), [`${elsewhere.id} run`]);
+  const step = assignmentDelta(snapshot(poisoned), n1.id, sentOf([one]), none);
+  t.deepEqual(told(step), [`${two.id} run`]);
+  t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, step?.sent ?? NOTHING_SENT, none)), [`-${one.id}`]);
+});
