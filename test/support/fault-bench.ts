@@ -7,7 +7,9 @@ import { createControlClient } from '#rpc/control-client.ts';
 import { isLive, isServing, mayRun, rowsOf } from '../../controller/reconcile/task-row.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess } from '../../cli/dev/dev-fault-flow.ts';
 import { unmarkDown } from '../../cli/dev/cluster-fs.ts';
+import { healNode } from '../../cli/dev/hub-network-process.ts';
 import type { CutDirection } from '../../cli/dev/hub-network-process.ts';
+import { signalProcess } from '../../cli/dev/process-scan-fs.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
 import { ClusterHistory } from './cluster-history.ts';
 import { containerPictures, pictureLines } from './container-pictures.ts';
@@ -72,6 +74,20 @@ export class FaultBench {
 
   async heal(name?: string): Promise<void> {
     await healDev(this.cluster.name, name);
+  }
+
+  /** Undoes a freeze of one process alone. */
+  async goOn(name: string): Promise<void> {
+    const pid = await this.running(name);
+    signalProcess(-pid, 'SIGCONT');
+  }
+
+  /** Undoes a cut of one node alone. */
+  async mend(name: string): Promise<void> {
+    const node = this.cluster.layout.nodes.find(one => one.name === name);
+    if (node !== undefined) {
+      await healNode(this.cluster.layout, node);
+    }
   }
 
   /** What the process gets in its environment from its next start on. */

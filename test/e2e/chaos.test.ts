@@ -1,0 +1,55 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lockApp, webApp } from '../support/fault-apps.ts';
+import { FaultBench } from '../support/fault-bench.ts';
+import { containerPictures } from '../support/container-pictures.ts';
+import { LockServer } from '../support/lock-server.ts';
+import { Nemesis } from '../support/nemesis.ts';
+import { RequestLoad } from '../support/request-load.ts';
+import { Random } from '../sim/random.ts';
+
+const PORT = 18_236;
+const CHAOS_MS = 60_000;
+const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1_000_000));
+
+test.serial(`J5: a minute of random faults under load, seed ${String(SEED)}: nothing that must hold is violated, and all is well after (root)`, async t => {
+  const bench = await FaultBench.up();
+  const locks = await LockServer.listen(bench.cluster.layout.hostAddress);
+  const random = new Random(SEED);
+  const nemesis = new Nemesis(bench, () => random.next(), PORT);
+  try {
+    t.log(`again with: SEED=${String(SEED)}`);
+    await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
+    await bench.cluster.apply(lockApp({ address: bench.cluster.layout.hostAddress, port: locks.port }, 2), '--wait');
+    await bench.settled();
+    const before = containerPictures(bench.cluster.layout);
+    const held = await bench.live('default/locks/db');
+    const load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 10);
+    await nemesis.run(CHAOS_MS);
+    const { sent, failures } = await load.stop();
+    t.log(`${String(sent)} requests, ${String(failures.length)} failed while nodes were cut off`);
+    await bench.heard(30_000);
+    await bench.settled(30_000);
+    await answers(t);
+    const after = containerPictures(bench.cluster.layout);
+    t.deepEqual([...before].filter(([name, picture]) => after.has(name) && after.get(name)?.pid !== picture.pid), [], 'I6: an attempt has another process now');
+    t.deepEqual((await bench.live('default/locks/db')).map(task => task.id), held.map(task => task.id), 'what is held was replaced');
+    t.true([...before].filter(([, picture]) => held.some(task => task.id === picture.task)).every(([name]) => after.has(name)), 'I6: what is held was restarted');
+    t.deepEqual(locks.violations, []);
+    t.deepEqual(await bench.violations(), []);
+  } catch (error) {
+    t.log(nemesis.story.join('\n'));
+    throw error;
+  } finally {
+    await locks.close();
+    t.deepEqual(await bench.close(), []);
+  }
+});
+
+/** After the last fault every request is answered. */
+async function answers(t: ExecutionContext): Promise<void> {
+  const load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 20);
+  await sleep(1_000);
+  t.deepEqual((await load.stop()).failures, []);
+}
