@@ -4,6 +4,7 @@ import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ControlHandlers } from '#model/ports.ts';
+import { printable } from '#model/printable.ts';
 import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
@@ -15,6 +16,7 @@ type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'set
 
 /** Labels that the cluster writes itself. */
 const OWN_LABELS: readonly string[] = ['node', 'arch', 'os'];
+const MAX_LABEL_VALUE_LENGTH = 1024;
 const LABEL_NAME = /^[a-z0-9A-Z](?:[a-z0-9A-Z._/-]{0,251}[a-z0-9A-Z])?$/;
 
 export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
@@ -29,6 +31,7 @@ export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
     async setLabels(request, peer) {
       requireRole(peer, 'operator');
       requireOperatorLabels([...request.set.keys(), ...request.remove]);
+      requireLabelValues(request.set);
       await change(request, node => {
         const labels = new Map([...node.labels, ...request.set]);
         request.remove.forEach(name => labels.delete(name));
@@ -66,6 +69,14 @@ function requireOperatorLabels(names: readonly string[]): void {
     }
     if (!LABEL_NAME.test(name)) {
       throw new ClusterError('INVALID_ARGUMENT', `label name ${JSON.stringify(name)} is not letters, digits, . _ / - (at most 253, ends in a letter or digit)`);
+    }
+  }
+}
+
+function requireLabelValues(labels: ReadonlyMap<string, string>): void {
+  for (const [name, value] of labels) {
+    if (value.length > MAX_LABEL_VALUE_LENGTH || printable(value) !== value) {
+      throw new ClusterError('INVALID_ARGUMENT', `the value of label ${name} must be one line of at most ${String(MAX_LABEL_VALUE_LENGTH)} characters`);
     }
   }
 }
