@@ -25,7 +25,7 @@ test.serial(`J5: a minute of random faults under load, seed ${String(SEED)}: not
     await bench.settled();
     const before = containerPictures(bench.cluster.layout);
     const held = await bench.live('default/locks/db');
-    const load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 10);
+    await using load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 10);
     await nemesis.run(CHAOS_MS);
     const { sent, failures } = await load.stop();
     t.log(`${String(sent)} requests, ${String(failures.length)} failed while nodes were cut off`);
@@ -49,7 +49,7 @@ test.serial(`J5: a minute of random faults under load, seed ${String(SEED)}: not
 
 /** After the last fault every request is answered. */
 async function answers(t: ExecutionContext): Promise<void> {
-  const load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 20);
+  await using load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 20);
   await sleep(1_000);
   t.deepEqual((await load.stop()).failures, []);
 }

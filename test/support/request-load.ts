@@ -9,7 +9,7 @@ export interface FailedRequest {
 const REQUEST_LIMIT_MS = 5_000;
 
 /** Requests at a steady rate, each on a connection of its own, with a log of those that failed: no answer, not 200, or too late. */
-export class RequestLoad {
+export class RequestLoad implements AsyncDisposable {
   readonly failures: FailedRequest[] = [];
   readonly #url: string;
   readonly #startedAtMs = performance.now();
@@ -27,6 +27,10 @@ export class RequestLoad {
     clearInterval(this.#timer);
     await Promise.all(this.#open);
     return { sent: this.sent, failures: this.failures };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   #fire(): void {

@@ -9,7 +9,7 @@ import { RequestLoad } from './request-load.ts';
 export async function unnoticed(t: ExecutionContext, bench: FaultBench, port: number, fault: () => Promise<void>): Promise<void> {
   const revision = await bench.settled();
   const before = bench.pictures();
-  const load = new RequestLoad(`http://127.0.0.1:${String(port)}/`, 10);
+  await using load = new RequestLoad(`http://127.0.0.1:${String(port)}/`, 10);
   await fault();
   await bench.heard();
   await bench.settled();
