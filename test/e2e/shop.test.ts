@@ -1,0 +1,82 @@
+import test from 'ava';
+import path from 'node:path';
+import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import type { Item } from '../support/dev-cluster.ts';
+import { settleNodes } from '../support/node-leftovers.ts';
+import { request } from '../support/steady-client.ts';
+
+const PORT = 18083;
+const EXAMPLE = path.resolve(import.meta.dirname, '../../deploy/examples/shop.yaml');
+
+let cluster: DevCluster;
+
+test.before(async () => { cluster = await DevCluster.up({ images: ['shop'] }); });
+
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+test.serial('the example comes up in the order of its dependencies (root)', async t => {
+  await cluster.ctl('apply', '-f', EXAMPLE, '--var', `SHOP_PORT=${String(PORT)}`, '--wait');
+  const tasks = (await cluster.tasks()).filter(task => task['app'] === 'shop');
+  t.deepEqual(tasks.map(task => String(task['service'])).sort(), ['app', 'app', 'front', 'front', 'redis']);
+  t.true(tasks.every(task => task['health'] === 'healthy'));
+  const times = (service: string, field: string): readonly number[] => tasks.filter(task => task['service'] === service).map(task => Date.parse(String(task[field])));
+  t.true(Math.min(...times('app', 'createdAt')) >= Math.max(...times('redis', 'startedAt')), 'app is made once redis serves');
+  t.true(Math.min(...times('front', 'createdAt')) >= Math.max(...times('app', 'startedAt')), 'front is made once app serves');
+});
+
+test.serial('visits are counted through every node, by every server', async t => {
+  const served = new Set<string>();
+  let last = 0;
+  for (let round = 0; round < 24; round += 1) {
+    const node = cluster.layout.nodes[round % 3];
+    const answer = await visit(node?.address ?? '');
+    t.is(answer.visits, last + 1);
+    last = answer.visits;
+    served.add(answer.servedBy);
+  }
+  t.is(served.size, 2);
+});
+
+test.serial('the count goes on after redis was killed, and after it was replaced', async t => {
+  const before = await visit('127.0.0.1');
+  const redis = await redisTask();
+  process.kill(Number(redis['pid']), 'SIGKILL');
+  const next = await eventually('an answer after the kill', 30_000, async () => await visit('127.0.0.1').catch(() => undefined));
+  t.is(next.visits, before.visits + 1);
+  t.like(await redisTask(), { id: redis['id'], restarts: 1 });
+  await cluster.ctl('restart', 'shop/redis');
+  const replaced = await eventually('another redis', 30_000, async () => {
+    const now = await redisTask().catch(() => undefined);
+    return now !== undefined && now['id'] !== redis['id'] && now['health'] === 'healthy' && now;
+  });
+  t.is(replaced['node'], redis['node']);
+  const last = await eventually('an answer after the replacement', 30_000, async () => await visit('127.0.0.1').catch(() => undefined));
+  t.is(last.visits, next.visits + 1);
+});
+
+test.serial('applied again it changes nothing; deleted it leaves nothing but its data', async t => {
+  const before = (await cluster.tasks()).map(task => task['id']);
+  t.regex(await cluster.ctl('apply', '-f', EXAMPLE, '--var', `SHOP_PORT=${String(PORT)}`, '--wait'), /app\/shop unchanged/);
+  t.deepEqual((await cluster.tasks()).map(task => task['id']), before);
+  await cluster.ctl('delete', '-f', EXAMPLE, '-y');
+  t.deepEqual(await cluster.items('ps', '-a'), []);
+  await t.notThrowsAsync(settleNodes(cluster));
+});
+
+/** One visit. @throws Error when the page does not answer with a count */
+async function visit(address: string): Promise<{ readonly visits: number; readonly servedBy: string }> {
+  const answer = await request(`http://${address}:${String(PORT)}/`);
+  const match = /^visits: (\d+), served by (\S+)$/.exec('text' in answer ? answer.text : '');
+  if (match === null) {
+    throw new Error(JSON.stringify(answer));
+  }
+  return { visits: Number(match[1]), servedBy: match[2] ?? '' };
+}
+
+async function redisTask(): Promise<Item> {
+  const [redis] = (await cluster.tasks('shop/redis')).filter(task => task['desired'] === 'run');
+  if (redis === undefined) {
+    throw new Error('no redis');
+  }
+  return redis;
+}
