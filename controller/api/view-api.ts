@@ -60,6 +60,8 @@ async function* watchViews(
   for (;;) {
     // Asked for before the view is made: a change in between is not missed.
     const changed = changes.next();
+    // A reader that leaves while a view is on its way to it waits for no change any more: nobody would see the rejection.
+    changed.catch(() => undefined);
     const view = viewNow(request.filter, parts);
     const text = fingerprint(view);
     if (text !== last) {
