@@ -1,8 +1,9 @@
 /** Contents of configs and secrets out of etcd, opened, for the node that runs their users. */
+import type { Logger } from '#kit/logger.ts';
 import type { AssignedContent } from '#model/assignment.ts';
-import { ClusterError } from '#model/errors.ts';
+import { isClusterError } from '#model/errors.ts';
 import type { ContentReference } from './assignment-set.ts';
-import { decodeSecretVersion } from '../store/records.ts';
+import { decodeSecretVersion, RecordError } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import type { SecretSealer } from './ports.ts';
@@ -12,18 +13,38 @@ export function secretBinding(namespace: string, name: string, version: number):
   return `${namespace}/${name}/${String(version)}`;
 }
 
-/** @throws ClusterError NOT_FOUND when a content is gone, FAILED_PRECONDITION when a secret cannot be opened */
-export async function readContents(
-  contents: readonly ContentReference[], parts: { readonly store: Store; readonly sealer: SecretSealer }, signal: AbortSignal,
-): Promise<readonly AssignedContent[]> {
-  return await Promise.all(contents.map(async content => {
-    const stored = await parts.store.get(buildKey(content.kind === 'config' ? { ...content, kind: 'blob' } : content), signal);
-    if (stored === undefined) {
-      throw new ClusterError('NOT_FOUND', `content ${content.key} is not stored any more`);
+export interface ContentParts {
+  readonly store: Store;
+  readonly sealer: SecretSealer;
+  readonly log: Logger;
+}
+
+/**
+ * What can be read of them. One that is gone or cannot be opened is left out: it must not keep the node's other tasks from their assignment,
+ * least of all a task that is told to stop. @throws ClusterError UNAVAILABLE
+ */
+export async function readContents(contents: readonly ContentReference[], parts: ContentParts, signal: AbortSignal): Promise<readonly AssignedContent[]> {
+  const read = await Promise.all(contents.map(async reference => await readContent(reference, parts, signal)));
+  return read.filter(content => content !== undefined);
+}
+
+async function readContent(reference: ContentReference, parts: ContentParts, signal: AbortSignal): Promise<AssignedContent | undefined> {
+  const { key } = reference;
+  const stored = await parts.store.get(buildKey(reference.kind === 'config' ? { ...reference, kind: 'blob' } : reference), signal);
+  if (stored === undefined) {
+    parts.log.error({ key }, 'a content is not stored any more; its tasks cannot start');
+    return undefined;
+  }
+  if (reference.kind === 'config') {
+    return { key, content: stored.value };
+  }
+  try {
+    return { key, content: parts.sealer.open(decodeSecretVersion(stored.value), secretBinding(reference.namespace, reference.name, reference.version)) };
+  } catch (error) {
+    if (!isClusterError(error, 'FAILED_PRECONDITION') && !(error instanceof RecordError)) {
+      throw error;
     }
-    const opened = content.kind === 'config'
-      ? stored.value
-      : parts.sealer.open(decodeSecretVersion(stored.value), secretBinding(content.namespace, content.name, content.version));
-    return { key: content.key, content: opened };
-  }));
+    parts.log.error({ key, err: error }, 'a secret cannot be opened; its tasks cannot start');
+    return undefined;
+  }
 }
