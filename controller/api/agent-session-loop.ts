@@ -1,5 +1,5 @@
 import type { AssignedContent } from '#model/assignment.ts';
-import { ClusterError } from '#model/errors.ts';
+import { ClusterError, isRetryable } from '#model/errors.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ControllerSessionEnd } from '#model/ports.ts';
 import type { AgentMessage, Heartbeat } from '#model/session.ts';
@@ -8,12 +8,13 @@ import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
+import { AmbiguousWriteError } from '../store/ports.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import { removal } from './instance-rules.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { writeStatuses } from './status-write-flow.ts';
-import type { StatusWriter } from './status-write-flow.ts';
+import type { StatusOutcome, StatusWriter } from './status-write-flow.ts';
 
 /** What every session of this replica shares. */
 export interface SessionParts extends StatusWriter {
@@ -189,16 +190,14 @@ export class AgentSessionLoop {
   }
 
   async #writeBatch(statuses: readonly TaskStatus[], signal: AbortSignal): Promise<void> {
+    const batch = { node: this.#session.node, sessionRevision: this.#session.recordRevision, statuses };
+    let outcome: StatusOutcome;
     try {
-      const batch = { node: this.#session.node, sessionRevision: this.#session.recordRevision, statuses };
-      const outcome = await writeStatuses(batch, this.#parts, signal);
-      if (outcome.isDeposed) {
-        throw new ClusterError('CONFLICT', 'a newer session of this node was opened');
-      }
-      this.#session.send({ kind: 'ack', seq: this.#lastSeq, settled: outcome.settled });
+      outcome = await writeStatuses(batch, this.#parts, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof ClusterError) || error.code !== 'UNAVAILABLE') {
+      // Also when it is not known whether the write landed: the next try compares the records again.
+      if (!isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
         throw error;
       }
       // The agent sends again what is not settled; keep them here too, newest first, so that no wait is lost.
@@ -208,6 +207,11 @@ export class AgentSessionLoop {
         }
       }
       await this.#parts.clock.sleep(500, signal);
+      return;
     }
+    if (outcome.isDeposed) {
+      throw new ClusterError('CONFLICT', 'a newer session of this node was opened');
+    }
+    this.#session.send({ kind: 'ack', seq: this.#lastSeq, settled: outcome.settled });
   }
 }

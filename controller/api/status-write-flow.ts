@@ -1,4 +1,5 @@
 /** Status reports of one agent into etcd: transitions only, forward only, fenced by the session record (reliability 4.5). */
+import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isForward } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -54,7 +55,7 @@ export async function writeStatuses(batch: StatusBatch, writer: StatusWriter, si
   return { settled, isDeposed: false };
 }
 
-/** False when the session is no longer the node's. */
+/** False when the session is no longer the node's. @throws ClusterError CONFLICT when others keep winning: nothing is settled then */
 async function writePart(batch: StatusBatch, writer: StatusWriter, signal: AbortSignal): Promise<boolean> {
   const session = buildKey({ kind: 'session', id: batch.node });
   for (let attempt = 1; ; attempt += 1) {
@@ -74,7 +75,7 @@ async function writePart(batch: StatusBatch, writer: StatusWriter, signal: Abort
       return false;
     }
     if (attempt >= MAX_TRIES) {
-      return true;
+      throw new ClusterError('CONFLICT', `statuses of node ${batch.node} cannot be written: their records keep changing`);
     }
     await writer.state.waitFor(outcome.etcdRevision, signal);
   }
