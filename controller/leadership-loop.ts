@@ -141,6 +141,7 @@ export class LeadershipLoop implements Loop {
 
   async #watchKey(epoch: number, signal: AbortSignal): Promise<void> {
     const { cluster } = this.#options;
+    signal.throwIfAborted();
     const over = Promise.withResolvers<never>();
     const look = (): void => {
       if (cluster.current.etcdRevision >= epoch && cluster.current.epoch !== epoch) {
