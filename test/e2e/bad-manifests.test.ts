@@ -6,8 +6,8 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
-import { createControlClient } from '#rpc/control-client.ts';
 import type { ClusterFile } from '../../cli/dev/cluster-file.ts';
+import { probeControllers } from '../support/api-calls.ts';
 import { buildBytes, readBadInputs, shuffled } from '../support/bad-input.ts';
 import type { BadInput } from '../support/bad-input.ts';
 import { ClusterEye } from '../support/cluster-picture.ts';
@@ -47,15 +47,6 @@ test.before(async t => {
 
 async function applyFile(file: string, ...flags: readonly string[]): Promise<MeasuredRun> {
   return await runMeasured(cluster, ['apply', '-f', file, ...flags]);
-}
-
-/** Each controller answers within a second. */
-async function probe(t: ExecutionContext): Promise<void> {
-  for (const controller of cluster.layout.controllers) {
-    const one = createControlClient({ controllers: [`${cluster.layout.hostAddress}:${String(controller.apiPort)}`], identity: cluster.operatorIdentity(), timeoutMs: 1_000 });
-    await t.notThrowsAsync(one.clusterStatus(), `${controller.name} answers within 1 s`);
-    one.close();
-  }
 }
 
 function judgeRefusal(t: ExecutionContext, input: BadInput, run: MeasuredRun): void {
@@ -175,7 +166,7 @@ for (const { input } of shuffled(cases, seed).toSorted((left, right) => left.ran
       t.is(input.expect.outcome, 'reject', 'a case that is not refused says what must come of it in SPECIAL');
       await refuse(t, input, file);
     }
-    await probe(t);
+    await t.notThrowsAsync(probeControllers(cluster));
   });
 }
 
@@ -201,7 +192,7 @@ test.serial('m091: 2000 valid documents in one apply are all accepted, or none',
   const before = await eye.keys(['app', 'revision', 'service']);
   const run = await applyFile(file);
   judgeLimits(t, input, run);
-  await probe(t);
+  await t.notThrowsAsync(probeControllers(cluster));
   const apps = await eye.keys(['app']);
   if (run.exitCode === 0) {
     t.is(apps.length, 2000);
