@@ -1,0 +1,43 @@
+/** Two programs that say the same: docker, and clusterctl. A scenario is written in docker's words. */
+import { runPiped } from '../../support/pty-process.ts';
+import type { ProgramOptions } from '../../support/pty-process.ts';
+
+export interface Dialect {
+  readonly name: 'docker' | 'gantry';
+  /** Program with its first arguments. */
+  readonly program: readonly string[];
+  readonly options: ProgramOptions;
+  /** hello:1 of deploy/examples/build-images.ts. */
+  readonly image: string;
+  /** What takes a container away, running or not. */
+  readonly remove: (container: string) => readonly string[];
+  /** `running`, or `exited` and the code. */
+  state(container: string): Promise<string>;
+}
+
+export function dockerDialect(socket: string, image: string): Dialect {
+  const program = ['docker', '--host', `unix://${socket}`];
+  const options = { environment: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' } };
+  return {
+    name: 'docker', program, options, image,
+    remove: container => ['rm', '--force', container],
+    async state(container) {
+      const { stdout } = await runPiped([...program, 'inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', container], undefined, options);
+      return stdout.toString().trim().replace(/^running .*/, 'running');
+    },
+  };
+}
+
+export function gantryDialect(program: string, environment: Readonly<Record<string, string>>, image: string): Dialect {
+  const options = { environment: { PATH: process.env['PATH'] ?? '', ...environment } };
+  return {
+    name: 'gantry', program: [program], options, image,
+    remove: container => ['delete', `app/${container}`],
+    async state(container) {
+      const { stdout } = await runPiped([program, 'ps', '--all', '-o', 'json', '--filter', `app=${container}`], undefined, options);
+      const [task] = (JSON.parse(stdout.toString()) as { readonly items: readonly { readonly state: string; readonly exitCode: number | null }[] }).items;
+      const hasEnded = task?.state === 'complete' || task?.state === 'failed';
+      return hasEnded ? `exited ${String(task.exitCode)}` : String(task?.state);
+    },
+  };
+}
