@@ -33,6 +33,12 @@ export interface NodeEvidence {
 
 export const NO_EVIDENCE: NodeEvidence = { absences: new Map(), breaker: CLOSED_BREAKER };
 
+/** How long this leader has counted the node as away. */
+export function awayForMs({ absences }: NodeEvidence, node: NodeId, monotonicMs: number): number {
+  const absence = absences.get(node);
+  return absence === undefined ? 0 : monotonicMs - absence.sinceMs;
+}
+
 export interface NodePlanContext {
   readonly monotonicMs: number;
   readonly times: Times;

@@ -1,5 +1,5 @@
 import type { Revision } from '#model/app.ts';
-import type { AppId } from '#model/ids.ts';
+import type { AppId, NodeId } from '#model/ids.ts';
 import type { Times } from '#model/times.ts';
 
 /** What a plan needs beside the snapshot. */
@@ -8,6 +8,8 @@ export interface PlanContext {
   readonly nowMs: number;
   readonly clusterId: string;
   readonly times: Times;
+  /** How long the leader itself has counted the node as away, on its monotonic clock. */
+  readonly awayForMs: (node: NodeId) => number;
   /** The stored Revision, where it is known. */
   readonly revisionOf: (app: AppId, number: number) => Revision | undefined;
 }

@@ -6,7 +6,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { isRetryable } from '#model/errors.ts';
 import { parseAppId, parseServiceId } from '#model/ids.ts';
-import type { AppId, ServiceId } from '#model/ids.ts';
+import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import type { Times } from '#model/times.ts';
 import { DeposedError } from '../leadership-loop.ts';
 import type { Leadership } from '../leadership-loop.ts';
@@ -19,7 +19,7 @@ import { applyPlan } from './apply-flow.ts';
 import type { ApplyOutcome } from './apply-flow.ts';
 import { turnKind } from './liveness.ts';
 import type { MassBreaker } from './mass-breaker.ts';
-import { NO_EVIDENCE } from './node-plan.ts';
+import { NO_EVIDENCE, awayForMs } from './node-plan.ts';
 import type { NodeEvidence, NodePlan, NodePlanContext } from './node-plan.ts';
 import type { Plan, PlannedEvent } from './plan.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -192,7 +192,8 @@ export class ReconcileLoop implements Loop {
 
   #planContext(): PlanContext {
     const { clock, clusterId, revisions, times } = this.#options;
-    return { nowMs: clock.nowMs(), clusterId, times, revisionOf: (app, number) => revisions.get(app, number) };
+    const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, clock.monotonicMs());
+    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number) };
   }
 
   /** Evictions are decided again on a snapshot that is as new as etcd: a watch that lags must not cost a node its tasks. */

@@ -96,7 +96,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const slots = planSlots({
     service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
     isPaused: situation.failure !== undefined && state.status?.settledRevision !== service.revision,
-    isReplaceable: row => context.nowMs >= replaceAtMs(row, service, context),
+    isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
     fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
   });
   const placed = placeSlots(snapshot, service, slots);
@@ -139,10 +139,13 @@ function isSpent(loop: CrashLoop, { service, rows }: ServiceState): boolean {
   return service.spec.kind === 'job' && loop.failures > (service.spec.job?.retries ?? 0) && newest !== undefined && hasEnded(newest) && !isDone(newest, service);
 }
 
-/** The node is `lost` LOST + EVICT after it fell silent; a service that asked for longer waits for the rest. */
-function replaceAtMs(row: TaskRow, { spec }: Service, { times }: PlanContext): number {
-  const restMs = spec.onDisconnect.kind === 'replace' ? spec.onDisconnect.afterMs - times.lostMs - times.evictMs : 0;
-  return restMs <= 0 ? 0 : (row.node?.conditionSinceMs ?? 0) + restMs;
+/**
+ * The node is `lost` LOST + EVICT after it fell silent; a service that asked for longer waits for the rest, as this leader counts it: a
+ * wall clock that jumps replaces nothing.
+ */
+function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, times }: PlanContext): number {
+  const afterMs = spec.onDisconnect.kind === 'replace' ? spec.onDisconnect.afterMs : 0;
+  return afterMs <= times.lostMs + times.evictMs ? 0 : afterMs - times.lostMs - awayForMs(task.node);
 }
 
 interface Placed {
@@ -193,7 +196,7 @@ function stuckReason({ rows }: ServiceState, { pending }: Placed): string | unde
 function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {
   return [
     ...crashLoops.map(loop => waitUntilMs(loop, context.nowMs)),
-    ...rows.filter(row => isLive(row) && isOnLostNode(row)).map(row => replaceAtMs(row, service, context)),
+    ...rows.filter(row => isLive(row) && isOnLostNode(row)).map(row => context.nowMs + untilReplacedMs(row, service, context)),
   ].filter(time => time !== undefined && time > context.nowMs);
 }
 

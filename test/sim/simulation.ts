@@ -12,7 +12,7 @@ import type { Task, TaskStatus } from '#model/task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { countSilence, newCounter } from '../../controller/reconcile/liveness.ts';
 import type { SilenceCounter } from '../../controller/reconcile/liveness.ts';
-import { NO_EVIDENCE, planNodes } from '../../controller/reconcile/node-plan.ts';
+import { NO_EVIDENCE, awayForMs, planNodes } from '../../controller/reconcile/node-plan.ts';
 import type { NodeEvidence } from '../../controller/reconcile/node-plan.ts';
 import type { PlanContext } from '../../controller/reconcile/plan-context.ts';
 import type { Action, Plan } from '../../controller/reconcile/plan.ts';
@@ -267,7 +267,7 @@ class Simulation {
 
   #context(): PlanContext {
     return {
-      nowMs: this.nowMs, clusterId: 'sim', times: TIMES,
+      nowMs: this.nowMs, clusterId: 'sim', times: TIMES, awayForMs: one => awayForMs(this.#evidence, one, this.nowMs),
       revisionOf: (of, number) => this.#store.revisions.get(`${of}/${String(number)}`),
     };
   }

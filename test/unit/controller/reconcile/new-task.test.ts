@@ -3,7 +3,7 @@ import { newTask } from '../../../../controller/reconcile/new-task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { T0, node, service, snapshot, task } from '../../../support/builders.ts';
 
-const context = { nowMs: T0, clusterId: 'cluster', times: DEFAULT_TIMES, revisionOf: () => undefined };
+const context = { nowMs: T0, clusterId: 'cluster', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => undefined };
 const web = service({
   volumes: [{ name: 'data', perReplica: false }, { name: 'other', perReplica: false }],
   container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] },

@@ -56,7 +56,7 @@ test('rolled back stays said until the next Revision', t => {
   t.is(nextRollout({ service: service({ revision: 3 }), rows: [], status: { ...settled, rollout } }, facts, T0).rollout.state, 'progressing');
 });
 
-const context = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, revisionOf: () => revisionWith(before) };
+const context = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => revisionWith(before) };
 test('the service to go back to has the settled spec and its hash', t => {
   t.like(settledService({ service: web, rows, status: settled }, context), { revision: 1, templateHash: templateHash(before.spec, before.pins, before.volumes, 0), virtualIp: web.virtualIp });
 });

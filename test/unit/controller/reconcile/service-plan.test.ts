@@ -14,13 +14,15 @@ const LATER = T0 + 3_600_000;
 interface Case extends SnapshotOptions {
   readonly of: Service;
   readonly nowMs?: number;
+  /** How long the leader has counted every node that is away. */
+  readonly awayForMs?: number;
   readonly revisions?: readonly Revision[];
 }
 
-function plan({ of, nowMs = LATER, revisions = [], ...state }: Case): Plan {
+function plan({ of, nowMs = LATER, awayForMs = 0, revisions = [], ...state }: Case): Plan {
   return planService(
     snapshot({ services: [of], nodes: THREE, serviceStatuses: [serviceStatus(of)], ...state }), of.id,
-    { nowMs, clusterId: 'cluster', times: DEFAULT_TIMES, revisionOf: (_, number) => revisions.find(one => one.number === number) },
+    { nowMs, clusterId: 'cluster', times: DEFAULT_TIMES, awayForMs: () => awayForMs, revisionOf: (_, number) => revisions.find(one => one.number === number) },
   );
 }
 
@@ -134,8 +136,14 @@ const gone = node('n1', { condition: 'lost' });
 const without1 = [gone, node('n2'), node('n3')];
 test('I18: a silent node changes nothing', plans, { of: web, tasks: running, nodes: [node('n1', { condition: 'silent' }), node('n2'), node('n3')] }, []);
 test('a task on a lost node is replaced, and stopped for when it is back', plans, { of: web, tasks: running, nodes: without1 }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
-test('not before the service\'s own replace_after', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 29_999 }, node('n2'), node('n3')] }, []);
-test('but then', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 30_000 }, node('n2'), node('n3')] }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
+test('not before the service\'s own replace_after', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: without1, awayForMs: 59_999 }, []);
+test('but then', plans, { of: service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } }), tasks: running, nodes: without1, awayForMs: 60_000 }, [`-${w0.id} node-lost`, '+0@n2 node-lost']);
+test('H2: a wall clock an hour on replaces nothing earlier; the leader looks again when its own count is up', t => {
+  const of = service({ onDisconnect: { kind: 'replace', afterMs: 80_000 } });
+  const later = plan({ of, tasks: running, nodes: [{ ...gone, conditionSinceMs: LATER - 3_600_000 }, node('n2'), node('n3')], awayForMs: 40_000 });
+  t.deepEqual(later.actions.flatMap(line), []);
+  t.is(later.wakeAtMs, LATER + 20_000);
+});
 test('with no room elsewhere the lost task stays wanted', plans, { of: service({ replicas: 1 }), tasks: [w0], nodes: [gone] }, []);
 test('a removed node takes its tasks with it', plans, { of: web, tasks: running, nodes: [node('n2'), node('n3')] }, [`x${w0.id} node-removed`, '+0@n2 node-removed']);
 
