@@ -3,6 +3,7 @@ import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import { isFinished, isServing } from '#model/task.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { pushVariant } from '../support/image-variant.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
 import { SteadyClient } from '../support/steady-client.ts';
 
@@ -13,12 +14,11 @@ interface Version {
   readonly image?: string;
   readonly color?: string;
   readonly page?: string;
-  readonly run?: string;
 }
 
-/** A web server that shows its configuration, a variable and a secret. */
-function web({ image = 'hello:1', color = 'red', page = 'one', run = 'exec httpd -f -p 80 -h /www' }: Version): string {
-  const command = `echo "$COLOR $(cat /etc/page) $(cat /run/secrets/word)" > /www/index.html; ${run}`;
+/** A web server that shows its image, a variable, its configuration and a secret. */
+function web({ image = 'hello:1', color = 'red', page = 'one' }: Version): string {
+  const command = 'echo "${VERSION:-1} $COLOR $(cat /etc/page) $(cat /run/secrets/word)" > /www/index.html; exec httpd -f -p 80 -h /www';
   return `
 apiVersion: gantry/v1
 kind: App
@@ -26,7 +26,7 @@ metadata: { name: roll }
 services:
   web:
     image: ${image}
-    command: [/bin/sh, -c, ${JSON.stringify(command)}]
+    command: [/bin/sh, -c, ${JSON.stringify(command.replaceAll('$', '$$$$'))}]
     init: true
     replicas: ${String(REPLICAS)}
     environment: { COLOR: ${color} }
@@ -65,7 +65,11 @@ volumes:
 
 let cluster: DevCluster;
 
-test.before(async () => { cluster = await DevCluster.up(); });
+test.before(async () => {
+  cluster = await DevCluster.up();
+  await pushVariant(cluster, 'hello', '2', { Env: ['PATH=/bin', 'VERSION=2'] });
+  await pushVariant(cluster, 'hello', 'broken', { Entrypoint: ['/bin/false'] });
+});
 
 test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
 
@@ -78,11 +82,12 @@ test.serial('env, config, secret, image: one at a time, the old one only after t
   await cluster.apply(web({ color: 'blue', page: 'two' }), '--wait');
   await putSecret('beta');
   await cluster.apply(web({ color: 'blue', page: 'two' }), '--wait');
-  await eventually('the answer of the newest', 10_000, () => steady.answers.has('blue two beta'));
+  await cluster.apply(web({ color: 'blue', page: 'two', image: 'hello:2' }), '--wait');
+  await eventually('the answer of the newest', 10_000, () => steady.answers.has('2 blue two beta'));
   const views = await watched.stop();
   await steady.stop();
   t.deepEqual(steady.failures, []);
-  t.deepEqual([...steady.answers.keys()], ['red one alpha', 'blue one alpha', 'blue two alpha', 'blue two beta']);
+  t.deepEqual([...steady.answers.keys()], ['1 red one alpha', '1 blue one alpha', '1 blue two alpha', '1 blue two beta', '2 blue two beta']);
   t.true(views.length > 10, String(views.length));
   t.deepEqual(views.flatMap(view => budgetProblems(view)), []);
 });
@@ -95,10 +100,10 @@ test.serial('an image that is not there is refused, and nothing changes', async 
   t.deepEqual((await cluster.tasks('roll/web')).map(task => task['id']), before);
 });
 
-test.serial('a version that ends at once is rolled back by itself, its config too; no request fails', async t => {
+test.serial('an image that ends at once is rolled back by itself, its config too; no request fails', async t => {
   const steady = new SteadyClient([`${cluster.layout.nodes[0]?.address ?? ''}:${String(PORT)}`]);
   const watched = watchApp('roll');
-  const failed = await cluster.tryApply(web({ color: 'green', page: 'three', run: 'exit 1' }), '--wait');
+  const failed = await cluster.tryApply(web({ color: 'green', page: 'three', image: 'hello:broken' }), '--wait');
   t.is(failed.exitCode, 1);
   t.regex(failed.stderr, /rolled back: revision \d+ rolled back to \d+: web-.*exit code 1/);
   await eventually('the old version whole again', 30_000, async () => {
@@ -108,7 +113,7 @@ test.serial('a version that ends at once is rolled back by itself, its config to
   const views = await watched.stop();
   await steady.stop();
   t.deepEqual(steady.failures, []);
-  t.deepEqual([...steady.answers.keys()], ['blue two beta']);
+  t.deepEqual([...steady.answers.keys()], ['2 blue two beta']);
   t.deepEqual(views.flatMap(view => budgetProblems(view)), []);
   const service = JSON.parse(await cluster.ctl('get', 'svc', 'roll/web', '-o', 'json')) as Item;
   t.like(service, { rollout: { state: 'rolled_back' } });
@@ -117,7 +122,7 @@ test.serial('a version that ends at once is rolled back by itself, its config to
 });
 
 test.serial('scaled in the middle of a rollout it comes to both', async t => {
-  await cluster.apply(web({ color: 'white', page: 'two' }));
+  await cluster.apply(web({ color: 'white', page: 'two', image: 'hello:2' }));
   await eventually('the rollout to begin', 20_000, async () => (await cluster.items('ps')).filter(task => task['app'] === 'roll').length > REPLICAS);
   await cluster.ctl('scale', 'roll/web=5', '--wait');
   const client = cluster.client();

@@ -22,7 +22,7 @@ export class SteadyClient {
 
   /** @param addresses  `host:port` */
   constructor(addresses: readonly string[], path = '/') {
-    this.#work = Promise.all(addresses.map(async address => await this.#ask(`http://${address}${path}`)));
+    this.#work = Promise.all(addresses.map(async address => { await this.#ask(`http://${address}${path}`); }));
   }
 
   get count(): number {
