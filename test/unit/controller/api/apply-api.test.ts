@@ -1,0 +1,99 @@
+import test from 'ava';
+import type { AppSpec } from '#model/app.ts';
+import { createApply } from '../../../../controller/api/apply-api.ts';
+import { createServiceApi } from '../../../../controller/api/service-api.ts';
+import { serviceId } from '#model/ids.ts';
+import { appOf } from '../../../support/manifest.ts';
+import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
+
+/** An App of one service `web` with these keys. */
+function spec(name: string, web: object = {}, rest: object = {}): AppSpec {
+  return appOf({ apiVersion: 'gantry/v1', kind: 'App', metadata: { name }, services: { web: { image: 'nginx', ...web } }, ...rest });
+}
+const apply = async (replica: MemoryReplica, id: number, app: AppSpec, isDryRun = false): ReturnType<ReturnType<typeof createApply>> =>
+  await createApply(replica.parts)({ requestId: requestId(id), app, isDryRun }, OPERATOR);
+
+test('an App lands whole: record, Revision, services, with digest and virtual IP', async t => {
+  const replica = await MemoryReplica.start(t);
+  t.like(await apply(replica, 1, spec('shop')), { revision: 1, isChanged: true, services: [{ name: 'web', change: 'created' }] });
+  t.deepEqual(replica.keys('apps/'), ['apps/default/shop']);
+  t.deepEqual(replica.keys('revisions/'), ['revisions/default/shop/0000000001']);
+  const service = replica.state.current.services.get(serviceId('default', 'shop', 'web'))?.value;
+  t.is(service?.virtualIp, '10.160.0.1');
+  t.regex(service?.spec.container.digest ?? '', /^sha256:/);
+});
+
+test('the same App again changes nothing; a change makes the next Revision', async t => {
+  const replica = await MemoryReplica.start(t);
+  await apply(replica, 1, spec('shop'));
+  const before = replica.etcd.etcdRevision;
+  t.like(await apply(replica, 2, spec('shop')), { revision: 1, isChanged: false });
+  t.is(replica.etcd.etcdRevision, before);
+  t.like(await apply(replica, 3, spec('shop', { replicas: 2 })), { revision: 2, services: [{ name: 'web', change: 'updated' }] });
+});
+
+test('a dry run says the same and writes nothing', async t => {
+  const replica = await MemoryReplica.start(t);
+  const before = replica.etcd.etcdRevision;
+  const dry = await apply(replica, 1, spec('shop'), true);
+  t.is(replica.etcd.etcdRevision, before);
+  t.deepEqual(await apply(replica, 1, spec('shop')), dry);
+});
+
+test('one request id is one change, and answers the same', async t => {
+  const replica = await MemoryReplica.start(t);
+  const first = await apply(replica, 1, spec('shop'));
+  t.deepEqual(await apply(replica, 1, spec('shop', { replicas: 5 })), first);
+  t.is(replica.keys('revisions/').length, 1);
+});
+
+test('a service that is left out is being deleted; the App cannot be applied while it is', async t => {
+  const replica = await MemoryReplica.start(t);
+  await apply(replica, 1, spec('shop', {}, { services: { web: { image: 'nginx' }, api: { image: 'nginx' } } }));
+  t.like(await apply(replica, 2, spec('shop')), { services: [{ name: 'web', change: 'unchanged' }, { name: 'api', change: 'removed' }] });
+  await createServiceApi(replica.parts).deleteApp({ requestId: requestId(3), namespace: 'default', app: 'shop' }, OPERATOR);
+  t.like(await t.throwsAsync(apply(replica, 4, spec('shop', { replicas: 7 }))), { code: 'FAILED_PRECONDITION' });
+});
+
+test('what is wrong is told with its path, and nothing is written', async t => {
+  const replica = await MemoryReplica.start(t);
+  const before = replica.etcd.etcdRevision;
+  const good = spec('shop');
+  const bad = { ...good, services: good.services.map(service => ({ ...service, replicas: -1 })) };
+  t.like(await t.throwsAsync(apply(replica, 1, bad)), { code: 'INVALID_ARGUMENT', violations: [{ path: 'services.web.replicas' }] });
+  const external = spec('shop', { secrets: ['key'] }, { secrets: { key: { external: true } } });
+  t.like(await t.throwsAsync(apply(replica, 2, external)), { code: 'INVALID_ARGUMENT', violations: [{ path: 'secrets.key' }] });
+  t.is(replica.etcd.etcdRevision, before);
+});
+
+test('a port that another App publishes is refused, before any content is written', async t => {
+  const replica = await MemoryReplica.start(t);
+  await apply(replica, 1, spec('one', { ports: ['80:80'] }));
+  const before = replica.etcd.etcdRevision;
+  const two = spec('two', { ports: ['80:80'], configs: [{ source: 'c', target: '/c' }] }, { configs: { c: { content: 'x' } } });
+  t.like(await t.throwsAsync(apply(replica, 2, two)), { code: 'INVALID_ARGUMENT', violations: [{ path: 'services.web.ports[0].published' }] });
+  await t.throwsAsync(apply(replica, 3, two, true), undefined, 'a dry run says so too');
+  t.is(replica.etcd.etcdRevision, before);
+});
+
+test('of two Apps that publish one port at once, through two replicas, one wins', async t => {
+  const one = await MemoryReplica.start(t);
+  const two = await MemoryReplica.start(t, one);
+  const outcomes = await Promise.allSettled([apply(one, 1, spec('one', { ports: ['80:80'] })), apply(two, 2, spec('two', { ports: ['80:80'] }))]);
+  t.deepEqual(outcomes.map(outcome => outcome.status).toSorted(), ['fulfilled', 'rejected']);
+  t.is(one.keys('apps/').length, 1);
+});
+
+test('applies at once, through two replicas, give each service an address of its own', async t => {
+  const one = await MemoryReplica.start(t);
+  const two = await MemoryReplica.start(t, one);
+  await Promise.all([0, 1, 2, 3].map(async index => await apply(index % 2 === 0 ? one : two, index, spec(`a${String(index)}`))));
+  const addresses = [...one.state.current.services.values()].map(record => record.value.virtualIp);
+  t.is(new Set(addresses).size, 4);
+});
+
+test('only operators apply', async t => {
+  const replica = await MemoryReplica.start(t);
+  const call = createApply(replica.parts)({ requestId: requestId(1), app: spec('shop'), isDryRun: false }, { ...OPERATOR, role: 'node' });
+  t.like(await t.throwsAsync(call), { code: 'PERMISSION_DENIED' });
+});

@@ -1,0 +1,42 @@
+import test from 'ava';
+import type { Service } from '#model/app.ts';
+import type { PublishedPort } from '#model/service.ts';
+import { findClashes, namesSharedThings } from '../../../../controller/api/cluster-clashes.ts';
+import { service, snapshot } from '../../../support/builders.ts';
+import type { ServiceOptions } from '../../../support/builders.ts';
+import { appOf, manifest } from '../../../support/manifest.ts';
+
+const port = (published: number, options: Partial<PublishedPort> = {}): PublishedPort => ({ published, target: 80, protocol: 'tcp', mode: 'ingress', allowFrom: [], ...options });
+const other = (ports: readonly PublishedPort[], options: ServiceOptions = {}): Service => service({ app: 'other', container: { ports }, ...options });
+
+const clashes = test.macro({
+  exec(t, ports: readonly unknown[], held: Service, paths: readonly string[]) {
+    const app = appOf(manifest({ ports }));
+    t.deepEqual(findClashes(app, snapshot({ services: [held] })).map(violation => violation.path), paths);
+  },
+  title: (name = '') => `findClashes: ${name}`,
+});
+const PATH = ['services.web.ports[0].published'];
+test('the same port', clashes, ['80:80'], other([port(80)]), PATH);
+test('another protocol', clashes, ['80:80/udp'], other([port(80)]), []);
+test('another port', clashes, ['81:80'], other([port(80)]), []);
+test('a host port against an ingress port', clashes, [{ published: 80, target: 80, mode: 'host' }], other([port(80)]), PATH);
+test('an ingress port against a host port', clashes, ['80:80'], other([port(80, { mode: 'host' })]), PATH);
+test('two host ports are the scheduler\'s', clashes, [{ published: 80, target: 80, mode: 'host' }], other([port(80, { mode: 'host' })]), []);
+test('a service that is being deleted holds nothing', clashes, ['80:80'], other([port(80)], { isDeleting: true }), []);
+test('the App\'s own service is no stranger', clashes, ['80:80'], service({ app: 'shop', container: { ports: [port(80)] } }), []);
+test('nothing published', clashes, [{ target: 80 }], other([port(80)]), []);
+
+test('a volume has not the place of another App\'s replica, either way round', t => {
+  const held = (name: string, perReplica: boolean): Service => other([], { volumes: [{ name, perReplica }] });
+  const wish = (name: string, perReplica: boolean): ReturnType<typeof appOf> => appOf(manifest({}, { volumes: { [name]: { per_replica: perReplica } } }));
+  t.like(findClashes(wish('data-0', false), snapshot({ services: [held('data', true)] }))[0], { path: 'volumes', key: 'data-0' });
+  t.like(findClashes(wish('data', true), snapshot({ services: [held('data-0', false)] }))[0], { path: 'volumes', key: 'data' });
+  t.deepEqual(findClashes(wish('data', false), snapshot({ services: [held('data', false)] })), [], 'a volume of the namespace is shared by name');
+});
+
+test('a turn is taken for published ports and volumes', t => {
+  t.false(namesSharedThings(appOf(manifest({ ports: [{ target: 80 }] }))));
+  t.true(namesSharedThings(appOf(manifest({ ports: ['80:80'] }))));
+  t.true(namesSharedThings(appOf(manifest({}, { volumes: { v: {} } }))));
+});
