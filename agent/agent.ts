@@ -230,7 +230,7 @@ async function openMachine(config: AgentConfig, log: Logger) {
     runtime,
     images: new DiskImageStore({
       statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: availableParallelism(), prefix,
-      plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, ...(caPem === undefined ? {} : { caPem }),
+      plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
     snapshots: new OverlaySnapshotter({ layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix }),
     network: new KernelNetwork({

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
-import { parseCpu, parseMemory } from '#model/quantity.ts';
+import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
 
 export interface AgentConfig {
@@ -31,6 +31,8 @@ export interface AgentConfig {
   readonly plainRegistries: readonly string[];
   readonly defaultResolvers: readonly string[];
   readonly bindPrefixes: readonly string[];
+  /** Longest silence of a registry within a blob. */
+  readonly pullStallMs: number;
   readonly logLevel: string;
 }
 
@@ -63,6 +65,7 @@ export const AGENT_OPTIONS = {
   'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries that are reached without TLS' },
   'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
   'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },
+  'pull-stall': { value: 'DURATION', fallback: '60s', meaning: 'longest time a registry may send almost nothing of a layer' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -97,6 +100,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     plainRegistries: list(values, 'plain-registries'),
     defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
     bindPrefixes: list(values, 'bind-prefixes'),
+    pullStallMs: duration(values, 'pull-stall'),
     logLevel: oneOf(values, 'log-level', LOG_LEVELS),
     ...(joinToken === undefined ? {} : { joinToken }),
     ...(underlayAddress === undefined ? {} : { underlayAddress: ipv4('underlay-address', underlayAddress) }),
@@ -177,6 +181,15 @@ function matching(values: Values, name: keyof typeof AGENT_OPTIONS, rule: RegExp
     throw refusal(name, value, wanted);
   }
   return value;
+}
+
+function duration(values: Values, name: keyof typeof AGENT_OPTIONS): number {
+  const given = text(values, name) ?? '';
+  const parsed = parseDuration(given);
+  if ('problem' in parsed || parsed.value < 1_000) {
+    throw refusal(name, given, 'a duration of at least 1s');
+  }
+  return parsed.value;
 }
 
 function integer(values: Values, name: keyof typeof AGENT_OPTIONS, lowest: number, highest: number): number {

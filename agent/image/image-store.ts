@@ -25,6 +25,8 @@ export interface ImageStoreOptions {
   readonly credentials: (request: PullRequest) => Promise<PullCredentials | undefined>;
   /** The pull thread and the extractors end when idle for so long. */
   readonly idleMs: number;
+  /** Longest silence within a blob; default: the registry client's. */
+  readonly stallMs?: number;
 }
 
 /** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
@@ -45,8 +47,8 @@ export class DiskImageStore implements ImageStore {
     this.#records = new ImageRecords(options.statePath);
     this.#layers = new LayerStore(options.statePath, options.prefix);
     this.#partials = new PartialStore(options.statePath);
-    const { statePath, platform, concurrency, idleMs, caPem, plainRegistries } = options;
-    this.#client = new PullClient({ statePath, platform, concurrency, idleMs, plainRegistries, ...(caPem === undefined ? {} : { caPem }) }, options.prefix);
+    const { statePath, platform, concurrency, idleMs, stallMs, caPem, plainRegistries } = options;
+    this.#client = new PullClient({ statePath, platform, concurrency, idleMs, plainRegistries, ...(stallMs === undefined ? {} : { stallMs }), ...(caPem === undefined ? {} : { caPem }) }, options.prefix);
   }
 
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {

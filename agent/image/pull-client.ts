@@ -15,6 +15,7 @@ export interface PullWorkerSettings {
   /** Layers unpacked at once. */
   readonly concurrency: number;
   readonly idleMs: number;
+  readonly stallMs?: number;
   readonly caPem?: string;
   readonly plainRegistries: readonly string[];
 }

@@ -78,6 +78,7 @@ function clientFor(login: PullCredentials | undefined): RegistryClient {
     credentials: () => Promise.resolve(login),
     clock: systemClock,
     random: () => Math.random(),
+    ...(settings.stallMs === undefined ? {} : { stallTimeoutMs: settings.stallMs }),
   });
   clients.set(key, client);
   return client;

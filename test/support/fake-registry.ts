@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -29,7 +30,7 @@ export interface ServedImage {
   readonly blobs: ReadonlyMap<string, Uint8Array>;
 }
 
-/** A plain registry on 127.0.0.1 that serves one image and misbehaves as told. */
+/** A registry, by default plain on 127.0.0.1, that serves one image and misbehaves as told. */
 export interface FakeRegistry extends AsyncDisposable {
   readonly registry: string;
   serve(image: ServedImage, script?: RegistryScript): void;
@@ -40,13 +41,16 @@ export interface FakeRegistry extends AsyncDisposable {
   readonly blobBytesSent: number;
 }
 
-export async function startFakeRegistry(): Promise<FakeRegistry> {
+/** With `tls`, one that nodes of a local cluster reach at `host` and trust. */
+export async function startFakeRegistry(options: { readonly host?: string; readonly tls?: { readonly cert: Buffer; readonly key: Buffer } } = {}): Promise<FakeRegistry> {
   const registry = new Registry();
-  const server = createServer((request, response) => { registry.answer(request, response); });
-  server.listen(0, '127.0.0.1');
+  const { host = '127.0.0.1', tls } = options;
+  const answer = (request: IncomingMessage, response: ServerResponse): void => { registry.answer(request, response); };
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+  server.listen(0, host);
   await once(server, 'listening');
   return Object.assign(registry, {
-    registry: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    registry: `${host}:${String((server.address() as AddressInfo).port)}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

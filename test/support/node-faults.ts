@@ -1,9 +1,12 @@
 /** Looks and hands for faults of one node of a local cluster. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { ControlClient, TaskView } from '#model/ports.ts';
 import { runCommand, startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import type { DevCluster } from './dev-cluster.ts';
 import { eventually } from './dev-cluster.ts';
+
+const BIN = path.resolve(import.meta.dirname, '../../deploy/bin');
 
 export interface AppOptions {
   readonly name: string;
@@ -107,6 +110,29 @@ export async function inMountsOf(cluster: DevCluster, node: string, program: str
   return stdout;
 }
 
+/** Arguments of nsenter for the namespaces of a node; none for what is no node. */
+function namespacesOf(cluster: DevCluster, name: string): readonly string[] {
+  const node = cluster.layout.nodes.find(one => one.name === name);
+  return node === undefined ? [] : [`--net=/run/netns/${node.networkNamespace}`, `--mount=${cluster.layout.runDir}/mnt/${node.name}`, '--'];
+}
+
+/** How a node's running agent was started. */
+export function agentCommand(cluster: DevCluster, node: string): { readonly program: string; readonly inside: readonly string[]; readonly agent: string; readonly args: readonly string[] } {
+  const argv = readFileSync(`/proc/${String(cluster.process(node).pid ?? 0)}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  return { program: 'nsenter', inside: namespacesOf(cluster, node), agent: `${BIN}/gantry-agent`, args: argv.slice(2) };
+}
+
+/** Pids of monitors whose container's files are below `directory`. */
+export function monitorsBelow(directory: string): readonly string[] {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).filter(name => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`${directory}/`) && readFileSync(`/proc/${name}/comm`, 'utf8').trim() === 'conmon';
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Ends the supervised process and runs it with more options instead, in the test's hands. */
 export async function withOptions(cluster: DevCluster, name: string, ...more: readonly string[]): Promise<HandRun> {
   const { pid = 0 } = cluster.process(name);
@@ -127,22 +153,29 @@ export class HandRun {
   readonly #cluster: DevCluster;
   readonly #name: string;
   readonly #command: Command;
+  readonly #logFile: string;
   #pid = 0;
 
-  constructor(cluster: DevCluster, name: string, command: Command) {
+  constructor(cluster: DevCluster, name: string, command: Command, logFile = `${cluster.layout.stateDir}/logs/${name}.log`) {
+    this.#logFile = logFile;
     this.#cluster = cluster;
     this.#name = name;
     this.#command = command;
     this.start();
   }
 
+  get pid(): number {
+    return this.#pid;
+  }
+
   start(): void {
     const { argv: [program = '', ...args], environment } = this.#command;
-    const node = this.#cluster.layout.nodes.find(one => one.name === this.#name);
-    const inside = node === undefined ? [] : [`--net=/run/netns/${node.networkNamespace}`, `--mount=${this.#cluster.layout.runDir}/mnt/${node.name}`, '--'];
-    const child = node === undefined
-      ? startProcess(program, args, { detached: true, stdio: 'ignore', cwd: '/', env: { PATH: TOOL_PATH, ...environment } })
-      : startProcess('nsenter', [...inside, program, ...args], { detached: true, stdio: 'ignore', cwd: '/', env: { PATH: TOOL_PATH, ...environment } });
+    const inside = namespacesOf(this.#cluster, this.#name);
+    const log = openSync(this.#logFile, 'a');
+    const child = startProcess(inside.length === 0 ? program : 'nsenter', inside.length === 0 ? args : [...inside, program, ...args], {
+      detached: true, stdio: ['ignore', log, log], cwd: '/', env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root', ...environment },
+    });
+    closeSync(log);
     child.on('error', () => undefined);
     this.#pid = child.pid ?? 0;
   }
