@@ -16,7 +16,7 @@ type Answer = { readonly text: string } | { readonly failure: string };
 export class SteadyClient {
   readonly failures: string[] = [];
   readonly answers = new Map<string, number>();
-  readonly #work: Promise<readonly undefined[]>;
+  readonly #work: Promise<unknown>;
   #isStopped = false;
   #count = 0;
 
@@ -34,7 +34,7 @@ export class SteadyClient {
     await this.#work;
   }
 
-  async #ask(url: string): Promise<undefined> {
+  async #ask(url: string): Promise<void> {
     while (!this.#isStopped) {
       const answer = await request(url);
       this.#count += 1;
@@ -45,7 +45,6 @@ export class SteadyClient {
       }
       await sleep(PAUSE_MS);
     }
-    return undefined;
   }
 }
 
