@@ -61,6 +61,10 @@ export const UNDERLAY_PREFIX = '10.161';
 /** 2^20, and 2^24 ids for each node: 256 slots of 65,536. */
 const USERNS_FIRST = 0x10_0000;
 const USERNS_PER_NODE = 0x100_0000;
+/** More than a local cluster may have. */
+const NODES_PER_CLUSTER = 10;
+/** Clusters of one machine whose ids fit into 32 bits, each with an underlay of its own. */
+export const UNDERLAY_COUNT = Math.floor((2 ** 32 - USERNS_FIRST) / (NODES_PER_CLUSTER * USERNS_PER_NODE));
 
 /** API, join and metrics of each controller; etcd's two; NATS; the registry. */
 export function portsNeeded(controllerCount: number): number {
@@ -107,7 +111,7 @@ function devNode(choice: DevChoice, tag: string, index: number): DevNode {
     name,
     networkNamespace: `gantry-${choice.name}-${name}`,
     address: `${UNDERLAY_PREFIX}.${String(choice.underlayIndex)}.${String(10 + index)}`,
-    usernsBase: USERNS_FIRST + (choice.underlayIndex * 16 + index) * USERNS_PER_NODE,
+    usernsBase: USERNS_FIRST + (choice.underlayIndex * NODES_PER_CLUSTER + index) * USERNS_PER_NODE,
     scope: `${tag}${name}`,
   };
 }

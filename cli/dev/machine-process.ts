@@ -2,11 +2,10 @@
 import { createServer } from 'node:net';
 import { requireCommand, runCommand } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
-import { PORT_BASE, UNDERLAY_PREFIX } from './layout.ts';
+import { PORT_BASE, UNDERLAY_COUNT, UNDERLAY_PREFIX } from './layout.ts';
 
 /** Ports below the ephemeral range, so that no outgoing connection takes one meanwhile. Source: ip-sysctl.rst, ip_local_port_range */
 const PORT_LIMIT = 32_768;
-const UNDERLAY_COUNT = 256;
 
 /** The lowest free TCP ports of the machine from PORT_BASE on, none of `taken`. @throws ClusterError RESOURCE_EXHAUSTED */
 export async function findFreePorts(count: number, taken: ReadonlySet<number>): Promise<readonly number[]> {
@@ -38,7 +37,7 @@ export async function findFreeUnderlay(taken: ReadonlySet<number>): Promise<numb
       return index;
     }
   }
-  throw new ClusterError('RESOURCE_EXHAUSTED', `every network ${UNDERLAY_PREFIX}.X.0/24 is in use on this machine`);
+  throw new ClusterError('RESOURCE_EXHAUSTED', `${UNDERLAY_PREFIX}.0.0/24 to ${UNDERLAY_PREFIX}.${String(UNDERLAY_COUNT - 1)}.0/24 are in use on this machine; see: clusterctl dev down --all`);
 }
 
 /** What listens on the TCP port of 127.0.0.1 or of every address; undefined when nothing does. Source: ss(8) */
