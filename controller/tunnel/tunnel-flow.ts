@@ -48,26 +48,25 @@ export async function serveLocalTunnel(request: TunnelRequest, client: Tunnel, p
   }
 }
 
-/** Carries frames both ways until either end closes; the other is closed then. Frames sent before are delivered. */
+/**
+ * Carries frames both ways until either end closes; the other is closed then. Frames sent before are delivered. @throws what ended the
+ * agent's side before its time: the client's side is left open for it, a clean end would look like an empty answer
+ */
 export async function joinTunnels(client: Tunnel, agent: Tunnel): Promise<void> {
-  const upward = carry(client, agent);
+  // The client's side ends when its stream does; how it ended does not matter any more.
+  const upward = carry(client, agent).catch(() => undefined).finally(() => { agent.close(); });
   try {
     await carry(agent, client);
   } finally {
-    client.close();
     agent.close();
   }
-  // The client's side ends when its stream does; how it ended does not matter any more.
-  await upward.catch(() => undefined);
+  client.close();
+  await upward;
 }
 
 async function carry(from: Tunnel, to: Tunnel): Promise<void> {
-  try {
-    for await (const frame of from.frames) {
-      await to.send(frame);
-    }
-  } finally {
-    to.close();
+  for await (const frame of from.frames) {
+    await to.send(frame);
   }
 }
 

@@ -126,12 +126,16 @@ export class FaultBench {
   async heard(limitMs = 20_000): Promise<void> {
     const sinceMs = Date.now();
     const missing = new Set(this.cluster.layout.nodes.map(node => node.name));
+    const failures: string[] = [];
     await eventually('every agent to be heard', limitMs, async () => {
-      for (const controller of this.cluster.layout.controllers) {
-        const view = await this.viewOf(controller.name).catch(() => undefined);
+      for (const { name } of this.cluster.layout.controllers) {
+        const view = await this.viewOf(name).catch((error: unknown) => { failures.push(`${name}: ${String(error)}`); });
         view?.nodes.filter(one => (one.lastSeenMs ?? 0) > sinceMs).forEach(one => missing.delete(one.node.id));
       }
       return missing.size === 0;
+    }).catch((error: unknown) => {
+      const ends = [...missing].map(name => `${name}: ${this.log(name).slice(-2_000)}`);
+      throw new Error(['not heard:', ...ends, ...failures.slice(-2)].join('\n'), { cause: error });
     });
   }
 
