@@ -130,9 +130,9 @@ export class AgentSessionLoop {
 
   /** An operator removed the node, or its session record is not ours any more: whoever is right registers again. */
   #isOver(): boolean {
-    const { nodes, sessions } = this.#parts.state.current;
+    const { nodes, sessions, unreadableNodes } = this.#parts.state.current;
     const { node, sessionId } = this.#session;
-    if (!nodes.has(node)) {
+    if (!nodes.has(node) && !unreadableNodes.has(node)) {
       this.#session.send(removal(node));
       return true;
     }

@@ -113,8 +113,12 @@ export function nodeRecord(registration: Registration, current: Node | undefined
   };
 }
 
-/** @throws ClusterError RESOURCE_EXHAUSTED */
+/** @throws ClusterError RESOURCE_EXHAUSTED, UNAVAILABLE while a Node cannot be read: its subnet is taken, and not known */
 export function lowestFreeSubnet(snapshot: ClusterSnapshot): number {
+  const [unreadable] = snapshot.unreadableNodes;
+  if (unreadable !== undefined) {
+    throw new ClusterError('UNAVAILABLE', `the record of node ${unreadable} cannot be read: no subnet is given until it can, or is gone`);
+  }
   const taken = new Set([...snapshot.nodes.values()].map((node: Versioned<Node>) => node.value.subnetIndex));
   for (let index = 0; index < SUBNET_COUNT; index += 1) {
     if (!taken.has(index)) {

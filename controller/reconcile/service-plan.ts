@@ -30,19 +30,26 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
   if (state === undefined) {
     return EMPTY_PLAN;
   }
+  if (isOwnerUnreadable(snapshot, state)) {
+    return heldBack('UnreadableOwner', `service/${id}`, 'of its App or of a node of its tasks');
+  }
   if (isBeingDeleted(snapshot, state.service)) {
     return planDeletion(state, context.nowMs);
   }
   if (snapshot.unreadableTasks.size > 0) {
-    return heldBack(snapshot);
+    // One may be this service's: a slot that looks empty may have it (I11).
+    return heldBack('UnreadableTask', 'cluster', `of tasks: ${[...snapshot.unreadableTasks].sort().slice(0, 10).join(', ')}`);
   }
   return planRollback(state, context) ?? planRunning(snapshot, state, context);
 }
 
-/** A task that cannot be read may be this service's: a slot that looks empty may have it (I11), so nothing is made or stopped meanwhile. */
-function heldBack({ unreadableTasks }: ClusterSnapshot): Plan {
-  const message = `nothing is planned while records of tasks cannot be read: ${[...unreadableTasks].sort().slice(0, 10).join(', ')}`;
-  return { actions: [], events: [{ type: 'warning', object: 'cluster', reason: 'UnreadableTask', message }] };
+/** Not read is not gone: neither is the service deleted for its App, nor a task for its node. */
+function isOwnerUnreadable({ unreadableApps, unreadableNodes }: ClusterSnapshot, { service, rows }: ServiceState): boolean {
+  return unreadableApps.has(appId(service.namespace, service.app)) || rows.some(row => unreadableNodes.has(row.task.node));
+}
+
+function heldBack(reason: string, object: string, records: string): Plan {
+  return { actions: [], events: [{ type: 'warning', object, reason, message: `nothing is made or stopped while records cannot be read: ${records}` }] };
 }
 
 function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {

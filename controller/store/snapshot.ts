@@ -42,6 +42,8 @@ interface Tables {
   readonly serviceStatuses: Map<ServiceId, Versioned<ServiceStatus>>;
   readonly tasks: Map<TaskId, Versioned<Task>>;
   readonly unreadableTasks: Set<TaskId>;
+  readonly unreadableApps: Set<AppId>;
+  readonly unreadableNodes: Set<NodeId>;
   readonly statuses: Map<TaskId, Versioned<TaskStatus>>;
   readonly nodes: Map<NodeId, Versioned<Node>>;
   readonly ledgers: Map<NodeId, Versioned<Ledger>>;
@@ -65,8 +67,8 @@ interface Touched {
  * What etcd holds of the mirrored kinds.
  *
  * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
- * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, its id is in
- * `current.unreadableTasks`; it is nowhere else.
+ * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, an App
+ * or a Node, its id is in `current.unreadable...`; it is nowhere else.
  */
 export class ClusterMirror {
   readonly #tables = emptyTables();
@@ -147,9 +149,7 @@ export class ClusterMirror {
     touched.kinds.add(key.kind);
     this.#touch(key, touched);
     this.#invalid.delete(text);
-    if (key.kind === 'task') {
-      this.#tables.unreadableTasks.delete(key.id);
-    }
+    unreadableOf(this.#tables, key).delete(idOf(key));
     if (change.kind === 'delete') {
       this.#modRevisions.delete(text);
       this.#deletedSince?.set(text, change.modRevision);
@@ -169,9 +169,7 @@ export class ClusterMirror {
     } catch (error) {
       this.#invalid.set(entry.key, { key: entry.key, modRevision, message: error instanceof Error ? error.message : 'unreadable' });
       this.#remove(key);
-      if (key.kind === 'task') {
-        this.#tables.unreadableTasks.add(key.id);
-      }
+      unreadableOf(this.#tables, key).add(idOf(key));
       return;
     }
     const versioned = { value, createRevision, modRevision };
@@ -303,13 +301,27 @@ function dropMember<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner, id: Tas
   }
 }
 
+/** Where the snapshot tells ids of unreadable records of this kind; a set that nobody reads for the others. */
+function unreadableOf(tables: Tables, key: MirroredKey): Set<string> {
+  switch (key.kind) {
+    case 'task': return tables.unreadableTasks;
+    case 'app': return tables.unreadableApps;
+    case 'node': return tables.unreadableNodes;
+    default: return new Set();
+  }
+}
+
+function idOf(key: MirroredKey): string {
+  return 'id' in key ? key.id : '';
+}
+
 function noneTouched(): Touched {
   return { kinds: new Set(), apps: new Set(), services: new Set(), nodes: new Set(), unsorted: new Set() };
 }
 
 function emptyTables(): Tables {
   return {
-    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), statuses: new Map(),
-    nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), tasksOfService: new Map(), tasksOnNode: new Map(),
+    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(),
+    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), tasksOfService: new Map(), tasksOnNode: new Map(),
   };
 }

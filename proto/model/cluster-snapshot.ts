@@ -28,6 +28,9 @@ export interface ClusterSnapshot {
   readonly tasks: ReadonlyMap<TaskId, Versioned<Task>>;
   /** Tasks whose record is there and cannot be read: whose they are is not known, and they may run. */
   readonly unreadableTasks: ReadonlySet<TaskId>;
+  /** Apps and Nodes whose record is there and cannot be read: they are neither deleted nor removed. */
+  readonly unreadableApps: ReadonlySet<AppId>;
+  readonly unreadableNodes: ReadonlySet<NodeId>;
   readonly statuses: ReadonlyMap<TaskId, Versioned<TaskStatus>>;
   readonly nodes: ReadonlyMap<NodeId, Versioned<Node>>;
   readonly ledgers: ReadonlyMap<NodeId, Versioned<Ledger>>;

@@ -168,6 +168,8 @@ export interface SnapshotOptions {
   readonly controllers?: readonly ControllerRecord[];
   readonly massBreaker?: ClusterEvent;
   readonly unreadableTasks?: readonly TaskId[];
+  readonly unreadableApps?: readonly AppId[];
+  readonly unreadableNodes?: readonly NodeId[];
 }
 
 /** A snapshot at etcd revision 100 with its indexes; an App for each service. Ledgers are left out: decisions count tasks. */
@@ -182,6 +184,8 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     serviceStatuses: versioned<ServiceId, ServiceStatus>(options.serviceStatuses ?? []),
     tasks: versioned<TaskId, Task>(tasks),
     unreadableTasks: new Set(options.unreadableTasks),
+    unreadableApps: new Set(options.unreadableApps),
+    unreadableNodes: new Set(options.unreadableNodes),
     statuses: versioned<TaskId, TaskStatus>(options.statuses ?? tasks.map(one => status(one))),
     nodes: versioned<NodeId, Node>(options.nodes ?? []),
     ledgers: new Map(),

@@ -3,6 +3,7 @@ import { planService } from '../../../../controller/reconcile/service-plan.ts';
 import type { Action, Plan } from '../../../../controller/reconcile/plan.ts';
 import { templateHash } from '../../../../controller/api/revision.ts';
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
+import { appId } from '#model/ids.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { T0, app, failed, node, resources, revisionWith, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
@@ -224,4 +225,19 @@ test('A11: while a task cannot be read nothing is planned: a slot that looks emp
   const heldBack = plan({ of, unreadableTasks: [taskId('lost')] });
   t.deepEqual(heldBack.actions, []);
   t.deepEqual(heldBack.events.map(event => event.reason), ['UnreadableTask']);
+});
+
+test('A11: an App that cannot be read is not gone: its services stay as they are', t => {
+  const of = service({ replicas: 1 });
+  const heldBack = plan({ of, tasks: [task(of, 'n1')], apps: [], unreadableApps: [appId(of.namespace, of.app)] });
+  t.deepEqual(heldBack.actions, []);
+  t.deepEqual(heldBack.events.map(event => event.reason), ['UnreadableOwner']);
+});
+
+test('A11: a Node that cannot be read is not removed: its tasks are neither forgotten nor made anew', t => {
+  const of = service({ replicas: 1 });
+  const [first, ...others] = THREE;
+  const state = { of, tasks: [task(of, 'n1')], nodes: others };
+  t.deepEqual(plan(state).actions.flatMap(line).length, 2);
+  t.deepEqual(plan({ ...state, unreadableNodes: first === undefined ? [] : [first.id] }).actions, []);
 });

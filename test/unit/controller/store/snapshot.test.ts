@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Ledger } from '#model/node.ts';
+import { appId } from '#model/ids.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
 import type { RecordKey } from '../../../../controller/store/keys.ts';
 import type { Operation } from '../../../../controller/store/ports.ts';
@@ -80,6 +81,19 @@ test('1 after any history, batch by batch equals one list; a list in the middle 
     t.deepEqual([...mirror.invalid.keys()].sort(), [...fresh.invalid.keys()].sort());
   }), { numRuns: 200 });
   t.pass();
+});
+
+test('3 an App or a Node that cannot be read is told by its id until it can be, or is gone', t => {
+  const etcd = new MemoryEtcd(new FakeClock());
+  const nodeKey = { kind: 'node', id: node('n1').id } as const;
+  const appKey = { kind: 'app', id: appId('default', 'shop') } as const;
+  etcd.commit([], [put(nodeKey, new Uint8Array([250, 1, 2])), put(appKey, new Uint8Array([250, 1, 2]))]);
+  const mirror = mirrorOf(etcd);
+  t.deepEqual([[...mirror.current.unreadableNodes], [...mirror.current.unreadableApps]], [[nodeKey.id], [appKey.id]]);
+  const seen = etcd.etcdRevision;
+  etcd.commit([], [put(nodeKey, encodeNode(node('n1'))), remove(appKey)]);
+  etcd.historyAfter(seen).forEach(batch => mirror.apply(batch));
+  t.deepEqual([[...mirror.current.unreadableNodes], [...mirror.current.unreadableApps]], [[], []]);
 });
 
 test('2 a list read before newer batches undoes neither their puts nor their deletes', t => {
