@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { systemClock } from '#kit/clock.ts';
 import { requireCommand, runCommand } from '#kit/command-process.ts';
+import { NatsNews } from '#news/nats-client.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import { PrometheusProcess } from '../support/prometheus-process.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const DEPLOY = path.resolve(import.meta.dirname, '../../deploy');
 const LIMIT_MS = 40_000;
@@ -89,6 +92,25 @@ test.serial('what is shown is true: tasks, their memory, what they sent (root)',
   await eventually('20 answers in the counters of the links', LIMIT_MS, async () => await valueOf('sum(gantry_task_network_transmit_bytes_total{app="seen"})') > before + 20 * 100);
   t.is(await valueOf('sum(gantry_sessions)'), 3);
   t.is(await valueOf('sum(gantry_leader)'), 1);
+});
+
+test.serial('who listens to NATS hears of services from the controller and of tasks from agents, as it happens (root)', async t => {
+  const identity = cluster.operatorIdentity();
+  const news = new NatsNews({
+    servers: [`${cluster.layout.hostAddress}:${String(cluster.layout.natsPort)}`], identity: () => identity, onGap: () => undefined, clock: systemClock, log: silentLogger,
+  });
+  const ending = new AbortController();
+  const kinds = new Set<string>();
+  const heard = Promise.all([
+    news.run(ending.signal),
+    (async () => { for await (const event of news.events(ending.signal)) kinds.add(event.object.split('/')[0] ?? ''); })(),
+  ]);
+  await eventually('a connection', LIMIT_MS, () => news.isConnected);
+  await cluster.ctl('restart', 'seen/web');
+  await eventually('events of both kinds', LIMIT_MS, () => kinds.has('service') && kinds.has('task'));
+  ending.abort();
+  await heard;
+  t.pass();
 });
 
 test.serial('with NATS dead all goes on but the live view; it is told, and over when NATS is back (root)', async t => {
