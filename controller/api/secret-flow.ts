@@ -1,5 +1,6 @@
 /** Secrets into etcd: sealed, versioned, a new version only when the content differs. */
 import type { AppSpec, SecretVersion } from '#model/app.ts';
+import { ClusterError } from '#model/errors.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Clock } from '#kit/clock.ts';
 import { encodeSecretVersion } from '../store/records.ts';
@@ -7,6 +8,9 @@ import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import { secretBinding } from './content-flow.ts';
 import type { ClusterState, SecretSealer } from './ports.ts';
+
+/** Of one write, while others write the same secret. */
+const MAX_TRIES = 8;
 
 export interface SecretParts {
   readonly store: Store;
@@ -35,11 +39,11 @@ export async function writeAppSecrets(app: AppSpec, parts: SecretParts, signal: 
   return versions;
 }
 
-/** The version that holds this content: the newest one if it does, else a new one. */
+/** The version that holds this content: the newest one if it does, else a new one. @throws ClusterError CONFLICT when others keep winning */
 export async function writeSecret(
   secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, parts: SecretParts, signal: AbortSignal,
 ): Promise<number> {
-  for (;;) {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const latest = latestVersions(secret.namespace, parts.state.current).get(secret.name);
     if (latest !== undefined && holds(latest, secret.content, parts.sealer)) {
       return latest.version;
@@ -53,6 +57,7 @@ export async function writeSecret(
       return record.version;
     }
   }
+  throw new ClusterError('CONFLICT', `secret ${secret.namespace}/${secret.name} cannot be written: the next version is taken already`);
 }
 
 function sealVersion(secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, version: number, parts: SecretParts): SecretVersion {
