@@ -31,8 +31,9 @@ const NEWLINE = 10;
 /** Records in order, in batches of one read; memory is bounded by one block. A log that is not there (yet) is empty. */
 export async function* readLog(path: string, query: LogQuery, reading: LogReading, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
   const wakeups = watchFile(path, reading.clock, signal);
-  const files = await openLogs(path);
+  const files: OpenLog[] = [];
   try {
+    files.push(...await openLogs(path));
     await seekTail(files, query.tail);
     for (;;) {
       const hasEnded = reading.ended.aborted;
