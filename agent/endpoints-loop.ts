@@ -60,7 +60,12 @@ export class EndpointsLoop {
     if (set === undefined) {
       return;
     }
-    await Promise.all(this.#apply.map(async apply => { await apply(set); }));
+    // All of them end before the next try: an older set that is still being applied must not land after a newer one.
+    const outcomes = await Promise.allSettled(this.#apply.map(async apply => { await apply(set); }));
+    const failed = outcomes.find(outcome => outcome.status === 'rejected');
+    if (failed !== undefined) {
+      throw failed.reason;
+    }
     this.#applied = set;
     this.#onApplied(set.generation);
   }
