@@ -59,14 +59,14 @@ volumes:
   data: { per_replica: true }
 `;
 
-const BIND = (hostPath: string): string => `${HEAD}metadata: { name: bound }
+const BIND = `${HEAD}metadata: { name: bound }
 services:
   web:
     kind: job
     image: hello:1
     job: { retries: 0 }
     command: [/bin/cat, /host/hostname]
-    volumes: ["${hostPath}:/host:ro"]
+    volumes: ["/etc:/host:ro"]
 `;
 
 let cluster: DevCluster;
@@ -141,11 +141,10 @@ test.serial('a local volume stays with its ordinal over a replacement; a tmpfs d
   t.is(await inside(after, 'cat /data/starts; ls /cache; stat -c "%u:%g" /data/starts'), 'red\nblue\n0:0');
 });
 
-test.serial('a bind of a host path is refused where the node does not allow it, and says so', async t => {
-  const refused = await cluster.tryApply(BIND('/etc'), '--wait');
+test.serial('a bind of a host path is refused at its line', async t => {
+  const refused = await cluster.tryApply(BIND);
   t.is(refused.exitCode, 1);
-  t.regex(refused.stderr, /\/etc/);
-  t.notRegex(refused.stderr, /internal/i);
+  t.regex(refused.stderr, /manifest\.yaml:\d+:\d+ services\.web\.volumes\[0\].*: host path ['"]\/etc['"] is not allowed/);
 });
 
 async function inside(task: Item | undefined, line: string): Promise<string> {

@@ -48,19 +48,28 @@ test.serial('twenty requests are answered from at least two nodes, and by a node
   t.regex(JSON.stringify(await request(`http://${without?.address ?? ''}:${String(PORT)}/`)), /hello from web-/);
 });
 
-test.serial('a stopped task is out of the rules of every node within a second', async t => {
+test.serial('a stopped task is out of the rules of every node within a second, a new one is in them', async t => {
   const client = cluster.client();
   try {
-    const tookMs: number[] = [];
+    const goneMs: number[] = [];
+    const comeMs: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       const [victim] = await runningTasks();
       const startedAt = performance.now();
       await client.stopTask({ requestId: crypto.randomUUID(), task: String(victim?.['id']) as TaskId });
       await eventually('rules without the task', 5_000, async () => !(await isInRules(String(victim?.['address']))));
-      tookMs.push(performance.now() - startedAt);
-      await eventually('its successor', 20_000, async () => (await runningTasks()).length === 2);
+      goneMs.push(performance.now() - startedAt);
+      const address = await eventually('its successor', 20_000, async () => {
+        const { tasks } = await client.view({ app: 'hello' });
+        const fresh = tasks.find(({ task }) => task.slot === victim?.['slot'] && task.id !== victim['id'] && task.desired === 'run');
+        return fresh?.status?.health === 'healthy' && fresh.status.address;
+      });
+      const healthyAt = performance.now();
+      await eventually('rules with the successor', 5_000, async () => await isInRules(address, 'every'));
+      comeMs.push(performance.now() - healthyAt);
     }
-    t.true((tookMs.toSorted((left, right) => left - right)[1] ?? Infinity) < 1_000, tookMs.join(' '));
+    t.true(median(goneMs) < 1_000, goneMs.join(' '));
+    t.true(median(comeMs) < 1_000, comeMs.join(' '));
   } finally {
     client.close();
   }
@@ -113,9 +122,14 @@ async function runningTasks(): Promise<readonly Item[]> {
   return (await cluster.tasks('hello/web')).filter(task => task['state'] === 'running' && task['health'] === 'healthy' && task['desired'] === 'run');
 }
 
-async function isInRules(address: string): Promise<boolean> {
+/** On a shared machine one measurement of three may be late. */
+function median(three: readonly number[]): number {
+  return three.toSorted((left, right) => left - right)[1] ?? Infinity;
+}
+
+async function isInRules(address: string, where: 'some' | 'every' = 'some'): Promise<boolean> {
   const rules = await Promise.all(cluster.layout.nodes.map(async node => await cluster.onNode(node.name, 'nft', 'list', 'map', 'ip', `gantry-${node.scope}-services`, 'published-tcp-endpoints')));
-  return rules.some(({ stdout }) => new RegExp(`\\b${address.replaceAll('.', '\\.')}\\b`).test(stdout));
+  return rules[where](({ stdout }) => new RegExp(`\\b${address.replaceAll('.', '\\.')}\\b`).test(stdout));
 }
 
 function logLines(task: Item): readonly string[] {
