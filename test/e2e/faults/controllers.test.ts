@@ -1,4 +1,6 @@
 import test from 'ava';
+import { parseTaskId } from '#model/ids.ts';
+import { buildKey } from '../../../controller/store/keys.ts';
 import { eventually } from '../../support/dev-cluster.ts';
 import { webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
@@ -118,4 +120,25 @@ test.serial("A7: the leader's event loop blocked for 2 x LOST: no node is lost (
   t.is((await bench.live(WEB)).length, 4);
   t.is((await bench.tasksSince(revision)).length, 1);
   t.deepEqual((await bench.absencesSince(revision)).filter(absence => absence.endsWith('lost')), []);
+});
+
+test.serial('A11: a task record that nobody can read: its container runs on through new controllers and a new agent (root)', async t => {
+  const [victim] = await bench.live(WEB);
+  const node = victim?.node ?? '';
+  const key = buildKey({ kind: 'task', id: parseTaskId(victim?.id ?? '') });
+  const { store } = bench.history;
+  const readable = await store.get(key);
+  await unnoticed(t, bench, PORT, async () => {
+    await store.transact([], [{ kind: 'put', key, value: new Uint8Array([250, 1, 2]) }]);
+    const pids = ['c1', 'c2', node].map(name => [name, bench.cluster.process(name).pid] as const);
+    pids.forEach(([name]) => { bench.kill(name); });
+    for (const [name, pid] of pids) {
+      await bench.running(name, pid);
+    }
+    await bench.heard();
+    await bench.cluster.ctl('scale', 'load/web=5');
+    await lasting(LOST_MS);
+    await bench.cluster.ctl('scale', 'load/web=3');
+    await store.transact([], [{ kind: 'put', key, value: readable?.value ?? new Uint8Array() }]);
+  });
 });
