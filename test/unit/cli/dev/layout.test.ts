@@ -1,29 +1,26 @@
 import test from 'ava';
-import { devLayout, portsNeeded, portsOf, UNDERLAY_COUNT } from '../../../../cli/dev/layout.ts';
-import type { DevChoice } from '../../../../cli/dev/layout.ts';
+import { devLayout, portsNeeded, portsOf, runDirOf, stateDirOf } from '../../../../cli/dev/layout.ts';
 
-const choice = (name: string, underlayIndex = 0): DevChoice => ({
-  name, underlayIndex, nodeCount: 3, controllerCount: 2, ports: Array.from({ length: portsNeeded(2) }, (_, index) => 7400 + index),
+const ports = Array.from({ length: portsNeeded(2) }, (_, index) => 7400 + index);
+const layout = devLayout({ name: 'dev', underlayIndex: 7, nodeCount: 3, controllerCount: 2, ports });
+
+test('every port is used once', t => {
+  t.deepEqual(portsOf(layout).toSorted(), ports);
 });
 
-test('every port that was reserved is used once', t => {
-  t.deepEqual([...portsOf(devLayout(choice('dev')))].sort(), [...choice('dev').ports]);
+test('nodes have addresses, scopes and ids of their own', t => {
+  t.deepEqual(layout.nodes.map(node => [node.name, node.address, node.networkNamespace]), [
+    ['n1', '10.161.7.10', 'gantry-dev-n1'], ['n2', '10.161.7.11', 'gantry-dev-n2'], ['n3', '10.161.7.12', 'gantry-dev-n3'],
+  ]);
+  t.is(new Set(layout.nodes.map(node => node.scope)).size, 3);
+  const [first = 0, second = 0] = layout.nodes.map(node => node.usernsBase);
+  t.is(second - first, 0x100_0000);
 });
 
-test('names of links fit into 15 characters, whatever the name of the cluster', t => {
-  const layout = devLayout(choice('twelve-chars'));
-  const longest = [layout.hostLink, ...layout.nodes.map(node => `${node.scope}t254`)];
-  t.deepEqual(longest.filter(name => name.length > 15), []);
-});
-
-test('clusters that run beside each other share no name, address or id', t => {
-  const [one, two] = [devLayout(choice('one', 0)), devLayout(choice('two', 1))];
-  const all = [one, two].flatMap(layout => [layout.stateDir, layout.runDir, layout.hostLink, layout.hostTable, layout.hostAddress, layout.hubNamespace,
-    ...layout.nodes.flatMap(node => [node.networkNamespace, node.address, node.scope, String(node.usernsBase)])]);
-  t.is(new Set(all).size, all.length);
-});
-
-test('ids of user namespaces end below 2^32 on the last underlay', t => {
-  const [last] = devLayout({ ...choice('last', UNDERLAY_COUNT - 1), nodeCount: 9 }).nodes.slice(-1);
-  t.true((last?.usernsBase ?? Number.NaN) + 0x100_0000 <= 2 ** 32);
+test('clusters beside each other share nothing', t => {
+  const other = devLayout({ name: 'other', underlayIndex: 8, nodeCount: 16, controllerCount: 1, ports: [1, 2, 3, 4, 5, 6, 7] });
+  t.not(other.tag, layout.tag);
+  t.true(layout.tag.length <= 5);
+  t.true((other.nodes[0]?.usernsBase ?? 0) > Math.max(...layout.nodes.map(node => node.usernsBase)));
+  t.deepEqual([stateDirOf('a'), runDirOf('a')], ['/var/lib/gantry-dev/a', '/run/gantry-dev/a']);
 });
