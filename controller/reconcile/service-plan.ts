@@ -126,9 +126,10 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanC
   const wanted = wantedSlots(snapshot, state);
   const isSettled = status?.settledRevision === service.revision;
   const waiting = isSettled ? undefined : unmetDependency(snapshot, service);
+  const rowsOfSlot = Map.groupBy(rows, row => row.task.slot);
   const crashLoops = wanted.flatMap(({ slot }) => {
     const before = status?.crashLoops.find(one => one.slot === slot);
-    return nextCrashLoop(rows.filter(row => row.task.slot === slot), service, before, nowMs) ?? [];
+    return nextCrashLoop(rowsOfSlot.get(slot) ?? [], service, before, nowMs) ?? [];
   });
   const spent = crashLoops.filter(loop => isSpent(loop, state));
   const failure = spent.length > 0 ? `job failed: ${String(spent[0]?.failures ?? 0)} attempts used up` : rolloutFailure(state);

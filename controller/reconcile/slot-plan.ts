@@ -77,7 +77,8 @@ function occupies(row: TaskRow, { spec }: Service): boolean {
 }
 
 export function planSlots(input: SlotInput): SlotPlan {
-  const slots = input.wanted.map(wanted => sortOut(input, wanted));
+  const rowsOfSlot = Map.groupBy(input.rows, row => row.task.slot);
+  const slots = input.wanted.map(wanted => sortOut(input, wanted, rowsOfSlot.get(wanted.slot) ?? []));
   const budget = budgetOf(input, slots);
   const missing = createMissing(input, slots);
   const replaced = replaceOutdated(input, slots, { ...budget, surgeRoom: budget.surgeRoom - missing.length });
@@ -93,9 +94,8 @@ function stopLost(slot: SlotState): readonly Stop[] {
   return slot.lost.map(row => ({ row, reason: 'node-lost' }));
 }
 
-function sortOut(input: SlotInput, wanted: WantedSlot): SlotState {
+function sortOut(input: SlotInput, wanted: WantedSlot, rows: readonly TaskRow[]): SlotState {
   const { service } = input;
-  const rows = input.rows.filter(row => row.task.slot === wanted.slot);
   const live = rows.filter(isLive);
   const lost = live.filter(row => isOnLostNode(row) && !isHeldOnLoss(service) && input.isReplaceable(row));
   const present = live.filter(row => !lost.includes(row));
@@ -255,9 +255,11 @@ function nextStep(input: SlotInput, slot: SlotState, budget: Budget): 'create' |
 /** True when each wanted slot has a serving task that may stay (or is done), and nothing else is wanted to run. */
 export function isConverged(service: Service, rows: readonly TaskRow[], wanted: readonly WantedSlot[]): boolean {
   const live = rows.filter(isLive);
+  const rowsOfSlot = Map.groupBy(rows, row => row.task.slot);
   const isEachServed = wanted.every(({ slot }) => {
-    const newest = rows.findLast(row => row.task.slot === slot && isUpToDate(row, service));
-    const isServed = live.some(row => row.task.slot === slot && satisfies(row, service));
+    const ofSlot = rowsOfSlot.get(slot) ?? [];
+    const newest = ofSlot.findLast(row => isUpToDate(row, service));
+    const isServed = ofSlot.some(row => isLive(row) && satisfies(row, service));
     return isServed || (newest !== undefined && isDone(newest, service));
   });
   return isEachServed && live.length <= wanted.length && live.every(row => mayStay(row, service));
