@@ -40,6 +40,7 @@ export type PullReport =
   | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string };
 
 interface Waiting {
+  readonly worker: Worker;
   readonly resolve: (image: LocalImage) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: (progress: PullProgress) => void;
@@ -77,7 +78,7 @@ export class PullClient {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await new Promise<LocalImage>((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject, onProgress: options.onProgress });
+        this.#waiting.set(id, { worker, resolve, reject, onProgress: options.onProgress });
         send({ kind: 'pull', id, image: request.image, digest: request.digest, ...(options.login === undefined ? {} : { login: options.login }) });
       });
     } catch (error) {
@@ -110,7 +111,8 @@ export class PullClient {
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
       for (const waiting of this.#waiting.values()) {
-        waiting.reject(new ClusterError('UNAVAILABLE', `the pull thread is gone: ${lastWords}`));
+        // One that was ended for idleness may go when its successor works already.
+        if (waiting.worker === worker) waiting.reject(new ClusterError('UNAVAILABLE', `the pull thread is gone: ${lastWords}`));
       }
     });
     return worker;
