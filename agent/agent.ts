@@ -236,6 +236,7 @@ async function openMachine(config: AgentConfig, log: Logger) {
     network: new KernelNetwork({
       scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
       poolSize: config.poolSize, vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
+      managers: [...config.controllers, ...config.natsServers],
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),

@@ -15,6 +15,8 @@ export interface BaseFirewall {
   readonly vxlanPort: number;
   /** Underlay addresses of the other nodes, sorted. */
   readonly peerAddresses: readonly string[];
+  /** `IPV4:PORT` where controllers and NATS listen, sorted: closed to tasks wherever they run. */
+  readonly managers: readonly string[];
 }
 
 /**
@@ -47,6 +49,11 @@ function ipTable(firewall: BaseFirewall): string[] {
     ...elements(firewall.peerAddresses),
     '}',
     '',
+    'set managers {',
+    '  type ipv4_addr . inet_service',
+    ...elements(firewall.managers.map(endpoint => endpoint.replace(':', ' . '))),
+    '}',
+    '',
     'set hairpins {',
     '  type ipv4_addr . ipv4_addr',
     ...elements(hostAddresses(firewall.subnetIndex).map(address => `${address} . ${address}`)),
@@ -72,6 +79,7 @@ function forwardChains({ names, vxlanPort }: BaseFirewall): string[] {
     `  ip daddr ${METADATA_RANGE} drop`,
     `  ip daddr @peers tcp dport { ${MANAGEMENT_PORTS} } drop`,
     `  ip daddr @peers udp dport ${String(vxlanPort)} drop`,
+    '  ip daddr . tcp dport @managers drop',
     '}',
     '',
     'chain to-task {',
@@ -97,6 +105,7 @@ function inputChains({ names, subnetIndex, vxlanPort }: BaseFirewall): string[] 
     `  ip daddr ${gatewayAddress(subnetIndex)} meta l4proto { tcp, udp } th dport 53 accept`,
     `  ip daddr ${METADATA_RANGE} drop`,
     `  tcp dport { ${MANAGEMENT_PORTS} } drop`,
+    '  ip daddr . tcp dport @managers drop',
     `  udp dport ${String(vxlanPort)} drop`,
     '}',
   ];

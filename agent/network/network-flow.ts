@@ -28,6 +28,8 @@ export interface NodeNetworkOptions {
   readonly poolSize: number;
   readonly vxlanId: number;
   readonly vxlanPort: number;
+  /** `HOST:PORT` of controllers and NATS; those that are no IPv4 addresses are left out. */
+  readonly managers?: readonly string[];
 }
 
 /** The node's network in the Linux kernel: bridge, vxlan, base rules, slots. */
@@ -46,6 +48,10 @@ export class KernelNetwork implements NodeNetwork {
     this.#options = options;
     this.#names = networkNames(options.scope);
     this.#log = log;
+  }
+
+  #managers(): readonly string[] {
+    return [...new Set(this.#options.managers ?? [])].filter(endpoint => isIpv4Address(endpoint.replace(/:\d+$/, ''))).sort();
   }
 
   async setUp(subnetIndex: number, signal: AbortSignal): Promise<void> {
@@ -142,7 +148,7 @@ export class KernelNetwork implements NodeNetwork {
     if (await ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
       changed.push('net.bridge.bridge-nf-call-iptables=0');
     }
-    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: peerAddresses(desired, observed) });
+    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: peerAddresses(desired, observed), managers: this.#managers() });
     if (await this.#ensureRules(rules)) {
       changed.push(`nft table ${this.#names.baseTable}`);
     }

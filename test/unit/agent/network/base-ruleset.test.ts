@@ -3,7 +3,7 @@ import { baseRuleset, removeTables } from '../../../../agent/network/base-rulese
 import { networkNames } from '../../../../agent/network/link-names.ts';
 import { golden } from '../../../support/golden.ts';
 
-const FIREWALL = { names: networkNames('n1'), subnetIndex: 1, underlayAddress: '10.161.0.1', vxlanPort: 4789, peerAddresses: ['10.161.0.2', '10.161.0.3'] };
+const FIREWALL = { names: networkNames('n1'), subnetIndex: 1, underlayAddress: '10.161.0.1', vxlanPort: 4789, peerAddresses: ['10.161.0.2', '10.161.0.3'], managers: ['10.161.0.9:7400'] };
 /** 253 task addresses tell no more than two do. */
 const shorten = (text: string): string => text.replaceAll(/(elements = \{ [^,]+, [^,]+), .*, ([^,]+ \})/g, '$1, ... $2');
 
