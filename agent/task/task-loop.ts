@@ -68,10 +68,16 @@ export class TaskLoop {
     return this.#record.step === 'running' ? this.#attempt.signal : AbortSignal.abort();
   }
 
-  /** Takes what the newest assignment says; `task` is absent when it is not in it any more. */
+  /** Takes what the newest assignment says; `task` is absent when it is not in it any more. A task that a delta did not touch is the same object: nothing to look at. */
   desire(task: Task | undefined, contents: ReadonlyMap<string, AssignedContent>): void {
-    this.#desired = task?.desired ?? 'gone';
+    const desired = task?.desired ?? 'gone';
+    const hadSecrets = this.#hasSecrets();
+    const isSame = task === this.#record.task && desired === this.#desired;
+    this.#desired = desired;
     this.#contents = contents;
+    if (isSame && this.#hasSecrets() === hadSecrets) {
+      return;
+    }
     if (task !== undefined) {
       this.#record = { ...this.#record, task };
     }

@@ -31,7 +31,7 @@ class StoreWentBackError extends Error {
  * This replica's picture of the cluster: list, watch, and list again each `relistMs`.
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current` is at least that new. 3. Listeners are
- * called with what changed, after `current` has it; `changes` yields after each change, several told as one. Neither blocks the mirror.
+ * called with what changed, after `current` has it; `changes` yields after each change of a mirrored kind, several told as one. Neither blocks the mirror.
  * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs.
  */
 export class ClusterWatch implements Loop {
@@ -87,7 +87,11 @@ export class ClusterWatch implements Loop {
 
   async *changes(signal: AbortSignal): AsyncIterable<void> {
     let next = Promise.withResolvers<undefined>();
-    const stop = this.onChange(() => { next.resolve(undefined); });
+    const stop = this.onChange(change => {
+      if (MIRRORED_KINDS.some(kind => change.kinds.has(kind))) {
+        next.resolve(undefined);
+      }
+    });
     try {
       for (;;) {
         await raceAbort(next.promise, signal);
