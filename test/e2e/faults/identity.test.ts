@@ -114,13 +114,13 @@ test.serial('I-2: a join token that was used, is over or is wrong gives no certi
   const over = await client.createToken({ ttlMs: 1, role: 'node' });
   const wrong = formatJoinToken(new Uint8Array(32).fill(7), caSha256);
   const answers = [await t.throwsAsync(join(token, 'n9', 0)), await t.throwsAsync(join(over.token, 'n9', 0)), await t.throwsAsync(join(wrong, 'n9', 0))];
-  t.deepEqual(answers.map(error => (error as ClusterError).code), ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED']);
+  t.deepEqual(answers.map(error => Reflect.get(error, 'code') as string), ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED']);
   t.is(answers[1]?.message, answers[2]?.message);
   await t.throwsAsync(join(wrong, 'n9', 0), { code: 'UNAUTHENTICATED' });
   await t.throwsAsync(join(wrong, 'n9', 0), { code: 'UNAUTHENTICATED' });
   const good = await client.createToken({ ttlMs: 60_000, role: 'node' });
   const sixth = await t.throwsAsync(join(good.token, 'n9', 0), { code: 'RESOURCE_EXHAUSTED' });
-  t.regex(sixth?.message ?? '', /try again in \d+ s/);
+  t.regex(sixth.message, /try again in \d+ s/);
   const script = `
     const { joinCluster } = await import('${ROOT}/proto/rpc/agent-client.ts');
     const { createSigningRequest } = await import('${ROOT}/proto/identity/certificate-authority.ts');
