@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { createIdentityApi } from '../../../../controller/identity/join-api.ts';
+import type { JoinTokens } from '../../../../controller/identity/ports.ts';
+import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
+
+/** Tokens `t1`, `t2`, ...; whatever does not begin with t is of no cluster. */
+function numberedTokens(): JoinTokens {
+  const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
+  let count = 0;
+  return {
+    make: () => { count += 1; return { token: `t${String(count)}`, hash: hash(`t${String(count)}`) }; },
+    hashOf: token => (token.startsWith('t') ? hash(token) : undefined),
+  };
+}
+
+async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryReplica; readonly api: ReturnType<typeof createIdentityApi>; readonly signed: string[] }> {
+  const replica = await MemoryReplica.start(t);
+  const signed: string[] = [];
+  const authority = { caPem: 'CA', sign: (_csr: string, subject: { readonly role: string; readonly name: string }) => { signed.push(`${subject.role} ${subject.name}`); return Promise.resolve('CERT'); } };
+  const { store, state, clock, signal } = replica;
+  return { replica, signed, api: createIdentityApi({ store, state, clock, signal, authority, tokens: numberedTokens() }) };
+}
+const request = (token: string, nodeName = 'n1') => ({ token, nodeName, csrPem: 'CSR' });
+
+test('a token makes one node, whose name and role the controller sets', async t => {
+  const { api, signed } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  t.like(await api.join(request(token), '10.0.0.1'), { certificatePem: 'CERT', caPem: 'CA' });
+  t.deepEqual(signed, ['node n1']);
+  t.like(await t.throwsAsync(api.join(request(token, 'n2'), '10.0.0.1'), { message: /already used at 2026-01-01T00:00:00.000Z by node n1/ }), { code: 'UNAUTHENTICATED' });
+  t.deepEqual(signed, ['node n1']);
+});
+
+test('of two that use it at once one joins', async t => {
+  const { api, signed } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  const outcomes = await Promise.allSettled(['n1', 'n2'].map(async name => await api.join(request(token, name), '10.0.0.1')));
+  t.deepEqual(outcomes.map(outcome => outcome.status).toSorted(), ['fulfilled', 'rejected']);
+  t.is(signed.length, 1);
+});
+
+test('one that is over, one that never was and no token at all are refused in the same words', async t => {
+  const { api, replica } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  await replica.clock.advance(60_000);
+  const messages = await Promise.all([token, 't99', 'x'].map(async text => (await t.throwsAsync(api.join(request(text), '10.0.0.1'))).message));
+  t.is(new Set(messages).size, 1);
+});
+
+test('five wrong ones in a minute, then the address waits; others do not', async t => {
+  const { api, replica } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 600_000, role: 'node' }, OPERATOR);
+  for (let tries = 0; tries < 5; tries += 1) {
+    t.like(await t.throwsAsync(api.join(request('x'), '10.0.0.1')), { code: 'UNAUTHENTICATED' });
+  }
+  t.like(await t.throwsAsync(api.join(request(token), '10.0.0.1'), { message: /try again in 60 s/ }), { code: 'RESOURCE_EXHAUSTED' });
+  await t.notThrowsAsync(api.join(request(token), '10.0.0.2'));
+  await replica.clock.advance(60_000);
+  t.like(await t.throwsAsync(api.join(request('x'), '10.0.0.1')), { code: 'UNAUTHENTICATED' });
+});
+
+test('a name that is no label costs no token', async t => {
+  const { api } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  t.like(await t.throwsAsync(api.join(request(token, '../n1'), '10.0.0.1')), { code: 'INVALID_ARGUMENT' });
+  await t.notThrowsAsync(api.join(request(token), '10.0.0.1'));
+});
+
+test('a token lives an hour at most, and is an operator\'s to make', async t => {
+  const { api } = await start(t);
+  for (const ttlMs of [0, -1, 3_600_001, Number.NaN, 1.5]) {
+    t.like(await t.throwsAsync(api.createToken({ ttlMs, role: 'node' }, OPERATOR)), { code: 'INVALID_ARGUMENT' });
+  }
+  t.like(await t.throwsAsync(api.createToken({ ttlMs: 1_000, role: 'node' }, { ...OPERATOR, role: 'node' })), { code: 'PERMISSION_DENIED' });
+  t.like(await t.throwsAsync(api.renew('CSR', OPERATOR)), { code: 'PERMISSION_DENIED' });
+});
