@@ -123,6 +123,8 @@ test.serial("A7: the leader's event loop blocked for 2 x LOST: no node is lost (
 });
 
 test.serial('A11: a task record that nobody can read: its container runs on through new controllers and a new agent (root)', async t => {
+  await bench.cluster.ctl('scale', 'load/web=3', '--wait');
+  await bench.settled();
   const [victim] = await bench.live(WEB);
   const node = victim?.node ?? '';
   const key = buildKey({ kind: 'task', id: parseTaskId(victim?.id ?? '') });
