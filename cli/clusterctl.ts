@@ -157,9 +157,15 @@ function addChangeVerbs(verbs: VerbTable): void {
     options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy'),
     run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
   });
-  verbs.add({
-    usage: 'stop <targets...>', about: 'end tasks, or scale services to nothing',
-    run: async (shell, args) => { await (await import('./commands/scale-flow.ts')).stopTargets(shell, many(args[0])); },
+  verbs.add<{ readonly time?: string }>({
+    usage: 'stop <targets...>', about: 'end containers and tasks, or scale services to nothing',
+    options: command => command.option('-t, --time <seconds>', 'until a container that run made is killed'),
+    run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).stopTargets(shell, many(args[0]), flags); },
+  });
+  verbs.add<{ readonly signal?: string }>({
+    usage: 'kill <targets...>', about: 'signal the processes of running tasks',
+    options: command => command.option('-s, --signal <name>', 'default: KILL'),
+    run: async (shell, args, flags) => { await (await import('./commands/signal-flow.ts')).killTargets(shell, many(args[0]), flags); },
   });
   verbs.add({
     usage: 'restart <targets...>', about: 'replace the tasks of services by their update rules',
@@ -172,7 +178,7 @@ function addTaskVerbs(verbs: VerbTable): void {
     usage: 'logs <targets...>', about: 'what tasks wrote',
     examples: ['clusterctl logs shop/web', 'clusterctl logs -f --tail 20 shop/web shop/api'],
     options: command => command.option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
-      .option('--since <duration>', 'only this long back').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too'),
+      .option('--since <duration>', 'only this long back, or from this time on').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too'),
     run: async (shell, args, flags) => { await (await import('./commands/logs-flow.ts')).showLogs(shell, many(args[0]), flags); },
   });
   verbs.add<ExecFlags>({

@@ -8,7 +8,7 @@ import { buildProgram } from './clusterctl.ts';
 import type { WithShell } from './clusterctl.ts';
 import { describeEnding, EXIT, ProcessExit, TimeoutError } from './exit-code.ts';
 import { readGlobalOptions, UsageError } from './options.ts';
-import type { Shell, Terminal } from './ports.ts';
+import type { Shell } from './ports.ts';
 import { CommandShell } from './shell-flow.ts';
 import { ProcessTerminal } from './terminal/terminal-tty.ts';
 
@@ -16,17 +16,22 @@ const environment: ReadonlyMap<string, string> = new Map(Object.entries(process.
 const interrupted = new AbortController();
 const EXIT_ON_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
+const terminal = new ProcessTerminal(environment);
+
 for (const [signal, exitCode] of Object.entries(EXIT_ON_SIGNAL)) {
-  process.once(signal, () => { interrupted.abort(new ProcessExit(exitCode)); });
+  process.on(signal, () => {
+    if (!terminal.tellSignal(signal)) {
+      interrupted.abort(new ProcessExit(exitCode));
+    }
+  });
 }
 
 process.exit(await run(process.argv));
 
 async function run(argv: readonly string[]): Promise<number> {
-  const terminal = new ProcessTerminal(environment);
   const isJson = asksForJson(argv);
   const usage: string[] = [];
-  const program = buildProgram(withShell(terminal));
+  const program = buildProgram(withShell);
   catchUsage(program, text => { usage.push(text); });
   try {
     await program.parseAsync(argv);
@@ -42,31 +47,29 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function withShell(terminal: Terminal): WithShell {
-  return async (flags, work) => {
-    const options = readGlobalOptions(flags);
-    const signals = [interrupted.signal];
-    let timer: NodeJS.Timeout | undefined;
-    if (options.timeoutMs !== undefined) {
-      const late = new AbortController();
-      timer = setTimeout(() => { late.abort(new TimeoutError(`not done within ${flags.timeout ?? ''}; give more time with --timeout`)); }, options.timeoutMs);
-      signals.push(late.signal);
-    }
-    const signal = AbortSignal.any(signals);
-    const shell = new CommandShell({
-      options, terminal, clock: systemClock, environment, signal, newRequestId: randomUUID,
-      files: { read: async path => await readFile(path), readInput: async () => await readAll(terminal, signal) },
-    });
-    try {
-      await Promise.race([work(shell as Shell), rejectOnAbort(signal)]);
-    } finally {
-      clearTimeout(timer);
-      await shell.close();
-    }
-  };
+async function withShell(flags: Parameters<WithShell>[0], work: Parameters<WithShell>[1]): Promise<void> {
+  const options = readGlobalOptions(flags);
+  const signals = [interrupted.signal];
+  let timer: NodeJS.Timeout | undefined;
+  if (options.timeoutMs !== undefined) {
+    const late = new AbortController();
+    timer = setTimeout(() => { late.abort(new TimeoutError(`not done within ${flags.timeout ?? ''}; give more time with --timeout`)); }, options.timeoutMs);
+    signals.push(late.signal);
+  }
+  const signal = AbortSignal.any(signals);
+  const shell = new CommandShell({
+    options, terminal, clock: systemClock, environment, signal, newRequestId: randomUUID,
+    files: { read: async path => await readFile(path), readInput: async () => await readAll(signal) },
+  });
+  try {
+    await Promise.race([work(shell as Shell), rejectOnAbort(signal)]);
+  } finally {
+    clearTimeout(timer);
+    await shell.close();
+  }
 }
 
-async function readAll(terminal: Terminal, signal: AbortSignal): Promise<Uint8Array> {
+async function readAll(signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of terminal.input(signal)) {
     chunks.push(chunk);

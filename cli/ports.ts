@@ -16,7 +16,9 @@ export interface Terminal {
   style(style: Style, text: string): string;
   size(): TerminalSize | undefined;
   onResize(listener: () => void): Disposable;
-  rawMode(): Disposable;
+  rawMode(): Promise<Disposable>;
+  /** SIGINT and its like go to the listener instead of ending the command. */
+  onSignal(listener: (signal: string) => void): Disposable;
   input(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

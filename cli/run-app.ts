@@ -2,6 +2,7 @@
 import { readApp } from '#model/app-schema.ts';
 import type { AppSpec } from '#model/app.ts';
 import type { Violation } from '#model/errors.ts';
+import type { TerminalSize } from '#model/tunnel.ts';
 import { fromPlain } from '#model/raw-value.ts';
 
 export interface RunWish {
@@ -12,6 +13,8 @@ export interface RunWish {
   readonly command: readonly string[];
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** Of the person's terminal. */
+  readonly size?: TerminalSize;
   readonly init: boolean;
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   readonly ports: readonly string[];
@@ -54,7 +57,12 @@ export function buildRunApp(wish: RunWish): RunApp {
     apiVersion: 'gantry/v1', kind: 'App', metadata: { name: wish.name, namespace: wish.namespace },
     services: { [RUN_SERVICE]: service }, volumes: Object.fromEntries(declared.map(name => [name, {}])),
   };
-  return readApp(fromPlain(plain), { defaultNamespace: wish.namespace, contents: new Map() });
+  const read = readApp(fromPlain(plain), { defaultNamespace: wish.namespace, contents: new Map() });
+  return read.kind === 'app' && wish.size !== undefined ? { kind: 'app', app: withConsoleSize(read.app, wish.size) } : read;
+}
+
+function withConsoleSize(app: AppSpec, consoleSize: TerminalSize): AppSpec {
+  return { ...app, services: app.services.map(service => ({ ...service, container: { ...service.container, consoleSize } })) };
 }
 
 function optional(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {

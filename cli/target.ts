@@ -91,10 +91,31 @@ export function describeFound(found: Found): string {
   }
 }
 
+export interface Workload {
+  readonly found: Exclude<Found, { readonly kind: 'node' }>;
+  readonly tasks: readonly TaskView[];
+}
+
+/** What runs containers: a service, a task, or an App of one service, as `run` makes them. @throws ClusterError as `requireTarget` */
+export function requireWorkload(text: string, view: ClusterView): Workload {
+  const isApp = findTargets(parseTarget(text), view).every(({ kind }) => kind === 'app' || kind === 'node');
+  const found = isApp ? requireTarget(text, view, ['service', 'task', 'app']) : requireTarget(text, view, ['service', 'task']);
+  if (found.kind === 'task') {
+    return { found, tasks: [found.task] };
+  }
+  if (found.kind === 'service') {
+    return { found, tasks: view.tasks.filter(({ task }) => task.serviceId === found.service.service.id) };
+  }
+  const services = view.services.filter(({ service }) => service.namespace === found.app.namespace && service.app === found.app.name);
+  if (services.length !== 1) {
+    throw new ClusterError('INVALID_ARGUMENT', `${describeFound(found)} has ${String(services.length)} services; name one: ${services.map(({ service }) => `${service.app}/${service.name}`).join(', ')}`);
+  }
+  return { found, tasks: view.tasks.filter(({ task }) => task.namespace === found.app.namespace && task.app === found.app.name) };
+}
+
 /** The task of the target where a process is to run: the task itself, or the first running one of the service by slot. */
 export function requireRunningTask(text: string, view: ClusterView): TaskView {
-  const found = requireTarget(text, view, ['service', 'task']);
-  const candidates = found.kind === 'task' ? [found.task] : view.tasks.filter(({ task }) => task.serviceId === found.service.service.id);
+  const { found, tasks: candidates } = requireWorkload(text, view);
   const running = candidates.filter(({ state }) => state === 'running').toSorted((left, right) => left.task.slot - right.task.slot);
   const [first] = running;
   if (first === undefined) {

@@ -133,9 +133,11 @@ class AttachStreams implements ProcessStreams {
     }
   }
 
-  async resize(size: { readonly columns: number; readonly rows: number }): Promise<void> {
+  async resize(size: { readonly columns: number; readonly rows: number }, wantsRedraw = false): Promise<void> {
     if (this.#target.terminal) {
-      await tellMonitor(this.#target.bundlePath, `1 ${String(size.rows)} ${String(size.columns)}\n`);
+      // In one write, which the monitor reads at once: nothing typed comes between.
+      const other = wantsRedraw ? resizeLine({ columns: size.columns + 1, rows: size.rows + 1 }) : '';
+      await tellMonitor(this.#target.bundlePath, `${other}${resizeLine(size)}`);
     }
   }
 
@@ -166,6 +168,10 @@ class AttachStreams implements ProcessStreams {
       this.close();
     }
   }
+}
+
+function resizeLine(size: { readonly columns: number; readonly rows: number }): string {
+  return `1 ${String(size.rows)} ${String(size.columns)}\n`;
 }
 
 /** See `tellMonitor`. */

@@ -43,8 +43,8 @@ interface Stdio {
 
 /** Held open by the runtime's process alone: its end of file is that process's end. */
 const LIFE_FD = 3;
-/** What a shell says for a command that it cannot find. Source: POSIX.1-2017 Shell, "Exit Status for Commands" */
-const NOT_STARTED_CODE = 127;
+/** What docker's exec says for a command that is not there, or is none. Source: moby, daemon/exec.go, ContainerExecStart */
+const NOT_STARTED_CODE = 126;
 /** The runtime sends the terminal a few milliseconds after its start. */
 const TERMINAL_POLL_MS = 1;
 const END_OF_INPUT = Buffer.from([4]);

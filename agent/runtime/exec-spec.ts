@@ -35,5 +35,5 @@ export function execProcess(base: OciProcess, request: ExecRequest, accounts: Ac
 }
 
 function withoutHome(user: ReturnType<typeof resolveUser>): Omit<OciProcess['user'], 'umask'> {
-  return { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids };
+  return { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.additionalGids])] };
 }

@@ -107,6 +107,7 @@ function ociProcess(input: OciSpecInput): OciProcess {
   const held = user.uid === 0 ? granted : [];
   return {
     terminal: container.tty,
+    ...(container.consoleSize === undefined ? {} : { consoleSize: { width: container.consoleSize.columns, height: container.consoleSize.rows } }),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
     args: [...(container.init ? [INIT_TARGET, '--'] : []), ...commandLine(container, input.image)],
     env: environment(input, user),

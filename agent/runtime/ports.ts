@@ -48,7 +48,8 @@ export interface ProcessStreams {
   readonly output: AsyncIterable<{ readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }>;
   write(bytes: Uint8Array): Promise<void>;
   closeInput(): Promise<void>;
-  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  /** `wantsRedraw`: another size first, so that what draws on the terminal draws anew for whoever came. */
+  resize(size: { readonly columns: number; readonly rows: number }, wantsRedraw?: boolean): Promise<void>;
   /** Signals the process, `SIGINT` or `INT`; one that is gone is fine. */
   signal(signal: string): Promise<void>;
   /** The exit code: 128 + signal when killed. Attach: resolves when the container ends; code null when not known. */

@@ -10,7 +10,7 @@ export async function sendLogs(tunnel: Tunnel, spec: TunnelSpec & { readonly kin
   for await (const records of batches) {
     for (const run of runsOfOneStream(records)) {
       const parts = run.flatMap(record => {
-        const stamp = spec.timestamps && atLineStart[record.stream] ? [Buffer.from(`${record.timeText} `)] : [];
+        const stamp = spec.timestamps && atLineStart[record.stream] ? [Buffer.from(`${record.timeText.replace('+00:00', 'Z')} `)] : [];
         atLineStart[record.stream] = !record.isPartial;
         return [...stamp, record.bytes];
       });
@@ -20,7 +20,8 @@ export async function sendLogs(tunnel: Tunnel, spec: TunnelSpec & { readonly kin
   await tunnel.send({ kind: 'eof' });
 }
 
-function runsOfOneStream(records: readonly LogRecord[]): readonly (readonly LogRecord[])[] {
+/** Neighbours of one stream together. */
+export function runsOfOneStream(records: readonly LogRecord[]): readonly (readonly LogRecord[])[] {
   const runs: LogRecord[][] = [];
   for (const record of records) {
     const last = runs.at(-1);

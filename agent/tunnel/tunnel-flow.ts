@@ -3,6 +3,7 @@ import { printable } from '#model/printable.ts';
 import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
 import type { ContainerRuntime, ProcessIdentity } from '../runtime/ports.ts';
 import { joinConnection } from './forward-flow.ts';
+import { withEarlierOutput } from './earlier-output-flow.ts';
 import { sendLogs } from './logs-flow.ts';
 import type { ContainerFiles, LogReader, PortDialer, TunnelTarget } from './ports.ts';
 import { joinProcess, sendBytes } from './process-flow.ts';
@@ -52,10 +53,10 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       return;
     case 'attach': {
       const streams = await services.runtime.attach(target.containerId, signal);
-      if (spec.size !== undefined) {
-        await streams.resize(spec.size);
+      if (spec.size !== undefined && !spec.fromStart) {
+        await streams.resize(spec.size, true);
       }
-      await joinProcess(tunnel, streams, signal);
+      await joinProcess(tunnel, spec.fromStart ? withEarlierOutput(streams, ended => services.logs.read(target.logPath, { follow: true }, target.ended, ended)) : streams, signal);
       return;
     }
     case 'copy':

@@ -68,7 +68,7 @@ async function* bytesOf(tunnel: Tunnel): AsyncGenerator<Uint8Array> {
     if (frame.kind === 'error') {
       throw tunnelError(frame);
     }
-    if (frame.kind === 'exit') {
+    if (frame.kind === 'exit' || frame.kind === 'eof') {
       return;
     }
     if (frame.kind === 'data') {

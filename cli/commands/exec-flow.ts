@@ -1,11 +1,16 @@
 /** `exec` and `attach`: a person at a process in a task. */
 import type { TaskView } from '#model/ports.ts';
-import { ProcessExit } from '../exit-code.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
+import { describeEnding, ProcessExit } from '../exit-code.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireRunningTask } from '../target.ts';
-import { say } from './print-flow.ts';
 import { interact } from './tunnel-flow.ts';
+import type { InteractionEnd } from './tunnel-flow.ts';
+
+/** A command that could not be started, as docker has it. */
+const NOT_STARTED_CODE = 126;
+const DETACHED_CODE = 1;
 
 export interface ExecFlags {
   readonly interactive?: boolean;
@@ -34,39 +39,46 @@ export async function execInTask(shell: Shell, target: string, command: readonly
       ...(size === undefined ? {} : { size }),
     },
   }, shell.signal);
-  const end = await interact(shell, tunnel, { tty, stdin, isDetachable: false });
-  throw new ProcessExit(end.kind === 'exit' ? end.code : 0);
+  const end = await interact(shell, tunnel, { tty, stdin, isDetachable: true }).catch(async (error: unknown) => {
+    if (!isClusterError(error, 'INVALID_ARGUMENT')) {
+      throw error;
+    }
+    await shell.terminal.writeError(describeEnding(error, false).text);
+    throw new ProcessExit(NOT_STARTED_CODE);
+  });
+  throw new ProcessExit(end.kind === 'exit' ? end.code : await sayDetached(shell));
 }
 
-/** What `-i` and `-t` ask for. @throws UsageError for a terminal that is not there */
+/** What `-i` and `-t` ask for. @throws ClusterError INVALID_ARGUMENT for a terminal that is not there */
 export function readStdio(shell: Shell, flags: { readonly interactive?: boolean; readonly tty?: boolean }): { readonly tty: boolean; readonly stdin: boolean } {
   const tty = flags.tty ?? false;
   const stdin = flags.interactive ?? false;
   if (tty && stdin && !shell.terminal.isInputTerminal) {
-    throw new UsageError('-t needs a terminal at stdin; leave it out');
+    throw new ClusterError('INVALID_ARGUMENT', 'the input device is not a terminal; leave out -t');
   }
   return { tty, stdin };
 }
 
-/** @throws ProcessExit with the code of the task's own process, 0 after ctrl-p ctrl-q */
+/** @throws ProcessExit with the code of the task's own process, 1 after ctrl-p ctrl-q */
 export async function attachToTask(shell: Shell, target: string, flags: { readonly stdin?: boolean }): Promise<never> {
   const view = await findRunning(shell, target);
-  throw new ProcessExit(await attach(shell, view, flags.stdin ?? true));
+  const end = await attach(shell, view, { wantsStdin: flags.stdin ?? true, fromStart: false });
+  throw new ProcessExit(end.kind === 'exit' ? end.code : await sayDetached(shell));
 }
 
-/** The exit code of the task's process, 0 when the person detached. */
-export async function attach(shell: Shell, { task }: TaskView, wantsStdin: boolean): Promise<number> {
+/** Docker's words and exit code for ctrl-p ctrl-q. */
+async function sayDetached(shell: Shell): Promise<number> {
+  await shell.terminal.writeError('read escape sequence\n');
+  return DETACHED_CODE;
+}
+
+export async function attach(shell: Shell, { task }: TaskView, how: { readonly wantsStdin: boolean; readonly fromStart: boolean }): Promise<InteractionEnd> {
   const client = await shell.connect();
   const { tty } = task.container;
-  const stdin = wantsStdin && task.container.stdin;
+  const stdin = how.wantsStdin && task.container.stdin;
   const size = tty ? shell.terminal.size() : undefined;
-  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin, ...(size === undefined ? {} : { size }) } }, shell.signal);
-  const end = await interact(shell, tunnel, { tty, stdin, isDetachable: true });
-  if (end.kind === 'detached') {
-    await say(shell, `detached; back with: clusterctl attach ${task.id}`);
-    return 0;
-  }
-  return end.code;
+  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin, fromStart: how.fromStart, ...(size === undefined ? {} : { size }) } }, shell.signal);
+  return await interact(shell, tunnel, { tty, stdin, isDetachable: true, isProxy: !tty });
 }
 
 /** `K=V`, or `K` with the value it has here, as in docker. */

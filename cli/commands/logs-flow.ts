@@ -30,7 +30,7 @@ export async function showLogs(shell: Shell, names: readonly string[], flags: Lo
   if (tasks.length === 0 && flags.follow !== true) {
     throw new ClusterError('NOT_FOUND', `no task of ${names.join(', ')} has logs; --all shows ended ones`);
   }
-  const isPlain = tasks.length === 1 && (flags.follow !== true || names.every(name => requireTarget(name, first, ['service', 'task', 'app']).kind === 'task'));
+  const isPlain = tasks.length === 1 && (flags.follow !== true || tasks.every(({ task }) => task.kind === 'job') || names.every(name => requireTarget(name, first, ['service', 'task', 'app']).kind === 'task'));
   if (flags.follow !== true || isPlain) {
     for (const [index, task] of tasks.entries()) {
       await streamTask(shell, task, spec, prefixOf(shell, task, isPlain ? undefined : index));
@@ -56,6 +56,11 @@ async function followAll(
     return failures.length > 0 ? true : undefined;
   });
   throw failures[0];
+}
+
+/** All that a task wrote until now, as it is. */
+export async function streamLogs(shell: Shell, task: TaskView): Promise<void> {
+  await streamTask(shell, task, { kind: 'logs', follow: false, timestamps: false }, '');
 }
 
 async function streamTask(shell: Shell, { task }: TaskView, spec: TunnelSpec, prefix: string): Promise<void> {
@@ -103,11 +108,17 @@ function chooseTasks(view: ClusterView, names: readonly string[], wantsAll: bool
   return [...new Map(chosen.map(task => [task.task.id, task])).values()];
 }
 
+/** A time, or how long ago. */
+function readSince(text: string, nowMs: number): number {
+  const atMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(atMs) ? nowMs - readDurationFlag('--since', text) : atMs;
+}
+
 function readSpec(shell: Shell, flags: LogFlags): TunnelSpec {
   const tail = flags.tail === undefined || flags.tail === 'all' ? undefined : readCount('--tail', flags.tail, 0, 1_000_000_000);
   return {
     kind: 'logs', follow: flags.follow ?? false, timestamps: flags.timestamps ?? false,
     ...(tail === undefined ? {} : { tail }),
-    ...(flags.since === undefined ? {} : { sinceMs: shell.clock.nowMs() - readDurationFlag('--since', flags.since) }),
+    ...(flags.since === undefined ? {} : { sinceMs: readSince(flags.since, shell.clock.nowMs()) }),
   };
 }

@@ -5,12 +5,14 @@ import { listNamespace, readCount, UsageError } from '../options.ts';
 import type { ControlClient, TaskView } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, requireTarget } from '../target.ts';
+import { describeFound, requireTarget, requireWorkload } from '../target.ts';
 import { say } from './print-flow.ts';
+import { stopContainers } from './signal-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 const MAX_REPLICAS = 10_000;
+const MAX_GRACE_SECONDS = 86_400;
 
 export interface ScaleFlags {
   readonly replicas?: string;
@@ -35,9 +37,19 @@ export async function scaleServices(shell: Shell, pairs: readonly string[], flag
 }
 
 /** Ends a task (another takes its place where the service wants one), or scales a service to nothing. */
-export async function stopTargets(shell: Shell, names: readonly string[]): Promise<void> {
+export async function stopTargets(shell: Shell, names: readonly string[], flags: { readonly time?: string } = {}): Promise<void> {
   const { client, view } = await look(shell);
-  for (const found of names.map(name => requireTarget(name, view, ['service', 'task']))) {
+  const graceMs = flags.time === undefined ? undefined : readCount('--time', flags.time, 0, MAX_GRACE_SECONDS) * 1000;
+  for (const { name, workload } of names.map(one => ({ name: one, workload: requireWorkload(one, view) }))) {
+    const { found } = workload;
+    if (found.kind === 'app') {
+      await stopContainers(shell, workload, graceMs);
+      await shell.terminal.write(`${name}\n`);
+      continue;
+    }
+    if (graceMs !== undefined) {
+      throw new UsageError(`--time is for what run made; ${describeFound(found)} has its stop_grace_period`);
+    }
     const requestId = shell.newRequestId();
     await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id })
       : client.scale({ requestId, service: found.service.service.id, replicas: 0 }));

@@ -3,12 +3,18 @@ import { ClusterError, ERROR_CODES } from '#model/errors.ts';
 import { MAX_FRAME_BYTES } from '#model/tunnel.ts';
 import type { Tunnel, TunnelFrame } from '#model/tunnel.ts';
 import type { Shell } from '../ports.ts';
+import { ProcessExit } from '../exit-code.ts';
 import { DETACH_START, followDetachKeys } from '../terminal/detach-keys.ts';
+
+/** As docker counts them. */
+const ENDING_SIGNALS = 3;
 
 export interface Interaction {
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly isDetachable: boolean;
+  /** Signals of the terminal go to the process; the third of them ends us. */
+  readonly isProxy?: boolean;
 }
 
 export type InteractionEnd = { readonly kind: 'exit'; readonly code: number } | { readonly kind: 'detached' };
@@ -22,8 +28,9 @@ export async function interact(shell: Shell, tunnel: Tunnel, how: Interaction): 
   const stop = new AbortController();
   const signal = AbortSignal.any([shell.signal, stop.signal]);
   const isRaw = how.tty && how.stdin && terminal.isInputTerminal;
-  using _raw = isRaw ? terminal.rawMode() : undefined;
+  using _raw = isRaw ? await terminal.rawMode() : undefined;
   using _resize = how.tty ? terminal.onResize(() => { sendSize(shell, tunnel); }) : undefined;
+  using _signals = how.isProxy === true ? passSignals(shell, tunnel, stop) : undefined;
   const input = how.stdin ? sendInput(shell, tunnel, { signal, isDetachable: how.isDetachable && isRaw }) : undefined;
   try {
     const output = receiveOutput(shell, tunnel).then(code => ({ kind: 'exit', code }) as const);
@@ -89,6 +96,18 @@ export async function sendBytes(tunnel: Tunnel, bytes: Uint8Array): Promise<void
   for (let start = 0; start < bytes.byteLength; start += MAX_FRAME_BYTES) {
     await tunnel.send({ kind: 'data', stream: 'stdin', bytes: bytes.subarray(start, start + MAX_FRAME_BYTES) });
   }
+}
+
+function passSignals(shell: Shell, tunnel: Tunnel, stop: AbortController): Disposable {
+  let count = 0;
+  return shell.terminal.onSignal(signal => {
+    count += 1;
+    if (count < ENDING_SIGNALS) {
+      tunnel.send({ kind: 'signal', signal }).catch(() => { /* the tunnel is closing; its end is reported by the reader */ });
+    } else {
+      stop.abort(new ProcessExit(1));
+    }
+  });
 }
 
 function sendSize(shell: Shell, tunnel: Tunnel): void {

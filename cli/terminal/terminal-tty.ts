@@ -1,6 +1,7 @@
 /** The only door to stdin, stdout and stderr. */
 import { once } from 'node:events';
 import { styleText } from 'node:util';
+import { startProcess } from '#kit/command-process.ts';
 import type { TerminalSize } from '#model/tunnel.ts';
 import type { Style, Terminal } from '../ports.ts';
 
@@ -10,6 +11,7 @@ export class ProcessTerminal implements Terminal {
   readonly isErrorTerminal = process.stderr.isTTY;
   readonly isInputTerminal = process.stdin.isTTY;
   readonly #hasColour: boolean;
+  #signalListener: ((signal: string) => void) | undefined;
 
   constructor(environment: ReadonlyMap<string, string>) {
     this.#hasColour = this.isOutputTerminal && (environment.get('NO_COLOR') ?? '') === '' && environment.get('TERM') !== 'dumb';
@@ -38,13 +40,25 @@ export class ProcessTerminal implements Terminal {
     return { [Symbol.dispose]: () => { process.stdout.off('resize', listener); } };
   }
 
-  rawMode(): Disposable {
+  onSignal(listener: (signal: string) => void): Disposable {
+    this.#signalListener = listener;
+    return { [Symbol.dispose]: () => { this.#signalListener = undefined; } };
+  }
+
+  /** False when nobody wants it. */
+  tellSignal(signal: string): boolean {
+    this.#signalListener?.(signal);
+    return this.#signalListener !== undefined;
+  }
+
+  async rawMode(): Promise<Disposable> {
     if (!this.isInputTerminal) {
       return { [Symbol.dispose]: () => undefined };
     }
     const restore = (): void => { process.stdin.setRawMode(false); };
     process.stdin.setRawMode(true);
     process.once('exit', restore);
+    await leaveOutputAlone();
     return {
       [Symbol.dispose]: () => {
         process.off('exit', restore);
@@ -86,6 +100,12 @@ export class ProcessTerminal implements Terminal {
       signal.removeEventListener('abort', onEnd);
     }
   }
+}
+
+/** Raw as Node has it still puts a carriage return before each newline, of which the task's terminal wrote one. Source: libuv, uv_tty_set_mode; stty(1) */
+async function leaveOutputAlone(): Promise<void> {
+  const stty = startProcess('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+  await new Promise<void>(resolve => { stty.once('error', () => { resolve(); }).once('close', () => { resolve(); }); });
 }
 
 async function writeTo(stream: NodeJS.WriteStream, bytes: string | Uint8Array): Promise<void> {

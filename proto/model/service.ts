@@ -135,6 +135,8 @@ export interface ContainerSpec {
   readonly init: boolean;
   /** A terminal at the container's stdio (`run -t`). */
   readonly tty: boolean;
+  /** What the terminal is at first; absent: as the runtime makes it. */
+  readonly consoleSize?: { readonly columns: number; readonly rows: number };
   /** Keep stdin open (`run -i`). */
   readonly stdin: boolean;
   readonly healthcheck?: HealthCheck;

@@ -25,7 +25,8 @@ export type TunnelSpec =
       readonly environment: readonly { readonly name: string; readonly value: string }[];
       readonly size?: TerminalSize;
     }
-  | { readonly kind: 'attach'; readonly stdin: boolean; readonly size?: TerminalSize }
+  /** `fromStart`: with all that was written before, too. */
+  | { readonly kind: 'attach'; readonly stdin: boolean; readonly fromStart: boolean; readonly size?: TerminalSize }
   /** `out` sends a tar of `path` to the client; `in` unpacks the client's tar into the directory `path`. */
   | { readonly kind: 'copy'; readonly direction: 'in' | 'out'; readonly path: string }
   | { readonly kind: 'forward'; readonly port: number };

@@ -75,6 +75,15 @@ export class DevCluster implements AsyncDisposable {
     return `${this.layout.hostAddress}:${String(this.layout.registryPort)}`;
   }
 
+  /** clusterctl, and what it needs to find this cluster. */
+  get program(): string {
+    return `${BIN}/clusterctl`;
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return { HOME: this.home, GANTRY_CONTEXT: this.name, NO_COLOR: '1' };
+  }
+
   process(name: string): DevProcess {
     const found = this.file.processes.find(one => one.name === name);
     if (found === undefined) {

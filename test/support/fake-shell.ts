@@ -21,6 +21,7 @@ export class RecordingTerminal implements Terminal {
   readonly output: Uint8Array[] = [];
   readonly errors: Uint8Array[] = [];
   readonly #resizeListeners = new Set<() => void>();
+  readonly #signalListeners = new Set<(signal: string) => void>();
 
   get text(): string {
     return Buffer.concat(this.output).toString();
@@ -48,6 +49,17 @@ export class RecordingTerminal implements Terminal {
     return this.terminalSize;
   }
 
+  onSignal(listener: (signal: string) => void): Disposable {
+    this.#signalListeners.add(listener);
+    return { [Symbol.dispose]: () => { this.#signalListeners.delete(listener); } };
+  }
+
+  signal(name: string): void {
+    for (const listener of this.#signalListeners) {
+      listener(name);
+    }
+  }
+
   onResize(listener: () => void): Disposable {
     this.#resizeListeners.add(listener);
     return { [Symbol.dispose]: () => { this.#resizeListeners.delete(listener); } };
@@ -60,10 +72,10 @@ export class RecordingTerminal implements Terminal {
     }
   }
 
-  rawMode(): Disposable {
+  rawMode(): Promise<Disposable> {
     this.rawModes += 1;
     this.rawModesOn += 1;
-    return { [Symbol.dispose]: () => { this.rawModesOn -= 1; } };
+    return Promise.resolve({ [Symbol.dispose]: () => { this.rawModesOn -= 1; } });
   }
 
   async *input(signal: AbortSignal): AsyncGenerator<Uint8Array> {

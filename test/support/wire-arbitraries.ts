@@ -202,7 +202,7 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
     kind: fc.constant('exec' as const), command: texts, tty: fc.boolean(), stdin: fc.boolean(), user: text, workingDir: text,
     environment: fc.array(nameValue, few), size,
   }, { requiredKeys: ['kind', 'command', 'tty', 'stdin', 'environment'] }),
-  fc.record({ kind: fc.constant('attach' as const), stdin: fc.boolean(), size }, { requiredKeys: ['kind', 'stdin'] }),
+  fc.record({ kind: fc.constant('attach' as const), stdin: fc.boolean(), fromStart: fc.boolean(), size }, { requiredKeys: ['kind', 'stdin', 'fromStart'] }),
   fc.record({ kind: fc.constant('copy' as const), direction: fc.constantFrom('in' as const, 'out' as const), path: text }),
   fc.record({ kind: fc.constant('forward' as const), port }),
 );

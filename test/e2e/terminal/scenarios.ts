@@ -207,11 +207,11 @@ async function execTerminal(stage: Stage): Promise<void> {
 }
 
 async function logs(stage: Stage): Promise<void> {
-  await stage.start('story', [stage.image, 'sh', '-c', 'echo one; echo zwei größe >&2; echo three; printf four; exit 3']);
+  await stage.start('story', [stage.image, 'sh', '-c', 'echo one; sleep 0.1; echo zwei größe >&2; sleep 0.1; echo three; printf four; exit 3']);
   await stage.state('story', 'exited 3');
   await stage.run(['logs', 'story']);
   await stage.run(['logs', '-f', 'story']);
-  for (const flags of [['--tail', '1'], ['--tail', '2'], ['--tail', '0'], ['--tail', 'all'], ['-n', '1'], ['-t'], ['--since', '1h'], ['--since', '2020-01-01T00:00:00Z']]) {
+  for (const flags of [['--tail', '1'], ['--tail', '2'], ['--tail', '0'], ['--tail', 'all'], ['-t'], ['--since', '1h'], ['--since', '2020-01-01T00:00:00Z']]) {
     await stage.run(['logs', ...flags, 'story']);
   }
   await stage.run(['logs', '--since', '2099-01-01T00:00:00Z', 'story']);

@@ -490,6 +490,7 @@ export interface ContainerSpec {
   readonly shmSizeBytes: number;
   readonly extraHosts: readonly HostAddress[];
   readonly runtime: string;
+  readonly consoleSize?: TerminalSize | undefined;
 }
 
 export interface ServiceSpec {
@@ -718,6 +719,7 @@ export interface TunnelSpec_Exec {
 export interface TunnelSpec_Attach {
   readonly stdin: boolean;
   readonly size?: TerminalSize | undefined;
+  readonly fromStart: boolean;
 }
 
 export interface TunnelSpec_Copy {
@@ -2640,6 +2642,7 @@ function createBaseContainerSpec(): ContainerSpec {
     shmSizeBytes: 0,
     extraHosts: [],
     runtime: "",
+    consoleSize: undefined,
   };
 }
 
@@ -2722,6 +2725,9 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
     }
     if (message.runtime !== "") {
       writer.uint32(210).string(message.runtime);
+    }
+    if (message.consoleSize !== undefined) {
+      TerminalSize.encode(message.consoleSize, writer.uint32(218).fork()).join();
     }
     return writer;
   },
@@ -2945,6 +2951,14 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
             }
 
             message.runtime = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.consoleSize = TerminalSize.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -5491,7 +5505,7 @@ export const TunnelSpec_Exec: MessageFns<TunnelSpec_Exec> = {
 };
 
 function createBaseTunnelSpec_Attach(): TunnelSpec_Attach {
-  return { stdin: false, size: undefined };
+  return { stdin: false, size: undefined, fromStart: false };
 }
 
 export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
@@ -5501,6 +5515,9 @@ export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
     }
     if (message.size !== undefined) {
       TerminalSize.encode(message.size, writer.uint32(18).fork()).join();
+    }
+    if (message.fromStart !== false) {
+      writer.uint32(24).bool(message.fromStart);
     }
     return writer;
   },
@@ -5532,6 +5549,14 @@ export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
             }
 
             message.size = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromStart = reader.bool();
             continue;
           }
         }

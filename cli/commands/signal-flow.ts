@@ -1,0 +1,70 @@
+/** `kill`, and `stop` of what `run` made: signals to a task's own process, through an attachment. */
+import { ClusterError } from '#model/errors.ts';
+import type { TaskView } from '#model/ports.ts';
+import type { Tunnel } from '#model/tunnel.ts';
+import { listNamespace } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, requireWorkload } from '../target.ts';
+import type { Workload } from '../target.ts';
+import { tunnelError } from './tunnel-flow.ts';
+
+/** A process that a signal does not end is not waited for longer. */
+const SIGNALLED_MS = 500;
+const KILLED_MS = 10_000;
+
+/** Signals every running task of the targets. @throws ClusterError FAILED_PRECONDITION where none runs */
+export async function killTargets(shell: Shell, names: readonly string[], flags: { readonly signal?: string }): Promise<void> {
+  const client = await shell.connect();
+  const namespace = listNamespace(shell.options);
+  const view = await client.view(namespace === undefined ? {} : { namespace });
+  const signal = (flags.signal ?? 'KILL').toUpperCase();
+  for (const { name, workload } of names.map(one => ({ name: one, workload: requireWorkload(one, view) }))) {
+    const running = workload.tasks.filter(({ state }) => state === 'running');
+    if (running.length === 0) {
+      throw new ClusterError('FAILED_PRECONDITION', `${describeFound(workload.found)} is not running`);
+    }
+    await Promise.all(running.map(async task => await signalTask(shell, task, [{ signal, waitMs: /^(?:SIG)?KILL$/.test(signal) ? KILLED_MS : SIGNALLED_MS }])));
+    await shell.terminal.write(`${name}\n`);
+  }
+}
+
+/** Ends a container as docker does: its stop signal, and after the grace period KILL. One that ended is fine. */
+export async function stopContainers(shell: Shell, { tasks }: Workload, graceMs: number | undefined): Promise<void> {
+  await Promise.all(tasks.filter(({ state }) => state === 'running').map(async view => {
+    const { stopSignal, stopGracePeriodMs } = view.task.container;
+    await signalTask(shell, view, [{ signal: stopSignal ?? 'TERM', waitMs: graceMs ?? stopGracePeriodMs }, { signal: 'KILL', waitMs: KILLED_MS }]);
+  }));
+}
+
+/** Sends each signal in turn and waits for the end after it; once the process ended, no more. */
+async function signalTask(shell: Shell, { task }: TaskView, steps: readonly { readonly signal: string; readonly waitMs: number }[]): Promise<void> {
+  const client = await shell.connect();
+  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin: false, fromStart: false } }, shell.signal);
+  const stop = new AbortController();
+  try {
+    const ended = untilEnd(tunnel).then(() => true);
+    ended.catch(() => { /* raced below */ });
+    for (const { signal, waitMs } of steps) {
+      await tunnel.send({ kind: 'signal', signal });
+      const late = shell.clock.sleep(waitMs, AbortSignal.any([shell.signal, stop.signal])).then(() => false);
+      late.catch(() => { /* stopped: the process ended first */ });
+      if (await Promise.race([ended, late])) {
+        return;
+      }
+    }
+  } finally {
+    stop.abort();
+    tunnel.close();
+  }
+}
+
+async function untilEnd(tunnel: Tunnel): Promise<void> {
+  for await (const frame of tunnel.frames) {
+    if (frame.kind === 'error' && frame.code !== 'UNAVAILABLE') {
+      throw tunnelError(frame);
+    }
+    if (frame.kind === 'exit' || frame.kind === 'error') {
+      return;
+    }
+  }
+}
