@@ -14,7 +14,7 @@ function registration(name: string, change: Partial<Registration> = {}): Registr
 }
 const peer = (name: string): Peer => ({ role: 'node', name, address: '10.161.0.10', certifiedAtMs: T0 });
 const register = async (replica: MemoryReplica, name: string, change: Partial<Registration> = {}, sessionId = 's'): ReturnType<typeof registerNode> =>
-  await registerNode(registration(name, change), { peer: peer(name), sessionId }, { ...replica, store: replica.store, state: replica.state, clock: replica.clock, controllerId: 'c1' }, replica.signal);
+  await registerNode(registration(name, change), { peer: peer(name), sessionId }, { store: replica.store, state: replica.state, clock: replica.clock, controllerId: 'c1' }, replica.signal);
 
 test('a new node has its record, a session, a ledger and the labels that the cluster gives', async t => {
   const replica = await MemoryReplica.start(t);

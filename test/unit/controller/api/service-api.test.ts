@@ -1,0 +1,92 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { parseNodeId, serviceId } from '#model/ids.ts';
+import { createNodeApi } from '../../../../controller/api/node-api.ts';
+import { createSecretApi } from '../../../../controller/api/secret-api.ts';
+import { createServiceApi } from '../../../../controller/api/service-api.ts';
+import { encodeNode, encodeService, encodeTask } from '../../../../controller/store/records.ts';
+import { node, service, task, taskId } from '../../../support/builders.ts';
+import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
+
+const web = service({ container: { secrets: [{ source: 'key', target: '/run/secrets/key', mode: 0o400 }] } });
+const daemon = service({ name: 'daemon', kind: 'global' });
+const one = task(web, 'n1');
+const N1 = parseNodeId('n1');
+
+async function start(t: ExecutionContext): Promise<MemoryReplica> {
+  const replica = await MemoryReplica.start(t);
+  for (const each of [web, daemon]) {
+    await replica.put({ kind: 'service', id: each.id }, encodeService(each));
+  }
+  await replica.put({ kind: 'task', id: one.id }, encodeTask(one));
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
+  return replica;
+}
+const scale = async (replica: MemoryReplica, id: number, replicas: number, of = web.id): Promise<void> => {
+  await createServiceApi(replica.parts).scale({ requestId: requestId(id), service: of, replicas }, OPERATOR);
+};
+
+test('scale sets replicas within bounds, of a service that has some', async t => {
+  const replica = await start(t);
+  await scale(replica, 1, 10_000);
+  t.is(replica.state.current.services.get(web.id)?.value.spec.replicas, 10_000);
+  for (const [index, replicas] of [-1, 10_001, 1.5, Number.NaN, Infinity].entries()) {
+    t.like(await t.throwsAsync(scale(replica, 10 + index, replicas)), { code: 'INVALID_ARGUMENT' });
+  }
+  t.like(await t.throwsAsync(scale(replica, 20, 1, daemon.id)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(scale(replica, 21, 1, serviceId('default', 'shop', 'none'))), { code: 'NOT_FOUND' });
+});
+
+test('a restart changes what tasks are made of, once a request', async t => {
+  const replica = await start(t);
+  const api = createServiceApi(replica.parts);
+  await api.restart({ requestId: requestId(1), service: web.id }, OPERATOR);
+  await api.restart({ requestId: requestId(1), service: web.id }, OPERATOR);
+  const now = replica.state.current.services.get(web.id)?.value;
+  t.is(now?.restartCount, 1);
+  t.not(now?.templateHash, web.templateHash);
+});
+
+test('a task that is to stop, or was never there', async t => {
+  const replica = await start(t);
+  const api = createServiceApi(replica.parts);
+  await api.stopTask({ requestId: requestId(1), task: one.id }, OPERATOR);
+  t.is(replica.state.current.tasks.get(one.id)?.value.desired, 'stop');
+  t.like(await t.throwsAsync(api.stopTask({ requestId: requestId(2), task: taskId('none') }, OPERATOR)), { code: 'NOT_FOUND' });
+});
+
+test('labels of a node: the cluster\'s own stay, names and values are checked', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  const set = async (id: number, name: string, value: string): Promise<void> => { await api.setLabels({ requestId: requestId(id), node: N1, set: new Map([[name, value]]), remove: [] }, OPERATOR); };
+  await set(1, 'zone', 'a');
+  t.is(replica.state.current.nodes.get(N1)?.value.labels.get('zone'), 'a');
+  const bad = [['node', 'x'], ['arch', 'x'], ['', 'x'], ['a b', 'x'], ['a\n', 'x'], ['ok', 'x\n'], ['ok', '\u202e'], ['ok', 'x'.repeat(1_025)]] as const;
+  for (const [index, [name, value]] of bad.entries()) {
+    t.like(await t.throwsAsync(set(10 + index, name, value)), { code: 'INVALID_ARGUMENT' }, JSON.stringify([name, value]));
+  }
+});
+
+test('a node with tasks that answers is not removed; a ready one is not confirmed lost', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  t.like(await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(api.confirmLost({ requestId: requestId(2), node: N1 }, OPERATOR)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(api.setTaints({ requestId: requestId(3), node: N1, taints: ['../x'] }, OPERATOR)), { code: 'INVALID_ARGUMENT' });
+  await api.setAvailability({ requestId: requestId(4), node: N1, availability: 'cordoned' }, OPERATOR);
+  t.is(replica.state.current.nodes.get(N1)?.value.availability, 'cordoned');
+});
+
+test('a secret: the same content is the same version, what is used stays, values never come back', async t => {
+  const replica = await start(t);
+  const api = createSecretApi(replica.parts);
+  const put = async (id: number, name: string, content: string): Promise<number> =>
+    (await api.putSecret({ requestId: requestId(id), namespace: 'default', name, content: new TextEncoder().encode(content) }, OPERATOR)).version;
+  t.deepEqual([await put(1, 'key', 'a'), await put(2, 'key', 'a'), await put(3, 'key', 'b')], [1, 1, 2]);
+  const listed = await api.listSecrets({ namespace: 'default' }, OPERATOR);
+  t.deepEqual(listed.map(secret => Object.keys(secret).toSorted()), [['createdAtMs', 'name', 'namespace', 'version']]);
+  t.like(await t.throwsAsync(api.deleteSecret({ requestId: requestId(4), namespace: 'default', name: 'key' }, OPERATOR)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(api.deleteSecret({ requestId: requestId(5), namespace: 'default', name: 'none' }, OPERATOR)), { code: 'NOT_FOUND' });
+  t.like(await t.throwsAsync(put(6, '../x', 'a')), { code: 'INVALID_ARGUMENT' });
+  t.like(await t.throwsAsync(put(7, 'big', 'x'.repeat(524_289))), { code: 'INVALID_ARGUMENT' });
+});

@@ -1,0 +1,76 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { parseNodeId } from '#model/ids.ts';
+import { TEST_TIMES } from '#model/times.ts';
+import { SessionLivenessLoop } from '../../../../controller/api/session-liveness-loop.ts';
+import { encodeNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
+import { node, T0 } from '../../../support/builders.ts';
+import { MemoryReplica } from '../../../support/memory-replica.ts';
+
+const N1 = parseNodeId('n1');
+
+async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryReplica; readonly loop: SessionLivenessLoop; readonly lease: { renewedMs: number }; readonly condition: () => string | undefined; readonly hold: (controllerId: string) => Promise<void> }> {
+  const replica = await MemoryReplica.start(t);
+  const lease = { renewedMs: Infinity };
+  const { store, state, events, clock, log } = replica;
+  const loop = new SessionLivenessLoop({ store, state, events, clock, log, times: TEST_TIMES, controllerId: 'c1', lastRenewedMonotonicMs: () => lease.renewedMs });
+  loop.run(replica.signal).catch(() => undefined);
+  const hold = async (controllerId: string): Promise<void> => {
+    await replica.put({ kind: 'session', id: N1 }, encodeSessionRecord({ node: N1, sessionId: 's', controllerId, openedAtMs: T0, instanceNonce: 'x' }));
+  };
+  await hold('c1');
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
+  loop.opened(N1);
+  return { replica, loop, lease, hold, condition: () => state.current.nodes.get(N1)?.value.condition };
+}
+
+test('a node is silent after LOST without a heartbeat, and back with the next', async t => {
+  const { replica, loop, condition } = await start(t);
+  await replica.clock.advance(TEST_TIMES.lostMs - TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+  await replica.clock.advance(2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
+  t.true(loop.heard(N1, { seq: 1, ackEcho: 0 }));
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+  t.deepEqual(replica.told.map(event => event.reason), ['NodeSilent', 'NodeBack']);
+});
+
+test('heartbeats that never echo an acknowledgement are silence: the way back is cut', async t => {
+  const { replica, loop, condition } = await start(t);
+  for (let seq = 1; seq * TEST_TIMES.heartbeatMs < TEST_TIMES.lostMs + 3 * TEST_TIMES.heartbeatMs; seq += 1) {
+    loop.heard(N1, { seq, ackEcho: 0 });
+    await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  }
+  t.is(condition(), 'silent');
+});
+
+test('our own stall proves nothing about a node', async t => {
+  const { replica, condition } = await start(t);
+  replica.clock.stall(10 * TEST_TIMES.lostMs);
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+});
+
+test('a replica whose lease is not confirmed acknowledges nothing', async t => {
+  const { loop, lease } = await start(t);
+  lease.renewedMs = -TEST_TIMES.leaseMs;
+  t.false(loop.heard(N1, { seq: 1, ackEcho: 0 }));
+});
+
+test('a node whose session another replica holds is not ours to judge', async t => {
+  const { replica, hold, condition } = await start(t);
+  await hold('c2');
+  await replica.clock.advance(TEST_TIMES.lostMs + 2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+});
+
+test('while etcd is away the transition stays due', async t => {
+  const { replica, condition } = await start(t);
+  replica.store.cut();
+  await replica.clock.advance(TEST_TIMES.lostMs + 2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+  replica.store.heal();
+  await replica.clock.advance(5 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
+});
