@@ -1,0 +1,59 @@
+/** Row E11: the runtime fails or dies. A shim stands in its place, in the node's own mount namespace (needs root). */
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import test from 'ava';
+import type { ControlClient } from '#model/ports.ts';
+import { DevCluster, eventually } from '../../support/dev-cluster.ts';
+import { inMountsOf, oneService, running } from '../../support/node-faults.ts';
+import { settleNodes } from '../../support/node-leftovers.ts';
+
+const ROUNDS = 20;
+
+let cluster: DevCluster;
+let client: ControlClient;
+let shim: string;
+
+test.before(async () => {
+  cluster = await DevCluster.up({ nodes: 1, controllers: 1 });
+  client = cluster.client();
+  shim = mkdtempSync(`${cluster.layout.stateDir}/shim-`);
+  chmodSync(shim, 0o755);
+  copyFileSync('/usr/bin/crun', `${shim}/real`);
+  writeFileSync(`${shim}/plan`, '');
+  // Fails or dies at the verb in `plan`, as often as `plan` has lines; `before` or `after` the real thing.
+  writeFileSync(`${shim}/crun`, `#!/bin/bash
+verb=; for word in "$@"; do case "$word" in create|start|kill|delete) verb=$word; break;; esac; done
+line=$(head -n 1 ${shim}/plan)
+read -r wanted how <<< "$line"
+if [ -n "$verb" ] && [ "$verb" = "$wanted" ]; then
+  sed -i 1d ${shim}/plan
+  case "$how" in
+    fail) echo "shim: $verb fails" >&2; exit 1;;
+    die) kill -9 $$;;
+    after) ${shim}/real "$@"; kill -9 $$;;
+  esac
+fi
+exec ${shim}/real "$@"
+`, { mode: 0o755 });
+  await inMountsOf(cluster, 'n1', 'mount', '--bind', `${shim}/crun`, '/usr/bin/crun');
+});
+
+test.after.always('nothing is left', async t => {
+  client.close();
+  await inMountsOf(cluster, 'n1', 'umount', '/usr/bin/crun');
+  rmSync(shim, { recursive: true });
+  t.deepEqual(await cluster.down(), []);
+});
+
+for (const verb of ['start', 'kill', 'delete']) {
+  test.serial(`E11: the runtime fails, dies before or dies after its work at ${verb}: ${String(ROUNDS)} times, and nothing is left`, async t => {
+    const plan = Array.from({ length: ROUNDS }, (_, index) => `${verb} ${['fail', 'die', 'after'][index % 3] ?? ''}`);
+    writeFileSync(`${shim}/plan`, `${plan.join('\n')}\n`);
+    await cluster.apply(oneService({ name: verb, replicas: 4 }));
+    await running(client, verb, 4, 60_000);
+    await cluster.ctl('delete', `app/${verb}`, '-y', '--timeout', '60s');
+    writeFileSync(`${shim}/plan`, '');
+    await eventually('no task', 30_000, async () => (await client.view({ app: verb })).tasks.length === 0);
+    await settleNodes(cluster, 30_000);
+    t.pass();
+  });
+}
