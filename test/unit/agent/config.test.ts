@@ -18,7 +18,7 @@ test('every option is taken', t => {
     node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', underlayAddress: '10.0.0.2',
     capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
     vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
-    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], logLevel: 'debug',
+    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], pullStallMs: 60_000, logLevel: 'debug',
   });
 });
 
