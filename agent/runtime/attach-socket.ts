@@ -1,6 +1,7 @@
 /** Attachments to running containers, through conmon's socket and one worker thread for all of them. */
 import { constants, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ClusterError } from '#model/errors.ts';
 import { makeWakeup } from '../kernel/seqpacket-syscall.ts';
@@ -23,6 +24,8 @@ export interface AttachedProcess {
 
 /** conmon takes more in one packet, but cuts what does not fit its buffer. Source: conmon, src/conn_sock.h, CONN_SOCK_BUF_SIZE */
 const MAX_WRITE_BYTES = 8192;
+/** conmon obeys one line of what it reads at once: the next is written when it has surely taken this one. Source: tried with conmon 2.1.12 */
+const BETWEEN_SIZES_MS = 40;
 const ONE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 const END_OF_INPUT = Uint8Array.of(4);
 
@@ -135,9 +138,11 @@ class AttachStreams implements ProcessStreams {
 
   async resize(size: { readonly columns: number; readonly rows: number }, wantsRedraw = false): Promise<void> {
     if (this.#target.terminal) {
-      // In one write, which the monitor reads at once: nothing typed comes between.
-      const other = wantsRedraw ? resizeLine({ columns: size.columns + 1, rows: size.rows + 1 }) : '';
-      await tellMonitor(this.#target.bundlePath, `${other}${resizeLine(size)}`);
+      if (wantsRedraw) {
+        await tellMonitor(this.#target.bundlePath, resizeLine({ columns: size.columns + 1, rows: size.rows + 1 }));
+        await sleep(BETWEEN_SIZES_MS);
+      }
+      await tellMonitor(this.#target.bundlePath, resizeLine(size));
     }
   }
 

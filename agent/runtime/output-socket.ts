@@ -40,7 +40,8 @@ export async function* readOutputs(sources: Readonly<Partial<Record<OutputChunk[
 async function firstOf(pending: ReadonlySet<Pending>, exited: Promise<unknown>): Promise<{ readonly from: Pending; readonly result: IteratorResult<Buffer> } | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<undefined>(resolve => {
-    void exited.then(() => { timer = setTimeout(() => { resolve(undefined); }, LEFTOVER_TIMEOUT_MS); });
+    // Timers come before reads in a turn of the event loop: after a stall, what waits in a pipe is read before silence is believed.
+    void exited.then(() => { timer = setTimeout(() => { setImmediate(() => { setImmediate(() => { resolve(undefined); }); }); }, LEFTOVER_TIMEOUT_MS); });
   });
   try {
     return await Promise.race([silence, ...[...pending].map(async from => ({ from, result: await from.next }))]);

@@ -24,9 +24,11 @@ export class ContainerFilesFs implements ContainerFiles {
   async *archive(container: ProcessIdentity, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const root = openRoot(container);
     try {
-      const baseName = path.split('/').filter(part => part !== '' && part !== '.').at(-1) ?? '.';
-      const fd = openPath(root.fd, path, constants.O_RDONLY | constants.O_NONBLOCK);
-      yield* archiveOpen(fd, toLatin1(baseName), root.hostBase, signal);
+      const baseName = toLatin1(path.split('/').filter(part => part !== '' && part !== '.').at(-1) ?? '.');
+      const isLink = yield* archiveLink(root, path, baseName, signal);
+      if (!isLink) {
+        yield* archiveOpen(openPath(root.fd, path, constants.O_RDONLY | constants.O_NONBLOCK), baseName, root.hostBase, signal);
+      }
       yield TAR_END;
     } finally {
       closeSync(root.fd);
@@ -146,6 +148,22 @@ class Unpacker implements TarSink {
         closeSync(fd);
       }
     }
+  }
+}
+
+/** A link that is named itself, without a slash after it, is what is copied. Answers false for anything else. */
+async function* archiveLink(root: { readonly fd: number; readonly hostBase: number }, path: string, name: string, signal: AbortSignal): AsyncGenerator<Uint8Array, boolean> {
+  const parent = openPath(root.fd, `${path}/..`.replace(/[^/]+\/\.\.$/, '.'), DIRECTORY);
+  try {
+    const facts = lstatSync(below(parent, name), { throwIfNoEntry: false });
+    if (facts?.isSymbolicLink() !== true || /(?:^|\/)\.{0,2}$/.test(path)) {
+      return false;
+    }
+    const entry = { name, linkName: '', mode: facts.mode, uid: 0, gid: 0, modifiedAtSeconds: facts.mtimeMs / 1000 };
+    yield* archiveChild(parent, name, entry, { hostBase: root.hostBase, signal });
+    return true;
+  } finally {
+    closeSync(parent);
   }
 }
 
