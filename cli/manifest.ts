@@ -48,6 +48,8 @@ export interface ManifestApp {
 
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
 export const MAX_APPLY_BYTES = 8 * 1024 * 1024;
+/** Each App is a transaction of its own: this many land within half a minute on a small machine. */
+export const MAX_APPLY_DOCUMENTS = 500;
 
 /** The documents of all files, in the order given. A document with a syntax error is left out and complained about. */
 export function parseManifests(files: readonly ManifestFile[], variables: Variables): ParsedManifests {
@@ -57,6 +59,11 @@ export function parseManifests(files: readonly ManifestFile[], variables: Variab
     return { documents: [], problems: [{ file, line: 1, column: 1, path: '(document)', message: `the manifests are ${String(totalBytes)} bytes; an apply is at most 8 MiB` }] };
   }
   const parsed = files.map(file => parseFile(file, variables));
+  const count = parsed.reduce((sum, one) => sum + one.documents.length, 0);
+  if (count > MAX_APPLY_DOCUMENTS) {
+    const file = files[0]?.name ?? '';
+    return { documents: [], problems: [{ file, line: 1, column: 1, path: '(document)', message: `the manifests hold ${String(count)} documents; an apply is at most ${String(MAX_APPLY_DOCUMENTS)}, split it` }] };
+  }
   return { documents: parsed.flatMap(one => one.documents), problems: parsed.flatMap(one => one.problems) };
 }
 
