@@ -32,7 +32,7 @@ test('a terminal is raw during exec -it and restored after, with its size told a
     await new Promise(resolve => { setImmediate(resolve); });
     t.is(shell.terminal.rawModesOn, 1);
     shell.terminal.resize({ columns: 100, rows: 30 });
-    t.deepEqual(sent, [{ kind: 'data', stream: 'stdin', bytes: Buffer.from('ls\r') }, { kind: 'resize', size: { columns: 100, rows: 30 } }]);
+    t.deepEqual(sent, [{ kind: 'data', stream: 'stdin', bytes: new Uint8Array(Buffer.from('ls\r')) }, { kind: 'resize', size: { columns: 100, rows: 30 } }]);
     yield EXIT_3;
   };
   await t.throwsAsync(execInTask(shell, 'shop/web', ['sh'], { interactive: true, tty: true }), { instanceOf: ProcessExit });
