@@ -34,6 +34,7 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
     check('lint', 'eslint', '--config', 'test/architecture/eslint.config.js', '--max-warnings', '0', '.'),
     check('import rules', 'depcruise', '--config', 'test/architecture/imports.cjs', 'proto', 'controller', 'agent', 'cli', 'test'),
     check('contract lint', 'buf', 'lint', 'proto'),
+    check('contract is compatible', 'buf', 'breaking', 'proto', '--against', 'proto/wire-image.binpb'),
     check('generated code is fresh', 'node', 'test/architecture/gen-is-fresh.ts'),
   ],
   unit: [ava('unit', 2, 'test/unit/**/*.test.ts', 'test/architecture/*.test.ts'), ava('contract and simulation', 2, 'test/contract/**/*.test.ts', 'test/sim/**/*.test.ts')],

@@ -23,7 +23,7 @@ export async function killTargets(shell: Shell, names: readonly string[], flags:
     if (running.length === 0) {
       throw new ClusterError('FAILED_PRECONDITION', `${describeFound(workload.found)} is not running`);
     }
-    await Promise.all(running.map(async task => await signalTask(shell, task, [{ signal, waitMs: /^(?:SIG)?KILL$/.test(signal) ? KILLED_MS : SIGNALLED_MS }])));
+    await Promise.all(running.map(async task => { await signalTask(shell, task, [{ signal, waitMs: /^(?:SIG)?KILL$/.test(signal) ? KILLED_MS : SIGNALLED_MS }]); }));
     await shell.terminal.write(`${name}\n`);
   }
 }
