@@ -13,8 +13,11 @@ export class DockerDaemon implements AsyncDisposable {
   readonly socket: string;
   readonly #home: string;
   readonly #child: ChildProcess;
+  /** What the daemon makes elsewhere, and was not there before. */
+  readonly #foreign: readonly string[];
 
-  private constructor(home: string, child: ChildProcess) {
+  private constructor(home: string, child: ChildProcess, foreign: readonly string[]) {
+    this.#foreign = foreign;
     this.#home = home;
     this.socket = path.join(home, 'docker.sock');
     this.#child = child;
@@ -23,6 +26,7 @@ export class DockerDaemon implements AsyncDisposable {
   /** @param registry  `host:port`, whose certificate is not checked */
   static async start(registry: string): Promise<DockerDaemon> {
     const home = mkdtempSync('/tmp/gantry-docker-');
+    const foreign = ['/run/docker', '/opt/containerd'].filter(folder => !existsSync(folder));
     const child = spawn('dockerd', [
       '--data-root', `${home}/data`, '--exec-root', `${home}/exec`, '--pidfile', `${home}/docker.pid`, '--host', `unix://${home}/docker.sock`,
       '--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--insecure-registry', registry,
@@ -31,7 +35,7 @@ export class DockerDaemon implements AsyncDisposable {
     const log = createWriteStream(`${home}/log`);
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
-    const daemon = new DockerDaemon(home, child);
+    const daemon = new DockerDaemon(home, child, foreign);
     const deadline = performance.now() + START_LIMIT_MS;
     while ((await runCommand('docker', ['--host', `unix://${daemon.socket}`, 'version'])).exitCode !== 0) {
       if (performance.now() > deadline || child.exitCode !== null) {
@@ -55,7 +59,7 @@ export class DockerDaemon implements AsyncDisposable {
     for (const group of globSync(`/sys/fs/cgroup/{,*/}${path.basename(this.#home)}`)) {
       removeGroup(group);
     }
-    rmSync(this.#home, { recursive: true, force: true });
+    [this.#home, ...this.#foreign].forEach(folder => { rmSync(folder, { recursive: true, force: true }); });
   }
 }
 

@@ -16,7 +16,7 @@ test('all but command and terminal is the container\'s', t => {
 });
 test('another user has its groups and no capabilities', t => {
   const { user, capabilities } = execProcess(BASE, request({ user: 'web' }), ACCOUNTS);
-  t.deepEqual(user, { uid: 33, gid: 34, additionalGids: [50], umask: 18 });
+  t.deepEqual(user, { uid: 33, gid: 34, additionalGids: [34, 50], umask: 18 });
   t.deepEqual([capabilities.effective, capabilities.permitted, capabilities.bounding], [[], [], ['CAP_CHOWN']]);
 });
 test('root in a container of another user gets the bounding set, no more', t => {
