@@ -28,7 +28,7 @@ async function copyOut(shell: Shell, source: Extract<CopyEnd, { readonly kind: '
   const task = await findTask(shell, source.target);
   const kind = await probe(shell, task, source.path);
   const plan = planCopy({ path: source.path, kind }, { path: destination, kind: await localKind(destination) });
-  const tunnel = await openCopy(shell, task, 'out', withoutDot(source.path));
+  const tunnel = await openCopy(shell, task, 'out', source.path);
   try {
     await receiveInto(plan, async staging => { await unpackTar(bytesOf(tunnel), staging); });
   } finally {
@@ -76,11 +76,6 @@ async function* bytesOf(tunnel: Tunnel): AsyncGenerator<Uint8Array> {
     }
   }
   throw new ClusterError('UNAVAILABLE', 'the connection to the task broke off');
-}
-
-/** So that the tar has one top entry, the directory itself; whether that or its contents are meant is the plan's part. */
-function withoutDot(place: string): string {
-  return place.replace(/\/\.?$/, '') || '/';
 }
 
 /** Looks at the first entry of what a copy out would send, and no further. */
