@@ -6,6 +6,7 @@ import { systemClock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import type { Digest } from '#model/digest.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import type { News } from '#news/ports.ts';
@@ -20,6 +21,7 @@ import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
+import { isDiskPressure } from './disk-pressure.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { parseNameservers } from './dns/resolv-conf.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
@@ -27,6 +29,8 @@ import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 import { DiskImageStore } from './image/image-store.ts';
+import { withRoomMade } from './image/make-room-flow.ts';
+import { PruneLoop } from './image/prune-loop.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
 import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
@@ -113,18 +117,19 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     nodeState: await readNodeState(config.stateDir),
   };
   const facts = await nodeFacts(config, shared.machine);
-  const node: NodeLoop = nodeLoop(shared, () => session);
+  const prune: PruneLoop = new PruneLoop({ images: shared.machine.images, named: () => node.isUp ? namedDigests(node.records, session.assignment) : undefined, clock: systemClock, log });
+  const node: NodeLoop = nodeLoop(shared, () => session, prune);
   const endpoints: EndpointsLoop = endpointsLoop(shared, () => session);
   const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints }, signal));
   if (shared.nodeState !== undefined) {
     await node.bringUp(shared.nodeState.subnetIndex, signal);
   }
-  await superviseLoops({ node, session, endpoints, ...sideLoops(shared, { node, endpoints, session }) }, signal);
+  await superviseLoops({ node, session, endpoints, prune, ...sideLoops(shared, { node, endpoints, session }) }, signal);
 }
 
-function nodeLoop(shared: Shared, session: () => SessionLoop): NodeLoop {
+function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop): NodeLoop {
   const { config, log, machine, reports, held } = shared;
-  const images = new TimedImages(machine.images, systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
+  const images = new TimedImages(withRoomMade(machine.images, async () => { await prune.makeRoom(); }), systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
   const recover = async (): Promise<TaskSet> => {
     const parts = {
       ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,
@@ -148,11 +153,15 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
   ], generation => { session().endpointsApplied(generation); }, { clock: systemClock, log });
 }
 
-function sessionSink({ config, machine, client }: Shared, { node, endpoints }: Omit<Core, 'session'>, signal: AbortSignal): SessionSink {
+function sessionSink({ config, machine, client, log }: Shared, { node, endpoints }: Omit<Core, 'session'>, signal: AbortSignal): SessionSink {
   return {
     registered: async ({ subnetIndex, times, controllers }) => {
       await node.bringUp(subnetIndex, signal);
-      await writeNodeState(config.stateDir, { subnetIndex, times, controllers });
+      await writeNodeState(config.stateDir, { subnetIndex, times, controllers }).catch((error: unknown) => {
+        // Only a start without a controller reads it, and each registration brings it again.
+        if (!isDiskPressure(error)) throw error;
+        log.error({ err: error }, 'what the controllers said of this node could not be written');
+      });
     },
     desired: set => { node.desire(set); },
     permitted: () => { node.wakeAll(); },
@@ -267,6 +276,12 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
   };
+}
+
+/** The images that tasks of this node need, those that only stop among them. */
+function namedDigests(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlySet<Digest> {
+  const tasks = [...records.map(record => record.task), ...assignment.tasks.values()];
+  return new Set(tasks.map(task => task.container.digest).filter(digest => digest !== undefined));
 }
 
 /** Without a readable assignment, what the records say is wanted: a lost file stops nothing. */

@@ -23,6 +23,11 @@ export class NodeLoop {
     this.#parts = parts;
   }
 
+  /** False until what was running is recovered: `records` says nothing before. */
+  get isUp(): boolean {
+    return this.#tasks !== undefined;
+  }
+
   get records(): readonly TaskRecord[] {
     return this.#tasks?.records ?? [];
   }

@@ -3,17 +3,23 @@ import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
+import type { TaskId } from '#model/ids.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
 import type { Assignment } from '#model/assignment.ts';
+import type { Task } from '#model/task.ts';
 import { foldAssignment } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
 import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
+import { DISK_PRESSURE, isDiskPressure } from './disk-pressure.ts';
 import { Doorbell } from './doorbell-flow.ts';
 import type { Instance, InstanceNonces } from './instance-fs.ts';
 import type { ControllerDialer, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
+import { errorText } from './task/attempt-end.ts';
+import { newRecord } from './task/record.ts';
 import type { ReportBook } from './task/report-book.ts';
+import { QUIET, statusOf } from './task/status.ts';
 import type { StartPermit } from './task/ports.ts';
 
 export interface SessionParts {
@@ -33,6 +39,12 @@ interface Times {
   readonly lostMs: number;
 }
 
+/** An assignment that is not on disk. `isConfirmed`: a full set of this session is in it. */
+interface Unsaved {
+  readonly set: DesiredSet;
+  readonly isConfirmed: boolean;
+}
+
 /** One stream to one controller. */
 interface OpenSession {
   readonly address: string;
@@ -47,6 +59,7 @@ interface OpenSession {
   readonly sentAtMs: Map<number, number>;
 }
 
+const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
 /** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
 const RECONNECT_LOST_SHARE = 0.5;
@@ -59,7 +72,7 @@ const COALESCE_MS = 5;
  * Keeps one session to one of the controllers: registers, beats, takes assignments and endpoints, opens tunnels, and dials another one
  * when nothing is acknowledged for LOST.
  *
- * 1. An assignment is on disk before anything acts on it, and its pair never falls. 2. Without a controller all goes on as it was last
+ * 1. An assignment is on disk before anything acts on it, and its pair never falls; while the disk takes nothing the session goes on. 2. Without a controller all goes on as it was last
  * told, for ever. 3. The clock of the last acknowledged heartbeat starts at its sending. 4. Beats wait for no disk and no runtime.
  */
 export class SessionLoop implements StartPermit {
@@ -69,6 +82,11 @@ export class SessionLoop implements StartPermit {
   #times: Times;
   #held: DesiredSet;
   #contact: Contact;
+  /** The newest assignment of this session, while the disk does not take it. */
+  #unsaved: Unsaved | undefined;
+  #isSavingAgain = false;
+  /** Tasks of it that were told as waiting. */
+  #waiting: ReadonlySet<TaskId> = new Set();
   #endpointsGeneration = 0;
   #current: OpenSession | undefined;
   /** Slow work of messages, in their order; acknowledgements pass it by, so that a frozen disk is no silence. */
@@ -100,6 +118,11 @@ export class SessionLoop implements StartPermit {
   /** The controller of the open session, for calls beside the stream. */
   get controllerAddress(): string | undefined {
     return this.#current?.isRegistered === true ? this.#current.address : undefined;
+  }
+
+  /** The assignment in force. */
+  get assignment(): DesiredSet {
+    return this.#held;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -152,6 +175,7 @@ export class SessionLoop implements StartPermit {
   async #runSession(session: OpenSession, nonces: InstanceNonces, ending: AbortController): Promise<string> {
     const { end } = session;
     this.#current = session;
+    this.#unsaved = undefined;
     end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs) });
     let reason = 'the controller closed it';
     const beating = this.#beat(session).catch((error: unknown) => {
@@ -289,7 +313,7 @@ export class SessionLoop implements StartPermit {
   }
 
   async #assigned(assignment: Assignment, session: OpenSession): Promise<void> {
-    const folding = foldAssignment(this.#held, assignment);
+    const folding = foldAssignment(this.#unsaved?.set ?? this.#held, assignment);
     if (folding.kind !== 'applied') {
       this.#parts.log.warn({ kind: folding.kind, reason: folding.reason }, 'assignment not taken');
       if (folding.kind === 'gap') {
@@ -297,12 +321,59 @@ export class SessionLoop implements StartPermit {
       }
       return;
     }
-    await this.#parts.held.save(folding.set);
-    this.#held = folding.set;
-    if (assignment.kind === 'full') {
+    await this.#adopt({ set: folding.set, isConfirmed: assignment.kind === 'full' || this.#unsaved?.isConfirmed === true }, session);
+  }
+
+  /** Nothing acts on what the disk did not take; it is offered again, and the session goes on meanwhile. */
+  async #adopt(next: Unsaved, session: OpenSession): Promise<void> {
+    try {
+      await this.#parts.held.save(next.set);
+    } catch (error) {
+      if (!isDiskPressure(error)) throw error;
+      this.#parts.log.error({ err: error }, 'assignment could not be written; it is tried again');
+      this.#unsaved = next;
+      this.#tellWaiting([...next.set.tasks.values()].filter(({ id }) => !this.#held.tasks.has(id)), errorText(error));
+      this.#saveAgain(session).catch((failure: unknown) => { if (!session.signal.aborted) session.end.close(errorText(failure)); });
+      return;
+    }
+    this.#unsaved = undefined;
+    this.#held = next.set;
+    if (next.isConfirmed) {
       this.#contact = withFullSet(this.#contact, this.#parts.clock.monotonicMs());
     }
-    this.#parts.sink.desired(folding.set);
+    this.#tellWaiting([], '');
+    this.#parts.sink.desired(next.set);
+    this.poke();
+  }
+
+  /** Until the disk takes the newest one, or the session ends: the next one begins with a full set. */
+  async #saveAgain(session: OpenSession): Promise<void> {
+    if (this.#isSavingAgain) {
+      return;
+    }
+    this.#isSavingAgain = true;
+    try {
+      for (let failures = 1; this.#unsaved !== undefined; failures += 1) {
+        await this.#parts.clock.sleep(backoffMs(SAVE_BACKOFF, failures, 0.5 + this.#parts.random() / 2), session.signal);
+        const saved = this.#slowWork.then(async () => { await (this.#unsaved === undefined || session.signal.aborted ? undefined : this.#adopt(this.#unsaved, session)); });
+        this.#slowWork = saved.catch(() => { /* ends the session below */ });
+        await saved;
+      }
+    } finally {
+      this.#isSavingAgain = false;
+    }
+  }
+
+  /** Tasks that came with an unsaved assignment say what they wait for; those that went with it say nothing any more. */
+  #tellWaiting(tasks: readonly Task[], message: string): void {
+    const { facts, reports } = this.#parts;
+    const waiting = new Set(tasks.map(({ id }) => id));
+    const isKnown = (id: TaskId): boolean => waiting.has(id) || this.#held.tasks.has(id);
+    this.#waiting.forEach(id => { if (!isKnown(id)) reports.drop(id); });
+    this.#waiting = waiting;
+    for (const task of tasks) {
+      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node));
+    }
     this.poke();
   }
 

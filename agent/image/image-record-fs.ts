@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import type { Digest } from '#model/digest.ts';
 import type { LocalImage } from './ports.ts';
@@ -51,6 +51,16 @@ export class ImageRecords {
     const names = await readdir(this.#path).catch(() => []);
     const records = await Promise.all(names.filter(name => name.endsWith('.json')).sort().map(name => readRecord(path.join(this.#path, name))));
     return records.filter(record => record !== undefined);
+  }
+
+  /** When it was saved or marked last, in Unix epoch milliseconds; 0 when it is not there. */
+  async usedAtMs(digest: Digest): Promise<number> {
+    return await stat(this.#filePath(digest)).then(({ mtimeMs }) => mtimeMs, () => 0);
+  }
+
+  /** Kept as the file's own time: nothing is written that could fill a disk. */
+  async markUsed(digest: Digest, nowMs: number): Promise<void> {
+    await utimes(this.#filePath(digest), nowMs / 1000, nowMs / 1000).catch(() => { /* not there, or not to be written: only its age is less exact */ });
   }
 
   async remove(digest: Digest): Promise<void> {

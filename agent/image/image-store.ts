@@ -1,3 +1,4 @@
+import { systemClock } from '#kit/clock.ts';
 import type { Digest } from '#model/digest.ts';
 import { findUnreachable } from '../content/reachable.ts';
 import { PartialStore } from '../content/partial-fs.ts';
@@ -5,7 +6,8 @@ import { LayerStore } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
 import type { Platform } from './manifest.ts';
-import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
+import type { ImageStore, LocalImage, PrunableImages, PullProgress, PullRequest } from './ports.ts';
+import type { UsedImage } from './prune.ts';
 import { PullClient } from './pull-client.ts';
 import type { PullCredentials } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
@@ -30,7 +32,7 @@ export interface ImageStoreOptions {
 }
 
 /** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
-export class DiskImageStore implements ImageStore {
+export class DiskImageStore implements ImageStore, PrunableImages {
   readonly #options: ImageStoreOptions;
   readonly #records: ImageRecords;
   readonly #layers: LayerStore;
@@ -40,7 +42,8 @@ export class DiskImageStore implements ImageStore {
   readonly #listeners = new Map<Digest, Set<(progress: PullProgress) => void>>();
   #opened: Promise<void> | undefined;
   #pruning: Promise<unknown> = Promise.resolve();
-  #pullCount = 0;
+  /** Callers of `ensure` at work: layers of theirs may have no record yet. */
+  #ensuring = 0;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -53,9 +56,19 @@ export class DiskImageStore implements ImageStore {
 
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     await this.#pruning;
+    this.#ensuring += 1;
+    try {
+      return await this.#ensure(request, onProgress, signal);
+    } finally {
+      this.#ensuring -= 1;
+    }
+  }
+
+  async #ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const found = await this.#findRecord(request.digest);
     const namespace = request.namespace ?? '';
     if (found !== undefined && (found.grants === undefined || found.grants.includes(namespace))) {
+      await this.#records.markUsed(found.digest, systemClock.nowMs());
       return found;
     }
     const listeners = this.#listeners.get(request.digest) ?? new Set();
@@ -75,6 +88,14 @@ export class DiskImageStore implements ImageStore {
   /** How many images are whole on disk. */
   async count(): Promise<number> {
     return (await this.#records.list()).length;
+  }
+
+  async list(): Promise<readonly UsedImage[]> {
+    return await Promise.all((await this.#records.list()).map(async ({ digest }) => ({ digest, usedAtMs: await this.#records.usedAtMs(digest) })));
+  }
+
+  async markUsed(digests: ReadonlySet<Digest>): Promise<void> {
+    for (const digest of digests) await this.#records.markUsed(digest, systemClock.nowMs());
   }
 
   async prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
@@ -102,14 +123,9 @@ export class DiskImageStore implements ImageStore {
   }
 
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {
-    this.#pullCount += 1;
-    try {
-      const credentials = await this.#options.credentials(request);
-      const onProgress = (progress: PullProgress): void => { this.#listeners.get(request.digest)?.forEach(listener => { listener(progress); }); };
-      return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { login: { ...credentials, namespace: request.namespace ?? '' } }) }, signal);
-    } finally {
-      this.#pullCount -= 1;
-    }
+    const credentials = await this.#options.credentials(request);
+    const onProgress = (progress: PullProgress): void => { this.#listeners.get(request.digest)?.forEach(listener => { listener(progress); }); };
+    return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { login: { ...credentials, namespace: request.namespace ?? '' } }) }, signal);
   }
 
   /** During a pull only records go: its layers have no record yet, and the next call takes the rest. */
@@ -118,7 +134,7 @@ export class DiskImageStore implements ImageStore {
     const images = (await this.#records.list()).map(({ digest, allLayers }: ImageRecord) => ({ digest, layers: allLayers }));
     const dead = findUnreachable({ images, layers: await this.#layers.list(), keep });
     for (const digest of dead.images) await this.#records.remove(digest);
-    if (this.#pullCount > 0) {
+    if (this.#ensuring > 0) {
       return { freedBytes: 0 };
     }
     let freedBytes = 0;

@@ -1,4 +1,5 @@
 import type { Digest } from '#model/digest.ts';
+import type { UsedImage } from './prune.ts';
 
 /** What Gantry takes of an image's config; nothing else of it reaches the runtime (reliability 9). Source: OCI image-spec, config.md. */
 export interface ImageConfig {
@@ -34,6 +35,14 @@ export interface PullProgress {
   readonly bytesTotal: number;
 }
 
+/** What the pruning of images needs of their store. */
+export interface PrunableImages extends Pick<ImageStore, 'prune'> {
+  /** The complete images. */
+  list(): Promise<readonly UsedImage[]>;
+  /** They are used now; those that are not there, and a disk that takes no writes, change nothing. */
+  markUsed(digests: ReadonlySet<Digest>): Promise<void>;
+}
+
 /**
  * The images of this node.
  *
@@ -41,7 +50,7 @@ export interface PullProgress {
  * 2. A layer is used only after its blob digest and its diff_id matched; a half one never is, across kill -9.
  * 3. A failed pull leaves nothing on disk but resumable partials of blobs that were honest so far. It throws ClusterError:
  *    NOT_FOUND (no such image), PERMISSION_DENIED (private), FAILED_PRECONDITION (other platform, hostile or corrupt), UNAVAILABLE
- *    (registry away), RESOURCE_EXHAUSTED (limits, disk); the message is for a person.
+ *    (registry away), RESOURCE_EXHAUSTED (limits; a full disk as DiskPressureError); the message is for a person.
  */
 export interface ImageStore {
   ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage>;

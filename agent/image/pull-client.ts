@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
+import { DiskPressureError } from '../disk-pressure.ts';
 import { workerEntryUrl } from '../snapshot/worker-entry.ts';
 import type { Platform } from './manifest.ts';
 import type { LocalImage, PullProgress, PullRequest } from './ports.ts';
@@ -37,7 +38,7 @@ export type PullCommand =
 export type PullReport =
   | { readonly kind: 'progress'; readonly id: number; readonly progress: PullProgress }
   | { readonly kind: 'done'; readonly id: number; readonly image: LocalImage }
-  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string };
+  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string; readonly isDiskFull?: true };
 
 interface Waiting {
   readonly worker: Worker;
@@ -128,7 +129,7 @@ export class PullClient {
         waiting?.resolve(report.image);
         return;
       case 'failed':
-        waiting?.reject(new ClusterError(report.code, report.message));
+        waiting?.reject(report.isDiskFull === true ? new DiskPressureError(report.message) : new ClusterError(report.code, report.message));
     }
   }
 }

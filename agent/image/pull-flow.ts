@@ -3,6 +3,8 @@ import type { BlobDescriptor, FetchedManifest, RegistryImage } from '#registry/r
 import type { Digest } from '#model/digest.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import type { PartialStore } from '../content/partial-fs.ts';
+import { describeDisk } from '../disk-fs.ts';
+import { DiskPressureError, diskAnswer } from '../disk-pressure.ts';
 import { EXTRACT_LIMITS } from '../snapshot/extract-messages.ts';
 import type { ExtractJob } from '../snapshot/extract-messages.ts';
 import { layerName } from '../snapshot/layer-fs.ts';
@@ -106,7 +108,7 @@ async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onP
 }
 
 async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: ProgressCounter }, signal: AbortSignal): Promise<LayerRecord> {
-  const { descriptor, diffId, index } = layer;
+  const { descriptor, diffId } = layer;
   const known = await ports.layers.find(layerName(diffId));
   if (known !== undefined) {
     return known;
@@ -123,9 +125,10 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
     return record;
   } catch (error) {
     stop.abort();
+    const explained = await explain(error, layer, ports.layers.stagingPath);
     await ports.layers.discardStaged(id);
     signal.throwIfAborted();
-    throw await settleFailure(ports, explain(error, index), descriptor.digest);
+    throw await settleFailure(ports, explained, descriptor.digest);
   }
 }
 
@@ -164,16 +167,18 @@ async function settleFailure(ports: PullPorts, error: unknown, digest: Digest): 
   return error;
 }
 
-/** Names the layer. */
-function explain(error: unknown, index: number): unknown {
+/** Names the layer; of a full disk also what is free, as long as what was unpacked is still there. */
+async function explain(error: unknown, { index, descriptor }: WantedLayer, stagingPath: string): Promise<unknown> {
   const where = `layer ${String(index)}`;
+  const answer = error instanceof DiskPressureError ? error.message : diskAnswer(error);
+  if (answer !== undefined) {
+    const disk = await describeDisk(`${answer} while unpacking`, stagingPath);
+    return new DiskPressureError(`${where}: ${disk}, the layer is ${String(descriptor.sizeBytes)} bytes compressed`, error);
+  }
   if (error instanceof ClusterError) {
     return new ClusterError(error.code, `${where}: ${error.message}`, { cause: error });
   }
-  const code = error instanceof Error && 'code' in error ? error.code : '';
-  return code === 'ENOSPC' || code === 'EDQUOT'
-    ? new ClusterError('RESOURCE_EXHAUSTED', `${where}: no space left while unpacking`, { cause: error })
-    : error;
+  return error;
 }
 
 class ProgressCounter {

@@ -6,6 +6,8 @@ import { parseImageReference } from '#model/image-reference.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import type { RegistryImage } from '#registry/registry-client.ts';
 import { PartialStore } from '../content/partial-fs.ts';
+import { onDisk } from '../disk-fs.ts';
+import { isDiskPressure } from '../disk-pressure.ts';
 import { ExtractorPool } from '../snapshot/extract-process.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import type { LayerRecord } from '../snapshot/layer-fs.ts';
@@ -51,11 +53,11 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   try {
     const image = { ...requireImage(command.image), digest };
     const record = await pullImage({ ...ports, registry: clientFor(command.login) }, image, throttled(id), stop.signal);
-    await records.save({ ...record, ...await grantsOf(command) });
+    await onDisk(settings.statePath, async () => { await records.save({ ...record, ...await grantsOf(command) }); });
     report({ kind: 'done', id, image: record });
   } catch (error) {
     const { code, message } = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
-    report({ kind: 'failed', id, code, message });
+    report({ kind: 'failed', id, code, message, ...(isDiskPressure(error) ? { isDiskFull: true } : {}) });
   } finally {
     stops.delete(id);
   }

@@ -1,6 +1,7 @@
 /** What the agent and the extractor say to each other: length-prefixed frames in, one JSON line a layer out. */
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
+import { diskAnswer } from '../disk-pressure.ts';
 import type { LayerLimits, LayerSummary } from './layer-writer-fs.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
@@ -34,7 +35,7 @@ export const EXTRACT_LIMITS: ExtractLimits = {
 
 export type ExtractReply =
   | { readonly kind: 'done'; readonly summary: LayerSummary }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string; readonly isDiskFull?: true };
 
 /** A frame's length as four bytes, big-endian; 0 ends the layer. */
 export function frameHeader(lengthBytes: number): Buffer {
@@ -97,17 +98,16 @@ export type FramePiece =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'end' };
 
-const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
 /** The answer for a failed layer: what the image did wrong, what the node lacks, or else INTERNAL. */
 export function refusalOf(error: unknown): ExtractReply & { kind: 'refused' } {
   if (error instanceof ClusterError) {
     return { kind: 'refused', code: error.code, message: error.message };
   }
-  const code = codeOf(error);
-  if (NO_SPACE.has(code)) {
-    return { kind: 'refused', code: 'RESOURCE_EXHAUSTED', message: 'no space left while unpacking' };
+  const answer = diskAnswer(error);
+  if (answer !== undefined) {
+    return { kind: 'refused', code: 'RESOURCE_EXHAUSTED', message: answer, isDiskFull: true };
   }
+  const code = codeOf(error);
   if (/^(?:Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code)) {
     return { kind: 'refused', code: 'FAILED_PRECONDITION', message: explainInflate(error) };
   }

@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { TOOL_PATH, startProcess } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
+import { DiskPressureError } from '../disk-pressure.ts';
 import { frameHeader } from './extract-messages.ts';
 import type { ExtractJob, ExtractReply } from './extract-messages.ts';
 import type { LayerSummary } from './layer-writer-fs.ts';
@@ -98,7 +99,7 @@ class Extractor {
       const answer = await Promise.race([reply, fed.then(() => reply)]);
       signal.throwIfAborted();
       if (answer.kind === 'refused') {
-        throw new ClusterError(answer.code, answer.message);
+        throw answer.isDiskFull === true ? new DiskPressureError(answer.message) : new ClusterError(answer.code, answer.message);
       }
       return answer.summary;
     } catch (error) {

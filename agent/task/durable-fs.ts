@@ -1,27 +1,31 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { onDisk } from '../disk-fs.ts';
 
 /**
  * Replaces `path` by `content`: after a crash it is wholly the old or wholly the new one, and once this resolved, the new one.
  *
+ * @throws DiskPressureError when the disk takes nothing more; the old one stays
  * Source: rename(2) is atomic on one file system; fsync(2), "an explicit fsync on a file descriptor for the directory is also needed"
  */
 export async function replaceDurably(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  await onDisk(dirname(path), async () => {
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  });
 }
 
 /** Makes `path` and its missing parents (mode 0700), so that the new entries survive a crash. */
 export async function makeDirectoryDurably(path: string): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  const made = await onDisk(dirname(path), async () => await mkdir(path, { recursive: true, mode: 0o700 }));
   if (made !== undefined) {
     await syncDirectory(dirname(path));
   }

@@ -1,6 +1,7 @@
 import { UndoStack } from '#kit/undo-stack.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
+import { isDiskPressure } from '../disk-pressure.ts';
 import type { NodeNetwork } from '../network/ports.ts';
 import { containerId, parseContainerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
@@ -45,7 +46,11 @@ async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<Tas
   const verdict = decideRecovery(record, found, parts.clock.nowMs());
   parts.log.info({ task: record.task.id, attempt: record.attempt, verdict: verdict.kind, reason: verdict.reason }, 'recovered task');
   const next = applyRecovery(record, verdict, found, parts.bootId);
-  await parts.records.save(next);
+  await parts.records.save(next).catch((error: unknown) => {
+    // What is on the disk leads to the same decision the next time; a full disk is no reason to leave containers without an agent.
+    if (!isDiskPressure(error)) throw error;
+    parts.log.error({ task: record.task.id, err: error }, 'recovered, but the record could not be written');
+  });
   return next;
 }
 

@@ -1,6 +1,7 @@
 import { backoffMs } from '#kit/backoff.ts';
 import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
+import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import type { LocalImage, PullRequest } from '../image/ports.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import { errorText, isPullRetried } from './attempt-end.ts';
@@ -86,7 +87,7 @@ async function pull(request: PullRequest, start: AttemptStart, parts: TaskParts,
       if (!isPullRetried(error)) {
         throw new StartError('ImagePullFailed', error);
       }
-      start.onProgress('pulling', 'ImagePullFailed', errorText(error));
+      start.onProgress('pulling', isDiskPressure(error) ? DISK_PRESSURE : 'ImagePullFailed', errorText(error));
       await parts.clock.sleep(backoffMs(PULL_BACKOFF, attempt, 0.5 + parts.random() / 2), signal);
     }
   }

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
+import { onDisk } from '../disk-fs.ts';
 import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './durable-fs.ts';
 import type { TaskRecords } from './ports.ts';
 import { formatRecord, parseRecord } from './record-text.ts';
@@ -64,7 +65,7 @@ export class TaskStateFs implements TaskRecords {
 
   async appendStart(task: TaskId, attempt: number): Promise<void> {
     const line = `${task} ${String(attempt)}\n`;
-    const appended = this.#appending.then(async () => { await this.#append(line); });
+    const appended = this.#appending.then(async () => { await onDisk(this.#directory, async () => { await this.#append(line); }); });
     this.#appending = appended.catch(() => { /* its own caller gets the error */ });
     await appended;
   }
@@ -102,9 +103,16 @@ export class TaskStateFs implements TaskRecords {
       this.#journal = undefined;
       await rename(join(this.#directory, 'starts'), join(this.#directory, 'starts.old'));
     }
-    this.#journal ??= await this.#openJournal();
-    await this.#journal.write(line);
-    await this.#journal.datasync();
+    const journal = this.#journal ??= await this.#openJournal();
+    try {
+      await journal.appendFile(line);
+      await journal.datasync();
+    } catch (error) {
+      // Half a line may be there: the next opening ends it.
+      this.#journal = undefined;
+      await journal.close();
+      throw error;
+    }
     this.#journalBytes += line.length;
   }
 
@@ -115,8 +123,11 @@ export class TaskStateFs implements TaskRecords {
     const isNew = (await readIfThere(path)).length === 0;
     const journal = await open(path, 'a', 0o600);
     this.#journalBytes = (await stat(path)).size;
-    if (!isNew) {
-      await journal.write('\n');
+    try {
+      if (!isNew) await journal.appendFile('\n');
+    } catch (error) {
+      await journal.close();
+      throw error;
     }
     return journal;
   }

@@ -4,6 +4,7 @@ import type { AssignedContent } from '#model/assignment.ts';
 import { isClusterError } from '#model/errors.ts';
 import type { Health, Task } from '#model/task.ts';
 import { contentKeysOf } from '../assignment.ts';
+import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
 import { afterClear, afterEnd, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
 import { containerId } from './names.ts';
@@ -24,8 +25,12 @@ interface Stopping {
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** After an attempt that found no room on the disk, until the next. */
+const DISK_RETRY_MS = 5_000;
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
+/** What ends a container waits for no disk; all else builds on a record that is kept. */
+const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle']);
 const DEFAULT_STOP_SIGNAL = 'TERM';
 
 /**
@@ -52,6 +57,8 @@ export class TaskLoop {
   /** The address that the proxy was told of by this process. */
   #admitted = '';
   #failures = 0;
+  /** False when the disk did not take the newest record. */
+  #isSaved = true;
 
   constructor(parts: TaskParts, record: TaskRecord, desired: Desired) {
     this.#parts = parts;
@@ -114,6 +121,9 @@ export class TaskLoop {
       const nowMs = this.#parts.clock.nowMs();
       const action = nextAction(this.#desired, observed, nowMs);
       this.#report();
+      if (!this.#isSaved && !NEEDS_NO_RECORD.has(action.kind)) {
+        await this.#save(this.#record);
+      }
       if (action.kind === 'wait') {
         this.#tellUnkillable(action.isUnkillable === true);
         await this.#bell.wait(action.untilMs === undefined ? undefined : action.untilMs - nowMs, this.#parts.clock, signal);
@@ -228,6 +238,10 @@ export class TaskLoop {
     const nowMs = this.#parts.clock.nowMs();
     if (building.aborted || error instanceof NotPermittedError) {
       await this.#save(afterGivenUp(this.#record, nowMs));
+      return;
+    }
+    if (isDiskPressure(error)) {
+      await this.#save({ ...afterGivenUp(this.#record, nowMs + DISK_RETRY_MS), reason: DISK_PRESSURE, message: errorText(error) });
       return;
     }
     const reason = error instanceof StartError ? error.reason : 'StartFailed';
@@ -357,14 +371,16 @@ export class TaskLoop {
   async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
     this.#parts.log.error({ task: this.#record.task.id, attempt: this.#record.attempt, step: this.#record.step, err: error }, 'task step did not work; it is tried again');
-    this.#setLive({ ...this.#live, reason: 'NodeTrouble', message: errorText(error) });
+    this.#setLive({ ...this.#live, reason: isDiskPressure(error) ? DISK_PRESSURE : 'NodeTrouble', message: errorText(error) });
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#live = { ...this.#live, reason: '', message: '' };
   }
 
   async #save(record: TaskRecord): Promise<void> {
     this.#record = { ...record, task: this.#record.task };
+    this.#isSaved = false;
     await this.#parts.records.save(this.#record);
+    this.#isSaved = true;
   }
 
   #setLive(live: LiveState, record: TaskRecord = this.#record): void {

@@ -51,6 +51,8 @@ export class FakeNode {
   readonly calls: string[] = [];
   /** Steps that throw once, by name. */
   readonly faults = new Map<string, Error>();
+  /** Steps that throw until they are taken out again, by name. */
+  readonly persistentFaults = new Map<string, Error>();
   mayStart = true;
   hasImage = true;
   bootId = 'boot-1';
@@ -230,7 +232,7 @@ export class FakeNode {
     if (isLast && this.#crash?.isAfter === false) {
       this.#die(name);
     }
-    const fault = this.faults.get(name);
+    const fault = this.faults.get(name) ?? this.persistentFaults.get(name);
     if (fault !== undefined) {
       this.faults.delete(name);
       throw fault;

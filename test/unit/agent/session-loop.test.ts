@@ -5,6 +5,7 @@ import { parseNodeId } from '#model/ids.ts';
 import type { Heartbeat } from '#model/session.ts';
 import { EMPTY_DESIRED_SET } from '../../../agent/assignment.ts';
 import type { DesiredSet } from '../../../agent/assignment.ts';
+import { DiskPressureError } from '../../../agent/disk-pressure.ts';
 import { SessionLoop } from '../../../agent/session-loop.ts';
 import { ReportBook } from '../../../agent/task/report-book.ts';
 import { service, status, task } from '../../support/builders.ts';
@@ -28,6 +29,7 @@ class Rig {
   readonly endpoints: number[] = [];
   readonly reports = new ReportBook();
   isSaveFrozen = false;
+  isDiskFull = false;
   accepted = 0;
   readonly stopping = new AbortController();
   readonly loop: SessionLoop;
@@ -50,6 +52,7 @@ class Rig {
       held: {
         save: async set => {
           await (this.isSaveFrozen ? new Promise(() => undefined) : undefined);
+          if (this.isDiskFull) throw new DiskPressureError('no space left: /state has 0 bytes and 9 inodes free');
           this.saved.push(set);
         },
         load: () => Promise.resolve(undefined),
@@ -305,5 +308,45 @@ test('a tunnel that cannot be opened is refused with its code', async t => {
   session.say({ kind: 'open-tunnel', tunnelId: 't1', request: { task: TASK.id, spec: { kind: 'forward', port: 80 } } });
   await rig.pass(10);
   t.like(session.received.find(message => message.kind === 'tunnel-refused'), { tunnelId: 't1', code: 'NOT_FOUND' });
+  rig.stop();
+});
+
+test('F1: an assignment that the disk does not take is acted on once it does; the session goes on and the task says why it waits', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  rig.isDiskFull = true;
+  session.say({ kind: 'assignment', assignment: full(7) });
+  for (let beat = 0; beat < 60; beat += 1) {
+    acknowledge(session);
+    await rig.pass(500);
+  }
+  t.is(rig.sessions.length, 1);
+  t.deepEqual(rig.desired, []);
+  t.false(rig.loop.mayStart(true));
+  t.like(beats(session).flatMap(beat => beat.statuses).at(-1), { id: TASK.id, phase: 'assigned', attempt: 0, reason: 'DiskPressure', message: 'no space left: /state has 0 bytes and 9 inodes free' });
+  t.is(beats(session).at(-1)?.assignmentGeneration, 0);
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [], contents: [] } });
+  rig.isDiskFull = false;
+  acknowledge(session);
+  await rig.pass(10);
+  t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 1]]);
+  t.true(rig.loop.mayStart(true));
+  await rig.pass(20_000);
+  t.is(rig.saved.length, 1);
+  rig.stop();
+});
+
+test('F1: it is offered again by itself, and a task that is withdrawn meanwhile is no longer told', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  rig.isDiskFull = true;
+  session.say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [TASK.id], contents: [] } });
+  await rig.pass(10);
+  t.deepEqual(rig.reports.all(0), []);
+  rig.isDiskFull = false;
+  await rig.pass(3_000);
+  t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 0]]);
   rig.stop();
 });

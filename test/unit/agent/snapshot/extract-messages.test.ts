@@ -35,7 +35,7 @@ const refuses = test.macro({
 });
 const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code });
 test('a refusal keeps its code', refuses, new ClusterError('RESOURCE_EXHAUSTED', 'too much'), { code: 'RESOURCE_EXHAUSTED', message: 'too much' });
-test('a full disk is said so', refuses, coded('ENOSPC', 'write'), { code: 'RESOURCE_EXHAUSTED', message: 'no space left while unpacking' });
+test('a full disk is said so', refuses, coded('ENOSPC', 'write'), { code: 'RESOURCE_EXHAUSTED', message: 'no space left', isDiskFull: true });
 test('a bad CRC is said so', refuses, coded('Z_DATA_ERROR', 'incorrect data check'), { code: 'FAILED_PRECONDITION', message: 'layer gzip checksum mismatch' });
 test('an early end is said so', refuses, coded('Z_BUF_ERROR', 'unexpected end of file'), { code: 'FAILED_PRECONDITION', message: 'compressed layer ends early' });
 test('zstd errors are the image\'s', refuses, coded('ZSTD_error_corruption_detected', 'Data corruption'), { code: 'FAILED_PRECONDITION' });

@@ -1,0 +1,23 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DiskPressureError, diskAnswer, diskPressureText, isDiskPressure } from './disk-pressure.ts';
+
+/** Does `work` on the disk that has `directory`. @throws DiskPressureError with the directory and what is free there; else as `work` does */
+export async function onDisk<Result>(directory: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const answer = isDiskPressure(error) ? undefined : diskAnswer(error);
+    throw answer === undefined ? error : new DiskPressureError(await describeDisk(answer, directory), error);
+  }
+}
+
+/** `answer`, with the directory (or the nearest one above it that is there) and what is free. */
+export async function describeDisk(answer: string, directory: string): Promise<string> {
+  const found = await statfs(directory).catch(() => undefined);
+  if (found === undefined && directory !== dirname(directory)) {
+    return await describeDisk(answer, dirname(directory));
+  }
+  const { bavail, bsize, ffree } = found ?? { bavail: 0, bsize: 0, ffree: 0 };
+  return diskPressureText(answer, directory, { freeBytes: bavail * bsize, freeInodes: ffree });
+}

@@ -1,0 +1,19 @@
+import { isDiskPressure } from '../disk-pressure.ts';
+import type { ImageStore } from './ports.ts';
+
+/** The same images; a pull that finds no room on the disk is tried once more after `makeRoom`. */
+export function withRoomMade(images: ImageStore, makeRoom: () => Promise<void>): ImageStore {
+  return {
+    ensure: async (request, onProgress, signal) => {
+      try {
+        return await images.ensure(request, onProgress, signal);
+      } catch (error) {
+        if (!isDiskPressure(error) || signal.aborted) throw error;
+        await makeRoom();
+        return await images.ensure(request, onProgress, signal);
+      }
+    },
+    find: async digest => await images.find(digest),
+    prune: async keep => await images.prune(keep),
+  };
+}
