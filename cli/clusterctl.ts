@@ -11,6 +11,7 @@ import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
+import type { TopFlags } from './commands/top-flow.ts';
 import type { GlobalFlags } from './options.ts';
 import type { Shell } from './ports.ts';
 
@@ -110,6 +111,12 @@ function addObjectVerbs(verbs: VerbTable): void {
     options: command => command.option('-a, --all', 'ended ones too').option('--node <name>', 'only on this node')
       .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
     run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, flags); },
+  });
+  verbs.add<TopFlags>({
+    usage: 'top [type]', about: 'what tasks, or nodes, use now, as docker stats shows containers',
+    examples: ['clusterctl top', 'clusterctl top tasks --node n2 -w', 'clusterctl top nodes -o json'],
+    options: command => command.option('--node <name>', 'only this node').option('-w, --watch', 'again each 2 s'),
+    run: async (shell, args, flags) => { await (await import('./commands/top-flow.ts')).showUsage(shell, one(args[0]), flags); },
   });
   verbs.add({
     usage: 'describe <target>', about: 'all that is known of one object, with its tasks and events',

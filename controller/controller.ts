@@ -14,6 +14,7 @@ import { IdentityHolder } from '#rpc/identity-holder.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import { ApiLoop } from './api/api-loop.ts';
 import { registryResolver } from './api/image-resolver-client.ts';
+import { UsageLoop } from './api/usage-loop.ts';
 import type { ControllerConfig } from './config.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
@@ -49,6 +50,7 @@ export interface ControllerParts {
   readonly events: EventLoop;
   /** Absent without `--nats`: all goes on, nothing is pushed. */
   readonly news: NatsNews | undefined;
+  readonly usage: UsageLoop | undefined;
   readonly registration: RegistrationLoop;
   readonly leadership: LeadershipLoop;
   /** Of this controller's newest term. */
@@ -93,6 +95,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const { leaseMs, relistMs } = config.times;
   const cluster = new ClusterWatch({ store, clock, logger, relistMs, random: Math.random });
   const news = openNews(config, identity, logger);
+  const usage = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
   const events = new EventLoop({ store, clock, logger, onEvent: event => { news?.publishEvent(event); } });
   const registration = new RegistrationLoop({ store, clock, record, leaseMs });
   const reconcile = {
@@ -107,14 +110,14 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
-    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, clock, log: logger, identity, issueIdentity,
+    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock)),
     sealer: await readSealer(config.secretsKeyFile),
     authority: certificateAuthority(authority, clock, config.certificateLifeMs),
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, cluster, events, news, registration, leadership, api, metrics, isBreakerOpen: () => newestTerm?.breaker.isOpen === true };
+  return { config, clock, logger, identity, settings, record, store, cluster, events, news, usage, registration, leadership, api, metrics, isBreakerOpen: () => newestTerm?.breaker.isOpen === true };
 }
 
 function openNews(config: ControllerConfig, identity: IdentityHolder, log: Logger): NatsNews | undefined {
@@ -132,8 +135,8 @@ async function openRegistries(config: ControllerConfig, clock: Clock): Promise<R
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { api, cluster, events, leadership, news, registration } = parts;
-  return { api, cluster, events, leadership, registration, ...(news === undefined ? {} : { news }), ...metricsLoops(parts) };
+  const { api, cluster, events, leadership, news, registration, usage } = parts;
+  return { api, cluster, events, leadership, registration, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
 }
 
 function metricsLoops({ api, clock, cluster, config, identity, isBreakerOpen, leadership, metrics, news }: ControllerParts): Readonly<Record<string, Loop>> {

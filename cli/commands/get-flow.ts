@@ -110,7 +110,8 @@ function narrow(shell: Shell, view: ClusterView, type: TargetType, names: readon
   };
 }
 
-function hasLabels(shell: Shell, view: ClusterView, serviceId: string): boolean {
+/** Whether `-l` selects what the service's labels are on. */
+export function hasLabels(shell: Shell, view: ClusterView, serviceId: string): boolean {
   const labels = view.services.find(({ service }) => service.id === serviceId)?.service.spec.labels ?? [];
   return shell.options.selector.every(([key, value]) => labels.some(label => label.name === key && label.value === value));
 }

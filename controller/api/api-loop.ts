@@ -21,7 +21,7 @@ import { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { createAgentApi } from './agent-api.ts';
 import { createControlApi } from './control-api.ts';
 import { readContents } from './content-flow.ts';
-import type { ClusterState, EventSink, ImageResolver, SecretSealer } from './ports.ts';
+import type { ClusterState, EventSink, ImageResolver, SecretSealer, UsageSource } from './ports.ts';
 import { RpcLoop } from './rpc-loop.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import { SessionTable } from './session-table.ts';
@@ -41,6 +41,8 @@ export interface ApiOptions {
   /** Resolves when `state` was read once: nothing is served before. */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   readonly events: EventSink;
+  /** Absent without `--nats`. */
+  readonly usage: UsageSource | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly resolver: ImageResolver;

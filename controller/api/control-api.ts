@@ -11,10 +11,12 @@ import { createEventApi } from './event-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createSecretApi } from './secret-api.ts';
 import { createServiceApi } from './service-api.ts';
+import { createUsageApi } from './usage-api.ts';
+import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 
-export type ControlParts = ApplyParts & ViewParts & JoinParts & TunnelParts;
+export type ControlParts = ApplyParts & ViewParts & JoinParts & TunnelParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);
@@ -25,6 +27,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createEventApi(parts),
     ...createSecretApi(parts),
     ...createNodeApi(parts),
+    ...createUsageApi(parts),
     createToken,
     async tunnel(request, tunnel, peer, signal) {
       requireRole(peer, 'operator');

@@ -1,6 +1,7 @@
 import type { ImageReference } from '#model/image-reference.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Digest } from '#model/digest.ts';
+import type { ClusterUsage } from '#model/usage.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 
 /**
@@ -31,4 +32,9 @@ export interface SecretSealer {
 /** Tells people what happened: a record in etcd, and NATS live. Never throws, never waits for either. */
 export interface EventSink {
   record(events: readonly PlannedEvent[]): void;
+}
+
+/** What tasks use, as far as it was heard: nothing depends on it. */
+export interface UsageSource {
+  now(): ClusterUsage;
 }

@@ -5,6 +5,7 @@ import { parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { appSpecCodec } from './app-codec.ts';
+import { usageSampleCodec } from './news-codec.ts';
 import { availabilityCodec, controllerRecordCodec } from './node-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, ownBytes, present, required } from './wire.ts';
@@ -70,4 +71,9 @@ export const setLabelsRequestCodec: Codec<RequestOf<'setLabels'>, wire.SetLabels
 export const clusterStatusCodec: Codec<AnswerOf<'clusterStatus'>, wire.ClusterStatusResponse> = {
   toWire: status => ({ ...status, controllers: status.controllers.map(controllerRecordCodec.toWire) }),
   fromWire: status => present({ ...status, controllers: status.controllers.map(controllerRecordCodec.fromWire) }),
+};
+
+export const clusterUsageCodec: Codec<AnswerOf<'usage'>, wire.UsageResponse> = {
+  toWire: usage => ({ ...usage, tasks: usage.tasks.map(task => ({ ...task, sample: usageSampleCodec.toWire(task.sample) })) }),
+  fromWire: usage => ({ ...usage, tasks: usage.tasks.map(task => present({ ...task, sample: usageSampleCodec.fromWire(required(task.sample, 'sample')) })) }),
 };

@@ -5,6 +5,12 @@ import type { ClusterEvent } from '#model/event.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { UsageSample } from '#model/usage.ts';
 import { eventCodec } from './event-codec.ts';
+import type { Codec } from './wire.ts';
+
+export const usageSampleCodec: Codec<UsageSample, WireSample> = {
+  toWire: sample => sample,
+  fromWire: sample => ({ ...sample, node: parseNodeId(sample.node), task: parseTaskId(sample.task) }),
+};
 
 export function encodeEventNews(event: ClusterEvent): Uint8Array {
   return WireEvent.encode(eventCodec.toWire(event)).finish();
@@ -16,11 +22,10 @@ export function decodeEventNews(bytes: Uint8Array): ClusterEvent {
 }
 
 export function encodeUsageNews(sample: UsageSample): Uint8Array {
-  return WireSample.encode(sample).finish();
+  return WireSample.encode(usageSampleCodec.toWire(sample)).finish();
 }
 
 /** @throws Error for bytes that are no sample */
 export function decodeUsageNews(bytes: Uint8Array): UsageSample {
-  const sample = WireSample.decode(bytes);
-  return { ...sample, node: parseNodeId(sample.node), task: parseTaskId(sample.task) };
+  return usageSampleCodec.fromWire(WireSample.decode(bytes));
 }

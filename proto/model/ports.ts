@@ -6,6 +6,7 @@ import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
 import type { AgentMessage, ControllerMessage } from './session.ts';
 import type { Task, TaskState, TaskStatus } from './task.ts';
 import type { Tunnel, TunnelRequest } from './tunnel.ts';
+import type { ClusterUsage } from './usage.ts';
 
 /** Who calls, from the client certificate. */
 export interface Peer {
@@ -144,6 +145,8 @@ export interface ControlHandlers {
   /** Refused (FAILED_PRECONDITION) while tasks are on it, unless the node is lost. */
   removeNode(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
   clusterStatus(peer: Peer): Promise<{ readonly leader?: string; readonly epoch: number; readonly controllers: readonly ControllerRecord[]; readonly version: string; readonly clusterId: string }>;
+  /** Of the tasks that the asked replica heard of within the last seconds. */
+  usage(peer: Peer): Promise<ClusterUsage>;
   /** The client's end of a tunnel: the controller finds the node's session, here or at a peer. */
   tunnel(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
 }

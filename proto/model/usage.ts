@@ -11,3 +11,17 @@ export interface UsageSample {
   readonly memoryLimitBytes: number;
   readonly processes: number;
 }
+
+/** The newest that a controller heard of a task. */
+export interface TaskUsage {
+  readonly sample: UsageSample;
+  /** Between the sample before and this one; absent where that is not known. */
+  readonly milliCpu?: number;
+}
+
+/** What a controller heard lately. */
+export interface ClusterUsage {
+  /** NATS carries the samples: without it there are soon none. */
+  readonly isNatsConnected: boolean;
+  readonly tasks: readonly TaskUsage[];
+}

@@ -43,6 +43,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     confirmLost: unary(CONTROL.confirmLost),
     removeNode: unary(CONTROL.removeNode),
     clusterStatus: () => unary(CONTROL.clusterStatus)(undefined),
+    usage: () => unary(CONTROL.usage)(undefined),
     openTunnel: (request, signal) => dialTunnel(replicas.current().duplex(CONTROL.openTunnel), request, signal),
     close: () => { replicas.close(); },
   };

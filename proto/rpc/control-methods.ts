@@ -2,7 +2,7 @@
 import * as wire from '#gen/gantry/v1/control.ts';
 import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
 import {
-  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
+  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
   listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
@@ -36,5 +36,6 @@ export const CONTROL = {
   confirmLost: method(api, methods.confirmLost, aboutNode<{ requestId: string }>(), doneCodec),
   removeNode: method(api, methods.removeNode, aboutNode<{ requestId: string }>(), doneCodec),
   clusterStatus: method(api, methods.clusterStatus, doneCodec, clusterStatusCodec),
+  usage: method(api, methods.usage, doneCodec, clusterUsageCodec),
   openTunnel: method(api, methods.openTunnel, openTunnelCodec, tunnelAnswerCodec),
 };

@@ -33,6 +33,7 @@ export function controlService(handlers: ControlHandlers, options: { readonly lo
     .unary(CONTROL.confirmLost, (request, peer) => handlers.confirmLost(request, peer))
     .unary(CONTROL.removeNode, (request, peer) => handlers.removeNode(request, peer))
     .unary(CONTROL.clusterStatus, (_request, peer) => handlers.clusterStatus(peer))
+    .unary(CONTROL.usage, (_request, peer) => handlers.usage(peer))
     .duplex(CONTROL.openTunnel, async (stream, peer, signal) => {
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.tunnel(opening, tunnel, peer, signal);

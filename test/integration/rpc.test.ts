@@ -25,6 +25,7 @@ const authority = await TestAuthority.create();
 const operator = await authority.identity('operator', 'joe');
 const nodeIdentity = await authority.identity('node', 'n1');
 const STATUS = { epoch: 3, controllers: [], version: '0.1.0', clusterId: 'c' };
+const USAGE = { isNatsConnected: true, tasks: [{ sample: one(values.usageSample), milliCpu: 250 }] };
 const REQUEST: TunnelRequest = { task: parseTaskId('abcdefghijkl'), spec: { kind: 'logs', follow: true, timestamps: false } };
 
 function one<Value>(values_: fc.Arbitrary<Value>): Value {
@@ -73,13 +74,14 @@ test('every unary call of ControlApi carries its request, its peer and its answe
     seen.push([name, request, who]);
     return await Promise.resolve(answer);
   }]));
-  await authority.withControl(t, { ...handlers, clusterStatus: () => Promise.resolve(STATUS) }, async client => {
+  await authority.withControl(t, { ...handlers, clusterStatus: () => Promise.resolve(STATUS), usage: () => Promise.resolve(USAGE) }, async client => {
     for (const { name, request, answer } of calls) {
       const call = Reflect.get(client, name) as (request: unknown) => Promise<unknown>;
       t.deepEqual(await call(request), answer, name);
       t.deepEqual(seen.at(-1), [name, request, { role: 'operator', name: 'joe', address: '127.0.0.1' }]);
     }
     t.deepEqual(await client.clusterStatus(), STATUS);
+    t.deepEqual(await client.usage(), USAGE);
   });
 });
 

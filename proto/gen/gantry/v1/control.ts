@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { UsageSample } from "./news.ts";
 import {
   App,
   Availability,
@@ -369,6 +370,23 @@ export interface ClusterStatusResponse {
   readonly controllers: readonly ControllerRecord[];
   readonly version: string;
   readonly clusterId: string;
+}
+
+export interface TaskUsage {
+  readonly sample?:
+    | UsageSample
+    | undefined;
+  /** Between the sample before and this one; absent where that is not known. */
+  readonly milliCpu?: number | undefined;
+}
+
+export interface UsageRequest {
+}
+
+export interface UsageResponse {
+  /** NATS carries the samples. */
+  readonly isNatsConnected: boolean;
+  readonly tasks: readonly TaskUsage[];
 }
 
 export interface OpenTunnelRequest {
@@ -3646,6 +3664,155 @@ export const ClusterStatusResponse: MessageFns<ClusterStatusResponse> = {
   },
 };
 
+function createBaseTaskUsage(): TaskUsage {
+  return { sample: undefined, milliCpu: undefined };
+}
+
+export const TaskUsage: MessageFns<TaskUsage> = {
+  encode(message: TaskUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sample !== undefined) {
+      UsageSample.encode(message.sample, writer.uint32(10).fork()).join();
+    }
+    if (message.milliCpu !== undefined) {
+      writer.uint32(16).int64(message.milliCpu);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskUsage() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sample = UsageSample.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.milliCpu = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageRequest(): UsageRequest {
+  return {};
+}
+
+export const UsageRequest: MessageFns<UsageRequest> = {
+  encode(_: UsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageResponse(): UsageResponse {
+  return { isNatsConnected: false, tasks: [] };
+}
+
+export const UsageResponse: MessageFns<UsageResponse> = {
+  encode(message: UsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isNatsConnected !== false) {
+      writer.uint32(8).bool(message.isNatsConnected);
+    }
+    for (const v of message.tasks) {
+      TaskUsage.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isNatsConnected = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(TaskUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseOpenTunnelRequest(): OpenTunnelRequest {
   return { message: undefined };
 }
@@ -4024,6 +4191,14 @@ export const ControlApiDefinition = {
       requestType: ClusterStatusRequest as typeof ClusterStatusRequest,
       requestStream: false,
       responseType: ClusterStatusResponse as typeof ClusterStatusResponse,
+      responseStream: false,
+      options: {},
+    },
+    usage: {
+      name: "Usage",
+      requestType: UsageRequest as typeof UsageRequest,
+      requestStream: false,
+      responseType: UsageResponse as typeof UsageResponse,
       responseStream: false,
       options: {},
     },

@@ -1,12 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {
-  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, createTokenRequestCodec, doneCodec, eventFilterCodec, listSecretsRequestCodec,
+  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec, listSecretsRequestCodec,
   plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
 } from '#codec/control-codec.ts';
 import * as wire from '#gen/gantry/v1/control.ts';
 import { testRoundTrip } from '../../../support/round-trip.ts';
-import { appSpec, controllerRecord, nodeId } from '../../../support/wire-arbitraries.ts';
+import { appSpec, controllerRecord, nodeId, usageSample } from '../../../support/wire-arbitraries.ts';
 
 const requestId = fc.string();
 
@@ -27,6 +27,9 @@ testRoundTrip('cluster status', clusterStatusCodec, wire.ClusterStatusResponse, 
   { leader: fc.string(), epoch: fc.nat(), controllers: fc.array(controllerRecord), version: fc.string(), clusterId: fc.string() },
   { requiredKeys: ['epoch', 'controllers', 'version', 'clusterId'] },
 ));
+testRoundTrip('cluster usage', clusterUsageCodec, wire.UsageResponse, fc.record({
+  isNatsConnected: fc.boolean(), tasks: fc.array(fc.record({ sample: usageSample, milliCpu: fc.nat() }, { requiredKeys: ['sample'] })),
+}));
 testRoundTrip('event filter', eventFilterCodec, wire.EventFilter, fc.record({ object: fc.string(), sinceMs: fc.nat() }, { requiredKeys: [] }));
 testRoundTrip('list secrets', listSecretsRequestCodec, wire.ListSecretsRequest, fc.record({ namespace: fc.string() }, { requiredKeys: [] }));
 testRoundTrip('delete app', plainCodec<wire.DeleteAppRequest>(), wire.DeleteAppRequest, fc.record({ requestId, namespace: fc.string(), app: fc.string() }));
