@@ -8,11 +8,16 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { MAY_LACK } from './support/may-lack.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** First on PATH: the Node.js that Gantry ships with, not the machine's. */
 const BIN = path.join(ROOT, 'node_modules/.bin');
+
+/** Characters of a check's output that are printed when it fails. */
+const KEPT_OUTPUT = 20_000;
 
 interface Tally { passed: number; failed: number }
 
@@ -42,42 +47,48 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
   e2e: [ava('e2e', 1, 'test/e2e/**/*.test.ts')],
 };
 
-/** Runs a stage and counts; prints what failed, whole. */
+/** Runs a stage and counts; what fails is printed as it comes, whole. */
 async function runStage(stage: Stage): Promise<Tally> {
   const [program = '', ...args] = stage.command;
   const local = path.join(BIN, program);
   const child = spawn(existsSync(local) ? local : program, args, {
     cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CI: '1', FORCE_COLOR: '0', PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
   });
+  const counter = new TapCounter();
   let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text; });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { output += text; });
-  const exitCode = await new Promise<number>(resolve => { child.on('close', code => { resolve(code ?? 1); }); });
-  if (!stage.isTap) {
-    if (exitCode !== 0) console.log(output);
-    return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const read = async (stream: Readable, isCounted: boolean): Promise<void> => {
+    for await (const line of createInterface(stream)) {
+      output = `${output}${line}\n`.slice(-KEPT_OUTPUT);
+      if (isCounted) counter.take(line);
+    }
+  };
+  const ended = new Promise<number>(resolve => { child.on('close', code => { resolve(code ?? 1); }); });
+  await Promise.all([read(child.stdout, stage.isTap), read(child.stderr, false)]);
+  const exitCode = await ended;
+  if (stage.isTap && (exitCode === 0 || counter.tally.failed > 0)) {
+    return counter.tally;
   }
-  return countTap(output, exitCode);
+  // A check, or a runner that broke off.
+  if (exitCode !== 0) console.log(output);
+  return { passed: counter.tally.passed + (exitCode === 0 ? 1 : 0), failed: counter.tally.failed + (exitCode === 0 ? 0 : 1) };
 }
 
-function countTap(output: string, exitCode: number): Tally {
-  const tally = { passed: 0, failed: 0 };
-  let isFailing = false;
-  for (const line of output.split('\n')) {
+/** Counts the lines of TAP at the outermost level, and prints the failed ones with what follows them. Source: testanything.org, TAP 13 */
+class TapCounter {
+  readonly tally: Tally = { passed: 0, failed: 0 };
+  #isFailing = false;
+
+  take(line: string): void {
     if (/^(?:not )?ok /.test(line)) {
-      const isBad = line.startsWith('not ok') || (line.includes('# SKIP') && !MAY_LACK.some(reason => line.includes(reason)));
-      tally[isBad ? 'failed' : 'passed'] += 1;
-      isFailing = isBad;
-      if (isBad) console.log(line);
-    } else if (isFailing && /^\s/.test(line)) {
+      const isLacking = line.includes('# SKIP') && MAY_LACK.some(reason => line.includes(reason));
+      this.#isFailing = line.startsWith('not ok') || (line.includes('# SKIP') && !isLacking);
+      this.tally[this.#isFailing ? 'failed' : 'passed'] += 1;
+      if (isLacking) console.log(line);
+    }
+    if (this.#isFailing) {
       console.log(line);
     }
   }
-  if (exitCode !== 0 && tally.failed === 0) {
-    console.log(output.slice(-20_000));
-    tally.failed += 1;
-  }
-  return tally;
 }
 
 const total: Tally = { passed: 0, failed: 0 };
