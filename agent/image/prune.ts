@@ -7,7 +7,7 @@ export interface UsedImage {
   readonly usedAtMs: number;
 }
 
-/** The images that are named, and those that were used in the last `unusedMs`. */
+/** The images that are named, and those that were used in the last `unusedMs`; a use that a set-back clock puts into the future is one of just now. */
 export function imagesToKeep(images: readonly UsedImage[], named: ReadonlySet<Digest>, { nowMs, unusedMs }: { readonly nowMs: number; readonly unusedMs: number }): ReadonlySet<Digest> {
-  return new Set([...named, ...images.filter(image => nowMs - image.usedAtMs < unusedMs).map(image => image.digest)]);
+  return new Set([...named, ...images.filter(image => Math.max(0, nowMs - image.usedAtMs) < unusedMs).map(image => image.digest)]);
 }

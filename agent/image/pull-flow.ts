@@ -4,7 +4,7 @@ import type { Digest } from '#model/digest.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import type { PartialStore } from '../content/partial-fs.ts';
 import { describeDisk } from '../disk-fs.ts';
-import { DiskPressureError, diskAnswer } from '../disk-pressure.ts';
+import { DiskPressureError, diskAnswer, isDiskPressure } from '../disk-pressure.ts';
 import { EXTRACT_LIMITS } from '../snapshot/extract-messages.ts';
 import type { ExtractJob } from '../snapshot/extract-messages.ts';
 import { layerName } from '../snapshot/layer-fs.ts';
@@ -127,6 +127,7 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
     stop.abort();
     const explained = await explain(error, layer, ports.layers.stagingPath);
     await ports.layers.discardStaged(id);
+    if (isDiskPressure(explained)) await ports.layers.settled();
     signal.throwIfAborted();
     throw await settleFailure(ports, explained, descriptor.digest);
   }

@@ -99,7 +99,7 @@ class Extractor {
       const answer = await Promise.race([reply, fed.then(() => reply)]);
       signal.throwIfAborted();
       if (answer.kind === 'refused') {
-        throw answer.isDiskFull === true ? new DiskPressureError(answer.message) : new ClusterError(answer.code, answer.message);
+        throw answer.isDiskFull === true ? await this.#giveSpaceBack(answer.message) : new ClusterError(answer.code, answer.message);
       }
       return answer.summary;
     } catch (error) {
@@ -109,6 +109,13 @@ class Extractor {
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** Space comes back only once nobody holds the files open. */
+  async #giveSpaceBack(message: string): Promise<Error> {
+    this.kill();
+    await this.#ended;
+    return new DiskPressureError(message);
   }
 
   retireAfter(idleMs: number, onRetire: () => void): void {

@@ -167,6 +167,11 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** Runs a program in the agent's mount namespace. */
+  get enter(): readonly string[] {
+    return ['nsenter', `--mount=${this.#mountNamespace}`, '--'];
+  }
+
   get #mountNamespace(): string {
     return path.join(this.directory, 'mnt', NODE);
   }

@@ -13,6 +13,11 @@ test('with no time to stay, only what is named does', t => {
   t.deepEqual(imagesToKeep(images, new Set([B]), { nowMs: 101, unusedMs: 0 }), new Set([B]));
 });
 
+test('a use in the future counts as one of now', t => {
+  t.deepEqual(imagesToKeep(images, new Set(), { nowMs: -5, unusedMs: 100 }), new Set([A, B, C]));
+  t.deepEqual(imagesToKeep(images, new Set([A]), { nowMs: -5, unusedMs: 0 }), new Set([A]));
+});
+
 test('what is named stays also when it is not here yet', t => {
   t.deepEqual(imagesToKeep([], new Set([A]), { nowMs: 0, unusedMs: 0 }), new Set([A]));
 });
