@@ -203,7 +203,9 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       tell: what => { log.warn({ node: config.node }, what); },
       onRepaired: () => { endpoints.again(); },
     }),
-    logs: new RotateLoop(async () => { await machine.runtime.rotateLogs(LOG_MAX_BYTES); }, systemClock),
+    logs: new RotateLoop(async () => {
+      await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
+    }, systemClock),
     usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters, news, metrics, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),

@@ -47,7 +47,10 @@ export async function defaultAddress(): Promise<string> {
  */
 export async function makePassable(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: PASSABLE_MODE });
-  await chmod(directory, PASSABLE_MODE);
+  // A read-only disk that is passable already keeps no agent from its containers.
+  if (((await stat(directory)).mode & 0o777) !== PASSABLE_MODE) {
+    await chmod(directory, PASSABLE_MODE);
+  }
   for (let parent = dirname(directory); parent !== dirname(parent); parent = dirname(parent)) {
     if (((await stat(parent)).mode & OTHERS_PASS) === 0) {
       throw new ClusterError('FAILED_PRECONDITION', `${parent} has to be passable for containers (mode 0711): ${directory} is below it`);

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { buildImage } from '#registry/image-build.ts';
 import type { Task } from '#model/task.ts';
 import { withRoomMade } from '../../agent/image/make-room-flow.ts';
@@ -24,12 +25,43 @@ const why = whyNoLoopDisk();
 const onLoop = why === undefined ? test.serial : test.serial.skip;
 const lacking = why === undefined ? '' : ` (${why})`;
 
-onLoop(`needs root: F1 the state disk is full: the session goes on, tasks say DiskPressure, records stay readable, all goes on once there is room${lacking}`, async t => {
-  t.timeout(60_000);
+interface Pressure {
+  readonly what: string;
+  readonly answer: string;
+  readonly begin: (state: string) => string;
+  readonly end: (state: string) => string;
+}
+
+/** By row of reliability's table of faults. */
+const PRESSURES: Readonly<Record<string, Pressure>> = {
+  F1: {
+    what: 'the state disk is full', answer: 'no space left',
+    begin: state => `dd if=/dev/zero of=${state}/filler bs=64k 2>/dev/null; dd if=/dev/zero of=${state}/filler bs=1 count=65536 oflag=append conv=notrunc 2>/dev/null; true`,
+    end: state => `rm ${state}/filler`,
+  },
+  F4: {
+    what: 'the state disk has no inodes left', answer: 'no space left',
+    begin: state => `mkdir ${state}/fillers; i=0; while true 2>/dev/null >${state}/fillers/$i; do i=$((i+1)); done; true`,
+    end: state => `rm -r ${state}/fillers`,
+  },
+  F5: {
+    what: 'the state disk is read-only', answer: 'the file system is read-only',
+    // On top of the disk: itself it stays writable, since conmon holds the log.
+    begin: state => `mount --bind ${state} ${state} && mount -o remount,bind,ro ${state}`, end: state => `umount -l ${state}`,
+  },
+};
+
+for (const [row, pressure] of Object.entries(PRESSURES)) {
+  onLoop(`needs root: ${row} ${pressure.what}: the session goes on, tasks say DiskPressure, records stay readable, all goes on once it takes writes${lacking}`, async t => {
+    t.timeout(60_000);
+    await statePressure(t, pressure);
+  });
+}
+
+async function statePressure(t: ExecutionContext, pressure: Pressure): Promise<void> {
   const machine = await AgentMachine.create();
   t.teardown(async () => { await machine.close(); });
   const state = path.join(machine.directory, 'state');
-  const filler = path.join(state, 'filler');
   mountLoopDisk({ file: path.join(machine.directory, 'disk'), mountPoint: state, mebibytes: 48 }, machine.enter);
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
   const aTask = (id: string): Task => makeTask(service(), 'n1', { id: taskId(id), container: container({ ...image, stopGracePeriodMs: 500 }) });
@@ -38,18 +70,18 @@ onLoop(`needs root: F1 the state disk is full: the session goes on, tasks say Di
   machine.desire(before);
   const running = await machine.until('the first task runs', before.id, status => status.phase === 'running');
 
-  inside(machine.enter, 'sh', '-c', `dd if=/dev/zero of=${filler} bs=64k 2>/dev/null; dd if=/dev/zero of=${filler} bs=1 count=65536 oflag=append conv=notrunc 2>/dev/null; true`);
+  inside(machine.enter, 'sh', '-c', pressure.begin(state));
   machine.desire(before, meanwhile);
   const waiting = await machine.until('the new task says why it waits', meanwhile.id, status => status.reason === 'DiskPressure', 10_000);
-  t.regex(waiting.message, new RegExp(`no space left: ${state}/[a-z/]+ has \\d+ bytes and \\d+ inodes free`));
+  t.regex(waiting.message, new RegExp(`^${pressure.answer}: ${state}/[a-z/]+ has \\d+ bytes and \\d+ inodes free`));
   t.is(waiting.phase, 'assigned');
   await machine.killAgent();
   await machine.startAgent();
-  await machine.until('the agent on the full disk says it too', meanwhile.id, status => status.reason === 'DiskPressure');
+  await machine.until('the next agent says it too', meanwhile.id, status => status.reason === 'DiskPressure');
   t.like(machine.statuses.get(before.id), { phase: 'running', pid: running.pid });
   t.is(machine.registrations, 2, 'no session ended for it');
 
-  inside(machine.enter, 'rm', filler);
+  inside(machine.enter, 'sh', '-c', pressure.end(state));
   await machine.until('the new task runs', meanwhile.id, status => status.phase === 'running' && status.reason === '');
   t.is(machine.registrations, 2);
   t.like(machine.statuses.get(before.id), { phase: 'running', pid: running.pid, attempt: 1 });
@@ -66,7 +98,7 @@ onLoop(`needs root: F1 the state disk is full: the session goes on, tasks say Di
   await unmountDisk(state, machine.enter);
   await machine.leave();
   t.deepEqual(machine.leftovers(), []);
-});
+}
 
 onLoop(`needs root: F2 the image disk is full in an unpack: directory and bytes are named, the space comes back, and images nobody needs make room${lacking}`, async t => {
   await using fake = await startFakeRegistry();
