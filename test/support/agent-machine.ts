@@ -161,10 +161,19 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     for (const child of this.#processes) {
       child.kill('SIGKILL');
     }
+    this.#killWhatIsLeft();
     await this.#controller?.close();
     run('sh', '-c', `ip netns del ${this.scope}; ip link del ${this.scope}h; umount ${this.#mountNamespace}; umount -l ${this.directory}/mnt; true`);
     run('sh', '-c', `find /sys/fs/cgroup -depth -type d -name ${this.scope} -exec rmdir {} + 2>/dev/null; true`);
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** After a test that failed in the middle: containers outlive their agent. */
+  #killWhatIsLeft(): void {
+    run('sh', '-c', `find /sys/fs/cgroup -path '*/${this.scope.slice(0, 8)}/*' -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null; true`);
+    for (const pid of readdirSync('/proc').filter(name => /^[0-9]+$/.test(name) && commandLine(name).includes(this.directory))) {
+      run('sh', '-c', `kill -9 ${pid} 2>/dev/null; true`);
+    }
   }
 
   /** Runs a program in the agent's mount namespace. */
