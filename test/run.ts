@@ -44,7 +44,7 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
   ],
   unit: [ava('unit', 2, 'test/unit/**/*.test.ts', 'test/architecture/*.test.ts'), ava('contract and simulation', 2, 'test/contract/**/*.test.ts', 'test/sim/**/*.test.ts')],
   integration: [ava('integration', 2, 'test/integration/**/*.test.ts')],
-  e2e: [ava('e2e', 1, 'test/e2e/**/*.test.ts')],
+  e2e: [ava('e2e', 2, 'test/e2e/**/*.test.ts')],
 };
 
 /** Runs a stage and counts; what fails is printed as it comes, whole. */
