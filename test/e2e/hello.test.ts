@@ -87,6 +87,7 @@ test.serial('no request fails and none reaches a task after its stop signal: sca
     return now.length === 3 && now.every(task => !before.some(old => old['id'] === task['id']));
   });
   await eventually('answers of all', 10_000, () => steady.answers.size >= 9);
+  await eventually('the stop signal of every old task', 20_000, () => before.every(task => logLines(task).some(line => line.includes('STOPPING'))));
   await steady.stop();
   t.deepEqual(steady.failures, []);
   t.true(steady.count > 200, String(steady.count));
