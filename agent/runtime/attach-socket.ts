@@ -26,6 +26,7 @@ export interface AttachedProcess {
 const MAX_WRITE_BYTES = 8192;
 /** conmon obeys one line of what it reads at once: the next is written when it has surely taken this one. Source: tried with conmon 2.1.12 */
 const BETWEEN_SIZES_MS = 40;
+const TELL_AGAIN_MS = [150, 400, 1_000];
 const ONE = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 const END_OF_INPUT = Uint8Array.of(4);
 
@@ -82,6 +83,7 @@ class AttachStreams implements ProcessStreams {
   readonly #chunks: OutputChunk[] = [];
   readonly #writers: (() => void)[] = [];
   #isClosed = false;
+  #size: { readonly columns: number; readonly rows: number } | undefined;
   #wakeReader: () => void = () => undefined;
   #settleOpen: (failure: Error | undefined) => void = () => undefined;
 
@@ -138,9 +140,22 @@ class AttachStreams implements ProcessStreams {
 
   async resize(size: { readonly columns: number; readonly rows: number }, wantsRedraw = false): Promise<void> {
     if (this.#target.terminal) {
+      this.#size = size;
       if (wantsRedraw) {
         await tellMonitor(this.#target.bundlePath, resizeLine({ columns: size.columns + 1, rows: size.rows + 1 }));
         await sleep(BETWEEN_SIZES_MS);
+      }
+      await tellMonitor(this.#target.bundlePath, resizeLine(size));
+      this.#tellAgain(size).catch(() => { /* the monitor takes no line any more: its terminal ends with it */ });
+    }
+  }
+
+  /** A monitor that was too busy to read line by line has dropped the newest size: it is said again. The same size twice is no change to the program. */
+  async #tellAgain(size: { readonly columns: number; readonly rows: number }): Promise<void> {
+    for (const delayMs of TELL_AGAIN_MS) {
+      await sleep(delayMs, undefined, { ref: false });
+      if (this.#isClosed || this.#size !== size) {
+        return;
       }
       await tellMonitor(this.#target.bundlePath, resizeLine(size));
     }
