@@ -144,7 +144,7 @@ export class Stage {
 
 /** Times of logs; how many ticks were seen; how often the shell draws its prompt again after a new size, which is chance with docker too. */
 function normalise(text: string): string {
-  return text.replace(/(?:tick\r\n)+/g, 'tick\r\n').replace(/(?:\r\/ # \x1b\[J)+/g, '\r/ # \x1b[J').replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/g, 'TIME');
+  return text.replace(/(?:tick\r\n)+/g, 'tick\r\n').replace(/(?:\r\/ # \x1b\[J)+/g, '').replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/g, 'TIME');
 }
 
 /** Control characters as a person can read them; a line without its newline ends in a backslash. */
