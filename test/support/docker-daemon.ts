@@ -63,7 +63,7 @@ export class DockerDaemon implements AsyncDisposable {
   }
 }
 
-function removeGroup(folder: string): void {
+export function removeGroup(folder: string): void {
   for (const child of readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory())) {
     removeGroup(path.join(folder, child.name));
   }

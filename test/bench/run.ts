@@ -1,0 +1,101 @@
+/**
+ * Measures one thing against a peer and a floor, in turn, on one machine: only the ratios carry over to another.
+ *
+ *   npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
+ *
+ * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
+ */
+import { parseArgs } from 'node:util';
+import { BENCHES } from './bench-list.ts';
+import type { Bench, PreparedBench, Side } from './bench.ts';
+import { withBenchDisk } from './bench-disk.ts';
+import { becomesQuiet, machineFacts } from './machine-load.ts';
+import { formatReport, makeReport } from './report.ts';
+import type { SideSamples } from './report.ts';
+
+const ROUNDS = 3;
+
+interface Options {
+  readonly name: string;
+  readonly runs?: number;
+  readonly rounds: number;
+  readonly isJson: boolean;
+  readonly mayInstall: boolean;
+}
+
+function readOptions(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' } },
+  });
+  const [name = '', ...others] = positionals;
+  if (!Object.hasOwn(BENCHES, name) || others.length > 0) {
+    throw new Error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--runs N] [--rounds N] [--json] [--install-peer]`);
+  }
+  const count = (flag: 'runs' | 'rounds'): number | undefined => {
+    const text = values[flag];
+    if (text !== undefined && !/^[1-9]\d{0,4}$/.test(text)) {
+      throw new Error(`--${flag} ${text}: a number from 1 to 99999 is expected`);
+    }
+    return text === undefined ? undefined : Number(text);
+  };
+  const runs = count('runs');
+  return { name, rounds: count('rounds') ?? ROUNDS, isJson: values.json === true, mayInstall: values['install-peer'] === true, ...(runs === undefined ? {} : { runs }) };
+}
+
+/** Each round measures every side once, so that what the machine does meanwhile hits all of them. */
+async function measureRounds(prepared: PreparedBench, rounds: number, runs: number, tell: (line: string) => void): Promise<{ readonly samples: ReadonlyMap<Side, number[]>; readonly isQuiet: boolean }> {
+  const sides = [prepared.gantry, prepared.peer, prepared.floor].filter(side => side !== undefined);
+  const samples = new Map<Side, number[]>(sides.map(side => [side, []]));
+  let isQuiet = true;
+  for (let round = 1; round <= rounds; round += 1) {
+    isQuiet = await becomesQuiet() && isQuiet;
+    for (const side of sides) {
+      const measured = await side.measure(runs);
+      samples.get(side)?.push(...measured);
+      tell(`round ${String(round)} ${side.name}: ${measured.map(value => value.toPrecision(4)).join(' ')}`);
+    }
+  }
+  return { samples, isQuiet };
+}
+
+async function measure(bench: Bench, options: Options, directory: string): Promise<ReturnType<typeof makeReport>> {
+  const tell = (line: string): void => { console.error(line); };
+  await using prepared = await bench.prepare({ directory, mayInstall: options.mayInstall, tell });
+  const { samples, isQuiet } = await measureRounds(prepared, options.rounds, options.runs ?? bench.runs, tell);
+  const of = (side: Side): SideSamples => ({ name: side.name, samples: samples.get(side) ?? [] });
+  return makeReport({
+    bench: options.name, machine: await machineFacts(), rounds: options.rounds, unit: bench.unit, isMoreBetter: bench.isMoreBetter, noisy: !isQuiet, gantry: of(prepared.gantry),
+    ...(prepared.peer === undefined ? {} : { peer: of(prepared.peer) }),
+    ...(prepared.floor === undefined ? {} : { floor: of(prepared.floor) }),
+    extra: await prepared.extra(),
+  }, bench.goals);
+}
+
+/** Also what went wrong before the clean-up went wrong. */
+function tellAll(error: unknown): void {
+  if (error instanceof SuppressedError) {
+    tellAll(error.suppressed);
+    tellAll(error.error);
+  } else {
+    console.error(error);
+  }
+}
+
+try {
+  const options = readOptions();
+  const bench = await BENCHES[options.name]?.();
+  if (bench === undefined) throw new Error(`no bench ${options.name}`);
+  const report = await withBenchDisk(async directory => await measure(bench, options, directory));
+  const table = formatReport(report, bench.goals);
+  if (options.isJson) {
+    console.error(table);
+  } else {
+    console.log(table);
+  }
+  console.log(JSON.stringify(report));
+  process.exit(report.pass ? 0 : 1);
+} catch (error) {
+  tellAll(error);
+  process.exit(2);
+}
