@@ -58,16 +58,34 @@ export async function pullImage(ports: PullPorts, image: RegistryImage & { reado
   const { config, diffIds } = parseConfig(configBytes, manifest.layers.length, ports.platform);
   const wanted = manifest.layers.map((descriptor, index) => ({ index, descriptor, diffId: requireAt(diffIds, index) }));
   const records = await fetchLayers(ports, image, { wanted, onProgress }, signal);
+  const stack = await stackLayers(ports, records);
   await ports.layers.sync();
-  const names = diffIds.map(layerName);
-  // Nothing below an opaque layer shows; overlayfs would show it, since it does not look for the mark at a layer's root.
-  const firstVisible = Math.max(0, records.findLastIndex(record => record.hidesLower));
-  // overlayfs refuses a directory twice; the upper one has all that the lower one has.
-  const visible = names.slice(firstVisible).filter((name, index, all) => all.lastIndexOf(name) === index);
   return {
-    version: 1, digest: image.digest, config, layers: visible, allLayers: names,
+    version: 1, digest: image.digest, config, layers: stack, allLayers: [...new Set([...diffIds.map(layerName), ...stack])],
     sizeBytes: records.reduce((sum, record) => sum + record.fileBytes, 0),
   };
+}
+
+/** Names of the layers that show, lowest first, each with its mend above it. */
+async function stackLayers(ports: PullPorts, records: readonly LayerRecord[]): Promise<readonly string[]> {
+  // Nothing below an opaque layer shows; overlayfs would show it, since it does not look for the mark at a layer's root.
+  const firstVisible = Math.max(0, records.findLastIndex(record => record.hidesLower));
+  const stack: string[] = [];
+  for (const [index, record] of records.entries()) {
+    if (index < firstVisible) continue;
+    try {
+      const mend = await ports.layers.mend(ports.nextId(), once(stack), record);
+      stack.push(layerName(record.diffId), ...mend === undefined ? [] : [mend]);
+    } catch (error) {
+      throw error instanceof ClusterError ? new ClusterError(error.code, `layer ${String(index)}: ${error.message}`, { cause: error }) : error;
+    }
+  }
+  return once(stack);
+}
+
+/** overlayfs refuses a directory twice; the upper one has all that the lower one has. */
+function once(names: readonly string[]): readonly string[] {
+  return names.filter((name, index) => names.lastIndexOf(name) === index);
 }
 
 async function fetchImageManifest(ports: PullPorts, image: RegistryImage, signal: AbortSignal): Promise<Manifest & { kind: 'image' }> {

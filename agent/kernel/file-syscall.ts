@@ -14,6 +14,13 @@ const calls = {
   fchownat: libc.func('int fchownat(int, const uint8_t *, uint32_t, uint32_t, int)'),
   utimensat: libc.func('int utimensat(int, const uint8_t *, const int64_t *, int)'),
   fsetxattr: libc.func('int fsetxattr(int, const uint8_t *, const uint8_t *, size_t, int)'),
+  futimens: libc.func('int futimens(int, const int64_t *)'),
+  listxattr: libc.func('long listxattr(const char *, uint8_t *, size_t)'),
+  getxattr: libc.func('long getxattr(const char *, const uint8_t *, uint8_t *, size_t)'),
+  ioctl: libc.func('int ioctl(int, unsigned long, long)'),
+  copyFileRange: libc.func('long copy_file_range(int, int64_t *, int, int64_t *, size_t, unsigned int)'),
+  close: libc.func('int close(int)'),
+  lseek: libc.func('int64_t lseek(int, int64_t, int)'),
   chroot: libc.func('int chroot(const char *)'),
   syncfs: libc.func('int syncfs(int)'),
 } as const;
@@ -22,6 +29,7 @@ const calls = {
 const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
+const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 /** arm64 has these two exchanged with O_DIRECT and O_LARGEFILE. Source: arch/arm64/include/uapi/asm/fcntl.h. */
@@ -32,6 +40,14 @@ const AT_EMPTY_PATH = 0x1000;
 /** Source: include/uapi/linux/stat.h. */
 const S_IFIFO = 0o010000;
 const S_IFCHR = 0o020000;
+/** Source: lseek(2). */
+const SEEK_END = 2;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+/** _IOW(0x94, 9, int). Source: include/uapi/linux/fs.h, ioctl_ficlone(2). */
+const FICLONE = 0x4004_9409;
+/** Source: unlinkat(2). */
+const AT_REMOVEDIR = 0x200;
 /** Source: openat2(2); include/uapi/linux/openat2.h. */
 const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
@@ -83,9 +99,14 @@ export function openPath(parent: number, name: string): number {
   return checked('openat', calls.openat(parent, raw(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
 }
 
-/** Makes a new regular file and opens it for writing; an existing name is refused. @throws SyscallError */
-export function createFile(parent: number, name: string): number {
-  return checked('openat', calls.openat(parent, raw(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600));
+/** Makes a new regular file and opens it for writing; an existing name is refused. The mode's permission bits alone count, less the umask. @throws SyscallError */
+export function createFile(parent: number, name: string, mode: number): number {
+  return checked('openat', calls.openat(parent, raw(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0o777));
+}
+
+/** Opens a regular file for reading; follows no link, and waits for nothing should it be a fifo. @throws SyscallError */
+export function openFile(parent: number, name: string): number {
+  return checked('openat', calls.openat(parent, raw(name), O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0));
 }
 
 export function makeDirectory(parent: number, name: string, mode: number): void {
@@ -114,6 +135,11 @@ export function removeFile(parent: number, name: string): void {
   checked('unlinkat', calls.unlinkat(parent, raw(name), 0));
 }
 
+/** @throws SyscallError ENOTEMPTY */
+export function removeDirectory(parent: number, name: string): void {
+  checked('unlinkat', calls.unlinkat(parent, raw(name), AT_REMOVEDIR));
+}
+
 export function rename(from: { readonly parent: number; readonly name: string }, parent: number, name: string): void {
   checked('renameat', calls.renameat(from.parent, raw(from.name), parent, raw(name)));
 }
@@ -129,9 +155,73 @@ export function changeTime(parent: number, name: string, time: { readonly second
   checked('utimensat', calls.utimensat(parent, raw(name), BigInt64Array.from([...pair, ...pair]), AT_SYMLINK_NOFOLLOW));
 }
 
+/** Closes what these calls opened; Node's own close warns of such a descriptor in a thread. */
+export function closeDescriptor(descriptor: number): void {
+  checked('close', calls.close(descriptor));
+}
+
+/** Modification and access time of an open file. */
+export function changeOpenTime(descriptor: number, time: { readonly seconds: number; readonly nanoseconds: number }): void {
+  const pair = [BigInt(time.seconds), BigInt(time.nanoseconds)];
+  checked('futimens', calls.futimens(descriptor, BigInt64Array.from([...pair, ...pair])));
+}
+
 /** @throws SyscallError EOPNOTSUPP where the file system has none */
 export function setAttribute(descriptor: number, name: string, value: Uint8Array): void {
   checked('fsetxattr', calls.fsetxattr(descriptor, raw(name), value, value.byteLength, 0));
+}
+
+/** Names of the extended attributes of what `descriptor` is, a path-only one too. Source: open(2), O_PATH; listxattr(2) */
+export function listAttributes(descriptor: number): readonly string[] {
+  const path = `/proc/self/fd/${String(descriptor)}`;
+  const length = checked('listxattr', calls.listxattr(path, null, 0));
+  if (length === 0) return [];
+  const names = Buffer.alloc(length);
+  return names.toString('latin1', 0, checked('listxattr', calls.listxattr(path, names, length))).split('\0').filter(name => name !== '');
+}
+
+/** Source: limits.h XATTR_SIZE_MAX. */
+const MAX_ATTRIBUTE_BYTES = 65_536;
+
+/** The value of an attribute that is there. @throws SyscallError ENODATA */
+export function readAttribute(descriptor: number, name: string): Buffer {
+  const value = Buffer.alloc(MAX_ATTRIBUTE_BYTES);
+  return value.subarray(0, checked('getxattr', calls.getxattr(`/proc/self/fd/${String(descriptor)}`, raw(name), value, value.length)));
+}
+
+/** Makes `to` share all contents of `from`. @throws SyscallError EOPNOTSUPP, EXDEV, EINVAL where the file system cannot. Source: ioctl_ficlone(2) */
+export function shareContents(from: number, to: number): void {
+  checked('ioctl FICLONE', calls.ioctl(to, FICLONE, from));
+}
+
+/** Copies within the kernel, at the same offset in both; the answer is how much, 0 at the end. @throws SyscallError */
+export function copyRange(from: number, to: number, { offset, lengthBytes }: { readonly offset: number; readonly lengthBytes: number }): number {
+  const at = BigInt(offset);
+  return checked('copy_file_range', calls.copyFileRange(from, BigInt64Array.of(at), to, BigInt64Array.of(at), lengthBytes, 0));
+}
+
+/** Where contents begin at `offset` or after it; undefined when only a hole follows. Source: lseek(2), SEEK_DATA */
+export function findContents(descriptor: number, offset: number): number | undefined {
+  return seekOrEnd(descriptor, offset, SEEK_DATA);
+}
+
+/** Where the next hole begins, the end of the file at the latest. Source: lseek(2), SEEK_HOLE */
+export function findHole(descriptor: number, offset: number): number | undefined {
+  return seekOrEnd(descriptor, offset, SEEK_HOLE);
+}
+
+function seekOrEnd(descriptor: number, offset: number, whence: number): number | undefined {
+  try {
+    return checked('lseek', calls.lseek(descriptor, offset, whence));
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === 'ENXIO') return undefined;
+    throw error;
+  }
+}
+
+/** Moves the place where the next bytes go to the file's end, and says where that is. */
+export function seekToEnd(descriptor: number): number {
+  return checked('lseek', calls.lseek(descriptor, 0, SEEK_END));
 }
 
 /** Makes `path` this process's root; the caller changes directory into it. */

@@ -1,7 +1,10 @@
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { parseDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { syncFileSystem } from '../kernel/file-syscall.ts';
+import { mendLayer } from './layer-mend-fs.ts';
 import type { LayerSummary } from './layer-writer-fs.ts';
 import { Trash } from './trash-fs.ts';
 
@@ -82,6 +85,32 @@ export class LayerStore {
       if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
     await this.discardStaged(id);
+  }
+
+  /**
+   * Puts into the store what `record`'s layer means above the layers `lower` (lowest first) beyond what it holds, staged as `id`; its name,
+   * or undefined when it means nothing more.
+   *
+   * @throws ClusterError FAILED_PRECONDITION for a hardlink whose target no layer has
+   */
+  async mend(id: string, lower: readonly string[], record: LayerRecord): Promise<string | undefined> {
+    if (record.impliedDirectories === undefined && record.linksBelow === undefined) {
+      return undefined;
+    }
+    const diffId = parseDigest(`sha256:${createHash('sha256').update(JSON.stringify(['mend', ...lower, record.diffId])).digest('hex')}`);
+    if (await this.find(layerName(diffId)) !== undefined) {
+      return layerName(diffId);
+    }
+    const tree = path.join(this.stagingPath, id, 'tree');
+    await mkdir(tree, { recursive: true });
+    const at = (name: string): string => path.join(this.layersPath, name);
+    try {
+      if (!mendLayer({ lower: lower.map(at), layer: at(layerName(record.diffId)), summary: record, tree })) return undefined;
+      await this.commit(id, { diffId, entries: 0, fileBytes: 0, skippedDevices: 0, hidesLower: false });
+      return layerName(diffId);
+    } finally {
+      await this.discardStaged(id);
+    }
   }
 
   async discardStaged(id: string): Promise<void> {

@@ -1,8 +1,8 @@
-import { closeSync, fchmodSync, fstatSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import {
-  SyscallError, changeOwner, changeTime, createFile, makeDirectory, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectory,
-  openDirectoryForAttributes, openDirectoryInRoot, openPath, removeFile, rename, setAttribute,
+  SyscallError, changeOpenTime, changeOwner, changeTime, createFile, makeDirectory, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectory,
+  openDirectoryForAttributes, openDirectoryInRoot, openPath, removeFile, rename, seekToEnd, setAttribute,
 } from '../kernel/file-syscall.ts';
 import { planEntry } from './layer-entries.ts';
 import type { FileOperation, LayerPath } from './layer-entries.ts';
@@ -23,12 +23,27 @@ export interface LayerSummary {
   readonly skippedDevices: number;
   /** The layer's root is opaque: no layer below it shows. overlayfs does not read the mark there, so the stack is cut instead. */
   readonly hidesLower: boolean;
+  /**
+   * Directories that entries are in and no entry is for, the root ('') among them, raw paths as latin1, parents first: what lower layers have there decides what they are.
+   * Absent: none.
+   */
+  readonly impliedDirectories?: readonly string[];
+  /** Hardlinks whose target this layer does not have, in order. Absent: none. */
+  readonly linksBelow?: readonly LinkBelow[];
+}
+
+/** Raw paths as latin1. */
+export interface LinkBelow {
+  readonly path: string;
+  readonly target: string;
 }
 
 /** Source: overlayfs.rst, "whiteouts and opaque directories". */
-const OPAQUE_ATTRIBUTE = 'trusted.overlay.opaque';
+export const OPAQUE_ATTRIBUTE = 'trusted.overlay.opaque';
 const OPAQUE_VALUE = Buffer.from('y');
 const IMPLIED_DIRECTORY_MODE = 0o755;
+/** Source: inode(7). */
+const S_ISGID = 0o2000;
 const CAPABILITY_ATTRIBUTE = 'security.capability';
 
 type Found = 'nothing' | 'directory' | 'link' | 'whiteout' | 'other';
@@ -39,7 +54,7 @@ type Found = 'nothing' | 'directory' | 'link' | 'whiteout' | 'other';
  * 1. Every name is opened under its parent's descriptor and never as a joined path; a link met as a parent is resolved with the layer as root.
  * 2. An entry replaces what has its name and never writes through it. 3. Whiteouts hide lower layers alone, whatever their place in the stream.
  * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries.
- * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system.
+ * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system. 7. The process's umask is 0, or modes lack its bits.
  *
  * @throws ClusterError FAILED_PRECONDITION (hostile), RESOURCE_EXHAUSTED (limits); SyscallError
  */
@@ -53,9 +68,14 @@ export class LayerWriter implements TarSink {
   #pathBytes = 0;
   #skippedDevices = 0;
   #hidesLower = false;
-  #open: { readonly descriptor: number; readonly parent: number; readonly name: string; readonly entry: TarEntry } | undefined;
+  #open: { readonly descriptor: number; readonly entry: TarEntry } | undefined;
   /** Parent of the last entry; forgotten when anything is taken away. */
   #cached: { readonly path: string; readonly descriptor: number } | undefined;
+  /** The root among them. */
+  readonly #implied = new Set<string>(['']);
+  readonly #linksBelow: LinkBelow[] = [];
+  /** Files made in a directory with the set-gid bit get its group, so from the first one on each file's owner is set. */
+  #hasGroupDirectory = false;
   readonly #directories: { readonly path: LayerPath; readonly entry: TarEntry }[] = [];
 
   constructor({ root, aside }: { readonly root: number; readonly aside: number }, limits: LayerLimits) {
@@ -66,7 +86,6 @@ export class LayerWriter implements TarSink {
 
   entry(entry: TarEntry): void {
     this.#entries += 1;
-    this.#fileBytes += entry.sizeBytes;
     this.#pathBytes += entry.name.length;
     this.#checkLimits(entry);
     const operation = planEntry(entry, this.#limits.maxId);
@@ -78,22 +97,34 @@ export class LayerWriter implements TarSink {
   }
 
   content(piece: Uint8Array): void {
+    this.#fileBytes += piece.length;
     if (this.#open === undefined) return;
     for (let at = 0; at < piece.length;) {
       at += writeSync(this.#open.descriptor, piece, at, piece.length - at);
     }
   }
 
+  /** A file that ends in a hole, or is one, gets its length; what is written after a hole goes after it. */
+  hole(lengthBytes: number): void {
+    if (this.#open === undefined) return;
+    const { descriptor } = this.#open;
+    ftruncateSync(descriptor, seekToEnd(descriptor) + lengthBytes);
+    seekToEnd(descriptor);
+  }
+
   endEntry(): void {
     if (this.#open === undefined) return;
-    const { descriptor, parent, name, entry } = this.#open;
+    const { descriptor, entry } = this.#open;
     this.#open = undefined;
     try {
-      setOwnerAndMode(descriptor, entry);
+      if (entry.uid !== 0 || entry.gid !== 0 || this.#hasGroupDirectory) changeOwner(descriptor, '', entry);
+      // Made with its permissions; the other bits come last, since a write or a new owner clears them.
+      if ((entry.mode & ~0o777) !== 0) fchmodSync(descriptor, entry.mode);
+      setAttributes(descriptor, entry);
+      changeOpenTime(descriptor, entry.time);
     } finally {
       closeSync(descriptor);
     }
-    changeTime(parent, name, entry.time);
   }
 
   /** Sets what waits for the end, and says what was written. */
@@ -104,7 +135,11 @@ export class LayerWriter implements TarSink {
       if (find(parent, path.at(-1) ?? '.') === 'directory') changeTime(parent, path.at(-1) ?? '.', entry.time);
     }
     this.close();
-    return { entries: this.#entries, fileBytes: this.#fileBytes, skippedDevices: this.#skippedDevices, hidesLower: this.#hidesLower };
+    return {
+      entries: this.#entries, fileBytes: this.#fileBytes, skippedDevices: this.#skippedDevices, hidesLower: this.#hidesLower,
+      ...(this.#implied.size === 0 ? {} : { impliedDirectories: [...this.#implied].sort() }),
+      ...(this.#linksBelow.length === 0 ? {} : { linksBelow: this.#linksBelow }),
+    };
   }
 
   close(): void {
@@ -154,7 +189,7 @@ export class LayerWriter implements TarSink {
     this.#replacing(parent, name, () => {
       switch (operation.kind) {
         case 'file':
-          this.#open = { descriptor: createFile(parent, name), parent, name, entry };
+          this.#open = { descriptor: createFile(parent, name, entry.mode), entry };
           return;
         case 'fifo':
           makeFifo(parent, name, entry.mode & 0o777);
@@ -169,20 +204,23 @@ export class LayerWriter implements TarSink {
     }
   }
 
+  /** A target that this layer does not have may be in a lower one. */
   #addHardlink({ path, target }: FileOperation & { kind: 'hardlink' }): void {
-    const missing = new ClusterError('FAILED_PRECONDITION', `hardlink target ${shown(target.join('/'))} is not in this image`);
     const name = requireName(path);
-    const from = target.at(-1);
-    if (from === undefined) throw missing;
-    const targetParent = this.#openTargetParent(target, missing);
+    const from = requireName(target);
+    const targetParent = this.#openTargetParent(target);
     try {
-      const found = find(targetParent, from);
-      if (found === 'nothing' || found === 'whiteout' || found === 'directory') throw missing;
+      const found = targetParent === undefined ? 'nothing' : find(targetParent, from);
+      if (targetParent === undefined || found === 'nothing' || found === 'whiteout' || found === 'directory') {
+        this.#linksBelow.push({ path: path.join('/'), target: target.join('/') });
+        this.#pathBytes += name.length + from.length;
+        return;
+      }
       if (path.join('/') === target.join('/')) return;
       const parent = this.#openParent(path, { isMaking: true });
       this.#replacing(parent, name, () => { makeHardlink({ parent: targetParent, name: from }, parent, name); });
     } finally {
-      if (targetParent !== this.#root) closeSync(targetParent);
+      if (targetParent !== undefined && targetParent !== this.#root) closeSync(targetParent);
     }
   }
 
@@ -196,6 +234,8 @@ export class LayerWriter implements TarSink {
     } finally {
       closeSync(descriptor);
     }
+    this.#hasGroupDirectory ||= (entry.mode & S_ISGID) !== 0;
+    this.#implied.delete(path.join('/'));
     this.#directories.push({ path, entry });
   }
 
@@ -226,8 +266,15 @@ export class LayerWriter implements TarSink {
       this.#hidesLower = true;
       return;
     }
+    if (find(parent, name) !== 'directory') this.#imply(path);
     this.#makeDirectory(parent, name);
     setOpaque(parent, name);
+  }
+
+  #imply(path: LayerPath): void {
+    const key = path.join('/');
+    this.#implied.add(key);
+    this.#pathBytes += key.length;
   }
 
   /** Runs `make`; when the name is taken, once more after taking it away. */
@@ -277,25 +324,20 @@ export class LayerWriter implements TarSink {
       if (found === 'link') return openDirectoryInRoot(this.#root, sofar.join('/'));
       if (!isMaking || found === 'other') throw error;
       this.#makeDirectory(parent, name);
+      this.#imply(sofar);
       return openDirectory(parent, name);
     }
   }
 
-  /** Like `#openParent`, through no link and making nothing; the caller closes it. */
-  #openTargetParent(target: LayerPath, missing: ClusterError): number {
-    let descriptor = this.#root;
-    for (const name of target.slice(0, -1)) {
-      try {
-        const next = openDirectory(descriptor, name);
-        if (descriptor !== this.#root) closeSync(descriptor);
-        descriptor = next;
-      } catch {
-        // Whatever stands in the way, the target is not a file of this layer.
-        if (descriptor !== this.#root) closeSync(descriptor);
-        throw missing;
-      }
+  /** The directory that holds a link's target, links in the way resolved with the layer as root; undefined when there is none. The caller closes it. */
+  #openTargetParent(target: LayerPath): number | undefined {
+    if (target.length === 1) return this.#root;
+    try {
+      return openDirectoryInRoot(this.#root, target.slice(0, -1).join('/'));
+    } catch (error) {
+      if (error instanceof SyscallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
+      throw error;
     }
-    return descriptor;
   }
 
   /** What is taken away may be an ancestor of the cached directory, unless that is the very parent in use. */
@@ -313,9 +355,18 @@ export class LayerWriter implements TarSink {
 function setOwnerAndMode(descriptor: number, entry: TarEntry): void {
   changeOwner(descriptor, '', entry);
   fchmodSync(descriptor, entry.mode);
+  setAttributes(descriptor, entry);
+}
+
+function setAttributes(descriptor: number, entry: TarEntry): void {
   for (const [name, value] of entry.attributes) {
-    if (name.startsWith('user.') || name === CAPABILITY_ATTRIBUTE) setAttribute(descriptor, name, value);
+    if (isKeptAttribute(name)) setAttribute(descriptor, name, value);
   }
+}
+
+/** Attributes that images may bring. */
+export function isKeptAttribute(name: string): boolean {
+  return name.startsWith('user.') || name === CAPABILITY_ATTRIBUTE;
 }
 
 function setOpaque(parent: number, name: string): void {

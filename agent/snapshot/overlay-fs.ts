@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, open, readFile, readdir } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readFile, readdir, stat, utimes } from 'node:fs/promises';
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { UndoStack } from '#kit/undo-stack.ts';
@@ -46,6 +46,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
     await makeDirectories(directories, mapping.hostBase);
+    await this.#copyRoot(directories.upper, layers, mapping.hostBase);
     await this.#mountAll(directories, layers, mapping);
     await checkRuntimeDirectories(directories.rootfs, mapping.hostBase);
     undo.keep();
@@ -89,6 +90,16 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     }
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
     unmount(directories.lower, MNT_DETACH);
+  }
+
+  /** The upper directory's root is what shows: owner and mode are those of the topmost layer's. */
+  async #copyRoot(upper: string, layers: readonly string[], hostBase: number): Promise<void> {
+    const top = layers.at(-1);
+    if (top === undefined) return;
+    const { uid, gid, mode, atime, mtime } = await stat(path.join(this.#options.layersPath, top));
+    await chown(upper, hostBase + uid, hostBase + gid);
+    await chmod(upper, mode & 0o7777);
+    await utimes(upper, atime, mtime);
   }
 
   async #open(): Promise<void> {

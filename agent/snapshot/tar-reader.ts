@@ -1,8 +1,10 @@
 /** A tar stream, in pieces of any length, as entries with their contents. Holds at most one block and one PAX header. */
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
-import { BLOCK_BYTES, parsePaxNumber, parsePaxRecords, parsePaxTime, parseTarHeader } from './tar-header.ts';
+import { BLOCK_BYTES, parseNumber, parsePaxNumber, parsePaxRecords, parsePaxTime, parseTarHeader } from './tar-header.ts';
 import type { EntryType, MetaType, TarHeader, TarTime } from './tar-header.ts';
+import { SparseContents, checkSparse, parseOldSparse, parsePaxSparse, parseSparseExtension, parseSparseLines } from './tar-sparse.ts';
+import type { Fragment, SparseHeader } from './tar-sparse.ts';
 
 /** One entry with what PAX and GNU headers before it said. Names are latin1 strings, one character a byte. */
 export interface TarEntry {
@@ -12,29 +14,47 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Of a file's contents; 0 for all other types. */
+  /** Of a file's contents with its holes; 0 for all other types. */
   readonly sizeBytes: number;
   readonly time: TarTime;
   readonly attributes: ReadonlyMap<string, Buffer>;
 }
 
-/** Gets the entries in order. `content` pieces belong to the last entry and are only good during the call. */
+/** Gets the entries in order. `content` pieces and holes belong to the last entry, in order; a piece is only good during the call. */
 export interface TarSink {
   entry(entry: TarEntry): void;
   content(piece: Uint8Array): void;
+  /** Zeros that the archive does not hold. */
+  hole(lengthBytes: number): void;
   endEntry(): void;
 }
 
 /** Most bytes of a PAX header, and of a GNU long name. */
 export const MAX_PAX_BYTES = 1024 * 1024;
+/** Most bytes of a sparse file's map in PAX 1.0, which is parsed anew at each block, and most parts in the old format. */
+const MAX_SPARSE_LINES_BYTES = 128 * 1024;
+const MAX_SPARSE_FRAGMENTS = 100_000;
 const XATTR_PREFIX = 'SCHILY.xattr.';
 const NOTHING: ReadonlyMap<string, Buffer> = new Map();
 
 type State =
   | { readonly kind: 'header' }
+  | SparseMap
   /** `left` bytes of contents or of a meta body, then `padding` bytes that mean nothing. */
-  | { readonly kind: 'body'; readonly header: TarHeader; readonly name: string; left: number; padding: number; readonly meta: Buffer[] | undefined }
+  | { readonly kind: 'body'; readonly header: TarHeader; readonly name: string; left: number; padding: number; readonly meta: Buffer[] | undefined; readonly sparse: SparseContents | undefined }
   | { readonly kind: 'ended' };
+
+/** The blocks between a sparse entry's header and its contents. */
+interface SparseMap {
+  readonly kind: 'map';
+  readonly header: TarHeader;
+  readonly entry: TarEntry;
+  readonly more: SparseHeader['more'];
+  readonly fragments: readonly Fragment[];
+  readonly lines: readonly Buffer[];
+  /** What the entry's size leaves for contents. */
+  readonly storedBytes: number;
+}
 
 /**
  * 1. `write` calls the sink in the stream's order. 2. After the block of zeros everything is ignored. 3. `end` throws when an entry is cut short.
@@ -58,51 +78,89 @@ export class TarReader {
 
   write(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length && this.#state.kind !== 'ended';) {
-      at += this.#state.kind === 'header' ? this.#takeHeader(chunk.subarray(at)) : this.#takeBody(this.#state, chunk.subarray(at));
+      at += this.#state.kind === 'body' ? this.#takeBody(this.#state, chunk.subarray(at)) : this.#takeBlock(chunk.subarray(at));
     }
   }
 
   end(): void {
-    if (this.#state.kind === 'body') {
-      throw refusal(`unexpected end of layer in entry ${shown(this.#state.name)}`);
+    if (this.#state.kind === 'body' || this.#state.kind === 'map') {
+      throw refusal(`unexpected end of layer in entry ${shown(this.#state.kind === 'map' ? this.#state.entry.name : this.#state.name)}`);
     }
     if (this.#state.kind === 'header' && (this.#filled > 0 || this.#hasPending())) {
       throw refusal(`unexpected end of layer in the header at offset ${String(this.#offset)}`);
     }
   }
 
-  #takeHeader(chunk: Uint8Array): number {
+  #takeBlock(chunk: Uint8Array): number {
     const taken = Math.min(BLOCK_BYTES - this.#filled, chunk.length);
     this.#block.set(chunk.subarray(0, taken), this.#filled);
     this.#filled += taken;
     if (this.#filled === BLOCK_BYTES) {
       this.#filled = 0;
-      const header = parseTarHeader(this.#block, this.#offset);
       this.#offset += BLOCK_BYTES;
-      if (header === undefined) this.#state = { kind: 'ended' };
-      else this.#begin(header);
+      if (this.#state.kind === 'map') this.#takeMap(this.#state);
+      else this.#takeHeader();
     }
     return taken;
   }
 
-  #begin(header: TarHeader): void {
-    if (isMeta(header.type)) {
+  #takeHeader(): void {
+    const header = parseTarHeader(this.#block, this.#offset - BLOCK_BYTES);
+    if (header === undefined) {
+      this.#state = { kind: 'ended' };
+    } else if (isMeta(header.type)) {
       if (header.sizeBytes > MAX_PAX_BYTES) {
         throw refusal(`PAX header over 1 MiB at offset ${String(this.#offset - BLOCK_BYTES)}`);
       }
-      this.#enterBody(header, header.name, header.sizeBytes, []);
-      return;
+      this.#enterBody({ header, name: header.name, sizeBytes: header.sizeBytes, meta: [], sparse: undefined });
+    } else {
+      this.#begin(header, header.type === 'old-sparse' ? 'file' : header.type);
     }
-    const entry = this.#complete(header, header.type);
-    this.#sink.entry(entry);
-    this.#enterBody(header, entry.name, entry.sizeBytes, undefined);
   }
 
-  #enterBody(header: TarHeader, name: string, sizeBytes: number, meta: Buffer[] | undefined): void {
-    const body = { kind: 'body' as const, header, name, left: sizeBytes, padding: (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES, meta };
+  #begin(header: TarHeader, type: EntryType): void {
+    const sparse = header.type === 'old-sparse' ? parseOldSparse(this.#block, parseNumber) : type === 'file' ? parsePaxSparse(this.#pax) : undefined;
+    const entry = this.#complete(header, type);
+    if (sparse === undefined) {
+      this.#sink.entry(entry);
+      this.#enterBody({ header, name: entry.name, sizeBytes: entry.sizeBytes, meta: undefined, sparse: undefined });
+      return;
+    }
+    const whole = { ...entry, name: sparse.name ?? entry.name, sizeBytes: sparse.sizeBytes };
+    this.#mapped({ kind: 'map', header, entry: whole, more: sparse.more, fragments: sparse.fragments, lines: [], storedBytes: entry.sizeBytes });
+  }
+
+  #takeMap(map: SparseMap): void {
+    if (map.more === 'blocks') {
+      const extension = parseSparseExtension(this.#block, parseNumber);
+      this.#mapped({ ...map, more: extension.more, fragments: [...map.fragments, ...extension.fragments] });
+      return;
+    }
+    const lines = [...map.lines, Buffer.from(this.#block)];
+    const fragments = parseSparseLines(Buffer.concat(lines));
+    this.#mapped({ ...map, lines, storedBytes: map.storedBytes - BLOCK_BYTES, ...(fragments === undefined ? {} : { fragments, more: 'none' }) });
+  }
+
+  /** Goes on with the map, or with the contents once it is whole. */
+  #mapped(map: SparseMap): void {
+    const { entry, fragments, storedBytes } = map;
+    if (map.more !== 'none') {
+      if (map.lines.length * BLOCK_BYTES > MAX_SPARSE_LINES_BYTES || fragments.length > MAX_SPARSE_FRAGMENTS || storedBytes < 0) {
+        throw refusal(`the map of sparse entry ${shown(entry.name)} is too long`);
+      }
+      this.#state = map;
+      return;
+    }
+    checkSparse(entry.sizeBytes, fragments, storedBytes);
+    this.#sink.entry(entry);
+    this.#enterBody({ header: map.header, name: entry.name, sizeBytes: storedBytes, meta: undefined, sparse: new SparseContents(entry.sizeBytes, fragments) });
+  }
+
+  #enterBody({ header, name, sizeBytes, meta, sparse }: Pick<State & { kind: 'body' }, 'header' | 'name' | 'meta' | 'sparse'> & { readonly sizeBytes: number }): void {
+    const body = { kind: 'body' as const, header, name, left: sizeBytes, padding: (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES, meta, sparse };
     this.#state = body;
     if (sizeBytes === 0) {
-      this.#finishBody(body.meta, header);
+      this.#finishBody(body);
       this.#state = { kind: 'header' };
     }
   }
@@ -114,9 +172,10 @@ export class TarReader {
       state.padding -= taken;
     } else {
       state.left -= taken;
-      if (state.meta === undefined) this.#sink.content(chunk.subarray(0, taken));
-      else state.meta.push(Buffer.from(chunk.subarray(0, taken)));
-      if (state.left === 0) this.#finishBody(state.meta, state.header);
+      if (state.meta !== undefined) state.meta.push(Buffer.from(chunk.subarray(0, taken)));
+      else if (state.sparse === undefined) this.#sink.content(chunk.subarray(0, taken));
+      else state.sparse.content(chunk.subarray(0, taken), this.#sink);
+      if (state.left === 0) this.#finishBody(state);
     }
     if (state.left === 0 && state.padding === 0) {
       this.#state = { kind: 'header' };
@@ -124,8 +183,9 @@ export class TarReader {
     return taken;
   }
 
-  #finishBody(meta: Buffer[] | undefined, header: TarHeader): void {
+  #finishBody({ meta, header, sparse }: Pick<State & { kind: 'body' }, 'header' | 'meta' | 'sparse'>): void {
     if (meta === undefined) {
+      sparse?.end(this.#sink);
       this.#sink.endEntry();
       return;
     }
@@ -140,18 +200,15 @@ export class TarReader {
   /** The entry of `header` with the pending records, which it uses up. */
   #complete(header: TarHeader, type: EntryType): TarEntry {
     const pax = this.#pax;
-    if ([...pax.keys()].some(key => key.startsWith('GNU.sparse.'))) {
-      throw refusal(`sparse entry ${shown(header.name)} is not supported`);
-    }
     const number = (key: string, value: number): number => {
-      const record = pax.get(key)?.toString('latin1');
+      const record = paxText(pax, key);
       return record === undefined ? value : parsePaxNumber(key, record);
     };
-    const time = pax.get('mtime')?.toString('latin1');
+    const time = paxText(pax, 'mtime');
     const entry: TarEntry = {
       type,
-      name: pax.get('path')?.toString('latin1') ?? this.#longName ?? header.name,
-      linkName: pax.get('linkpath')?.toString('latin1') ?? this.#longLink ?? header.linkName,
+      name: paxText(pax, 'path') ?? this.#longName ?? header.name,
+      linkName: paxText(pax, 'linkpath') ?? this.#longLink ?? header.linkName,
       mode: header.mode,
       uid: number('uid', header.uid),
       gid: number('gid', header.gid),
@@ -180,6 +237,12 @@ function attributesOf(pax: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buf
     if (key.startsWith(XATTR_PREFIX)) attributes.set(key.slice(XATTR_PREFIX.length), value);
   }
   return attributes;
+}
+
+/** An empty value says that the header's own counts. Source: POSIX pax, "extended header records"; Go's archive/tar */
+function paxText(pax: ReadonlyMap<string, Buffer>, key: string): string | undefined {
+  const value = pax.get(key)?.toString('latin1');
+  return value === '' ? undefined : value;
 }
 
 function untilNul(body: Buffer): string {

@@ -2,7 +2,7 @@
  * Files of running containers, walked by descriptors below the container's own root: a link or `..` of its leads nowhere else,
  * fifos and devices are never opened.
  */
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
@@ -63,6 +63,7 @@ class Unpacker implements TarSink {
   readonly #target: number;
   readonly #hostBase: number;
   #file: number | undefined;
+  #position = 0;
 
   constructor(target: number, hostBase: number) {
     this.#target = target;
@@ -90,8 +91,16 @@ class Unpacker implements TarSink {
 
   content(piece: Uint8Array): void {
     for (let at = 0; this.#file !== undefined && at < piece.length;) {
-      at += writeSync(this.#file, piece, at);
+      const written = writeSync(this.#file, piece, at, piece.length - at, this.#position);
+      at += written;
+      this.#position += written;
     }
+  }
+
+  hole(lengthBytes: number): void {
+    if (this.#file === undefined) return;
+    ftruncateSync(this.#file, fstatSync(this.#file).size + lengthBytes);
+    this.#position = fstatSync(this.#file).size;
   }
 
   endEntry(): void {
@@ -102,6 +111,7 @@ class Unpacker implements TarSink {
     if (this.#file !== undefined) {
       closeSync(this.#file);
       this.#file = undefined;
+      this.#position = 0;
     }
   }
 

@@ -48,6 +48,15 @@ export function tarHeader(fields: {
   return block;
 }
 
+/** A file's header with the bytes `hex` at `at`, and a checksum that is right. */
+export function patchedHeader(fields: { readonly name: string; readonly size: number }, at: number, hex: string): Buffer {
+  const block = tarHeader({ name: Buffer.from(fields.name), flag: '0', size: fields.size });
+  Buffer.from(hex, 'hex').copy(block, at);
+  block.write('        ', 148, 'latin1');
+  block.write(`${block.reduce((total, byte) => total + byte, 0).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
 /** `LENGTH KEY=VALUE\n`, where LENGTH counts itself. */
 export function paxRecord(key: string, value: Uint8Array): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')]);

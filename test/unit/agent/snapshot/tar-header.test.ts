@@ -45,11 +45,31 @@ test('a size beyond 2^53 is refused', t => {
   t.throws(() => parseTarHeader(patched(124, Buffer.from('80ffffffffffffffffffffff', 'hex').toString('latin1')), 0), { message: /\(size\)/ });
 });
 test('letters in a number are refused', t => { t.throws(() => parseTarHeader(patched(108, '00000z7\0'), 0), { message: /\(uid\)/ }); });
-test('an unknown type is refused', t => { t.throws(() => parseTarHeader(header({ flag: 'S' }), 0), { message: /entry type "S" is not supported/ }); });
-for (const [flag, type] of [['0', 'file'], ['7', 'file'], ['1', 'hardlink'], ['2', 'symlink'], ['3', 'device'], ['4', 'device'], ['5', 'directory'], ['6', 'fifo'], ['x', 'pax'], ['g', 'pax-global'], ['L', 'long-name'], ['K', 'long-link']] as const) {
+test('an unknown type is refused', t => { t.throws(() => parseTarHeader(header({ flag: 'V' }), 0), { message: /entry type "V" is not supported/ }); });
+for (const [flag, type] of [['0', 'file'], ['7', 'file'], ['1', 'hardlink'], ['2', 'symlink'], ['3', 'device'], ['4', 'device'], ['5', 'directory'], ['6', 'fifo'], ['x', 'pax'], ['g', 'pax-global'], ['L', 'long-name'], ['K', 'long-link'], ['S', 'old-sparse']] as const) {
   test(`type ${flag} is ${type}`, t => { t.is(parseTarHeader(header({ flag }), 0)?.type, type); });
 }
-test('a typeless name that ends in a slash is a directory', t => { t.is(parseTarHeader(header({ flag: '\0', name: Buffer.from('d/') }), 0)?.type, 'directory'); });
+for (const flag of ['\0', '0']) {
+  test(`a file's name that ends in a slash is a directory: type ${JSON.stringify(flag)}`, t => { t.is(parseTarHeader(header({ flag, name: Buffer.from('d/') }), 0)?.type, 'directory'); });
+}
+test('star has times in the last bytes of the prefix', t => {
+  const star = patched(345, `dir${'\0'.repeat(128)}00000000001 00000000001 `);
+  star.write('tar\0', 508, 'latin1');
+  star.write('        ', 148, 'latin1');
+  star.write(`${star.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  t.is(parseTarHeader(star, 0)?.name, 'dir/a');
+});
+test('pairs of a sparse map become one record, and must take turns', t => {
+  const record = (key: string, value: string): Buffer => paxRecord(key, Buffer.from(value));
+  const [offset, length] = ['GNU.sparse.offset', 'GNU.sparse.numbytes'];
+  t.is(parsePaxRecords(Buffer.concat([record(offset, '0'), record(length, '3'), record(offset, '9'), record(length, '1')])).get('GNU.sparse.map')?.toString(), '0,3,9,1');
+  t.throws(() => parsePaxRecords(Buffer.concat([record(offset, '0'), record(offset, '3')])), { message: 'malformed PAX record' });
+});
+test('a PAX time before 1970 counts its fraction on from the second before', t => {
+  t.deepEqual(parsePaxTime('-1.25'), { seconds: -2, nanoseconds: 750_000_000 });
+  t.deepEqual(parsePaxTime('-0.5'), { seconds: -1, nanoseconds: 500_000_000 });
+  t.deepEqual(parsePaxTime('-1.0'), { seconds: -1, nanoseconds: 0 });
+});
 test('any 512 bytes are a header, an end or a refusal', t => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 512, maxLength: 512 }), block => {
     try {

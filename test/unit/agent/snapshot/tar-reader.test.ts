@@ -16,6 +16,7 @@ function read(tar: Uint8Array, pieceBytes = 1 << 20): readonly Read[] {
   const reader = new TarReader({
     entry: entry => { open = { entry, pieces: [] }; },
     content: piece => { open?.pieces.push(Buffer.from(piece)); },
+    hole: lengthBytes => { open?.pieces.push(Buffer.alloc(lengthBytes)); },
     endEntry: () => { if (open !== undefined) all.push({ entry: open.entry, content: Buffer.concat(open.pieces).toString('latin1') }); },
   });
   for (let at = 0; at < tar.length; at += pieceBytes) reader.write(tar.subarray(at, at + pieceBytes));
@@ -64,7 +65,23 @@ test('an end between a PAX header and its entry is refused', t => {
 test('a PAX header over 1 MiB is refused before it is read', t => {
   t.throws(() => read(tarHeader({ name: Buffer.from('x'), flag: 'x', size: 2 ** 20 + 1 })), { message: 'PAX header over 1 MiB at offset 0' });
 });
-test('sparse entries are refused', t => { t.throws(() => read(buildTar([{ t: 'f', n: 'a', pax: { 'GNU.sparse.major': '1' } }])), { message: /sparse entry 'a' is not supported/ }); });
+test('a sparse entry has its own name, its whole length and its holes', t => {
+  const [one, next] = read(buildTar([{ t: 'f', n: 'GNUSparseFile.0/a', data: 'abcde', pax: { 'GNU.sparse.map': '2,3,7,2', 'GNU.sparse.size': '10', 'GNU.sparse.name': 'a' } }, { t: 'f', n: 'b', data: 'x' }]));
+  t.like(one?.entry, { type: 'file', name: 'a', sizeBytes: 10 });
+  t.is(one?.content, '\0\0abc\0\0de\0');
+  t.is(next?.entry.name, 'b');
+});
+test('the map of sparse format 1.0 is no contents', t => {
+  const map = '1\n4\n3\n'.padEnd(512, '\0');
+  const [one] = read(buildTar([{ t: 'f', n: 'a', data: `${map}abc`, pax: { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '8' } }]), 100);
+  t.is(one?.content, '\0\0\0\0abc\0');
+});
+test('a sparse map that ends nowhere is refused, by the entry or by the archive', t => {
+  const pax = { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '8' };
+  t.throws(() => read(buildTar([{ t: 'f', n: 'a', data: '9\n'.padEnd(512, '\0'), pax }])), { message: /map of sparse entry 'a' is too long|its map/ });
+  t.throws(() => read(buildTar([{ t: 'f', n: 'a', data: '', size: 512, pax }], { isTruncated: true })), { message: "unexpected end of layer in entry 'a'" });
+});
+test('a PAX record without a value leaves the header as it is', t => { t.deepEqual(names(buildTar([{ t: 'f', n: 'a', pax: { path: '' } }])), ['a']); });
 test('random bytes are entries or a refusal, never another error', t => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 3000 }), fc.integer({ min: 1, max: 600 }), (noise, bytes) => {
     try {

@@ -9,7 +9,7 @@ const entry = (overrides: Partial<ArchiveEntry> = {}): ArchiveEntry =>
 
 function read(bytes: Buffer): readonly TarEntry[] {
   const entries: TarEntry[] = [];
-  const reader = new TarReader({ entry: one => { entries.push(one); }, content: () => undefined, endEntry: () => undefined });
+  const reader = new TarReader({ entry: one => { entries.push(one); }, content: () => undefined, hole: () => undefined, endEntry: () => undefined });
   reader.write(bytes);
   reader.end();
   return entries;
