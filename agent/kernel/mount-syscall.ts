@@ -31,6 +31,7 @@ export const MOUNT_ATTR_RDONLY = 0x1;
 export const MOUNT_ATTR_NOSUID = 0x2;
 export const MOUNT_ATTR_NODEV = 0x4;
 const MOUNT_ATTR_IDMAP = 0x00100000;
+const MS_BIND = 1n << 12n;
 const MS_PRIVATE = 1n << 18n;
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
@@ -41,6 +42,11 @@ export const MNT_DETACH = 2;
 /** mount(2) without flags. @throws SyscallError */
 export function mountFileSystem(type: string, source: string, target: string, options: string): void {
   checked(`mount ${type}`, calls.mount(source, target, type, 0n, options));
+}
+
+/** Shows `source`, a file or a directory, at `target` too. @throws SyscallError */
+export function bindMount(source: string, target: string): void {
+  checked('mount --bind', calls.mount(source, target, null, MS_BIND, null));
 }
 
 /** @throws SyscallError EINVAL when nothing is mounted there */

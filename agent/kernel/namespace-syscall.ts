@@ -36,6 +36,37 @@ export function enterNetworkNamespace(path: string): void {
   }
 }
 
+/**
+ * Runs `work` in the network namespace that `path` names and comes back: for sockets and settings. `work` must be synchronous, and may call the
+ * kernel but not start threads or processes; so nothing else of this process sees the other namespace.
+ *
+ * Ends the process when there is no way back, which no error could tell: it would go on in the wrong namespace.
+ * @throws Error when the namespace cannot be entered; else as `work` does
+ * Source: setns(2): "the calling thread"
+ */
+export function inNetworkNamespace<Result>(path: string, work: () => Result): Result {
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    const other = openSync(path, 'r');
+    try {
+      if (setns(other, CLONE_NEWNET) !== 0) {
+        throw new Error(`setns ${path}: errno ${String(koffi.errno())}`);
+      }
+    } finally {
+      closeSync(other);
+    }
+    try {
+      return work();
+    } finally {
+      if (setns(own, CLONE_NEWNET) !== 0) {
+        process.abort();
+      }
+    }
+  } finally {
+    closeSync(own);
+  }
+}
+
 /** An unconnected IPv4 stream socket of this thread's network namespace, which it stays in for ever. Source: socket(2), ip(7) */
 export function openTcpSocket(): number {
   const fd = socket(AF_INET, SOCK_STREAM | NONBLOCK_CLOEXEC, 0);

@@ -15,22 +15,11 @@ interface RouteJson { readonly dst: string; readonly gateway?: string; readonly 
 interface NeighbourJson { readonly dst: string; readonly lladdr?: string; readonly dev: string; readonly state: readonly string[] }
 interface ForwardingJson { readonly mac: string; readonly dst?: string }
 
-/** Runs the lines as one `ip -batch`, in this network namespace or in the one a file names. @throws Error with ip's own words */
-export async function runLinkBatch(lines: readonly string[], networkNamespacePath?: string): Promise<void> {
-  if (lines.length === 0) {
-    return;
+/** Runs the lines as one `ip -batch`. @throws Error with ip's own words */
+async function runLinkBatch(lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) {
+    await requireCommand('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
   }
-  const input = `${lines.join('\n')}\n`;
-  if (networkNamespacePath === undefined) {
-    await requireCommand('ip', ['-batch', '-'], { input });
-  } else {
-    await requireCommand('nsenter', [`--net=${networkNamespacePath}`, 'ip', '-batch', '-'], { input });
-  }
-}
-
-/** Writes `name=value` settings in the namespace that the file names. */
-export async function writeSettings(settings: readonly string[], networkNamespacePath: string): Promise<void> {
-  await requireCommand('nsenter', [`--net=${networkNamespacePath}`, 'sysctl', '-qw', ...settings]);
 }
 
 export async function applyNetworkPlan(plan: NetworkPlan): Promise<void> {

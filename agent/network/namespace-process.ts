@@ -1,8 +1,14 @@
+import { closeSync, writeSync } from 'node:fs';
 import { mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import path from 'node:path';
-import type { ChildProcess } from 'node:child_process';
-import { requireCommand, runCommand, startProcess, TOOL_PATH } from '#kit/command-process.ts';
+import { finished } from 'node:stream/promises';
+import { TOOL_PATH } from '#kit/command-process.ts';
+import { SyscallError } from '../kernel/file-syscall.ts';
+import { bindMount, MNT_DETACH, unmount } from '../kernel/mount-syscall.ts';
+import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
+import type { ChildFile } from '../kernel/spawn-syscall.ts';
 
 /** Files that name a slot's two namespaces. */
 export interface SlotPaths {
@@ -21,6 +27,7 @@ const NSFS_MAGIC = 0x6e736673;
 
 /** How long a holder may take to say that its namespaces are there. */
 const HOLDER_TIMEOUT_MS = 10_000;
+const UNSHARE = '/usr/bin/unshare';
 
 /**
  * Makes a user namespace and a network namespace that belongs to it, and binds both to files.
@@ -32,41 +39,61 @@ export async function createNamespaces(paths: SlotPaths, hostBase: number, idCou
   await mkdir(paths.directory, { recursive: true });
   await writeFile(paths.userNamespacePath, '');
   await writeFile(paths.networkNamespacePath, '');
-  const holder = startProcess('unshare', ['--user', '--net', 'cat'], { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: TOOL_PATH } });
+  const holder = startHolder();
   try {
-    const pid = await awaitEcho(holder);
+    await holder.ready();
+    const holderDir = `/proc/${String(holder.pid)}`;
     const map = `0 ${String(hostBase)} ${String(idCount)}`;
-    await writeFile(`/proc/${String(pid)}/uid_map`, map);
-    await writeFile(`/proc/${String(pid)}/gid_map`, map);
-    await requireCommand('mount', ['--bind', `/proc/${String(pid)}/ns/user`, paths.userNamespacePath]);
-    await requireCommand('mount', ['--bind', `/proc/${String(pid)}/ns/net`, paths.networkNamespacePath]);
+    await writeFile(`${holderDir}/uid_map`, map);
+    await writeFile(`${holderDir}/gid_map`, map);
+    bindMount(`${holderDir}/ns/user`, paths.userNamespacePath);
+    bindMount(`${holderDir}/ns/net`, paths.networkNamespacePath);
   } finally {
-    await endHolder(holder);
+    await holder.end();
   }
 }
 
-/** The holder's pid, once `cat` answers: then the namespaces were made before it. */
-async function awaitEcho(holder: ChildProcess): Promise<number> {
-  const { pid, stdin, stdout } = holder;
-  const failed = once(holder, 'exit').then(([code]) => { throw new Error(`unshare --user --net: exit ${String(code)}`); });
-  failed.catch(() => undefined);
-  stdin?.on('error', () => { /* it ended; the exit above tells */ });
-  stdin?.write('\n');
-  if (pid === undefined || stdout === null) {
-    await failed;
-    throw new Error('unshare --user --net: no process');
-  }
-  await Promise.race([once(stdout, 'data', { signal: AbortSignal.timeout(HOLDER_TIMEOUT_MS) }), failed]);
-  return pid;
+interface Holder {
+  readonly pid: number;
+  /** Resolves once its program answers: then the namespaces were made before it. */
+  readonly ready: () => Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
-async function endHolder(holder: ChildProcess): Promise<void> {
-  if (holder.pid === undefined || holder.exitCode !== null || holder.signalCode !== null) {
-    return;
+function startHolder(): Holder {
+  const [input, output] = [makePipe(), makePipe()];
+  let pid: number;
+  try {
+    pid = spawnProcess({
+      program: UNSHARE, args: ['--user', '--net', 'cat'], environment: { PATH: TOOL_PATH },
+      files: new Map<number, ChildFile>([[0, { fd: input.readFd }], [1, { fd: output.writeFd }], [2, { path: '/dev/null' }]]),
+    });
+  } catch (error) {
+    closeSync(input.writeFd);
+    closeSync(output.readFd);
+    throw error;
+  } finally {
+    closeSync(input.readFd);
+    closeSync(output.writeFd);
   }
-  const ended = once(holder, 'exit');
-  holder.kill('SIGKILL');
-  await ended;
+  const answers = new Socket({ fd: output.readFd, readable: true, writable: false });
+  return {
+    pid,
+    ready: async () => {
+      writeSync(input.writeFd, '\n');
+      const signal = AbortSignal.timeout(HOLDER_TIMEOUT_MS);
+      const isThere = await Promise.race([once(answers, 'data', { signal }).then(() => true), once(answers, 'end', { signal }).then(() => false)]);
+      if (!isThere) {
+        throw new Error('unshare --user --net ended: this kernel makes no user namespaces');
+      }
+    },
+    end: async () => {
+      closeSync(input.writeFd);
+      process.kill(pid, 'SIGKILL');
+      await finished(answers.resume(), { writable: false }).catch(() => { /* closed all the same */ });
+      reapProcess(pid);
+    },
+  };
 }
 
 /** True when both files name a namespace; after a boot, or a crash half-way, they are plain files or absent. */
@@ -78,7 +105,7 @@ export async function areNamespacesBound(paths: SlotPaths): Promise<boolean> {
 /** Unbinds both namespaces and removes the directory; what is not there is fine. */
 export async function removeNamespaces(paths: SlotPaths): Promise<void> {
   for (const file of [paths.networkNamespacePath, paths.userNamespacePath]) {
-    await unmountAll(file);
+    unmountAll(file);
   }
   await rm(paths.directory, { recursive: true, force: true });
 }
@@ -89,9 +116,11 @@ export async function listSlotIds(slotsDir: string): Promise<readonly string[]> 
   return (await readdir(slotsDir)).sort();
 }
 
-async function unmountAll(file: string): Promise<void> {
-  const outcome = await runCommand('umount', ['--lazy', file]);
-  if (outcome.exitCode !== 0 && !/not mounted|no mount point|not found|No such file/i.test(outcome.stderr)) {
-    throw new Error(`umount ${file}: ${outcome.stderr.trim()}`);
+function unmountAll(file: string): void {
+  try {
+    unmount(file, MNT_DETACH);
+  } catch (error) {
+    // Source: umount2(2): EINVAL, no mount point; ENOENT, no such file.
+    if (!(error instanceof SyscallError) || (error.code !== 'EINVAL' && error.code !== 'ENOENT')) throw error;
   }
 }

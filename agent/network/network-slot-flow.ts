@@ -1,10 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { gatewayAddress, subnetPrefix } from '#model/addressing.ts';
 import { hostNumberOfSlot, IDS_PER_SLOT } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
-import { deleteLink, runLinkBatch, writeSettings } from './link-process.ts';
+import { linkIndex } from '../kernel/netlink-syscall.ts';
+import { inNetworkNamespace } from '../kernel/namespace-syscall.ts';
 import { createNamespaces, removeNamespaces, slotPaths } from './namespace-process.ts';
 import type { NetworkSlot } from './ports.ts';
-import { hostLinkLines, slotSettings, taskLinkLines } from './slot-plan.ts';
+import { RouteSocket } from './route-socket.ts';
+import { deleteLinkRequests, hostLinkRequests, slotSettings, TASK_LINK, taskLinkRequests } from './slot-plan.ts';
 import type { SlotLink } from './slot-plan.ts';
 
 /** What all slots of a node have in common. */
@@ -38,7 +42,7 @@ export async function createSlot(site: SlotSite, id: string): Promise<NetworkSlo
     await wireSlot(site, slot);
     return slot;
   } catch (error) {
-    await destroySlot(site, id);
+    await destroySlots(site, [id]);
     throw error;
   }
 }
@@ -46,15 +50,28 @@ export async function createSlot(site: SlotSite, id: string): Promise<NetworkSlo
 /** The veth pair, both ends; also for a slot whose pair somebody deleted. */
 export async function wireSlot(site: SlotSite, slot: NetworkSlot): Promise<void> {
   const link = slotLink(site, slot);
-  await runLinkBatch(hostLinkLines(link));
-  await writeSettings(slotSettings(slot.hostBase, IDS_PER_SLOT), slot.networkNamespacePath);
-  await runLinkBatch(taskLinkLines(link), slot.networkNamespacePath);
+  const namespace = await open(slot.networkNamespacePath, 'r');
+  try {
+    using outside = new RouteSocket();
+    await outside.request(hostLinkRequests(link, namespace.fd));
+  } finally {
+    await namespace.close();
+  }
+  const [socket, taskLinkIndex] = inNetworkNamespace(slot.networkNamespacePath, () => {
+    for (const [name, value] of slotSettings(slot.hostBase, IDS_PER_SLOT)) {
+      writeFileSync(`/proc/sys/${name}`, value);
+    }
+    return [new RouteSocket(), linkIndex(TASK_LINK)];
+  });
+  using inside = socket;
+  await inside.request(taskLinkRequests(link, taskLinkIndex));
 }
 
-/** Takes away link, namespaces and directory; what is gone already is fine. */
-export async function destroySlot(site: SlotSite, id: string): Promise<void> {
-  await deleteLink(slotLinkName(site, id));
-  await removeNamespaces(slotPaths(site.slotsDir, id));
+/** Takes away link, namespaces and directory of each; what is gone already is fine. */
+export async function destroySlots(site: SlotSite, ids: readonly string[]): Promise<void> {
+  using socket = new RouteSocket();
+  await socket.request(deleteLinkRequests(ids.map(id => slotLinkName(site, id))));
+  await Promise.all(ids.map(async id => { await removeNamespaces(slotPaths(site.slotsDir, id)); }));
 }
 
 export function slotLinkName(site: SlotSite, id: string): string {
@@ -64,8 +81,7 @@ export function slotLinkName(site: SlotSite, id: string): string {
 function slotLink(site: SlotSite, slot: NetworkSlot): SlotLink {
   return {
     link: slotLinkName(site, slot.id),
-    bridge: site.names.bridge,
-    networkNamespacePath: slot.networkNamespacePath,
+    bridgeIndex: linkIndex(site.names.bridge),
     address: slot.address,
     gateway: gatewayAddress(site.subnetIndex),
     mtuBytes: site.mtuBytes,

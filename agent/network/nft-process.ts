@@ -1,10 +1,18 @@
 import { requireCommand, runCommand } from '#kit/command-process.ts';
+import { runNftTransaction } from '../kernel/nftables-syscall.ts';
 
 /** Most time one transaction of 5,000 services takes is under a second; a stuck nft must not hold the agent. */
 const NFT_TIMEOUT_MS = 20_000;
 
-/** Runs `text` as one nft transaction: all of it or nothing. @throws Error with nft's own words */
+/** Above this a transaction would hold the agent's own thread too long. */
+const SMALL_TRANSACTION_LENGTH = 8_192;
+
+/** Runs `text` as one nft transaction: all of it or nothing. A small one runs in this process. @throws Error with nft's own words */
 export async function applyNft(text: string): Promise<void> {
+  if (text.length <= SMALL_TRANSACTION_LENGTH) {
+    runNftTransaction(text);
+    return;
+  }
   await requireCommand('nft', ['-f', '-'], { input: text, timeoutMs: NFT_TIMEOUT_MS });
 }
 

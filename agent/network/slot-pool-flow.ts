@@ -3,7 +3,7 @@ import type { Logger } from '#kit/logger.ts';
 import { pickHostNumber } from './address-pool.ts';
 import { hostNumberOfSlot } from './link-names.ts';
 import { areNamespacesBound, listSlotIds, slotPaths } from './namespace-process.ts';
-import { createSlot, describeSlot, destroySlot, slotLinkName, wireSlot } from './network-slot-flow.ts';
+import { createSlot, describeSlot, destroySlots, slotLinkName, wireSlot } from './network-slot-flow.ts';
 import type { SlotSite } from './network-slot-flow.ts';
 import type { NetworkSlot } from './ports.ts';
 
@@ -32,6 +32,9 @@ export class SlotPool {
   #lastGiven = 0;
   #isClosed = false;
   #refill: Promise<void> | undefined;
+  #destroying: Promise<void> = Promise.resolve();
+  /** The next to be taken away, together. */
+  #doomed: { readonly ids: string[]; readonly gone: Promise<void> } | undefined;
 
   constructor(site: SlotSite, options: SlotPoolOptions, log: Logger) {
     this.#site = site;
@@ -80,12 +83,9 @@ export class SlotPool {
 
   /** Takes away every slot of an earlier agent but `keep`, then fills the pool. */
   async sweep(keep: ReadonlySet<string>): Promise<void> {
-    for (const id of [...this.#strangers]) {
-      if (!keep.has(id)) {
-        this.#strangers.delete(id);
-        await this.#destroy(id);
-      }
-    }
+    const unwanted = [...this.#strangers].filter(id => !keep.has(id));
+    unwanted.forEach(id => this.#strangers.delete(id));
+    await Promise.all(unwanted.map(async id => { await this.#destroy(id); }));
     this.#fill();
   }
 
@@ -106,9 +106,7 @@ export class SlotPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#refill;
-    for (const id of await listSlotIds(this.#site.slotsDir)) {
-      await destroySlot(this.#site, id);
-    }
+    await destroySlots(this.#site, await listSlotIds(this.#site.slotsDir));
   }
 
   async #create(): Promise<NetworkSlot> {
@@ -126,10 +124,16 @@ export class SlotPool {
     }
   }
 
-  /** A slot that cannot be taken away now stays known, so that a later release or sweep tries again. */
+  /** Slots that are given back while others are taken away go together, next. One that cannot be taken away now stays known, so that a later release or sweep tries again. */
   async #destroy(id: string): Promise<void> {
+    const doomed = this.#doomed ??= { ids: [], gone: this.#destroying.then(async () => {
+      this.#doomed = undefined;
+      await destroySlots(this.#site, doomed.ids);
+    }) };
+    doomed.ids.push(id);
+    this.#destroying = doomed.gone.catch(() => { /* each caller is told */ });
     try {
-      await destroySlot(this.#site, id);
+      await doomed.gone;
     } catch (error) {
       this.#strangers.add(id);
       throw error;

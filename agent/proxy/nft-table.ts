@@ -41,6 +41,13 @@ export function renderChange(from: NftTable, to: NftTable): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
+/** True when `renderChange` makes a transaction of elements alone: what nft prints without elements stays the same. */
+export function isSameFrame(from: NftTable, to: NftTable): boolean {
+  const isEqual = (one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>, isSame: (name: string) => boolean): boolean =>
+    one.size === other.size && [...one.keys()].every(name => other.has(name) && isSame(name));
+  return isEqual(from.sets, to.sets, () => true) && isEqual(from.chains, to.chains, name => isSameList(from.chains.get(name), to.chains.get(name)));
+}
+
 /** Elements that go, then elements that come, each set or map in one line. */
 function elementLines(from: NftTable, to: NftTable): string[] {
   const id = `${to.family} ${to.name}`;
@@ -50,6 +57,9 @@ function elementLines(from: NftTable, to: NftTable): string[] {
   for (const name of names) {
     const before = from.elements.get(name) ?? new Map<string, string>();
     const after = to.elements.get(name) ?? new Map<string, string>();
+    if (before === after) {
+      continue;
+    }
     // A set that goes takes its elements with it.
     const isKept = !from.sets.has(name) || to.sets.has(name);
     const goneKeys = isKept ? [...before.keys()].filter(key => before.get(key) !== after.get(key)).sort() : [];
@@ -74,5 +84,5 @@ function missing(of: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unk
 }
 
 function isSameList(left: readonly string[] | undefined, right: readonly string[] | undefined): boolean {
-  return left?.join('\n') === right?.join('\n');
+  return left === right || left?.join('\n') === right?.join('\n');
 }

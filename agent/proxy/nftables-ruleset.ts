@@ -37,6 +37,15 @@ interface Draft {
   readonly elements: Map<string, Map<string, string>>;
 }
 
+/** The part of the rules that follows from the endpoints alone: made once for each set of them, however many tasks come and go meanwhile. */
+export interface EndpointRules {
+  readonly site: ProxySite;
+  readonly draft: Draft;
+  readonly servicesOfApp: ReadonlyMap<string, readonly ServiceEndpoints[]>;
+  /** Of this node, by the endpoints. */
+  readonly tasks: readonly LocalTask[];
+}
+
 /**
  * Rules that bring traffic for services to healthy endpoints, and keep tasks of different Apps apart.
  *
@@ -48,13 +57,25 @@ interface Draft {
  * Order of the lists in `set` does not matter.
  */
 export function proxyTable(site: ProxySite, set: EndpointSet, localTasks: readonly LocalTask[]): NftTable {
+  return withLocalTasks(endpointRules(site, set), localTasks);
+}
+
+export function endpointRules(site: ProxySite, set: EndpointSet): EndpointRules {
   const draft: Draft = { sets: new Map(), chains: new Map(), elements: new Map() };
-  const tasksHere = [...localTasks, ...tasksOfNode(sound(set), site.node)];
-  const appsHere = new Set(tasksHere.map(task => appName(task.namespace, task.app)));
-  for (const service of sound(set)) {
+  const services = sound(set);
+  for (const service of services) {
     addVirtualPorts(draft, service);
     addPublishedPorts(draft, service, site.node);
-    if (appsHere.has(appName(service.namespace, service.app))) {
+  }
+  return { site, draft, servicesOfApp: Map.groupBy(services, service => appName(service.namespace, service.app)), tasks: tasksOfNode(services, site.node) };
+}
+
+/** Adds Apps to the rules; elements of `rules` stay the same objects, which is how renderChange knows that they did not change. */
+export function withLocalTasks({ site, draft: base, servicesOfApp, tasks }: EndpointRules, localTasks: readonly LocalTask[]): NftTable {
+  const draft: Draft = { sets: new Map(base.sets), chains: new Map(base.chains), elements: new Map(base.elements) };
+  const tasksHere = [...localTasks, ...tasks];
+  for (const app of new Set(tasksHere.map(task => appName(task.namespace, task.app)))) {
+    for (const service of servicesOfApp.get(app) ?? []) {
       addAppMembers(draft, service);
     }
   }

@@ -1,10 +1,10 @@
 import type { EndpointSet } from '#model/endpoints.ts';
 import type { Logger } from '#kit/logger.ts';
 import { applyNft, listNftRules } from '../network/nft-process.ts';
-import { renderChange, renderTable } from './nft-table.ts';
+import { isSameFrame, renderChange, renderTable } from './nft-table.ts';
 import type { NftTable } from './nft-table.ts';
-import { proxyTable } from './nftables-ruleset.ts';
-import type { LocalTask, ProxySite } from './nftables-ruleset.ts';
+import { endpointRules, withLocalTasks } from './nftables-ruleset.ts';
+import type { EndpointRules, LocalTask, ProxySite } from './nftables-ruleset.ts';
 import type { ServiceProxy } from './ports.ts';
 import { endedUdpTargets } from './udp-targets.ts';
 import { forgetUdpFlows } from './conntrack-process.ts';
@@ -15,17 +15,21 @@ const NOTHING: EndpointSet = { generation: 0, services: [], nodes: [] };
  * The proxy in the kernel's nftables.
  *
  * The first apply of an agent replaces the whole table in one transaction; later ones change only what differs. What is in
- * force is remembered only after nft said so: a failed transaction changed nothing.
+ * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs
+ * share the next one.
  */
 export class NftServiceProxy implements ServiceProxy {
   readonly #site: ProxySite;
   readonly #log: Logger;
   readonly #admitted = new Map<string, LocalTask>();
-  #set: EndpointSet = NOTHING;
+  /** Of the newest apply; absent before the first, with which the whole table comes. */
+  #wanted: { readonly rules: EndpointRules; readonly set: EndpointSet } | undefined;
   #inForce: { readonly table: NftTable; readonly set: EndpointSet } | undefined;
   /** What nft printed once the rules were in force; another text means that somebody else wrote. Elements of maps are not looked at. */
   #printed: string | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** The transaction that has not begun: it takes along what changes until then. */
+  #next: Promise<void> | undefined;
 
   constructor(site: ProxySite, log: Logger) {
     this.#site = site;
@@ -33,28 +37,19 @@ export class NftServiceProxy implements ServiceProxy {
   }
 
   async apply(set: EndpointSet): Promise<void> {
-    await this.#serially(async () => {
-      this.#set = set;
-      await this.#enforce();
-    });
+    this.#wanted = { rules: endpointRules(this.#site, set), set };
+    await this.#enforceSoon();
   }
 
   async admit(address: string, app: { readonly namespace: string; readonly app: string }): Promise<void> {
-    await this.#serially(async () => {
-      this.#admitted.set(address, { address, namespace: app.namespace, app: app.app });
-      // Before the first apply the whole table will come with it.
-      if (this.#inForce !== undefined) {
-        await this.#enforce();
-      }
-    });
+    this.#admitted.set(address, { address, namespace: app.namespace, app: app.app });
+    await this.#enforceSoon();
   }
 
   async dismiss(address: string): Promise<void> {
-    await this.#serially(async () => {
-      if (this.#admitted.delete(address) && this.#inForce !== undefined) {
-        await this.#enforce();
-      }
-    });
+    if (this.#admitted.delete(address)) {
+      await this.#enforceSoon();
+    }
   }
 
   async audit(): Promise<readonly string[]> {
@@ -72,18 +67,33 @@ export class NftServiceProxy implements ServiceProxy {
     });
   }
 
+  async #enforceSoon(): Promise<void> {
+    await (this.#next ??= this.#serially(async () => {
+      this.#next = undefined;
+      await this.#enforce();
+    }));
+  }
+
   async #enforce(): Promise<void> {
-    const table = proxyTable(this.#site, this.#set, [...this.#admitted.values()]);
+    if (this.#wanted === undefined) {
+      return;
+    }
+    const { rules, set } = this.#wanted;
+    const table = withLocalTasks(rules, [...this.#admitted.values()]);
     const before = this.#inForce;
     const text = before === undefined ? renderTable(table) : renderChange(before.table, table);
     if (text !== '') {
       // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
       this.#inForce = undefined;
       await applyNft(text);
-      this.#printed = await listNftRules('ip', this.#site.table);
+      if (before === undefined || !isSameFrame(before.table, table)) {
+        this.#printed = await listNftRules('ip', this.#site.table);
+      }
     }
-    this.#inForce = { table, set: this.#set };
-    await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, this.#set), this.#log);
+    this.#inForce = { table, set };
+    if (before?.set !== set) {
+      await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, set), this.#log);
+    }
   }
 
   #serially<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { renderChange, renderTable } from '../../../../agent/proxy/nft-table.ts';
+import { isSameFrame, renderChange, renderTable } from '../../../../agent/proxy/nft-table.ts';
 import type { NftTable } from '../../../../agent/proxy/nft-table.ts';
 
 function table(rest: { sets?: Record<string, string>; chains?: Record<string, readonly string[]>; elements?: Record<string, Record<string, string>> } = {}): NftTable {
@@ -35,4 +35,12 @@ test('a whole table replaces whatever was there', t => {
   t.is(renderTable(table({ chains: { a: ['drop'] } })), [
     'table ip t', 'delete table ip t', 'table ip t {', '  map m { type ipv4_addr : verdict; }', '}', 'add chain ip t a', 'add rule ip t a drop', '',
   ].join('\n'));
+});
+
+test('elements alone leave the frame as it is; a set, a chain or a rule does not', t => {
+  const from = table({ sets: { s: 'ipv4_addr' }, chains: { a: ['drop'] }, elements: { s: { x: '' } } });
+  t.true(isSameFrame(from, table({ sets: { s: 'ipv4_addr' }, chains: { a: ['drop'] }, elements: { s: { y: '' } } })));
+  t.false(isSameFrame(from, table({ sets: { s: 'ipv4_addr' }, chains: { a: ['accept'] } })));
+  t.false(isSameFrame(from, table({ sets: { s: 'ipv4_addr' } })));
+  t.false(isSameFrame(from, table({ sets: { s: 'ipv4_addr', more: 'ipv4_addr' }, chains: { a: ['drop'] } })));
 });
