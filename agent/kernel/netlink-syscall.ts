@@ -30,7 +30,7 @@ export async function sendRequests(fd: number, datagram: Buffer): Promise<void> 
   const sent = await new Promise<unknown>((resolve, reject) => {
     send.async(fd, datagram, datagram.length, 0, (error: unknown, count: unknown) => {
       if (error === null || error === undefined) resolve(count);
-      else reject(error);
+      else reject(new Error('netlink: not sent', { cause: error }));
     });
   });
   if (sent !== datagram.length) {
