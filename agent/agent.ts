@@ -206,7 +206,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
-    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters, news, metrics, clock: systemClock, log }),
+    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
   };

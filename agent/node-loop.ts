@@ -50,6 +50,10 @@ export class NodeLoop {
     this.#tasks?.desire(set);
   }
 
+  tellOomKills(...kills: Parameters<TaskSet['tellOomKills']>): void {
+    this.#tasks?.tellOomKills(...kills);
+  }
+
   wakeAll(): void {
     this.#tasks?.wakeAll();
   }

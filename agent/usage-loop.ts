@@ -1,6 +1,6 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
-import type { NodeId } from '#model/ids.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
 import type { News } from '#news/ports.ts';
 import type { Cgroups } from './cgroup/ports.ts';
 import type { AgentMetrics, TaskUsage } from './metrics.ts';
@@ -18,13 +18,15 @@ export interface UsageParts {
   readonly taskLinkPrefix: string;
   readonly news: Pick<News, 'publishUsage'> | undefined;
   readonly metrics: AgentMetrics;
+  /** Told of each running attempt, at each sample, how many of its processes the kernel killed for memory so far. */
+  readonly onOomKills: (task: TaskId, attempt: number, oomKills: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const SAMPLE_INTERVAL_MS = 2_000;
 
-/** Samples what each running task uses: for /metrics, and as news. Nothing depends on it. */
+/** Samples what each running task uses: for /metrics, as news, and to tell of processes that were killed for memory. Nothing depends on it. */
 export class UsageLoop {
   readonly #parts: UsageParts;
 
@@ -53,6 +55,7 @@ export class UsageLoop {
     const seen = usages.filter(usage => usage !== undefined);
     metrics.setTasks(records.map(record => record.step), seen);
     for (const usage of seen) {
+      this.#parts.onOomKills(usage.task.id, usage.attempt, usage.oomKills);
       const { cpuMicroseconds, memoryBytes, memoryLimitBytes, processes } = usage;
       news?.publishUsage({ node, task: usage.task.id, atMs: clock.nowMs(), cpuMicroseconds, memoryBytes, memoryLimitBytes, processes });
     }

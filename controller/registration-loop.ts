@@ -4,7 +4,6 @@ import { isClusterError, isRetryable } from '#model/errors.ts';
 import type { ControllerRecord } from '#model/node.ts';
 import { giveUpLease } from './store/election-store.ts';
 import { buildKey } from './store/keys.ts';
-import { AmbiguousWriteError } from './store/ports.ts';
 import type { Store } from './store/ports.ts';
 import { encodeControllerRecord } from './store/records.ts';
 
@@ -74,7 +73,7 @@ export class RegistrationLoop implements Loop {
 
 /** True when the lease is gone, false when it is not known. @throws the error when it is neither */
 function isGone(error: unknown): boolean {
-  if (!isClusterError(error, 'NOT_FOUND') && !isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
+  if (!isClusterError(error, 'NOT_FOUND') && !isRetryable(error)) {
     throw error;
   }
   return isClusterError(error, 'NOT_FOUND');

@@ -2,7 +2,6 @@ import type { Clock } from '#kit/clock.ts';
 import { isRetryable } from '#model/errors.ts';
 import type { ClusterSettings } from '#model/records.ts';
 import { buildKey } from './store/keys.ts';
-import { AmbiguousWriteError } from './store/ports.ts';
 import type { Store } from './store/ports.ts';
 import { decodeClusterSettings, encodeClusterSettings } from './store/records.ts';
 
@@ -22,7 +21,7 @@ export async function requireSettings(store: Store, fresh: ClusterSettings, cloc
       continue;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
+      if (!isRetryable(error)) {
         throw error;
       }
     }

@@ -33,6 +33,8 @@ export interface PullProgress {
   readonly layersTotal: number;
   readonly bytesDone: number;
   readonly bytesTotal: number;
+  /** Only where a request to the registry was just tried again: which registry, and why. */
+  readonly retried?: string;
 }
 
 /** What the pruning of images needs of their store. */

@@ -29,6 +29,8 @@ const settings = workerData as PullWorkerSettings;
 const clients = new Map<string, RegistryClient>();
 const records = new ImageRecords(settings.statePath);
 const stops = new Map<number, AbortController>();
+/** Of the pulls at work: told what their client tried again, by the client's key. */
+const retryListeners = new Map<number, { readonly client: string; readonly registry: string; readonly tell: (what: string) => void }>();
 let ids = 0;
 
 const ports: Omit<PullPorts, 'registry'> = {
@@ -52,7 +54,9 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   stops.set(id, stop);
   try {
     const image = { ...requireImage(command.image), digest };
-    const record = await pullImage({ ...ports, registry: clientFor(command.login) }, image, throttled(id), stop.signal);
+    const progress = throttled(id);
+    retryListeners.set(id, { client: clientKey(command.login), registry: image.registry, tell: progress.retried });
+    const record = await pullImage({ ...ports, registry: clientFor(command.login) }, image, progress.moved, stop.signal);
     await onDisk(settings.statePath, async () => { await records.save({ ...record, ...await grantsOf(command) }); });
     report({ kind: 'done', id, image: record });
   } catch (error) {
@@ -60,6 +64,7 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
     report({ kind: 'failed', id, code, message, ...(isDiskPressure(error) ? { isDiskFull: true } : {}) });
   } finally {
     stops.delete(id);
+    retryListeners.delete(id);
   }
 }
 
@@ -73,30 +78,38 @@ async function grantsOf({ digest, login }: PullCommand & { kind: 'pull' }): Prom
 }
 
 function clientFor(login: PullCredentials | undefined): RegistryClient {
-  const key = JSON.stringify([login?.username, login?.password]);
+  const key = clientKey(login);
   const client = clients.get(key) ?? new RegistryClient({
     ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
     plainRegistries: new Set(settings.plainRegistries),
     credentials: () => Promise.resolve(login),
     clock: systemClock,
     random: () => Math.random(),
+    onRetry: what => {
+      [...retryListeners.values()].filter(one => one.client === key && what.startsWith(`${one.registry}: `)).forEach(one => { one.tell(what); });
+    },
     ...(settings.stallMs === undefined ? {} : { stallTimeoutMs: settings.stallMs }),
   });
   clients.set(key, client);
   return client;
 }
 
-/** Passes on a layer's end at once, bytes now and then. */
-function throttled(id: number): (progress: PullProgress) => void {
+function clientKey(login: PullCredentials | undefined): string {
+  return JSON.stringify([login?.username, login?.password]);
+}
+
+/** Passes on a layer's end and a retry at once, bytes now and then. */
+function throttled(id: number): { readonly moved: (progress: PullProgress) => void; readonly retried: (what: string) => void } {
   let lastMs = 0;
-  let layersDone = -1;
-  return progress => {
+  let newest: PullProgress = { layersDone: -1, layersTotal: 0, bytesDone: 0, bytesTotal: 0 };
+  const moved = (progress: PullProgress): void => {
     const nowMs = systemClock.monotonicMs();
-    if (progress.layersDone === layersDone && nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+    if (progress.layersDone === newest.layersDone && nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
     lastMs = nowMs;
-    layersDone = progress.layersDone;
+    newest = progress;
     report({ kind: 'progress', id, progress });
   };
+  return { moved, retried: what => { report({ kind: 'progress', id, progress: { ...newest, layersDone: Math.max(0, newest.layersDone), retried: what } }); } };
 }
 
 function requireImage(text: string): RegistryImage {

@@ -47,6 +47,8 @@ const OPAQUE_BYTES = 512;
 /** Source: fcntl.h, spawn.h (glibc, Linux) */
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
+/** Source: bits/waitflags.h */
+const WNOHANG = 1;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
@@ -103,6 +105,16 @@ export function reapProcess(pid: number): ProcessExit {
     throw new Error(`waitpid ${String(pid)}: errno ${String(koffi.errno())}`);
   }
   return { code: exitCode(status[0] ?? 0) };
+}
+
+/** The end of a child of `spawnProcess`; undefined while it has none. Never blocks. */
+export function tryReap(pid: number): ProcessExit | undefined {
+  const status = [0];
+  const reaped = waitpid(pid, status, WNOHANG);
+  if (reaped !== 0 && reaped !== pid) {
+    throw new Error(`waitpid ${String(pid)}: errno ${String(koffi.errno())}`);
+  }
+  return reaped === 0 ? undefined : { code: exitCode(status[0] ?? 0) };
 }
 
 /** Source: wait(2), WIFEXITED and WTERMSIG as glibc defines them */

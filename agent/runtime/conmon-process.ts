@@ -5,7 +5,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
-import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
+import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
 import { moveLogAside } from '../logs/log-fs.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { conmonArgs } from './conmon-args.ts';
@@ -16,9 +16,10 @@ import { startExec } from './exec-process.ts';
 import type {
   ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams,
 } from './ports.ts';
+import { hasChildOutside } from './process-children-fs.ts';
 import { isSameProcess } from './process-identity.ts';
 import { RuntimeProcess } from './runtime-process.ts';
-import { TOOL_ENVIRONMENT } from './tool-process.ts';
+import { reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
 
 export interface ConmonRuntimeOptions {
   /** On a file system that does not survive a reboot: records, exit files, the runtimes' own state. */
@@ -32,6 +33,10 @@ export interface ConmonRuntimeOptions {
 
 /** A create that takes longer is taken for hung. */
 const CREATE_TIMEOUT_MS = 30_000;
+/** How often a create that takes long is looked at: is there still a runtime at work? Far above what a create takes. */
+const CREATOR_LOOK_MS = 500;
+/** Looks without one until conmon, which then only has a pid file to read, is taken for stuck. */
+const MAX_IDLE_LOOKS = 4;
 /** How often ends are looked for besides conmon's own word: what notices a monitor that was killed. */
 const SWEEP_INTERVAL_MS = 1000;
 /** conmon drains the container's output before it goes; then it is ended. */
@@ -98,6 +103,9 @@ export class ConmonRuntime implements ContainerRuntime {
   async remove(id: string): Promise<void> {
     const { monitor } = await this.#records.processes(id);
     const record = await this.#records.read(id);
+    if (monitor !== undefined && record?.container === undefined) {
+      await abandonCreate(id, monitor);
+    }
     await this.#options.cgroups.killAll(id);
     for (const runtime of record === undefined ? this.#runtimes.values() : [this.#runtime(record.runtime)]) {
       await runtime.delete(id);
@@ -220,12 +228,45 @@ export class ConmonRuntime implements ContainerRuntime {
     } finally {
       closeSync(sync.writeFd);
     }
-    const word = await readLine(sync.readFd);
+    const word = await this.#readWord(id, sync.readFd);
     if (word === undefined) {
       killQuietly(pid);
     }
-    reapProcess(pid);
+    await reapSoon(pid);
     requireCreated(id, word);
+  }
+
+  /**
+   * The first line conmon writes; undefined when it says nothing in time, or never will.
+   *
+   * A runtime that died after it made the container's process leaves conmon in a read of that process's stderr, without end.
+   * Source: conmon 2.1, src/conmon.c, "Read from container stderr for any error"
+   */
+  async #readWord(id: string, fd: number): Promise<string | undefined> {
+    const { clock } = this.#options;
+    const over = new AbortController();
+    const socket = new Socket({ fd, readable: true, writable: false });
+    const watched = (async () => {
+      const deadlineMs = clock.monotonicMs() + CREATE_TIMEOUT_MS;
+      for (let idleLooks = 0; idleLooks < MAX_IDLE_LOOKS && clock.monotonicMs() < deadlineMs;) {
+        await clock.sleep(CREATOR_LOOK_MS, over.signal);
+        idleLooks = await this.#isCreating(id) ? 0 : idleLooks + 1;
+      }
+      socket.destroy();
+    })().catch(() => { /* the word came */ });
+    try {
+      return await readLine(socket);
+    } finally {
+      over.abort();
+      await watched;
+      socket.destroy();
+    }
+  }
+
+  /** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime. */
+  async #isCreating(id: string): Promise<boolean> {
+    const { monitor } = await this.#records.processes(id);
+    return monitor === undefined || hasChildOutside(monitor.pid, id);
   }
 
   async *#watchEnds(waitForNews: () => Promise<void>, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
@@ -262,8 +303,8 @@ export class ConmonRuntime implements ContainerRuntime {
   /** Waits until conmon ended by itself, then kills it. */
   async #endMonitor(id: string, monitor: ProcessIdentity): Promise<void> {
     const isIt = (): boolean => isSameProcess(monitor, identify(monitor.pid));
-    if (!(await readFile(`/proc/${String(monitor.pid)}/cmdline`, 'utf8').catch(() => '')).split('\0').includes(id)) {
-      return; // gone, or its pid is another program's
+    if (!await isMonitorOf(id, monitor)) {
+      return;
     }
     const deadlineMs = this.#options.clock.monotonicMs() + MONITOR_GRACE_MS;
     while (isIt() && this.#options.clock.monotonicMs() < deadlineMs) {
@@ -300,10 +341,8 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 }
 
-/** The first line conmon writes, or undefined when it says nothing in time. */
-async function readLine(fd: number): Promise<string | undefined> {
-  const socket = new Socket({ fd, readable: true, writable: false });
-  const timer = setTimeout(() => { socket.destroy(); }, CREATE_TIMEOUT_MS);
+/** The first line that comes, or undefined when the socket was destroyed or ended before. */
+async function readLine(socket: Socket): Promise<string | undefined> {
   try {
     let text = '';
     for await (const chunk of socket as AsyncIterable<Buffer>) {
@@ -314,10 +353,7 @@ async function readLine(fd: number): Promise<string | undefined> {
     }
     return text === '' ? undefined : text;
   } catch {
-    return undefined; // destroyed by the timer; the caller ends conmon
-  } finally {
-    clearTimeout(timer);
-    socket.destroy();
+    return undefined; // destroyed while it was read
   }
 }
 
@@ -330,6 +366,19 @@ function requireCreated(id: string, word: string | undefined): void {
   if (data <= 0) {
     throw new ClusterError('FAILED_PRECONDITION', `container ${id} cannot be created: ${message.trim()}`);
   }
+}
+
+/** Kills a monitor that is still at its create, and with it the runtime: both are in the session that it made. Source: conmon, src/conmon.c, setsid */
+async function abandonCreate(id: string, monitor: ProcessIdentity): Promise<void> {
+  if (await isMonitorOf(id, monitor)) {
+    killQuietly(monitor.pid);
+  }
+}
+
+/** False when it is gone, or its pid is another program's. */
+async function isMonitorOf(id: string, monitor: ProcessIdentity): Promise<boolean> {
+  const words = (await readFile(`/proc/${String(monitor.pid)}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  return words.includes(id) && isSameProcess(monitor, identify(monitor.pid));
 }
 
 function killQuietly(pid: number): void {

@@ -1,7 +1,9 @@
 /** Short-lived programs of the runtime, started without forking the agent. */
+import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
+import { makePipe, spawnProcess, tryReap } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
 
 export interface ToolOutcome {
@@ -12,9 +14,19 @@ export interface ToolOutcome {
 /** The environment of every runtime call; nothing of the agent's own. */
 export const TOOL_ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** Source: signal(7): 128 + SIGKILL */
+const KILLED_CODE = 137;
 const DEV_NULL: ChildFile = { path: '/dev/null' };
 
-/** Runs a program to its end; stdout and stderr come as one text, cut at 1 MiB. After `timeoutMs` its whole session is killed: code 137. */
+/** A process that outlives SIGKILL this long sits in the kernel; it is reaped whenever it comes out. */
+const REAP_LIMIT_MS = 2_000;
+const REAP_POLL_MS = 2;
+const STUCK_POLL_MS = 1_000;
+
+/**
+ * Runs a program to its end; stdout and stderr come as one text, cut at 1 MiB. After `timeoutMs` its whole session is killed and the
+ * answer is code 137, whoever else still holds its output and whether or not the kernel lets it go.
+ */
 export async function runTool(program: string, args: readonly string[], timeoutMs: number): Promise<ToolOutcome> {
   const pipe = makePipe();
   let pid: number;
@@ -29,21 +41,55 @@ export async function runTool(program: string, args: readonly string[], timeoutM
   } finally {
     closeSync(pipe.writeFd);
   }
-  const timer = setTimeout(() => { process.kill(-pid, 'SIGKILL'); }, timeoutMs);
-  const output = await readAll(pipe.readFd);
+  const socket = new Socket({ fd: pipe.readFd, readable: true, writable: false });
+  const overdue = new AbortController();
+  const timer = setTimeout(() => {
+    overdue.abort();
+    killSession(pid);
+    socket.destroy();
+  }, timeoutMs);
+  const output = await readAll(socket);
   clearTimeout(timer);
-  return { code: reapProcess(pid).code, output };
+  const code = await reapSoon(pid);
+  const { aborted: isOverdue } = overdue.signal;
+  const words = isOverdue ? `no end within ${String(timeoutMs / 1000)} s; killed` : '';
+  return { code: isOverdue ? KILLED_CODE : code, output: [output.trimEnd(), words].filter(text => text !== '').join(': ') };
 }
 
-/** Everything that comes out of a pipe until its last writer closed it. */
-async function readAll(fd: number): Promise<string> {
+/** The exit code of a child that is ending. One that the kernel does not let go counts as killed, and is reaped later. */
+export async function reapSoon(pid: number): Promise<number> {
+  const deadlineMs = performance.now() + REAP_LIMIT_MS;
+  for (;;) {
+    const exit = tryReap(pid);
+    if (exit !== undefined) {
+      return exit.code;
+    }
+    if (performance.now() >= deadlineMs) {
+      const poll = setInterval(() => { if (tryReap(pid) !== undefined) clearInterval(poll); }, STUCK_POLL_MS).unref();
+      return KILLED_CODE;
+    }
+    await setTimeoutPromise(REAP_POLL_MS);
+  }
+}
+
+/** Everything that comes out of a pipe until its last writer closed it, or the socket was destroyed. */
+async function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of new Socket({ fd, readable: true, writable: false }) as AsyncIterable<Buffer>) {
+  socket.on('data', (chunk: Buffer) => {
     if (size < MAX_OUTPUT_BYTES) {
       chunks.push(chunk);
       size += chunk.length;
     }
-  }
+  });
+  await once(socket, 'close');
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function killSession(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // gone already: only a descendant in a session of its own still holds the pipe
+  }
 }

@@ -17,6 +17,8 @@ export interface AttemptStart {
   /** Keeps the record, durably once resolved; the newest one given is the truth even when this throws. */
   readonly save: (record: TaskRecord) => Promise<void>;
   readonly onProgress: (building: 'pulling' | 'preparing' | 'starting', reason: string, message: string) => void;
+  /** A request of its pull was tried again: which registry, and why. */
+  readonly onPullRetried: (what: string) => void;
 }
 
 /** An attempt that did not come to its start. `reason` is the status's word. */
@@ -81,7 +83,7 @@ async function haveImage(start: AttemptStart, parts: TaskParts, signal: AbortSig
 async function pull(request: PullRequest, start: AttemptStart, parts: TaskParts, signal: AbortSignal): Promise<LocalImage> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await parts.images.ensure(request, () => undefined, signal);
+      return await parts.images.ensure(request, ({ retried }) => { if (retried !== undefined) start.onPullRetried(retried); }, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isPullRetried(error)) {

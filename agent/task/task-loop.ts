@@ -31,6 +31,7 @@ const DISK_RETRY_MS = 5_000;
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
 const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle']);
+const PULL_RETRIED = 'PullRetried';
 const DEFAULT_STOP_SIGNAL = 'TERM';
 
 /**
@@ -57,6 +58,7 @@ export class TaskLoop {
   /** The address that the proxy was told of by this process. */
   #admitted = '';
   #failures = 0;
+  #oomKills = { attempt: 0, seen: 0, told: 0 };
   /** False when the disk did not take the newest record. */
   #isSaved = true;
 
@@ -97,6 +99,21 @@ export class TaskLoop {
   /** Something may have changed: look again. */
   wake(): void {
     this.#bell.ring();
+  }
+
+  /**
+   * Takes one count of processes that the kernel killed for memory. It is told once a second count says the same: by then the first
+   * process, if it was among them, has its end.
+   */
+  tellOomKills(attempt: number, count: number): void {
+    const { record } = this;
+    const isSettled = this.#oomKills.attempt === attempt && this.#oomKills.seen === count;
+    const told = this.#oomKills.attempt === attempt ? this.#oomKills.told : 0;
+    const isNews = isSettled && count > told && record.step === 'running' && record.attempt === attempt && this.#stopping === undefined;
+    this.#oomKills = { attempt, seen: count, told: isNews ? count : told };
+    if (isNews) {
+      this.#setLive({ ...this.#live, reason: 'OOMKilledChild', message: `the kernel killed ${String(count)} of its processes for memory; its first process goes on` });
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -218,6 +235,7 @@ export class TaskLoop {
         contents: this.#contents,
         save: async record => { await this.#save(record); },
         onProgress: (phase, reason, message) => { this.#setLive({ building: phase, isStopping: false, reason, message }); },
+        onPullRetried: what => { this.#setLive({ building: 'pulling', isStopping: false, reason: PULL_RETRIED, message: `${what}; tried again` }); },
       }, this.#parts, AbortSignal.any([signal, building.signal]));
       this.#setLive(QUIET, running);
       this.#tell('normal', 'Started', `attempt ${String(attempt)} runs`);

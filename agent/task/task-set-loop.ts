@@ -55,6 +55,11 @@ export class TaskSet {
     return this.#loops.get(id);
   }
 
+  /** The kernel has killed so many processes of the attempt for memory, up to now. */
+  tellOomKills(id: TaskId, attempt: number, oomKills: number): void {
+    this.#loops.get(id)?.tellOomKills(attempt, oomKills);
+  }
+
   get records(): readonly TaskRecord[] {
     return [...this.#loops.values()].map(loop => loop.record);
   }

@@ -59,7 +59,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     sessionId,
     recordRevision,
     endpointsGeneration: 0,
-    lastHeardMs: parts.clock.nowMs(),
+    lastHeardMonotonicMs: parts.clock.monotonicMs(),
     send: message => { end.send(message); },
     close: reason => { end.close(reason); },
   };
@@ -90,7 +90,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
 /** @throws ClusterError UNAVAILABLE while another session of this node is heard, here or at the controller on record */
 async function requireUnheard(node: NodeId, parts: AgentApiParts): Promise<void> {
   const holder = parts.state.current.sessions.get(node)?.value.controllerId ?? '';
-  if (isHeard(parts.sessions.get(node), parts.clock.nowMs(), parts.times) || (holder !== '' && await parts.peers.isHeardAt(holder, node))) {
+  if (isHeard(parts.sessions.get(node), parts.clock.monotonicMs(), parts.times) || (holder !== '' && await parts.peers.isHeardAt(holder, node))) {
     throw new ClusterError('UNAVAILABLE', `node ${node} has a session already, and its agent is heard: does a copy of it run somewhere?`);
   }
 }

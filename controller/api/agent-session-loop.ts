@@ -8,7 +8,6 @@ import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
-import { AmbiguousWriteError } from '../store/ports.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import { removal } from './instance-rules.ts';
@@ -86,7 +85,7 @@ export class AgentSessionLoop {
 
   async #receive(): Promise<void> {
     for await (const message of this.#end.receive()) {
-      this.#session.lastHeardMs = this.#parts.clock.nowMs();
+      this.#session.lastHeardMonotonicMs = this.#parts.clock.monotonicMs();
       this.#take(message);
     }
   }
@@ -197,7 +196,7 @@ export class AgentSessionLoop {
     } catch (error) {
       signal.throwIfAborted();
       // Also when it is not known whether the write landed: the next try compares the records again.
-      if (!isRetryable(error) && !(error instanceof AmbiguousWriteError)) {
+      if (!isRetryable(error)) {
         throw error;
       }
       // The agent sends again what is not settled; keep them here too, newest first, so that no wait is lost.

@@ -7,6 +7,7 @@ import type { Violation } from '#model/errors.ts';
 import { appId } from '#model/ids.ts';
 import type { ApplyOutcome, ControlHandlers } from '#model/ports.ts';
 import { encodeApp, encodeRevision, encodeService } from '../store/records.ts';
+import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
@@ -149,7 +150,7 @@ function nextVirtualIps(app: AppSpec, parts: ApplyParts): readonly string[] {
 async function writeConfigs(app: AppSpec, parts: ApplyParts): Promise<void> {
   for (const config of app.configs) {
     const key = buildKey({ kind: 'blob', namespace: app.namespace, sha256: configSha256(config) });
-    await parts.store.transact([{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: config.content }], parts.signal);
+    await transactGuarded(parts.store, [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: config.content }], parts.signal);
   }
 }
 

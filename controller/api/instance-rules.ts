@@ -29,8 +29,8 @@ export function judgeInstance(
  * True while the agent of an open session was heard lately. An agent ends its session before it registers again, so while it is heard
  * any other registration is of a copy.
  */
-export function isHeard(session: { readonly lastHeardMs: number } | undefined, nowMs: number, times: Pick<Times, 'heartbeatMs'>): boolean {
-  return session !== undefined && nowMs - session.lastHeardMs <= HEARD_WITHIN_HEARTBEATS * times.heartbeatMs;
+export function isHeard(session: { readonly lastHeardMonotonicMs: number } | undefined, monotonicMs: number, times: Pick<Times, 'heartbeatMs'>): boolean {
+  return session !== undefined && monotonicMs - session.lastHeardMonotonicMs <= HEARD_WITHIN_HEARTBEATS * times.heartbeatMs;
 }
 
 /** True when the peer's certificate is from before its node's removal, or says nothing of its age. */

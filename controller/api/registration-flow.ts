@@ -10,6 +10,7 @@ import type { RemovedNode } from '#model/records.ts';
 import type { Registration, SessionRefusal } from '#model/session.ts';
 import type { Clock } from '#kit/clock.ts';
 import { decodeRemovedNode, encodeLedger, encodeNode, encodeSessionRecord } from '../store/records.ts';
+import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
 import { takeTurn } from './address-turn-flow.ts';
@@ -50,7 +51,7 @@ export async function registerNode(
       return refusal;
     }
     const draft = await draftRecords(registration, caller.sessionId, parts, signal);
-    const outcome = await parts.store.transact(draft.compares, draft.operations, signal);
+    const outcome = await transactGuarded(parts.store, draft.compares, draft.operations, signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
     if (outcome.kind === 'committed') {
       return { kind: 'registered', subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision };

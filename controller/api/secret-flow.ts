@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Clock } from '#kit/clock.ts';
 import { encodeSecretVersion } from '../store/records.ts';
+import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import { secretBinding } from './content-flow.ts';
@@ -50,7 +51,7 @@ export async function writeSecret(
     }
     const record = sealVersion(secret, (latest?.version ?? 0) + 1, parts);
     const key = buildKey({ kind: 'secret', namespace: secret.namespace, name: secret.name, version: record.version });
-    const outcome = await parts.store.transact(
+    const outcome = await transactGuarded(parts.store,
       [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeSecretVersion(record) }], signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
     if (outcome.kind === 'committed') {

@@ -8,7 +8,6 @@ import type { Logger } from '#kit/logger.ts';
 import { countSilence, mayAcknowledge, newCounter, turnKind } from '../reconcile/liveness.ts';
 import type { LivenessEvent, SilenceCounter } from '../reconcile/liveness.ts';
 import { buildKey } from '../store/keys.ts';
-import { AmbiguousWriteError } from '../store/ports.ts';
 import type { Store } from '../store/ports.ts';
 import { encodeNode } from '../store/records.ts';
 import type { SessionLiveness } from './agent-session-loop.ts';
@@ -102,7 +101,7 @@ export class SessionLivenessLoop implements SessionLiveness {
         }
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof ClusterError) && !(error instanceof AmbiguousWriteError)) {
+        if (!(error instanceof ClusterError)) {
           throw error;
         }
         // etcd is away: the transition stays due, unless the node is heard again first.

@@ -9,8 +9,8 @@ export interface LiveSession {
   readonly recordRevision: number;
   /** Newest endpoint generation that the agent has in force. */
   endpointsGeneration: number;
-  /** Unix milliseconds of the last message, for display. */
-  lastHeardMs: number;
+  /** When its last message came, on this process's monotonic clock. */
+  lastHeardMonotonicMs: number;
   send(message: ControllerMessage): void;
   close(reason: string): void;
 }

@@ -35,9 +35,13 @@ const healthEvent: EventRule = (task, previous, next) =>
     ? { type: 'warning', object: `task/${task.id}`, reason: 'Unhealthy', message: `${task.name}: ${next.message}` }
     : undefined;
 
+/** Reasons whose message says what happened since: each is an event of its own. */
+const COUNTED_REASONS: ReadonlySet<string> = new Set(['PullRetried', 'OOMKilledChild']);
+
 const troubleEvent: EventRule = (task, previous, next) => {
   const hasFailed = next.phase === 'failed' && previous?.phase !== 'failed' && task.desired === 'run';
-  const isNewReason = next.reason !== '' && next.reason !== previous?.reason && task.desired === 'run';
+  const isAgain = COUNTED_REASONS.has(next.reason) && next.message !== previous?.message;
+  const isNewReason = next.reason !== '' && (next.reason !== previous?.reason || isAgain) && task.desired === 'run';
   return hasFailed || isNewReason
     ? { type: 'warning', object: `task/${task.id}`, reason: eventReason(next), message: `${task.name}: ${next.message}` }
     : undefined;

@@ -74,7 +74,8 @@ async function* watchViews(
 }
 
 function viewNow(filter: ListFilter, parts: ViewParts): ClusterView {
-  const lastSeen = new Map(parts.sessions.all().map(session => [session.node, session.lastHeardMs]));
+  const monotonicZeroMs = parts.clock.nowMs() - parts.clock.monotonicMs();
+  const lastSeen = new Map(parts.sessions.all().map(session => [session.node, Math.round(monotonicZeroMs + session.lastHeardMonotonicMs)]));
   return clusterView(parts.state.current, filter, lastSeen);
 }
 

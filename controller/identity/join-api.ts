@@ -10,6 +10,7 @@ import { isCertificateRemoved, removal } from '../api/instance-rules.ts';
 import { readRemoved } from '../api/registration-flow.ts';
 import type { ClusterState } from '../api/ports.ts';
 import { decodeJoinTokenRecord, encodeJoinTokenRecord, encodeSessionRecord } from '../store/records.ts';
+import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Operation, Store, StoredValue } from '../store/ports.ts';
 import type { CertificateAuthority, JoinTokens } from './ports.ts';
@@ -74,7 +75,7 @@ async function createToken(ttlMs: number, parts: JoinParts): Promise<{ readonly 
   const record: JoinTokenRecord = { hash, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
   const leaseId = await parts.store.grantLease(ttlMs + MAX_TOKEN_LIFE_MS);
   const key = buildKey({ kind: 'token', hash });
-  await parts.store.transact([{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeJoinTokenRecord(record), leaseId }], parts.signal);
+  await transactGuarded(parts.store, [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeJoinTokenRecord(record), leaseId }], parts.signal);
   return { token, expiresAtMs: record.expiresAtMs };
 }
 
@@ -116,10 +117,16 @@ async function useToken(stored: StoredValue, nodeName: NodeId, parts: JoinParts)
     throw new ClusterError('UNAUTHENTICATED', REFUSAL);
   }
   const used: JoinTokenRecord = { ...record, usedBy: nodeName, usedAtMs: nowMs };
-  const outcome = await parts.store.transact(
+  const outcome = await transactGuarded(parts.store,
     [{ kind: 'mod-revision', key: stored.key, revision: stored.modRevision }],
     [{ kind: 'put', key: stored.key, value: encodeJoinTokenRecord(used), leaseId: await parts.store.grantLease(MAX_TOKEN_LIFE_MS) }, ...endInstance(nodeName, parts)], parts.signal);
-  if (outcome.kind === 'refused') {
+  if (outcome.kind === 'refused' && !(outcome.isRepeat && await isOurUse(used, stored.key, parts))) {
     throw new ClusterError('UNAUTHENTICATED', REFUSAL);
   }
+}
+
+/** True when it was this very call that marked the token, and only the answer was lost. */
+async function isOurUse(used: JoinTokenRecord, key: string, parts: JoinParts): Promise<boolean> {
+  const now = await parts.store.get(key, parts.signal);
+  return now !== undefined && Buffer.from(now.value).equals(encodeJoinTokenRecord(used));
 }

@@ -4,7 +4,6 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { buildKey } from '../store/keys.ts';
-import { AmbiguousWriteError } from '../store/ports.ts';
 import type { Operation, Store } from '../store/ports.ts';
 import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
 import { foldEvent } from './event-fold.ts';
@@ -77,7 +76,7 @@ export class EventLoop implements Loop {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof ClusterError || error instanceof AmbiguousWriteError)) {
+      if (!(error instanceof ClusterError)) {
         throw error;
       }
       this.#lease = undefined;

@@ -9,6 +9,8 @@
  * 5. A lease deleted by etcd removes its keys; that never means that a node is lost (reliability 3).
  * 6. Not reachable: ClusterError UNAVAILABLE within 5 s. Space used up: RESOURCE_EXHAUSTED.
  */
+import { ClusterError } from '#model/errors.ts';
+
 export interface StoredValue {
   readonly key: string;
   readonly value: Uint8Array;
@@ -54,9 +56,11 @@ export interface Store {
   close(): void;
 }
 
-/** The write may or may not have landed. Settle it by reading back. */
-export class AmbiguousWriteError extends Error {
-  override readonly name = 'AmbiguousWriteError';
+/** The write may or may not have landed. Settle it by reading back; who cannot is told what to look at before another try. */
+export class AmbiguousWriteError extends ClusterError {
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super('UNAVAILABLE', `${message}; it is not known whether this was written: look whether it was, then try again`, options);
+  }
 }
 
 /** The watch's start was compacted away; list again. */

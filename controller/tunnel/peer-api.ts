@@ -23,7 +23,7 @@ export function createPeerApi(parts: TunnelParts & { readonly endpoints: Endpoin
     },
     hearsNode(node, peer) {
       requireRole(peer, 'controller');
-      return Promise.resolve({ isHeard: isHeard(parts.sessions.get(node), parts.clock.nowMs(), parts.times) });
+      return Promise.resolve({ isHeard: isHeard(parts.sessions.get(node), parts.clock.monotonicMs(), parts.times) });
     },
   };
 }

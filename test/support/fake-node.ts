@@ -55,6 +55,8 @@ export class FakeNode {
   readonly persistentFaults = new Map<string, Error>();
   mayStart = true;
   hasImage = true;
+  /** What the registry client tries again in each pull. */
+  pullRetries: readonly string[] = [];
   bootId = 'boot-1';
   /** What a started container does at the stop signal; undefined: it goes on. */
   onSignal: { readonly code: number } | undefined = { code: 143 };
@@ -120,7 +122,11 @@ export class FakeNode {
       node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2),
       images: {
         find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
-        ensure: () => this.#step('images.ensure', () => { this.hasImage = true; return this.#image(); }),
+        ensure: (_request, onProgress) => this.#step('images.ensure', () => {
+          this.pullRetries.forEach(retried => { onProgress({ layersDone: 0, layersTotal: 1, bytesDone: 0, bytesTotal: 1, retried }); });
+          this.hasImage = true;
+          return this.#image();
+        }),
         prune: () => Promise.resolve({ freedBytes: 0 }),
       },
       snapshots: {

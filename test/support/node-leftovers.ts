@@ -120,7 +120,7 @@ function mounts(cluster: DevCluster, node: DevNode): readonly string[] {
 }
 
 function logs(state: string): readonly string[] {
-  return entries(`${state}/tasks`).filter(task => entries(`${state}/tasks/${task}/logs`).length > KEPT_LOGS).map(task => `more than ${String(KEPT_LOGS)} logs of ${task}`);
+  return entries(`${state}/tasks`).filter(task => entries(`${state}/tasks/${task}/logs`).length > KEPT_LOGS + 1).map(task => `more than ${String(KEPT_LOGS)} logs of ended attempts of ${task}`);
 }
 
 function trash(state: string): readonly string[] {

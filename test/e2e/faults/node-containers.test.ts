@@ -191,13 +191,14 @@ test.serial('F7: a container over its memory ends with 137, OOMKilled; its neigh
   });
 });
 
-test.serial('F8: an OOM in a child alone: the task goes on, and ends as its first process does', async t => {
+test.serial('F8: an OOM in a child alone is an event; the task goes on, and ends as its first process does', async t => {
   const script = 'trap : USR1; sleep 1000 & wait; dd if=/dev/zero of=/dev/null bs=100M count=1; echo child $?; trap "exit 5" USR2; while :; do sleep 0.1; done';
   await withTask({ name: 'child', script, more: ['restart: { policy: never }'] }, async view => {
     const pid = pidOf(view);
     process.kill(pid, 'SIGUSR1');
     await eventually('the child killed', 10_000, () => taskOutput(cluster, view).includes('child 137'));
     t.is((await running(client, 'child'))[0]?.status?.pid, pid);
+    await eventually('the event', 15_000, async () => (await client.events({ object: `task/${view.task.id}` })).some(event => event.reason === 'OOMKilledChild'));
     process.kill(pid, 'SIGUSR2');
     const ended = await once('child', 'its end', one => one.task.id === view.task.id && one.status?.lastExit !== undefined);
     t.like(ended.status?.lastExit, { code: 5, reason: 'exited' });

@@ -88,12 +88,14 @@ function leftovers(): readonly string[] {
   });
 }
 
-test.serial('G1: a registry that answers 500 three times, then well: the task runs', async t => {
+test.serial('G1: a registry that answers 500 three times, then well: the task runs, and its events tell of the retries', async t => {
   const image = goodImage('g1', MIB);
   fake.serve(image.served, { manifest: ['500', '500', '500', '200'] });
   await deploy('g1', image.digest);
   await running(client, 'g1', 1, 60_000);
   t.is(fake.requests.filter(request => request.line.includes('/manifests/')).length, 4);
+  const told = (await client.events({})).filter(event => event.reason === 'PullRetried');
+  t.true(told.some(event => event.message.includes('status 500; tried again')), JSON.stringify(told));
   await remove('g1');
 });
 

@@ -15,11 +15,13 @@ test('a running task is sampled with the counters of its own link, for /metrics 
   const clock = new FakeClock();
   const metrics = new AgentMetrics();
   const news: UsageSample[] = [];
+  const kills: unknown[] = [];
   const abort = new AbortController();
   const published = Promise.withResolvers<undefined>();
   const loop = new UsageLoop({
     node: one.node, clock, metrics, log: silentLogger, records: () => [record, newRecord(one, 0, 'boot')], taskLinkPrefix: 'gt',
-    cgroups: { usage: () => Promise.resolve({ cpuMicroseconds: 1, memoryBytes: 2, memoryLimitBytes: 3, processes: 4, oomKills: 0 }) },
+    onOomKills: (task, attempt, count) => { kills.push([task, attempt, count]); },
+    cgroups: { usage: () => Promise.resolve({ cpuMicroseconds: 1, memoryBytes: 2, memoryLimitBytes: 3, processes: 4, oomKills: 5 }) },
     linkCounters: () => Promise.resolve(new Map([['gt7', { receivedBytes: 5, receivedPackets: 6, sentBytes: 7, sentPackets: 8 }], ['gt8', { receivedBytes: 0, receivedPackets: 0, sentBytes: 0, sentPackets: 0 }]])),
     news: { publishUsage: sample => { news.push(sample); published.resolve(undefined); } },
   });
@@ -30,6 +32,7 @@ test('a running task is sampled with the counters of its own link, for /metrics 
   await running;
   t.like(news[0], { node: one.node, task: one.id, cpuMicroseconds: 1, memoryBytes: 2 });
   t.is(news.length, 1);
+  t.deepEqual(kills, [[one.id, 1, 5]]);
   const text = await metrics.registry.metrics();
   t.regex(text, /gantry_task_network_receive_bytes_total\{[^}]*\} 5\n/);
   t.regex(text, /gantry_task_restarts_total\{[^}]*\} 2\n/);

@@ -401,3 +401,37 @@ test('F1: a container that ends while the disk is full is not cleared before its
   noViolations(t, rig.node);
   rig.kill();
 });
+
+test('F8: processes killed for memory are told once a second count agrees, each rise once, and only while the attempt runs', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask()));
+  const told = async (attempt: number, count: number): Promise<string | undefined> => {
+    rig.tasks?.tellOomKills(ID, attempt, count);
+    await rig.rest();
+    return rig.node.lastStatus()?.message;
+  };
+  t.is(await told(1, 0), '');
+  t.is(await told(1, 0), '');
+  t.is(await told(1, 2), '');
+  t.is(await told(1, 2), 'the kernel killed 2 of its processes for memory; its first process goes on');
+  t.like(rig.node.lastStatus(), { phase: 'running', reason: 'OOMKilledChild', restarts: 0 });
+  t.regex(await told(1, 3) ?? '', /killed 2/);
+  t.regex(await told(1, 3) ?? '', /killed 3/);
+  rig.node.exit(FIRST, { code: 137, isOomKilled: true });
+  await rig.pass(1_000);
+  await told(1, 4);
+  t.is(await told(1, 4), rig.node.lastStatus()?.message);
+  t.notRegex(rig.node.lastStatus()?.message ?? '', /killed 4/);
+  t.like(rig.node.lastStatus(), { lastExit: { reason: 'OOMKilled' } });
+  rig.kill();
+});
+
+test('G1: each retry of a pull is told while it goes on', async t => {
+  const rig = new Rig();
+  rig.node.pullRetries = ['r: status 500', 'r: status 503'];
+  await rig.begin(setOf(aTask()));
+  t.deepEqual(rig.node.statuses.filter(status => status.reason === 'PullRetried').map(status => `${status.phase} ${status.message}`),
+    ['pulling r: status 500; tried again', 'pulling r: status 503; tried again']);
+  t.like(rig.node.lastStatus(), { phase: 'running', reason: '' });
+  rig.kill();
+});

@@ -48,3 +48,17 @@ test('an instance that does not know the nonce on record is refused and changes 
   t.like(await register(replica, 'n1', { previousNonce: 'other', nextNonce: 'z' }), { kind: 'refused', code: 'PERMISSION_DENIED' });
   t.is(replica.etcd.etcdRevision, before);
 });
+
+for (const lost of ['swallowAnswers', 'swallowWrites'] as const) {
+  test(`B15: a registration whose answer is unclear (${lost}) lands once and has its session`, async t => {
+    const replica = await MemoryReplica.start(t);
+    await register(replica, 'n0');
+    replica.store[lost] = 1;
+    const outcome = await register(replica, 'n1', {}, 'mine');
+    t.like(outcome, { kind: 'registered', subnetIndex: 1 });
+    const session = replica.state.current.sessions.get(parseNodeId('n1'));
+    t.is(session?.value.sessionId, 'mine');
+    t.is(session?.modRevision, outcome.kind === 'registered' ? outcome.recordRevision : 0);
+    t.is(replica.keys('nodes/').length, 2);
+  });
+}

@@ -4,7 +4,7 @@ import { SessionTable } from '../../../../controller/api/session-table.ts';
 import type { LiveSession } from '../../../../controller/api/session-table.ts';
 
 function session(node: string, closed: string[] = []): LiveSession {
-  return { node: parseNodeId(node), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMs: 0, send: () => undefined, close: reason => { closed.push(reason); } };
+  return { node: parseNodeId(node), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMonotonicMs: 0, send: () => undefined, close: reason => { closed.push(reason); } };
 }
 
 test('a new session of a node closes the one before', t => {

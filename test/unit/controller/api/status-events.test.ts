@@ -27,5 +27,8 @@ test('unhealthy, once', tells, at({ health: 'healthy' }), at({ health: 'unhealth
 test('unhealthy still', tells, at({ health: 'unhealthy' }), at({ health: 'unhealthy' }), []);
 test('a new trouble', tells, at({ phase: 'pulling' }), at({ phase: 'pulling', reason: 'ImagePullFailed', message: 'no' }), ['warning ImagePullFailed']);
 test('the same trouble', tells, at({ phase: 'pulling', reason: 'ImagePullFailed' }), at({ phase: 'pulling', reason: 'ImagePullFailed' }), []);
+test('a pull tried once more', tells, at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 503' }), ['warning PullRetried']);
+test('the same retry heard twice', tells, at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), []);
+test('more killed for memory', tells, at({ reason: 'OOMKilledChild', message: '1' }), at({ reason: 'OOMKilledChild', message: '2' }), ['warning OOMKilledChild']);
 test('a failure without a word', tells, at({}), at({ phase: 'failed' }), ['warning Failed']);
 test('a word that fits no key', tells, at({}), at({ phase: 'failed', reason: 'a/b\nc' }), ['warning a-b-c']);

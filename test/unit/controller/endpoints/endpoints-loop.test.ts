@@ -20,7 +20,7 @@ async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryRep
   endpoints.run(replica.signal).catch(() => undefined);
   const sent: ControllerMessage[] = [];
   const open = (name: string): LiveSession => {
-    const session = { node: parseNodeId(name), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMs: 0, send: (message: ControllerMessage) => { sent.push(message); }, close: () => undefined };
+    const session = { node: parseNodeId(name), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMonotonicMs: 0, send: (message: ControllerMessage) => { sent.push(message); }, close: () => undefined };
     sessions.add(session);
     return session;
   };

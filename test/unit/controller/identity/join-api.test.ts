@@ -76,3 +76,18 @@ test('a token lives an hour at most, and is an operator\'s to make', async t => 
   t.like(await t.throwsAsync(api.createToken({ ttlMs: 1_000, role: 'node' }, { ...OPERATOR, role: 'node' })), { code: 'PERMISSION_DENIED' });
   t.like(await t.throwsAsync(api.renew('CSR', OPERATOR)), { code: 'PERMISSION_DENIED' });
 });
+
+test('B15: etcd took the token and its answer was lost: the node joins, and nobody else with that token', async t => {
+  const { api, replica, signed } = await start(t);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  replica.store.swallowAnswers = 1;
+  t.like(await api.join(request(token), '10.0.0.1'), { certificatePem: 'CERT' });
+  t.like(await t.throwsAsync(api.join(request(token), '10.0.0.1')), { code: 'UNAUTHENTICATED' });
+  t.deepEqual(signed, ['node n1']);
+});
+
+test('B15: a token whose write is unclear twice is UNAVAILABLE, which says what to do', async t => {
+  const { api, replica } = await start(t);
+  replica.store.swallowWrites = 2;
+  t.like(await t.throwsAsync(api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR), { message: /look whether it was, then try again$/ }), { code: 'UNAVAILABLE' });
+});

@@ -15,7 +15,7 @@ function setUp(): { readonly clock: FakeClock; readonly broker: TunnelBroker; re
   let ids = 0;
   const broker = new TunnelBroker(clock, () => `id${String(ids += 1)}`);
   const session: LiveSession = {
-    node: parseNodeId('n1'), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMs: 0, send: message => { sent.push(message); }, close: () => undefined,
+    node: parseNodeId('n1'), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMonotonicMs: 0, send: message => { sent.push(message); }, close: () => undefined,
   };
   const tunnel = { frames: { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }) }, send: () => Promise.resolve(), close: () => undefined };
   return { clock, broker, session, sent, tunnel };

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { identify } from './container-record-fs.ts';
+
+/**
+ * True while process `pid` has a living child in no control group that is named after container `id`. A kernel that does not tell the
+ * children counts as such: then nothing can be concluded.
+ *
+ * Source: proc_tid_children(5), proc_pid_cgroup(5)
+ */
+export function hasChildOutside(pid: number, id: string): boolean {
+  const children = readIfThere(`/proc/${String(pid)}/task/${String(pid)}/children`);
+  if (children === undefined) {
+    return identify(pid) !== undefined;
+  }
+  return children.split(' ').filter(text => text !== '').map(Number)
+    .some(child => identify(child) !== undefined && !(readIfThere(`/proc/${String(child)}/cgroup`) ?? id).includes(id));
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // the process is gone
+  }
+}
