@@ -26,7 +26,9 @@ for (const [signal, exitCode] of Object.entries(EXIT_ON_SIGNAL)) {
   });
 }
 
-process.exit(await run(process.argv));
+const exitCode = await run(process.argv);
+await terminal.flush();
+process.exit(exitCode);
 
 async function run(argv: readonly string[]): Promise<number> {
   const isJson = asksForJson(argv);

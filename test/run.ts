@@ -21,6 +21,9 @@ const KEPT_OUTPUT = 20_000;
 
 interface Tally { passed: number; failed: number }
 
+/** What failed, a line each, told once more at the end. */
+const failures: string[] = [];
+
 interface Stage {
   readonly name: string;
   readonly command: readonly string[];
@@ -65,17 +68,22 @@ async function runStage(stage: Stage): Promise<Tally> {
   const ended = new Promise<number>(resolve => { child.on('close', code => { resolve(code ?? 1); }); });
   await Promise.all([read(child.stdout, stage.isTap), read(child.stderr, false)]);
   const exitCode = await ended;
+  failures.push(...counter.failures);
   if (stage.isTap && (exitCode === 0 || counter.tally.failed > 0)) {
     return counter.tally;
   }
   // A check, or a runner that broke off.
-  if (exitCode !== 0) console.log(output);
+  if (exitCode !== 0) {
+    failures.push(`not ok - ${stage.name}`);
+    console.log(output);
+  }
   return { passed: counter.tally.passed + (exitCode === 0 ? 1 : 0), failed: counter.tally.failed + (exitCode === 0 ? 0 : 1) };
 }
 
 /** Counts the lines of TAP at the outermost level, and prints the failed ones with what follows them. Source: testanything.org, TAP 13 */
 class TapCounter {
   readonly tally: Tally = { passed: 0, failed: 0 };
+  readonly failures: string[] = [];
   #isFailing = false;
 
   take(line: string): void {
@@ -84,6 +92,7 @@ class TapCounter {
       this.#isFailing = line.startsWith('not ok') || (line.includes('# SKIP') && !isLacking);
       this.tally[this.#isFailing ? 'failed' : 'passed'] += 1;
       if (isLacking) console.log(line);
+      if (this.#isFailing) this.failures.push(line);
     }
     if (this.#isFailing) {
       console.log(line);
@@ -104,5 +113,6 @@ for (const [group, stages] of Object.entries(GROUPS)) {
     console.log(`${stage.name}: ${String(tally.passed)} passed, ${String(tally.failed)} failed (${seconds} s)`);
   }
 }
+failures.forEach(line => { console.log(line); });
 console.log(`${String(total.passed)} passed, ${String(total.failed)} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -335,7 +335,7 @@ export class ConmonRuntime implements ContainerRuntime {
   async #requireRecord(id: string): Promise<ContainerRecord> {
     const record = await this.#records.read(id);
     if (record === undefined) {
-      throw new ClusterError('NOT_FOUND', `container ${id} is not on this node`);
+      throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not running: nothing of it is on this node`);
     }
     return record;
   }

@@ -82,9 +82,13 @@ export class ContainerRecords {
     return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'its monitor was lost' };
   }
 
-  /** Nobody will ever know the exit code. */
+  /** Nobody will ever know the exit code. A container that was removed meanwhile stays so. */
   async markLost(id: string): Promise<void> {
-    await writeFile(`${this.dirOf(id)}/lost`, '', { flag: 'a' });
+    try {
+      await writeFile(`${this.dirOf(id)}/lost`, '', { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   /** The processes of a container, by conmon's pid files where the record is not complete. */

@@ -25,6 +25,14 @@ export class ProgressLines {
     this.#drawn = lines;
   }
 
+  /** On a terminal, takes the lines away again: what follows is somebody else's. */
+  async wipe(): Promise<void> {
+    if (this.#shell.terminal.isErrorTerminal && this.#drawn.length > 0) {
+      await this.#shell.terminal.writeError(`\x1b[${String(this.#drawn.length)}A\x1b[J`);
+    }
+    this.#drawn = [];
+  }
+
   #fit(line: string): string {
     const columns = this.#shell.terminal.isErrorTerminal ? this.#shell.terminal.size()?.columns : undefined;
     return columns === undefined || line.length < columns ? line : line.slice(0, Math.max(1, columns - 1));

@@ -93,6 +93,7 @@ async function untilStarted(shell: Shell, wish: RunWish): Promise<TaskView> {
     }
     return undefined;
   });
+  await lines.wipe();
   if (started.status?.lastExit?.reason !== 'start-failed') {
     return started;
   }

@@ -27,6 +27,13 @@ export class ProcessTerminal implements Terminal {
     await writeTo(process.stderr, bytes);
   }
 
+  /** Resolves when all that was written is out: `process.exit` drops what a pipe or socket has not taken yet. */
+  async flush(): Promise<void> {
+    await Promise.all([process.stdout, process.stderr].map(async stream => {
+      await new Promise<void>(resolve => { stream.write('', () => { resolve(); }); });
+    }));
+  }
+
   style(style: Style, text: string): string {
     return this.#hasColour ? styleText(style, text, { validateStream: false }) : text;
   }

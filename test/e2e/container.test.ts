@@ -79,7 +79,7 @@ test.before(async () => {
   client.close();
   await cluster.apply(BOX);
   const ended = await eventually('the ends of all jobs', 60_000, async () => {
-    const tasks = (await cluster.items('ps', '-a')).filter(task => task['app'] === 'box' && task['finishedAt'] !== null);
+    const tasks = (await cluster.items('ps', '-a')).filter(task => task['app'] === 'box' && ['complete', 'failed'].includes(String(task['state'])));
     return new Set(tasks.map(task => task['service'])).size === 5 && tasks;
   });
   output = new Map(await Promise.all(ended.map(async task => [String(task['service']), await cluster.ctl('logs', `task/${String(task['id'])}`)] as const)));

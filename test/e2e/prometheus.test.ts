@@ -120,7 +120,7 @@ test.serial('with NATS dead all goes on but the live view; it is told, and over 
   await cluster.apply(APP('blind'), '--wait');
   t.is((await cluster.tasks('blind/web')).filter(task => task['state'] === 'running').length, 3);
   await cluster.ctl('scale', 'blind/web=1', '--wait');
-  t.true((await cluster.ctl('events', '-o', 'json')).includes('blind'));
+  await eventually('events to tell of it', LIMIT_MS, async () => (await cluster.ctl('events', '-o', 'json')).includes('blind'));
   t.is((await cluster.tryCtl('logs', 'blind/web')).exitCode, 0);
   t.true(await valueOf('sum(gantry_news_dropped_total)') > 0);
   await cluster.ctl('dev', 'start', 'nats', '--name', cluster.name);

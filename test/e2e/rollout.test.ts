@@ -118,7 +118,7 @@ test.serial('an image that ends at once is rolled back by itself, its config too
   const service = JSON.parse(await cluster.ctl('get', 'svc', 'roll/web', '-o', 'json')) as Item;
   t.like(service, { rollout: { state: 'rolled_back' } });
   t.regex(JSON.stringify(service['rollout']), /exit code 1/);
-  t.regex(await cluster.ctl('events'), /RolledBack/);
+  await eventually('events to tell it', 10_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
 });
 
 test.serial('scaled in the middle of a rollout it comes to both', async t => {

@@ -5,7 +5,11 @@ import type { ExecutionContext } from 'ava';
 
 const GOLDEN_DIR = path.join(import.meta.dirname, '../golden');
 
-/** Compares line by line, so that a failure shows the lines that differ. */
+/** Lines that a failure shows, from a few before the first that differs. */
+const SHOWN_LINES = 12;
+const LINES_BEFORE = 3;
+
+/** Compares line by line; a failure shows where the first difference is. */
 export function golden(t: ExecutionContext, name: string, text: string): void {
   const file = path.join(GOLDEN_DIR, name);
   if (process.env['UPDATE_GOLDEN'] === '1') {
@@ -16,5 +20,9 @@ export function golden(t: ExecutionContext, name: string, text: string): void {
     t.fail(`golden file ${name} is not there: UPDATE_GOLDEN=1 writes it`);
     return;
   }
-  t.deepEqual(text.split('\n'), readFileSync(file, 'utf8').split('\n'));
+  const [actual, expected] = [text.split('\n'), readFileSync(file, 'utf8').split('\n')];
+  const differing = actual.findIndex((line, index) => line !== expected[index]);
+  const from = Math.max(0, (differing < 0 ? actual.length : differing) - LINES_BEFORE);
+  const shown = (lines: readonly string[]): readonly string[] => lines.slice(from, from + SHOWN_LINES);
+  t.deepEqual(shown(actual), shown(expected), `${name} from line ${String(from + 1)}`);
 }

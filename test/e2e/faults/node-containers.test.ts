@@ -92,8 +92,7 @@ test.serial('E4: a monitor killed: its container is stopped and replaced, the ex
     t.is(after.status?.restarts, 1);
     t.not(identityOf(pidOf(after)), before);
     t.is(identityOf(pidOf(view)), '');
-    const events = await client.events({ object: `task/${view.task.id}` });
-    t.true(events.some(event => event.message.includes('monitor')), JSON.stringify(events));
+    await eventually('the event', 10_000, async () => (await client.events({ object: `task/${view.task.id}` })).some(event => event.message.includes('monitor')));
   });
 });
 

@@ -31,7 +31,8 @@ export function dockerDialect(socket: string, image: string): Dialect {
 export function gantryDialect(program: string, environment: Readonly<Record<string, string>>, image: string): Dialect {
   const options = { environment: { PATH: process.env['PATH'] ?? '', ...environment } };
   return {
-    name: 'gantry', program: [program], options, image,
+    // Quiet: a start of more than a second is told about, and how long one takes is the machine's affair.
+    name: 'gantry', program: [program, '--quiet'], options, image,
     remove: container => ['delete', `app/${container}`],
     async state(container) {
       const { stdout } = await runPiped([program, 'ps', '--all', '-o', 'json', '--filter', `app=${container}`], undefined, options);
