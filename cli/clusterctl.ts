@@ -8,6 +8,7 @@ import type { ExecFlags } from './commands/exec-flow.ts';
 import type { GetFlags, PsFlags } from './commands/get-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
 import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
+import type { PlanFlags } from './commands/plan-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
@@ -146,11 +147,19 @@ function addChangeVerbs(verbs: VerbTable): void {
     options: command => command
       .requiredOption('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
       .option('--dry-run', 'check everything on the server, write nothing').option('--prune', 'delete the Apps of these namespaces that no manifest names')
-      .option('--wait', 'until all is healthy (default on a terminal)').option('--detach', 'do not wait')
+      .option('--plan <id>', 'only if the cluster is as `plan --save` saw it').option('--wait', 'until all is healthy (default on a terminal)').option('--detach', 'do not wait')
       .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
     run: async (shell, _, flags) => {
       await (await import('./commands/apply-flow.ts')).applyManifests(shell, flags);
     },
+  });
+  addPlanVerb(verbs, 'plan', 'what an apply, or other nodes, would do: the node of every task; exit code 0 nothing, 1 changes, 2 error');
+  addPlanVerb(verbs, 'diff', 'which fields an apply would change; exit codes as plan');
+  verbs.add<{ readonly node?: string }>({
+    usage: 'why <target>', about: 'why a service or task is pending, where it is, restarted or rolled back; with the cheapest fix',
+    examples: ['clusterctl why svc/shop/web', 'clusterctl why shop/web --node n2', 'clusterctl why task/k3f9abcd2345 -o json'],
+    options: command => command.option('--node <name>', 'why it is, or is not, on this node'),
+    run: async (shell, args, flags) => { await (await import('./commands/why-flow.ts')).explainTarget(shell, one(args[0]), flags); },
   });
   verbs.add<DeleteFlags>({
     usage: 'delete [targets...]', about: 'delete Apps, services, tasks, secrets, nodes; waits until nothing is left of them',
@@ -177,6 +186,20 @@ function addChangeVerbs(verbs: VerbTable): void {
   verbs.add({
     usage: 'restart <targets...>', about: 'replace the tasks of services by their update rules',
     run: async (shell, args) => { await (await import('./commands/scale-flow.ts')).restartTargets(shell, many(args[0])); },
+  });
+}
+
+function addPlanVerb(verbs: VerbTable, name: 'plan' | 'diff', about: string): void {
+  verbs.add<PlanFlags>({
+    usage: name, about,
+    examples: [`clusterctl ${name} -f shop.yaml`, `clusterctl ${name} -f shop.yaml --save`, `clusterctl ${name} --without-node n2`, `clusterctl ${name} --add-node name=n9,cpu=4,memory=8Gi,zone=b`],
+    options: command => command
+      .option('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
+      .option('--save', 'print an id for `apply --plan`, kept an hour')
+      .option('--without-node <name>', 'as if this node were being drained; may be repeated', collect)
+      .option('--add-node <spec>', 'as if there were this node too; may be repeated', collect)
+      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
+    run: async (shell, _, flags) => { await (await import('./commands/plan-flow.ts')).planManifests(shell, flags, name); },
   });
 }
 

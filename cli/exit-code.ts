@@ -30,6 +30,15 @@ export class ManifestError extends Error {
   }
 }
 
+/** A plan or a diff could not be made: told as what it is, with the exit code of an error, which is not that of changes. */
+export class PlanError extends Error {
+  override readonly name = 'PlanError';
+
+  constructor(cause: unknown) {
+    super('no plan', { cause });
+  }
+}
+
 /** `--timeout` ran out. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
@@ -56,6 +65,10 @@ const MAX_SHOWN = 20;
 export function describeEnding(error: unknown, isJson: boolean): Ending {
   if (error instanceof ProcessExit) {
     return { exitCode: error.exitCode, text: '' };
+  }
+  if (error instanceof PlanError) {
+    const ending = describeEnding(error.cause, isJson);
+    return { ...ending, exitCode: ending.exitCode === EXIT.failed ? EXIT.usage : ending.exitCode };
   }
   const { exitCode, code, message, hint } = classify(error);
   if (isJson) {

@@ -19,6 +19,8 @@ import { watchUntil } from './watch-flow.ts';
 export interface ApplyFlags {
   readonly filename: readonly string[];
   readonly dryRun?: boolean;
+  /** Id that `plan --save` printed. */
+  readonly plan?: string;
   readonly prune?: boolean;
   /** Default: on a terminal. */
   readonly wait?: boolean;
@@ -107,7 +109,7 @@ async function collectVariables(shell: Shell, flags: Pick<ApplyFlags, 'var' | 'e
 async function applyOne(shell: Shell, client: ControlClient, { app, document }: ManifestApp, flags: ApplyFlags): Promise<ApplyOutcome> {
   const isDryRun = flags.dryRun ?? false;
   try {
-    const outcome = await client.apply({ requestId: shell.newRequestId(), app, isDryRun });
+    const outcome = await client.apply({ requestId: shell.newRequestId(), app, isDryRun, ...(flags.plan === undefined ? {} : { planId: flags.plan }) });
     await say(shell, `app/${outcome.app} ${describeOutcome(outcome, isDryRun)}`);
     for (const warning of outcome.warnings) {
       await shell.terminal.writeError(`warning: ${warning}\n`);

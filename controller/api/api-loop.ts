@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Loop } from '#kit/supervise-loop.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -26,6 +26,7 @@ import { RpcLoop } from './rpc-loop.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import { SessionTable } from './session-table.ts';
 import { mayAcknowledge } from '../reconcile/liveness.ts';
+import { RevisionCache } from '../reconcile/revision-store.ts';
 import { RequestLease } from './write-once-flow.ts';
 
 export interface ApiOptions {
@@ -86,6 +87,8 @@ export class ApiLoop implements Loop {
       onTunnelRefused: (id: string, code: string, message: string) => { broker.refuse(id, code, message); },
       mayAcknowledge: () => mayAcknowledge(options.lastRenewedMonotonicMs(), clock.monotonicMs(), options.times.leaseMs),
       newId: randomUUID,
+      randomBytes,
+      revisions: new RevisionCache(options.store),
     };
     const rpc = new RpcLoop({
       ...options,

@@ -20,6 +20,7 @@ import { configSha256, draftRevision, newServiceCount } from './revision.ts';
 import type { RevisionDraft } from './revision.ts';
 import { previewWarnings } from './apply-preview.ts';
 import { latestVersions, writeAppSecrets } from './secret-flow.ts';
+import { requirePlan } from './saved-plan-flow.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
@@ -39,7 +40,7 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     // Looked at again in its turn; here, so that a refused apply has not written contents.
     requireValid(findClashes(app, parts.state.current));
     if (request.isDryRun) {
-      return outcomeOf(app, draftWith({ ...request, app }, wouldBeVersions(app, parts), parts), parts);
+      return outcomeOf(app, wouldBeDraft(app, parts), parts);
     }
     const outcome = await writeOnce(request.requestId, parts, async () => {
       const secretVersions = await writeAppSecrets(app, parts, parts.signal);
@@ -58,6 +59,7 @@ type ApplyRequest = Parameters<ControlHandlers['apply']>[0];
 async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
   const needsTurn = newServiceCount(request.app, currentServices(request.app, parts)) > 0 || namesSharedThings(request.app);
   const turn = needsTurn ? await takeTurn(parts, parts.signal) : undefined;
+  await requirePlan(request, parts);
   requireValid(findClashes(request.app, parts.state.current));
   const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));
   if (current?.value.isDeleting === true) {
@@ -91,7 +93,14 @@ function requireSize(operations: readonly Operation[]): void {
   }
 }
 
-function draftWith(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): RevisionDraft {
+/** What an apply would write now, with nothing written. */
+export function wouldBeDraft(app: AppSpec, parts: Pick<ApplyParts, 'state' | 'clock'>): RevisionDraft {
+  return draftWith({ app }, wouldBeVersions(app, parts), parts);
+}
+
+function draftWith(
+  request: Pick<ApplyRequest, 'app' | 'expireAfterEndMs'>, secretVersions: ReadonlyMap<string, number>, parts: Pick<ApplyParts, 'state' | 'clock'>,
+): RevisionDraft {
   return draftRevision({
     app: request.app,
     secretVersions,
@@ -122,7 +131,7 @@ function outcomeOf(app: AppSpec, draft: RevisionDraft, parts: ApplyParts): Apply
   };
 }
 
-function currentServices(app: AppSpec, parts: ApplyParts): ReadonlyMap<string, Service> {
+function currentServices(app: AppSpec, parts: Pick<ApplyParts, 'state'>): ReadonlyMap<string, Service> {
   const id = appId(app.namespace, app.name);
   return new Map([...parts.state.current.services.values()]
     .filter(record => appId(record.value.namespace, record.value.app) === id)
@@ -130,7 +139,7 @@ function currentServices(app: AppSpec, parts: ApplyParts): ReadonlyMap<string, S
 }
 
 /** Lowest virtual IPs that no service has, one for each new service. @throws ClusterError RESOURCE_EXHAUSTED */
-function nextVirtualIps(app: AppSpec, parts: ApplyParts): readonly string[] {
+function nextVirtualIps(app: AppSpec, parts: Pick<ApplyParts, 'state'>): readonly string[] {
   const taken = new Set([...parts.state.current.services.values()].map(record => record.value.virtualIp));
   const wanted = newServiceCount(app, currentServices(app, parts));
   const free: string[] = [];
@@ -154,7 +163,7 @@ async function writeConfigs(app: AppSpec, parts: ApplyParts): Promise<void> {
   }
 }
 
-function missingSecrets(app: AppSpec, parts: ApplyParts): readonly Violation[] {
+export function missingSecrets(app: AppSpec, parts: Pick<ApplyParts, 'state'>): readonly Violation[] {
   return app.secrets
     .filter(secret => secret.kind === 'external' && !parts.state.current.secrets.has(`${app.namespace}/${secret.name}`))
     .map(secret => ({
@@ -164,12 +173,13 @@ function missingSecrets(app: AppSpec, parts: ApplyParts): readonly Violation[] {
 }
 
 /** For a dry run: the versions that an apply would pin, nothing written. */
-function wouldBeVersions(app: AppSpec, parts: ApplyParts): ReadonlyMap<string, number> {
+function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): ReadonlyMap<string, number> {
   const latest = latestVersions(app.namespace, parts.state.current);
   return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
 }
 
-function requireValid(violations: readonly Violation[]): void {
+/** @throws ClusterError INVALID_ARGUMENT unless there is nothing to say */
+export function requireValid(violations: readonly Violation[]): void {
   const [first] = violations;
   if (first !== undefined) {
     const more = violations.length === 1 ? '' : ` (and ${String(violations.length - 1)} more)`;

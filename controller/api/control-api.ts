@@ -9,6 +9,8 @@ import { createApply } from './apply-api.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { createEventApi } from './event-api.ts';
 import { createNodeApi } from './node-api.ts';
+import { createPlanApi } from './plan-api.ts';
+import type { PlanParts } from './plan-api.ts';
 import { createSecretApi } from './secret-api.ts';
 import { createServiceApi } from './service-api.ts';
 import { createUsageApi } from './usage-api.ts';
@@ -16,12 +18,13 @@ import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 
-export type ControlParts = ApplyParts & ViewParts & JoinParts & TunnelParts & UsageParts;
+export type ControlParts = ApplyParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);
   return {
     apply: createApply(parts),
+    ...createPlanApi(parts),
     ...createServiceApi(parts),
     ...createViewApi(parts),
     ...createEventApi(parts),

@@ -8,6 +8,7 @@ import type { Store } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { clusterView } from './cluster-view.ts';
 import type { ClusterState } from './ports.ts';
+import { pageOf } from './view-page.ts';
 import type { SessionTable } from './session-table.ts';
 
 export interface ViewParts {
@@ -20,16 +21,17 @@ export interface ViewParts {
   readonly signal: AbortSignal;
 }
 
-type ViewHandlers = Pick<ControlHandlers, 'view' | 'watch' | 'revisions' | 'clusterStatus'>;
+type ViewHandlers = Pick<ControlHandlers, 'viewPage' | 'watch' | 'revisions' | 'clusterStatus'>;
 
 /** A watcher gets at most one view in this time: changes between are in the next one. */
 const WATCH_PACE_MS = 50;
 
 export function createViewApi(parts: ViewParts): ViewHandlers {
   return {
-    view(filter, peer) {
+    viewPage(request, peer) {
       requireRole(peer, 'operator');
-      return Promise.resolve(viewNow(filter, parts));
+      const view = viewNow(request.filter, parts);
+      return Promise.resolve(pageOf(view, request, { key: parts.clusterId, nowMs: parts.clock.nowMs() }));
     },
     watch: (filter, peer, signal) => watchViews({ filter, peer }, parts, signal),
     async revisions(request, peer) {

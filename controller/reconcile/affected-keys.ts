@@ -1,4 +1,5 @@
 /** Which reconcile keys a change of the cluster concerns. */
+import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import { appOfService } from '../store/keys.ts';
@@ -9,9 +10,9 @@ export type ReconcileKey = 'nodes' | `service/${ServiceId}` | `app/${AppId}`;
 export const serviceKey = (id: ServiceId): ReconcileKey => `service/${id}`;
 export const appKey = (id: AppId): ReconcileKey => `app/${id}`;
 
-/** Everything there is to look at. */
+/** Everything there is to look at. All lists are in the order of ids: services that compete for room are placed in the same order, whoever looks. */
 export function allKeys(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
-  return ['nodes', ...[...snapshot.services.keys()].map(serviceKey), ...[...snapshot.apps.keys()].map(appKey)];
+  return ['nodes', ...[...snapshot.services.keys()].sort().map(serviceKey), ...[...snapshot.apps.keys()].sort().map(appKey)];
 }
 
 /**
@@ -20,11 +21,11 @@ export function allKeys(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
  */
 export function affectedKeys(change: ClusterChange, snapshot: ClusterSnapshot): ReadonlySet<ReconcileKey> {
   const keys = new Set<ReconcileKey>();
-  for (const id of change.services) {
+  for (const id of [...change.services].sort()) {
     keys.add(serviceKey(id));
     keys.add(appKey(appOfService(id)));
   }
-  for (const id of change.apps) {
+  for (const id of [...change.apps].sort()) {
     keys.add(appKey(id));
   }
   if (change.services.size + change.apps.size > 0) {
@@ -41,12 +42,12 @@ export function affectedKeys(change: ClusterChange, snapshot: ClusterSnapshot): 
 
 /** Services with slots that fit nowhere: to look at again when something ended somewhere. */
 export function waitingServices(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
-  return [...snapshot.serviceStatuses.values()].flatMap(({ value }) => (value.pending.length > 0 ? [serviceKey(value.id)] : []));
+  return [...snapshot.serviceStatuses.values()].flatMap(({ value }) => (value.pending.length > 0 ? [serviceKey(value.id)] : [])).sort();
 }
 
 function addRelatives(keys: Set<ReconcileKey>, change: ClusterChange, snapshot: ClusterSnapshot): void {
   const touchedApps = new Set([...change.services].map(appOfService));
-  for (const { value: service } of snapshot.services.values()) {
+  for (const service of servicesById(snapshot)) {
     const app = appOfService(service.id);
     if (change.apps.has(app) || (service.spec.dependsOn.length > 0 && touchedApps.has(app))) {
       keys.add(serviceKey(service.id));
@@ -55,18 +56,24 @@ function addRelatives(keys: Set<ReconcileKey>, change: ClusterChange, snapshot: 
 }
 
 function addForNodes(keys: Set<ReconcileKey>, nodes: ReadonlySet<NodeId>, snapshot: ClusterSnapshot): void {
+  const onNodes = new Set<ReconcileKey>();
   for (const node of nodes) {
     for (const id of snapshot.tasksOnNode.get(node) ?? []) {
       const task = snapshot.tasks.get(id)?.value;
       if (task !== undefined) {
-        keys.add(serviceKey(task.serviceId));
+        onNodes.add(serviceKey(task.serviceId));
       }
     }
   }
-  for (const { value: service } of snapshot.services.values()) {
+  [...onNodes].sort().forEach(key => keys.add(key));
+  for (const service of servicesById(snapshot)) {
     if (service.spec.kind === 'global') {
       keys.add(serviceKey(service.id));
     }
   }
   waitingServices(snapshot).forEach(key => keys.add(key));
+}
+
+function servicesById(snapshot: ClusterSnapshot): readonly Service[] {
+  return [...snapshot.services.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
 }

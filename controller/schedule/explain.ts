@@ -1,9 +1,11 @@
 /** Rejections as one sentence that a person can act on. */
+import type { RuleReason } from '#model/cluster-plan.ts';
+import type { NodeId } from '#model/ids.ts';
 import type { Obstacle } from './filters.ts';
 
 interface Group {
   readonly first: Obstacle;
-  readonly count: number;
+  readonly nodes: readonly NodeId[];
   /** Of the nodes that lack something, the one with most of it. */
   readonly best: Obstacle;
 }
@@ -19,10 +21,52 @@ export function explainObstacles(obstacles: readonly Obstacle[]): string {
   const groups = groupObstacles(obstacles);
   const sentences = groups.map((group, index) => {
     const of = index === 0 ? ` of ${String(obstacles.length)}` : '';
-    const isOne = group.count === 1 && index > 0 || obstacles.length === 1;
-    return `${String(group.count)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.count === 1)}`;
+    const isOne = group.nodes.length === 1 && index > 0 || obstacles.length === 1;
+    return `${String(group.nodes.length)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.nodes.length === 1)}`;
   });
   return `no node fits: ${sentences.join('; ')}`;
+}
+
+/** The obstacles as data: one reason a cause, biggest group first. */
+export function reasonsOf(obstacles: readonly Obstacle[]): readonly RuleReason[] {
+  return groupObstacles(obstacles).map(group => ({
+    rule: ruleOf(group.first), nodes: group.nodes, ...haveAndNeed(group),
+    sentence: `${String(group.nodes.length)} ${group.nodes.length === 1 ? 'node' : 'nodes'} ${phrase(group, group.nodes.length === 1)}`,
+  }));
+}
+
+/** The rule by its name in a manifest, where it has one. */
+function ruleOf(obstacle: Obstacle): string {
+  switch (obstacle.kind) {
+    case 'node': return obstacle.state;
+    case 'taint': return `taint ${obstacle.taint}`;
+    case 'label': return `require ${obstacle.rule}`;
+    case 'volume': return `volume ${obstacle.volume}`;
+    case 'host-port': return `host port ${obstacle.port}`;
+    case 'max-per': return `max_per ${obstacle.label}`;
+    case 'runtime': return `runtime ${obstacle.runtime}`;
+    case 'memory':
+    case 'cpu': return obstacle.kind;
+  }
+}
+
+function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> {
+  switch (first.kind) {
+    case 'node': return { have: first.state, need: 'ready and active' };
+    case 'taint': return { have: first.taint, need: `tolerate: [${first.taint}]` };
+    case 'label': return { have: 'other labels', need: first.rule };
+    case 'volume': return { have: `data on ${first.home}`, need: first.home };
+    case 'host-port': return { have: 'taken', need: 'free' };
+    case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
+    case 'runtime': return { have: 'other runtimes', need: first.runtime };
+    case 'memory':
+    case 'cpu': return { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) };
+  }
+}
+
+/** An amount as a manifest writes it. */
+export function amount(kind: 'memory' | 'cpu', value: number): string {
+  return kind === 'memory' ? formatMemory(Math.max(0, value)) : formatCpu(Math.max(0, value));
 }
 
 function groupObstacles(obstacles: readonly Obstacle[]): readonly Group[] {
@@ -31,11 +75,11 @@ function groupObstacles(obstacles: readonly Obstacle[]): readonly Group[] {
     const key = groupKey(obstacle);
     const group = groups.get(key);
     groups.set(key, group === undefined
-      ? { first: obstacle, count: 1, best: obstacle }
-      : { first: group.first, count: group.count + 1, best: better(group.best, obstacle) });
+      ? { first: obstacle, nodes: [obstacle.node], best: obstacle }
+      : { first: group.first, nodes: [...group.nodes, obstacle.node], best: better(group.best, obstacle) });
   }
   return [...groups.entries()]
-    .sort(([leftKey, left], [rightKey, right]) => right.count - left.count || (leftKey < rightKey ? -1 : 1))
+    .sort(([leftKey, left], [rightKey, right]) => right.nodes.length - left.nodes.length || (leftKey < rightKey ? -1 : 1))
     .map(([, group]) => group);
 }
 
@@ -97,8 +141,7 @@ function shortage(kind: 'memory' | 'cpu', best: Obstacle): string {
   if (!('free' in best)) {
     return '';
   }
-  const format = kind === 'memory' ? formatMemory : formatCpu;
-  return `need ${format(best.need)}, most free ${format(Math.max(0, best.free))} on ${best.node}`;
+  return `need ${amount(kind, best.need)}, most free ${amount(kind, best.free)} on ${best.node}`;
 }
 
 const UNITS = [['Gi', 1024 ** 3], ['Mi', 1024 ** 2], ['Ki', 1024]] as const;

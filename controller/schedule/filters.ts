@@ -24,6 +24,8 @@ export type Obstacle = { readonly node: NodeId } & (
 export interface ServiceRequest {
   readonly service: Service;
   readonly homes: VolumeHomes;
+  /** Where the newest task of each slot is or was, unless it failed: its image is there, and whoever plans knows the node. */
+  readonly previous: ReadonlyMap<number, NodeId>;
   /** All its tasks that are not finished nor lost. */
   readonly placed: LabelCounts;
   /** Those of them with the current template. */
@@ -46,6 +48,11 @@ export function nodeObstacle(load: NodeLoad, request: ServiceRequest): Obstacle 
 /** What keeps the task of `slot` off the node now; `nodeObstacle` was asked before. */
 export function taskObstacle(load: NodeLoad, request: ServiceRequest, slot: number): Obstacle | undefined {
   return firstOf(TASK_FILTERS, filter => filter(load, request, slot));
+}
+
+/** Everything that keeps the task of `slot` off the node: what must change there for it to fit. */
+export function allObstacles(load: NodeLoad, request: ServiceRequest, slot: number): readonly Obstacle[] {
+  return [...NODE_FILTERS, ...TASK_FILTERS].flatMap(filter => filter(load, request, slot) ?? []);
 }
 
 function firstOf<Filter>(filters: readonly Filter[], ask: (filter: Filter) => Obstacle | undefined): Obstacle | undefined {

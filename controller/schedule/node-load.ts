@@ -12,17 +12,19 @@ import type { Task } from '#model/task.ts';
 export interface NodeLoad {
   readonly node: Node;
   used: Resources;
+  /** Of that, what tasks that are to stay ask for: what stops soon does not make a node worse. */
+  wanted: Resources;
   /** `protocol/port` of host-mode ports that have an owner. */
   readonly hostPorts: Set<string>;
 }
 
 /** Every node with what its unfinished tasks ask for, in order of ids. Tasks that are to stop count until they ended. */
 export function nodeLoads(snapshot: ClusterSnapshot): readonly NodeLoad[] {
-  const loads = [...snapshot.nodes.values()].map(({ value: node }) => ({ node, used: NO_RESOURCES, hostPorts: new Set<string>() }));
+  const loads = [...snapshot.nodes.values()].map(({ value: node }) => ({ node, used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set<string>() }));
   loads.sort((left, right) => (left.node.id < right.node.id ? -1 : 1));
   for (const load of loads) {
     for (const task of unfinishedTasksOn(snapshot, load.node.id)) {
-      take(load, task.container);
+      take(load, task.container, task.desired === 'run');
     }
   }
   return loads;
@@ -41,8 +43,11 @@ export function isEnded(snapshot: ClusterSnapshot, task: Task): boolean {
   return status !== undefined && isFinished(status.phase);
 }
 
-export function take(load: NodeLoad, container: ContainerSpec): void {
+export function take(load: NodeLoad, container: ContainerSpec, isWanted: boolean): void {
   load.used = addResources(load.used, container.requests);
+  if (isWanted) {
+    load.wanted = addResources(load.wanted, container.requests);
+  }
   for (const port of hostPortsOf(container)) {
     load.hostPorts.add(port);
   }

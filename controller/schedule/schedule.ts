@@ -8,6 +8,7 @@ import type { Obstacle, ServiceRequest } from './filters.ts';
 import { LabelCounts } from './label-counts.ts';
 import { isEnded, nodeLoads, take } from './node-load.ts';
 import type { NodeLoad } from './node-load.ts';
+import type { Task } from '#model/task.ts';
 import { isBetter, scoreNode, spreadLabels } from './scores.ts';
 import { volumeHomes, volumeKeys } from './volume-homes.ts';
 
@@ -99,7 +100,7 @@ function place(eligibility: Eligibility, request: ServiceRequest, wanted: Wanted
       obstacles.push(obstacle);
       continue;
     }
-    const scores = scoreNode(load, request);
+    const scores = scoreNode(load, request, wanted.slot);
     if (best === undefined || isBetter(scores, best.scores)) {
       best = { load, scores };
     }
@@ -111,32 +112,41 @@ function place(eligibility: Eligibility, request: ServiceRequest, wanted: Wanted
   return { kind: 'none', obstacles: relevant.sort((left, right) => (left.node < right.node ? -1 : 1)) };
 }
 
-function requestFor(snapshot: ClusterSnapshot, service: Service): ServiceRequest {
+/** What the scheduler knows of a service before it places. */
+export function requestFor(snapshot: ClusterSnapshot, service: Service): ServiceRequest {
   const { placement } = service.spec;
-  const placed: Node[] = [];
-  const current: Node[] = [];
-  for (const id of snapshot.tasksOfService.get(service.id) ?? []) {
-    const task = snapshot.tasks.get(id)?.value;
-    const node = task === undefined ? undefined : snapshot.nodes.get(task.node)?.value;
-    if (task === undefined || node === undefined || node.condition === 'lost' || isEnded(snapshot, task)) {
-      continue;
-    }
-    placed.push(node);
-    if (task.desired === 'run' && task.templateHash === service.templateHash) {
-      current.push(node);
-    }
-  }
+  const tasks = [...snapshot.tasksOfService.get(service.id) ?? []].flatMap(id => snapshot.tasks.get(id)?.value ?? []);
+  const present = tasks.filter(task => isPresent(snapshot, task));
+  const nodesOf = (some: readonly Task[]): readonly Node[] => some.flatMap(task => snapshot.nodes.get(task.node)?.value ?? []);
+  const current = present.filter(task => task.desired === 'run' && task.templateHash === service.templateHash);
   return {
     service,
     homes: volumeHomes(snapshot, service),
-    placed: new LabelCounts(placement.maxPer.map(limit => limit.label), placed),
-    current: new LabelCounts(spreadLabels(placement), current),
+    previous: previousNodes(snapshot, tasks),
+    placed: new LabelCounts(placement.maxPer.map(limit => limit.label), nodesOf(present)),
+    current: new LabelCounts(spreadLabels(placement), nodesOf(current)),
   };
+}
+
+/** It may run on a node that is there. */
+function isPresent(snapshot: ClusterSnapshot, task: Task): boolean {
+  const node = snapshot.nodes.get(task.node)?.value;
+  return node !== undefined && node.condition !== 'lost' && !isEnded(snapshot, task);
+}
+
+function previousNodes(snapshot: ClusterSnapshot, tasks: readonly Task[]): ReadonlyMap<number, NodeId> {
+  const newest = new Map<number, Task>();
+  for (const task of tasks) {
+    if (task.fence >= (newest.get(task.slot)?.fence ?? 0)) {
+      newest.set(task.slot, task);
+    }
+  }
+  return new Map([...newest].filter(([, task]) => snapshot.statuses.get(task.id)?.value.phase !== 'failed').map(([slot, task]) => [slot, task.node]));
 }
 
 function count(load: NodeLoad, request: ServiceRequest, slot: number): void {
   const { service } = request;
-  take(load, service.spec.container);
+  take(load, service.spec.container, true);
   request.placed.add(load.node);
   request.current.add(load.node);
   for (const key of volumeKeys({ namespace: service.namespace, volumes: service.volumes, container: service.spec.container }, slot)) {

@@ -10,14 +10,20 @@ export function spreadLabels(placement: PlacementSpec): readonly string[] {
   return placement.spread.length === 0 ? ['node'] : placement.spread;
 }
 
-/** Scores of a node, most important first: even over each spread label, wished labels, least loaded. */
-export function scoreNode(load: NodeLoad, request: ServiceRequest): readonly number[] {
+/** Scores of a node, most important first: even over each spread label, wished labels, where the slot was before, least loaded. */
+export function scoreNode(load: NodeLoad, request: ServiceRequest, slot: number): readonly number[] {
   const { placement } = request.service.spec;
   return [
     ...spreadLabels(placement).map(label => 1 / (1 + request.current.count(label, load.node))),
     preference(load, placement),
+    request.previous.get(slot) === load.node.id ? 1 : 0,
     emptiness(load, request),
   ];
+}
+
+/** What the scores of `scoreNode` say, one name each. */
+export function scoreNames(placement: PlacementSpec): readonly string[] {
+  return [...spreadLabels(placement).map(label => `fewer of its tasks on the same ${label}`), 'preferred labels', 'the slot was there before', 'more room'];
 }
 
 /** True when `left` is better than `right`; equal scores are not. */
@@ -39,8 +45,8 @@ function preference({ node }: NodeLoad, { prefer }: PlacementSpec): number {
 }
 
 /** Free share of the scarcer resource once the task is there. */
-function emptiness({ node, used }: NodeLoad, { service }: ServiceRequest): number {
-  const after = addResources(used, service.spec.container.requests);
+function emptiness({ node, wanted }: NodeLoad, { service }: ServiceRequest): number {
+  const after = addResources(wanted, service.spec.container.requests);
   return 1 - Math.max(share(after.milliCpu, node.capacity.milliCpu), share(after.memoryBytes, node.capacity.memoryBytes));
 }
 

@@ -27,6 +27,8 @@ export type RecordKey =
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
   | { readonly kind: 'request'; readonly id: string }
+  /** PlanRecord of `plan --save`. */
+  | { readonly kind: 'plan'; readonly id: string }
   /** `object` as in ClusterEvent: `task/ID`, `service/NS/APP/SVC`, `node/N`, `app/NS/APP`, `cluster`. */
   | { readonly kind: 'event'; readonly object: string; readonly reason: string }
   | { readonly kind: 'token'; readonly hash: string };
@@ -51,6 +53,7 @@ export const MIRRORED_KINDS: readonly RecordKind[] = [
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 const REQUEST_ID = /^[0-9a-f-]{1,64}$/;
+const PLAN_ID = /^[a-z2-7]{12}$/;
 const REASON = /^[A-Za-z][A-Za-z0-9-]{0,62}$/;
 const OBJECT = /^(?:cluster|task\/[a-z2-7]{12}|node(?:\/[a-z0-9-]{1,63})|app(?:\/[a-z0-9-]{1,63}){2}|service(?:\/[a-z0-9-]{1,63}){3})$/;
 /** Digits of a number in a key, so that keys sort as numbers do. */
@@ -135,6 +138,7 @@ const SHAPES: Shapes = {
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
   },
   request: { folder: 'requests/', tail: key => checked(key.id, REQUEST_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'request', id }) },
+  plan: { folder: 'plans/', tail: key => checked(key.id, PLAN_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'plan', id }) },
   event: {
     folder: 'events/',
     tail: key => `${checked(key.object, OBJECT.test(key.object))}/${checked(key.reason, REASON.test(key.reason))}`,

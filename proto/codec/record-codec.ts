@@ -10,6 +10,7 @@ import { appCodec, revisionCodec, secretVersionCodec } from './app-codec.ts';
 import { eventCodec } from './event-codec.ts';
 import { controllerRecordCodec, ledgerCodec, nodeCodec, removedNodeCodec, sessionRecordCodec } from './node-codec.ts';
 import { clusterSettingsCodec, joinTokenCodec, requestRecordCodec } from './request-codec.ts';
+import { planRecordCodec } from './plan-codec.ts';
 import { serviceCodec, serviceStatusCodec } from './service-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import type { Codec } from './wire.ts';
@@ -37,6 +38,7 @@ export const { encode: encodeSecretVersion, decode: decodeSecretVersion } = reco
 export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = recordOf('event', wire.ClusterEvent, eventCodec);
 export const { encode: encodeJoinTokenRecord, decode: decodeJoinTokenRecord } = recordOf('join token', stored.JoinTokenRecord, joinTokenCodec);
 export const { encode: encodeRequestRecord, decode: decodeRequestRecord } = recordOf('request', stored.RequestRecord, requestRecordCodec);
+export const { encode: encodePlanRecord, decode: decodePlanRecord } = recordOf('plan', stored.PlanRecord, planRecordCodec);
 export const { encode: encodeClusterSettings, decode: decodeClusterSettings } = recordOf('cluster settings', stored.ClusterSettings, clusterSettingsCodec);
 
 interface RecordCodec<Model> {

@@ -1,7 +1,7 @@
 import type * as wire from '#gen/gantry/v1/control.ts';
 import { TaskState as WireState } from '#gen/gantry/v1/control.ts';
 import { parseNodeId, parseServiceId } from '#model/ids.ts';
-import type { ClusterView, ListFilter, NodeView, ServiceView, TaskView } from '#model/ports.ts';
+import type { ClusterView, ListFilter, NodeView, ServiceView, TaskView, ViewPage, ViewRequest } from '#model/ports.ts';
 import type { TaskState } from '#model/task.ts';
 import { appCodec } from './app-codec.ts';
 import { ledgerCodec, nodeCodec } from './node-codec.ts';
@@ -44,6 +44,16 @@ export const clusterViewCodec: Codec<ClusterView, wire.ClusterView> = {
     pending: view.pending.map(pending => ({ ...pending, service: parseServiceId(pending.service) })),
     nodes: view.nodes.map(nodeViewFromWire),
   }),
+};
+
+export const viewRequestCodec: Codec<ViewRequest, wire.ViewRequest> = {
+  toWire: request => ({ ...request, filter: listFilterCodec.toWire(request.filter) }),
+  fromWire: request => present({ ...request, filter: listFilterCodec.fromWire(required(request.filter, 'filter')) }),
+};
+
+export const viewPageCodec: Codec<ViewPage, wire.ViewResponse> = {
+  toWire: page => ({ ...page, view: clusterViewCodec.toWire(page.view) }),
+  fromWire: page => present({ ...page, view: clusterViewCodec.fromWire(required(page.view, 'view')) }),
 };
 
 function serviceViewToWire(view: ServiceView): wire.ServiceView {

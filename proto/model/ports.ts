@@ -1,5 +1,6 @@
 /** What crosses between programs, as interfaces over model types: gRPC carries them in rpc/, memory in the simulation. */
 import type { App, AppSpec, Revision, Service, ServiceStatus } from './app.ts';
+import type { AddedNode, ClusterPlan, WhyAnswer } from './cluster-plan.ts';
 import type { ClusterEvent } from './event.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
@@ -119,9 +120,37 @@ export interface ClusterView {
   readonly massBreaker?: { readonly reason: string };
 }
 
+/** What `plan` asks: the Apps as they would be applied, in this order, on the cluster with and without these nodes. */
+export interface PlanRequest {
+  readonly apps: readonly AppSpec[];
+  /** As if they were being drained. */
+  readonly withoutNodes: readonly NodeId[];
+  readonly addedNodes: readonly AddedNode[];
+  /** Kept an hour, for `apply --plan`; refused with nodes that are other than they are. */
+  readonly isSaved: boolean;
+}
+
+export interface WhyRequest {
+  readonly target: { readonly kind: 'service'; readonly service: ServiceId } | { readonly kind: 'task'; readonly task: TaskId };
+  readonly node?: NodeId;
+}
+
+export interface ViewRequest {
+  readonly filter: ListFilter;
+  /** Tasks at most; 0: all. */
+  readonly pageSize: number;
+  readonly pageToken?: string;
+}
+
+/** Tasks come page by page, in order of ids; all other lists are whole in the first page and empty in the others. */
+export interface ViewPage {
+  readonly view: ClusterView;
+  readonly nextPageToken?: string;
+}
+
 /** Answers of ControlApi: what clusterctl calls. Every write carries a request id (UUID): repeated, it changes nothing more and answers the same. */
 export interface ControlHandlers {
-  apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number }, peer: Peer): Promise<ApplyOutcome>;
+  apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number; readonly planId?: string }, peer: Peer): Promise<ApplyOutcome>;
   deleteApp(request: { readonly requestId: string; readonly namespace: string; readonly app: string }, peer: Peer): Promise<void>;
   deleteService(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
   scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
@@ -129,7 +158,7 @@ export interface ControlHandlers {
   restart(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
   /** Ends one task; the reconciler makes another where the service still wants it. */
   stopTask(request: { readonly requestId: string; readonly task: TaskId }, peer: Peer): Promise<void>;
-  view(filter: ListFilter, peer: Peer): Promise<ClusterView>;
+  viewPage(request: ViewRequest, peer: Peer): Promise<ViewPage>;
   watch(filter: ListFilter, peer: Peer, signal: AbortSignal): AsyncIterable<ClusterView>;
   revisions(request: { readonly namespace: string; readonly app: string }, peer: Peer): Promise<readonly Revision[]>;
   events(filter: { readonly object?: string; readonly sinceMs?: number }, peer: Peer): Promise<readonly ClusterEvent[]>;
@@ -147,6 +176,9 @@ export interface ControlHandlers {
   clusterStatus(peer: Peer): Promise<{ readonly leader?: string; readonly epoch: number; readonly controllers: readonly ControllerRecord[]; readonly version: string; readonly clusterId: string }>;
   /** Of the tasks that the asked replica heard of within the last seconds. */
   usage(peer: Peer): Promise<ClusterUsage>;
+  /** What would become of every task; nothing is changed. */
+  plan(request: PlanRequest, peer: Peer): Promise<ClusterPlan>;
+  why(request: WhyRequest, peer: Peer): Promise<WhyAnswer>;
   /** The client's end of a tunnel: the controller finds the node's session, here or at a peer. */
   tunnel(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
 }
@@ -158,6 +190,8 @@ type WithoutPeer<Handler> = Handler extends (...args: infer Arguments) => infer 
 
 /** ControlHandlers as a client calls them: the peer is its own certificate, and a tunnel is opened instead of served. */
 export type ControlClient = { readonly [Name in keyof Omit<ControlHandlers, 'tunnel'>]: WithoutPeer<ControlHandlers[Name]> } & {
+  /** All pages of a view as one. */
+  view(filter: ListFilter): Promise<ClusterView>;
   /** The tunnel is open at once; what goes wrong arrives as its last frame (`error`) or as a throw of `frames`. */
   openTunnel(request: TunnelRequest, signal: AbortSignal): Tunnel;
   close(): void;

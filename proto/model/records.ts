@@ -1,5 +1,5 @@
 /** Records of etcd that no program is shown. */
-import type { NodeId } from './ids.ts';
+import type { AppId, NodeId } from './ids.ts';
 import type { ApplyOutcome } from './ports.ts';
 
 /** A join token; the secret itself is nowhere. Written by ControlApi, then once by the join that uses it. */
@@ -34,5 +34,16 @@ export interface ClusterSettings {
   readonly clusterId: string;
   /** Registry of image references that name none, e.g. `docker.io`. */
   readonly defaultRegistry: string;
+  readonly createdAtMs: number;
+}
+
+/** A saved plan: what it was made from. Kept an hour. */
+export interface PlanRecord {
+  readonly id: string;
+  readonly baseRevision: number;
+  /** SHA-256 in lower-case hex of each App as it was planned. */
+  readonly apps: readonly { readonly id: AppId; readonly specSha256: string }[];
+  /** SHA-256 of the ids of all nodes and services: one that went leaves no revision behind. */
+  readonly membersSha256: string;
   readonly createdAtMs: number;
 }

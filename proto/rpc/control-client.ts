@@ -1,5 +1,5 @@
 import { ClusterError } from '#model/errors.ts';
-import type { ControlClient } from '#model/ports.ts';
+import type { ClusterView, ControlClient, ListFilter, TaskView, ViewPage, ViewRequest } from '#model/ports.ts';
 import { CONTROL } from './control-methods.ts';
 import type { Method } from './method.ts';
 import { RpcChannel } from './rpc-channel.ts';
@@ -28,7 +28,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     scale: unary(CONTROL.scale),
     restart: unary(CONTROL.restart),
     stopTask: unary(CONTROL.stopTask),
-    view: unary(CONTROL.view),
+    viewPage: unary(CONTROL.viewPage),
+    view: filter => viewAll(unary(CONTROL.viewPage), filter),
     watch: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)),
     revisions: unary(CONTROL.revisions),
     events: unary(CONTROL.events),
@@ -44,6 +45,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     removeNode: unary(CONTROL.removeNode),
     clusterStatus: () => unary(CONTROL.clusterStatus)(undefined),
     usage: () => unary(CONTROL.usage)(undefined),
+    plan: unary(CONTROL.plan),
+    why: unary(CONTROL.why),
     openTunnel: (request, signal) => dialTunnel(replicas.current().duplex(CONTROL.openTunnel), request, signal),
     close: () => { replicas.close(); },
   };
@@ -51,6 +54,20 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 
 function callOptions({ timeoutMs }: ControlClientOptions): { readonly timeoutMs?: number } {
   return timeoutMs === undefined ? {} : { timeoutMs };
+}
+
+/** Tasks in one answer: about 1 KiB each, far below what a message may be. */
+const PAGE_TASKS = 1_000;
+
+async function viewAll(page: (request: ViewRequest) => Promise<ViewPage>, filter: ListFilter): Promise<ClusterView> {
+  const first = await page({ filter, pageSize: PAGE_TASKS });
+  const tasks: TaskView[] = [...first.view.tasks];
+  for (let token = first.nextPageToken; token !== undefined;) {
+    const next = await page({ filter, pageSize: PAGE_TASKS, pageToken: token });
+    tasks.push(...next.view.tasks);
+    token = next.nextPageToken;
+  }
+  return { ...first.view, tasks };
 }
 
 /** The controllers in a ring, from the one that worked last. */

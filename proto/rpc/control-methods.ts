@@ -6,8 +6,9 @@ import {
   listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
+import { clusterPlanCodec, planRequestCodec, whyAnswerCodec, whyRequestCodec } from '#codec/plan-codec.ts';
 import { openTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
-import { clusterViewCodec, listFilterCodec } from '#codec/view-codec.ts';
+import { clusterViewCodec, listFilterCodec, viewPageCodec, viewRequestCodec } from '#codec/view-codec.ts';
 import { field, listField } from '#codec/wire.ts';
 import { method } from './method.ts';
 
@@ -21,7 +22,7 @@ export const CONTROL = {
   scale: method(api, methods.scale, aboutService<{ requestId: string; replicas: number }>(), doneCodec),
   restart: method(api, methods.restart, aboutService<{ requestId: string }>(), doneCodec),
   stopTask: method(api, methods.stopTask, aboutTask<{ requestId: string }>(), doneCodec),
-  view: method(api, methods.view, field('filter', listFilterCodec), field('view', clusterViewCodec)),
+  viewPage: method(api, methods.view, viewRequestCodec, viewPageCodec),
   watch: method(api, methods.watch, field('filter', listFilterCodec), field('view', clusterViewCodec)),
   revisions: method(api, methods.revisions, plainCodec<wire.RevisionsRequest>(), listField('revisions', revisionCodec)),
   events: method(api, methods.events, field('filter', eventFilterCodec), listField('events', eventCodec)),
@@ -37,5 +38,7 @@ export const CONTROL = {
   removeNode: method(api, methods.removeNode, aboutNode<{ requestId: string }>(), doneCodec),
   clusterStatus: method(api, methods.clusterStatus, doneCodec, clusterStatusCodec),
   usage: method(api, methods.usage, doneCodec, clusterUsageCodec),
+  plan: method(api, methods.plan, planRequestCodec, clusterPlanCodec),
+  why: method(api, methods.why, whyRequestCodec, whyAnswerCodec),
   openTunnel: method(api, methods.openTunnel, openTunnelCodec, tunnelAnswerCodec),
 };

@@ -18,7 +18,7 @@ export function controlService(handlers: ControlHandlers, options: { readonly lo
     .unary(CONTROL.scale, (request, peer) => handlers.scale(request, peer))
     .unary(CONTROL.restart, (request, peer) => handlers.restart(request, peer))
     .unary(CONTROL.stopTask, (request, peer) => handlers.stopTask(request, peer))
-    .unary(CONTROL.view, (filter, peer) => handlers.view(filter, peer))
+    .unary(CONTROL.viewPage, (request, peer) => handlers.viewPage(request, peer))
     .stream(CONTROL.watch, (filter, peer, signal) => handlers.watch(filter, peer, signal))
     .unary(CONTROL.revisions, (request, peer) => handlers.revisions(request, peer))
     .unary(CONTROL.events, (filter, peer) => handlers.events(filter, peer))
@@ -34,6 +34,8 @@ export function controlService(handlers: ControlHandlers, options: { readonly lo
     .unary(CONTROL.removeNode, (request, peer) => handlers.removeNode(request, peer))
     .unary(CONTROL.clusterStatus, (_request, peer) => handlers.clusterStatus(peer))
     .unary(CONTROL.usage, (_request, peer) => handlers.usage(peer))
+    .unary(CONTROL.plan, (request, peer) => handlers.plan(request, peer))
+    .unary(CONTROL.why, (request, peer) => handlers.why(request, peer))
     .duplex(CONTROL.openTunnel, async (stream, peer, signal) => {
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.tunnel(opening, tunnel, peer, signal);

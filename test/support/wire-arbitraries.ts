@@ -4,12 +4,13 @@ import type { App, AppSpec, ContentPins, Revision, SecretVersion, Service, Servi
 import type { Assignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';
 import type { EndpointSet } from '#model/endpoints.ts';
+import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-plan.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
-import type { ApplyOutcome, ClusterView } from '#model/ports.ts';
-import type { ClusterSettings, JoinTokenRecord, RemovedNode, RequestRecord } from '#model/records.ts';
+import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
+import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
@@ -195,6 +196,10 @@ export const requestRecord: fc.Arbitrary<RequestRecord> = fc.record({
 });
 export const clusterSettings: fc.Arbitrary<ClusterSettings> = fc.record({ clusterId: text, defaultRegistry: text, createdAtMs: big });
 
+export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
+  id: taskId, baseRevision: big, apps: fc.array(fc.record({ id: anyAppId, specSha256: sha256 }), few), membersSha256: sha256, createdAtMs: big,
+});
+
 const size = fc.record({ columns: count, rows: count });
 const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({ kind: fc.constant('logs' as const), follow: fc.boolean(), tail: count, sinceMs: big, timestamps: fc.boolean() }, { requiredKeys: ['kind', 'follow', 'timestamps'] }),
@@ -267,3 +272,43 @@ export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
 export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
   node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
 });
+
+const ruleReason: fc.Arbitrary<RuleReason> = fc.record({ rule: text, nodes: fc.array(nodeId, few), have: text, need: text, sentence: text });
+const fix: fc.Arbitrary<Fix> = fc.record({
+  sentence: text,
+  edit: fc.oneof(
+    fc.record({ kind: fc.constant('field' as const), path: text, value: text }),
+    fc.record({ kind: fc.constant('node' as const), node: text, change: text }),
+  ),
+});
+const plannedKind = fc.constantFrom('start' as const, 'stop' as const, 'move' as const, 'replace' as const, 'keep' as const);
+
+export const planRequest: fc.Arbitrary<PlanRequest> = fc.record({
+  apps: fc.array(appSpec, { maxLength: 2 }), withoutNodes: fc.array(nodeId, few), isSaved: fc.boolean(),
+  addedNodes: fc.array(fc.record({ name: nodeId, capacity: resources, labels, taints: texts, runtimes: texts }), few),
+});
+
+export const clusterPlan: fc.Arbitrary<ClusterPlan> = fc.record({
+  baseRevision: big,
+  actions: fc.array(fc.record(
+    { kind: plannedKind, service: anyServiceId, slot: count, task: taskId, node: nodeId, fromNode: nodeId, reason: text },
+    { requiredKeys: ['kind', 'service', 'slot', 'node', 'reason'] },
+  ), few),
+  unplaced: fc.array(fc.record({ service: anyServiceId, count, reasons: fc.array(ruleReason, few), fix }, { requiredKeys: ['service', 'count', 'reasons'] }), few),
+  changes: fc.array(fc.record({ service: anyServiceId, path: text, before: text, after: text }, { requiredKeys: ['service', 'path'] }), few),
+  nodes: fc.array(fc.record({ node: nodeId, capacity: resources, before: resources, after: resources }), few),
+  notes: texts, planId: text,
+}, { requiredKeys: ['baseRevision', 'actions', 'unplaced', 'changes', 'nodes', 'notes'] });
+
+export const whyRequest: fc.Arbitrary<WhyRequest> = fc.record({
+  target: fc.oneof(fc.record({ kind: fc.constant('service' as const), service: anyServiceId }), fc.record({ kind: fc.constant('task' as const), task: taskId })),
+  node: nodeId,
+}, { requiredKeys: ['target'] });
+
+export const whyAnswer: fc.Arbitrary<WhyAnswer> = fc.record({ target: text, state: text, reasons: fc.array(ruleReason, few), fix }, { requiredKeys: ['target', 'state', 'reasons'] });
+
+export const viewRequest: fc.Arbitrary<ViewRequest> = fc.record(
+  { filter: fc.record({ namespace: text, node: nodeId }, { requiredKeys: [] }), pageSize: fc.nat({ max: 10_000 }), pageToken: text }, { requiredKeys: ['filter', 'pageSize'] },
+);
+
+export const viewPage: fc.Arbitrary<ViewPage> = fc.record({ view: clusterView, nextPageToken: text }, { requiredKeys: ['view'] });

@@ -14,6 +14,7 @@ import {
   ControllerRecord,
   Ledger,
   Node,
+  Resources,
   Revision,
   Service,
   ServiceSpec,
@@ -86,6 +87,26 @@ export namespace TokenRole {
   export type TOKEN_ROLE_NODE = typeof TokenRole.TOKEN_ROLE_NODE;
 }
 
+export const PlannedKind = {
+  PLANNED_KIND_UNSPECIFIED: 0,
+  PLANNED_KIND_START: 1,
+  PLANNED_KIND_STOP: 2,
+  PLANNED_KIND_MOVE: 3,
+  PLANNED_KIND_REPLACE: 4,
+  PLANNED_KIND_KEEP: 5,
+} as const;
+
+export type PlannedKind = typeof PlannedKind[keyof typeof PlannedKind];
+
+export namespace PlannedKind {
+  export type PLANNED_KIND_UNSPECIFIED = typeof PlannedKind.PLANNED_KIND_UNSPECIFIED;
+  export type PLANNED_KIND_START = typeof PlannedKind.PLANNED_KIND_START;
+  export type PLANNED_KIND_STOP = typeof PlannedKind.PLANNED_KIND_STOP;
+  export type PLANNED_KIND_MOVE = typeof PlannedKind.PLANNED_KIND_MOVE;
+  export type PLANNED_KIND_REPLACE = typeof PlannedKind.PLANNED_KIND_REPLACE;
+  export type PLANNED_KIND_KEEP = typeof PlannedKind.PLANNED_KIND_KEEP;
+}
+
 export interface AppSpec {
   readonly namespace: string;
   readonly name: string;
@@ -110,7 +131,11 @@ export interface ApplyRequest {
   readonly requestId: string;
   readonly app?: AppSpec | undefined;
   readonly isDryRun: boolean;
-  readonly expireAfterEndMs?: number | undefined;
+  readonly expireAfterEndMs?:
+    | number
+    | undefined;
+  /** Refused unless the cluster is as this saved plan was made for. */
+  readonly planId?: string | undefined;
 }
 
 export interface ApplyOutcome {
@@ -222,11 +247,21 @@ export interface ClusterView_MassBreaker {
 }
 
 export interface ViewRequest {
-  readonly filter?: ListFilter | undefined;
+  readonly filter?:
+    | ListFilter
+    | undefined;
+  /** Tasks and pending slots at most; 0: all in one answer. */
+  readonly pageSize: number;
+  /** From the answer before; opaque. */
+  readonly pageToken?: string | undefined;
 }
 
 export interface ViewResponse {
-  readonly view?: ClusterView | undefined;
+  readonly view?:
+    | ClusterView
+    | undefined;
+  /** Absent: there is no more. */
+  readonly nextPageToken?: string | undefined;
 }
 
 export interface WatchRequest {
@@ -387,6 +422,109 @@ export interface UsageResponse {
   /** NATS carries the samples. */
   readonly isNatsConnected: boolean;
   readonly tasks: readonly TaskUsage[];
+}
+
+export interface AddedNode {
+  readonly name: string;
+  readonly capacity?: Resources | undefined;
+  readonly labels: Map<string, string>;
+  readonly taints: readonly string[];
+  readonly runtimes: readonly string[];
+}
+
+export interface AddedNode_LabelsEntry {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface PlanRequest {
+  readonly apps: readonly AppSpec[];
+  readonly withoutNodes: readonly string[];
+  readonly addedNodes: readonly AddedNode[];
+  readonly isSaved: boolean;
+}
+
+export interface PlannedTask {
+  readonly kind: PlannedKind;
+  readonly service: string;
+  readonly slot: number;
+  readonly task?: string | undefined;
+  readonly node: string;
+  readonly fromNode?: string | undefined;
+  readonly reason: string;
+}
+
+export interface RuleReason {
+  readonly rule: string;
+  readonly nodes: readonly string[];
+  readonly have: string;
+  readonly need: string;
+  readonly sentence: string;
+}
+
+export interface Fix {
+  readonly sentence: string;
+  readonly edit?: { readonly $case: "field"; readonly value: Fix_Field } | {
+    readonly $case: "node";
+    readonly value: Fix_Node;
+  } | undefined;
+}
+
+export interface Fix_Field {
+  readonly path: string;
+  readonly value: string;
+}
+
+export interface Fix_Node {
+  readonly node: string;
+  readonly change: string;
+}
+
+export interface UnplacedService {
+  readonly service: string;
+  readonly count: number;
+  readonly reasons: readonly RuleReason[];
+  readonly fix?: Fix | undefined;
+}
+
+export interface FieldChange {
+  readonly service: string;
+  readonly path: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+export interface NodePicture {
+  readonly node: string;
+  readonly capacity?: Resources | undefined;
+  readonly before?: Resources | undefined;
+  readonly after?: Resources | undefined;
+}
+
+export interface PlanResponse {
+  readonly baseRevision: number;
+  readonly actions: readonly PlannedTask[];
+  readonly unplaced: readonly UnplacedService[];
+  readonly changes: readonly FieldChange[];
+  readonly nodes: readonly NodePicture[];
+  readonly notes: readonly string[];
+  readonly planId?: string | undefined;
+}
+
+export interface WhyRequest {
+  readonly target?:
+    | { readonly $case: "service"; readonly value: string }
+    | { readonly $case: "task"; readonly value: string }
+    | undefined;
+  /** Why not, or why, on this node. */
+  readonly node?: string | undefined;
+}
+
+export interface WhyResponse {
+  readonly target: string;
+  readonly state: string;
+  readonly reasons: readonly RuleReason[];
+  readonly fix?: Fix | undefined;
 }
 
 export interface OpenTunnelRequest {
@@ -628,7 +766,7 @@ export const AppSpec_Secret: MessageFns<AppSpec_Secret> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { requestId: "", app: undefined, isDryRun: false, expireAfterEndMs: undefined };
+  return { requestId: "", app: undefined, isDryRun: false, expireAfterEndMs: undefined, planId: undefined };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -644,6 +782,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.expireAfterEndMs !== undefined) {
       writer.uint32(32).int64(message.expireAfterEndMs);
+    }
+    if (message.planId !== undefined) {
+      writer.uint32(42).string(message.planId);
     }
     return writer;
   },
@@ -691,6 +832,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             }
 
             message.expireAfterEndMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.planId = reader.string();
             continue;
           }
         }
@@ -1935,13 +2084,19 @@ export const ClusterView_MassBreaker: MessageFns<ClusterView_MassBreaker> = {
 };
 
 function createBaseViewRequest(): ViewRequest {
-  return { filter: undefined };
+  return { filter: undefined, pageSize: 0, pageToken: undefined };
 }
 
 export const ViewRequest: MessageFns<ViewRequest> = {
   encode(message: ViewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.filter !== undefined) {
       ListFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== undefined) {
+      writer.uint32(26).string(message.pageToken);
     }
     return writer;
   },
@@ -1967,6 +2122,22 @@ export const ViewRequest: MessageFns<ViewRequest> = {
             message.filter = ListFilter.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1981,13 +2152,16 @@ export const ViewRequest: MessageFns<ViewRequest> = {
 };
 
 function createBaseViewResponse(): ViewResponse {
-  return { view: undefined };
+  return { view: undefined, nextPageToken: undefined };
 }
 
 export const ViewResponse: MessageFns<ViewResponse> = {
   encode(message: ViewResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.view !== undefined) {
       ClusterView.encode(message.view, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== undefined) {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2011,6 +2185,14 @@ export const ViewResponse: MessageFns<ViewResponse> = {
             }
 
             message.view = ClusterView.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
             continue;
           }
         }
@@ -3813,6 +3995,1119 @@ export const UsageResponse: MessageFns<UsageResponse> = {
   },
 };
 
+function createBaseAddedNode(): AddedNode {
+  return { name: "", capacity: undefined, labels: new Map(), taints: [], runtimes: [] };
+}
+
+export const AddedNode: MessageFns<AddedNode> = {
+  encode(message: AddedNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.capacity !== undefined) {
+      Resources.encode(message.capacity, writer.uint32(18).fork()).join();
+    }
+    message.labels.forEach((value, key) => {
+      AddedNode_LabelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    for (const v of message.taints) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.runtimes) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddedNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddedNode() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.capacity = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = AddedNode_LabelsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.labels.set(entry3.key, entry3.value);
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.taints.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runtimes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddedNode_LabelsEntry(): AddedNode_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const AddedNode_LabelsEntry: MessageFns<AddedNode_LabelsEntry> = {
+  encode(message: AddedNode_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddedNode_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddedNode_LabelsEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanRequest(): PlanRequest {
+  return { apps: [], withoutNodes: [], addedNodes: [], isSaved: false };
+}
+
+export const PlanRequest: MessageFns<PlanRequest> = {
+  encode(message: PlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.apps) {
+      AppSpec.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.withoutNodes) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.addedNodes) {
+      AddedNode.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.isSaved !== false) {
+      writer.uint32(32).bool(message.isSaved);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.apps.push(AppSpec.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.withoutNodes.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.addedNodes.push(AddedNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isSaved = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlannedTask(): PlannedTask {
+  return { kind: 0, service: "", slot: 0, task: undefined, node: "", fromNode: undefined, reason: "" };
+}
+
+export const PlannedTask: MessageFns<PlannedTask> = {
+  encode(message: PlannedTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    if (message.slot !== 0) {
+      writer.uint32(24).int64(message.slot);
+    }
+    if (message.task !== undefined) {
+      writer.uint32(34).string(message.task);
+    }
+    if (message.node !== "") {
+      writer.uint32(42).string(message.node);
+    }
+    if (message.fromNode !== undefined) {
+      writer.uint32(50).string(message.fromNode);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedTask() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fromNode = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRuleReason(): RuleReason {
+  return { rule: "", nodes: [], have: "", need: "", sentence: "" };
+}
+
+export const RuleReason: MessageFns<RuleReason> = {
+  encode(message: RuleReason, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== "") {
+      writer.uint32(10).string(message.rule);
+    }
+    for (const v of message.nodes) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.have !== "") {
+      writer.uint32(26).string(message.have);
+    }
+    if (message.need !== "") {
+      writer.uint32(34).string(message.need);
+    }
+    if (message.sentence !== "") {
+      writer.uint32(42).string(message.sentence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleReason {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleReason() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodes.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.have = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.need = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFix(): Fix {
+  return { sentence: "", edit: undefined };
+}
+
+export const Fix: MessageFns<Fix> = {
+  encode(message: Fix, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sentence !== "") {
+      writer.uint32(10).string(message.sentence);
+    }
+    switch (message.edit?.$case) {
+      case "field":
+        Fix_Field.encode(message.edit.value, writer.uint32(18).fork()).join();
+        break;
+      case "node":
+        Fix_Node.encode(message.edit.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fix {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFix() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.edit = { $case: "field", value: Fix_Field.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.edit = { $case: "node", value: Fix_Node.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFix_Field(): Fix_Field {
+  return { path: "", value: "" };
+}
+
+export const Fix_Field: MessageFns<Fix_Field> = {
+  encode(message: Fix_Field, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fix_Field {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFix_Field() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFix_Node(): Fix_Node {
+  return { node: "", change: "" };
+}
+
+export const Fix_Node: MessageFns<Fix_Node> = {
+  encode(message: Fix_Node, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.change !== "") {
+      writer.uint32(18).string(message.change);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fix_Node {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFix_Node() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUnplacedService(): UnplacedService {
+  return { service: "", count: 0, reasons: [], fix: undefined };
+}
+
+export const UnplacedService: MessageFns<UnplacedService> = {
+  encode(message: UnplacedService, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int64(message.count);
+    }
+    for (const v of message.reasons) {
+      RuleReason.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.fix !== undefined) {
+      Fix.encode(message.fix, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnplacedService {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnplacedService() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reasons.push(RuleReason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fix = Fix.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFieldChange(): FieldChange {
+  return { service: "", path: "", before: undefined, after: undefined };
+}
+
+export const FieldChange: MessageFns<FieldChange> = {
+  encode(message: FieldChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.before !== undefined) {
+      writer.uint32(26).string(message.before);
+    }
+    if (message.after !== undefined) {
+      writer.uint32(34).string(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodePicture(): NodePicture {
+  return { node: "", capacity: undefined, before: undefined, after: undefined };
+}
+
+export const NodePicture: MessageFns<NodePicture> = {
+  encode(message: NodePicture, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.capacity !== undefined) {
+      Resources.encode(message.capacity, writer.uint32(18).fork()).join();
+    }
+    if (message.before !== undefined) {
+      Resources.encode(message.before, writer.uint32(26).fork()).join();
+    }
+    if (message.after !== undefined) {
+      Resources.encode(message.after, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodePicture {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodePicture() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.capacity = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.before = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.after = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanResponse(): PlanResponse {
+  return { baseRevision: 0, actions: [], unplaced: [], changes: [], nodes: [], notes: [], planId: undefined };
+}
+
+export const PlanResponse: MessageFns<PlanResponse> = {
+  encode(message: PlanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.baseRevision !== 0) {
+      writer.uint32(8).int64(message.baseRevision);
+    }
+    for (const v of message.actions) {
+      PlannedTask.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unplaced) {
+      UnplacedService.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.changes) {
+      FieldChange.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.nodes) {
+      NodePicture.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.planId !== undefined) {
+      writer.uint32(58).string(message.planId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.baseRevision = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actions.push(PlannedTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unplaced.push(UnplacedService.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.changes.push(FieldChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nodes.push(NodePicture.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.planId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWhyRequest(): WhyRequest {
+  return { target: undefined, node: undefined };
+}
+
+export const WhyRequest: MessageFns<WhyRequest> = {
+  encode(message: WhyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.target?.$case) {
+      case "service":
+        writer.uint32(10).string(message.target.value);
+        break;
+      case "task":
+        writer.uint32(18).string(message.target.value);
+        break;
+    }
+    if (message.node !== undefined) {
+      writer.uint32(26).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = { $case: "service", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = { $case: "task", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWhyResponse(): WhyResponse {
+  return { target: "", state: "", reasons: [], fix: undefined };
+}
+
+export const WhyResponse: MessageFns<WhyResponse> = {
+  encode(message: WhyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== "") {
+      writer.uint32(10).string(message.target);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    for (const v of message.reasons) {
+      RuleReason.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.fix !== undefined) {
+      Fix.encode(message.fix, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reasons.push(RuleReason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fix = Fix.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseOpenTunnelRequest(): OpenTunnelRequest {
   return { message: undefined };
 }
@@ -4199,6 +5494,22 @@ export const ControlApiDefinition = {
       requestType: UsageRequest as typeof UsageRequest,
       requestStream: false,
       responseType: UsageResponse as typeof UsageResponse,
+      responseStream: false,
+      options: {},
+    },
+    plan: {
+      name: "Plan",
+      requestType: PlanRequest as typeof PlanRequest,
+      requestStream: false,
+      responseType: PlanResponse as typeof PlanResponse,
+      responseStream: false,
+      options: {},
+    },
+    why: {
+      name: "Why",
+      requestType: WhyRequest as typeof WhyRequest,
+      requestStream: false,
+      responseType: WhyResponse as typeof WhyResponse,
       responseStream: false,
       options: {},
     },

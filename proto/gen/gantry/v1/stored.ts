@@ -66,6 +66,19 @@ export interface ClusterSettings {
   readonly createdAtMs: number;
 }
 
+export interface PlanRecord {
+  readonly id: string;
+  readonly baseRevision: number;
+  readonly apps: readonly PlanRecord_App[];
+  readonly membersSha256: string;
+  readonly createdAtMs: number;
+}
+
+export interface PlanRecord_App {
+  readonly id: string;
+  readonly specSha256: string;
+}
+
 function createBaseSessionRecord(): SessionRecord {
   return { node: "", sessionId: "", controllerId: "", openedAtMs: 0, instanceNonce: "" };
 }
@@ -649,6 +662,153 @@ export const ClusterSettings: MessageFns<ClusterSettings> = {
             }
 
             message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanRecord(): PlanRecord {
+  return { id: "", baseRevision: 0, apps: [], membersSha256: "", createdAtMs: 0 };
+}
+
+export const PlanRecord: MessageFns<PlanRecord> = {
+  encode(message: PlanRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.baseRevision !== 0) {
+      writer.uint32(16).int64(message.baseRevision);
+    }
+    for (const v of message.apps) {
+      PlanRecord_App.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.membersSha256 !== "") {
+      writer.uint32(34).string(message.membersSha256);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(40).int64(message.createdAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRecord() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.baseRevision = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.apps.push(PlanRecord_App.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.membersSha256 = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanRecord_App(): PlanRecord_App {
+  return { id: "", specSha256: "" };
+}
+
+export const PlanRecord_App: MessageFns<PlanRecord_App> = {
+  encode(message: PlanRecord_App, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.specSha256 !== "") {
+      writer.uint32(18).string(message.specSha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRecord_App {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRecord_App() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.specSha256 = reader.string();
             continue;
           }
         }

@@ -8,11 +8,11 @@ import { node, resources, service } from '../../../support/builders.ts';
 import type { NodeOptions, ServiceOptions } from '../../../support/builders.ts';
 
 function request(options: ServiceOptions): ServiceRequest {
-  return { service: service(options), homes: new Map(), placed: new LabelCounts(['node'], [node('n1')]), current: new LabelCounts([], []) };
+  return { service: service(options), homes: new Map(), previous: new Map(), placed: new LabelCounts(['node'], [node('n1')]), current: new LabelCounts([], []) };
 }
 
 function load(options: NodeOptions = {}): NodeLoad {
-  return { node: node('n1', options), used: NO_RESOURCES, hostPorts: new Set(['tcp/80']) };
+  return { node: node('n1', options), used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set(['tcp/80']) };
 }
 
 test('the first filter that says no names the obstacle', t => {

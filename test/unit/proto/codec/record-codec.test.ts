@@ -21,6 +21,7 @@ const KINDS: readonly (readonly [string, (value: never) => Uint8Array, (bytes: U
   ['event', records.encodeClusterEvent, records.decodeClusterEvent, values.event],
   ['join-token', records.encodeJoinTokenRecord, records.decodeJoinTokenRecord, values.joinToken],
   ['request', records.encodeRequestRecord, records.decodeRequestRecord, values.requestRecord],
+  ['plan', records.encodePlanRecord, records.decodePlanRecord, values.planRecord],
   ['cluster-settings', records.encodeClusterSettings, records.decodeClusterSettings, values.clusterSettings],
 ];
 /** Only for files that are missing: golden bytes were made once and stay. */

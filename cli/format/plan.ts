@@ -1,0 +1,117 @@
+/** A plan, a diff and a why for people and for scripts. */
+import type { ClusterPlan, Fix, NodePicture, PlannedTask, RuleReason, UnplacedService, WhyAnswer } from '#model/cluster-plan.ts';
+import { splitServiceId } from '#model/ids.ts';
+import { printable } from '#model/printable.ts';
+import { formatCpu, formatMemory } from '#model/quantity.ts';
+import type { Item } from './items.ts';
+import { formatTable } from './table.ts';
+
+/** Nodes whose picture does not change are shown up to this many. */
+const MAX_IDLE_NODES = 20;
+
+/** True when something would be done. */
+export function hasChanges({ actions, changes }: ClusterPlan): boolean {
+  return changes.length > 0 || actions.some(action => action.kind !== 'keep');
+}
+
+export function planItem(plan: ClusterPlan): Item {
+  return {
+    baseRevision: plan.baseRevision, actions: plan.actions.map(actionItem), unplaced: plan.unplaced.map(unplacedItem),
+    changes: plan.changes.map(({ service, path, before, after }) => ({ ...serviceFields(service), path, before: before ?? null, after: after ?? null })),
+    nodes: plan.nodes.map(({ node, capacity, before, after }) => ({ name: node, capacity, before, after })),
+    notes: plan.notes, planId: plan.planId ?? null,
+  };
+}
+
+function actionItem({ kind, service, slot, task, node, fromNode, reason }: PlannedTask): Item {
+  return { kind, ...serviceFields(service), slot, task: task ?? null, node, fromNode: fromNode ?? null, reason };
+}
+
+function unplacedItem({ service, count, reasons, fix }: UnplacedService): Item {
+  return { ...serviceFields(service), count, reasons: reasons.map(reasonItem), fix: fixItem(fix) };
+}
+
+function serviceFields(service: PlannedTask['service']): Item {
+  const { namespace, app, service: name } = splitServiceId(service);
+  return { namespace, app, service: name };
+}
+
+export function whyItem({ target, state, reasons, fix }: WhyAnswer): Item {
+  return { target, state, reasons: reasons.map(reasonItem), fix: fixItem(fix) };
+}
+
+function reasonItem({ rule, nodes, have, need, sentence }: RuleReason): Item {
+  return { rule, nodes, have, need, sentence };
+}
+
+function fixItem(fix: Fix | undefined): Item | null {
+  return fix === undefined ? null : { sentence: fix.sentence, edit: fix.edit };
+}
+
+/** Tasks first, then what fits nowhere, then the nodes before and after, then one line that counts. */
+export function formatPlan(plan: ClusterPlan): string {
+  const told = plan.actions.filter(action => action.kind !== 'keep');
+  const rows = told.map(action => [action.kind, shortName(action.service), String(action.slot), action.task ?? '', placeOf(action), action.reason]);
+  const kept = plan.actions.filter(action => action.kind === 'keep').map(action => ['keep', shortName(action.service), String(action.slot), action.task ?? '', action.node, '']);
+  const tasks = [...rows, ...kept];
+  return [
+    tasks.length === 0 ? '' : `${formatTable({ head: ['ACTION', 'SERVICE', 'SLOT', 'TASK', 'NODE', 'REASON'], rows: tasks })}\n`,
+    plan.unplaced.map(formatUnplaced).join(''),
+    plan.notes.map(note => printable(`note: ${note}`)).map(line => `${line}\n`).join(''),
+    formatNodes(plan.nodes),
+    `${summary(plan)}\n`,
+    plan.planId === undefined ? '' : `saved for an hour: clusterctl apply -f ... --plan ${plan.planId}\n`,
+  ].join('');
+}
+
+function placeOf({ node, fromNode }: PlannedTask): string {
+  return fromNode === undefined || fromNode === node ? node : `${fromNode} -> ${node}`;
+}
+
+function shortName(service: PlannedTask['service']): string {
+  const { namespace, app, service: name } = splitServiceId(service);
+  return namespace === 'default' ? `${app}/${name}` : `${namespace}/${app}/${name}`;
+}
+
+function formatUnplaced({ service, count, reasons, fix }: UnplacedService): string {
+  const lines = reasons.map(reason => `  - ${reason.sentence}`);
+  return [`${shortName(service)}: ${String(count)} ${count === 1 ? 'task fits' : 'tasks fit'} nowhere`, ...lines, ...fixLines(fix)].map(line => `${printable(line)}\n`).join('');
+}
+
+function fixLines(fix: Fix | undefined): readonly string[] {
+  return fix === undefined ? [] : [`  fix: ${fix.sentence}`];
+}
+
+function formatNodes(nodes: readonly NodePicture[]): string {
+  const isSame = ({ before, after }: NodePicture): boolean => before.milliCpu === after.milliCpu && before.memoryBytes === after.memoryBytes;
+  const shown = nodes.length <= MAX_IDLE_NODES ? nodes : nodes.filter(node => !isSame(node));
+  const rows = shown.map(({ node, capacity, before, after }) => [
+    node, `${formatCpu(before.milliCpu)} -> ${formatCpu(after.milliCpu)} of ${formatCpu(capacity.milliCpu)}`,
+    `${formatMemory(before.memoryBytes)} -> ${formatMemory(after.memoryBytes)} of ${formatMemory(capacity.memoryBytes)}`,
+  ]);
+  return rows.length === 0 ? '' : `${formatTable({ head: ['NODE', 'CPU REQUESTED', 'MEMORY REQUESTED'], rows })}\n`;
+}
+
+function summary(plan: ClusterPlan): string {
+  const count = (kind: PlannedTask['kind']): number => plan.actions.filter(action => action.kind === kind).length;
+  const unplaced = plan.unplaced.reduce((sum, one) => sum + one.count, 0);
+  const parts = [`${String(count('start'))} to start`, `${String(count('stop'))} to stop`, `${String(count('move'))} to move`, `${String(count('replace'))} to replace`, `${String(count('keep'))} kept`];
+  return hasChanges(plan) || unplaced > 0 ? `${parts.join(', ')}${unplaced > 0 ? `, ${String(unplaced)} unplaced` : ''}` : 'nothing to do';
+}
+
+/** Fields that an apply would change, as `path: before -> after`. */
+export function formatDiff(plan: ClusterPlan): string {
+  const lines = [...Map.groupBy(plan.changes, change => change.service)].flatMap(([service, changes]) => [
+    shortName(service),
+    ...changes.map(({ path, before, after }) => {
+      const at = path === '' ? '' : `${path}: `;
+      const sign = before === undefined ? '+' : after === undefined ? '-' : '~';
+      return `  ${sign} ${at}${[before, after].filter(text => text !== undefined).join(' -> ')}`;
+    }),
+  ]);
+  return [...lines, hasChanges(plan) ? summary(plan) : 'nothing to do'].map(line => `${printable(line)}\n`).join('');
+}
+
+export function formatWhy({ target, state, reasons, fix }: WhyAnswer): string {
+  return [`${target} is ${state}`, ...reasons.map(reason => `  - ${reason.sentence}`), ...fixLines(fix)].map(line => `${printable(line)}\n`).join('');
+}

@@ -1,0 +1,132 @@
+/** Plan and why: the leader's own code on this replica's picture; nothing of the cluster is changed. */
+import type { AppSpec } from '#model/app.ts';
+import { checkAppSpec } from '#model/app-rules.ts';
+import type { AddedNode, ClusterPlan } from '#model/cluster-plan.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Violation } from '#model/errors.ts';
+import { appId, TASK_ID_BYTES } from '#model/ids.ts';
+import type { ControlHandlers, PlanRequest } from '#model/ports.ts';
+import type { Times } from '#model/times.ts';
+import { planCluster } from '../reconcile/cluster-plan.ts';
+import type { PlanContext } from '../reconcile/plan-context.ts';
+import type { RevisionCache } from '../reconcile/revision-store.ts';
+import { whyService, whyTask } from '../reconcile/why.ts';
+import { requireRole } from './access.ts';
+import { missingSecrets, requireValid, wouldBeDraft } from './apply-api.ts';
+import type { ApplyParts } from './apply-api.ts';
+import { findClashes } from './cluster-clashes.ts';
+import { pinImages } from './digest-flow.ts';
+import { savePlan } from './saved-plan-flow.ts';
+
+export interface PlanParts extends ApplyParts {
+  readonly clusterId: string;
+  readonly times: Times;
+  readonly revisions: RevisionCache;
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** Apps in one plan. */
+const MAX_APPS = 500;
+
+export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 'why'> {
+  return {
+    async plan(request, peer) {
+      requireRole(peer, 'operator');
+      requireValid(requestViolations(request, parts));
+      requireNodes(request, parts);
+      const apps = await pinAll(request.apps, parts);
+      await loadRevisions(parts);
+      requireValid(eachApp(apps, app => findClashes(app, parts.state.current)));
+      const plan = planNow({ ...request, apps }, parts);
+      // The record is made in the same turn of the event loop as the plan: from the same snapshot.
+      return request.isSaved ? { ...plan, planId: await savePlan(apps, parts.randomBytes(TASK_ID_BYTES), parts) } : plan;
+    },
+    why({ target, node }, peer) {
+      requireRole(peer, 'operator');
+      const { current } = parts.state;
+      if (node !== undefined && !current.nodes.has(node)) {
+        throw new ClusterError('NOT_FOUND', `node ${node} does not exist`);
+      }
+      const answer = target.kind === 'service' ? whyService(current, target.service, node) : whyTask(current, target.task, node);
+      if (answer === undefined) {
+        throw new ClusterError('NOT_FOUND', target.kind === 'service' ? `service ${target.service} does not exist` : `task ${target.task} is not known`);
+      }
+      return Promise.resolve(answer);
+    },
+  };
+}
+
+function planNow({ apps, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): ClusterPlan {
+  const drafts = apps.map(app => wouldBeDraft(app, parts));
+  return planCluster(parts.state.current, { apps: drafts, withoutNodes, addedNodes }, contextOf(parts));
+}
+
+/** Lost nodes are lost for good in a plan: whoever waits for one has waited long enough. */
+function contextOf({ clock, clusterId, times, revisions }: PlanParts): PlanContext {
+  return { nowMs: clock.nowMs(), clusterId, times, awayForMs: () => Number.POSITIVE_INFINITY, revisionOf: (app, number) => revisions.get(app, number) };
+}
+
+/** What rollouts that are under way may go back to. */
+async function loadRevisions({ state, revisions, signal }: PlanParts): Promise<void> {
+  const statuses = [...state.current.serviceStatuses.values()].map(entry => entry.value);
+  for (const { id } of statuses.filter(status => status.rollout.state !== 'settled')) {
+    await revisions.load(state.current, id, signal);
+  }
+}
+
+/** Violations of every App, each with its place in the list. */
+function eachApp(apps: readonly AppSpec[], check: (app: AppSpec) => readonly Violation[]): readonly Violation[] {
+  return apps.flatMap((app, index) => check(app).map(violation => ({ ...violation, path: `apps[${String(index)}].${violation.path}` })));
+}
+
+function requestViolations({ apps, isSaved, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): readonly Violation[] {
+  const ids = apps.map(app => appId(app.namespace, app.name));
+  const twice = ids.flatMap((id, index) => (ids.indexOf(id) < index ? [{ path: `apps[${String(index)}].metadata.name`, message: `App ${id} comes twice` }] : []));
+  return [
+    ...(apps.length > MAX_APPS ? [{ path: 'apps', message: `at most ${String(MAX_APPS)} Apps, got ${String(apps.length)}` }] : []),
+    ...(isSaved && withoutNodes.length + addedNodes.length > 0 ? [{ path: 'is_saved', message: 'a plan for other nodes than there are cannot be applied' }] : []),
+    ...(isSaved && apps.length === 0 ? [{ path: 'is_saved', message: 'a plan of no App cannot be applied' }] : []),
+    ...twice,
+    ...eachApp(apps, app => [...checkAppSpec(app), ...missingSecrets(app, parts), ...deletingApp(app, parts)]),
+    ...addedNodes.flatMap(nodeViolations),
+  ];
+}
+
+function deletingApp(app: AppSpec, { state }: PlanParts): readonly Violation[] {
+  const isDeleting = state.current.apps.get(appId(app.namespace, app.name))?.value.isDeleting === true;
+  return isDeleting ? [{ path: 'metadata.name', message: `App ${app.namespace}/${app.name} is being deleted; plan again when it is gone` }] : [];
+}
+
+function nodeViolations({ name, capacity }: AddedNode): readonly Violation[] {
+  const isWhole = [capacity.milliCpu, capacity.memoryBytes].every(value => Number.isSafeInteger(value) && value > 0);
+  return isWhole ? [] : [{ path: `added_nodes.${name}.capacity`, message: 'cpu and memory must be more than nothing' }];
+}
+
+/** @throws ClusterError NOT_FOUND, ALREADY_EXISTS */
+function requireNodes({ withoutNodes, addedNodes }: PlanRequest, { state }: PlanParts): void {
+  const absent = withoutNodes.find(id => !state.current.nodes.has(id));
+  if (absent !== undefined) {
+    throw new ClusterError('NOT_FOUND', `node ${absent} does not exist`);
+  }
+  const present = addedNodes.find(({ name }) => state.current.nodes.has(name));
+  if (present !== undefined) {
+    throw new ClusterError('ALREADY_EXISTS', `node ${present.name} is there already; give the added node another name`);
+  }
+}
+
+/** @throws ClusterError INVALID_ARGUMENT with the place of each App */
+async function pinAll(apps: readonly AppSpec[], parts: PlanParts): Promise<readonly AppSpec[]> {
+  const pinned: AppSpec[] = [];
+  for (const [index, app] of apps.entries()) {
+    try {
+      pinned.push(await pinImages(app, parts, parts.signal));
+    } catch (error) {
+      if (!(error instanceof ClusterError)) {
+        throw error;
+      }
+      requireValid(error.violations.map(violation => ({ ...violation, path: `apps[${String(index)}].${violation.path}` })));
+      throw error;
+    }
+  }
+  return pinned;
+}

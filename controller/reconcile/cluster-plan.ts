@@ -1,0 +1,172 @@
+/** What an apply, or other nodes, would do: a forecast, compared with what is there. */
+import type { App, Service } from '#model/app.ts';
+import type { AddedNode, ClusterPlan, NodePicture, PlannedTask, UnplacedService } from '#model/cluster-plan.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { Resources } from '#model/resources.ts';
+import { reasonsOf } from '../schedule/explain.ts';
+import { cheapestFix } from '../schedule/fix.ts';
+import { nodeLoads } from '../schedule/node-load.ts';
+import { schedule } from '../schedule/schedule.ts';
+import { fieldChanges } from './field-changes.ts';
+import { Forecast } from './forecast.ts';
+import { PaperCluster } from './paper-cluster.ts';
+import type { PlanContext } from './plan-context.ts';
+import { isLive, rowsOf, serviceState } from './task-row.ts';
+import type { TaskRow } from './task-row.ts';
+import { wantedSlots } from './wanted-slots.ts';
+
+/** The records that an apply would write. */
+export interface WouldBeApp {
+  readonly app: App;
+  /** Created, changed, removed (`isDeleting`). */
+  readonly services: readonly Service[];
+  /** False: the apply writes nothing. */
+  readonly isChanged: boolean;
+}
+
+export interface PlanWish {
+  /** In the order of their applies. */
+  readonly apps: readonly WouldBeApp[];
+  /** As if they were being drained. */
+  readonly withoutNodes: readonly NodeId[];
+  readonly addedNodes: readonly AddedNode[];
+}
+
+/** Plans by carrying out on paper: the reconcilers and the scheduler decide, as they do for real. The snapshot is not changed. */
+export function planCluster(snapshot: ClusterSnapshot, wish: PlanWish, context: PlanContext): ClusterPlan {
+  const paper = new PaperCluster(snapshot);
+  const forecast = new Forecast(paper, context);
+  changeNodes(paper, forecast, wish);
+  for (const { app, services, isChanged } of wish.apps) {
+    if (isChanged) {
+      forecast.request(paper.putApp(app, services));
+      // An App's first tasks are placed before the next App is applied.
+      forecast.settleDecisions();
+    }
+  }
+  const isAtRest = forecast.run();
+  const after = paper.snapshot;
+  return {
+    baseRevision: snapshot.etcdRevision,
+    actions: actionsOf(snapshot, after, { wish, stops: forecast.stops }),
+    unplaced: unplacedServices(after),
+    changes: wish.apps.flatMap(({ services, isChanged }) => (isChanged ? services : [])).flatMap(one => fieldChanges(snapshot.services.get(one.id)?.value, one)),
+    nodes: picturesOf(snapshot, after),
+    notes: [...(isAtRest ? [] : ['the cluster does not come to rest: this is only its beginning']), ...notesOf(after, wish)],
+  };
+}
+
+function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, addedNodes }: PlanWish): void {
+  for (const id of withoutNodes) {
+    const node = paper.snapshot.nodes.get(id)?.value;
+    if (node !== undefined) {
+      forecast.request(paper.putNode({ ...node, availability: 'draining' }));
+    }
+  }
+  for (const added of addedNodes) {
+    forecast.request(paper.putNode(nodeOf(added, paper.snapshot)));
+  }
+}
+
+function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
+  const others = [...nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
+  const subnets = others.map(node => node.subnetIndex);
+  const [like] = others;
+  return {
+    id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
+    labels: new Map([['arch', like?.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
+    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like?.pids ?? 0, agentVersion: like?.agentVersion ?? '', metricsAddress: '',
+    runtimes: added.runtimes.length === 0 ? like?.runtimes ?? ['crun'] : added.runtimes,
+    condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
+  };
+}
+
+interface ActionFacts {
+  readonly wish: PlanWish;
+  /** Why tasks were told to stop. */
+  readonly stops: ReadonlyMap<TaskId, string>;
+}
+
+/** By service and slot. Of services that nothing happens to, only those of the wished Apps are told, as kept. */
+function actionsOf(before: ClusterSnapshot, after: ClusterSnapshot, facts: ActionFacts): readonly PlannedTask[] {
+  const apps = new Set(facts.wish.apps.map(({ app }) => app.id));
+  const services = [...new Set([...before.tasksOfService.keys(), ...after.tasksOfService.keys()])].sort();
+  return services.flatMap(id => {
+    const actions = actionsOfService(before, after, { id, stops: facts.stops });
+    const isOfApp = [...apps].some(app => id.startsWith(`${app}/`));
+    return isOfApp || actions.some(action => action.kind !== 'keep') ? actions : [];
+  });
+}
+
+function actionsOfService(before: ClusterSnapshot, after: ClusterSnapshot, { id, stops }: { readonly id: ServiceId; readonly stops: ActionFacts['stops'] }): readonly PlannedTask[] {
+  const was = Map.groupBy(rowsOf(before, id).filter(isLive), row => row.task.slot);
+  const will = Map.groupBy(rowsOf(after, id).filter(row => isLive(row) || (row.task.desired === 'run' && !before.tasks.has(row.task.id))), row => row.task.slot);
+  const slots = [...new Set([...was.keys(), ...will.keys()])].sort((left, right) => left - right);
+  return slots.flatMap(slot => actionsOfSlot(was.get(slot) ?? [], will.get(slot)?.at(-1), stops));
+}
+
+function actionsOfSlot(was: readonly TaskRow[], will: TaskRow | undefined, stops: ActionFacts['stops']): readonly PlannedTask[] {
+  const stop = ({ task }: TaskRow): PlannedTask => ({
+    kind: 'stop', service: task.serviceId, slot: task.slot, task: task.id, node: task.node, reason: stops.get(task.id) ?? 'node-removed',
+  });
+  if (will === undefined) {
+    return was.map(stop);
+  }
+  const { task } = will;
+  const base = { service: task.serviceId, slot: task.slot, node: task.node, reason: task.reason };
+  const kept = was.find(row => row.task.id === task.id);
+  const previous = kept ?? was.at(-1);
+  const others = was.filter(row => row !== previous).map(stop);
+  if (previous === undefined) {
+    return [{ kind: 'start', ...base }];
+  }
+  if (kept !== undefined) {
+    return [{ kind: 'keep', ...base, task: task.id, reason: '' }, ...others];
+  }
+  const isMove = previous.task.templateHash === task.templateHash && previous.task.node !== task.node;
+  return [{ kind: isMove ? 'move' : 'replace', ...base, task: previous.task.id, fromNode: previous.task.node }, ...others];
+}
+
+/** Services with slots that fit nowhere, each with its reasons and the cheapest way out. */
+export function unplacedServices(snapshot: ClusterSnapshot): readonly UnplacedService[] {
+  return [...snapshot.serviceStatuses.values()].map(entry => entry.value).filter(status => status.pending.length > 0)
+    .sort((left, right) => (left.id < right.id ? -1 : 1))
+    .flatMap(({ id }) => unplacedService(snapshot, id) ?? []);
+}
+
+/** What keeps the pending slots of a service from every node now; undefined when they fit after all. */
+export function unplacedService(snapshot: ClusterSnapshot, id: ServiceId): UnplacedService | undefined {
+  const state = serviceState(snapshot, id);
+  const pending = new Set(state?.status?.pending.map(one => one.slot));
+  if (state === undefined || pending.size === 0) {
+    return undefined;
+  }
+  const { service } = state;
+  const wanted = wantedSlots(snapshot, state).filter(one => pending.has(one.slot));
+  const { rejections } = schedule(snapshot, [{ service, slots: wanted }]);
+  const [first] = rejections;
+  if (first === undefined) {
+    return undefined;
+  }
+  const slots = wanted.filter(one => rejections.some(rejection => rejection.slot === one.slot));
+  const fix = cheapestFix({ snapshot, service, slots });
+  return { service: id, count: rejections.length, reasons: reasonsOf(first.obstacles), ...(fix === undefined ? {} : { fix }) };
+}
+
+function picturesOf(before: ClusterSnapshot, after: ClusterSnapshot): readonly NodePicture[] {
+  const used = new Map<NodeId, Resources>(nodeLoads(before).map(load => [load.node.id, load.used]));
+  return nodeLoads(after).map(({ node, used: usedAfter }) => ({
+    node: node.id, capacity: node.capacity, before: used.get(node.id) ?? { milliCpu: 0, memoryBytes: 0 }, after: usedAfter,
+  }));
+}
+
+/** Rollouts of the wished Apps that end otherwise than settled, beside those whose tasks fit nowhere. */
+function notesOf(after: ClusterSnapshot, { apps }: PlanWish): readonly string[] {
+  return apps.flatMap(({ services }) => services).flatMap(({ id }) => {
+    const status = after.serviceStatuses.get(id)?.value;
+    const isTold = status === undefined || status.rollout.state === 'settled' || status.pending.length > 0;
+    return isTold ? [] : [`service/${id} ends ${status.rollout.state}${status.rollout.reason === '' ? '' : `: ${status.rollout.reason}`}`];
+  });
+}

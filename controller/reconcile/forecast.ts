@@ -1,0 +1,131 @@
+/** The reconcilers stepped forward on paper: the same planners, in the order of the loop, until nothing moves any more. */
+import { parseAppId, parseServiceId } from '#model/ids.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
+import { affectedKeys, allKeys, waitingServices } from './affected-keys.ts';
+import type { ReconcileKey } from './affected-keys.ts';
+import { planApp } from './app-plan.ts';
+import type { PaperCluster } from './paper-cluster.ts';
+import type { PlanContext } from './plan-context.ts';
+import { EMPTY_PLAN } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { planService } from './service-plan.ts';
+
+/** Turns until a cluster that does not come to rest is left as it is; each service of a rollout takes a few per task. */
+const MAX_TURNS = 200_000;
+
+/** Waits on paper for the leader's turns, tasks' starts and ends, monitors and back-offs. */
+export class Forecast {
+  readonly #paper: PaperCluster;
+  readonly #context: PlanContext;
+  readonly #queue = new Set<ReconcileKey>();
+  readonly #wakes = new Map<ReconcileKey, number>();
+  readonly #stops = new Map<TaskId, string>();
+  #nowMs: number;
+  #turns = 0;
+  #hasRoom = false;
+
+  constructor(paper: PaperCluster, context: PlanContext) {
+    this.#paper = paper;
+    this.#context = context;
+    this.#nowMs = context.nowMs;
+  }
+
+  /** Why tasks were told to stop. */
+  get stops(): ReadonlyMap<TaskId, string> {
+    return this.#stops;
+  }
+
+  /** What the loop looks at after `change`, in its order. */
+  request(change: ClusterChange): void {
+    for (const key of affectedKeys(change, this.#paper.snapshot)) {
+      this.#queue.add(key);
+    }
+    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task');
+  }
+
+  /** One pass over what is requested, as the leader makes before any agent answers. */
+  settleDecisions(): void {
+    for (const key of this.#queue) {
+      this.#queue.delete(key);
+      if (this.#turns >= MAX_TURNS) {
+        return;
+      }
+      this.#turns += 1;
+      this.#turn(key);
+    }
+  }
+
+  /** Goes on until no task moves, no plan acts and no rollout waits for the clock. False: it did not come to rest. */
+  run(): boolean {
+    allKeys(this.#paper.snapshot).forEach(key => this.#queue.add(key));
+    while (this.#turns < MAX_TURNS) {
+      this.settleDecisions();
+      if (!this.#moveTasks() && !this.#lookForRoom() && !this.#wake()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #turn(key: ReconcileKey): void {
+    const plan = this.#plan(key);
+    this.#wakes.delete(key);
+    if (plan.wakeAtMs !== undefined) {
+      this.#wakes.set(key, plan.wakeAtMs);
+    }
+    for (const action of plan.actions) {
+      if (action.kind === 'stop-task') {
+        this.#stops.set(action.taskId, action.reason);
+      }
+      this.request(this.#paper.apply(action));
+    }
+    if (plan.actions.length > 0) {
+      this.#queue.add(key);
+    }
+  }
+
+  #plan(key: ReconcileKey): Plan {
+    const { snapshot } = this.#paper;
+    if (key.startsWith('service/')) {
+      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, nowMs: this.#nowMs });
+    }
+    return key.startsWith('app/') ? planApp(snapshot, parseAppId(key.slice('app/'.length)), this.#nowMs) : EMPTY_PLAN;
+  }
+
+  #moveTasks(): boolean {
+    const statuses = this.#paper.taskEvents(this.#nowMs);
+    statuses.forEach(status => { this.request(this.#paper.report(status)); });
+    return statuses.length > 0;
+  }
+
+  #lookForRoom(): boolean {
+    const hadRoom = this.#hasRoom;
+    this.#hasRoom = false;
+    const waiting = hadRoom ? waitingServices(this.#paper.snapshot) : [];
+    waiting.forEach(key => this.#queue.add(key));
+    return waiting.length > 0;
+  }
+
+  /** Only what a rollout or a back-off waits for: records of ended tasks may lie. */
+  #wake(): boolean {
+    const due = [...this.#wakes].filter(([key]) => isUnderWay(this.#paper.snapshot, key)).sort(([, left], [, right]) => left - right);
+    const [first] = due;
+    if (first === undefined) {
+      return false;
+    }
+    this.#nowMs = Math.max(this.#nowMs, first[1]);
+    for (const [key, atMs] of due.filter(([, at]) => at <= this.#nowMs)) {
+      this.#wakes.delete(key);
+      this.#queue.add(key);
+      this.#nowMs = Math.max(this.#nowMs, atMs);
+    }
+    return true;
+  }
+}
+
+function isUnderWay(snapshot: ClusterSnapshot, key: ReconcileKey): boolean {
+  const status = key.startsWith('service/') ? snapshot.serviceStatuses.get(parseServiceId(key.slice('service/'.length)))?.value : undefined;
+  return status !== undefined && (status.rollout.state === 'progressing' || status.rollout.state === 'waiting' || status.crashLoops.length > 0);
+}

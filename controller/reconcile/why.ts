@@ -1,0 +1,180 @@
+/** Why a service or a task is as it is: what the planners and the scheduler would say of it now. */
+import type { Service } from '#model/app.ts';
+import type { RuleReason, WhyAnswer } from '#model/cluster-plan.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { isFinished } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import { reasonsOf } from '../schedule/explain.ts';
+import { allObstacles } from '../schedule/filters.ts';
+import { cheapestFix } from '../schedule/fix.ts';
+import { nodeLoads } from '../schedule/node-load.ts';
+import type { NodeLoad } from '../schedule/node-load.ts';
+import { requestFor } from '../schedule/schedule.ts';
+import type { WantedSlot } from '../schedule/schedule.ts';
+import { scoreNames, scoreNode } from '../schedule/scores.ts';
+import { unplacedService } from './cluster-plan.ts';
+import { PaperCluster } from './paper-cluster.ts';
+import { isLive, serviceState } from './task-row.ts';
+import type { ServiceState } from './task-row.ts';
+
+/** Undefined when there is no such service. */
+export function whyService(snapshot: ClusterSnapshot, id: ServiceId, node: NodeId | undefined): WhyAnswer | undefined {
+  const state = serviceState(snapshot, id);
+  if (state === undefined) {
+    return undefined;
+  }
+  const target = `service/${id}`;
+  if (node !== undefined) {
+    return { target, ...serviceOnNode(snapshot, state, node) };
+  }
+  const unplaced = unplacedService(snapshot, id);
+  if (unplaced !== undefined) {
+    return { target, state: 'pending', reasons: [...unplaced.reasons, ...rolloutReasons(state)], ...(unplaced.fix === undefined ? {} : { fix: unplaced.fix }) };
+  }
+  const placed = state.rows.filter(isLive).flatMap(row => placementReasons(snapshot, row.task));
+  return { target, state: state.status?.rollout.state ?? 'progressing', reasons: [...rolloutReasons(state), ...crashReasons(state), ...placed] };
+}
+
+/** Undefined when there is no such task. */
+export function whyTask(snapshot: ClusterSnapshot, id: TaskId, node: NodeId | undefined): WhyAnswer | undefined {
+  const task = snapshot.tasks.get(id)?.value;
+  if (task === undefined) {
+    return undefined;
+  }
+  const target = `task/${id}`;
+  const status = snapshot.statuses.get(id)?.value;
+  if (node !== undefined && node !== task.node) {
+    return { target, ...notOnNode(withoutTask(snapshot, id), { task, node }) };
+  }
+  const placed = task.desired === 'run' && !isFinished(status?.phase ?? 'pending') ? placementReasons(snapshot, task) : [];
+  return { target, state: taskState(snapshot, task, status), reasons: [birthReason(task), ...endReasons(task, status), ...placed] };
+}
+
+function taskState(snapshot: ClusterSnapshot, task: Task, status: TaskStatus | undefined): string {
+  if (snapshot.nodes.get(task.node)?.value.condition === 'lost') {
+    return 'lost';
+  }
+  return task.desired === 'stop' && !isFinished(status?.phase ?? 'pending') ? 'stopping' : status?.phase ?? 'assigned';
+}
+
+function plain(rule: string, nodes: readonly NodeId[], sentence: string): RuleReason {
+  return { rule, nodes, have: '', need: '', sentence };
+}
+
+const BIRTHS: Readonly<Record<string, string>> = {
+  'scale-up': 'the service wanted one more task', rollout: 'a new revision replaced the task before it', drain: 'the node of the task before it was drained',
+  'node-lost': 'the node of the task before it was lost', 'node-removed': 'the node of the task before it was removed',
+  'crash-loop': 'the task before it used up its restarts', ended: 'the task before it ended',
+};
+const ENDS: Readonly<Record<string, string>> = {
+  'scale-down': 'the service wants fewer tasks', replaced: 'its replacement serves', rollout: 'a new revision replaces it', drain: 'its node is being drained',
+  'node-lost': 'its node was lost and its slot has another task', 'service-deleted': 'its service is being deleted',
+  'node-not-eligible': 'its node may not run the service any more',
+};
+
+/** Why the task was made, or is to stop. */
+function birthReason(task: Task): RuleReason {
+  const words = task.desired === 'run' ? BIRTHS : ENDS;
+  const verb = task.desired === 'run' ? 'made' : 'to stop';
+  return plain(task.desired === 'run' ? 'made' : 'stop', [task.node], `${verb} because ${words[task.reason] ?? task.reason}`);
+}
+
+function endReasons(task: Task, status: TaskStatus | undefined): readonly RuleReason[] {
+  if (status === undefined) {
+    return [plain('status', [task.node], `${task.node} has not reported it yet`)];
+  }
+  const { lastExit, restarts, reason, message } = status;
+  const exit = lastExit === undefined ? '' : `attempt ${String(lastExit.attempt)} ended: ${lastExit.reason}, code ${lastExit.code === null ? 'unknown' : String(lastExit.code)}`;
+  return [
+    ...(restarts > 0 ? [plain('restart', [task.node], `restarted ${String(restarts)} times; ${exit}`)] : []),
+    ...(restarts === 0 && exit !== '' ? [plain('exit', [task.node], exit)] : []),
+    ...(reason === '' ? [] : [plain(reason, [task.node], message === '' ? reason : message)]),
+  ];
+}
+
+function rolloutReasons({ status }: ServiceState): readonly RuleReason[] {
+  if (status === undefined || status.rollout.reason === '') {
+    return [];
+  }
+  return [plain('rollout', [], `revision ${String(status.rollout.revision)} is ${status.rollout.state}: ${status.rollout.reason}`)];
+}
+
+function crashReasons({ status }: ServiceState): readonly RuleReason[] {
+  return (status?.crashLoops ?? []).map(loop => plain('crash-loop', [],
+    `slot ${String(loop.slot)} failed ${String(loop.failures)} times, the last was task ${loop.task}; the next waits until ${new Date(loop.notBeforeMs).toISOString()}`));
+}
+
+function withoutTask(snapshot: ClusterSnapshot, id: TaskId): ClusterSnapshot {
+  const paper = new PaperCluster(snapshot);
+  paper.apply({ kind: 'remove-task', taskId: id, reason: '' });
+  return paper.snapshot;
+}
+
+/** Why the task stands where it does, by what the other nodes have now: those that may not take it, and those that are no better. */
+function placementReasons(snapshot: ClusterSnapshot, task: Task): readonly RuleReason[] {
+  const service = snapshot.services.get(task.serviceId)?.value;
+  if (service === undefined) {
+    return [];
+  }
+  const without = withoutTask(snapshot, task.id);
+  const request = requestFor(without, service);
+  const judged = nodeLoads(without).map(load => ({ load, obstacles: allObstacles(load, request, task.slot) }));
+  const own = judged.find(one => one.load.node.id === task.node)?.load;
+  const others = judged.filter(one => one.load.node.id !== task.node);
+  const barred = reasonsOf(others.flatMap(one => one.obstacles.slice(0, 1)));
+  const compared = own === undefined ? [] : others.filter(one => one.obstacles.length === 0).map(one => compare(own, one.load, { without, service, slot: task.slot }));
+  const grouped = [...Map.groupBy(compared, one => one.rule)].map(([rule, group]) => ({
+    rule, nodes: group.map(one => one.node), have: '', need: '',
+    sentence: `${task.node} ${rule.startsWith('now ') ? `is ${rule}` : `was ahead of ${group.map(one => one.node).join(', ')}: ${rule}`}`,
+  }));
+  return [plain('placed', [task.node], `task ${task.name} is on ${task.node}`), ...grouped, ...barred];
+}
+
+interface Compared {
+  readonly node: NodeId;
+  readonly rule: string;
+}
+
+/** The first score in which two nodes differ says which is better. */
+function compare(own: NodeLoad, other: NodeLoad, { without, service, slot }: { readonly without: ClusterSnapshot; readonly service: Service; readonly slot: number }): Compared {
+  const request = requestFor(without, service);
+  const [mine, theirs] = [scoreNode(own, request, slot), scoreNode(other, request, slot)];
+  const index = mine.findIndex((score, at) => score !== theirs[at]);
+  const name = index < 0 ? 'lowest name of equals' : scoreNames(service.spec.placement)[index] ?? '';
+  const isBehind = index >= 0 && (mine[index] ?? 0) < (theirs[index] ?? 0);
+  return { node: other.node.id, rule: isBehind ? `now behind ${other.node.id} in: ${name}; running tasks are not moved for that` : name };
+}
+
+function serviceOnNode(snapshot: ClusterSnapshot, state: ServiceState, node: NodeId): Omit<WhyAnswer, 'target'> {
+  const here = state.rows.filter(row => isLive(row) && row.task.node === node);
+  if (here.length > 0) {
+    return { state: `on ${node}`, reasons: here.flatMap(row => placementReasons(snapshot, row.task)) };
+  }
+  const slot = state.status?.pending[0]?.slot ?? state.rows.find(isLive)?.task.slot ?? 0;
+  const live = state.rows.find(row => isLive(row) && row.task.slot === slot);
+  return live === undefined ? obstaclesOn(snapshot, state.service, { slot, node }) : notOnNode(withoutTask(snapshot, live.task.id), { task: live.task, node });
+}
+
+/** Why the task is not on `node`; `without` is the cluster without it. */
+function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Task; readonly node: NodeId }): Omit<WhyAnswer, 'target'> {
+  const service = without.services.get(task.serviceId)?.value;
+  if (service === undefined) {
+    return { state: `not on ${node}`, reasons: [] };
+  }
+  const barred = obstaclesOn(without, service, { slot: task.slot, node });
+  if (barred.reasons.length > 0) {
+    return barred;
+  }
+  const loads = nodeLoads(without);
+  const [own, other] = [loads.find(load => load.node.id === task.node), loads.find(load => load.node.id === node)];
+  const rule = own === undefined || other === undefined ? '' : compare(own, other, { without, service, slot: task.slot }).rule;
+  return { state: `not on ${node}`, reasons: [plain('score', [task.node], rule.startsWith('now ') ? `${task.node} is ${rule}` : `${task.node} is ahead of ${node}: ${rule}`)] };
+}
+
+function obstaclesOn(snapshot: ClusterSnapshot, service: Service, wanted: Required<WantedSlot>): Omit<WhyAnswer, 'target'> {
+  const load = nodeLoads(snapshot).find(one => one.node.id === wanted.node);
+  const obstacles = load === undefined ? [] : allObstacles(load, requestFor(snapshot, service), wanted.slot);
+  const fix = obstacles.length === 0 ? undefined : cheapestFix({ snapshot, service, slots: [wanted] });
+  return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf([one])), ...(fix === undefined ? {} : { fix }) };
+}

@@ -1,0 +1,95 @@
+import test from 'ava';
+import type { Service } from '#model/app.ts';
+import type { ClusterPlan } from '#model/cluster-plan.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { DEFAULT_TIMES } from '#model/times.ts';
+import { planCluster, unplacedService, unplacedServices } from '../../../../controller/reconcile/cluster-plan.ts';
+import type { PlanWish } from '../../../../controller/reconcile/cluster-plan.ts';
+import type { PlanContext } from '../../../../controller/reconcile/plan-context.ts';
+import { app, node, resources, service, serviceStatus, snapshot, T0, task, taskId } from '../../../support/builders.ts';
+import type { SnapshotOptions } from '../../../support/builders.ts';
+
+const CONTEXT: PlanContext = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => undefined };
+const NODES = [node('n1'), node('n2'), node('n3')];
+
+function plan(state: SnapshotOptions, wish: Partial<PlanWish> & { readonly services?: readonly Service[] }): ClusterPlan {
+  const { services = [], ...rest } = wish;
+  const apps = services.length === 0 ? [] : [{ app: app('shop', { revision: 2 }), services, isChanged: true }];
+  return planCluster(snapshot({ nodes: NODES, ...state }), { apps, withoutNodes: [], addedNodes: [], ...rest }, CONTEXT);
+}
+
+function lines({ actions }: ClusterPlan): readonly string[] {
+  return actions.map(({ kind, slot, node: on, fromNode, reason }) => [kind, slot, ...(fromNode === undefined ? [] : [fromNode]), on, reason].join(' ').trim());
+}
+
+/** Three tasks of `web`, one a node, at rest. */
+const web = service();
+const AT_REST: SnapshotOptions = {
+  services: [web], serviceStatuses: [serviceStatus(web)], tasks: NODES.map((one, slot) => task(web, one, { slot })),
+};
+
+test('a new service: every task starts, its node named', t => {
+  const result = plan({}, { services: [service({ replicas: 2 })] });
+  t.deepEqual(lines(result), ['start 0 n1 scale-up', 'start 1 n2 scale-up']);
+  t.like(result.changes[0], { after: 'new service' });
+  t.deepEqual(result.nodes.map(one => [one.before.milliCpu, one.after.milliCpu]), [[0, 50], [0, 50], [0, 0]]);
+});
+
+test('nothing wished, nothing done', t => {
+  const result = planCluster(snapshot({ nodes: NODES, ...AT_REST }), { apps: [{ app: app(), services: [], isChanged: false }], withoutNodes: [], addedNodes: [] }, CONTEXT);
+  t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'keep 2 n3']);
+  t.deepEqual([result.changes, result.unplaced, result.notes], [[], [], []]);
+});
+
+test('scaled down: the highest slots stop', t => {
+  t.deepEqual(lines(plan(AT_REST, { services: [service({ replicas: 1, revision: 2 })] })), ['keep 0 n1', 'stop 1 n2 scale-down', 'stop 2 n3 scale-down']);
+});
+
+test('another template: each is replaced where it was', t => {
+  const result = plan(AT_REST, { services: [service({ templateHash: 'hash-2', revision: 2, container: { image: 'docker.io/library/nginx:2' } })] });
+  t.deepEqual(lines(result), ['replace 0 n1 n1 rollout', 'replace 1 n2 n2 rollout', 'replace 2 n3 n3 rollout']);
+  t.deepEqual(result.changes.map(({ path, before, after }) => [path, before, after]), [['image', 'docker.io/library/nginx:1.27', 'docker.io/library/nginx:2']]);
+});
+
+test('a node less: its tasks move', t => {
+  const result = plan(AT_REST, { withoutNodes: [parseNodeId('n3')] });
+  t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'move 2 n3 n1 drain']);
+});
+
+test('a node more: what was pending starts there, and the snapshot is as it was', t => {
+  const big = service({ replicas: 1, container: { requests: resources(8_000, 64) } });
+  const pending = serviceStatus(big, { settledRevision: 0, rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: T0 }, pending: [{ slot: 0, reason: 'no node fits' }] });
+  const state = snapshot({ nodes: NODES, services: [big], serviceStatuses: [pending] });
+  const added = { name: parseNodeId('n9'), capacity: resources(16_000, 4_096), labels: new Map(), taints: [], runtimes: [] };
+  const before = JSON.stringify([...state.nodes.keys(), ...state.tasks.keys()]);
+  t.deepEqual(lines(planCluster(state, { apps: [], withoutNodes: [], addedNodes: [added] }, CONTEXT)), ['start 0 n9 scale-up']);
+  t.is(JSON.stringify([...state.nodes.keys(), ...state.tasks.keys()]), before);
+  t.is(planCluster(state, { apps: [], withoutNodes: [], addedNodes: [] }, CONTEXT).actions.length, 0);
+});
+
+test('what fits nowhere is counted, with its reasons and a fix', t => {
+  const [unplaced] = plan({}, { services: [service({ replicas: 2, container: { requests: resources(8_000, 64) } })] }).unplaced;
+  t.like(unplaced, { count: 2, reasons: [{ rule: 'cpu', nodes: ['n1', 'n2', 'n3'], have: '4 cpu', need: '8 cpu' }] });
+  t.deepEqual(unplaced?.fix?.edit, { kind: 'field', path: 'services.web.resources.requests.cpus', value: '4' });
+});
+
+test('a service with nothing pending is not unplaced', t => {
+  const state = snapshot({ nodes: NODES, ...AT_REST });
+  t.deepEqual([unplacedServices(state), unplacedService(state, web.id)], [[], undefined]);
+});
+
+test('a job is planned to its end', t => {
+  t.deepEqual(lines(plan({}, { services: [service({ name: 'report', kind: 'job' })] })), ['start 0 n1 scale-up']);
+});
+
+test('a deleted service: all its tasks stop', t => {
+  t.deepEqual(lines(plan(AT_REST, { services: [{ ...web, isDeleting: true }] })), ['stop 0 n1 service-deleted', 'stop 1 n2 service-deleted', 'stop 2 n3 service-deleted']);
+});
+
+test('in whatever order the state is read, the plan is the same', t => {
+  const tasks = NODES.map((one, slot) => task(web, one, { slot, id: taskId(`t${'abc'.charAt(slot)}`) }));
+  const wish = { services: [service({ name: 'api', replicas: 4 }), service({ replicas: 5, revision: 2 })] };
+  const one = plan({ ...AT_REST, tasks }, wish);
+  const other = plan({ ...AT_REST, tasks: tasks.toReversed(), nodes: NODES.toReversed() }, wish);
+  t.deepEqual(other.actions, one.actions);
+});

@@ -1,0 +1,45 @@
+import test from 'ava';
+import { parseNodeId } from '#model/ids.ts';
+import { whyService, whyTask } from '../../../../controller/reconcile/why.ts';
+import { failed, node, resources, service, serviceStatus, snapshot, status, T0, task, taskId } from '../../../support/builders.ts';
+
+const NODES = [node('n1'), node('n2', { taints: ['spot'] }), node('n3')];
+const web = service({ replicas: 1 });
+const one = task(web, 'n1');
+const PLACED = snapshot({ nodes: NODES, services: [web], serviceStatuses: [serviceStatus(web)], tasks: [one] });
+const sentences = (answer: ReturnType<typeof whyService>): string => (answer?.reasons ?? []).map(reason => reason.sentence).join('; ');
+
+test('why here: the rules that kept other nodes out, and in what it was ahead of the rest', t => {
+  const answer = whyTask(PLACED, one.id, undefined);
+  t.is(answer?.state, 'running');
+  t.regex(sentences(answer), /made because the service wanted one more task; task \S+ is on n1; n1 was ahead of n3: .*; 1 node has the taint spot/);
+});
+test('why not there: the obstacle, or the score', t => {
+  t.like(whyTask(PLACED, one.id, parseNodeId('n2')), { state: 'not on n2', reasons: [{ rule: 'taint spot' }], fix: { edit: { kind: 'field', path: 'services.web.placement.tolerate', value: '[spot]' } } });
+  t.regex(sentences(whyService(PLACED, web.id, parseNodeId('n3'))), /n1 is ahead of n3/);
+  t.is(whyService(PLACED, web.id, parseNodeId('n1'))?.state, 'on n1');
+});
+test('why pending: grouped by rule, with a fix', t => {
+  const big = service({ replicas: 1, container: { requests: resources(9_000, 64) } });
+  const state = snapshot({ nodes: NODES, services: [big], serviceStatuses: [serviceStatus(big, { pending: [{ slot: 0, reason: 'x' }] })] });
+  t.like(whyService(state, big.id, undefined), { state: 'pending', reasons: [{ rule: 'cpu', nodes: ['n1', 'n3'] }, { rule: 'taint spot', nodes: ['n2'] }], fix: { edit: { path: 'services.web.resources.requests.cpus', value: '4' } } });
+});
+test('why restarted, why ended', t => {
+  const crashed = task(web, 'n1', { id: taskId('tz') });
+  const state = snapshot({ nodes: NODES, services: [web], serviceStatuses: [serviceStatus(web)], tasks: [crashed], statuses: [failed(crashed)] });
+  t.regex(sentences(whyTask(state, crashed.id, undefined)), /restarted 4 times; attempt 5 ended: exited, code 1; exited with 1/);
+});
+test('why rolled back, why it waits', t => {
+  const rollout = { state: 'rolled_back', reason: 'revision 2 rolled back to 1: web-0: failed', revision: 2, startedAtMs: T0 } as const;
+  const loops = [{ slot: 0, failures: 2, notBeforeMs: T0, task: one.id }];
+  const state = snapshot({ nodes: NODES, services: [web], serviceStatuses: [serviceStatus(web, { rollout, crashLoops: loops })] });
+  const answer = whyService(state, web.id, undefined);
+  t.is(answer?.state, 'rolled_back');
+  t.regex(sentences(answer), /revision 2 is rolled_back: .*slot 0 failed 2 times/);
+});
+test('why to stop; a task of a lost node; one that is not there', t => {
+  const stopping = task(web, 'n1', { desired: 'stop', reason: 'scale-down' });
+  t.regex(sentences(whyTask(snapshot({ nodes: NODES, tasks: [stopping], statuses: [status(stopping)] }), stopping.id, undefined)), /to stop because the service wants fewer tasks/);
+  t.is(whyTask(snapshot({ nodes: [node('n1', { condition: 'lost' })], tasks: [one] }), one.id, undefined)?.state, 'lost');
+  t.deepEqual([whyTask(PLACED, taskId('zz'), undefined), whyService(snapshot(), web.id, undefined)], [undefined, undefined]);
+});
