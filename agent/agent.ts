@@ -6,6 +6,7 @@ import { systemClock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import { containersOf } from '#model/companion.ts';
 import type { Digest } from '#model/digest.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
@@ -283,7 +284,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
 /** The images that tasks of this node need, those that only stop among them. */
 function namedDigests(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlySet<Digest> {
   const tasks = [...records.map(record => record.task), ...assignment.tasks.values()];
-  return new Set(tasks.map(task => task.container.digest).filter(digest => digest !== undefined));
+  return new Set(tasks.flatMap(containersOf).map(container => container.digest).filter(digest => digest !== undefined));
 }
 
 /** Without a readable assignment, what the records say is wanted: a lost file stops nothing. */

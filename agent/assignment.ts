@@ -1,5 +1,6 @@
 import { configContentKey, secretContentKey } from '#model/assignment.ts';
 import type { AssignedContent, Assignment, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
+import { containersOf } from '#model/companion.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 
@@ -47,7 +48,11 @@ export function contentKeysOf(task: Task): { readonly configs: readonly string[]
     mounts.map(mount => keys.get(mount.source)).filter(key => key !== undefined);
   const configs = new Map(task.pins.configs.map(pin => [pin.name, configContentKey(pin.sha256)]));
   const secrets = new Map(task.pins.secrets.map(pin => [pin.name, secretContentKey(task.namespace, pin.name, pin.version)]));
-  return { configs: pinned(task.container.configs, configs), secrets: pinned(task.container.secrets, secrets) };
+  const containers = containersOf(task);
+  return {
+    configs: containers.flatMap(container => pinned(container.configs, configs)),
+    secrets: containers.flatMap(container => pinned(container.secrets, secrets)),
+  };
 }
 
 function fromFull(held: DesiredSet, message: FullAssignment): DesiredSet {

@@ -6,7 +6,8 @@ import type { Cgroups } from './cgroup/ports.ts';
 import type { AgentMetrics, TaskUsage } from './metrics.ts';
 import { hostNumberOfSlot } from './network/link-names.ts';
 import type { LinkCounters } from './network/link-counters.ts';
-import { containerId } from './task/names.ts';
+import type { ContainerUsage } from './runtime/ports.ts';
+import { claimedContainers } from './task/record.ts';
 import type { TaskRecord } from './task/record.ts';
 
 export interface UsageParts {
@@ -61,10 +62,22 @@ export class UsageLoop {
     }
   }
 
-  async #usageOf({ task, attempt, restarts, slot }: TaskRecord, links: ReadonlyMap<string, LinkCounters>): Promise<TaskUsage | undefined> {
-    const usage = await this.#parts.cgroups.usage(containerId(task.id, attempt));
+  async #usageOf(record: TaskRecord, links: ReadonlyMap<string, LinkCounters>): Promise<TaskUsage | undefined> {
+    const { task, attempt, restarts, slot } = record;
+    const usage = sumUsages(await Promise.all(claimedContainers(record).map(async id => await this.#parts.cgroups.usage(id))));
     const hostNumber = slot === undefined ? undefined : hostNumberOfSlot(slot.id);
     const link = hostNumber === undefined ? undefined : links.get(`${this.#parts.taskLinkPrefix}${String(hostNumber)}`);
     return usage === undefined ? undefined : { task, attempt, restarts, ...usage, link };
   }
+}
+
+/** What all containers of a task use together; undefined when none is there any more. */
+function sumUsages(usages: readonly (ContainerUsage | undefined)[]): ContainerUsage | undefined {
+  return usages.reduce((sum, one) => (sum === undefined || one === undefined ? sum ?? one : {
+    cpuMicroseconds: sum.cpuMicroseconds + one.cpuMicroseconds,
+    memoryBytes: sum.memoryBytes + one.memoryBytes,
+    memoryLimitBytes: sum.memoryLimitBytes + one.memoryLimitBytes,
+    processes: sum.processes + one.processes,
+    oomKills: sum.oomKills + one.oomKills,
+  }), undefined);
 }

@@ -203,30 +203,36 @@ function addPlanVerb(verbs: VerbTable, name: 'plan' | 'diff', about: string): vo
   });
 }
 
+function inContainer(command: Command): Command {
+  return command.option('-c, --container <name>', 'this init container or sidecar; default: the main container');
+}
+
 function addTaskVerbs(verbs: VerbTable): void {
   verbs.add<LogFlags>({
     usage: 'logs <targets...>', about: 'what tasks wrote',
     examples: ['clusterctl logs shop/web', 'clusterctl logs -f --tail 20 shop/web shop/api'],
-    options: command => command.option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
-      .option('--since <duration>', 'only this long back, or from this time on').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too'),
+    options: command => inContainer(command).option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
+      .option('--since <duration>', 'only this long back, or from this time on').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too')
+      .option('--previous', 'of the run before the newest one'),
     run: async (shell, args, flags) => { await (await import('./commands/logs-flow.ts')).showLogs(shell, many(args[0]), flags); },
   });
   verbs.add<ExecFlags>({
     usage: 'exec <target> [command...]', about: 'run a command in a task; its exit code is ours',
     examples: ['clusterctl exec -it shop/web -- sh', 'clusterctl exec task/k3f9abcd2345 -- cat /etc/hostname'],
-    options: command => command.passThroughOptions().option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
+    options: command => inContainer(command.passThroughOptions()).option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
       .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory').option('-e, --env <name=value>', 'variable', collect),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).execInTask(shell, one(args[0]), many(args[1]), flags); },
   });
-  verbs.add<{ readonly stdin?: boolean }>({
+  verbs.add<{ readonly stdin?: boolean; readonly container?: string }>({
     usage: 'attach <target>', about: 'be at the task\'s own process; ctrl-p ctrl-q leaves it running',
-    options: command => command.option('--no-stdin', 'send nothing'),
+    options: command => inContainer(command).option('--no-stdin', 'send nothing'),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).attachToTask(shell, one(args[0]), flags); },
   });
-  verbs.add({
-    usage: 'cp <source> <destination>', about: 'copy files to or from a task: TARGET:PATH, as docker cp',
-    examples: ['clusterctl cp shop/web:/etc/nginx ./nginx', 'clusterctl cp app.conf shop/web:/etc/app.conf'],
-    run: async (shell, args) => { await (await import('./commands/copy-flow.ts')).copyFiles(shell, one(args[0]), one(args[1])); },
+  verbs.add<{ readonly container?: string }>({
+    usage: 'cp <source> <destination>', about: 'copy files to or from a task: TARGET:PATH, as docker cp; - is a tar on stdin or stdout',
+    examples: ['clusterctl cp shop/web:/etc/nginx ./nginx', 'clusterctl cp app.conf shop/web:/etc/app.conf', 'tar -c . | clusterctl cp - shop/web:/srv'],
+    options: inContainer,
+    run: async (shell, args, flags) => { await (await import('./commands/copy-flow.ts')).copyFiles(shell, one(args[0]), one(args[1]), flags); },
   });
   verbs.add<RunFlags>({
     usage: 'run <image> [command...]', about: 'one container anywhere on the cluster, with docker\'s flags',

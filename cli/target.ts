@@ -113,16 +113,31 @@ export function requireWorkload(text: string, view: ClusterView): Workload {
   return { found, tasks: view.tasks.filter(({ task }) => task.namespace === found.app.namespace && task.app === found.app.name) };
 }
 
-/** The task of the target where a process is to run: the task itself, or the first running one of the service by slot. */
-export function requireRunningTask(text: string, view: ClusterView): TaskView {
+/**
+ * The task of the target where a process is to run: the task itself, or the first running one of the service by slot. A named container may
+ * be one that runs before the main one.
+ *
+ * @throws ClusterError NOT_FOUND for a container that no task of the target has
+ */
+export function requireRunningTask(text: string, view: ClusterView, container?: string): TaskView {
   const { found, tasks: candidates } = requireWorkload(text, view);
-  const running = candidates.filter(({ state }) => state === 'running').toSorted((left, right) => left.task.slot - right.task.slot);
+  requireContainer(candidates, container);
+  const running = candidates.filter(({ state }) => state === 'running' || (container !== undefined && (state === 'preparing' || state === 'starting'))).toSorted((left, right) => left.task.slot - right.task.slot);
   const [first] = running;
   if (first === undefined) {
     const states = candidates.map(({ task, state }) => `${task.name} is ${state}`).join(', ');
     throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} is not running${states === '' ? '' : ` (${states})`}`);
   }
   return first;
+}
+
+/** @throws ClusterError NOT_FOUND with the names there are */
+export function requireContainer(tasks: readonly TaskView[], name: string | undefined): void {
+  const names = [...new Set(tasks.flatMap(({ task }) => [task.service, ...(task.companions ?? []).map(companion => companion.name)]))];
+  if (name !== undefined && names.length > 0 && !names.includes(name)) {
+    const near = nearestWord(name, names);
+    throw new ClusterError('NOT_FOUND', `no container is named ${quoted(name)}; ${near === undefined ? `there are ${names.join(', ')}` : `did you mean '${near}'?`}`);
+  }
 }
 
 function isServiceNamed(service: { readonly namespace: string; readonly app: string; readonly name: string }, name: string): boolean {

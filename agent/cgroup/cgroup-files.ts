@@ -34,6 +34,16 @@ export function cgroupLayout(mountinfo: string): CgroupLayout {
   return { version: 2, roots: v2 };
 }
 
+/** The group of the task that a container of the agent's belongs to; undefined for ids of another form. */
+export function taskGroupOf(containerId: string): string | undefined {
+  return /^gantry-([a-z2-7]{12})-/.exec(containerId)?.[1];
+}
+
+/** True for the name of a task's group: it holds those of its containers, and no process. */
+export function isTaskGroup(name: string): boolean {
+  return /^[a-z2-7]{12}$/.test(name);
+}
+
 /** Directories of the group `path` (absolute inside the hierarchies), one per hierarchy, without doubles, sorted. */
 export function groupDirs(layout: CgroupLayout, path: string): readonly string[] {
   return [...new Set([...layout.roots.values()].map(root => `${root}${path}`))].sort();

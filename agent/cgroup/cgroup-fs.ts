@@ -3,7 +3,7 @@ import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
-import { cgroupLayout, groupDirs, processesDir, usageFiles } from './cgroup-files.ts';
+import { cgroupLayout, groupDirs, isTaskGroup, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { parseUsage } from './cgroup-stats.ts';
 import type { Cgroups } from './ports.ts';
@@ -12,7 +12,7 @@ import type { Cgroups } from './ports.ts';
 const KILL_TIMEOUT_MS = 10_000;
 const KILL_POLL_MS = 4;
 
-/** Control groups `/PARENT/ID` of this machine, whatever version it mounts. */
+/** Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side. */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
@@ -32,7 +32,7 @@ export class CgroupFs implements Cgroups {
     if (!/^[a-z0-9][a-z0-9-]*$/.test(containerId)) {
       throw new RangeError(`container id ${JSON.stringify(containerId)} names no control group`);
     }
-    return `/${this.#parent}/${containerId}`;
+    return `/${this.#parent}${inTask(taskGroupOf(containerId))}/${containerId}`;
   }
 
   async usage(containerId: string): Promise<ContainerUsage | undefined> {
@@ -64,16 +64,31 @@ export class CgroupFs implements Cgroups {
         await rmdir(group).catch(ignoreAbsent);
       }
     }
+    await this.#removeTaskGroup(taskGroupOf(containerId));
   }
 
   async list(): Promise<readonly string[]> {
-    const names = await Promise.all(groupDirs(this.#layout, `/${this.#parent}`).map(childrenOf));
+    const names = await Promise.all(groupDirs(this.#layout, `/${this.#parent}`).map(async dir => {
+      const children = await childrenOf(dir);
+      const inTasks = await Promise.all(children.filter(isTaskGroup).map(name => childrenOf(`${dir}/${name}`)));
+      return [...children.filter(name => !isTaskGroup(name)), ...inTasks.flat()];
+    }));
     return [...new Set(names.flat())].sort();
+  }
+
+  /** The last container of a task takes the task's own group with it. */
+  async #removeTaskGroup(task: string | undefined): Promise<void> {
+    for (const dir of task === undefined ? [] : groupDirs(this.#layout, `/${this.#parent}/${task}`)) {
+      await rmdir(dir).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') ignoreAbsent(error);
+      });
+    }
   }
 
   /** Removes the parent group itself, once it is empty: for the end of a node. */
   async removeParent(): Promise<void> {
     for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
+      await Promise.all((await childrenOf(dir)).filter(isTaskGroup).map(name => rmdir(`${dir}/${name}`).catch(ignoreAbsent)));
       await rmdir(dir).catch(ignoreAbsent);
     }
   }
@@ -90,6 +105,10 @@ export class CgroupFs implements Cgroups {
     }
     await writeFile(`${group}/freezer.state`, 'THAWED').catch(ignoreAbsent);
   }
+}
+
+function inTask(task: string | undefined): string {
+  return task === undefined ? '' : `/${task}`;
 }
 
 /** The group and all groups in it, parents first. */

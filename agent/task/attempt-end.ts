@@ -1,12 +1,13 @@
+import { describeCompanion } from '#model/companion.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
 import type { RestartPolicy } from '#model/service.ts';
 import type { Task, TaskExit } from '#model/task.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import type { StopCause } from './phase.ts';
-import { withoutAttempt } from './record.ts';
-import type { Ending, TaskRecord } from './record.ts';
-import { decideRestart } from './restart-decision.ts';
+import { companionOf, withoutAttempt } from './record.ts';
+import type { CompanionRecord, Ending, TaskRecord } from './record.ts';
+import { decideRestart, decideSidecarRestart } from './restart-decision.ts';
 import type { AttemptEnd } from './restart-decision.ts';
 
 /** 128 + signal is how a death by a signal is told. Source: bash(1), "EXIT STATUS" */
@@ -35,6 +36,36 @@ export function afterFailedStart(record: TaskRecord, error: unknown, nowMs: numb
   return byPolicy(record, exit, { code: null, finishedAtMs: nowMs }, errorText(error));
 }
 
+/** The record after an init container that ended with another code than 0: the policy counts the attempt like a failed exit. */
+export function afterFailedInit(record: TaskRecord, index: number): TaskRecord {
+  const { code = null, finishedAtMs = 0 } = record.companions?.[index]?.lastExit ?? {};
+  const exit: TaskExit = { attempt: record.attempt, code, reason: 'init-failed', finishedAtMs };
+  return byPolicy(record, exit, { code: null, finishedAtMs }, `${describeCompanion(record.task, index)}: ${code === null ? 'its exit code could not be seen' : `exit code ${String(code)}`}`);
+}
+
+/** A companion after its run ended: an init container is done, a sidecar is started again by its own policy. */
+export function afterCompanionEnd(record: TaskRecord, index: number, end: ContainerEnd): CompanionRecord {
+  const spec = record.task.companions?.[index];
+  const companion = companionOf(record, index);
+  const { container: _container, ...rest } = companion;
+  const lastExit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, undefined), finishedAtMs: end.finishedAtMs };
+  const ended = { ...rest, step: 'ended' as const, lastExit };
+  const decision = spec?.role !== 'sidecar' ? { kind: 'complete' as const } : decideSidecarRestart(spec.container.restart, companion.recent, end);
+  return decision.kind === 'complete' ? { ...ended, isDone: true } : { ...ended, recent: decision.recent, notBeforeMs: decision.notBeforeMs };
+}
+
+/** A sidecar whose run could not be started counts as one that ended. */
+export function afterCompanionFailed(record: TaskRecord, index: number, nowMs: number): CompanionRecord {
+  const failed = afterCompanionEnd(record, index, { code: null, isOomKilled: false, finishedAtMs: nowMs });
+  return { ...failed, lastExit: { attempt: record.attempt, code: null, reason: 'start-failed', finishedAtMs: nowMs } };
+}
+
+/** A companion of whose run nothing is left. */
+export function afterCompanionClear(companion: CompanionRecord): CompanionRecord {
+  const { container: _container, ...rest } = companion;
+  return { ...rest, step: 'idle' };
+}
+
 /** The record after an attempt that was given up before its start, by a stop or a withdrawn permit: the next one may begin at once. */
 export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
   return { ...record, step: 'ended', ending: { kind: 'restart', notBeforeMs: nowMs }, reason: '', message: '' };
@@ -42,7 +73,7 @@ export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
 
 /** The record once nothing of the ended (or never started) attempt is left. */
 export function afterClear(record: TaskRecord): TaskRecord {
-  const rest = withoutAttempt(record);
+  const rest = { ...withoutAttempt(record), ...(record.companions === undefined ? {} : { companions: record.companions.map(afterCompanionClear) }) };
   const ending = record.ending;
   if (ending?.kind === 'finish') {
     return { ...rest, step: 'idle', ending, ...timesOf(record) };

@@ -1,12 +1,13 @@
 import type { ContainerEnd } from '../runtime/ports.ts';
+import { bringUp, keepUp, takeDown } from './companion-phase.ts';
+import type { CompanionAction, CompanionsObserved, CompanionStep } from './companion-phase.ts';
 import type { TaskRecord } from './record.ts';
 
 /** `gone`: no longer in the assignment. */
 export type Desired = 'run' | 'stop' | 'gone';
 
 /** What the loop sees besides the record. */
-export interface Observed {
-  readonly record: TaskRecord;
+export interface Observed extends CompanionsObserved {
   /** The running container's end, once there is one. */
   readonly end?: ContainerEnd;
   readonly isUnhealthy: boolean;
@@ -14,7 +15,6 @@ export interface Observed {
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
   readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean };
-  readonly mayStart: boolean;
 }
 
 export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
@@ -23,6 +23,13 @@ export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
 export type TaskAction =
   | { readonly kind: 'wait'; readonly untilMs?: number; readonly isUnkillable?: boolean; readonly reason: string }
   | { readonly kind: 'start'; readonly attempt: number; readonly reason: string }
+  /** Gets what the companions of an attempt stand on. */
+  | { readonly kind: 'prepare'; readonly attempt: number; readonly reason: string }
+  | CompanionAction
+  /** Records that the attempt failed before its main container. */
+  | { readonly kind: 'settle-init'; readonly index: number; readonly reason: string }
+  /** Ends an attempt that is not wanted any more before its main container. */
+  | { readonly kind: 'give-up'; readonly reason: string }
   /** Sends the stop signal. */
   | { readonly kind: 'signal'; readonly cause: StopCause; readonly reason: string }
   /** Kills every process of the container. */
@@ -44,13 +51,15 @@ const UNKILLABLE_MS = 5_000;
 export function nextAction(desired: Desired, observed: Observed, nowMs: number): TaskAction {
   const { record } = observed;
   switch (record.step) {
+    case 'preparing':
+      return whilePreparing(desired, observed, nowMs);
     case 'building':
     case 'starting':
       return { kind: 'clear', reason: `attempt ${String(record.attempt)} was not started` };
     case 'running':
       return whileRunning(desired, observed, nowMs);
     case 'ended':
-      return { kind: 'clear', reason: `attempt ${String(record.attempt)} ended` };
+      return whileEnded(observed, nowMs);
     case 'idle':
       return whileIdle(desired, observed, nowMs);
     case 'finished':
@@ -67,7 +76,35 @@ function whileRunning(desired: Desired, observed: Observed, nowMs: number): Task
   if (cause !== undefined) {
     return whileStopping(cause, observed, nowMs);
   }
-  return { kind: 'wait', ...(dueMs === undefined ? {} : { untilMs: dueMs }), reason: 'running' };
+  const beside = keepUp(observed, nowMs);
+  if (beside.kind !== 'wait') {
+    return asTaskAction(beside, observed);
+  }
+  const dueTimesMs = [dueMs, beside.untilMs].filter(time => time !== undefined);
+  return { kind: 'wait', ...(dueTimesMs.length === 0 ? {} : { untilMs: Math.min(...dueTimesMs) }), reason: 'running' };
+}
+
+function whilePreparing(desired: Desired, observed: Observed, nowMs: number): TaskAction {
+  if (desired !== 'run') {
+    return { kind: 'give-up', reason: 'stopped' };
+  }
+  return asTaskAction(bringUp(observed, nowMs), observed);
+}
+
+function whileEnded(observed: Observed, nowMs: number): TaskAction {
+  const step = takeDown(observed, nowMs);
+  return step.kind === 'ready' ? { kind: 'clear', reason: `attempt ${String(observed.record.attempt)} ended` } : asTaskAction(step, observed);
+}
+
+function asTaskAction(step: CompanionStep, { record }: Observed): TaskAction {
+  switch (step.kind) {
+    case 'ready':
+      return { kind: 'start', attempt: record.attempt, reason: 'its companions are up' };
+    case 'init-failed':
+      return { kind: 'settle-init', index: step.index, reason: 'an init container failed' };
+    default:
+      return step;
+  }
 }
 
 function timeoutAtMs({ task, startedAtMs }: TaskRecord): number | undefined {
@@ -112,8 +149,9 @@ function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAct
   if (isTooEarly(record, nowMs)) {
     return { kind: 'wait', untilMs: record.notBeforeMs, reason: record.reason };
   }
+  const kind = record.task.companions === undefined ? 'start' : 'prepare';
   return observed.mayStart
-    ? { kind: 'start', attempt: record.attempt + 1, reason: record.attempt === 0 ? 'first attempt' : 'restart' }
+    ? { kind, attempt: record.attempt + 1, reason: record.attempt === 0 ? 'first attempt' : 'restart' }
     : { kind: 'wait', reason: 'waits for a controller to confirm the assignment' };
 }
 

@@ -11,6 +11,8 @@ import type { ServiceProxy } from '../proxy/ports.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { RootfsSnapshotter } from '../snapshot/ports.ts';
 import type { OciMount, Volumes } from '../volume/ports.ts';
+import type { LogName } from './log-name.ts';
+import type { ContainerName } from './names.ts';
 import type { TaskRecord } from './record.ts';
 import type { StartGate } from './start-gate-flow.ts';
 
@@ -26,13 +28,15 @@ export interface TaskRecords {
   load(): Promise<{ readonly records: readonly TaskRecord[]; readonly corrupt: readonly TaskId[] }>;
   forget(task: TaskId): Promise<void>;
   /** The start journal: called once before each start of a container. */
-  appendStart(task: TaskId, attempt: number): Promise<void>;
+  appendStart(name: ContainerName): Promise<void>;
   /** The highest attempt that the journal knows of each task. */
   lastStarts(): Promise<ReadonlyMap<TaskId, number>>;
   /** Where the container's output goes; the directory exists once the record was saved. */
-  logPath(task: TaskId, attempt: number): string;
-  /** Removes the logs of attempts below `firstKept`. */
-  dropLogs(task: TaskId, firstKept: number): Promise<void>;
+  logPath(task: TaskId, log: LogName): string;
+  /** The log of the same container's run before; undefined where none is left. */
+  previousLogPath(task: TaskId, current: LogName): Promise<string | undefined>;
+  /** Removes the logs that `isDropped` names, with what was rotated out of them. */
+  dropLogs(task: TaskId, isDropped: (log: LogName) => boolean): Promise<void>;
 }
 
 /** Bundle directories, on a file system that need not survive a boot. */

@@ -1,8 +1,10 @@
 import { ClusterError } from '#model/errors.ts';
 import type { TaskRecord } from './record.ts';
 
-/** Rises only when an older agent could not understand a record any more; new fields do not raise it. */
-export const RECORD_VERSION = 1;
+/** The newest form. It rises only when an older agent could not understand a record any more; new fields do not raise it. */
+export const RECORD_VERSION = 2;
+/** The form of tasks of one container: every agent understands it. */
+const PLAIN_VERSION = 1;
 
 /** A record, and the fields beside it that a newer agent wrote. */
 export interface ReadRecord {
@@ -11,13 +13,13 @@ export interface ReadRecord {
 }
 
 const KNOWN = new Set([
-  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'container', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit',
+  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'container', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit', 'companions',
   'ending', 'notBeforeMs', 'reason', 'message',
 ]);
-const STEPS: readonly unknown[] = ['idle', 'building', 'starting', 'running', 'ended', 'finished'];
+const STEPS: readonly unknown[] = ['idle', 'preparing', 'building', 'starting', 'running', 'ended', 'finished'];
 
 export function formatRecord(record: TaskRecord, unknown: Readonly<Record<string, unknown>>): string {
-  return `${JSON.stringify({ ...unknown, version: RECORD_VERSION, ...record })}\n`;
+  return `${JSON.stringify({ ...unknown, version: record.task.companions === undefined ? PLAIN_VERSION : RECORD_VERSION, ...record })}\n`;
 }
 
 /**

@@ -1,23 +1,41 @@
 import type { Health, Task, TaskExit } from '#model/task.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
+import { containerId } from './names.ts';
 import type { AttemptEnd } from './restart-decision.ts';
 
 /**
  * How far the newest attempt got.
  *
  * `idle`: nothing of any attempt is left; the next one may begin at `notBeforeMs`.
+ * `preparing`: its companions are brought up, as far as `companions` says; nothing of the main container is there. Only of tasks that have some.
  * `building`: anything that is named after the attempt may exist, but it was not started.
  * `starting`: created, with `container` known; started or not, the runtime tells.
  * `running`: started. `ended`: its end is in `lastExit`, the rest of it may still be there; `ending` says what follows.
  * `finished`: nothing of the task is left but this record and the logs, and nothing will run again.
  */
-export type RecordStep = 'idle' | 'building' | 'starting' | 'running' | 'ended' | 'finished';
+export type RecordStep = 'idle' | 'preparing' | 'building' | 'starting' | 'running' | 'ended' | 'finished';
 
 /** What is to follow an ended attempt. */
 export type Ending =
   | { readonly kind: 'restart'; readonly notBeforeMs: number }
   | { readonly kind: 'finish'; readonly phase: 'complete' | 'failed' };
+
+/**
+ * How far the newest run of one companion got, in the newest attempt. The steps mean what they mean for the task; what is half built or
+ * ended goes back to `idle` once nothing of it is left.
+ */
+export interface CompanionRecord {
+  readonly step: 'idle' | 'building' | 'starting' | 'running' | 'ended';
+  /** 0 before the first. Each number is built at most once in an attempt. */
+  readonly run: number;
+  readonly container?: CreatedContainer;
+  readonly lastExit?: TaskExit;
+  readonly recent: readonly AttemptEnd[];
+  readonly notBeforeMs: number;
+  /** It will not run again in this attempt. */
+  readonly isDone: boolean;
+}
 
 /** All that must survive a crash about one task. Its only writer is the task's own loop (at the start: recovery). */
 export interface TaskRecord {
@@ -30,6 +48,8 @@ export interface TaskRecord {
   /** Kept across attempts: the address stays. */
   readonly slot?: NetworkSlot;
   readonly container?: CreatedContainer;
+  /** By the place of the task's companions; those of the newest attempt, also when nothing of it is left. */
+  readonly companions?: readonly CompanionRecord[];
   readonly startedAtMs?: number;
   /** The newest verdict: an adopted task keeps its place in the endpoints. */
   readonly health: Health;
@@ -46,6 +66,34 @@ export interface TaskRecord {
 
 export function newRecord(task: Task, attemptFloor: number, bootId: string): TaskRecord {
   return { task, attempt: attemptFloor, step: 'idle', bootId, health: 'none', restarts: 0, recent: [], notBeforeMs: 0, reason: '', message: '' };
+}
+
+/** The companions of a task whose attempt begins; undefined where it has none. */
+export function freshCompanions({ companions }: Task): readonly CompanionRecord[] | undefined {
+  return companions?.map(() => ({ step: 'idle', run: 0, recent: [], notBeforeMs: 0, isDone: false }));
+}
+
+/** @throws RangeError for a place that the task has no companion at */
+export function companionOf({ task, companions }: TaskRecord, index: number): CompanionRecord {
+  const companion = companions?.[index];
+  if (companion === undefined) {
+    throw new RangeError(`task ${task.id} has no companion ${String(index)}`);
+  }
+  return companion;
+}
+
+/** The record with one companion changed. */
+export function withCompanion(record: TaskRecord, index: number, companion: CompanionRecord): TaskRecord {
+  return { ...record, companions: (record.companions ?? []).map((one, place) => (place === index ? companion : one)) };
+}
+
+/** Ids of every container that may be there: of the newest attempt, unless nothing of it is left. */
+export function claimedContainers({ task, attempt, step, companions = [] }: TaskRecord): readonly string[] {
+  if (step === 'idle' || step === 'finished') {
+    return [];
+  }
+  const beside = companions.flatMap(({ run }, index) => (run === 0 ? [] : [containerId(task.id, attempt, { index, run })]));
+  return [containerId(task.id, attempt), ...beside];
 }
 
 /** The record without what belongs to one attempt. */

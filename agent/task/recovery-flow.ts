@@ -5,8 +5,10 @@ import { isDiskPressure } from '../disk-pressure.ts';
 import type { NodeNetwork } from '../network/ports.ts';
 import { containerId, parseContainerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
-import { applyRecovery, decideRecovery } from './recovery.ts';
+import { filesOf } from './container-flow.ts';
+import { applyRecovery, decideRecovery, recoverCompanion } from './recovery.ts';
 import type { Found } from './recovery.ts';
+import { claimedContainers, withCompanion } from './record.ts';
 import type { TaskRecord } from './record.ts';
 
 export interface Recovered {
@@ -35,7 +37,7 @@ export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
     recovered.push(await recoverOne(record, parts));
   }
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
-  const secrets = (await Promise.all(recovered.map(async ({ task }) => await parts.volumes.recall(task, task.id)))).flat();
+  const secrets = (await Promise.all(recovered.flatMap(({ task }) => filesOf(task)).map(async ({ task, key }) => await parts.volumes.recall(task, key)))).flat();
   const containers = await parts.runtime.list();
   const strays = await removeStrays(recovered, containers, parts);
   return { records: recovered, attemptFloors: await attemptFloors(containers, parts), strays, secrets: new Map(secrets.map(secret => [secret.key, secret])) };
@@ -45,13 +47,26 @@ async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<Tas
   const found = await find(record, parts);
   const verdict = decideRecovery(record, found, parts.clock.nowMs());
   parts.log.info({ task: record.task.id, attempt: record.attempt, verdict: verdict.kind, reason: verdict.reason }, 'recovered task');
-  const next = applyRecovery(record, verdict, found, parts.bootId);
+  const next = await recoverCompanions(applyRecovery(record, verdict, found, parts.bootId), parts);
   await parts.records.save(next).catch((error: unknown) => {
     // What is on the disk leads to the same decision the next time; a full disk is no reason to leave containers without an agent.
     if (!isDiskPressure(error)) throw error;
     parts.log.error({ task: record.task.id, err: error }, 'recovered, but the record could not be written');
   });
   return next;
+}
+
+/** Of another boot nothing is there, so the runtime knows none of them. */
+async function recoverCompanions(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
+  let recovered = record;
+  for (const [index, companion] of (record.companions ?? []).entries()) {
+    if (companion.step === 'starting') {
+      const id = containerId(record.task.id, record.attempt, { index, run: companion.run });
+      const found = { state: await parts.runtime.state(id), hasEnded: await parts.runtime.readEnd(id) !== undefined };
+      recovered = withCompanion(recovered, index, recoverCompanion(companion, found));
+    }
+  }
+  return recovered;
 }
 
 async function find(record: TaskRecord, parts: RecoveryParts): Promise<Found> {
@@ -72,8 +87,8 @@ async function find(record: TaskRecord, parts: RecoveryParts): Promise<Found> {
 
 /** Removes what no record claims. Only the newest attempt of a record that is not idle or finished has anything left. */
 async function removeStrays(records: readonly TaskRecord[], containers: readonly string[], parts: RecoveryParts): Promise<readonly string[]> {
-  const claimed = new Set(records.filter(record => record.step !== 'idle' && record.step !== 'finished').map(record => containerId(record.task.id, record.attempt)));
-  const tasks = new Set<string>(records.filter(record => record.step !== 'finished').map(record => record.task.id));
+  const claimed = new Set(records.flatMap(claimedContainers));
+  const tasks = new Set<string>(records.filter(record => record.step !== 'finished').flatMap(record => filesOf(record.task)).map(files => files.key));
   const strays: string[] = [];
   await using removal = new UndoStack();
   const plan = (what: string, ids: readonly string[], claims: ReadonlySet<string>, remove: (id: string) => Promise<void>): void => {

@@ -1,6 +1,6 @@
 import type { ContainerEnd, ContainerState } from '../runtime/ports.ts';
 import { afterEnd } from './attempt-end.ts';
-import type { TaskRecord } from './record.ts';
+import type { CompanionRecord, TaskRecord } from './record.ts';
 import { withoutAttempt } from './record.ts';
 
 /** What the node says about one record, after the agent (or the machine) started again. */
@@ -29,6 +29,9 @@ export function decideRecovery(record: TaskRecord, found: Found, nowMs: number):
   if (record.step === 'idle' || record.step === 'finished' || record.step === 'ended') {
     return { kind: 'keep', reason: `was ${record.step}` };
   }
+  if (record.step === 'preparing' && found.isSameBoot) {
+    return found.isSlotHeld ? { kind: 'keep', reason: 'its companions go on' } : { kind: 'undo', reason: 'its network slot is gone' };
+  }
   if (!found.isSameBoot) {
     return record.step === 'running' ? unseen('the machine started again', nowMs) : { kind: 'undo', reason: 'the machine started again' };
   }
@@ -36,6 +39,18 @@ export function decideRecovery(record: TaskRecord, found: Found, nowMs: number):
     return { kind: 'undo', reason: 'was half built' };
   }
   return ofStarted(record, found, nowMs);
+}
+
+/** What the node says of a companion's run that was written down as being started. */
+export interface FoundCompanion {
+  readonly state: ContainerState;
+  readonly hasEnded: boolean;
+}
+
+/** A run that was being started runs, or ended already, or is cleared away: it is never started a second time. */
+export function recoverCompanion(companion: CompanionRecord, found: FoundCompanion): CompanionRecord {
+  const wasStarted = found.hasEnded || found.state === 'running' || found.state === 'stopped';
+  return companion.step === 'starting' ? { ...companion, step: wasStarted ? 'running' : 'building' } : companion;
 }
 
 /** The record that the task's loop goes on from. */

@@ -12,6 +12,25 @@ export type RestartDecision =
   | { readonly kind: 'complete' }
   | { readonly kind: 'fail'; readonly reason: 'policy-never' | 'attempts-exhausted' };
 
+/** More would not lengthen the wait. */
+const MAX_REMEMBERED_ENDS = 20;
+/** The longest wait before a sidecar is started again. Source: Kubernetes, "Container restarts": back-off capped at five minutes */
+const MAX_SIDECAR_DELAY_MS = 300_000;
+
+/**
+ * Decides what follows the end of a sidecar: by its mode as for a task, but it is never given up, since the task goes on without it. The first
+ * restart is at once, then the delay doubles up to five minutes; ends older than the policy's window are forgotten.
+ */
+export function decideSidecarRestart(policy: RestartPolicy, earlier: readonly AttemptEnd[], latest: AttemptEnd): Exclude<RestartDecision, { readonly kind: 'fail' }> {
+  if (policy.mode === 'never' || (policy.mode === 'on-failure' && latest.code === 0)) {
+    return { kind: 'complete' };
+  }
+  const windowStartMs = latest.finishedAtMs - policy.windowMs;
+  const recent = [...earlier.filter(end => end.finishedAtMs > windowStartMs), latest].slice(-MAX_REMEMBERED_ENDS);
+  const delayMs = recent.length === 1 ? 0 : Math.min(MAX_SIDECAR_DELAY_MS, policy.delayMs * 2 ** (recent.length - 2));
+  return { kind: 'restart', notBeforeMs: latest.finishedAtMs + delayMs, recent };
+}
+
 /**
  * Decides what follows `latest`, given the `earlier` ends still remembered. Jobs use the same rule: their `on-failure` or `never` ends
  * with a zero exit, and the tries beyond `maxAttempts` are new tasks.

@@ -5,6 +5,9 @@ import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 import { onDisk } from '../disk-fs.ts';
 import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './durable-fs.ts';
+import { formatLogName, parseLogName, previousLog } from './log-name.ts';
+import type { LogName } from './log-name.ts';
+import type { ContainerName } from './names.ts';
 import type { TaskRecords } from './ports.ts';
 import { formatRecord, parseRecord } from './record-text.ts';
 import type { ReadRecord } from './record-text.ts';
@@ -12,11 +15,11 @@ import type { TaskRecord } from './record.ts';
 
 /** The journal moves to `starts.old` at this size; one of 30 bytes a start. */
 const MAX_JOURNAL_BYTES = 4 * 1024 * 1024;
-const START_LINE = /^([a-z2-7]{12}) ([0-9]{1,9})$/;
+const START_LINE = /^([a-z2-7]{12}) ([0-9]{1,9})(?: c[0-9]{1,2} [0-9]{1,9})?$/;
 
 /**
- * TaskRecords in a directory: `tasks/ID/record.json`, `tasks/ID/logs/ATTEMPT.log`, and the start journal `starts`, one
- * `ID ATTEMPT` a line.
+ * TaskRecords in a directory: `tasks/ID/record.json`, `tasks/ID/logs/` with the files of `log-name.ts`, and the start journal `starts`, one
+ * `ID ATTEMPT` a line, for a companion `ID ATTEMPT cINDEX RUN`.
  */
 export class TaskStateFs implements TaskRecords {
   readonly #directory: string;
@@ -63,8 +66,8 @@ export class TaskStateFs implements TaskRecords {
     await removeDurably(this.#pathOf(task));
   }
 
-  async appendStart(task: TaskId, attempt: number): Promise<void> {
-    const line = `${task} ${String(attempt)}\n`;
+  async appendStart({ task, attempt, companion }: ContainerName): Promise<void> {
+    const line = `${task} ${String(attempt)}${companion === undefined ? '' : ` c${String(companion.index)} ${String(companion.run)}`}\n`;
     const appended = this.#appending.then(async () => { await onDisk(this.#directory, async () => { await this.#append(line); }); });
     this.#appending = appended.catch(() => { /* its own caller gets the error */ });
     await appended;
@@ -84,15 +87,21 @@ export class TaskStateFs implements TaskRecords {
     return last;
   }
 
-  logPath(task: TaskId, attempt: number): string {
-    return join(this.#pathOf(task), 'logs', `${String(attempt)}.log`);
+  logPath(task: TaskId, log: LogName): string {
+    return join(this.#pathOf(task), 'logs', formatLogName(log));
   }
 
-  async dropLogs(task: TaskId, firstKept: number): Promise<void> {
+  async previousLogPath(task: TaskId, current: LogName): Promise<string | undefined> {
+    const previous = previousLog(current, await entriesOf(join(this.#pathOf(task), 'logs')));
+    return previous === undefined ? undefined : this.logPath(task, previous);
+  }
+
+  async dropLogs(task: TaskId, isDropped: (log: LogName) => boolean): Promise<void> {
     const directory = join(this.#pathOf(task), 'logs');
-    for (const name of await entriesOf(directory)) {
-      if (Number.parseInt(name, 10) < firstKept) {
-        await rm(join(directory, name), { force: true });
+    for (const file of await entriesOf(directory)) {
+      const log = parseLogName(file);
+      if (log !== undefined && isDropped(log)) {
+        await rm(join(directory, file), { force: true });
       }
     }
   }

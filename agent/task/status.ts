@@ -1,5 +1,5 @@
 import type { NodeId } from '#model/ids.ts';
-import type { Phase, TaskStatus } from '#model/task.ts';
+import type { CompanionStatus, Phase, TaskStatus } from '#model/task.ts';
 import type { TaskRecord } from './record.ts';
 
 /** What only the running loop knows. */
@@ -24,8 +24,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
     attempt: phase === 'assigned' && record.attempt > 0 ? record.attempt + 1 : record.attempt,
     phase,
     health: isRunning ? record.health : 'none',
-    reason: live.reason === '' ? record.reason : live.reason,
-    message: live.message === '' ? record.message : live.message,
+    ...reasonOf(record, live),
     restarts: record.restarts,
     ...withoutAbsent({
       address: record.slot?.address,
@@ -33,14 +32,36 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
       startedAtMs: record.startedAtMs,
       finishedAtMs: record.finishedAtMs,
       lastExit: record.lastExit,
+      companions: companionStatuses(record),
     }),
   };
+}
+
+/** Live words first; before its main container a task says which companion it waits for. */
+function reasonOf(record: TaskRecord, live: LiveState): Pick<TaskStatus, 'reason' | 'message'> {
+  const running = record.step === 'preparing' ? record.task.companions?.find(({ role }, index) => role === 'init' && record.companions?.[index]?.step === 'running') : undefined;
+  const known = running === undefined ? record : { reason: 'Initializing', message: `init container ${running.name} runs` };
+  return { reason: live.reason === '' ? known.reason : live.reason, message: live.message === '' ? known.message : live.message };
+}
+
+function companionStatuses(record: TaskRecord): readonly CompanionStatus[] | undefined {
+  return record.task.companions?.map(({ name }, index) => {
+    const { step = 'idle', run = 0, container, lastExit } = record.companions?.[index] ?? {};
+    const isOver = record.step === 'finished' || step === 'ended' || (step === 'idle' && lastExit !== undefined);
+    return {
+      name,
+      state: step === 'running' ? 'running' : isOver ? 'ended' : 'waiting',
+      restarts: Math.max(0, run - 1),
+      ...withoutAbsent({ pid: step === 'running' ? container?.container.pid : undefined, lastExit }),
+    };
+  });
 }
 
 function phaseOf(record: TaskRecord, live: LiveState): Phase {
   switch (record.step) {
     case 'idle':
       return record.ending?.kind === 'finish' ? 'stopping' : 'assigned';
+    case 'preparing':
     case 'building':
     case 'starting':
       return live.building ?? 'preparing';

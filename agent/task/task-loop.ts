@@ -1,19 +1,23 @@
 import { backoffMs } from '#kit/backoff.ts';
-import { UndoStack } from '#kit/undo-stack.ts';
 import type { AssignedContent } from '#model/assignment.ts';
-import { isClusterError } from '#model/errors.ts';
-import type { Health, Task } from '#model/task.ts';
+import { describeCompanion } from '#model/companion.ts';
+import type { Task } from '#model/task.ts';
+import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { afterClear, afterEnd, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
+import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
+import { CompanionCrew } from './companion-crew-flow.ts';
+import { clearContainer, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
+import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
 import { nextAction } from './phase.ts';
+import type { CompanionAction } from './companion-phase.ts';
 import type { Desired, Observed, StopCause, TaskAction } from './phase.ts';
 import type { TaskParts } from './ports.ts';
-import { withoutAttempt } from './record.ts';
-import type { TaskRecord } from './record.ts';
-import { isFirstAttempt, NotPermittedError, startAttempt, StartError } from './start-flow.ts';
+import { claimedContainers, companionOf, withCompanion, withoutAttempt } from './record.ts';
+import type { CompanionRecord, TaskRecord } from './record.ts';
+import { prepareAttempt, startAttempt, startCompanion } from './start-flow.ts';
 import { QUIET, statusOf } from './status.ts';
 import type { LiveState } from './status.ts';
 
@@ -30,9 +34,7 @@ const DISK_RETRY_MS = 5_000;
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
-const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle']);
-const PULL_RETRIED = 'PullRetried';
-const DEFAULT_STOP_SIGNAL = 'TERM';
+const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion']);
 
 /**
  * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.
@@ -44,6 +46,8 @@ const DEFAULT_STOP_SIGNAL = 'TERM';
 export class TaskLoop {
   readonly #parts: TaskParts;
   readonly #bell = new Doorbell();
+  readonly #crew: CompanionCrew;
+  readonly #health: HealthWatch;
   #record: TaskRecord;
   #desired: Desired;
   #contents: ReadonlyMap<string, AssignedContent> = new Map();
@@ -53,8 +57,6 @@ export class TaskLoop {
   #building: AbortController | undefined;
   /** Aborted when the running attempt ended: its prober and its tunnels stop. */
   #attempt = new AbortController();
-  #isProbed = false;
-  #health: Health | undefined;
   /** The address that the proxy was told of by this process. */
   #admitted = '';
   #failures = 0;
@@ -66,6 +68,11 @@ export class TaskLoop {
     this.#parts = parts;
     this.#record = record;
     this.#desired = desired;
+    this.#crew = new CompanionCrew(parts);
+    this.#health = new HealthWatch(parts, ({ health, message }) => {
+      this.#live = { ...this.#live, reason: health === 'unhealthy' ? 'Unhealthy' : '', message };
+      this.wake();
+    });
   }
 
   get record(): TaskRecord {
@@ -76,6 +83,9 @@ export class TaskLoop {
   get ended(): AbortSignal {
     return this.#record.step === 'running' ? this.#attempt.signal : AbortSignal.abort();
   }
+
+  /** The same of a companion's run. */
+  readonly companionEnded = (index: number): AbortSignal => this.#crew.endedOf(this.#record, index);
 
   /** Takes what the newest assignment says; `task` is absent when it is not in it any more. A task that a delta did not touch is the same object: nothing to look at. */
   desire(task: Task | undefined, contents: ReadonlyMap<string, AssignedContent>): void {
@@ -127,6 +137,7 @@ export class TaskLoop {
       if (!signal.aborted) throw error;
     } finally {
       this.#attempt.abort();
+      this.#crew.dismiss();
     }
   }
 
@@ -160,11 +171,14 @@ export class TaskLoop {
   async #observe(signal: AbortSignal): Promise<Observed> {
     const record = this.#record;
     const mayStart = this.#parts.permit.mayStart(isFirstAttempt(record)) && this.#hasSecrets();
-    const quiet = { record, isUnhealthy: false, isMonitorLost: false, mayStart };
+    const quiet = { record, isUnhealthy: false, isMonitorLost: false, mayStart, ...await this.#crew.observe(record) };
+    if (record.step === 'preparing') {
+      await this.#admit();
+    }
     if (record.step !== 'running' || record.container === undefined) {
       return quiet;
     }
-    this.#watchHealth(signal);
+    this.#health.keep(record, this.#parts.clock.nowMs(), AbortSignal.any([signal, this.#attempt.signal]));
     await this.#admit();
     const end = await this.#parts.runtime.readEnd(containerId(record.task.id, record.attempt));
     if (end !== undefined) {
@@ -221,25 +235,74 @@ export class TaskLoop {
         await this.#parts.records.forget(this.#record.task.id);
         this.#parts.statuses.drop(this.#record.task.id);
         break;
+      default:
+        await this.#actBeside(action, signal);
+    }
+  }
+
+  /** What tasks with companions do besides. */
+  async #actBeside(action: CompanionAction | Extract<TaskAction, { readonly kind: 'prepare' | 'give-up' | 'settle-init' }>, signal: AbortSignal): Promise<void> {
+    switch (action.kind) {
+      case 'prepare':
+        await this.#prepare(action.attempt, signal);
+        break;
+      case 'give-up':
+        await this.#save(afterGivenUp(this.#record, this.#parts.clock.nowMs()));
+        break;
+      case 'settle-init':
+        await this.#save(afterFailedInit(this.#record, action.index));
+        this.#tell('warning', 'InitFailed', this.#record.message);
+        break;
+      case 'start-companion':
+        await this.#startCompanion(action.index, signal);
+        break;
+      case 'settle-companion':
+        await this.#settleCompanion(action.index, action.end);
+        break;
+      case 'clear-companion':
+        await this.#crew.clear(this.#record, action.index);
+        await this.#saveCompanion(action.index, afterCompanionClear(companionOf(this.#record, action.index)));
+        break;
+      case 'signal-companion':
+        await this.#crew.signal(this.#record, action.index);
+        break;
     }
   }
 
   async #start(attempt: number, signal: AbortSignal): Promise<void> {
-    const building = new AbortController();
-    this.#building = building;
-    const { bootId } = this.#parts;
-    this.#record = { ...withoutAttempt(this.#record), attempt, step: 'building', bootId, reason: '', message: '' };
-    try {
-      const running = await startAttempt({
-        record: this.#record,
-        contents: this.#contents,
-        save: async record => { await this.#save(record); },
-        onProgress: (phase, reason, message) => { this.#setLive({ building: phase, isStopping: false, reason, message }); },
-        onPullRetried: what => { this.#setLive({ building: 'pulling', isStopping: false, reason: PULL_RETRIED, message: `${what}; tried again` }); },
-      }, this.#parts, AbortSignal.any([signal, building.signal]));
+    this.#begin(attempt);
+    await this.#whileBuilding(async building => {
+      const running = await startAttempt(this.#attemptStart(), this.#parts, building);
       this.#setLive(QUIET, running);
       this.#tell('normal', 'Started', `attempt ${String(attempt)} runs`);
       await this.#save(this.#record);
+    }, signal);
+  }
+
+  async #prepare(attempt: number, signal: AbortSignal): Promise<void> {
+    this.#begin(attempt);
+    await this.#whileBuilding(async building => { await this.#save(await prepareAttempt(this.#attemptStart(), this.#parts, building)); }, signal);
+  }
+
+  #begin(attempt: number): void {
+    this.#record = { ...withoutAttempt(this.#record), attempt, step: 'building', bootId: this.#parts.bootId, reason: '', message: '' };
+  }
+
+  #attemptStart(): Parameters<typeof startAttempt>[0] {
+    return {
+      record: this.#record,
+      contents: this.#contents,
+      save: async record => { await this.#save(record); },
+      onProgress: (phase, reason, message) => { this.#setLive({ building: phase, isStopping: false, reason, message }); },
+    };
+  }
+
+  /** Work that a stop of the task ends at once; what it throws is the end of the attempt. */
+  async #whileBuilding(work: (building: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const building = new AbortController();
+    this.#building = building;
+    try {
+      await work(AbortSignal.any([signal, building.signal]));
     } catch (error) {
       signal.throwIfAborted();
       await this.#afterStartThrew(error, building.signal);
@@ -247,6 +310,36 @@ export class TaskLoop {
       this.#building = undefined;
       this.#live = QUIET;
     }
+  }
+
+  async #settleCompanion(index: number, end: ContainerEnd): Promise<void> {
+    const ended = afterCompanionEnd(this.#record, index, end);
+    this.#crew.settled(index);
+    this.#tell(end.code === 0 ? 'normal' : 'warning', 'CompanionExited', `${describeCompanion(this.#record.task, index)}: ${ended.lastExit?.reason ?? ''}, code ${String(end.code)}`);
+    await this.#saveCompanion(index, ended);
+  }
+
+  /** Before the main container runs, a companion that cannot be started is the end of the attempt; afterwards its own policy says what follows. */
+  async #startCompanion(index: number, signal: AbortSignal): Promise<void> {
+    const isBefore = this.#record.step === 'preparing';
+    await this.#whileBuilding(async building => {
+      try {
+        const running = await startCompanion({
+          record: this.#record, index, contents: this.#contents, save: async companion => { await this.#saveCompanion(index, companion); },
+        }, this.#parts, building);
+        await this.#saveCompanion(index, running);
+        this.#tell('normal', 'CompanionStarted', `${describeCompanion(this.#record.task, index)} runs`);
+      } catch (error) {
+        if (isBefore || signal.aborted || isDiskPressure(error)) throw error;
+        if (!building.aborted && !(error instanceof NotPermittedError)) await this.#afterSidecarThrew(index, error);
+      }
+    }, signal);
+  }
+
+  async #afterSidecarThrew(index: number, error: unknown): Promise<void> {
+    this.#parts.log.warn({ task: this.#record.task.id, attempt: this.#record.attempt, companion: index, err: error }, 'sidecar did not start');
+    this.#tell('warning', error instanceof StartError ? error.reason : 'StartFailed', `${describeCompanion(this.#record.task, index)}: ${errorText(error)}`);
+    await this.#saveCompanion(index, afterCompanionFailed(this.#record, index, this.#parts.clock.nowMs()));
   }
 
   async #afterStartThrew(error: unknown, building: AbortSignal): Promise<void> {
@@ -276,19 +369,9 @@ export class TaskLoop {
       // Nobody reads its output any more: no reason to wait for it.
       await this.#parts.cgroups.killAll(name);
     } else {
-      await this.#sendSignal(name, container.stopSignal ?? await this.#imageStopSignal());
+      await stopGracefully(name, container, this.#parts);
     }
     this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
-  }
-
-  /** An image may name a signal that nobody knows: its container is stopped all the same. */
-  async #sendSignal(name: string, signal: string): Promise<void> {
-    try {
-      await this.#parts.runtime.kill(name, signal, false);
-    } catch (error) {
-      if (!isClusterError(error, 'INVALID_ARGUMENT')) throw error;
-      await this.#parts.runtime.kill(name, DEFAULT_STOP_SIGNAL, false);
-    }
   }
 
   async #kill(cause: StopCause): Promise<void> {
@@ -296,11 +379,11 @@ export class TaskLoop {
     this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
   }
 
-  async #settle(end: Parameters<typeof afterEnd>[1]): Promise<void> {
+  async #settle(end: ContainerEnd): Promise<void> {
     const settled = afterEnd(this.#record, end, this.#stopping?.cause);
     this.#attempt.abort();
     this.#attempt = new AbortController();
-    this.#isProbed = false;
+    this.#health.reset();
     this.#stopping = undefined;
     this.#live = QUIET;
     this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
@@ -309,20 +392,22 @@ export class TaskLoop {
 
   /** All of an attempt goes by its names, each part whatever the others do. */
   async #clear(): Promise<void> {
-    const id = containerId(this.#record.task.id, this.#record.attempt);
-    {
-      await using undo = new UndoStack();
-      undo.push('bundle', async () => { await this.#parts.bundles.remove(id); });
-      undo.push('root file system', async () => { await this.#parts.snapshots.remove(id); });
-      undo.push('container', async () => { await this.#parts.runtime.remove(id); });
+    const { task, attempt } = this.#record;
+    const cleared = await Promise.allSettled(claimedContainers(this.#record).map(async id => { await clearContainer(id, this.#parts); }));
+    const failures = cleared.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    if (failures.length > 0) {
+      throw failures.length === 1 ? failures[0] : new AggregateError(failures, `attempt ${String(attempt)} is not all cleared away`);
     }
-    await this.#parts.records.dropLogs(this.#record.task.id, this.#record.attempt - KEPT_LOGS + 1);
+    this.#crew.dismiss();
+    await this.#parts.records.dropLogs(task.id, log => log.attempt <= attempt - KEPT_LOGS);
     await this.#save(afterClear(this.#record));
   }
 
   async #release(phase: 'complete' | 'failed'): Promise<void> {
     const { slot, ...rest } = this.#record;
-    await this.#parts.volumes.remove(this.#record.task.id);
+    for (const { key } of filesOf(this.#record.task)) {
+      await this.#parts.volumes.remove(key);
+    }
     if (slot !== undefined) {
       await this.#parts.proxy.dismiss(slot.address);
       await this.#parts.network.release(slot.id);
@@ -332,45 +417,9 @@ export class TaskLoop {
     this.#tell(phase === 'failed' ? 'warning' : 'normal', phase === 'failed' ? 'Failed' : 'Finished', this.#record.message === '' ? this.#record.reason : this.#record.message);
   }
 
-  /** Keeps one prober at the running attempt. Its verdicts are saved: an adopted task stays in the endpoints. */
-  #watchHealth(signal: AbortSignal): void {
-    const { task, container, slot, startedAtMs } = this.#record;
-    const check = task.container.healthcheck;
-    if (this.#isProbed || check === undefined || container === undefined || slot === undefined) {
-      return;
-    }
-    this.#isProbed = true;
-    const target = {
-      containerId: containerId(task.id, this.#record.attempt),
-      networkNamespacePath: slot.networkNamespacePath,
-      address: slot.address,
-      check,
-      startedAtMs: startedAtMs ?? this.#parts.clock.nowMs(),
-    };
-    const ended = AbortSignal.any([signal, this.#attempt.signal]);
-    this.#followHealth(target, ended).catch((error: unknown) => {
-      if (!ended.aborted) {
-        this.#parts.log.error({ task: task.id, err: error }, 'prober ended; begun again at the next look');
-        this.#isProbed = false;
-      }
-    });
-  }
-
-  async #followHealth(target: Parameters<TaskParts['prober']['watch']>[0], signal: AbortSignal): Promise<void> {
-    for await (const verdict of this.#parts.prober.watch(target, signal)) {
-      if (signal.aborted) {
-        return;
-      }
-      this.#live = { ...this.#live, reason: verdict.health === 'unhealthy' ? 'Unhealthy' : '', message: verdict.message };
-      this.#health = verdict.health;
-      this.wake();
-    }
-  }
-
   /** Saved by the loop alone, so that the record has one writer. A prober that begins anew does not take back what was known. */
   async #saveVerdict(): Promise<void> {
-    const health = this.#health;
-    this.#health = undefined;
+    const health = this.#health.take();
     if (health === undefined || health === 'starting' || health === this.#record.health || this.#record.step !== 'running') {
       return;
     }
@@ -379,19 +428,17 @@ export class TaskLoop {
     await this.#save(this.#record);
   }
 
-  async #imageStopSignal(): Promise<string> {
-    const { digest } = this.#record.task.container;
-    const image = digest === undefined ? undefined : await this.#parts.images.find(digest);
-    const named = image?.config.stopSignal ?? '';
-    return named === '' ? DEFAULT_STOP_SIGNAL : named;
-  }
-
   async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
     this.#parts.log.error({ task: this.#record.task.id, attempt: this.#record.attempt, step: this.#record.step, err: error }, 'task step did not work; it is tried again');
     this.#setLive({ ...this.#live, reason: isDiskPressure(error) ? DISK_PRESSURE : 'NodeTrouble', message: errorText(error) });
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#live = { ...this.#live, reason: '', message: '' };
+  }
+
+  async #saveCompanion(index: number, companion: CompanionRecord): Promise<void> {
+    await this.#save(withCompanion(this.#record, index, companion));
+    this.#report();
   }
 
   async #save(record: TaskRecord): Promise<void> {

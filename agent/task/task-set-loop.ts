@@ -51,7 +51,7 @@ export class TaskSet {
     }
   }
 
-  find(id: TaskId): { readonly record: TaskRecord; readonly ended: AbortSignal } | undefined {
+  find(id: TaskId): Pick<TaskLoop, 'record' | 'ended' | 'companionEnded'> | undefined {
     return this.#loops.get(id);
   }
 

@@ -18,6 +18,7 @@ export interface ExecFlags {
   readonly user?: string;
   readonly workdir?: string;
   readonly env?: readonly string[];
+  readonly container?: string;
 }
 
 /** @throws ProcessExit with the process's own code */
@@ -27,11 +28,12 @@ export async function execInTask(shell: Shell, target: string, command: readonly
     throw new UsageError(`name a command: clusterctl exec ${target} -- ls /`);
   }
   const { tty, stdin } = readStdio(shell, flags);
-  const { task } = await findRunning(shell, target);
+  const { task } = await findRunning(shell, target, flags.container);
   const client = await shell.connect();
   const size = tty ? shell.terminal.size() : undefined;
   const tunnel = client.openTunnel({
     task: task.id,
+    ...inContainer(flags.container),
     spec: {
       kind: 'exec', command: words, tty, stdin, environment: (flags.env ?? []).map(pair => readVariable(pair, shell.environment)),
       ...(flags.user === undefined ? {} : { user: flags.user }),
@@ -60,9 +62,9 @@ export function readStdio(shell: Shell, flags: { readonly interactive?: boolean;
 }
 
 /** @throws ProcessExit with the code of the task's own process, 1 after ctrl-p ctrl-q */
-export async function attachToTask(shell: Shell, target: string, flags: { readonly stdin?: boolean }): Promise<never> {
-  const view = await findRunning(shell, target);
-  const end = await attach(shell, view, { wantsStdin: flags.stdin ?? true, fromStart: false });
+export async function attachToTask(shell: Shell, target: string, flags: { readonly stdin?: boolean; readonly container?: string }): Promise<never> {
+  const view = await findRunning(shell, target, flags.container);
+  const end = await attach(shell, view, { wantsStdin: flags.stdin ?? true, fromStart: false, ...inContainer(flags.container) });
   throw new ProcessExit(end.kind === 'exit' ? end.code : await sayDetached(shell));
 }
 
@@ -72,12 +74,12 @@ async function sayDetached(shell: Shell): Promise<number> {
   return DETACHED_CODE;
 }
 
-export async function attach(shell: Shell, { task }: TaskView, how: { readonly wantsStdin: boolean; readonly fromStart: boolean }): Promise<InteractionEnd> {
+export async function attach(shell: Shell, { task }: TaskView, how: { readonly wantsStdin: boolean; readonly fromStart: boolean; readonly container?: string }): Promise<InteractionEnd> {
   const client = await shell.connect();
-  const { tty } = task.container;
-  const stdin = how.wantsStdin && task.container.stdin;
+  const { tty, stdin: takesInput } = task.companions?.find(companion => companion.name === how.container)?.container ?? task.container;
+  const stdin = how.wantsStdin && takesInput;
   const size = tty ? shell.terminal.size() : undefined;
-  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin, fromStart: how.fromStart, ...(size === undefined ? {} : { size }) } }, shell.signal);
+  const tunnel = client.openTunnel({ task: task.id, ...inContainer(how.container), spec: { kind: 'attach', stdin, fromStart: how.fromStart, ...(size === undefined ? {} : { size }) } }, shell.signal);
   return await interact(shell, tunnel, { tty, stdin, isDetachable: true, isProxy: !tty });
 }
 
@@ -87,8 +89,14 @@ export function readVariable(pair: string, environment: ReadonlyMap<string, stri
   return equals < 0 ? { name: pair, value: environment.get(pair) ?? '' } : { name: pair.slice(0, equals), value: pair.slice(equals + 1) };
 }
 
-async function findRunning(shell: Shell, target: string): Promise<TaskView> {
+/** The part of a tunnel's request that names one of the task's containers. */
+export function inContainer(name: string | undefined): { readonly container?: string } {
+  return name === undefined ? {} : { container: name };
+}
+
+/** @param container  may be one that runs before the task does */
+export async function findRunning(shell: Shell, target: string, container?: string): Promise<TaskView> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
-  return requireRunningTask(target, await client.view(namespace === undefined ? {} : { namespace }));
+  return requireRunningTask(target, await client.view(namespace === undefined ? {} : { namespace }), container);
 }

@@ -1,11 +1,12 @@
 /** `logs TARGET...`: one task as it is, several with their names in front, in colours. */
 import type { ClusterView, TaskView } from '#model/ports.ts';
-import type { TunnelSpec } from '#model/tunnel.ts';
+import type { TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import { ClusterError } from '#model/errors.ts';
 import { LinePrefixer } from '../format/line-prefix.ts';
 import { listNamespace, readCount, readDurationFlag } from '../options.ts';
 import type { Shell, Style } from '../ports.ts';
-import { requireTarget } from '../target.ts';
+import { requireContainer, requireTarget } from '../target.ts';
+import { inContainer } from './exec-flow.ts';
 import { tunnelError } from './tunnel-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
@@ -14,9 +15,14 @@ export interface LogFlags {
   readonly tail?: string;
   readonly since?: string;
   readonly timestamps?: boolean;
+  /** Of the run before the newest one. */
+  readonly previous?: boolean;
+  readonly container?: string;
   /** Tasks that ended, too. */
   readonly all?: boolean;
 }
+
+type LogStream = Omit<TunnelRequest, 'task'>;
 
 const COLOURS: readonly Style[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
 
@@ -26,23 +32,25 @@ export async function showLogs(shell: Shell, names: readonly string[], flags: Lo
   const namespace = listNamespace(shell.options);
   const filter = namespace === undefined ? {} : { namespace };
   const first = await client.view(filter);
-  const tasks = chooseTasks(first, names, flags.all ?? false);
+  const tasks = chooseTasks(first, names, flags);
+  requireContainer(tasks, flags.container);
+  const stream = { spec, ...inContainer(flags.container) };
   if (tasks.length === 0 && flags.follow !== true) {
     throw new ClusterError('NOT_FOUND', `no task of ${names.join(', ')} has logs; --all shows ended ones`);
   }
   const isPlain = tasks.length === 1 && (flags.follow !== true || tasks.every(({ task }) => task.kind === 'job') || names.every(name => requireTarget(name, first, ['service', 'task', 'app']).kind === 'task'));
   if (flags.follow !== true || isPlain) {
     for (const [index, task] of tasks.entries()) {
-      await streamTask(shell, task, spec, prefixOf(shell, task, isPlain ? undefined : index));
+      await streamTask(shell, task, stream, prefixOf(shell, task, isPlain ? undefined : index));
     }
     return;
   }
-  await followAll(shell, filter, view => chooseTasks(view, names, flags.all ?? false), spec);
+  await followAll(shell, filter, view => chooseTasks(view, names, flags), stream);
 }
 
 /** Streams every task that there is and every one that comes, until the command is ended or each has ended. */
 async function followAll(
-  shell: Shell, filter: Parameters<typeof watchUntil>[1], choose: (view: ClusterView) => readonly TaskView[], spec: TunnelSpec,
+  shell: Shell, filter: Parameters<typeof watchUntil>[1], choose: (view: ClusterView) => readonly TaskView[], stream: LogStream,
 ): Promise<void> {
   const streams = new Map<string, Promise<void>>();
   const failures: unknown[] = [];
@@ -50,7 +58,7 @@ async function followAll(
     for (const task of choose(view)) {
       if (!streams.has(task.task.id)) {
         const index = streams.size;
-        streams.set(task.task.id, streamTask(shell, task, spec, prefixOf(shell, task, index)).catch((error: unknown) => { failures.push(error); }));
+        streams.set(task.task.id, streamTask(shell, task, stream, prefixOf(shell, task, index)).catch((error: unknown) => { failures.push(error); }));
       }
     }
     return failures.length > 0 ? true : undefined;
@@ -60,12 +68,12 @@ async function followAll(
 
 /** All that a task wrote until now, as it is. */
 export async function streamLogs(shell: Shell, task: TaskView): Promise<void> {
-  await streamTask(shell, task, { kind: 'logs', follow: false, timestamps: false }, '');
+  await streamTask(shell, task, { spec: { kind: 'logs', follow: false, timestamps: false, previous: false } }, '');
 }
 
-async function streamTask(shell: Shell, { task }: TaskView, spec: TunnelSpec, prefix: string): Promise<void> {
+async function streamTask(shell: Shell, { task }: TaskView, stream: LogStream, prefix: string): Promise<void> {
   const client = await shell.connect();
-  const tunnel = client.openTunnel({ task: task.id, spec }, shell.signal);
+  const tunnel = client.openTunnel({ task: task.id, ...stream }, shell.signal);
   const lines = { stdout: new LinePrefixer(prefix), stderr: new LinePrefixer(prefix) };
   try {
     for await (const frame of tunnel.frames) {
@@ -92,8 +100,8 @@ function prefixOf(shell: Shell, { task }: TaskView, index: number | undefined): 
   return index === undefined ? '' : shell.terminal.style(COLOURS[index % COLOURS.length] ?? 'cyan', `${task.name} | `);
 }
 
-/** Tasks that were started, by service and slot; a task that is named counts in any state. */
-function chooseTasks(view: ClusterView, names: readonly string[], wantsAll: boolean): readonly TaskView[] {
+/** Tasks that were started, by service and slot; a task that is named counts in any state, and so does one whose companions are asked for. */
+function chooseTasks(view: ClusterView, names: readonly string[], { all: wantsAll = false, container }: LogFlags): readonly TaskView[] {
   const chosen = names.flatMap(name => {
     const found = requireTarget(name, view, ['service', 'task', 'app']);
     if (found.kind === 'task') {
@@ -101,7 +109,7 @@ function chooseTasks(view: ClusterView, names: readonly string[], wantsAll: bool
     }
     const tasks = view.tasks.filter(({ task }) => (found.kind === 'service' ? task.serviceId === found.service.service.id
       : task.namespace === found.app.namespace && task.app === found.app.name));
-    const started = tasks.filter(({ status }) => (status?.attempt ?? 0) > 0);
+    const started = tasks.filter(({ status }) => (status?.attempt ?? 0) > 0 || container !== undefined);
     const live = started.filter(({ state, task }) => wantsAll || task.kind === 'job' || !['complete', 'failed', 'lost'].includes(state));
     return live.toSorted((left, right) => (left.task.serviceId < right.task.serviceId ? -1 : left.task.slot - right.task.slot));
   });
@@ -117,7 +125,7 @@ function readSince(text: string, nowMs: number): number {
 function readSpec(shell: Shell, flags: LogFlags): TunnelSpec {
   const tail = flags.tail === undefined || flags.tail === 'all' ? undefined : readCount('--tail', flags.tail, 0, 1_000_000_000);
   return {
-    kind: 'logs', follow: flags.follow ?? false, timestamps: flags.timestamps ?? false,
+    kind: 'logs', follow: flags.follow ?? false, timestamps: flags.timestamps ?? false, previous: flags.previous ?? false,
     ...(tail === undefined ? {} : { tail }),
     ...(flags.since === undefined ? {} : { sinceMs: readSince(flags.since, shell.clock.nowMs()) }),
   };

@@ -3,7 +3,7 @@ import type { App } from '#model/app.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
-import type { TaskStatus } from '#model/task.ts';
+import type { CompanionStatus, TaskStatus } from '#model/task.ts';
 import { formatTime } from './age.ts';
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -31,6 +31,7 @@ export function serviceItem({ service, status, running, healthy, wanted }: Servi
     namespace: service.namespace, app: service.app, name: service.name, kind: service.spec.kind, replicas: wanted, running, healthy,
     revision: service.revision, image: container.image, digest: container.digest ?? null,
     ports: container.ports.map(({ published, target, protocol, mode }) => ({ published: published ?? null, target, protocol, mode })),
+    containers: (service.spec.companions ?? []).map(companion => ({ name: companion.name, role: companion.role, image: companion.container.image, digest: companion.container.digest ?? null })),
     virtualIp: service.virtualIp,
     endpoints: tasks.filter(({ task }) => task.serviceId === service.id).flatMap(task => endpointItems(task)),
     rollout: { state: status?.rollout.state ?? 'progressing', reason: status?.rollout.reason ?? '' },
@@ -42,8 +43,19 @@ export function taskItem({ task, status, state }: TaskView): Item {
   return {
     id: task.id, name: task.name, namespace: task.namespace, app: task.app, service: task.service, slot: task.slot, node: task.node,
     desired: task.desired, state, image: task.container.image, digest: task.container.digest ?? null, createdAt: formatTime(task.createdAtMs), ...observed,
+    containers: containerItems(task, status),
   };
 }
+
+/** Init containers and sidecars, in the order they start; empty for a task of one container. */
+function containerItems(task: TaskView['task'], status: TaskStatus | undefined): readonly Item[] {
+  return (task.companions ?? []).map(({ name, role, container }) => {
+    const { state, restarts, lastExit } = status?.companions?.find(one => one.name === name) ?? UNSEEN_COMPANION;
+    return { name, role, image: container.image, digest: container.digest ?? null, state, restarts, exitCode: lastExit?.code ?? null, reason: lastExit?.reason ?? '' };
+  });
+}
+
+const UNSEEN_COMPANION: Omit<CompanionStatus, 'name'> = { state: 'waiting', restarts: 0 };
 
 const NOT_OBSERVED: Item = {
   health: 'none', reason: '', message: '', address: null, pid: null, attempt: 0, restarts: 0, exitCode: null, lastExit: null, startedAt: null, finishedAt: null,
@@ -63,7 +75,7 @@ export function pendingItem({ service, slot, reason }: PendingSlot): Item {
   const { namespace, app, service: name } = splitServiceId(service);
   return {
     id: null, name: `${name}-${String(slot)}`, namespace, app, service: name, slot, node: null, desired: 'run', state: 'pending',
-    image: null, digest: null, createdAt: null, ...NOT_OBSERVED, reason: 'unplaced', message: reason,
+    image: null, digest: null, createdAt: null, containers: [], ...NOT_OBSERVED, reason: 'unplaced', message: reason,
   };
 }
 

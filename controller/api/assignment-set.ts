@@ -1,4 +1,5 @@
 /** What a node must run, as the next message of its session: a full set first, then deltas that follow it. */
+import { containersOf } from '#model/companion.ts';
 import type { Assignment, AssignedContent } from '#model/assignment.ts';
 import { configContentKey, secretContentKey } from '#model/assignment.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
@@ -28,10 +29,11 @@ export interface AssignmentStep {
 
 /** All contents that a task's files come from, sorted by key. */
 export function contentsOf(task: Task): readonly ContentReference[] {
-  const { container, pins, namespace } = task;
-  const configs = pins.configs.filter(pin => container.configs.some(mount => mount.source === pin.name))
+  const { pins, namespace } = task;
+  const containers = containersOf(task);
+  const configs = pins.configs.filter(pin => containers.some(container => container.configs.some(mount => mount.source === pin.name)))
     .map(pin => ({ kind: 'config' as const, key: configContentKey(pin.sha256), namespace, sha256: pin.sha256 }));
-  const secrets = pins.secrets.filter(pin => container.secrets.some(mount => mount.source === pin.name))
+  const secrets = pins.secrets.filter(pin => containers.some(container => container.secrets.some(mount => mount.source === pin.name)))
     .map(pin => ({ kind: 'secret' as const, key: secretContentKey(namespace, pin.name, pin.version), namespace, name: pin.name, version: pin.version }));
   return uniqueByKey([...configs, ...secrets]);
 }

@@ -7,6 +7,7 @@ import type { TunnelParts } from '../tunnel/tunnel-flow.ts';
 import { requireRole } from './access.ts';
 import { createApply } from './apply-api.ts';
 import type { ApplyParts } from './apply-api.ts';
+import { pinDebugImage } from './digest-flow.ts';
 import { createEventApi } from './event-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createPlanApi } from './plan-api.ts';
@@ -34,7 +35,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     createToken,
     async tunnel(request, tunnel, peer, signal) {
       requireRole(peer, 'operator');
-      await serveClientTunnel(request, tunnel, parts, signal);
+      await serveClientTunnel(await pinDebugImage(request, parts, signal), tunnel, parts, signal);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** What an apply makes of an App: the next Revision, its Services, what changed. */
 import { createHash } from 'node:crypto';
+import { containersOf } from '#model/companion.ts';
 import type { App, AppSpec, ConfigSpec, ContentPins, Revision, Service, VolumeSpec } from '#model/app.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { ServiceSpec } from '#model/service.ts';
@@ -72,11 +73,13 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
  * Replicas, placement and update rules are not in it: they change without replacing a task.
  */
 export function templateHash(spec: ServiceSpec, pins: ContentPins, volumes: readonly VolumeSpec[], restartCount: number): string {
+  const containers = containersOf(spec);
   const used = {
     container: spec.container,
-    configs: pins.configs.filter(pin => spec.container.configs.some(mount => mount.source === pin.name)),
-    secrets: pins.secrets.filter(pin => spec.container.secrets.some(mount => mount.source === pin.name)),
-    volumes: volumes.filter(volume => spec.container.volumes.some(mount => mount.kind === 'volume' && mount.source === volume.name)),
+    ...(spec.companions === undefined ? {} : { companions: spec.companions }),
+    configs: pins.configs.filter(pin => containers.some(container => container.configs.some(mount => mount.source === pin.name))),
+    secrets: pins.secrets.filter(pin => containers.some(container => container.secrets.some(mount => mount.source === pin.name))),
+    volumes: volumes.filter(volume => containers.some(container => container.volumes.some(mount => mount.kind === 'volume' && mount.source === volume.name))),
     restartCount,
   };
   return createHash('sha256').update(canonicalJson(used)).digest('hex').slice(0, 16);

@@ -1,4 +1,5 @@
 /** Secrets of a namespace: put, list, delete. Values never come back out. */
+import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
@@ -61,7 +62,7 @@ function requireNames(namespace: string, name: string): void {
 
 function requireUnused(namespace: string, name: string, parts: SecretParts): void {
   const user = [...parts.state.current.services.values()].find(record =>
-    record.value.namespace === namespace && record.value.spec.container.secrets.some(mount => mount.source === name));
+    record.value.namespace === namespace && containersOf(record.value.spec).some(container => container.secrets.some(mount => mount.source === name)));
   if (user !== undefined) {
     throw new ClusterError('FAILED_PRECONDITION', `secret ${namespace}/${name} is used by service ${user.value.id}; take it out there first`);
   }

@@ -1,5 +1,6 @@
 /** A Task as it is born: with its node, a name of its own, and a fence above all before it. */
 import { createHash } from 'node:crypto';
+import { containersOf } from '#model/companion.ts';
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { taskIdFromBytes, taskName } from '#model/ids.ts';
@@ -29,6 +30,7 @@ export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: 
     id, name: taskName(service.name, slot, id, service.spec.kind === 'stateful'),
     namespace: service.namespace, app: service.app, service: service.name, serviceId: service.id, kind: service.spec.kind,
     slot, node, revision: service.revision, templateHash: service.templateHash, container: service.spec.container,
+    ...(service.spec.companions === undefined ? {} : { companions: service.spec.companions }),
     pins: service.pins, volumes: service.volumes.filter(volume => usesVolume(service, volume.name)),
     desired: 'run', reason, fence, createdAtMs: context.nowMs,
     ...(service.spec.job?.timeoutMs === undefined ? {} : { timeoutMs: service.spec.job.timeoutMs }),
@@ -40,5 +42,5 @@ function taskIdFrom(parts: readonly string[]): TaskId {
 }
 
 function usesVolume(service: Service, name: string): boolean {
-  return service.spec.container.volumes.some(mount => mount.kind === 'volume' && mount.source === name);
+  return containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume' && mount.source === name));
 }

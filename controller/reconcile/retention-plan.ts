@@ -1,4 +1,5 @@
 /** Which records of ended tasks may go. */
+import { containersOf } from '#model/companion.ts';
 import type { Action } from './plan.ts';
 import { hasEnded, isLive } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
@@ -42,7 +43,7 @@ function keptUntilMs(row: TaskRow): number {
 
 function keepsNewest({ rows, service }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {
   const { slot, fence } = newest.task;
-  const hasData = service.spec.container.volumes.some(mount => mount.kind === 'volume');
+  const hasData = containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
   const isFollowed = rows.some(row => row.task.slot === slot && row.task.fence > fence && isLive(row));
   return !isFollowed && (wanted.has(slot) || hasData);
 }

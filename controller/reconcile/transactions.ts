@@ -1,4 +1,5 @@
 /** A plan as fenced transactions: what to write, and the revisions of all that it was decided from. */
+import { requestsOf } from '#model/companion.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import type { Ledger } from '#model/node.ts';
@@ -97,11 +98,11 @@ function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, created: readonly 
     const task = snapshot.tasks.get(id)?.value;
     return task === undefined || isEnded(snapshot, task) ? [] : [task];
   });
-  const containers = [...present, ...created].map(task => task.container);
+  const tasks = [...present, ...created];
   return {
     node,
-    requests: containers.reduce((sum, container) => addResources(sum, container.requests), NO_RESOURCES),
-    hostPorts: [...new Set(containers.flatMap(hostPortsOf))].sort(),
+    requests: tasks.reduce((sum, task) => addResources(sum, requestsOf(task)), NO_RESOURCES),
+    hostPorts: [...new Set(tasks.flatMap(task => hostPortsOf(task.container)))].sort(),
   };
 }
 

@@ -1,4 +1,5 @@
 /** May a task run on a node? Ordered filters; the first that says no names the obstacle. */
+import { requestsOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
 import type { NodeId } from '#model/ids.ts';
@@ -109,13 +110,13 @@ function hasHostPorts({ node, hostPorts }: NodeLoad, { service }: ServiceRequest
 }
 
 function hasMemory(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  const need = service.spec.container.requests.memoryBytes;
+  const need = requestsOf(service.spec).memoryBytes;
   const free = freeOf(load).memoryBytes;
   return need <= free ? undefined : { node: load.node.id, kind: 'memory', need, free };
 }
 
 function hasCpu(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  const need = service.spec.container.requests.milliCpu;
+  const need = requestsOf(service.spec).milliCpu;
   const free = freeOf(load).milliCpu;
   return need <= free ? undefined : { node: load.node.id, kind: 'cpu', need, free };
 }

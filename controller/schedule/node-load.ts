@@ -2,6 +2,8 @@
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { requestsOf } from '#model/companion.ts';
+import type { ContainerSet } from '#model/companion.ts';
 import { NO_RESOURCES, addResources, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec } from '#model/service.ts';
@@ -24,7 +26,7 @@ export function nodeLoads(snapshot: ClusterSnapshot): readonly NodeLoad[] {
   loads.sort((left, right) => (left.node.id < right.node.id ? -1 : 1));
   for (const load of loads) {
     for (const task of unfinishedTasksOn(snapshot, load.node.id)) {
-      take(load, task.container, task.desired === 'run');
+      take(load, task, task.desired === 'run');
     }
   }
   return loads;
@@ -43,12 +45,13 @@ export function isEnded(snapshot: ClusterSnapshot, task: Task): boolean {
   return status !== undefined && isFinished(status.phase);
 }
 
-export function take(load: NodeLoad, container: ContainerSpec, isWanted: boolean): void {
-  load.used = addResources(load.used, container.requests);
+export function take(load: NodeLoad, set: ContainerSet, isWanted: boolean): void {
+  const requests = requestsOf(set);
+  load.used = addResources(load.used, requests);
   if (isWanted) {
-    load.wanted = addResources(load.wanted, container.requests);
+    load.wanted = addResources(load.wanted, requests);
   }
-  for (const port of hostPortsOf(container)) {
+  for (const port of hostPortsOf(set.container)) {
     load.hostPorts.add(port);
   }
 }

@@ -146,10 +146,10 @@ function previousNodes(snapshot: ClusterSnapshot, tasks: readonly Task[]): Reado
 
 function count(load: NodeLoad, request: ServiceRequest, slot: number): void {
   const { service } = request;
-  take(load, service.spec.container, true);
+  take(load, service.spec, true);
   request.placed.add(load.node);
   request.current.add(load.node);
-  for (const key of volumeKeys({ namespace: service.namespace, volumes: service.volumes, container: service.spec.container }, slot)) {
+  for (const key of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
     if (service.spec.kind !== 'global') {
       request.homes.set(key, load.node.id);
     }

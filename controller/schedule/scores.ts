@@ -1,4 +1,5 @@
 /** How well a node suits a task: numbers from 0 to 1, compared one after the other. */
+import { requestsOf } from '#model/companion.ts';
 import { matches } from '#model/constraint.ts';
 import { addResources } from '#model/resources.ts';
 import type { PlacementSpec } from '#model/service.ts';
@@ -46,7 +47,7 @@ function preference({ node }: NodeLoad, { prefer }: PlacementSpec): number {
 
 /** Free share of the scarcer resource once the task is there. */
 function emptiness({ node, wanted }: NodeLoad, { service }: ServiceRequest): number {
-  const after = addResources(wanted, service.spec.container.requests);
+  const after = addResources(wanted, requestsOf(service.spec));
   return 1 - Math.max(share(after.milliCpu, node.capacity.milliCpu), share(after.memoryBytes, node.capacity.memoryBytes));
 }
 

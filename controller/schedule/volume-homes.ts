@@ -1,17 +1,18 @@
 /** Where the named volumes of a service lie: data never moves, so tasks go to it. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { containersOf } from '#model/companion.ts';
+import type { ContainerSet } from '#model/companion.ts';
 import type { NodeId } from '#model/ids.ts';
-import type { Task } from '#model/task.ts';
 
-type VolumeUser = Pick<Service, 'namespace' | 'volumes'> & { readonly container: Task['container'] };
+type VolumeUser = Pick<Service, 'namespace' | 'volumes'> & ContainerSet;
 
 /** Volume key (`NAMESPACE/NAME`, per replica `NAMESPACE/NAME-SLOT`) -> the node that has it. */
 export type VolumeHomes = Map<string, NodeId>;
 
 /** Keys of the named volumes that the task of `slot` mounts. */
 export function volumeKeys(user: VolumeUser, slot: number): readonly string[] {
-  return user.container.volumes.flatMap(mount => {
+  return containersOf(user).flatMap(container => container.volumes).flatMap(mount => {
     if (mount.kind !== 'volume') {
       return [];
     }
@@ -26,7 +27,7 @@ export function volumeKeys(user: VolumeUser, slot: number): readonly string[] {
  */
 export function volumeHomes(snapshot: ClusterSnapshot, service: Service): VolumeHomes {
   const homes: VolumeHomes = new Map();
-  const hasVolumes = service.spec.container.volumes.some(mount => mount.kind === 'volume');
+  const hasVolumes = containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
   if (!hasVolumes || service.spec.kind === 'global') {
     return homes;
   }

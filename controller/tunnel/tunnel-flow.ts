@@ -77,7 +77,8 @@ function requireReachable(request: TunnelRequest, state: ClusterState): Task {
     throw new ClusterError('NOT_FOUND', `task ${request.task} is not known`);
   }
   const status = snapshot.statuses.get(task.id)?.value;
-  const isReachable = request.spec.kind === 'logs' || status?.phase === 'running' || status?.phase === 'starting';
+  const isBegun = request.container !== undefined && status?.phase === 'preparing';
+  const isReachable = request.spec.kind === 'logs' || isBegun || status?.phase === 'running' || status?.phase === 'starting';
   if (!isReachable) {
     throw new ClusterError('FAILED_PRECONDITION', `task ${task.id} is not running (${describeEnd(status)})`);
   }

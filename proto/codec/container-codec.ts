@@ -1,10 +1,10 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  Protocol, PublishMode, RestartMode, SecurityProfile,
+  CompanionRole, Protocol, PublishMode, RestartMode, SecurityProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
 import type {
-  ContainerSpec, HealthCheck, ProbeAction, PublishedPort, RestartPolicy, SecuritySpec, VolumeMount,
+  CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, PublishedPort, RestartPolicy, SecuritySpec, VolumeMount,
 } from '#model/service.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required, WireError } from './wire.ts';
@@ -51,6 +51,18 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     volumes: spec.volumes.map(volumeMountFromWire),
     security: securityFromWire(required(spec.security, 'container.security')),
   }),
+};
+
+const roleCodec = enumCodec<CompanionSpec['role'], CompanionRole>('companion role', {
+  init: CompanionRole.COMPANION_ROLE_INIT, sidecar: CompanionRole.COMPANION_ROLE_SIDECAR,
+});
+
+/** None is an empty list on the wire and absent in the model. */
+export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readonly wire.Companion[]> = {
+  toWire: (companions = []) => companions.map(({ name, role, container }) => ({ name, role: roleCodec.toWire(role), container: containerCodec.toWire(container) })),
+  fromWire: companions => companions.length === 0 ? undefined : companions.map(({ name, role, container }) => ({
+    name, role: roleCodec.fromWire(role), container: containerCodec.fromWire(required(container, 'companion.container')),
+  })),
 };
 
 export const publishedPortCodec: Codec<PublishedPort, wire.PublishedPort> = {

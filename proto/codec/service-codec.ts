@@ -7,7 +7,7 @@ import { parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type {
   Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
 } from '#model/service.ts';
-import { containerCodec } from './container-codec.ts';
+import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required, WireError } from './wire.ts';
 
@@ -60,6 +60,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.toWire(condition) })),
     onDisconnect: disconnectToWire(spec.onDisconnect),
     container: containerCodec.toWire(spec.container),
+    companions: companionsCodec.toWire(spec.companions),
   }),
   fromWire: spec => present({
     ...spec,
@@ -70,6 +71,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     onDisconnect: disconnectFromWire(spec.onDisconnect),
     job: optional(spec.job, present),
     container: containerCodec.fromWire(required(spec.container, 'service.container')),
+    companions: companionsCodec.fromWire(spec.companions),
   }),
 };
 

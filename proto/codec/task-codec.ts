@@ -1,8 +1,8 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
-import { DesiredState, Health as WireHealth, Phase as WirePhase } from '#gen/gantry/v1/types.ts';
+import { CompanionState, DesiredState, Health as WireHealth, Phase as WirePhase } from '#gen/gantry/v1/types.ts';
 import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
-import type { Health, Phase, Task, TaskExit, TaskStatus } from '#model/task.ts';
-import { containerCodec } from './container-codec.ts';
+import type { CompanionStatus, Health, Phase, Task, TaskExit, TaskStatus } from '#model/task.ts';
+import { companionsCodec, containerCodec } from './container-codec.ts';
 import { serviceKindCodec, volumeSpecCodec } from './service-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required } from './wire.ts';
@@ -30,11 +30,23 @@ const healthCodec = enumCodec<Health, WireHealth>('health', {
   unhealthy: WireHealth.HEALTH_UNHEALTHY,
 });
 
+const companionStateCodec = enumCodec<CompanionStatus['state'], CompanionState>('companion state', {
+  waiting: CompanionState.COMPANION_STATE_WAITING,
+  running: CompanionState.COMPANION_STATE_RUNNING,
+  ended: CompanionState.COMPANION_STATE_ENDED,
+});
+
+const companionStatusCodec: Codec<CompanionStatus, wire.CompanionStatus> = {
+  toWire: companion => ({ ...companion, state: companionStateCodec.toWire(companion.state), lastExit: optional(companion.lastExit, exitToWire) }),
+  fromWire: companion => present({ ...companion, state: companionStateCodec.fromWire(companion.state), lastExit: optional(companion.lastExit, exitFromWire) }),
+};
+
 export const taskCodec: Codec<Task, wire.Task> = {
   toWire: task => ({
     ...task,
     kind: serviceKindCodec.toWire(task.kind),
     container: containerCodec.toWire(task.container),
+    companions: companionsCodec.toWire(task.companions),
     desired: desiredCodec.toWire(task.desired),
   }),
   fromWire: task => present({
@@ -44,6 +56,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     kind: serviceKindCodec.fromWire(task.kind),
     node: parseNodeId(task.node),
     container: containerCodec.fromWire(required(task.container, 'task.container')),
+    companions: companionsCodec.fromWire(task.companions),
     pins: required(task.pins, 'task.pins'),
     volumes: task.volumes.map(volumeSpecCodec.fromWire),
     desired: desiredCodec.fromWire(task.desired),
@@ -55,7 +68,8 @@ export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
     ...status,
     phase: phaseCodec.toWire(status.phase),
     health: healthCodec.toWire(status.health),
-    lastExit: optional(status.lastExit, exit => ({ ...exit, code: exit.code ?? undefined })),
+    lastExit: optional(status.lastExit, exitToWire),
+    companions: (status.companions ?? []).map(companionStatusCodec.toWire),
   }),
   fromWire: status => present({
     ...status,
@@ -64,8 +78,13 @@ export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
     phase: phaseCodec.fromWire(status.phase),
     health: healthCodec.fromWire(status.health),
     lastExit: optional(status.lastExit, exitFromWire),
+    companions: status.companions.length === 0 ? undefined : status.companions.map(companionStatusCodec.fromWire),
   }),
 };
+
+function exitToWire(exit: TaskExit): wire.TaskExit {
+  return { ...exit, code: exit.code ?? undefined };
+}
 
 function exitFromWire(exit: wire.TaskExit): TaskExit {
   return { ...exit, code: exit.code ?? null };

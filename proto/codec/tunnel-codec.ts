@@ -2,10 +2,11 @@ import type { ServeTunnelRequest } from '#gen/gantry/v1/agent.ts';
 import type { OpenTunnelRequest } from '#gen/gantry/v1/control.ts';
 import type * as wire from '#gen/gantry/v1/types.ts';
 import { CopyDirection, StdioStream } from '#gen/gantry/v1/types.ts';
+import { parseDigest } from '#model/digest.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, field, ownBytes, present, WireError } from './wire.ts';
+import { enumCodec, field, optional, ownBytes, present, WireError } from './wire.ts';
 
 type Direction = Extract<TunnelSpec, { kind: 'copy' }>['direction'];
 type Stream = Extract<TunnelFrame, { kind: 'data' }>['stream'];
@@ -21,8 +22,8 @@ const streamCodec = enumCodec<Stream, StdioStream>('stdio stream', {
 });
 
 export const tunnelRequestCodec: Codec<TunnelRequest, wire.TunnelTarget> = {
-  toWire: request => ({ task: request.task, spec: { spec: specToWire(request.spec) } }),
-  fromWire: target => ({ task: parseTaskId(target.task), spec: specFromWire(target.spec?.spec) }),
+  toWire: request => ({ task: request.task, spec: { spec: specToWire(request.spec) }, container: request.container }),
+  fromWire: target => present({ task: parseTaskId(target.task), spec: specFromWire(target.spec?.spec), container: target.container }),
 };
 
 export const tunnelFrameCodec: Codec<TunnelFrame, wire.TunnelFrame> = {
@@ -77,6 +78,7 @@ function specToWire(spec: TunnelSpec): NonNullable<wire.TunnelSpec['spec']> {
     case 'attach': return { $case: 'attach', value: spec };
     case 'copy': return { $case: 'copy', value: { path: spec.path, direction: directionCodec.toWire(spec.direction) } };
     case 'forward': return { $case: 'forward', value: spec };
+    case 'debug': return { $case: 'debug', value: spec };
   }
 }
 
@@ -88,6 +90,7 @@ function specFromWire(spec: wire.TunnelSpec['spec']): TunnelSpec {
     case 'attach': return { kind: 'attach', ...present(spec.value) };
     case 'copy': return { kind: 'copy', path: spec.value.path, direction: directionCodec.fromWire(spec.value.direction) };
     case 'forward': return { kind: 'forward', port: spec.value.port };
+    case 'debug': return { kind: 'debug', ...present({ ...spec.value, digest: optional(spec.value.digest, parseDigest) }) };
   }
 }
 

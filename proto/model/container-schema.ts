@@ -1,11 +1,10 @@
 /** The part of a service that one container needs -> ContainerSpec. */
 import { formatImageName, parseImageReference } from './image-reference.ts';
-import type { ImageReference } from './image-reference.ts';
 import { readConfigMounts, readPorts, readSecretMounts, readVolumeMounts } from './mount-schema.ts';
 import { parseCpu, parseDuration, parseMemory } from './quantity.ts';
 import type { Resources } from './resources.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
-import type { ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecuritySpec, ServiceKind } from './service.ts';
+import type { CompanionSpec, ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecuritySpec, ServiceKind } from './service.ts';
 import { readPairs } from './pair-schema.ts';
 import { splitShellWords } from './shell-words.ts';
 
@@ -27,12 +26,11 @@ const DEFAULT_SHM_BYTES = 64 * MEBIBYTE;
 const DEFAULT_STOP_GRACE_MS = 10_000;
 export const DEFAULT_RUNTIME = 'crun';
 
-export function readContainer(field: SchemaField, kind: ServiceKind): ContainerSpec {
-  const image = readImage(field.at('image'));
+/** @param profile  where the manifest names none */
+export function readContainer(field: SchemaField, kind: ServiceKind, profile: SecuritySpec['profile']): ContainerSpec {
   const limits = readLimits(field.at('resources'));
   return {
-    image: image === undefined ? '' : formatImageName(image),
-    ...(image?.digest === undefined ? {} : { digest: image.digest }),
+    ...readImage(field.at('image')),
     ...readProcess(field),
     environment: readPairs(field.at('environment')),
     stopGracePeriodMs: field.at('stop_grace_period').parsed(parseDuration) ?? DEFAULT_STOP_GRACE_MS,
@@ -47,7 +45,7 @@ export function readContainer(field: SchemaField, kind: ServiceKind): ContainerS
     configs: readConfigMounts(field.at('configs')),
     secrets: readSecretMounts(field.at('secrets')),
     volumes: readVolumeMounts(field.at('volumes')),
-    security: readSecurity(field.at('security')),
+    security: readSecurity(field.at('security'), profile),
     ulimits: readUlimits(field.at('ulimits')),
     sysctls: readPairs(field.at('sysctls')),
     shmSizeBytes: field.at('shm_size').parsed(parseMemory) ?? DEFAULT_SHM_BYTES,
@@ -56,9 +54,38 @@ export function readContainer(field: SchemaField, kind: ServiceKind): ContainerS
   };
 }
 
-function readImage(field: SchemaField): ImageReference | undefined {
-  field.require();
-  return field.text() === undefined ? undefined : field.parsed(parseImageReference);
+/** The words of one companion: what a container of its own can have. The rest is the service's. */
+const COMPANION_KEYS = [
+  'name', 'image', 'command', 'entrypoint', 'environment', 'working_dir', 'resources', 'configs', 'secrets', 'volumes', 'security', 'init',
+  'stop_signal', 'ulimits', 'shm_size',
+];
+
+/** `init_containers`, then `sidecars`. */
+export function readCompanions(field: SchemaField, main: ContainerSpec): readonly CompanionSpec[] {
+  return [
+    ...field.at('init_containers').items().map(item => readCompanion(item, 'init', main)),
+    ...field.at('sidecars').items().map(item => readCompanion(item, 'sidecar', main)),
+  ];
+}
+
+/** An image that is not named is the service's, and so is its user. A sidecar runs as long as the task, so by default it is always restarted. */
+function readCompanion(field: SchemaField, role: CompanionSpec['role'], main: ContainerSpec): CompanionSpec {
+  field.checkKeys({ known: role === 'sidecar' ? [...COMPANION_KEYS, 'restart'] : COMPANION_KEYS });
+  const own = readContainer(field, role === 'init' ? 'job' : 'service', main.security.profile);
+  const { user } = main.security;
+  const { hostname, runtime, extraHosts, stopGracePeriodMs } = main;
+  const shared = { runtime, extraHosts, stopGracePeriodMs, ...(hostname === undefined ? {} : { hostname }) };
+  if (field.at('image').isPresent) {
+    return { name: field.at('name').text() ?? '', role, container: { ...own, ...shared } };
+  }
+  const image = { image: main.image, ...(main.digest === undefined ? {} : { digest: main.digest }) };
+  const security = { ...(user === undefined ? {} : { user }), ...own.security };
+  return { name: field.at('name').text() ?? '', role, container: { ...own, ...shared, ...image, security } };
+}
+
+function readImage(field: SchemaField): Pick<ContainerSpec, 'image' | 'digest'> {
+  const image = field.text() === undefined ? undefined : field.parsed(parseImageReference);
+  return { image: image === undefined ? '' : formatImageName(image), ...(image?.digest === undefined ? {} : { digest: image.digest }) };
 }
 
 type ProcessPart = Pick<ContainerSpec, 'entrypoint' | 'command' | 'workingDir' | 'hostname' | 'stopSignal'>;
@@ -179,14 +206,14 @@ function numberOr(value: SchemaField['value'], fallback: number): number {
   return 'value' in parsed ? parsed.value : fallback;
 }
 
-function readSecurity(field: SchemaField): SecuritySpec {
+function readSecurity(field: SchemaField, fallback: SecuritySpec['profile']): SecuritySpec {
   field.checkKeys(SECURITY_KEYS);
   const profile = field.at('profile');
   const isPrivileged = profile.value === 'privileged';
   if (isPrivileged) {
     profile.complain("profile 'privileged' is not allowed in this Namespace; use baseline or restricted");
   }
-  const name = isPrivileged ? 'baseline' : profile.choice({ words: ['baseline', 'restricted'] }, 'baseline');
+  const name = isPrivileged ? 'baseline' : profile.choice({ words: ['baseline', 'restricted'] }, fallback);
   for (const namespace of PRIVATE_NAMESPACES) {
     field.at(namespace).choice({ words: ['private'], later: ['host'] }, 'private');
   }

@@ -15,6 +15,11 @@ export function subtractResources(left: Resources, right: Resources): Resources 
   return { milliCpu: left.milliCpu - right.milliCpu, memoryBytes: left.memoryBytes - right.memoryBytes };
 }
 
+/** The larger in each dimension. */
+export function largerResources(left: Resources, right: Resources): Resources {
+  return { milliCpu: Math.max(left.milliCpu, right.milliCpu), memoryBytes: Math.max(left.memoryBytes, right.memoryBytes) };
+}
+
 /** True when `need` fits into `have` in every dimension. */
 export function fitsInto(need: Resources, have: Resources): boolean {
   return need.milliCpu <= have.milliCpu && need.memoryBytes <= have.memoryBytes;

@@ -1,6 +1,7 @@
 /** What must hold of one service: scale, placement, rollout, dependencies. */
 import type { AppSpec } from './app.ts';
 import { formatPlacementRule, parsePlacementRule } from './constraint.ts';
+import { checkCompanions } from './companion-rules.ts';
 import { checkContainer } from './container-rules.ts';
 import type { Violation } from './errors.ts';
 import { printable, quoted } from './printable.ts';
@@ -17,6 +18,7 @@ export function checkService(service: ServiceSpec, app: AppSpec): readonly Viola
   return [
     ...checkReplicas(service, path),
     ...checkContainer(service.container, app, path),
+    ...checkCompanions(service, app, path),
     ...checkLabels(service, path),
     ...checkPlacement(service, `${path}.placement`),
     ...checkUpdate(service, `${path}.update`),

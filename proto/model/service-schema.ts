@@ -1,6 +1,6 @@
 /** One entry of `services` -> ServiceSpec, defaults filled in (manifest rule 7). */
 import { parsePlacementRule } from './constraint.ts';
-import { readContainer } from './container-schema.ts';
+import { readCompanions, readContainer } from './container-schema.ts';
 import { readPairs } from './pair-schema.ts';
 import { parseDuration } from './quantity.ts';
 import { isRawList } from './raw-value.ts';
@@ -13,9 +13,9 @@ const SERVICE_KEYS: KeyTable = {
   known: [
     'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
-    'shm_size', 'extra_hosts', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open',
+    'shm_size', 'extra_hosts', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
   ],
-  later: ['init_containers', 'sidecars', 'devices', 'dns', 'autoscale', 'schedule', 'timezone', 'concurrency'],
+  later: ['devices', 'dns', 'autoscale', 'schedule', 'timezone', 'concurrency'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
@@ -31,6 +31,9 @@ export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
   const kind: ServiceKind = field.at('kind').choice({ words: ['service', 'global', 'stateful', 'job'], later: ['cron'] }, 'service');
   const onDisconnect = readDisconnect(field.at('on_disconnect'), kind);
+  field.at('image').require();
+  const container = readContainer(field, kind, 'baseline');
+  const companions = readCompanions(field, container);
   return {
     name,
     kind,
@@ -41,7 +44,8 @@ export function readService(name: string, field: SchemaField): ServiceSpec {
     dependsOn: readDependencies(field.at('depends_on')),
     onDisconnect,
     ...(kind === 'job' ? { job: readJob(field.at('job')) } : refuseJob(field.at('job'))),
-    container: readContainer(field, kind),
+    container,
+    ...(companions.length === 0 ? {} : { companions }),
   };
 }
 

@@ -155,6 +155,18 @@ export interface ContainerSpec {
   readonly runtime: string;
 }
 
+/**
+ * A container beside the main one, in the task's network namespace. `init` ones run before it, in order, each to exit 0. Then `sidecar` ones
+ * start, in order, run as long as it does, and are stopped after it, the last one first.
+ */
+export interface CompanionSpec {
+  /** Unique in the service; not the service's own name, which is the main container's. */
+  readonly name: string;
+  readonly role: 'init' | 'sidecar';
+  /** Without ports, health check, terminal and stdin: those are the main container's. */
+  readonly container: ContainerSpec;
+}
+
 export interface ServiceSpec {
   readonly name: string;
   readonly kind: ServiceKind;
@@ -167,5 +179,8 @@ export interface ServiceSpec {
   readonly onDisconnect: DisconnectSpec;
   /** Only for `job`. */
   readonly job?: JobSpec;
+  /** The main container. */
   readonly container: ContainerSpec;
+  /** In the order they start: all `init` ones, then all `sidecar` ones. Absent: none. */
+  readonly companions?: readonly CompanionSpec[];
 }

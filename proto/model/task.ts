@@ -5,7 +5,7 @@
  */
 import type { ContentPins, VolumeSpec } from './app.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
-import type { ContainerSpec, ServiceKind } from './service.ts';
+import type { CompanionSpec, ContainerSpec, ServiceKind } from './service.ts';
 
 export interface Task {
   readonly id: TaskId;
@@ -21,6 +21,8 @@ export interface Task {
   readonly revision: number;
   readonly templateHash: string;
   readonly container: ContainerSpec;
+  /** As in the service. */
+  readonly companions?: readonly CompanionSpec[];
   readonly pins: ContentPins;
   /** Declarations of the volumes that `container.volumes` names. */
   readonly volumes: readonly VolumeSpec[];
@@ -55,6 +57,17 @@ export interface TaskExit {
   readonly finishedAtMs: number;
 }
 
+/** One companion in the task's newest attempt. */
+export interface CompanionStatus {
+  readonly name: string;
+  readonly state: 'waiting' | 'running' | 'ended';
+  /** Of this attempt. */
+  readonly restarts: number;
+  readonly pid?: number;
+  /** How it ended last; `attempt` is that of the task. */
+  readonly lastExit?: TaskExit;
+}
+
 export interface TaskStatus {
   readonly id: TaskId;
   readonly node: NodeId;
@@ -73,6 +86,8 @@ export interface TaskStatus {
   readonly finishedAtMs?: number;
   readonly restarts: number;
   readonly lastExit?: TaskExit;
+  /** In the order of the task's companions; absent: none. */
+  readonly companions?: readonly CompanionStatus[];
 }
 
 /** (attempt, phase) never goes back; compare these first and second. */

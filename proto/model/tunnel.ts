@@ -1,4 +1,5 @@
 /** Byte streams between a client and a task: logs, exec, attach, cp, port-forward. */
+import type { Digest } from './digest.ts';
 import type { TaskId } from './ids.ts';
 
 export interface TerminalSize {
@@ -14,6 +15,8 @@ export type TunnelSpec =
       readonly tail?: number;
       readonly sinceMs?: number;
       readonly timestamps: boolean;
+      /** Of the run before the newest one. */
+      readonly previous: boolean;
     }
   | {
       readonly kind: 'exec';
@@ -29,11 +32,26 @@ export type TunnelSpec =
   | { readonly kind: 'attach'; readonly stdin: boolean; readonly fromStart: boolean; readonly size?: TerminalSize }
   /** `out` sends a tar of `path` to the client; `in` unpacks the client's tar into the directory `path`. */
   | { readonly kind: 'copy'; readonly direction: 'in' | 'out'; readonly path: string }
-  | { readonly kind: 'forward'; readonly port: number };
+  | { readonly kind: 'forward'; readonly port: number }
+  /** A container of its own image in the task's namespaces, for as long as the tunnel is open. */
+  | {
+      readonly kind: 'debug';
+      readonly image: string;
+      /** What the image's tag means now: the controller says it. */
+      readonly digest?: Digest;
+      /** Empty: the image's own. */
+      readonly command: readonly string[];
+      readonly tty: boolean;
+      readonly stdin: boolean;
+      readonly environment: readonly { readonly name: string; readonly value: string }[];
+      readonly size?: TerminalSize;
+    };
 
 export interface TunnelRequest {
   readonly task: TaskId;
   readonly spec: TunnelSpec;
+  /** A companion's name, or the service's own for the main container; absent: the main container. */
+  readonly container?: string;
 }
 
 /** Most bytes in one frame. */

@@ -26,7 +26,7 @@ const operator = await authority.identity('operator', 'joe');
 const nodeIdentity = await authority.identity('node', 'n1');
 const STATUS = { epoch: 3, controllers: [], version: '0.1.0', clusterId: 'c' };
 const USAGE = { isNatsConnected: true, tasks: [{ sample: one(values.usageSample), milliCpu: 250 }] };
-const REQUEST: TunnelRequest = { task: parseTaskId('abcdefghijkl'), spec: { kind: 'logs', follow: true, timestamps: false } };
+const REQUEST: TunnelRequest = { task: parseTaskId('abcdefghijkl'), spec: { kind: 'logs', follow: true, timestamps: false, previous: false } };
 
 function one<Value>(values_: fc.Arbitrary<Value>): Value {
   const [value] = fc.sample(values_, { numRuns: 1, seed: 11 });

@@ -14,7 +14,9 @@ import type { HealthVerdict } from '../../agent/health/ports.ts';
 import type { LocalImage } from '../../agent/image/ports.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
 import type { ContainerEnd, ContainerState, CreatedContainer } from '../../agent/runtime/ports.ts';
+import { formatLogName } from '../../agent/task/log-name.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
+import type { ContainerName } from '../../agent/task/names.ts';
 import type { TaskParts } from '../../agent/task/ports.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
 import { StartGate } from '../../agent/task/start-gate-flow.ts';
@@ -169,10 +171,11 @@ export class FakeNode {
         save: record => this.#step('records.save', () => { this.records.set(record.task.id, JSON.stringify(record)); }),
         load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [] })),
         forget: task => this.#step('records.forget', () => { this.records.delete(task); }),
-        appendStart: (task, attempt) => this.#step('records.appendStart', () => { this.journal.push(`${task} ${String(attempt)}`); }),
-        lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.slice(13))]))),
+        appendStart: name => this.#step('records.appendStart', () => { this.journal.push(journalLine(name)); }),
+        lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.split(' ')[1])]))),
         dropLogs: () => this.#step('records.dropLogs', () => undefined),
-        logPath: (task, attempt) => `/logs/${task}/${String(attempt)}.log`,
+        logPath: (task, log) => `/logs/${task}/${formatLogName(log)}`,
+        previousLogPath: () => Promise.resolve(undefined),
       },
       statuses: { report: status => { this.statuses.push(status); }, drop: () => undefined },
       events: { happened: event => { this.events.push(event.reason); } },
@@ -280,17 +283,17 @@ export class FakeNode {
     return pids;
   }
 
-  /** I1 is checked here: one start an attempt, journaled before; one running container a task. */
+  /** I1 is checked here: one start a container's run, journaled before; one running container of each place in a task. */
   #start(id: string): void {
     const container = this.containers.get(id);
     const name = parseContainerId(id);
     if (container?.state !== 'created' || name === undefined) {
       throw new Error(`${id} is not created`);
     }
-    const line = `${name.task} ${String(name.attempt)}`;
+    const line = journalLine(name);
     if (this.journal.filter(one => one === line).length !== 1) this.violations.push(`${line} is not once in the journal`);
     if (this.started.includes(id)) this.violations.push(`${id} started twice`);
-    if (this.running().some(other => parseContainerId(other)?.task === name.task)) this.violations.push(`two containers of ${name.task}`);
+    if (this.running().map(parseContainerId).some(other => other?.task === name.task && (other.companion?.index === name.companion?.index || other.attempt !== name.attempt))) this.violations.push(`two containers of ${id}`);
     container.state = 'running';
     this.started.push(id);
   }
@@ -309,4 +312,8 @@ export class FakeNode {
       this.exit(id, { code });
     }
   }
+}
+
+function journalLine({ task, attempt, companion }: ContainerName): string {
+  return `${task} ${String(attempt)}${companion === undefined ? '' : ` c${String(companion.index)} ${String(companion.run)}`}`;
 }

@@ -98,6 +98,8 @@ export interface JournalStart {
   readonly node: string;
   readonly task: string;
   readonly attempt: number;
+  /** `cINDEX RUN`; empty for the main container. */
+  readonly companion: string;
 }
 
 export function readStarts(layout: DevLayout): readonly JournalStart[] {
@@ -105,8 +107,8 @@ export function readStarts(layout: DevLayout): readonly JournalStart[] {
     const file = `${layout.stateDir}/${node.name}/state/${name}`;
     const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
     return lines.filter(line => line !== '').map(line => {
-      const [task = '', attempt = ''] = line.split(' ');
-      return { node: node.name, task, attempt: Number(attempt) };
+      const [task = '', attempt = '', ...companion] = line.split(' ');
+      return { node: node.name, task, attempt: Number(attempt), companion: companion.join(' ') };
     });
   }));
 }
@@ -114,8 +116,8 @@ export function readStarts(layout: DevLayout): readonly JournalStart[] {
 /** I1: each (task, attempt) started at most once in all journals together, and only on the node that it was placed on. */
 export function checkStarts(starts: readonly JournalStart[], nodeOfTask: ReadonlyMap<string, string>): readonly string[] {
   const seen = new Set<string>();
-  return starts.flatMap(({ node, task, attempt }) => {
-    const key = `${task}/${String(attempt)}`;
+  return starts.flatMap(({ node, task, attempt, companion }) => {
+    const key = `${task}/${String(attempt)}${companion === '' ? '' : ` ${companion}`}`;
     const isSecond = seen.has(key);
     seen.add(key);
     const home = nodeOfTask.get(task);

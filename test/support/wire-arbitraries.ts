@@ -12,10 +12,10 @@ import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
-import type { ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
+import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
-import type { Task, TaskStatus } from '#model/task.ts';
+import type { CompanionStatus, Task, TaskStatus } from '#model/task.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import type { UsageSample } from '#model/usage.ts';
 
@@ -81,6 +81,10 @@ export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
   ],
 });
 
+const companions: fc.Arbitrary<readonly CompanionSpec[]> = fc.array(
+  fc.record({ name: text, role: fc.constantFrom('init', 'sidecar'), container: containerSpec }), { minLength: 1, maxLength: 2 },
+);
+
 const rule: fc.Arbitrary<PlacementRule> = fc.record({
   label: text, operator: fc.constantFrom('==', '!=', 'in', 'not-in', 'exists', 'not-exists', '>', '<'), values: texts,
 });
@@ -100,7 +104,7 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
   }), few),
   onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const })),
   job: fc.record({ retries: count, timeoutMs: big }, { requiredKeys: ['retries'] }),
-  container: containerSpec,
+  container: containerSpec, companions,
 }, { requiredKeys: ['name', 'kind', 'replicas', 'labels', 'placement', 'update', 'dependsOn', 'onDisconnect', 'container'] });
 
 const volumeSpecs: fc.Arbitrary<readonly VolumeSpec[]> = fc.array(
@@ -151,16 +155,21 @@ export const secretVersion: fc.Arbitrary<SecretVersion> = fc.record({
 export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
-  timeoutMs: fc.option(big, { nil: undefined }),
-}).map(({ timeoutMs, ...record }) => ({
-  ...record, ...(timeoutMs === undefined ? {} : { timeoutMs }), serviceId: serviceId(record.namespace, record.app, record.service),
+  timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }),
+}).map(({ timeoutMs, companions: beside, ...record }) => ({
+  ...record, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
 const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });
 
+const companionStatus: fc.Arbitrary<CompanionStatus> = fc.record(
+  { name: text, state: fc.constantFrom('waiting', 'running', 'ended'), restarts: count, pid: count, lastExit: exit }, { requiredKeys: ['name', 'state', 'restarts'] },
+);
+
 export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
   id: taskId, node: nodeId, attempt: count, phase: fc.constantFrom(...PHASES), health: fc.constantFrom('none', 'starting', 'healthy', 'unhealthy'),
   reason: text, message: text, address: text, pid: count, startedAtMs: big, finishedAtMs: big, restarts: count, lastExit: exit,
+  companions: fc.array(companionStatus, { minLength: 1, maxLength: 2 }),
 }, { requiredKeys: ['id', 'node', 'attempt', 'phase', 'health', 'reason', 'message', 'restarts'] });
 
 export const node: fc.Arbitrary<Node> = fc.record({
@@ -202,7 +211,7 @@ export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
 
 const size = fc.record({ columns: count, rows: count });
 const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
-  fc.record({ kind: fc.constant('logs' as const), follow: fc.boolean(), tail: count, sinceMs: big, timestamps: fc.boolean() }, { requiredKeys: ['kind', 'follow', 'timestamps'] }),
+  fc.record({ kind: fc.constant('logs' as const), follow: fc.boolean(), tail: count, sinceMs: big, timestamps: fc.boolean(), previous: fc.boolean() }, { requiredKeys: ['kind', 'follow', 'timestamps', 'previous'] }),
   fc.record({
     kind: fc.constant('exec' as const), command: texts, tty: fc.boolean(), stdin: fc.boolean(), user: text, workingDir: text,
     environment: fc.array(nameValue, few), size,
@@ -210,8 +219,11 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({ kind: fc.constant('attach' as const), stdin: fc.boolean(), fromStart: fc.boolean(), size }, { requiredKeys: ['kind', 'stdin', 'fromStart'] }),
   fc.record({ kind: fc.constant('copy' as const), direction: fc.constantFrom('in' as const, 'out' as const), path: text }),
   fc.record({ kind: fc.constant('forward' as const), port }),
+  fc.record({
+    kind: fc.constant('debug' as const), image: text, digest, command: texts, tty: fc.boolean(), stdin: fc.boolean(), environment: fc.array(nameValue, few), size,
+  }, { requiredKeys: ['kind', 'image', 'command', 'tty', 'stdin', 'environment'] }),
 );
-export const tunnelRequest: fc.Arbitrary<TunnelRequest> = fc.record({ task: taskId, spec: tunnelSpec });
+export const tunnelRequest: fc.Arbitrary<TunnelRequest> = fc.record({ task: taskId, spec: tunnelSpec, container: text }, { requiredKeys: ['task', 'spec'] });
 export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.record({ kind: fc.constant('data' as const), stream: fc.constantFrom('stdin' as const, 'stdout' as const, 'stderr' as const), bytes }),
   fc.record({ kind: fc.constant('resize' as const), size }),

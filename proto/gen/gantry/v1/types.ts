@@ -150,6 +150,20 @@ export namespace ServiceKind {
   export type SERVICE_KIND_JOB = typeof ServiceKind.SERVICE_KIND_JOB;
 }
 
+export const CompanionRole = {
+  COMPANION_ROLE_UNSPECIFIED: 0,
+  COMPANION_ROLE_INIT: 1,
+  COMPANION_ROLE_SIDECAR: 2,
+} as const;
+
+export type CompanionRole = typeof CompanionRole[keyof typeof CompanionRole];
+
+export namespace CompanionRole {
+  export type COMPANION_ROLE_UNSPECIFIED = typeof CompanionRole.COMPANION_ROLE_UNSPECIFIED;
+  export type COMPANION_ROLE_INIT = typeof CompanionRole.COMPANION_ROLE_INIT;
+  export type COMPANION_ROLE_SIDECAR = typeof CompanionRole.COMPANION_ROLE_SIDECAR;
+}
+
 export const RolloutState = {
   ROLLOUT_STATE_UNSPECIFIED: 0,
   ROLLOUT_STATE_SETTLED: 1,
@@ -224,6 +238,22 @@ export namespace Health {
   export type HEALTH_STARTING = typeof Health.HEALTH_STARTING;
   export type HEALTH_HEALTHY = typeof Health.HEALTH_HEALTHY;
   export type HEALTH_UNHEALTHY = typeof Health.HEALTH_UNHEALTHY;
+}
+
+export const CompanionState = {
+  COMPANION_STATE_UNSPECIFIED: 0,
+  COMPANION_STATE_WAITING: 1,
+  COMPANION_STATE_RUNNING: 2,
+  COMPANION_STATE_ENDED: 3,
+} as const;
+
+export type CompanionState = typeof CompanionState[keyof typeof CompanionState];
+
+export namespace CompanionState {
+  export type COMPANION_STATE_UNSPECIFIED = typeof CompanionState.COMPANION_STATE_UNSPECIFIED;
+  export type COMPANION_STATE_WAITING = typeof CompanionState.COMPANION_STATE_WAITING;
+  export type COMPANION_STATE_RUNNING = typeof CompanionState.COMPANION_STATE_RUNNING;
+  export type COMPANION_STATE_ENDED = typeof CompanionState.COMPANION_STATE_ENDED;
 }
 
 export const Availability = {
@@ -493,6 +523,12 @@ export interface ContainerSpec {
   readonly consoleSize?: TerminalSize | undefined;
 }
 
+export interface Companion {
+  readonly name: string;
+  readonly role: CompanionRole;
+  readonly container?: ContainerSpec | undefined;
+}
+
 export interface ServiceSpec {
   readonly name: string;
   readonly kind: ServiceKind;
@@ -503,7 +539,11 @@ export interface ServiceSpec {
   readonly dependsOn: readonly Dependency[];
   readonly onDisconnect?: DisconnectSpec | undefined;
   readonly job?: JobSpec | undefined;
-  readonly container?: ContainerSpec | undefined;
+  readonly container?:
+    | ContainerSpec
+    | undefined;
+  /** Init containers, then sidecars, in the order they start. */
+  readonly companions: readonly Companion[];
 }
 
 export interface VolumeSpec {
@@ -612,6 +652,7 @@ export interface Task {
   readonly fence: number;
   readonly createdAtMs: number;
   readonly timeoutMs?: number | undefined;
+  readonly companions: readonly Companion[];
 }
 
 export interface TaskExit {
@@ -620,6 +661,14 @@ export interface TaskExit {
   readonly code?: number | undefined;
   readonly reason: string;
   readonly finishedAtMs: number;
+}
+
+export interface CompanionStatus {
+  readonly name: string;
+  readonly state: CompanionState;
+  readonly restarts: number;
+  readonly pid?: number | undefined;
+  readonly lastExit?: TaskExit | undefined;
 }
 
 export interface TaskStatus {
@@ -636,6 +685,7 @@ export interface TaskStatus {
   readonly finishedAtMs?: number | undefined;
   readonly restarts: number;
   readonly lastExit?: TaskExit | undefined;
+  readonly companions: readonly CompanionStatus[];
 }
 
 export interface Node {
@@ -696,6 +746,7 @@ export interface TunnelSpec {
     | { readonly $case: "attach"; readonly value: TunnelSpec_Attach }
     | { readonly $case: "copy"; readonly value: TunnelSpec_Copy }
     | { readonly $case: "forward"; readonly value: TunnelSpec_Forward }
+    | { readonly $case: "debug"; readonly value: TunnelSpec_Debug }
     | undefined;
 }
 
@@ -704,6 +755,8 @@ export interface TunnelSpec_Logs {
   readonly tail?: number | undefined;
   readonly sinceMs?: number | undefined;
   readonly timestamps: boolean;
+  /** The run before the newest one. */
+  readonly previous: boolean;
 }
 
 export interface TunnelSpec_Exec {
@@ -731,10 +784,25 @@ export interface TunnelSpec_Forward {
   readonly port: number;
 }
 
+export interface TunnelSpec_Debug {
+  readonly image: string;
+  /** Filled in by the controller. */
+  readonly digest?: string | undefined;
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly environment: readonly NameValue[];
+  readonly size?: TerminalSize | undefined;
+}
+
 /** A tunnel's work, before it is known on which node. */
 export interface TunnelTarget {
   readonly task: string;
-  readonly spec?: TunnelSpec | undefined;
+  readonly spec?:
+    | TunnelSpec
+    | undefined;
+  /** A companion's name, or the service's; absent: the main container. */
+  readonly container?: string | undefined;
 }
 
 export interface TunnelFrame {
@@ -2974,6 +3042,74 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
   },
 };
 
+function createBaseCompanion(): Companion {
+  return { name: "", role: 0, container: undefined };
+}
+
+export const Companion: MessageFns<Companion> = {
+  encode(message: Companion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.role !== 0) {
+      writer.uint32(16).int32(message.role);
+    }
+    if (message.container !== undefined) {
+      ContainerSpec.encode(message.container, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Companion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompanion() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.container = ContainerSpec.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseServiceSpec(): ServiceSpec {
   return {
     name: "",
@@ -2986,6 +3122,7 @@ function createBaseServiceSpec(): ServiceSpec {
     onDisconnect: undefined,
     job: undefined,
     container: undefined,
+    companions: [],
   };
 }
 
@@ -3020,6 +3157,9 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
     if (message.container !== undefined) {
       ContainerSpec.encode(message.container, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.companions) {
+      Companion.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -3115,6 +3255,14 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             }
 
             message.container = ContainerSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.companions.push(Companion.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -4118,6 +4266,7 @@ function createBaseTask(): Task {
     fence: 0,
     createdAtMs: 0,
     timeoutMs: undefined,
+    companions: [],
   };
 }
 
@@ -4176,6 +4325,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.timeoutMs !== undefined) {
       writer.uint32(144).int64(message.timeoutMs);
+    }
+    for (const v of message.companions) {
+      Companion.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -4337,6 +4489,14 @@ export const Task: MessageFns<Task> = {
             message.timeoutMs = longToNumber(reader.int64());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.companions.push(Companion.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4429,6 +4589,96 @@ export const TaskExit: MessageFns<TaskExit> = {
   },
 };
 
+function createBaseCompanionStatus(): CompanionStatus {
+  return { name: "", state: 0, restarts: 0, pid: undefined, lastExit: undefined };
+}
+
+export const CompanionStatus: MessageFns<CompanionStatus> = {
+  encode(message: CompanionStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.restarts !== 0) {
+      writer.uint32(24).int64(message.restarts);
+    }
+    if (message.pid !== undefined) {
+      writer.uint32(32).int64(message.pid);
+    }
+    if (message.lastExit !== undefined) {
+      TaskExit.encode(message.lastExit, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompanionStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompanionStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.restarts = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pid = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lastExit = TaskExit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseTaskStatus(): TaskStatus {
   return {
     id: "",
@@ -4444,6 +4694,7 @@ function createBaseTaskStatus(): TaskStatus {
     finishedAtMs: undefined,
     restarts: 0,
     lastExit: undefined,
+    companions: [],
   };
 }
 
@@ -4487,6 +4738,9 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     }
     if (message.lastExit !== undefined) {
       TaskExit.encode(message.lastExit, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.companions) {
+      CompanionStatus.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -4606,6 +4860,14 @@ export const TaskStatus: MessageFns<TaskStatus> = {
             }
 
             message.lastExit = TaskExit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.companions.push(CompanionStatus.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -5235,6 +5497,9 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
       case "forward":
         TunnelSpec_Forward.encode(message.spec.value, writer.uint32(42).fork()).join();
         break;
+      case "debug":
+        TunnelSpec_Debug.encode(message.spec.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -5292,6 +5557,14 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
             message.spec = { $case: "forward", value: TunnelSpec_Forward.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.spec = { $case: "debug", value: TunnelSpec_Debug.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5306,7 +5579,7 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
 };
 
 function createBaseTunnelSpec_Logs(): TunnelSpec_Logs {
-  return { follow: false, tail: undefined, sinceMs: undefined, timestamps: false };
+  return { follow: false, tail: undefined, sinceMs: undefined, timestamps: false, previous: false };
 }
 
 export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
@@ -5322,6 +5595,9 @@ export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
     }
     if (message.timestamps !== false) {
       writer.uint32(32).bool(message.timestamps);
+    }
+    if (message.previous !== false) {
+      writer.uint32(40).bool(message.previous);
     }
     return writer;
   },
@@ -5369,6 +5645,14 @@ export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
             }
 
             message.timestamps = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.previous = reader.bool();
             continue;
           }
         }
@@ -5675,8 +5959,120 @@ export const TunnelSpec_Forward: MessageFns<TunnelSpec_Forward> = {
   },
 };
 
+function createBaseTunnelSpec_Debug(): TunnelSpec_Debug {
+  return { image: "", digest: undefined, command: [], tty: false, stdin: false, environment: [], size: undefined };
+}
+
+export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
+  encode(message: TunnelSpec_Debug, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.digest !== undefined) {
+      writer.uint32(18).string(message.digest);
+    }
+    for (const v of message.command) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.tty !== false) {
+      writer.uint32(32).bool(message.tty);
+    }
+    if (message.stdin !== false) {
+      writer.uint32(40).bool(message.stdin);
+    }
+    for (const v of message.environment) {
+      NameValue.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.size !== undefined) {
+      TerminalSize.encode(message.size, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TunnelSpec_Debug {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnelSpec_Debug() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tty = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.environment.push(NameValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.size = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseTunnelTarget(): TunnelTarget {
-  return { task: "", spec: undefined };
+  return { task: "", spec: undefined, container: undefined };
 }
 
 export const TunnelTarget: MessageFns<TunnelTarget> = {
@@ -5686,6 +6082,9 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
     }
     if (message.spec !== undefined) {
       TunnelSpec.encode(message.spec, writer.uint32(18).fork()).join();
+    }
+    if (message.container !== undefined) {
+      writer.uint32(26).string(message.container);
     }
     return writer;
   },
@@ -5717,6 +6116,14 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
             }
 
             message.spec = TunnelSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.container = reader.string();
             continue;
           }
         }

@@ -9,7 +9,7 @@ const BASE = newRecord(task(service(), 'n1', { container: container({ stopGraceP
 const END = { code: 1, isOomKilled: false, finishedAtMs: T0 };
 
 function seen(record: Partial<TaskRecord>, rest: Partial<Observed> = {}): Observed {
-  return { record: { ...BASE, ...record }, isUnhealthy: false, isMonitorLost: false, mayStart: true, ...rest };
+  return { record: { ...BASE, ...record }, isUnhealthy: false, isMonitorLost: false, mayStart: true, companionEnds: new Map(), ...rest };
 }
 
 const leadsTo = test.macro({

@@ -32,5 +32,5 @@ test('a step that does not exist is no record', t => {
 });
 
 test('a newer form is refused with both numbers', t => {
-  t.throws(() => parseRecord(formatRecord(RECORD, {}).replace('"version":1', '"version":2'), ID), { message: /form 2; this agent knows 1/ });
+  t.throws(() => parseRecord(formatRecord(RECORD, {}).replace('"version":1', '"version":3'), ID), { message: /form 3; this agent knows 2/ });
 });

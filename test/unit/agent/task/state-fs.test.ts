@@ -52,10 +52,10 @@ test('a forgotten task leaves nothing', async t => {
 
 test('the journal knows the highest attempt, past a line that a crash cut', async t => {
   const dir = await directory(t);
-  await new TaskStateFs(dir).appendStart(ID, 1);
+  await new TaskStateFs(dir).appendStart({ task: ID, attempt: 1 });
   await appendFile(path.join(dir, 'starts'), `${ID} 9`.slice(0, 8));
   const state = new TaskStateFs(dir);
-  await Promise.all([state.appendStart(ID, 2), state.appendStart(taskId('b'), 1)]);
+  await Promise.all([state.appendStart({ task: ID, attempt: 2, companion: { index: 0, run: 3 } }), state.appendStart({ task: taskId('b'), attempt: 1 })]);
   t.deepEqual(await state.lastStarts(), new Map([[ID, 2], [taskId('b'), 1]]));
 });
 
@@ -63,9 +63,9 @@ test('logs of old attempts go', async t => {
   const state = new TaskStateFs(await directory(t));
   await state.save(RECORD);
   for (const attempt of [1, 2, 10]) {
-    await writeFile(state.logPath(ID, attempt), 'x');
+    await writeFile(state.logPath(ID, { attempt }), 'x');
   }
-  await state.dropLogs(ID, 2);
-  await t.throwsAsync(readFile(state.logPath(ID, 1)));
-  t.is(await readFile(state.logPath(ID, 10), 'utf8'), 'x');
+  await state.dropLogs(ID, log => log.attempt < 2);
+  await t.throwsAsync(readFile(state.logPath(ID, { attempt: 1 })));
+  t.is(await readFile(state.logPath(ID, { attempt: 10 }), 'utf8'), 'x');
 });

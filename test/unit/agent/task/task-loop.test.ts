@@ -1,17 +1,12 @@
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
 import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec } from '#model/service.ts';
-import { isForward } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { DiskPressureError } from '../../../../agent/disk-pressure.ts';
-import type { DesiredSet } from '../../../../agent/assignment.ts';
 import { EMPTY_DESIRED_SET } from '../../../../agent/assignment.ts';
-import { recoverTasks } from '../../../../agent/task/recovery-flow.ts';
-import { TaskSet } from '../../../../agent/task/task-set-loop.ts';
 import { container, service, task as makeTask, taskId } from '../../../support/builders.ts';
-import { FakeClock, settle } from '../../../support/fake-clock.ts';
-import { DIGEST, FakeNode } from '../../../support/fake-node.ts';
+import { DIGEST } from '../../../support/fake-node.ts';
+import { noViolations, Rig, setOf } from '../../../support/task-rig.ts';
 
 const ID = taskId('ta');
 const FIRST = `gantry-${ID}-1`;
@@ -19,60 +14,6 @@ const SECOND = `gantry-${ID}-2`;
 
 function aTask(options: Partial<ContainerSpec> = {}, rest: Partial<Task> = {}): Task {
   return makeTask(service(), 'n1', { id: ID, container: container({ digest: DIGEST, ...options }), ...rest });
-}
-
-function setOf(...tasks: readonly Task[]): DesiredSet {
-  return { ...EMPTY_DESIRED_SET, epoch: 1, generation: 1, tasks: new Map(tasks.map(one => [one.id, one])) };
-}
-
-/** An agent's task part at work on a fake node; `kill` is kill -9. */
-class Rig {
-  readonly clock = new FakeClock();
-  readonly node = new FakeNode(this.clock);
-  tasks: TaskSet | undefined;
-  #dying = new AbortController();
-
-  async begin(held: DesiredSet): Promise<void> {
-    this.#dying = new AbortController();
-    const { signal } = this.#dying;
-    const parts = this.node.parts();
-    const recovered = await recoverTasks(parts);
-    this.tasks = new TaskSet(parts, recovered, held);
-    this.tasks.run(signal).catch((error: unknown) => { if (!signal.aborted) throw error; });
-    await this.rest();
-  }
-
-  async rest(): Promise<void> {
-    for (let turn = 0; turn < 12; turn += 1) {
-      await settle();
-    }
-  }
-
-  async desire(...tasks: readonly Task[]): Promise<void> {
-    this.tasks?.desire(setOf(...tasks));
-    await this.rest();
-  }
-
-  async pass(durationMs: number): Promise<void> {
-    await this.clock.advance(durationMs);
-    await this.rest();
-  }
-
-  kill(): void {
-    this.#dying.abort(new Error('killed'));
-  }
-
-  get dying(): AbortController {
-    return this.#dying;
-  }
-}
-
-function noViolations(t: ExecutionContext, node: FakeNode): void {
-  t.deepEqual(node.violations, []);
-  node.statuses.reduce((previous, next) => {
-    t.true(isForward(previous, next), `status goes back: ${previous.phase} ${String(previous.attempt)} -> ${next.phase} ${String(next.attempt)}`);
-    return next;
-  });
 }
 
 test('a task goes from assigned to running, with its address and pid', async t => {

@@ -14,7 +14,7 @@ test('a node is loaded with its unfinished tasks, wanted or stopping; finished o
 });
 test('taking a task leaves less', t => {
   const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>() };
-  take(load, container({ requests: resources(30, 40), ports: [PORT] }), false);
+  take(load, { container: container({ requests: resources(30, 40), ports: [PORT] }) }, false);
   t.deepEqual(load.wanted, resources(0, 0), 'what is to stop is not wanted');
   t.deepEqual(freeOf(load), resources(70, 60));
   t.true(load.hostPorts.has('udp/53'));

@@ -1,0 +1,171 @@
+/** One container, from its image to its start, and away again: what the main container and companions have in common. */
+import { backoffMs } from '#kit/backoff.ts';
+import { failpoint } from '#kit/failpoint.ts';
+import { UndoStack } from '#kit/undo-stack.ts';
+import type { AssignedContent } from '#model/assignment.ts';
+import { isClusterError } from '#model/errors.ts';
+import type { Task } from '#model/task.ts';
+import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
+import type { LocalImage } from '../image/ports.ts';
+import type { NetworkSlot } from '../network/ports.ts';
+import type { CreatedContainer } from '../runtime/ports.ts';
+import { errorText, isPullRetried } from './attempt-end.ts';
+import { etcFiles } from './etc-files.ts';
+import { containerId, filesKey } from './names.ts';
+import type { CompanionRun, ContainerName } from './names.ts';
+import type { TaskParts } from './ports.ts';
+import type { TaskRecord } from './record.ts';
+
+/** One container of an attempt. */
+export interface ContainerUnit {
+  readonly id: string;
+  readonly name: ContainerName;
+  /** The task as this container sees it: `container` is its own. */
+  readonly task: Task;
+}
+
+/** An attempt that did not come to its start. `reason` is the status's word. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly reason: string;
+
+  constructor(reason: string, cause: unknown) {
+    super(errorText(cause), { cause });
+    this.reason = reason;
+  }
+}
+
+/** The permit was withdrawn while the attempt waited (reliability 4.6). */
+export class NotPermittedError extends Error {
+  override readonly name = 'NotPermittedError';
+}
+
+/** What is told while an attempt begins. */
+export type Progress = (building: 'pulling' | 'preparing' | 'starting', reason: string, message: string) => void;
+
+const PULL_RETRIED = 'PullRetried';
+const DEFAULT_STOP_SIGNAL = 'TERM';
+const PULL_BACKOFF = { firstMs: 1_000, maxMs: 60_000 };
+
+/** The main container of the record's attempt, or one of its companions. */
+export function unitOf({ task, attempt }: TaskRecord, companion?: CompanionRun): ContainerUnit {
+  const id = containerId(task.id, attempt, companion);
+  if (companion === undefined) {
+    return { id, name: { task: task.id, attempt }, task };
+  }
+  const spec = task.companions?.[companion.index];
+  if (spec === undefined) {
+    throw new RangeError(`task ${task.id} has no companion ${String(companion.index)}`);
+  }
+  return { id, name: { task: task.id, attempt, companion }, task: { ...task, container: spec.container } };
+}
+
+/** The files of each container of the task: whose they are, and by which key. */
+export function filesOf(task: Task): readonly { readonly task: Task; readonly key: string }[] {
+  const beside = (task.companions ?? []).map(({ container }, index) => ({ task: { ...task, container }, key: filesKey(task.id, index) }));
+  return [{ task, key: filesKey(task.id) }, ...beside];
+}
+
+/** True for a task that nothing ran of here: only these need a controller's word before they start. */
+export function isFirstAttempt(record: TaskRecord): boolean {
+  return record.lastExit === undefined;
+}
+
+/** @throws NotPermittedError */
+export function requirePermit(record: TaskRecord, parts: TaskParts): void {
+  if (!parts.permit.mayStart(isFirstAttempt(record))) {
+    throw new NotPermittedError('the assignment is not confirmed any more');
+  }
+}
+
+/** Errors that say themselves what they mean for the attempt. */
+export function isTold(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof NotPermittedError || error instanceof StartError || (signal.aborted && error === signal.reason);
+}
+
+/**
+ * The image of `task.container`. A container that ran before takes what is on the disk; a first one asks the store, which knows whose login an
+ * image needs. A registry that is away is tried again, and `onProgress` says so.
+ *
+ * @throws StartError, or the signal's reason
+ */
+export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; readonly onProgress: Progress; readonly beforePull: () => Promise<void> }, parts: TaskParts, signal: AbortSignal): Promise<LocalImage> {
+  const { image, digest } = task.container;
+  if (digest === undefined) {
+    throw new StartError('ImagePullFailed', new Error(`image ${image} was sent without a digest`));
+  }
+  const local = await parts.images.find(digest);
+  if (local !== undefined && how.mayBeHeld) {
+    return local;
+  }
+  if (local === undefined) {
+    how.onProgress('pulling', '', '');
+    await how.beforePull();
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await parts.images.ensure({ image, digest, namespace: task.namespace }, ({ retried }) => { if (retried !== undefined) how.onProgress('pulling', PULL_RETRIED, `${retried}; tried again`); }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isPullRetried(error)) {
+        throw new StartError('ImagePullFailed', error);
+      }
+      how.onProgress('pulling', isDiskPressure(error) ? DISK_PRESSURE : 'ImagePullFailed', errorText(error));
+      await parts.clock.sleep(backoffMs(PULL_BACKOFF, attempt, 0.5 + parts.random() / 2), signal);
+    }
+  }
+}
+
+/** Makes everything config.json names (root file system, volumes, the container's own /etc files), and returns its text. */
+export async function prepareFiles(
+  unit: ContainerUnit, from: { readonly image: LocalImage; readonly slot: NetworkSlot; readonly contents: ReadonlyMap<string, AssignedContent> }, parts: TaskParts, signal: AbortSignal,
+): Promise<string> {
+  const { id, task, name } = unit;
+  const { image, slot } = from;
+  const mapping = { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase };
+  await failpoint('agent.before-rootfs');
+  const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, mapping, signal);
+  await failpoint('agent.before-volumes');
+  const user = await parts.configs.userOf(task, image.config, rootfsPath);
+  const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);
+  await failpoint('agent.before-bundle');
+  const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
+  return await parts.configs.configJson({ task, image: image.config, rootfsPath, slot, mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath });
+}
+
+export async function createContainer({ id, name, task }: ContainerUnit, configJson: string, parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {
+  await failpoint('agent.before-create');
+  return await parts.runtime.create({
+    id,
+    runtime: task.container.runtime,
+    bundlePath: parts.bundles.pathOf(id),
+    configJson,
+    logPath: parts.records.logPath(task.id, name),
+    terminal: task.container.tty,
+    stdin: task.container.stdin,
+  }, signal);
+}
+
+/** All of a container goes by its id, each part whatever the others do; absent is fine. */
+export async function clearContainer(id: string, parts: Pick<TaskParts, 'bundles' | 'snapshots' | 'runtime'>): Promise<void> {
+  await using undo = new UndoStack();
+  undo.push('bundle', async () => { await parts.bundles.remove(id); });
+  undo.push('root file system', async () => { await parts.snapshots.remove(id); });
+  undo.push('container', async () => { await parts.runtime.remove(id); });
+}
+
+/** Sends the stop signal: the service's, else the image's, else TERM, also where the image names a signal that nobody knows. */
+export async function stopGracefully(id: string, container: Task['container'], parts: Pick<TaskParts, 'images' | 'runtime'>): Promise<void> {
+  try {
+    await parts.runtime.kill(id, container.stopSignal ?? await imageStopSignal(container, parts), false);
+  } catch (error) {
+    if (!isClusterError(error, 'INVALID_ARGUMENT')) throw error;
+    await parts.runtime.kill(id, DEFAULT_STOP_SIGNAL, false);
+  }
+}
+
+async function imageStopSignal({ digest }: Task['container'], parts: Pick<TaskParts, 'images'>): Promise<string> {
+  const image = digest === undefined ? undefined : await parts.images.find(digest);
+  const named = image?.config.stopSignal ?? '';
+  return named === '' ? DEFAULT_STOP_SIGNAL : named;
+}

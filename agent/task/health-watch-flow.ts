@@ -1,0 +1,59 @@
+import type { Logger } from '#kit/logger.ts';
+import type { Health } from '#model/task.ts';
+import type { HealthProber, HealthVerdict } from '../health/ports.ts';
+import { containerId } from './names.ts';
+import type { TaskRecord } from './record.ts';
+
+/** Keeps one prober at the running attempt of a task, and its newest verdict until the loop takes it. */
+export class HealthWatch {
+  readonly #parts: { readonly prober: HealthProber; readonly log: Logger };
+  readonly #onVerdict: (verdict: HealthVerdict) => void;
+  #isProbed = false;
+  #verdict: Health | undefined;
+
+  /** `onVerdict` is called for each, before `take` gives it. */
+  constructor(parts: { readonly prober: HealthProber; readonly log: Logger }, onVerdict: (verdict: HealthVerdict) => void) {
+    this.#parts = parts;
+    this.#onVerdict = onVerdict;
+  }
+
+  /** Begins to probe unless it does. @param ended  aborts when the attempt ended, or the agent does */
+  keep({ task, attempt, container, slot, startedAtMs }: TaskRecord, nowMs: number, ended: AbortSignal): void {
+    const check = task.container.healthcheck;
+    if (this.#isProbed || check === undefined || container === undefined || slot === undefined) {
+      return;
+    }
+    this.#isProbed = true;
+    const target = {
+      containerId: containerId(task.id, attempt), networkNamespacePath: slot.networkNamespacePath, address: slot.address, check, startedAtMs: startedAtMs ?? nowMs,
+    };
+    this.#follow(target, ended).catch((error: unknown) => {
+      if (!ended.aborted) {
+        this.#parts.log.error({ task: task.id, err: error }, 'prober ended; begun again at the next look');
+        this.#isProbed = false;
+      }
+    });
+  }
+
+  /** The newest verdict that was not taken yet. */
+  take(): Health | undefined {
+    const verdict = this.#verdict;
+    this.#verdict = undefined;
+    return verdict;
+  }
+
+  /** The attempt ended. */
+  reset(): void {
+    this.#isProbed = false;
+  }
+
+  async #follow(target: Parameters<HealthProber['watch']>[0], signal: AbortSignal): Promise<void> {
+    for await (const verdict of this.#parts.prober.watch(target, signal)) {
+      if (signal.aborted) {
+        return;
+      }
+      this.#verdict = verdict.health;
+      this.#onVerdict(verdict);
+    }
+  }
+}
