@@ -172,6 +172,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
       dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
       records: machine.records,
       services: machine.tunnelServices,
+      debug: machine,
     }),
   };
 }

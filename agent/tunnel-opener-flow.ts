@@ -4,6 +4,8 @@ import { quoted } from '#model/printable.ts';
 import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
 import type { SessionSink } from './ports.ts';
 import type { ProcessIdentity } from './runtime/ports.ts';
+import { withDebugContainer } from './task/debug-flow.ts';
+import type { DebugParts } from './task/debug-flow.ts';
 import type { LogName } from './task/log-name.ts';
 import { containerId } from './task/names.ts';
 import type { TaskRecords } from './task/ports.ts';
@@ -26,6 +28,7 @@ export interface TunnelOpenerParts {
   readonly dialBack: (address: string, tunnelId: string, signal: AbortSignal) => Tunnel;
   readonly records: Pick<TaskRecords, 'logPath' | 'previousLogPath'>;
   readonly services: TunnelServices;
+  readonly debug: DebugParts;
 }
 
 /** Answers a controller's request for a tunnel: dials back, then serves it. @throws ClusterError NOT_FOUND before it dials, for a task or a container that is not here */
@@ -35,14 +38,14 @@ export function tunnelOpener(parts: TunnelOpenerParts): SessionSink['openTunnel'
     if (task === undefined) {
       throw new ClusterError('NOT_FOUND', `task ${request.task} is not on this node`);
     }
-    const target = await targetOf(task, request, parts.records);
+    const target = await targetOf(task, request, parts);
     const tunnel = parts.dialBack(address, tunnelId, signal);
     await serveTunnel({ tunnel, spec: request.spec, target }, parts.services, signal);
   };
 }
 
 /** @throws ClusterError NOT_FOUND for a container that the task does not have, or a run before that left no log */
-async function targetOf(found: ReachableTask, request: TunnelRequest, records: TunnelOpenerParts['records']): Promise<TunnelTarget> {
+async function targetOf(found: ReachableTask, request: TunnelRequest, { records, debug }: TunnelOpenerParts): Promise<TunnelTarget> {
   const one = containerOf(found, request.container);
   const { task, slot } = found.record;
   const wantsPrevious = request.spec.kind === 'logs' && request.spec.previous;
@@ -55,6 +58,12 @@ async function targetOf(found: ReachableTask, request: TunnelRequest, records: T
     networkNamespacePath: slot?.networkNamespacePath ?? '',
     logPath,
     ended: wantsPrevious ? AbortSignal.abort() : one.ended,
+    debug: async (spec, use, signal) => {
+      if (one.container === undefined) {
+        throw new ClusterError('FAILED_PRECONDITION', `container ${request.container ?? task.service} of task ${task.id} is not running`);
+      }
+      await withDebugContainer({ record: found.record, container: one.container, spec, use }, debug, signal);
+    },
     ...(one.container === undefined ? {} : { container: one.container }),
   };
 }

@@ -1,6 +1,7 @@
 /** The command table: names, arguments, help; each verb's flow is imported when it runs. */
 import { Command, Option } from 'commander';
 import type { ApplyFlags } from './commands/apply-flow.ts';
+import type { DebugFlags } from './commands/debug-flow.ts';
 import type { DeleteFlags } from './commands/delete-flow.ts';
 import type { DevFlags } from './commands/dev-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
@@ -222,6 +223,13 @@ function addTaskVerbs(verbs: VerbTable): void {
     options: command => inContainer(command.passThroughOptions()).option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
       .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory').option('-e, --env <name=value>', 'variable', collect),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).execInTask(shell, one(args[0]), many(args[1]), flags); },
+  });
+  verbs.add<DebugFlags>({
+    usage: 'debug <target> [command...]', about: 'a container of tools beside a running task: in its network, with its processes; its files are at /proc/1/root',
+    examples: ['clusterctl debug -it shop/web -- sh', 'clusterctl debug shop/web --image acme/tools:1 -- ss -ltn'],
+    options: command => inContainer(command).option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
+      .option('--image <image>', 'default: busybox').option('-e, --env <name=value>', 'variable', collect),
+    run: async (shell, args, flags) => { await (await import('./commands/debug-flow.ts')).debugTask(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<{ readonly stdin?: boolean; readonly container?: string }>({
     usage: 'attach <target>', about: 'be at the task\'s own process; ctrl-p ctrl-q leaves it running',

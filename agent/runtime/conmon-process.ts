@@ -12,9 +12,9 @@ import { conmonArgs } from './conmon-args.ts';
 import { requireContainerId } from './container-id.ts';
 import { ContainerRecords, identify } from './container-record-fs.ts';
 import type { ContainerRecord } from './container-record-fs.ts';
-import { startExec } from './exec-process.ts';
+import { startExec, startForeground } from './exec-process.ts';
 import type {
-  ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams,
+  ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams, RunRequest,
 } from './ports.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { isSameProcess } from './process-identity.ts';
@@ -181,6 +181,15 @@ export class ConmonRuntime implements ContainerRuntime {
     const ended = this.#waitGone(record, signal).then(async () => ({ code: (await this.readEnd(id))?.code ?? null }));
     ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
+  }
+
+  async run(request: RunRequest, signal: AbortSignal): Promise<ProcessStreams> {
+    signal.throwIfAborted();
+    const { id, bundlePath, configJson, tty, stdin } = request;
+    const runtime = this.#runtime(request.runtime);
+    await this.#records.open(id, { runtime: request.runtime, bundlePath, logPath: '', terminal: tty, stdin });
+    await writeFile(`${bundlePath}/config.json`, configJson, { mode: 0o600 });
+    return await startForeground({ id, runtime, name: `${this.#records.dirOf(id)}/run`, args: files => runtime.runArgs(id, bundlePath, files) }, request);
   }
 
   /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent. */

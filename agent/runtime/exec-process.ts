@@ -55,15 +55,30 @@ export async function startExec(target: ExecTarget, request: ExecRequest): Promi
   const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await accountsOf(target.container));
   const name = `${target.recordDir}/exec-${randomUUID()}`;
   await writeFile(`${name}.json`, JSON.stringify(spec), { mode: 0o600 });
+  return await startForeground({ ...target, name, args: files => target.runtime.execArgs(target.id, { ...files, process: `${name}.json` }) }, request);
+}
+
+/** A runtime's process in front, whose stdio is that of the process it starts. */
+export interface Foreground {
+  readonly id: string;
+  readonly runtime: RuntimeProcess;
+  /** Path before the suffix of its files: `.json`, `.pid`, `.sock`. */
+  readonly name: string;
+  readonly args: (files: { readonly pid: string; readonly consoleSocket?: string }) => readonly string[];
+}
+
+/** Starts it; its streams are read as fast as the consumer takes them, and its files go with it. */
+export async function startForeground(target: Foreground, request: Pick<ExecRequest, 'tty' | 'stdin' | 'size'>): Promise<ProcessStreams> {
+  const { name } = target;
   const consoleSocket = request.tty && target.runtime.givesTerminal ? `${name}.sock` : undefined;
   const console = consoleSocket === undefined ? undefined : new ConsoleSocket(consoleSocket);
   const stdio = request.tty && console === undefined ? terminalStdio(request.size) : pipeStdio(request.stdin && !request.tty);
   const life = makePipe();
   let pid: number;
   try {
-    const files = { process: `${name}.json`, pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) };
+    const files = { pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) };
     pid = spawnProcess({
-      program: target.runtime.program, args: target.runtime.execArgs(target.id, files), environment: TOOL_ENVIRONMENT,
+      program: target.runtime.program, args: target.args(files), environment: TOOL_ENVIRONMENT,
       files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
     });
   } finally {

@@ -31,6 +31,7 @@ export class OciConfigFs implements ContainerConfigs {
       mounts: request.mounts,
       cgroupsPath: request.cgroupsPath,
       etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
+      ...(request.debugged === undefined ? {} : { debugged: request.debugged }),
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       maxOpenFiles: this.#maxOpenFiles,
     })));

@@ -28,8 +28,16 @@ export interface OciSpecInput {
   /** Files on the host that become /etc/hostname, /etc/hosts and /etc/resolv.conf. */
   readonly etcFiles: { readonly hostname: string; readonly hosts: string; readonly resolvConf: string };
   readonly architecture: Architecture;
+  /** For a debug container: whose processes it sees, and may trace. */
+  readonly debugged?: DebuggedNamespaces;
   /** The agent's own hard limit of open files: a runtime without more rights cannot go above it. */
   readonly maxOpenFiles: number;
+}
+
+/** Paths of the namespaces of a running container. */
+export interface DebuggedNamespaces {
+  readonly pid: string;
+  readonly ipc: string;
 }
 
 /** The process section, also the base of an exec's. */
@@ -87,12 +95,14 @@ export function ociSpec(input: OciSpecInput): object {
       namespaces: [
         { type: 'user', path: input.userNamespacePath },
         { type: 'network', path: input.networkNamespacePath },
-        ...['pid', 'ipc', 'mount', 'uts', 'cgroup'].map(type => ({ type })),
+        { type: 'pid', ...pathOf(input.debugged?.pid) },
+        { type: 'ipc', ...pathOf(input.debugged?.ipc) },
+        ...['mount', 'uts', 'cgroup'].map(type => ({ type })),
       ],
       cgroupsPath: input.cgroupsPath,
       resources: ociResources(container.limits, container.requests.milliCpu),
       rootfsPropagation: 'rprivate',
-      seccomp: seccompProfile(input.architecture),
+      seccomp: seccompProfile(input.architecture, { mayTrace: input.debugged !== undefined }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       sysctl: ociSysctls(container),
@@ -100,10 +110,14 @@ export function ociSpec(input: OciSpecInput): object {
   };
 }
 
+function pathOf(path: string | undefined): { readonly path?: string } {
+  return path === undefined ? {} : { path };
+}
+
 function ociProcess(input: OciSpecInput): OciProcess {
   const { container } = input.task;
   const user = containerUser(input.task, input.image, input.accounts);
-  const granted = capabilities(container.security).map(name => `CAP_${name}`);
+  const granted = [...capabilities(container.security), ...(input.debugged === undefined ? [] : ['SYS_PTRACE'])].map(name => `CAP_${name}`);
   const held = user.uid === 0 ? granted : [];
   return {
     terminal: container.tty,

@@ -58,6 +58,18 @@ export interface ProcessStreams {
   close(): void;
 }
 
+/** A container that lives as long as its streams are open. */
+export interface RunRequest {
+  readonly id: string;
+  readonly runtime: string;
+  /** As in `ContainerRequest`. */
+  readonly bundlePath: string;
+  readonly configJson: string;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly size?: { readonly columns: number; readonly rows: number };
+}
+
 /**
  * Containers of this node: crun or runc behind conmon. The only caller of either.
  *
@@ -80,6 +92,8 @@ export interface ContainerRuntime {
   ends(signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly end: ContainerEnd }>;
   exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams>;
   attach(id: string, signal: AbortSignal): Promise<ProcessStreams>;
+  /** Creates and starts a container without a monitor, its stdio in our hands like an exec's; `remove` takes it away. */
+  run(request: RunRequest, signal: AbortSignal): Promise<ProcessStreams>;
   /** True when the process with this pid and start time is alive. */
   isAlive(identity: ProcessIdentity): Promise<boolean>;
 }

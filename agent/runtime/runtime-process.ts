@@ -76,6 +76,12 @@ export class RuntimeProcess {
     return ['--root', this.root, 'exec', '--process', files.process, '--pid-file', files.pid, ...console, requireContainerId(id)];
   }
 
+  /** Arguments of a container that runs in front, with the runtime's stdio as its own. */
+  runArgs(id: string, bundlePath: string, files: { readonly pid: string; readonly consoleSocket?: string }): readonly string[] {
+    const console = files.consoleSocket === undefined ? [] : ['--console-socket', files.consoleSocket];
+    return ['--root', this.root, 'run', '--bundle', bundlePath, '--pid-file', files.pid, ...console, requireContainerId(id)];
+  }
+
   async #require(args: readonly string[]): ReturnType<typeof runTool> {
     const outcome = await this.#call(args);
     if (outcome.code !== 0) {

@@ -70,8 +70,12 @@ const COMMUNICATION = `accept accept4 bind connect epoll_create epoll_create1 ep
 const TIME = `clock_getres clock_gettime clock_nanosleep gettimeofday nanosleep timer_create timer_delete timer_getoverrun timer_gettime
   timer_settime timerfd_create timerfd_gettime timerfd_settime`;
 
-/** The seccomp section of every container's OCI config, for the machine's own ABI alone: any other ABI's calls kill the caller. */
-export function seccompProfile(architecture: Architecture): SeccompProfile {
+/**
+ * The seccomp section of every container's OCI config, for the machine's own ABI alone: any other ABI's calls kill the caller.
+ *
+ * @param mayTrace  other processes of its pid namespace: for a debug container
+ */
+export function seccompProfile(architecture: Architecture, { mayTrace }: { readonly mayTrace: boolean } = { mayTrace: false }): SeccompProfile {
   const always = [FILES, MEMORY, PROCESSES, COMMUNICATION, TIME].flatMap(words).sort();
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
@@ -82,7 +86,7 @@ export function seccompProfile(architecture: Architecture): SeccompProfile {
       allowWhen(['clone'], { index: 0, value: CLONE_NEW_MASK, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }),
       allowWhen(['unshare'], { index: 0, value: UNSHARE_NEW_MASK, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }),
       { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
-      allowWhen(['ptrace'], { index: 0, value: PTRACE_TRACEME, op: 'SCMP_CMP_EQ' }),
+      mayTrace ? { names: ['ptrace', 'process_vm_readv', 'process_vm_writev'], action: 'SCMP_ACT_ALLOW' } : allowWhen(['ptrace'], { index: 0, value: PTRACE_TRACEME, op: 'SCMP_CMP_EQ' }),
       ...PERSONALITIES.map(value => allowWhen(['personality'], { index: 0, value, op: 'SCMP_CMP_EQ' })),
       allowWhen(['socket', 'socketpair'], { index: 0, value: AF_ALG, op: 'SCMP_CMP_LT' }),
     ],

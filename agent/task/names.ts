@@ -1,7 +1,7 @@
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 
-const CONTAINER_ID = /^gantry-([a-z2-7]{12})-([1-9][0-9]{0,8})(?:-c([0-9]{1,2})-([1-9][0-9]{0,8}))?$/;
+const CONTAINER_ID = /^gantry-([a-z2-7]{12})-([1-9][0-9]{0,8})(?:-c([0-9]{1,2})-([1-9][0-9]{0,8})|-d[1-9][0-9]{0,8})?$/;
 
 /** One run of one companion within an attempt. */
 export interface CompanionRun {
@@ -23,7 +23,12 @@ export function containerId(task: TaskId, attempt: number, companion?: Companion
   return `gantry-${task}-${String(attempt)}${companion === undefined ? '' : `-c${String(companion.index)}-${String(companion.run)}`}`;
 }
 
-/** What `containerId` named; undefined for names that are not ours. */
+/** The id of a debug container beside an attempt; `session` from 1, never used twice by one agent. No record claims it: an agent that starts takes it away. */
+export function debugContainerId(task: TaskId, attempt: number, session: number): string {
+  return `gantry-${task}-${String(attempt)}-d${String(session)}`;
+}
+
+/** What `containerId` or `debugContainerId` named; undefined for names that are not ours. */
 export function parseContainerId(id: string): ContainerName | undefined {
   const [, task, attempt, index, run] = CONTAINER_ID.exec(id) ?? [];
   if (task === undefined) {

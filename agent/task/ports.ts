@@ -8,6 +8,7 @@ import type { HealthProber } from '../health/ports.ts';
 import type { ImageConfig, ImageStore } from '../image/ports.ts';
 import type { NetworkSlot, NodeNetwork } from '../network/ports.ts';
 import type { ServiceProxy } from '../proxy/ports.ts';
+import type { DebuggedNamespaces } from '../runtime/oci-spec.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { RootfsSnapshotter } from '../snapshot/ports.ts';
 import type { OciMount, Volumes } from '../volume/ports.ts';
@@ -70,6 +71,8 @@ export interface ConfigRequest {
   readonly mounts: readonly OciMount[];
   readonly cgroupsPath: string;
   readonly bundlePath: string;
+  /** For a debug container: whose processes it sees. */
+  readonly debugged?: DebuggedNamespaces;
 }
 
 /** config.json of a container. @throws ClusterError when task and image together cannot run */

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { LogQuery } from '../logs/log-fs.ts';
 import type { LogRecord } from '../logs/log-line.ts';
-import type { ProcessIdentity } from '../runtime/ports.ts';
+import type { DebugSpec } from '#model/tunnel.ts';
+import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
 
 /** The container that a tunnel reaches. */
 export interface TunnelTarget {
@@ -10,6 +11,8 @@ export interface TunnelTarget {
   readonly container?: ProcessIdentity;
   readonly networkNamespacePath: string;
   readonly logPath: string;
+  /** Runs a debug container beside it while `use` runs. @throws ClusterError when it does not run, or the image cannot be had */
+  readonly debug: (spec: DebugSpec, use: (streams: ProcessStreams) => Promise<void>, signal: AbortSignal) => Promise<void>;
   /** Aborts when the container ended and its output is all written. */
   readonly ended: AbortSignal;
 }

@@ -62,6 +62,9 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
     case 'copy':
       await copy(tunnel, spec, { container: requireRunning(target), files: services.files }, signal);
       return;
+    case 'debug':
+      await target.debug(spec, async streams => { await joinProcess(tunnel, streams, signal); }, signal);
+      return;
     case 'forward':
       await joinConnection(tunnel, await services.ports.dial(target.networkNamespacePath, spec.port, signal), signal);
   }
@@ -77,19 +80,34 @@ async function copy(
     await tunnel.send({ kind: 'eof' });
     return;
   }
-  await files.unpack(container, spec.path, inputOf(tunnel));
+  await files.unpack(container, spec.path, inputOf(tunnel, signal));
   await tunnel.send({ kind: 'exit', code: 0 });
 }
 
-/** The client's bytes until its eof. @throws ClusterError when it went away before */
-async function* inputOf(tunnel: Tunnel): AsyncGenerator<Uint8Array> {
-  for await (const frame of tunnel.frames) {
-    if (frame.kind === 'eof') {
-      return;
+/** The client's bytes until its eof. @throws ClusterError when it went away before, the signal's reason when it aborts */
+async function* inputOf(tunnel: Tunnel, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const frames = tunnel.frames[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => { /* raced below, or nobody waits any more */ });
+  const onAbort = (): void => { aborted.reject(signal.reason as Error); };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const next = await Promise.race([frames.next(), aborted.promise]);
+      if (next.done === true) {
+        break;
+      }
+      const frame = next.value;
+      if (frame.kind === 'eof') {
+        return;
+      }
+      if (frame.kind === 'data') {
+        yield frame.bytes;
+      }
     }
-    if (frame.kind === 'data') {
-      yield frame.bytes;
-    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
   throw new ClusterError('UNAVAILABLE', 'the client went away before its archive ended');
 }

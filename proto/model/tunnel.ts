@@ -47,6 +47,8 @@ export type TunnelSpec =
       readonly size?: TerminalSize;
     };
 
+export type DebugSpec = Extract<TunnelSpec, { readonly kind: 'debug' }>;
+
 export interface TunnelRequest {
   readonly task: TaskId;
   readonly spec: TunnelSpec;

@@ -195,6 +195,7 @@ export class FakeNode {
       ends: signal => this.#ends(signal),
       exec: () => Promise.reject(new Error('no exec here')),
       attach: () => Promise.reject(new Error('no attach here')),
+      run: () => Promise.reject(new Error('no debugger here')),
       isAlive: identity => this.#step('runtime.isAlive', () => [...this.containers.values()].some(one =>
         (one.pids.container.pid === identity.pid && one.state !== 'stopped') || (one.pids.monitor.pid === identity.pid && one.isMonitorAlive))),
     };

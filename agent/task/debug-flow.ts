@@ -1,0 +1,71 @@
+/** Debug containers: one of another image in the namespaces of a running one, for as long as somebody is at it. */
+import { ClusterError } from '#model/errors.ts';
+import type { ContainerSpec } from '#model/service.ts';
+import type { DebugSpec } from '#model/tunnel.ts';
+import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
+import { clearContainer } from './container-flow.ts';
+import { etcFiles } from './etc-files.ts';
+import { debugContainerId } from './names.ts';
+import type { TaskParts } from './ports.ts';
+import type { TaskRecord } from './record.ts';
+
+export type DebugParts = Pick<TaskParts, 'images' | 'snapshots' | 'bundles' | 'configs' | 'cgroups' | 'dns' | 'runtime'>;
+
+/** Somebody who looks into a running container of a task. */
+export interface DebugSession {
+  readonly record: TaskRecord;
+  readonly container: ProcessIdentity;
+  readonly spec: DebugSpec;
+  /** Has the streams until it returns; then nothing of the debug container is left. */
+  readonly use: (streams: ProcessStreams) => Promise<void>;
+}
+
+/** A task's own limits are apart: a debugger that eats memory is ended, not the task. */
+const LIMITS: ContainerSpec['limits'] = { memoryBytes: 512 * 1024 * 1024, pids: 512 };
+let sessions = 0;
+
+/**
+ * Runs `spec.command` (else the image's own) as root of the task's user namespace, in its network, with the processes and the IPC objects of
+ * the container that is looked into; that one's files are at /proc/1/root.
+ *
+ * @throws ClusterError for an image that cannot be had or run
+ */
+export async function withDebugContainer(session: DebugSession, parts: DebugParts, signal: AbortSignal): Promise<void> {
+  const { record, spec } = session;
+  const { slot } = record;
+  if (spec.digest === undefined || slot === undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', slot === undefined ? `task ${record.task.id} has no network now` : `image ${spec.image} was sent without a digest`);
+  }
+  sessions += 1;
+  const id = debugContainerId(record.task.id, record.attempt, sessions);
+  const task = { ...record.task, container: debugSpec(record.task.container, spec) };
+  const image = await parts.images.ensure({ image: spec.image, digest: spec.digest, namespace: task.namespace }, () => undefined, signal);
+  try {
+    const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase }, signal);
+    const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
+    const namespaces = `/proc/${String(session.container.pid)}/ns`;
+    const configJson = await parts.configs.configJson({
+      task, image: image.config, rootfsPath, slot, mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath, debugged: { pid: `${namespaces}/pid`, ipc: `${namespaces}/ipc` },
+    });
+    await session.use(await parts.runtime.run({ id, runtime: task.container.runtime, bundlePath, configJson, tty: spec.tty, stdin: spec.stdin, ...(spec.size === undefined ? {} : { size: spec.size }) }, signal));
+  } finally {
+    await clearContainer(id, parts);
+  }
+}
+
+/** Root with the baseline's rights, whatever the task has: it looks into others' processes. */
+function debugSpec(main: ContainerSpec, spec: DebugSpec): ContainerSpec {
+  const { entrypoint: _entrypoint, command: _command, workingDir: _workingDir, healthcheck: _healthcheck, consoleSize: _consoleSize, digest: _digest, ...rest } = main;
+  return {
+    ...rest,
+    image: spec.image,
+    ...(spec.digest === undefined ? {} : { digest: spec.digest }),
+    ...(spec.command.length === 0 ? {} : { entrypoint: [], command: spec.command }),
+    ...(spec.size === undefined ? {} : { consoleSize: spec.size }),
+    environment: spec.environment,
+    init: false, tty: spec.tty, stdin: spec.stdin,
+    requests: { milliCpu: 50, memoryBytes: 32 * 1024 * 1024 }, limits: LIMITS,
+    ports: [], configs: [], secrets: [], volumes: [], ulimits: [], sysctls: [],
+    security: { profile: 'baseline', user: '0', readOnly: false, capAdd: [], capDrop: [] },
+  };
+}
