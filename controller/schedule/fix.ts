@@ -1,4 +1,5 @@
 /** The cheapest single change that gets a service's waiting tasks placed: tried on paper before it is told. Never "delete". */
+import { requestsOf } from '#model/companion.ts';
 import type { Service } from '#model/app.ts';
 import type { Fix } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
@@ -270,7 +271,8 @@ function newNode(blocked: Blocked): Candidate {
   const [like] = [...snapshot.nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
   const id = unusedName(snapshot);
   const labels = labelled(new Map([['node', id], ['arch', like?.labels.get('arch') ?? 'amd64'], ['os', 'linux']]), placement.require);
-  const capacity = { milliCpu: container.requests.milliCpu * slots.length, memoryBytes: container.requests.memoryBytes * slots.length };
+  const requests = requestsOf(service.spec);
+  const capacity = { milliCpu: requests.milliCpu * slots.length, memoryBytes: requests.memoryBytes * slots.length };
   const node: Node = {
     id, availability: 'active', labels, taints: [], subnetIndex: -1, address: '', capacity, pids: 32_768, runtimes: [container.runtime],
     agentVersion: like?.agentVersion ?? '', metricsAddress: '', condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,

@@ -24,7 +24,7 @@ test('only published ports of mode host take a port of the node', t => {
   t.deepEqual(hostPortsOf(container({ ports: [PORT, { ...PORT, mode: 'ingress' }, unpublished, { ...PORT, published: 80, protocol: 'tcp' }] })), ['tcp/80', 'udp/53']);
 });
 test('sidecars are taken with the main container', t => {
-  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), hostPorts: new Set<string>() };
-  take(load, { container: container({ requests: resources(30, 40) }), companions: [{ name: 'proxy', role: 'sidecar', container: container({ requests: resources(5, 6) }) }] });
+  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>() };
+  take(load, { container: container({ requests: resources(30, 40) }), companions: [{ name: 'proxy', role: 'sidecar', container: container({ requests: resources(5, 6) }) }] }, true);
   t.deepEqual(load.used, resources(35, 46));
 });
