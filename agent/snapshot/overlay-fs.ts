@@ -1,16 +1,18 @@
-import { chmod, chown, lstat, mkdir, open, readFile, readdir, stat, utimes } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, stat, utimes } from 'node:fs/promises';
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { UndoStack } from '#kit/undo-stack.ts';
 import { ClusterError } from '#model/errors.ts';
 import { SyscallError } from '../kernel/file-syscall.ts';
-import { MNT_DETACH, attachMount, cloneIdmapped, configureFileSystem, createMount, mountFileSystem, openFileSystem, unmount } from '../kernel/mount-syscall.ts';
-import { RUNTIME_DIRECTORIES, overlayDirectories, parseMountPoints, planOverlay } from './overlay-mounts.ts';
+import { MNT_DETACH, MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, mountFileSystem, openFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
+import { bytesOnDisk } from './disk-usage-fs.ts';
+import { attachIdmapped, checkRuntimeDirectories, isMountPoint, unmountAll } from './rootfs-mount-fs.ts';
 import { Trash } from './trash-fs.ts';
 
-export interface OverlaySnapshotterOptions {
+export interface SnapshotterOptions {
   /** The layer store's directory; read here, never written. */
   readonly layersPath: string;
   /** Directory of the snapshots and their trash; on one file system. */
@@ -27,12 +29,13 @@ export interface OverlaySnapshotterOptions {
  * Source: mount_setattr(2), "ID-mapped mounts"; overlayfs.rst; idmapped lower layers since Linux 5.19
  */
 export class OverlaySnapshotter implements RootfsSnapshotter {
-  readonly #options: OverlaySnapshotterOptions;
+  readonly driver = 'overlay';
+  readonly #options: SnapshotterOptions;
   readonly #snapshotsPath: string;
   readonly #trash: Trash;
   #opened: Promise<void> | undefined;
 
-  constructor(options: OverlaySnapshotterOptions) {
+  constructor(options: SnapshotterOptions) {
     this.#options = options;
     this.#snapshotsPath = path.join(options.statePath, 'snapshots');
     this.#trash = new Trash(path.join(options.statePath, 'snapshots-trash'), options.prefix);
@@ -67,8 +70,11 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 
   async isMounted(key: string): Promise<boolean> {
-    const { rootfs } = overlayDirectories(this.#snapshotsPath, key);
-    return parseMountPoints(await readFile('/proc/self/mountinfo', 'utf8')).includes(rootfs);
+    return await isMountPoint(overlayDirectories(this.#snapshotsPath, key).rootfs);
+  }
+
+  async writableBytes(key: string): Promise<number> {
+    return await bytesOnDisk(overlayDirectories(this.#snapshotsPath, key).upper);
   }
 
   /** Resolves when all that was removed is deleted. */
@@ -77,17 +83,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 
   async #mountAll(directories: OverlayDirectories, layers: readonly string[], mapping: IdMapping): Promise<void> {
-    const userNamespace = await open(mapping.userNamespacePath, 'r');
-    try {
-      const clone = cloneIdmapped(this.#options.layersPath, userNamespace.fd);
-      try {
-        attachMount(clone, directories.lower);
-      } finally {
-        closeSync(clone);
-      }
-    } finally {
-      await userNamespace.close();
-    }
+    await attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
     unmount(directories.lower, MNT_DETACH);
   }
@@ -145,35 +141,5 @@ function mountOverlay(plan: OverlayMount, target: string): void {
     throw error;
   } finally {
     closeSync(context);
-  }
-}
-
-/** Makes what is absent. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */
-async function checkRuntimeDirectories(rootfs: string, hostBase: number): Promise<void> {
-  for (const name of RUNTIME_DIRECTORIES) {
-    const directory = path.join(rootfs, name);
-    const found = await lstat(directory).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (found === undefined) {
-      await mkdir(directory, { mode: 0o755 });
-      await chown(directory, hostBase, hostBase);
-    } else if (!found.isDirectory()) {
-      throw new ClusterError('FAILED_PRECONDITION', `container refused: '/${name}' in the image is ${found.isSymbolicLink() ? 'a symlink' : 'no directory'}`);
-    }
-  }
-}
-
-/** Also what was mounted twice. A busy one is detached: it goes with its last user. */
-function unmountAll(target: string): void {
-  for (;;) {
-    try {
-      unmount(target, MNT_DETACH);
-    } catch (error) {
-      // Source: umount2(2): EINVAL, no mount point; ENOENT, no such directory.
-      if (error instanceof SyscallError && (error.code === 'EINVAL' || error.code === 'ENOENT')) return;
-      throw error;
-    }
   }
 }

@@ -25,13 +25,18 @@ const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** @throws RangeError for a key that is none: it becomes a path */
 export function overlayDirectories(snapshotsPath: string, key: string): OverlayDirectories {
-  if (!KEY.test(key)) {
-    throw new RangeError(`snapshot key ${JSON.stringify(key)} is not ${String(KEY)}`);
-  }
-  const top = path.join(snapshotsPath, key);
+  const top = path.join(snapshotsPath, requireKey(key));
   return {
     top, upper: path.join(top, 'upper'), work: path.join(top, 'work'), rootfs: path.join(top, 'rootfs'), lower: path.join(top, 'l'), empty: path.join(top, 'empty'),
   };
+}
+
+/** @throws RangeError for a key that is none: it becomes a path */
+export function requireKey(key: string): string {
+  if (!KEY.test(key)) {
+    throw new RangeError(`snapshot key ${JSON.stringify(key)} is not ${String(KEY)}`);
+  }
+  return key;
 }
 
 /**

@@ -5,18 +5,26 @@ export interface IdMapping {
   readonly hostBase: number;
 }
 
+/** How root file systems are made: layers below a directory of the container's own, a snapshot of a subvolume, a copy. */
+export const SNAPSHOT_DRIVERS = ['overlay', 'btrfs', 'vfs'] as const;
+export type SnapshotDriver = (typeof SNAPSHOT_DRIVERS)[number];
+
 /**
  * Root file systems of containers out of the layer store.
  *
- * 1. `prepare` mounts a writable file system of the layers at the returned path; lower layers are shared, never written.
- * 2. Files on disk keep ids 0..65535 in the layers; inside the container's user namespace they show as 0..65535.
+ * 1. `prepare` mounts a writable file system of the layers at the returned path; layers and other containers never see what is written.
+ * 2. Files on disk keep ids 0..65535; inside the container's user namespace they show as 0..65535.
  * 3. `remove` unmounts and deletes; removing what is not there is fine. 4. All paths derive from `key`: /^[a-z0-9][a-z0-9-]{0,62}$/.
+ * 5. What an earlier process left in the middle of a call is in `list`, and `remove` takes it away.
  */
 export interface RootfsSnapshotter {
+  readonly driver: SnapshotDriver;
   prepare(key: string, layers: readonly string[], mapping: IdMapping, signal: AbortSignal): Promise<{ readonly rootfsPath: string }>;
   remove(key: string): Promise<void>;
   /** Keys that have a directory or a mount, for recovery and audit. */
   list(): Promise<readonly string[]>;
   /** True while the file system of `key` is mounted. */
   isMounted(key: string): Promise<boolean>;
+  /** Bytes on disk of the files that were written or changed since `prepare`, each whole; 0 when there is none of that key. */
+  writableBytes(key: string): Promise<number>;
 }

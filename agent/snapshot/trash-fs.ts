@@ -15,16 +15,22 @@ export class Trash {
   #deleting: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  /** @param prefix  of the names in it, unique to this process */
-  constructor(trashPath: string, prefix: string) {
+  readonly #delete: (directory: string) => Promise<void>;
+
+  /**
+   * @param prefix  of the names in it, unique to this process
+   * @param remove  deletes one directory
+   */
+  constructor(trashPath: string, prefix: string, remove: (directory: string) => Promise<void> = deleteTree) {
     this.#path = trashPath;
     this.#prefix = prefix;
+    this.#delete = remove;
   }
 
   async empty(): Promise<void> {
     await mkdir(this.#path, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#path)) {
-      await deleteTree(path.join(this.#path, name));
+      await this.#delete(path.join(this.#path, name));
     }
   }
 
@@ -38,7 +44,7 @@ export class Trash {
       throw error;
     }
     this.#deleting = this.#deleting
-      .then(() => deleteTree(away))
+      .then(() => this.#delete(away))
       .catch((error: unknown) => { this.#failure ??= error; });
   }
 

@@ -1,5 +1,9 @@
 /** Files that start as a program or a thread of their own, beside the agent's. The bundler makes one file of each. */
-export const WORKER_ENTRIES = { 'extract-worker': 'agent/snapshot/extract-worker.ts', 'pull-worker': 'agent/image/pull-worker.ts' } as const;
+export const WORKER_ENTRIES = {
+  'extract-worker': 'agent/snapshot/extract-worker.ts',
+  'pull-worker': 'agent/image/pull-worker.ts',
+  'merge-worker': 'agent/snapshot/merge-worker.ts',
+} as const;
 
 /**
  * Where the entry `name` is, seen from the module `moduleUrl`: in the sources next to it or by its own folder, in a bundle beside the program.

@@ -99,7 +99,7 @@ export interface TaskParts {
   readonly node: NodeId;
   readonly bootId: string;
   readonly images: ImageStore;
-  readonly snapshots: RootfsSnapshotter;
+  readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted'>;
   readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
   readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
   readonly volumes: Volumes;

@@ -1,3 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext, TestFn } from 'ava';
 import type { IdMapping, RootfsSnapshotter } from '../../agent/snapshot/ports.ts';
 
@@ -21,6 +25,47 @@ export function rootfsSnapshotterContract(test: TestFn, what: string, use: (t: E
     t.deepEqual(await snapshotter.list(), ['web-1']);
     t.true(await snapshotter.isMounted('web-1'));
     await snapshotter.remove('web-1');
+  });
+  fact('1. what a container writes is seen by no layer and no other container, and goes with it', async (t, { snapshotter, mapping, layers }) => {
+    const one = await snapshotter.prepare('web-1', layers, mapping, signal);
+    const other = await snapshotter.prepare('web-2', layers, mapping, signal);
+    writeFileSync(path.join(one.rootfsPath, 'low'), 'changed');
+    unlinkSync(path.join(one.rootfsPath, 'high'));
+    t.deepEqual(readdirSync(one.rootfsPath).sort(), ['dev', 'low', 'proc', 'sys']);
+    t.is(readFileSync(path.join(other.rootfsPath, 'low'), 'utf8'), 'low');
+    await snapshotter.remove('web-1');
+    const again = await snapshotter.prepare('web-1', layers, mapping, signal);
+    t.deepEqual(readdirSync(again.rootfsPath).sort(), ['dev', 'high', 'low', 'proc', 'sys']);
+    t.is(readFileSync(path.join(again.rootfsPath, 'low'), 'utf8'), 'low');
+    for (const key of ['web-1', 'web-2']) await snapshotter.remove(key);
+  });
+  fact('2. ids show shifted by the user namespace', async (t, { snapshotter, mapping, layers }) => {
+    const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, signal);
+    t.like(statSync(path.join(rootfsPath, 'low')), { uid: mapping.hostBase + 5, gid: mapping.hostBase + 6 });
+    for (const name of ['.', 'dev', 'proc', 'sys', 'high']) t.like(statSync(path.join(rootfsPath, name)), { uid: mapping.hostBase, gid: mapping.hostBase }, name);
+    await snapshotter.remove('web-1');
+  });
+  fact('writableBytes counts what was written, whole files, and nothing of the image', async (t, { snapshotter, mapping, layers }) => {
+    const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, signal);
+    const before = await snapshotter.writableBytes('web-1');
+    t.true(before < 100_000, String(before));
+    // The kernel's clock of files has ticks of up to 10 ms; a container takes longer to start.
+    await sleep(30);
+    writeFileSync(path.join(rootfsPath, 'low'), randomBytes(1_000_000));
+    const file = openSync(path.join(rootfsPath, 'low'), 'r');
+    fsyncSync(file);
+    closeSync(file);
+    const after = await snapshotter.writableBytes('web-1');
+    t.true(after - before >= 1_000_000 && after - before < 1_200_000, String(after - before));
+    await snapshotter.remove('web-1');
+    t.is(await snapshotter.writableBytes('web-1'), 0);
+  });
+  fact('many at once of one image are each their own', async (t, { snapshotter, mapping, layers }) => {
+    const keys = Array.from({ length: 8 }, (_, index) => `web-${String(index)}`);
+    await Promise.all(keys.map(key => snapshotter.prepare(key, layers, mapping, signal)));
+    t.deepEqual(await snapshotter.list(), keys);
+    await Promise.all(keys.map(key => snapshotter.remove(key)));
+    t.deepEqual(await snapshotter.list(), []);
   });
   fact('3. after remove nothing is known of it, and the key is free again', async (t, { snapshotter, mapping, layers }) => {
     await snapshotter.prepare('web-1', layers, mapping, signal);

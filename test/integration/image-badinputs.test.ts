@@ -14,6 +14,7 @@ import type { FakeRegistry } from '../support/fake-registry.ts';
 import { buildRecipe } from '../support/image-builder.ts';
 import type { ImageRecipe } from '../support/image-builder.ts';
 import { NO_SIGNAL, listLeftovers, makeStateDirectory, openStore } from '../support/image-fixture.ts';
+import { unmountDisk } from '../support/loop-disk.ts';
 import { holdUserNamespace } from '../support/user-namespace-process.ts';
 import type { HeldUserNamespace } from '../support/user-namespace-process.ts';
 
@@ -166,7 +167,7 @@ test.serial('i093: disk full in the middle of unpack (needs root, loop devices)'
     await store.prune(new Set());
     t.true(await comesBack(mountPoint, freeBefore - 2 ** 20));
   } finally {
-    await requireCommand('umount', [mountPoint]);
+    await unmountDisk(mountPoint);
   }
 });
 

@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { buildImage } from '#registry/image-build.ts';
 import { OverlaySnapshotter } from '../../agent/snapshot/overlay-fs.ts';
+import { mergeLayers } from '../../agent/snapshot/tree-merge-fs.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
 import { NO_SIGNAL, PLATFORM, makeStateDirectory, openStore } from '../support/image-fixture.ts';
@@ -35,7 +36,13 @@ for (const odd of oddImages()) {
     try {
       const { rootfsPath } = await snapshotter.prepare('odd', image.layers, held.mapping, NO_SIGNAL);
       const ours = pictureOf(rootfsPath, { idBase: HOST_BASE, isLeftOut: path => ['dev', 'proc', 'sys'].includes(path) });
-      t.deepEqual(differences(ours, pictureOf(odd.unpacker === 'umoci' ? unpackWithUmoci(built, theirs) : unpackWithTar(odd.layers, theirs)), path => isTimeless(odd.timeless ?? [], path)), []);
+      const expected = pictureOf(odd.unpacker === 'umoci' ? unpackWithUmoci(built, theirs) : unpackWithTar(odd.layers, theirs));
+      const isFree = (at: string): boolean => isTimeless(odd.timeless ?? [], at);
+      t.deepEqual(differences(ours, expected, isFree), []);
+      const merged = path.join(theirs, 'merged');
+      mkdirSync(merged);
+      mergeLayers(image.layers.map(layer => path.join(statePath, 'layers', layer)), merged);
+      t.deepEqual(differences(pictureOf(merged), expected, isFree), [], 'copied into one tree, as the drivers without overlay do');
     } finally {
       rmSync(theirs, { recursive: true });
       await snapshotter.remove('odd');

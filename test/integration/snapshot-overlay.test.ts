@@ -1,55 +1,13 @@
-import { lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { OverlaySnapshotter } from '../../agent/snapshot/overlay-fs.ts';
 import { rootfsSnapshotterContract } from '../contract/rootfs-snapshotter-contract.ts';
-import type { SnapshotterUnderTest } from '../contract/rootfs-snapshotter-contract.ts';
-import { holdUserNamespace } from '../support/user-namespace-process.ts';
-import { makeWhiteout } from '../../agent/kernel/file-syscall.ts';
+import { HOST_BASE, mountsBelow, useSnapshots } from '../support/snapshot-bench.ts';
+import type { SnapshotBench } from '../support/snapshot-bench.ts';
 
-const HOST_BASE = 3_000_000;
 const SIGNAL = new AbortController().signal;
-/** Source: fcntl.h AT_FDCWD. */
-const AT_FDCWD = -100;
-
-interface Subject extends SnapshotterUnderTest {
-  readonly snapshotter: OverlaySnapshotter;
-  readonly statePath: string;
-  readonly addLayer: (name: string, build: (directory: string) => void) => void;
-}
-
-/** A store with two layers; after the body no mount of it is left. */
-async function use(body: (subject: Subject) => Promise<void>): Promise<void> {
-  const statePath = mkdtempSync('/var/tmp/gantry-overlay-');
-  const addLayer = (name: string, build: (directory: string) => void): void => {
-    const directory = path.join(statePath, 'layers', name);
-    mkdirSync(directory, { recursive: true });
-    build(directory);
-  };
-  addLayer('a'.repeat(64), directory => {
-    writeFileSync(path.join(directory, 'low'), 'low');
-    writeFileSync(path.join(directory, 'gone'), 'low');
-    chownSync(path.join(directory, 'low'), 5, 6);
-  });
-  addLayer('b'.repeat(64), directory => {
-    writeFileSync(path.join(directory, 'high'), 'high');
-    makeWhiteout(AT_FDCWD, path.join(directory, 'gone'));
-  });
-  try {
-    await using held = await holdUserNamespace(HOST_BASE);
-    const snapshotter = new OverlaySnapshotter({ layersPath: path.join(statePath, 'layers'), statePath, prefix: 'test' });
-    await body({ snapshotter, mapping: held.mapping, layers: ['a'.repeat(64), 'b'.repeat(64)], statePath, addLayer });
-    await snapshotter.settled();
-  } finally {
-    const left = mountsBelow(statePath);
-    rmSync(statePath, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`mounts left: ${left.join(' ')}`);
-  }
-}
-
-function mountsBelow(directory: string): readonly string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(line => line.includes(`${directory}/`));
-}
+const use = (body: (bench: SnapshotBench) => Promise<void>): Promise<void> => useSnapshots(options => new OverlaySnapshotter(options), 'disk', body);
 
 rootfsSnapshotterContract(test, 'overlay (needs root)', async (_, body) => { await use(body); });
 
@@ -99,9 +57,9 @@ for (const name of ['dev', 'proc', 'sys']) {
   }));
 }
 
-test.serial('overlay (needs root): after a crash between mount and end, remove takes it all', t => use(async ({ snapshotter, mapping, layers, statePath }) => {
+test.serial('overlay (needs root): after a crash between mount and end, remove takes it all', t => use(async ({ snapshotter, again, mapping, layers, statePath }) => {
   await snapshotter.prepare('web-1', layers, mapping, SIGNAL);
-  const second = new OverlaySnapshotter({ layersPath: path.join(statePath, 'layers'), statePath, prefix: 'second' });
+  const second = again();
   t.deepEqual(await second.list(), ['web-1']);
   t.true(await second.isMounted('web-1'));
   await second.remove('web-1');

@@ -1,4 +1,4 @@
-/** A small ext4 disk in a file, for tests that fill it. */
+/** A small disk in a file, ext4 unless another is asked for. */
 import { spawnSync } from 'node:child_process';
 import { TOOL_PATH } from '#kit/command-process.ts';
 import { NO_LOOP_DEVICES } from './may-lack.ts';
@@ -14,9 +14,10 @@ export function whyNoLoopDisk(): string | undefined {
 }
 
 /** Mounts a new disk at `mountPoint`; `enter` is what runs a program in the mount namespace that is to have it. Nothing is reserved for root. */
-export function mountLoopDisk({ file, mountPoint, mebibytes }: { readonly file: string; readonly mountPoint: string; readonly mebibytes: number }, enter: readonly string[] = []): void {
+export function mountLoopDisk({ file, mountPoint, mebibytes, type = 'ext4' }: { readonly file: string; readonly mountPoint: string; readonly mebibytes: number; readonly type?: 'ext4' | 'btrfs' }, enter: readonly string[] = []): void {
   run('truncate', '-s', `${String(mebibytes)}M`, file);
-  run('mkfs.ext4', '-q', '-F', '-m', '0', file);
+  if (type === 'ext4') run('mkfs.ext4', '-q', '-F', '-m', '0', file);
+  else run('mkfs.btrfs', '-q', file);
   inside(enter, 'mount', '-o', 'loop', file, mountPoint);
 }
 

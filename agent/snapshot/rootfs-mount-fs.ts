@@ -1,0 +1,58 @@
+/** What all drivers do with a container's root: look at it before the runtime does, and take it away. */
+import { chown, lstat, mkdir, open, readFile } from 'node:fs/promises';
+import { closeSync } from 'node:fs';
+import path from 'node:path';
+import { ClusterError } from '#model/errors.ts';
+import { SyscallError } from '../kernel/file-syscall.ts';
+import { MNT_DETACH, attachMount, cloneIdmapped, unmount } from '../kernel/mount-syscall.ts';
+import { RUNTIME_DIRECTORIES, parseMountPoints } from './overlay-mounts.ts';
+import type { IdMapping } from './ports.ts';
+
+/** Attaches `source` at `target` with the ids of the container's user namespace; `flags` as of mount_setattr(2). */
+export async function attachIdmapped(source: string, target: string, mapping: IdMapping, flags: number): Promise<void> {
+  const userNamespace = await open(mapping.userNamespacePath, 'r');
+  try {
+    const clone = cloneIdmapped(source, userNamespace.fd, flags);
+    try {
+      attachMount(clone, target);
+    } finally {
+      closeSync(clone);
+    }
+  } finally {
+    await userNamespace.close();
+  }
+}
+
+/** Makes what is absent, for `owner`. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */
+export async function checkRuntimeDirectories(rootfs: string, owner: number): Promise<void> {
+  for (const name of RUNTIME_DIRECTORIES) {
+    const directory = path.join(rootfs, name);
+    const found = await lstat(directory).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (found === undefined) {
+      await mkdir(directory, { mode: 0o755 });
+      await chown(directory, owner, owner);
+    } else if (!found.isDirectory()) {
+      throw new ClusterError('FAILED_PRECONDITION', `container refused: '/${name}' in the image is ${found.isSymbolicLink() ? 'a symlink' : 'no directory'}`);
+    }
+  }
+}
+
+/** Also what was mounted twice. A busy one is detached: it goes with its last user. */
+export function unmountAll(target: string): void {
+  for (;;) {
+    try {
+      unmount(target, MNT_DETACH);
+    } catch (error) {
+      // Source: umount2(2): EINVAL, no mount point; ENOENT, no such directory.
+      if (error instanceof SyscallError && (error.code === 'EINVAL' || error.code === 'ENOENT')) return;
+      throw error;
+    }
+  }
+}
+
+export async function isMountPoint(target: string): Promise<boolean> {
+  return parseMountPoints(await readFile('/proc/self/mountinfo', 'utf8')).includes(target);
+}
