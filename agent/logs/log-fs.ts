@@ -30,8 +30,9 @@ const NEWLINE = 10;
 
 /** Records in order, in batches of one read; memory is bounded by one block. A log that is not there (yet) is empty. */
 export async function* readLog(path: string, query: LogQuery, reading: LogReading, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
-  const wakeups = watchFile(path, reading.clock, signal);
   const files: OpenLog[] = [];
+  const newer = new NewerLogs(path, files);
+  const wakeups = watchFile(path, reading.clock, { signal, onRotated: () => { if (query.follow) void newer.look(); } });
   try {
     files.push(...await openLogs(path));
     await seekTail(files, query.tail);
@@ -39,7 +40,7 @@ export async function* readLog(path: string, query: LogQuery, reading: LogReadin
       const hasEnded = reading.ended.aborted;
       do {
         yield* readToEnd(files, query.sinceMs, signal);
-      } while (await openNewer(path, files));
+      } while (await newer.look());
       if (!query.follow || hasEnded || signal.aborted) {
         return;
       }
@@ -50,7 +51,7 @@ export async function* readLog(path: string, query: LogQuery, reading: LogReadin
     }
   } finally {
     wakeups.close();
-    await Promise.all(files.map(file => file.handle.close()));
+    await newer.close();
   }
 }
 
@@ -111,12 +112,15 @@ function namesOf(path: string): readonly string[] {
 /** Reads all files but leaves the last one open, at its end. */
 async function* readToEnd(files: OpenLog[], sinceMs: number | undefined, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
   for (let file = files[0]; file !== undefined && !signal.aborted; file = files[0]) {
+    // Only a file that has a newer one is complete: what came to it just before that one is read too.
+    const isComplete = files.length > 1;
     yield* readFrom(file, sinceMs, signal);
-    if (files.length === 1) {
+    if (isComplete) {
+      files.shift();
+      await file.handle.close();
+    } else if (files.length === 1) {
       return;
     }
-    files.shift();
-    await file.handle.close();
   }
 }
 
@@ -141,6 +145,39 @@ async function* readFrom(file: OpenLog, sinceMs: number | undefined, signal: Abo
       yield records;
     }
     buffer = Buffer.alloc(buffer.length);
+  }
+}
+
+/** Unread files of one follower, most: one of a container that logs faster than its reader takes it grows with what conmon writes in a second. */
+const MAX_HELD_FILES = 64;
+
+/**
+ * Keeps the files of a follower open from the moment they appear: what is rotated out while it is behind stays readable until it was read.
+ * Looks at one thing at a time, whoever asks.
+ */
+class NewerLogs {
+  readonly #path: string;
+  readonly #files: OpenLog[];
+  #looking: Promise<boolean> = Promise.resolve(false);
+  #isClosed = false;
+
+  constructor(path: string, files: OpenLog[]) {
+    this.#path = path;
+    this.#files = files;
+  }
+
+  /** True when a file joined the list. */
+  look(): Promise<boolean> {
+    const looked = this.#looking.then(async () => !this.#isClosed && this.#files.length < MAX_HELD_FILES && await openNewer(this.#path, this.#files));
+    this.#looking = looked.catch(() => false);
+    looked.catch(() => { /* the reader looks again, and gets it */ });
+    return looked;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#looking;
+    await Promise.all(this.#files.map(file => file.handle.close()));
   }
 }
 
@@ -219,7 +256,7 @@ async function firstRecord(handle: FileHandle, scan: TailScan): Promise<number |
 }
 
 /** Waits for a change of the log's directory entry or content, bounded by a poll. */
-function watchFile(path: string, clock: Clock, signal: AbortSignal): { next(ended: AbortSignal): Promise<void>; close(): void } {
+function watchFile(path: string, clock: Clock, { signal, onRotated }: { readonly signal: AbortSignal; readonly onRotated: () => void }): { next(ended: AbortSignal): Promise<void>; close(): void } {
   let wake: () => void = () => undefined;
   let hasChanged = false;
   const onChange = (): void => {
@@ -227,7 +264,12 @@ function watchFile(path: string, clock: Clock, signal: AbortSignal): { next(ende
     wake();
   };
   const name = basename(path);
-  const watcher = watch(dirname(path), (_, changed) => { if (changed === null || changed.startsWith(name)) onChange(); });
+  const watcher = watch(dirname(path), (kind, changed) => {
+    if (changed === null || changed.startsWith(name)) {
+      if (kind === 'rename') onRotated();
+      onChange();
+    }
+  });
   watcher.on('error', () => { /* the directory went away with its container; the poll sees that nothing comes */ });
   signal.addEventListener('abort', onChange);
   return {
