@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { DevCluster, eventually } from '../support/dev-cluster.ts';
+
+/** Short lines are the hardest: conmon writes five times as much log as the program wrote. */
+const LINES = 13_000_000;
+const APP = `apiVersion: gantry/v1
+kind: App
+metadata: { name: big }
+services:
+  web: { image: hello:1, command: [sleep, "1000"] }
+  out: { kind: job, image: hello:1, command: [/bin/sh, -c, 'while ! test -e /go/now; do sleep 0.1; done; seq 1 ${String(LINES)}'], volumes: ["go:/go"] }
+volumes: { go: {} }
+`;
+
+let cluster: DevCluster;
+let file: string;
+let expected: string;
+
+test.before(async () => {
+  cluster = await DevCluster.up({ nodes: 1, controllers: 1 });
+  file = path.join(cluster.home, 'numbers');
+  const seq = spawn('seq', ['1', String(LINES)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks: Buffer[] = [];
+  for await (const chunk of seq.stdout as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+  }
+  writeFileSync(file, Buffer.concat(chunks));
+  expected = await digest(createReadStream(file));
+  await cluster.apply(APP, '--detach');
+  await eventually('both tasks', 60_000, async () => (await cluster.tasks()).filter(task => task['state'] === 'running').length === 2);
+});
+
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+async function digest(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of stream) {
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
+}
+
+/** SHA-256 of all that clusterctl wrote to stdout; `input` is its stdin. */
+async function through(args: readonly string[], input?: string): Promise<string> {
+  const child = spawn(cluster.program, args, { env: { ...process.env, ...cluster.environment }, stdio: ['pipe', 'pipe', 'inherit'] });
+  if (input === undefined) {
+    child.stdin.end();
+  } else {
+    createReadStream(input).pipe(child.stdin);
+  }
+  const ended = once(child, 'close');
+  const sum = await digest(child.stdout as AsyncIterable<Uint8Array>);
+  await ended;
+  return sum;
+}
+
+test.serial('100 MB of lines are followed through rotations, each once and in order (root)', async t => {
+  const followed = through(['logs', '-f', 'big/out']);
+  await cluster.ctl('exec', 'big/out', '--', 'touch', '/go/now');
+  t.is(await followed, expected);
+});
+
+test.serial('100 MB come through run, go in and out through debug, and in through cp and out through exec (root)', async t => {
+  t.is(await through(['run', '--rm', 'hello:1', 'seq', '1', String(LINES)]), expected);
+  t.is(await through(['debug', '-i', 'big/web', '--image', 'hello:1', '--', 'cat'], file), expected);
+  await cluster.ctl('cp', file, 'big/web:/tmp/numbers');
+  t.is(await through(['exec', 'big/web', '--', 'cat', '/tmp/numbers']), expected);
+});
