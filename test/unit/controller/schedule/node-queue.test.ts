@@ -70,8 +70,8 @@ test('a node that is full leaves, and one that got worse by others is looked at 
   const [first, second] = nodeLoads(state);
   const queue = new NodeQueue([first, second].filter(load => load !== undefined), requestFor(state, of));
   t.is(queue.best(), second, 'the emptier one');
-  if (second !== undefined) take(second, { ...of.spec.container, requests: resources(250, 10) }, true);
+  if (second !== undefined) take(second, { ...of.spec, container: { ...of.spec.container, requests: resources(250, 10) } }, true);
   t.is(queue.best(), first);
-  if (first !== undefined) take(first, of.spec.container, true);
+  if (first !== undefined) take(first, of.spec, true);
   t.is(queue.best(), undefined);
 });
