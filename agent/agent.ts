@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#kit/clock.ts';
@@ -8,6 +8,7 @@ import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import { containersOf } from '#model/companion.ts';
 import type { Digest } from '#model/digest.ts';
+import type { NodePolicy } from '#model/node.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import type { News } from '#news/ports.ts';
@@ -51,8 +52,13 @@ import type { NodeFacts, SessionSink } from './ports.ts';
 import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
 import { ConmonRuntime } from './runtime/conmon-process.ts';
 import { OciConfigFs } from './runtime/oci-config-fs.ts';
+import { findRuntimes } from './runtime/runtime-probe-process.ts';
+import { probeSecurityModules } from './runtime/security-module-fs.ts';
+import { appArmorProfile } from './runtime/security-module.ts';
+import type { SecurityModules } from './runtime/security-module.ts';
 import { SessionLoop } from './session-loop.ts';
 import { OverlaySnapshotter } from './snapshot/overlay-fs.ts';
+import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
@@ -75,7 +81,6 @@ const STARTS_PER_CORE = 1;
 const EXEC_PROBES_AT_ONCE = 4;
 /** Idle pull threads and extractors end after this. */
 const PULL_IDLE_MS = 60_000;
-const RUNTIMES = ['crun', 'runc'];
 const CONMON = '/usr/bin/conmon';
 
 type Machine = Awaited<ReturnType<typeof openMachine>>;
@@ -253,9 +258,10 @@ async function openMachine(config: AgentConfig, log: Logger) {
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
-    volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes }),
+    volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),
     prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
-    configs: new OciConfigFs(),
+    configs: new OciConfigFs({ devicePaths: config.devicePaths, units: config.deviceUnits, allowsPrivileged: config.allowsPrivileged, securityModules: probeModules(log) }),
+    devices: new DeviceUnits([...config.deviceUnits.keys()]),
     tunnelServices: {
       runtime,
       files: new ContainerFilesFs(),
@@ -277,9 +283,24 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     pids: await readMaxPids(),
     labels: config.labels,
     runtimes: machine.runtimes,
+    policy: nodePolicy(config),
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
   };
+}
+
+function nodePolicy({ bindPrefixes, devicePaths, deviceUnits, allowsPrivileged }: AgentConfig): NodePolicy {
+  const names = [...deviceUnits.keys()].map(deviceNameOf);
+  const devices = [...new Set(names)].sort().map(name => ({ name, count: names.filter(one => one === name).length }));
+  return { bindPrefixes, devicePaths, devices, allowsPrivileged };
+}
+
+function probeModules(log: Logger): SecurityModules {
+  const modules = probeSecurityModules();
+  if (modules.appArmorProfiles !== undefined && appArmorProfile(modules) === undefined) {
+    log.warn({}, 'AppArmor is on and gantry-default is not loaded: containers run without a profile of it; load deploy/apparmor/gantry-default');
+  }
+  return modules;
 }
 
 /** The images that tasks of this node need, those that only stop among them. */
@@ -332,15 +353,6 @@ function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: Ident
 
 function tlsOf(identity: NodeIdentity): TlsIdentity {
   return { caPem: identity.caPem, pair: { certificatePem: identity.certificatePem, keyPem: identity.keyPem } };
-}
-
-async function findRuntimes(): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  for (const name of RUNTIMES) {
-    const program = `/usr/bin/${name}`;
-    await access(program).then(() => found.set(name, program), () => { /* not installed: the node does not offer it */ });
-  }
-  return found;
 }
 
 async function machineResolvers(): Promise<readonly string[]> {

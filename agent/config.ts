@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { isIPv4 } from 'node:net';
+import { isDeviceName } from '#model/device-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
+import { findPrefixProblem, isCleanHostPath } from '#model/namespace.ts';
 import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
 
@@ -31,6 +33,10 @@ export interface AgentConfig {
   readonly plainRegistries: readonly string[];
   readonly defaultResolvers: readonly string[];
   readonly bindPrefixes: readonly string[];
+  readonly devicePaths: readonly string[];
+  /** Device nodes of each unit, by the unit's id `NAME#INDEX`, in the order given. */
+  readonly deviceUnits: ReadonlyMap<string, readonly string[]>;
+  readonly allowsPrivileged: boolean;
   /** Longest silence of a registry within a blob. */
   readonly pullStallMs: number;
   readonly logLevel: string;
@@ -65,6 +71,9 @@ export const AGENT_OPTIONS = {
   'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries that are reached without TLS' },
   'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
   'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },
+  'device-paths': { value: 'PATH,...', fallback: '', meaning: 'device nodes that services may name' },
+  'devices': { value: 'NAME=PATH+PATH,...', fallback: '', meaning: 'units of named devices that services may request; a NAME again is one unit more' },
+  'allow-privileged': { meaning: 'run services of profile privileged' },
   'pull-stall': { value: 'DURATION', fallback: '60s', meaning: 'longest time a registry may send almost nothing of a layer' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
@@ -99,7 +108,10 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     natsServers: list(values, 'nats').map(server => server.replace(/^(?:tls|nats):\/\//, '')),
     plainRegistries: list(values, 'plain-registries'),
     defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
-    bindPrefixes: list(values, 'bind-prefixes'),
+    bindPrefixes: cleanPaths(values, 'bind-prefixes'),
+    devicePaths: cleanPaths(values, 'device-paths'),
+    deviceUnits: parseDeviceUnits(list(values, 'devices')),
+    allowsPrivileged: values['allow-privileged'] === true,
     pullStallMs: duration(values, 'pull-stall'),
     logLevel: oneOf(values, 'log-level', LOG_LEVELS),
     ...(joinToken === undefined ? {} : { joinToken }),
@@ -181,6 +193,31 @@ function matching(values: Values, name: keyof typeof AGENT_OPTIONS, rule: RegExp
     throw refusal(name, value, wanted);
   }
   return value;
+}
+
+function cleanPaths(values: Values, name: 'bind-prefixes' | 'device-paths'): readonly string[] {
+  const paths = list(values, name);
+  const problem = findPrefixProblem(paths);
+  if (problem !== undefined) {
+    throw refusal(name, paths.join(','), 'a list of clean absolute paths', new Error(problem));
+  }
+  return paths;
+}
+
+/** `nvidia.com/gpu=/dev/nvidia0+/dev/nvidiactl`: one unit each. */
+function parseDeviceUnits(entries: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const counts = new Map<string, number>();
+  return new Map(entries.map(entry => {
+    const equals = entry.indexOf('=');
+    const name = entry.slice(0, Math.max(0, equals));
+    const paths = entry.slice(equals + 1).split('+');
+    if (!isDeviceName(name) || paths.some(path => !isCleanHostPath(path) || !path.startsWith('/dev/'))) {
+      throw refusal('devices', entry, 'NAME=/dev/PATH, such as nvidia.com/gpu=/dev/nvidia0+/dev/nvidiactl');
+    }
+    const index = counts.get(name) ?? 0;
+    counts.set(name, index + 1);
+    return [`${name}#${String(index)}`, paths];
+  }));
 }
 
 function duration(values: Values, name: keyof typeof AGENT_OPTIONS): number {

@@ -7,6 +7,7 @@ import type { ProcessIdentity } from './runtime/ports.ts';
 import { withDebugContainer } from './task/debug-flow.ts';
 import type { DebugParts } from './task/debug-flow.ts';
 import type { LogName } from './task/log-name.ts';
+import { reachOf } from './task/host-network.ts';
 import { containerId } from './task/names.ts';
 import type { TaskRecords } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
@@ -55,7 +56,7 @@ async function targetOf(found: ReachableTask, request: TunnelRequest, { records,
   }
   return {
     containerId: containerId(task.id, one.log.attempt, one.log.companion),
-    networkNamespacePath: slot?.networkNamespacePath ?? '',
+    networkNamespacePath: slot === undefined ? '' : reachOf(task, slot).networkNamespacePath,
     logPath,
     ended: wantsPrevious ? AbortSignal.abort() : one.ended,
     debug: async (spec, use, signal) => {

@@ -12,6 +12,7 @@ import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
+import type { NamespaceFlags } from './commands/namespace-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
 import type { GlobalFlags } from './options.ts';
@@ -305,6 +306,20 @@ function addClusterVerbs(verbs: VerbTable): void {
     usage: 'rm <name>', about: 'delete all versions',
     run: async (shell, args) => { await (await import('./commands/secret-flow.ts')).deleteSecret(shell, one(args[0])); },
   });
+  const namespace = verbs.group('namespace', 'what the services of a namespace may ask for');
+  namespace.add<NamespaceFlags>({
+    usage: 'set <name>', about: 'change its policy; what is running stays as it is',
+    examples: ['clusterctl namespace set prod --profile restricted', 'clusterctl namespace set infra --profile privileged --bind-prefix /srv/data'],
+    options: command => command.option('--profile <profile>', 'the widest that services may have: restricted, baseline or privileged')
+      .option('--bind-prefix <dir>', 'host directory that services may bind; may be repeated, all of them replace those before', collect)
+      .option('--clear-bind-prefixes', 'no host directory any more'),
+    run: async (shell, args, flags) => { await (await import('./commands/namespace-flow.ts')).setNamespace(shell, one(args[0]), flags); },
+  });
+  namespace.add({ usage: 'ls', about: 'list them with their policies', run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });
+  namespace.add({
+    usage: 'rm <name>', about: 'take its policy away: baseline at most, no host directory',
+    run: async (shell, args) => { await (await import('./commands/namespace-flow.ts')).deleteNamespace(shell, one(args[0])); },
+  });
   verbs.group('token', 'what a new node joins with').add<{ readonly ttl?: string; readonly role?: string }>({
     usage: 'create', about: 'a token that is good once',
     options: command => command.option('--ttl <duration>', 'at most 1h', '1h').option('--role <role>', 'node', 'node'),
@@ -350,6 +365,7 @@ function addDevVerbs(verbs: VerbTable): void {
   const flow = async () => await import('./commands/dev-flow.ts');
   const settings = (command: Command): Command => command
     .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')
+    .option('--agent-options <text>', 'more options for each agent, such as "--allow-privileged --bind-prefixes /srv"')
     .option('--log-level <level>', 'of controllers and agents');
   verbs.add<DevFlags>({
     usage: 'up [name]', about: 'make a cluster of network namespaces on this machine, with the example App',

@@ -1,3 +1,4 @@
+import type { DnsSpec } from '#model/service.ts';
 import { ZONE } from './host-names.ts';
 
 /**
@@ -12,6 +13,26 @@ export function renderResolvConf(gatewayAddress: string, namespace: string, app:
     `nameserver ${gatewayAddress}`,
     `search ${app}.${namespace}.${ZONE} ${namespace}.${ZONE} ${ZONE}`,
     `options ndots:${String(SEARCH_BELOW_DOTS)}`,
+    '',
+  ].join('\n');
+}
+
+/**
+ * The text with the service's own servers, domains and options in front; its own options come last, since the last of one name counts.
+ *
+ * A resolver asks the next server only when one does not answer: with servers of its own, a service finds the cluster's names only if those
+ * servers know them, or while they are away. Source: resolv.conf(5)
+ */
+export function withOwnDns(resolvConf: string, dns: DnsSpec): string {
+  const lines = resolvConf.split('\n').filter(line => line !== '');
+  const words = (keyword: string): readonly string[] => lines.filter(line => line.startsWith(`${keyword} `)).flatMap(line => line.split(' ').slice(1));
+  const search = [...new Set([...dns.search, ...words('search')])];
+  const options = [...words('options'), ...dns.options];
+  return [
+    ...dns.servers.map(server => `nameserver ${server}`),
+    ...lines.filter(line => line.startsWith('nameserver ')),
+    ...(search.length === 0 ? [] : [`search ${search.join(' ')}`]),
+    ...(options.length === 0 ? [] : [`options ${options.join(' ')}`]),
     '',
   ].join('\n');
 }

@@ -1,4 +1,5 @@
 /** Mounts, by the classic call and by the newer ones with descriptors. */
+import { closeSync } from 'node:fs';
 import koffi from 'koffi';
 import { checked } from './file-syscall.ts';
 
@@ -54,12 +55,20 @@ export function unmount(target: string, flags = 0): void {
   checked('umount2', calls.umount2(target, flags));
 }
 
-/** A clone of the mount that holds directory `path`, ids shown through the user namespace, read-only unless `flags` say otherwise; in no tree yet. The caller closes the descriptor. @throws SyscallError */
-export function cloneIdmapped(path: string, userNamespace: number, flags = MOUNT_ATTR_RDONLY): number {
+/**
+ * A clone of the mount that holds `path`, ids shown through the user namespace where there is one, read-only unless `flags` say otherwise; in
+ * no tree yet. The caller closes the descriptor. @throws SyscallError
+ */
+export function cloneIdmapped(path: string, userNamespace: number | undefined, flags = MOUNT_ATTR_RDONLY): number {
   const tree = checked('open_tree', calls.openTree(SYS_OPEN_TREE, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. Source: mount_setattr(2).
-  const attributes = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP | flags), 0n, MS_PRIVATE, BigInt(userNamespace));
-  checked('mount_setattr', calls.mountSetattr(SYS_MOUNT_SETATTR, tree, '', AT_EMPTY_PATH, attributes, attributes.byteLength));
+  const attributes = BigUint64Array.of(BigInt(userNamespace === undefined ? flags : MOUNT_ATTR_IDMAP | flags), 0n, MS_PRIVATE, BigInt(userNamespace ?? 0));
+  try {
+    checked('mount_setattr', calls.mountSetattr(SYS_MOUNT_SETATTR, tree, '', AT_EMPTY_PATH, attributes, attributes.byteLength));
+  } catch (error) {
+    closeSync(tree);
+    throw error;
+  }
   return tree;
 }
 

@@ -1,5 +1,6 @@
 /** Who the container's first process is: the image's text says who a name is, numbers are themselves. */
 import { ClusterError } from '#model/errors.ts';
+import { quoted } from '#model/printable.ts';
 
 export interface ContainerUser {
   readonly uid: number;
@@ -54,7 +55,7 @@ function requireAccount(userText: string, passwd: string): Account {
     return account;
   }
   if (!NUMBER.test(userText)) {
-    throw new ClusterError('INVALID_ARGUMENT', `user ${JSON.stringify(userText)} is not in the image's /etc/passwd`);
+    throw new ClusterError('INVALID_ARGUMENT', `user ${quoted(userText)} not found in image: it is not in its /etc/passwd`);
   }
   return { name: '', uid: parseId(userText), gid: 0, home: '/' };
 }
@@ -76,7 +77,7 @@ function findGid(groupText: string, group: string): number {
   }
   const found = lines(group).find(([name, , gid = '']) => name === groupText && isId(gid));
   if (found === undefined) {
-    throw new ClusterError('INVALID_ARGUMENT', `group ${JSON.stringify(groupText)} is not in the image's /etc/group`);
+    throw new ClusterError('INVALID_ARGUMENT', `group ${quoted(groupText)} not found in image: it is not in its /etc/group`);
   }
   return Number(found[2]);
 }

@@ -6,22 +6,44 @@ import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
 import type { AccountFiles } from './container-user.ts';
-import { containerUser, ociSpec } from './oci-spec.ts';
+import { requireCommand } from './command-fs.ts';
+import { openDevices } from './device-fs.ts';
+import type { DevicePolicy } from './device-fs.ts';
+import { heldCapabilities } from './held-capabilities.ts';
+import type { SecurityModules } from './security-module.ts';
+import { containerUser, INIT_TARGET, ociSpec } from './oci-spec.ts';
 
 /** A larger passwd is not a person's. */
 const MAX_ACCOUNT_BYTES = 1024 * 1024;
 /** Mount points that the runtime writes under: crun follows a link of the image at /dev. */
 const MOUNT_POINTS = ['dev', 'proc', 'sys'];
 
+/** What this node's configuration and machine say. */
+export interface ConfigPolicy extends DevicePolicy {
+  readonly allowsPrivileged: boolean;
+  readonly securityModules: SecurityModules;
+}
+
 /** config.json of containers, with what only the root file system and this machine can tell. */
 export class OciConfigFs implements ContainerConfigs {
+  readonly #policy: ConfigPolicy;
+  readonly #heldCapabilities = heldCapabilities(readFileSync('/proc/self/status', 'utf8'));
   readonly #maxOpenFiles = hardOpenFileLimit(readFileSync('/proc/self/limits', 'utf8'));
+
+  constructor(policy: ConfigPolicy) {
+    this.#policy = policy;
+  }
 
   /** @throws ClusterError FAILED_PRECONDITION when /dev, /proc or /sys of the image is there and no plain directory */
   configJson(request: ConfigRequest): Promise<string> {
+    const { security, devices } = request.task.container;
+    if (security.profile === 'privileged' && !this.#policy.allowsPrivileged) {
+      throw new ClusterError('PERMISSION_DENIED', 'this node runs no service of profile privileged');
+    }
     requirePlainMountPoints(request.rootfsPath);
     const inBundle = (name: string): string => `${request.bundlePath}/${name}`;
-    return Promise.resolve(JSON.stringify(ociSpec({
+    const architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
+    const config = ociSpec({
       task: request.task,
       image: request.image,
       accounts: accountsBelow(request.rootfsPath),
@@ -31,10 +53,15 @@ export class OciConfigFs implements ContainerConfigs {
       mounts: request.mounts,
       cgroupsPath: request.cgroupsPath,
       etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
+      architecture,
       ...(request.debugged === undefined ? {} : { debugged: request.debugged }),
-      architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       maxOpenFiles: this.#maxOpenFiles,
-    })));
+      heldCapabilities: this.#heldCapabilities,
+      devices: openDevices(devices, request.deviceUnits, this.#policy),
+      securityModules: this.#policy.securityModules,
+    });
+    requireCommand(config.process, { rootfsPath: request.rootfsPath, mountTargets: [...request.mounts.map(mount => mount.destination), INIT_TARGET], architecture });
+    return Promise.resolve(JSON.stringify(config));
   }
 
   userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }> {

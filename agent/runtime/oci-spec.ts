@@ -6,10 +6,15 @@
  */
 import { posix } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import type { ContainerSpec, Limits, SecuritySpec } from '#model/service.ts';
+import { grantedCapabilities, refusedCapability } from '#model/security-rules.ts';
+import type { ContainerSpec, SecuritySpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
 import type { ImageConfig } from '../image/ports.ts';
 import type { OciMount } from '../volume/ports.ts';
+import { containerMounts, deviceRules, hasOwn, maskedPaths, namespaces, readOnlyPaths } from './oci-isolation.ts';
+import type { OciDevice } from './oci-isolation.ts';
+import type { SecurityModules } from './security-module.ts';
+import { securityModuleLabels } from './security-module.ts';
 import { resolveUser } from './container-user.ts';
 import type { AccountFiles, ContainerUser } from './container-user.ts';
 import { seccompProfile } from './seccomp-profile.ts';
@@ -30,8 +35,13 @@ export interface OciSpecInput {
   readonly architecture: Architecture;
   /** For a debug container: whose processes it sees, and may trace. */
   readonly debugged?: DebuggedNamespaces;
+  /** Device nodes that the container is given, its own apart. */
+  readonly devices: readonly OciDevice[];
+  readonly securityModules: SecurityModules;
   /** The agent's own hard limit of open files: a runtime without more rights cannot go above it. */
   readonly maxOpenFiles: number;
+  /** What the agent itself may have, without `CAP_`: `ALL` means these. */
+  readonly heldCapabilities: ReadonlySet<string>;
 }
 
 /** Paths of the namespaces of a running container. */
@@ -49,29 +59,19 @@ export interface OciProcess {
   readonly cwd: string;
   readonly capabilities: Readonly<Record<'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient', readonly string[]>>;
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
-  readonly noNewPrivileges: true;
+  readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
   readonly oomScoreAdj: number;
   readonly consoleSize?: { readonly width: number; readonly height: number };
 }
 
-const BASELINE_CAPABILITIES = [
-  'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT',
-];
-/** What `cap_add` may name. */
-const ADDABLE = { baseline: BASELINE_CAPABILITIES, restricted: ['NET_BIND_SERVICE'] } as const;
-const MASKED_PATHS = [
-  '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug', '/proc/scsi',
-  '/proc/timer_list', '/proc/timer_stats', '/sys/devices/virtual/powercap', '/sys/firmware', '/sys/devices/system/cpu/cpu0/thermal_throttle',
-];
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-/** null zero full random urandom tty ptmx pts/*. Source: Documentation/admin-guide/devices.txt */
-const DEVICES = [[1, 3], [1, 5], [1, 7], [1, 8], [1, 9], [5, 0], [5, 2], [136, undefined]] as const;
+const ETC_TARGETS = { hostname: '/etc/hostname', hosts: '/etc/hosts', resolvConf: '/etc/resolv.conf' } as const;
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Ids of a container's user namespace; the last one. */
 const MAX_CONTAINER_ID = 65_535;
-const MIB = 1024 * 1024;
 const INIT_SOURCE = '/usr/bin/tini-static';
-const INIT_TARGET = '/run/gantry-init';
+export const INIT_TARGET = '/run/gantry-init';
 /** Under memory pressure containers go before the machine's own services. Source: proc_pid_oom_score_adj(5) */
 const CONTAINER_OOM_SCORE = 100;
 const CPU_PERIOD_MICROSECONDS = 100_000;
@@ -82,42 +82,34 @@ const CPU_PERIOD_MICROSECONDS = 100_000;
  * @throws ClusterError INVALID_ARGUMENT or FAILED_PRECONDITION when the task and its image together cannot run: no command, unknown or
  * too large user, root in `restricted`, a capability that the profile does not give, a working directory under /proc
  */
-export function ociSpec(input: OciSpecInput): object {
-  const { task } = input;
-  const container = task.container;
+export function ociSpec(input: OciSpecInput): Readonly<Record<string, unknown>> & { readonly process: OciProcess } {
+  const { container } = input.task;
+  const { security } = container;
+  const labels = securityModuleLabels(input.securityModules, { taskId: input.task.id, isUnconfined: security.isUnconfined });
   return {
     ociVersion: '1.0.2',
-    hostname: container.hostname ?? task.name,
-    root: { path: input.rootfsPath, readonly: isReadOnly(container.security) },
-    process: ociProcess(input),
+    ...(hasOwn(security, 'uts') ? { hostname: container.hostname ?? input.task.name } : {}),
+    root: { path: input.rootfsPath, readonly: isReadOnly(security) },
+    process: ociProcess(input, labels),
     mounts: ociMounts(input),
     linux: {
-      namespaces: [
-        { type: 'user', path: input.userNamespacePath },
-        { type: 'network', path: input.networkNamespacePath },
-        { type: 'pid', ...pathOf(input.debugged?.pid) },
-        { type: 'ipc', ...pathOf(input.debugged?.ipc) },
-        ...['mount', 'uts', 'cgroup'].map(type => ({ type })),
-      ],
+      namespaces: namespaces(security, { user: input.userNamespacePath, network: input.networkNamespacePath, ...(input.debugged ?? {}) }),
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container.limits, container.requests.milliCpu),
+      resources: ociResources(input),
       rootfsPropagation: 'rprivate',
-      seccomp: seccompProfile(input.architecture, { mayTrace: input.debugged !== undefined }),
-      maskedPaths: MASKED_PATHS,
-      readonlyPaths: READONLY_PATHS,
+      ...(security.isUnconfined ? {} : { seccomp: seccompProfile(input.architecture, { mayTrace: input.debugged !== undefined }) }),
+      maskedPaths: maskedPaths(security),
+      readonlyPaths: readOnlyPaths(security),
       sysctl: ociSysctls(container),
+      ...(labels.mountLabel === undefined ? {} : { mountLabel: labels.mountLabel }),
     },
   };
 }
 
-function pathOf(path: string | undefined): { readonly path?: string } {
-  return path === undefined ? {} : { path };
-}
-
-function ociProcess(input: OciSpecInput): OciProcess {
+function ociProcess(input: OciSpecInput, { apparmorProfile, selinuxLabel }: ReturnType<typeof securityModuleLabels>): OciProcess {
   const { container } = input.task;
   const user = containerUser(input.task, input.image, input.accounts);
-  const granted = [...capabilities(container.security), ...(input.debugged === undefined ? [] : ['SYS_PTRACE'])].map(name => `CAP_${name}`);
+  const granted = [...capabilities(container.security, input.heldCapabilities), ...(input.debugged === undefined ? [] : ['SYS_PTRACE'])].map(name => `CAP_${name}`);
   const held = user.uid === 0 ? granted : [];
   return {
     terminal: container.tty,
@@ -128,8 +120,10 @@ function ociProcess(input: OciSpecInput): OciProcess {
     cwd: workingDir(container, input.image),
     capabilities: { bounding: granted, effective: held, permitted: held, inheritable: [], ambient: [] },
     rlimits: rlimits(container, input.maxOpenFiles),
-    noNewPrivileges: true,
+    noNewPrivileges: !container.security.mayGainPrivileges,
     oomScoreAdj: CONTAINER_OOM_SCORE,
+    ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+    ...(selinuxLabel === undefined ? {} : { selinuxLabel }),
   };
 }
 
@@ -147,16 +141,17 @@ export function containerUser(task: Task, image: ImageConfig, accounts: AccountF
 }
 
 /** Capabilities in order, without `CAP_`. Drops come first, so `cap_drop: [ALL]` with `cap_add` means exactly the added ones. */
-function capabilities(security: SecuritySpec): readonly string[] {
-  const addable: readonly string[] = ADDABLE[security.profile];
-  const added = security.capAdd.map(bareCapability);
-  const refused = added.find(name => !addable.includes(name));
+function capabilities(asked: SecuritySpec, held: ReadonlySet<string>): readonly string[] {
+  const security = { ...asked, capAdd: asked.capAdd.map(bareCapability), capDrop: asked.capDrop.map(bareCapability) };
+  const refused = refusedCapability(security);
   if (refused !== undefined) {
-    throw new ClusterError('INVALID_ARGUMENT', `capability ${refused} is not one of profile ${security.profile}: ${addable.join(' ')}`);
+    throw new ClusterError('INVALID_ARGUMENT', `capability ${refused} is not one of profile ${security.profile}`);
   }
-  const dropped = new Set(security.capDrop.map(bareCapability));
-  const base = security.profile === 'baseline' && !dropped.has('ALL') ? BASELINE_CAPABILITIES.filter(name => !dropped.has(name)) : [];
-  return [...new Set([...base, ...added])].sort();
+  const lacking = security.capAdd.find(name => name !== 'ALL' && !held.has(name));
+  if (lacking !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', `capability ${lacking} cannot be given: the agent on this node does not have it`);
+  }
+  return grantedCapabilities(security).filter(name => held.has(name));
 }
 
 function bareCapability(name: string): string {
@@ -232,34 +227,21 @@ function isReadOnly(security: SecuritySpec): boolean {
 
 function ociMounts(input: OciSpecInput): readonly OciMount[] {
   const { container } = input.task;
-  const etc = (destination: string, source: string): OciMount =>
-    ({ destination, type: 'bind', source, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev', 'noexec'] });
   return [
-    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${String(container.shmSizeBytes)}`] },
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
-    ...(container.security.profile === 'restricted' && !input.mounts.some(mount => mount.destination === '/tmp')
-      ? [{ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=1777', `size=${String(64 * MIB)}`] }]
-      : []),
-    etc('/etc/hostname', input.etcFiles.hostname),
-    etc('/etc/hosts', input.etcFiles.hosts),
-    etc('/etc/resolv.conf', input.etcFiles.resolvConf),
+    ...containerMounts(container, input.mounts.map(mount => mount.destination)),
+    ...input.devices.map(({ path, source }): OciMount => ({ destination: path, type: 'bind', source, options: ['bind', 'rprivate', 'nosuid', 'noexec'] })),
+    ...(['hostname', 'hosts', 'resolvConf'] as const).map((name): OciMount =>
+      ({ destination: ETC_TARGETS[name], type: 'bind', source: input.etcFiles[name], options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev', 'noexec'] })),
     ...(container.init ? [{ destination: INIT_TARGET, type: 'bind', source: INIT_SOURCE, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }] : []),
     ...input.mounts,
   ];
 }
 
 /** Both cgroup versions: the runtime turns `shares` into a v2 weight and `swap` into what v2 counts apart. */
-function ociResources(limits: Limits, requestedMilliCpu: number): object {
+function ociResources(input: OciSpecInput): object {
+  const { limits, requests: { milliCpu: requestedMilliCpu } } = input.task.container;
   return {
-    devices: [
-      { allow: false, access: 'rwm' },
-      ...DEVICES.map(([major, minor]) => ({ allow: true, type: 'c', major, ...(minor === undefined ? {} : { minor }), access: 'rwm' })),
-    ],
+    devices: deviceRules(input.devices),
     memory: { limit: limits.memoryBytes, swap: limits.memoryBytes },
     cpu: {
       shares: Math.min(262_144, Math.max(2, Math.round(requestedMilliCpu * 1.024))),
@@ -272,8 +254,7 @@ function ociResources(limits: Limits, requestedMilliCpu: number): object {
 /** The namespace is the container's own, so low ports and ping need no capability there. */
 function ociSysctls(container: ContainerSpec): Readonly<Record<string, string>> {
   return {
-    'net.ipv4.ip_unprivileged_port_start': '0',
-    'net.ipv4.ping_group_range': '0 65535',
+    ...(hasOwn(container.security, 'network') ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 65535' } : {}),
     ...Object.fromEntries(container.sysctls.map(({ name, value }) => [name, value])),
   };
 }

@@ -1,20 +1,19 @@
-/** crun and runc: the only module that calls either. */
+/** crun, runc and whatever else runtime-drivers.ts names: the only module that calls them. */
 import { mkdirSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import { requireContainerId } from './container-id.ts';
 import type { ContainerState } from './ports.ts';
+import { runtimeDriver } from './runtime-drivers.ts';
 import { runTool } from './tool-process.ts';
 
 /** A runtime that takes longer is taken for hung. */
 const CALL_TIMEOUT_MS = 30_000;
 const STATES: Readonly<Record<string, ContainerState>> = { creating: 'created', created: 'created', running: 'running', paused: 'running', stopped: 'stopped' };
-/** What both runtimes say about an id that they do not know. */
-const UNKNOWN_ID = /does not exist|No such file or directory/;
 
 export interface RuntimeProgram {
-  /** `crun` or `runc`. */
+  /** As in runtime-drivers.ts. */
   readonly name: string;
-  /** Absolute path of crun or runc. */
+  /** Absolute path. */
   readonly program: string;
   /** State directory of this runtime alone; nothing else lives in its parent. */
   readonly root: string;
@@ -23,13 +22,15 @@ export interface RuntimeProgram {
 export class RuntimeProcess {
   readonly program: string;
   readonly root: string;
-  /** crun's own copying between two terminals loses what waits when the process ends; runc refuses to give its terminal away. */
   readonly givesTerminal: boolean;
+  readonly #unknownId: RegExp;
 
   constructor(runtime: RuntimeProgram) {
     this.program = runtime.program;
     this.root = runtime.root;
-    this.givesTerminal = runtime.name === 'crun';
+    const driver = runtimeDriver(runtime.name);
+    this.givesTerminal = driver.givesTerminal;
+    this.#unknownId = driver.unknownId;
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
   }
 
@@ -40,7 +41,7 @@ export class RuntimeProcess {
   async state(id: string): Promise<ContainerState> {
     const outcome = await this.#call(['state', requireContainerId(id)]);
     if (outcome.code !== 0) {
-      if (UNKNOWN_ID.test(outcome.output)) {
+      if (this.#unknownId.test(outcome.output)) {
         return 'absent';
       }
       throw this.#failure('state', outcome);

@@ -1,7 +1,7 @@
 /** Where the ids of a container's user namespace start on the host; 65,536 of them. */
 export interface IdMapping {
-  /** A file that names the user namespace: `/proc/PID/ns/user` or a bind mount of it. */
-  readonly userNamespacePath: string;
+  /** A file that names the user namespace: `/proc/PID/ns/user` or a bind mount of it. Absent: the container has the machine's ids (`userns: host`). */
+  readonly userNamespacePath?: string;
   readonly hostBase: number;
 }
 

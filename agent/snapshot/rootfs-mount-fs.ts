@@ -10,16 +10,16 @@ import type { IdMapping } from './ports.ts';
 
 /** Attaches `source` at `target` with the ids of the container's user namespace; `flags` as of mount_setattr(2). */
 export async function attachIdmapped(source: string, target: string, mapping: IdMapping, flags: number): Promise<void> {
-  const userNamespace = await open(mapping.userNamespacePath, 'r');
+  const userNamespace = mapping.userNamespacePath === undefined ? undefined : await open(mapping.userNamespacePath, 'r');
   try {
-    const clone = cloneIdmapped(source, userNamespace.fd, flags);
+    const clone = cloneIdmapped(source, userNamespace?.fd, flags);
     try {
       attachMount(clone, target);
     } finally {
       closeSync(clone);
     }
   } finally {
-    await userNamespace.close();
+    await userNamespace?.close();
   }
 }
 

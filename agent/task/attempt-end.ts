@@ -3,6 +3,7 @@ import { ClusterError, isClusterError } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
 import type { RestartPolicy } from '#model/service.ts';
 import type { Task, TaskExit } from '#model/task.ts';
+import { CommandError } from '../runtime/command-rules.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import type { StopCause } from './phase.ts';
 import { companionOf, withoutAttempt } from './record.ts';
@@ -30,10 +31,12 @@ export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause
   return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit, end.reason));
 }
 
-/** The record after an attempt that could not be started: the policy counts it like a failed exit. */
+/** The record after an attempt that could not be started: the policy counts it like a failed exit. A command that cannot be executed has a shell's code. */
 export function afterFailedStart(record: TaskRecord, error: unknown, nowMs: number): TaskRecord {
-  const exit: TaskExit = { attempt: record.attempt, code: null, reason: 'start-failed', finishedAtMs: nowMs };
-  return byPolicy(record, exit, { code: null, finishedAtMs: nowMs }, errorText(error));
+  const cause = error instanceof Error && error.cause instanceof CommandError ? error.cause : error;
+  const code = cause instanceof CommandError ? cause.exitCode : null;
+  const exit: TaskExit = { attempt: record.attempt, code, reason: 'start-failed', finishedAtMs: nowMs };
+  return byPolicy(record, exit, { code, finishedAtMs: nowMs }, errorText(error));
 }
 
 /** The record after an init container that ended with another code than 0: the policy counts the attempt like a failed exit. */

@@ -8,9 +8,11 @@ import type { Task } from '#model/task.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import type { LocalImage } from '../image/ports.ts';
 import type { NetworkSlot } from '../network/ports.ts';
+import type { IdMapping } from '../snapshot/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
 import { errorText, isPullRetried } from './attempt-end.ts';
 import { etcFiles } from './etc-files.ts';
+import { isOnHostNetwork } from './host-network.ts';
 import { containerId, filesKey } from './names.ts';
 import type { CompanionRun, ContainerName } from './names.ts';
 import type { TaskParts } from './ports.ts';
@@ -118,19 +120,24 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
 
 /** Makes everything config.json names (root file system, volumes, the container's own /etc files), and returns its text. */
 export async function prepareFiles(
-  unit: ContainerUnit, from: { readonly image: LocalImage; readonly slot: NetworkSlot; readonly contents: ReadonlyMap<string, AssignedContent> }, parts: TaskParts, signal: AbortSignal,
+  unit: ContainerUnit, from: { readonly image: LocalImage; readonly slot: NetworkSlot; readonly deviceUnits: readonly string[]; readonly contents: ReadonlyMap<string, AssignedContent> }, parts: TaskParts, signal: AbortSignal,
 ): Promise<string> {
   const { id, task, name } = unit;
   const { image, slot } = from;
-  const mapping = { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase };
+  const mapping = idMapping(task, slot);
   await failpoint('agent.before-rootfs');
   const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, mapping, signal);
   await failpoint('agent.before-volumes');
   const user = await parts.configs.userOf(task, image.config, rootfsPath);
   const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);
   await failpoint('agent.before-bundle');
-  const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
-  return await parts.configs.configJson({ task, image: image.config, rootfsPath, slot, mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath });
+  const bundlePath = await parts.bundles.create(id, etcFiles(task, isOnHostNetwork(task) ? '127.0.1.1' : slot.address, parts.dns.resolvConf(task.namespace, task.app)));
+  return await parts.configs.configJson({ task, image: image.config, rootfsPath, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath });
+}
+
+/** Layers, volumes and files show the ids of the slot's user namespace, or the machine's own. */
+function idMapping(task: Task, slot: NetworkSlot): IdMapping {
+  return task.container.security.hostNamespaces.includes('userns') ? { hostBase: 0 } : { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase };
 }
 
 export async function createContainer({ id, name, task }: ContainerUnit, configJson: string, parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {

@@ -45,7 +45,7 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
     const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
     const namespaces = `/proc/${String(session.container.pid)}/ns`;
     const configJson = await parts.configs.configJson({
-      task, image: image.config, rootfsPath, slot, mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath, debugged: { pid: `${namespaces}/pid`, ipc: `${namespaces}/ipc` },
+      task, image: image.config, rootfsPath, slot, deviceUnits: [], mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath, debugged: { pid: `${namespaces}/pid`, ipc: `${namespaces}/ipc` },
     });
     await session.use(await parts.runtime.run({ id, runtime: task.container.runtime, bundlePath, configJson, tty: spec.tty, stdin: spec.stdin, ...(spec.size === undefined ? {} : { size: spec.size }) }, signal));
   } finally {
@@ -66,6 +66,7 @@ function debugSpec(main: ContainerSpec, spec: DebugSpec): ContainerSpec {
     init: false, tty: spec.tty, stdin: spec.stdin,
     requests: { milliCpu: 50, memoryBytes: 32 * 1024 * 1024 }, limits: LIMITS,
     ports: [], configs: [], secrets: [], volumes: [], ulimits: [], sysctls: [],
-    security: { profile: 'baseline', user: '0', readOnly: false, capAdd: [], capDrop: [] },
+    devices: [], deviceRequests: [],
+    security: { profile: 'baseline', user: '0', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false },
   };
 }

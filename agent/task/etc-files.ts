@@ -1,4 +1,5 @@
 import type { Task } from '#model/task.ts';
+import { withOwnDns } from '../dns/resolv-conf.ts';
 
 /** The names of a container's own /etc files in its bundle. */
 export const ETC_FILES = { hostname: 'hostname', hosts: 'hosts', resolvConf: 'resolv.conf' } as const;
@@ -15,6 +16,6 @@ export function etcFiles(task: Task, address: string, resolvConf: string): Reado
   return new Map([
     [ETC_FILES.hostname, `${hostname}\n`],
     [ETC_FILES.hosts, `${hosts.join('\n')}\n`],
-    [ETC_FILES.resolvConf, resolvConf],
+    [ETC_FILES.resolvConf, withOwnDns(resolvConf, task.container.dns)],
   ]);
 }

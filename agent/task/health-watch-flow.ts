@@ -1,6 +1,7 @@
 import type { Logger } from '#kit/logger.ts';
 import type { Health } from '#model/task.ts';
 import type { HealthProber, HealthVerdict } from '../health/ports.ts';
+import { reachOf } from './host-network.ts';
 import { containerId } from './names.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -25,7 +26,7 @@ export class HealthWatch {
     }
     this.#isProbed = true;
     const target = {
-      containerId: containerId(task.id, attempt), networkNamespacePath: slot.networkNamespacePath, address: slot.address, check, startedAtMs: startedAtMs ?? nowMs,
+      containerId: containerId(task.id, attempt), ...reachOf(task, slot), check, startedAtMs: startedAtMs ?? nowMs,
     };
     this.#follow(target, ended).catch((error: unknown) => {
       if (!ended.aborted) {

@@ -1,6 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
+import type { DeviceCount } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import type { NodeDns } from '../dns/ports.ts';
@@ -68,11 +69,21 @@ export interface ConfigRequest {
   readonly image: ImageConfig;
   readonly rootfsPath: string;
   readonly slot: NetworkSlot;
+  readonly deviceUnits: readonly string[];
   readonly mounts: readonly OciMount[];
   readonly cgroupsPath: string;
   readonly bundlePath: string;
   /** For a debug container: whose processes it sees. */
   readonly debugged?: DebuggedNamespaces;
+}
+
+/** Units of the node's named devices: each is one task's, until it is finished. */
+export interface Devices {
+  /** The task's units, the same each time. @throws ClusterError RESOURCE_EXHAUSTED when not so many are free */
+  take(task: TaskId, requests: readonly DeviceCount[]): readonly string[];
+  release(task: TaskId): void;
+  /** What a record says that the task holds. */
+  adopt(task: TaskId, units: readonly string[]): void;
 }
 
 /** config.json of a container. @throws ClusterError when task and image together cannot run */
@@ -108,6 +119,7 @@ export interface TaskParts {
   readonly dns: Pick<NodeDns, 'resolvConf'>;
   readonly prober: HealthProber;
   readonly configs: ContainerConfigs;
+  readonly devices: Devices;
   readonly bundles: Bundles;
   readonly records: TaskRecords;
   readonly statuses: StatusSink;

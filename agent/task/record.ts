@@ -47,6 +47,8 @@ export interface TaskRecord {
   readonly bootId: string;
   /** Kept across attempts: the address stays. */
   readonly slot?: NetworkSlot;
+  /** Of named devices, held like the slot. */
+  readonly deviceUnits?: readonly string[];
   readonly container?: CreatedContainer;
   /** By the place of the task's companions; those of the newest attempt, also when nothing of it is left. */
   readonly companions?: readonly CompanionRecord[];

@@ -34,6 +34,7 @@ export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
   }
   const recovered: TaskRecord[] = [];
   for (const record of records) {
+    parts.devices.adopt(record.task.id, record.deviceUnits ?? []);
     recovered.push(await recoverOne(record, parts));
   }
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));

@@ -83,7 +83,7 @@ export async function startCompanion(start: CompanionStart, parts: TaskParts, si
     try {
       requirePermit(record, parts);
       await start.save(building);
-      const configJson = await prepareFiles(unit, { image, slot, contents: start.contents }, parts, signal);
+      const configJson = await prepareFiles(unit, { image, slot, deviceUnits: [], contents: start.contents }, parts, signal);
       const container = await createContainer(unit, configJson, parts, signal);
       await failpoint('agent.before-journal');
       await Promise.all([start.save({ ...building, step: 'starting', container }), parts.records.appendStart(unit.name)]);
@@ -109,12 +109,13 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   start.onProgress('preparing', '', '');
   await failpoint('agent.before-slot');
   const slot = start.record.slot ?? await parts.network.acquire(signal);
-  const record = { ...start.record, slot };
+  const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
+  const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   const unit = unitOf(record);
   await start.save(record);
   const admitted = parts.proxy.admit(slot.address, record.task);
   admitted.catch(() => { /* awaited before the start, if it comes to that */ });
-  const configJson = await prepareFiles(unit, { image, slot, contents: start.contents }, parts, signal);
+  const configJson = await prepareFiles(unit, { image, slot, deviceUnits, contents: start.contents }, parts, signal);
   start.onProgress('starting', '', '');
   const created = await createContainer(unit, configJson, parts, signal);
   const starting: TaskRecord = { ...record, step: 'starting', container: created };

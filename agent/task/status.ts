@@ -1,5 +1,6 @@
 import type { NodeId } from '#model/ids.ts';
 import type { CompanionStatus, Phase, TaskStatus } from '#model/task.ts';
+import { isOnHostNetwork } from './host-network.ts';
 import type { TaskRecord } from './record.ts';
 
 /** What only the running loop knows. */
@@ -27,7 +28,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
     ...reasonOf(record, live),
     restarts: record.restarts,
     ...withoutAbsent({
-      address: record.slot?.address,
+      address: isOnHostNetwork(record.task) ? undefined : record.slot?.address,
       pid: record.step === 'running' ? record.container?.container.pid : undefined,
       startedAtMs: record.startedAtMs,
       finishedAtMs: record.finishedAtMs,

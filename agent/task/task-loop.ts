@@ -404,7 +404,8 @@ export class TaskLoop {
   }
 
   async #release(phase: 'complete' | 'failed'): Promise<void> {
-    const { slot, ...rest } = this.#record;
+    const { slot, deviceUnits: _, ...rest } = this.#record;
+    this.#parts.devices.release(this.#record.task.id);
     for (const { key } of filesOf(this.#record.task)) {
       await this.#parts.volumes.remove(key);
     }

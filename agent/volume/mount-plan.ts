@@ -2,6 +2,7 @@ import path from 'node:path';
 import { configContentKey, secretContentKey } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
+import { isBelowPrefix } from '#model/namespace.ts';
 import type { FileMount, VolumeMount } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
 
@@ -9,7 +10,7 @@ import type { Task } from '#model/task.ts';
 export type MountStep =
   | { readonly kind: 'volume'; readonly name: string; readonly volume: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'file'; readonly name: string; readonly isSecret: boolean; readonly contentKey: string; readonly target: string; readonly mode: number; readonly owner: Owner }
-  | { readonly kind: 'bind'; readonly hostPath: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'bind'; readonly name: string; readonly hostPath: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number };
 
 /** Ids inside the container. */
@@ -36,8 +37,7 @@ export function planMounts(task: Task, user: Owner | undefined): readonly MountS
 
 /** True when `hostPath` is one of the directories that the node lets tasks see, or in one. Both absolute, without links. */
 export function isAllowedHostPath(hostPath: string, allowedPrefixes: readonly string[]): boolean {
-  return path.isAbsolute(hostPath) && path.normalize(hostPath) === hostPath
-    && allowedPrefixes.some(prefix => hostPath === prefix || hostPath.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`));
+  return path.isAbsolute(hostPath) && path.normalize(hostPath) === hostPath && isBelowPrefix(hostPath, allowedPrefixes);
 }
 
 function depth(target: string): number {
@@ -50,15 +50,19 @@ function numericUser(user: string | undefined): Owner {
 }
 
 function volumeStep(task: Task, mount: VolumeMount, index: number): MountStep {
-  if (mount.kind !== 'volume') {
+  if (mount.kind === 'tmpfs') {
     return mount;
+  }
+  const name = `volumes/${String(index)}`;
+  if (mount.kind === 'bind') {
+    return { ...mount, name };
   }
   const declared = task.volumes.find(volume => volume.name === mount.source);
   if (declared === undefined || !isLabel(mount.source) || !isLabel(task.namespace)) {
     throw new ClusterError('FAILED_PRECONDITION', `volume ${JSON.stringify(mount.source)} of ${task.name} is not declared`);
   }
   const volume = `${task.namespace}/${declared.name}${declared.perReplica ? `-${String(task.slot)}` : ''}`;
-  return { kind: 'volume', name: `volumes/${String(index)}`, volume, target: mount.target, readOnly: mount.readOnly };
+  return { kind: 'volume', name, volume, target: mount.target, readOnly: mount.readOnly };
 }
 
 function fileStep(mount: FileMount, what: { readonly name: string; readonly isSecret: boolean; readonly contentKey: string; readonly owner: Owner }): MountStep {

@@ -1,10 +1,12 @@
-import { closeSync, openSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
+import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
 import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { openWithoutLinks } from '../kernel/path-syscall.ts';
 import { isAllowedHostPath, planMounts } from './mount-plan.ts';
 import type { MountStep } from './mount-plan.ts';
 import type { FileOwner, OciMount, Volumes } from './ports.ts';
@@ -16,6 +18,8 @@ export interface VolumeOptions {
   readonly runDir: string;
   /** Directories of the node that tasks may bind; none by default. */
   readonly allowedHostPrefixes: readonly string[];
+  /** Of the agent: never bound, nor what they are in. */
+  readonly ownDirectories: readonly string[];
 }
 
 /** Ids in one user namespace. */
@@ -58,8 +62,9 @@ export class DirectoryVolumes implements Volumes {
     }
     // Never recursive where a volume was mounted: an unmount that did not happen would empty it.
     const volumesDir = path.join(directory, 'volumes');
-    for (const name of await readdir(volumesDir).catch(() => [])) {
-      await rmdir(path.join(volumesDir, name));
+    for (const entry of await readdir(volumesDir, { withFileTypes: true }).catch(() => [])) {
+      const mountPoint = path.join(volumesDir, entry.name);
+      await (entry.isDirectory() ? rmdir(mountPoint) : unlink(mountPoint));
     }
     await rm(directory, { recursive: true, force: true });
   }
@@ -92,7 +97,11 @@ export class DirectoryVolumes implements Volumes {
   async #prepareStep(key: string, step: MountStep, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<OciMount> {
     switch (step.kind) {
       case 'tmpfs': return { destination: step.target, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', `size=${String(step.sizeBytes)}`] };
-      case 'bind': return bindMount(step.target, await this.#hostPath(step.hostPath), step.readOnly);
+      case 'bind': {
+        const mountPoint = path.join(this.#directory(key), step.name);
+        await this.#mountHostPath(step.hostPath, mountPoint, owner.userNamespacePath);
+        return bindMount(step.target, mountPoint, step.readOnly);
+      }
       case 'file': {
         const file = path.join(this.#directory(key), step.name);
         await writeOwned(file, step, owner.hostBase, requireContent(contents, step.contentKey));
@@ -108,22 +117,32 @@ export class DirectoryVolumes implements Volumes {
   }
 
   /** Makes the volume's directory at its first use. Its parents let nobody in: a file of the container's root would be the host root's to others. */
-  async #mountVolume(volume: string, mountPoint: string, userNamespacePath: string): Promise<void> {
+  async #mountVolume(volume: string, mountPoint: string, userNamespacePath: string | undefined): Promise<void> {
     const source = path.join(this.#options.stateDir, 'volumes', volume);
     await mkdir(path.join(this.#options.stateDir, 'volumes'), { recursive: true, mode: 0o700 });
     await mkdir(source, { recursive: true, mode: 0o755 });
-    const userNamespace = openSync(userNamespacePath, 'r');
+    mountMapped({ source, what: `volume ${volume}`, mountPoint, userNamespacePath });
+  }
+
+  /**
+   * Mounts what the path leads to, by descriptor: whoever changes a part of the path after the check changes nothing here. Ids inside are ids on
+   * the machine, as in a volume: a node that lets a directory be bound trusts those who may bind it with files of its root there.
+   */
+  async #mountHostPath(hostPath: string, mountPoint: string, userNamespacePath: string | undefined): Promise<void> {
+    const real = await this.#hostPath(hostPath);
+    const fd = openWithoutLinks(real);
     try {
-      const mount = cloneIdmapped(source, userNamespace, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-      try {
-        attachMount(mount, mountPoint);
-      } finally {
-        closeSync(mount);
+      const facts = fstatSync(fd);
+      if (facts.isDirectory()) {
+        await mkdir(mountPoint, { mode: PASSABLE_MODE });
+      } else if (facts.isFile() || facts.isSocket()) {
+        await writeFile(mountPoint, '', { mode: 0o600 });
+      } else {
+        throw new ClusterError('FAILED_PRECONDITION', `host path ${hostPath} is neither a directory nor a file; name device nodes under devices`);
       }
-    } catch (error) {
-      throw new ClusterError('FAILED_PRECONDITION', `volume ${volume} cannot be mounted: its file system has to allow idmapped mounts`, { cause: error });
+      mountMapped({ source: `/proc/self/fd/${String(fd)}`, what: `host path ${hostPath}`, mountPoint, userNamespacePath });
     } finally {
-      closeSync(userNamespace);
+      closeSync(fd);
     }
   }
 
@@ -135,6 +154,10 @@ export class DirectoryVolumes implements Volumes {
     }
     if (!isAllowedHostPath(real, this.#options.allowedHostPrefixes)) {
       throw new ClusterError('PERMISSION_DENIED', `host path ${hostPath} is not one that this node lets tasks bind`);
+    }
+    const own = this.#options.ownDirectories.find(directory => isBelowPrefix(real, [directory]) || isBelowPrefix(directory, [real]));
+    if (own !== undefined) {
+      throw new ClusterError('PERMISSION_DENIED', `host path ${hostPath} would show the agent's own directory ${own}`);
     }
     return real;
   }
@@ -148,6 +171,25 @@ export class DirectoryVolumes implements Volumes {
       throw new RangeError(`task key ${JSON.stringify(key)} is not ${KEY.source}`);
     }
     return path.join(this.#tasksDir(), key);
+  }
+}
+
+/** Attaches a clone of `source` at `mountPoint`, without set-user-ID programs and devices. @throws ClusterError FAILED_PRECONDITION */
+function mountMapped(step: { readonly source: string; readonly what: string; readonly mountPoint: string; readonly userNamespacePath: string | undefined }): void {
+  const userNamespace = step.userNamespacePath === undefined ? undefined : openSync(step.userNamespacePath, 'r');
+  try {
+    const mount = cloneIdmapped(step.source, userNamespace, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    try {
+      attachMount(mount, step.mountPoint);
+    } finally {
+      closeSync(mount);
+    }
+  } catch (error) {
+    throw new ClusterError('FAILED_PRECONDITION', `${step.what} cannot be mounted: its file system has to allow idmapped mounts`, { cause: error });
+  } finally {
+    if (userNamespace !== undefined) {
+      closeSync(userNamespace);
+    }
   }
 }
 

@@ -30,6 +30,7 @@ export interface DevFlags {
   readonly controllers?: string;
   readonly times?: string;
   readonly capacity?: string;
+  readonly agentOptions?: string;
   readonly logLevel?: string;
   /** `--no-example`: false. */
   readonly example?: boolean;
@@ -62,6 +63,7 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
     controllerCount: readCount('--controllers', flags.controllers, 2),
     times: flags.times === 'test' ? 'test' : 'default',
     capacity: flags.capacity ?? DEFAULT_CAPACITY,
+    agentOptions: flags.agentOptions ?? '',
     logLevel: flags.logLevel ?? 'info',
   }, parts);
   if (!hasExample) {
@@ -95,7 +97,7 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
   const file = { ...current, supervisorPid: process.pid };
   await writeClusterFile(file);
   const specs = processTable(file.layout, {
-    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, logLevel: flags.logLevel ?? 'info',
+    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, agentOptions: flags.agentOptions ?? '', logLevel: flags.logLevel ?? 'info',
   });
   const client = await parts.connect(file.layout);
   await superviseLoops({

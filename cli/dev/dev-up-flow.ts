@@ -23,6 +23,8 @@ export interface DevUpOptions {
   readonly controllerCount: number;
   readonly times: 'default' | 'test';
   readonly capacity: string;
+  /** More options for each agent, as one text. */
+  readonly agentOptions: string;
   readonly logLevel: string;
 }
 
@@ -103,7 +105,7 @@ async function startSupervisor(layout: DevLayout, options: DevUpOptions, parts: 
   const log = await open(`${layout.stateDir}/logs/supervisor.log`, 'a');
   try {
     const child = startProcess(`${parts.binDir}/clusterctl`, [
-      'dev', 'supervise', layout.name, '--times', options.times, '--capacity', options.capacity, '--log-level', options.logLevel,
+      'dev', 'supervise', layout.name, '--times', options.times, '--capacity', options.capacity, '--log-level', options.logLevel, `--agent-options=${options.agentOptions}`,
       // Not read: names the process for whoever looks for processes of this cluster.
       '--state-dir', `${layout.stateDir}/`,
     ], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root' } });

@@ -16,6 +16,8 @@ export interface ProcessChoice {
   readonly times: 'default' | 'test';
   /** What each node offers, as `cpu=4,memory=7Gi`. */
   readonly capacity: string;
+  /** More options for each agent, separated by spaces. */
+  readonly agentOptions: string;
   readonly logLevel: string;
 }
 
@@ -120,6 +122,7 @@ function agentProcess(layout: DevLayout, node: DevNode, choice: ProcessChoice): 
       '--run-dir', `${layout.runDir}/${node.name}`, '--scope', node.scope, '--underlay-address', node.address,
       '--controllers', controllerAddresses(layout).join(','), '--capacity', choice.capacity, '--pool', '4', '--userns-base', String(node.usernsBase),
       '--metrics-listen', `${node.address}:7402`, '--nats', natsAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`, '--log-level', choice.logLevel,
+      ...choice.agentOptions.split(/\s+/).filter(word => word !== ''),
     ],
   };
 }

@@ -19,9 +19,10 @@ export function nodeItem(view: NodeView): Item {
   const { node, ledger, lastSeenMs } = view;
   return {
     name: node.id, state: nodeState(view), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
-    capacity: { ...node.capacity, pids: node.pids, devices: {} },
+    capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
-    agentVersion: node.agentVersion, runtimes: node.runtimes, lastSeen: formatTime(lastSeenMs),
+    agentVersion: node.agentVersion, runtimes: node.runtimes,
+    policy: { privileged: node.policy.allowsPrivileged, bindPrefixes: node.policy.bindPrefixes, devicePaths: node.policy.devicePaths }, lastSeen: formatTime(lastSeenMs),
   };
 }
 

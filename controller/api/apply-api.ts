@@ -5,7 +5,9 @@ import { checkAppSpec } from '#model/app-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Violation } from '#model/errors.ts';
 import { appId } from '#model/ids.ts';
-import type { ApplyOutcome, ControlHandlers } from '#model/ports.ts';
+import { checkNamespacePolicy } from '#model/namespace.ts';
+import type { ApplyOutcome, ControlHandlers, Peer } from '#model/ports.ts';
+import type { PlannedEvent } from '../reconcile/plan.ts';
 import { encodeApp, encodeRevision, encodeService } from '../store/records.ts';
 import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
@@ -13,9 +15,10 @@ import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { takeTurn } from './address-turn-flow.ts';
 import { findClashes, namesSharedThings } from './cluster-clashes.ts';
+import { policyOf } from './namespace-api.ts';
 import { pinImages } from './digest-flow.ts';
 import type { DigestParts } from './digest-flow.ts';
-import type { SecretSealer } from './ports.ts';
+import type { EventSink, SecretSealer } from './ports.ts';
 import { configSha256, draftRevision, newServiceCount } from './revision.ts';
 import type { RevisionDraft } from './revision.ts';
 import { previewWarnings } from './apply-preview.ts';
@@ -26,6 +29,7 @@ import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
 export interface ApplyParts extends WriteParts, DigestParts {
   readonly sealer: SecretSealer;
+  readonly events: EventSink;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +39,7 @@ const MAX_APP_BYTES = 512 * 1024;
 export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
   return async (request, peer) => {
     requireRole(peer, 'operator');
-    requireValid([...checkAppSpec(request.app), ...missingSecrets(request.app, parts)]);
+    requireValid([...checkAppSpec(request.app), ...checkPolicy(request.app, parts), ...missingSecrets(request.app, parts)]);
     const app = await pinImages(request.app, parts, parts.signal);
     // Looked at again in its turn; here, so that a refused apply has not written contents.
     requireValid(findClashes(app, parts.state.current));
@@ -50,8 +54,18 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     if (outcome.kind !== 'applied') {
       throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
     }
+    parts.events.record(privilegedEvents(app, outcome.outcome, peer));
     return outcome.outcome;
   };
+}
+
+/** Who let services of profile `privileged` in: told apart from the rest, since they may do what the machine's root may. */
+function privilegedEvents(app: AppSpec, outcome: ApplyOutcome, peer: Peer): readonly PlannedEvent[] {
+  const names = app.services.filter(service => service.container.security.profile === 'privileged').map(service => service.name);
+  return names.length === 0 || !outcome.isChanged ? [] : [{
+    type: 'warning', object: `app/${app.namespace}/${app.name}`, reason: 'PrivilegedApplied',
+    message: `${peer.role} ${peer.name} (${peer.address}) applied revision ${String(outcome.revision)} with privileged services: ${names.join(', ')}`,
+  }];
 }
 
 type ApplyRequest = Parameters<ControlHandlers['apply']>[0];
@@ -60,7 +74,7 @@ async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<str
   const needsTurn = newServiceCount(request.app, currentServices(request.app, parts)) > 0 || namesSharedThings(request.app);
   const turn = needsTurn ? await takeTurn(parts, parts.signal) : undefined;
   await requirePlan(request, parts);
-  requireValid(findClashes(request.app, parts.state.current));
+  requireValid([...checkPolicy(request.app, parts), ...findClashes(request.app, parts.state.current)]);
   const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));
   if (current?.value.isDeleting === true) {
     throw new ClusterError('FAILED_PRECONDITION', `App ${request.app.namespace}/${request.app.name} is being deleted; apply again when it is gone`);
@@ -78,6 +92,7 @@ async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<str
       ...draft.services.map((service): Compare => ({
         kind: 'mod-revision', key: buildKey({ kind: 'service', id: service.id }), revision: parts.state.current.services.get(service.id)?.modRevision ?? 0,
       })),
+      { kind: 'mod-revision', key: buildKey({ kind: 'namespace', name: request.app.namespace }), revision: parts.state.current.namespaces.get(request.app.namespace)?.modRevision ?? 0 },
       ...(turn === undefined ? [] : [turn.compare]),
     ],
     operations: [...operations, ...(turn === undefined ? [] : [turn.operation])],
@@ -176,6 +191,10 @@ export function missingSecrets(app: AppSpec, parts: Pick<ApplyParts, 'state'>): 
 function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): ReadonlyMap<string, number> {
   const latest = latestVersions(app.namespace, parts.state.current);
   return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
+}
+
+function checkPolicy(app: AppSpec, parts: ApplyParts): readonly Violation[] {
+  return checkNamespacePolicy(app, policyOf(app.namespace, parts.state.current));
 }
 
 /** @throws ClusterError INVALID_ARGUMENT unless there is nothing to say */

@@ -9,6 +9,7 @@ import { createApply } from './apply-api.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { pinDebugImage } from './digest-flow.ts';
 import { createEventApi } from './event-api.ts';
+import { createNamespaceApi } from './namespace-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
@@ -30,6 +31,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createViewApi(parts),
     ...createEventApi(parts),
     ...createSecretApi(parts),
+    ...createNamespaceApi(parts),
     ...createNodeApi(parts),
     ...createUsageApi(parts),
     createToken,

@@ -2,6 +2,7 @@
 import type { App, Service } from '#model/app.ts';
 import type { AddedNode, ClusterPlan, NodePicture, PlannedTask, UnplacedService } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
@@ -78,6 +79,7 @@ function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
     labels: new Map([['arch', like?.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
     subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like?.pids ?? 0, agentVersion: like?.agentVersion ?? '', metricsAddress: '',
+    policy: like?.policy ?? CLOSED_NODE_POLICY,
     runtimes: added.runtimes.length === 0 ? like?.runtimes ?? ['crun'] : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };

@@ -45,8 +45,21 @@ function ruleOf(obstacle: Obstacle): string {
     case 'host-port': return `host port ${obstacle.port}`;
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
+    case 'privileged':
+    case 'bind':
+    case 'device-path':
+    case 'device': return openingRule(obstacle);
     case 'memory':
     case 'cpu': return obstacle.kind;
+  }
+}
+
+function openingRule(obstacle: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' }>): string {
+  switch (obstacle.kind) {
+    case 'privileged': return 'profile privileged';
+    case 'bind': return `host path ${obstacle.hostPath}`;
+    case 'device-path': return `device ${obstacle.hostPath}`;
+    case 'device': return `device ${obstacle.device}`;
   }
 }
 
@@ -59,6 +72,10 @@ function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> 
     case 'host-port': return { have: 'taken', need: 'free' };
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
+    case 'privileged': return { have: 'not allowed', need: '--allow-privileged' };
+    case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
+    case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
+    case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
     case 'memory':
     case 'cpu': return { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) };
   }
@@ -98,6 +115,11 @@ function groupKey(obstacle: Obstacle): string {
       return `${obstacle.kind}/${obstacle.port}`;
     case 'max-per':
       return `${obstacle.kind}/${obstacle.label}`;
+    case 'bind':
+    case 'device-path':
+      return `${obstacle.kind}/${obstacle.hostPath}`;
+    case 'device':
+      return `${obstacle.kind}/${obstacle.device}`;
     default:
       return obstacle.kind;
   }
@@ -125,12 +147,20 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
   switch (first.kind) {
     case 'taint':
       return `the taint ${first.taint}, which the service does not tolerate`;
+    case 'privileged':
+      return 'no permission for profile privileged';
+    case 'bind':
+      return `no host path ${first.hostPath} to bind`;
+    case 'device-path':
+      return `no device ${first.hostPath} to give`;
     case 'runtime':
       return `no runtime ${first.runtime}`;
     case 'max-per':
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
       return `host port ${first.port} taken`;
+    case 'device':
+      return `not enough of device ${first.device} free (need ${String(first.need)}, most free ${String('free' in best ? Math.max(0, best.free) : 0)} on ${best.node})`;
     case 'memory':
     case 'cpu':
       return `not enough ${first.kind} free (${shortage(first.kind, best)})`;

@@ -3,7 +3,8 @@ import { requestsOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
 import type { NodeId } from '#model/ids.ts';
-import { freeOf, hostPortsOf } from './node-load.ts';
+import { isBelowPrefix } from '#model/namespace.ts';
+import { freeDevices, freeOf, hostPortsOf } from './node-load.ts';
 import type { NodeLoad } from './node-load.ts';
 import type { LabelCounts } from './label-counts.ts';
 import { volumeKeys } from './volume-homes.ts';
@@ -15,6 +16,9 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'taint'; readonly taint: string }
   | { readonly kind: 'label'; readonly rule: string }
   | { readonly kind: 'runtime'; readonly runtime: string }
+  | { readonly kind: 'privileged' }
+  | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
+  | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'host-port'; readonly port: string }
@@ -35,10 +39,10 @@ export interface ServiceRequest {
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
 const NODE_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest) => Obstacle | undefined)[] = [
-  isReady, isTolerated, hasLabels, hasRuntime,
+  isReady, isTolerated, hasLabels, hasRuntime, offersOpenings,
 ];
 const TASK_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest, slot: number) => Obstacle | undefined)[] = [
-  hasVolumes, isBelowMaxPer, hasHostPorts, hasMemory, hasCpu,
+  hasVolumes, isBelowMaxPer, hasHostPorts, hasDevices, hasMemory, hasCpu,
 ];
 
 /** What keeps every task of the service off the node. */
@@ -86,6 +90,30 @@ function hasLabels({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | 
 function hasRuntime({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
   const { runtime } = service.spec.container;
   return node.runtimes.includes(runtime) ? undefined : { node: node.id, kind: 'runtime', runtime };
+}
+
+/** What the namespace allows a node has to offer too. */
+function offersOpenings({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+  const containers = [service.spec.container, ...(service.spec.companions ?? []).map(companion => companion.container)];
+  if (containers.some(container => container.security.profile === 'privileged') && !node.policy.allowsPrivileged) {
+    return { node: node.id, kind: 'privileged' };
+  }
+  const bind = containers.flatMap(container => container.volumes).find(mount => mount.kind === 'bind' && !isBelowPrefix(mount.hostPath, node.policy.bindPrefixes));
+  if (bind?.kind === 'bind') {
+    return { node: node.id, kind: 'bind', hostPath: bind.hostPath };
+  }
+  const device = containers.flatMap(container => container.devices).find(one => !isBelowPrefix(one.hostPath, node.policy.devicePaths));
+  return device === undefined ? undefined : { node: node.id, kind: 'device-path', hostPath: device.hostPath };
+}
+
+function hasDevices(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+  for (const { name, count } of service.spec.container.deviceRequests) {
+    const free = freeDevices(load, name);
+    if (count > free) {
+      return { node: load.node.id, kind: 'device', device: name, need: count, free };
+    }
+  }
+  return undefined;
 }
 
 function hasVolumes({ node }: NodeLoad, { service, homes }: ServiceRequest, slot: number): Obstacle | undefined {

@@ -5,6 +5,7 @@ import type { Fix } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import { formatPlacementRule } from '#model/constraint.ts';
 import { parseNodeId } from '#model/ids.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ContainerSpec, PlacementRule, PlacementSpec } from '#model/service.ts';
@@ -202,6 +203,10 @@ function mend({ service, slots }: Blocked, node: Node, obstacle: Obstacle): Mend
     case 'runtime': return { text: `install the runtime ${obstacle.runtime}`, change: current => ({ runtimes: [...current.runtimes, obstacle.runtime] }) };
     case 'memory': return mendCapacity('memory', requests.memoryBytes * slots.length - Math.min(obstacle.free, 0));
     case 'cpu': return mendCapacity('cpu', requests.milliCpu * slots.length - Math.min(obstacle.free, 0));
+    case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
+    case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
+    case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
+    case 'device':
     case 'volume':
     case 'max-per':
     case 'host-port': return { text: 'nothing', change: () => ({}) };
@@ -274,7 +279,7 @@ function newNode(blocked: Blocked): Candidate {
   const requests = requestsOf(service.spec);
   const capacity = { milliCpu: requests.milliCpu * slots.length, memoryBytes: requests.memoryBytes * slots.length };
   const node: Node = {
-    id, availability: 'active', labels, taints: [], subnetIndex: -1, address: '', capacity, pids: 32_768, runtimes: [container.runtime],
+    id, availability: 'active', labels, taints: [], subnetIndex: -1, address: '', capacity, pids: 32_768, runtimes: [container.runtime], policy: like?.policy ?? CLOSED_NODE_POLICY,
     agentVersion: like?.agentVersion ?? '', metricsAddress: '', condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
   const wished = placement.require.map(labelText).filter(text => text.startsWith('label')).map(text => text.replace('label it ', ''));

@@ -18,11 +18,13 @@ export interface NodeLoad {
   wanted: Resources;
   /** `protocol/port` of host-mode ports that have an owner. */
   readonly hostPorts: Set<string>;
+  /** Units of named devices that are some task's. */
+  readonly devices: Map<string, number>;
 }
 
 /** Every node with what its unfinished tasks ask for, in order of ids. Tasks that are to stop count until they ended. */
 export function nodeLoads(snapshot: ClusterSnapshot): readonly NodeLoad[] {
-  const loads = [...snapshot.nodes.values()].map(({ value: node }) => ({ node, used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set<string>() }));
+  const loads = [...snapshot.nodes.values()].map(({ value: node }) => ({ node, used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set<string>(), devices: new Map<string, number>() }));
   loads.sort((left, right) => (left.node.id < right.node.id ? -1 : 1));
   for (const load of loads) {
     for (const task of unfinishedTasksOn(snapshot, load.node.id)) {
@@ -54,10 +56,19 @@ export function take(load: NodeLoad, set: ContainerSet, isWanted: boolean): void
   for (const port of hostPortsOf(set.container)) {
     load.hostPorts.add(port);
   }
+  for (const { name, count } of set.container.deviceRequests) {
+    load.devices.set(name, (load.devices.get(name) ?? 0) + count);
+  }
 }
 
 export function freeOf(load: NodeLoad): Resources {
   return subtractResources(load.node.capacity, load.used);
+}
+
+/** Units of the device that no task has. */
+export function freeDevices(load: NodeLoad, name: string): number {
+  const declared = load.node.policy.devices.find(device => device.name === name)?.count ?? 0;
+  return declared - (load.devices.get(name) ?? 0);
 }
 
 /** `protocol/port` of every port that the task's node must have free, sorted. */

@@ -26,6 +26,7 @@ export type RecordKey =
   | { readonly kind: 'status'; readonly id: TaskId }
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
+  | { readonly kind: 'namespace'; readonly name: string }
   | { readonly kind: 'request'; readonly id: string }
   /** PlanRecord of `plan --save`. */
   | { readonly kind: 'plan'; readonly id: string }
@@ -48,7 +49,7 @@ type Shapes = { readonly [Kind in RecordKind]: Shape<Extract<RecordKey, { readon
 
 /** What the mirror holds of etcd; the rest (revisions, contents, requests, events, tokens) is read when asked for. */
 export const MIRRORED_KINDS: readonly RecordKind[] = [
-  'leader', 'controller', 'mass-breaker', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret',
+  'leader', 'controller', 'mass-breaker', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret', 'namespace',
 ];
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
@@ -137,6 +138,7 @@ const SHAPES: Shapes = {
     tail: key => `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}/${numberText(key.version)}`,
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
   },
+  namespace: { folder: 'namespaces/', tail: key => checkedLabel(key.name), parse: ([name = '']) => ({ kind: 'namespace', name }) },
   request: { folder: 'requests/', tail: key => checked(key.id, REQUEST_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'request', id }) },
   plan: { folder: 'plans/', tail: key => checked(key.id, PLAN_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'plan', id }) },
   event: {

@@ -1,14 +1,14 @@
 /** Bytes of etcd values <-> model values, for the programs' parts that may not know codecs. */
 import {
-  decodeApp, decodeClusterEvent, decodeControllerRecord, decodeLedger, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
+  decodeApp, decodeClusterEvent, decodeControllerRecord, decodeLedger, decodeNamespace, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
   decodeTask, decodeTaskStatus,
 } from '#codec/record-codec.ts';
 import type { RecordKind } from './keys.ts';
 
 export {
-  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNode, decodePlanRecord, decodeRemovedNode, decodeRequestRecord,
+  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNamespace, decodeNode, decodePlanRecord, decodeRemovedNode, decodeRequestRecord,
   decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord, decodeTask, decodeTaskStatus, encodeApp,
-  encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNode, encodePlanRecord, encodeRemovedNode, encodeRequestRecord,
+  encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRemovedNode, encodeRequestRecord,
   encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, RecordError,
 } from '#codec/record-codec.ts';
 export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatusRecord } from '#codec/record-codec.ts';
@@ -27,6 +27,7 @@ export const MIRROR_DECODERS = {
   task: decodeTask,
   status: decodeTaskStatus,
   secret: decodeSecretVersion,
+  namespace: decodeNamespace,
 } as const satisfies Partial<Record<RecordKind, (bytes: Uint8Array) => unknown>>;
 
 export type MirroredKind = keyof typeof MIRROR_DECODERS;

@@ -3,6 +3,7 @@ import type { App, SecretVersion, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { Namespace } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { parseKey } from './keys.ts';
@@ -50,6 +51,8 @@ interface Tables {
   readonly sessions: Map<NodeId, Versioned<SessionRecord>>;
   readonly controllers: Map<string, Versioned<ControllerRecord>>;
   readonly secrets: Map<string, Versioned<SecretVersion>>;
+  readonly namespaces: Map<string, Versioned<Namespace>>;
+  readonly unreadableNamespaces: Set<string>;
   readonly tasksOfService: Map<ServiceId, Set<TaskId>>;
   readonly tasksOnNode: Map<NodeId, Set<TaskId>>;
 }
@@ -67,8 +70,8 @@ interface Touched {
  * What etcd holds of the mirrored kinds.
  *
  * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
- * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, an App
- * or a Node, its id is in `current.unreadable...`; it is nowhere else.
+ * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, an App,
+ * a Node or a Namespace, its id is in `current.unreadable...`; it is nowhere else.
  */
 export class ClusterMirror {
   readonly #tables = emptyTables();
@@ -184,7 +187,7 @@ export class ClusterMirror {
       if (key.kind === 'task') {
         this.#indexTask(key.id, value as Task, touched);
       }
-      tableOf(this.#tables, key.kind).set(key.id, versioned);
+      tableOf(this.#tables, key.kind).set(idOf(key), versioned);
     }
   }
 
@@ -201,7 +204,7 @@ export class ClusterMirror {
       if (key.kind === 'task') {
         this.#unindexTask(key.id);
       }
-      tableOf(this.#tables, key.kind).delete(key.id);
+      tableOf(this.#tables, key.kind).delete(idOf(key));
     }
   }
 
@@ -282,7 +285,7 @@ function isMirrored(key: RecordKey): key is MirroredKey {
 function tableOf(tables: Tables, kind: TableKind): Map<string, Versioned<unknown>> {
   const byKind = {
     app: tables.apps, service: tables.services, 'service-status': tables.serviceStatuses, task: tables.tasks, status: tables.statuses,
-    node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers,
+    node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers, namespace: tables.namespaces,
   } satisfies Record<TableKind, object>;
   return byKind[kind];
 }
@@ -307,12 +310,13 @@ function unreadableOf(tables: Tables, key: MirroredKey): Set<string> {
     case 'task': return tables.unreadableTasks;
     case 'app': return tables.unreadableApps;
     case 'node': return tables.unreadableNodes;
+    case 'namespace': return tables.unreadableNamespaces;
     default: return new Set();
   }
 }
 
 function idOf(key: MirroredKey): string {
-  return 'id' in key ? key.id : '';
+  return 'id' in key ? key.id : key.kind === 'namespace' ? key.name : '';
 }
 
 function noneTouched(): Touched {
@@ -322,6 +326,6 @@ function noneTouched(): Touched {
 function emptyTables(): Tables {
   return {
     etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(),
-    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), tasksOfService: new Map(), tasksOnNode: new Map(),
+    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), namespaces: new Map(), unreadableNamespaces: new Set(), tasksOfService: new Map(), tasksOnNode: new Map(),
   };
 }

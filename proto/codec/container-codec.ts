@@ -1,10 +1,10 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  CompanionRole, Protocol, PublishMode, RestartMode, SecurityProfile,
+  CompanionRole, HostNamespace as WireHostNamespace, Protocol, PublishMode, RestartMode, SecurityProfile as WireProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
 import type {
-  CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, PublishedPort, RestartPolicy, SecuritySpec, VolumeMount,
+  CompanionSpec, ContainerSpec, DnsSpec, HealthCheck, HostNamespace, ProbeAction, PublishedPort, RestartPolicy, SecurityProfile, SecuritySpec, VolumeMount,
 } from '#model/service.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required, WireError } from './wire.ts';
@@ -21,9 +21,17 @@ const restartModeCodec = enumCodec<RestartPolicy['mode'], RestartMode>('restart 
   'never': RestartMode.RESTART_MODE_NEVER,
 });
 
-const profileCodec = enumCodec<SecuritySpec['profile'], SecurityProfile>('security profile', {
-  baseline: SecurityProfile.SECURITY_PROFILE_BASELINE, restricted: SecurityProfile.SECURITY_PROFILE_RESTRICTED,
+export const profileCodec = enumCodec<SecurityProfile, WireProfile>('security profile', {
+  baseline: WireProfile.SECURITY_PROFILE_BASELINE, restricted: WireProfile.SECURITY_PROFILE_RESTRICTED, privileged: WireProfile.SECURITY_PROFILE_PRIVILEGED,
 });
+
+const hostNamespaceCodec = enumCodec<HostNamespace, WireHostNamespace>('host namespace', {
+  userns: WireHostNamespace.HOST_NAMESPACE_USERNS, pid: WireHostNamespace.HOST_NAMESPACE_PID, ipc: WireHostNamespace.HOST_NAMESPACE_IPC,
+  uts: WireHostNamespace.HOST_NAMESPACE_UTS, cgroup: WireHostNamespace.HOST_NAMESPACE_CGROUP, network: WireHostNamespace.HOST_NAMESPACE_NETWORK,
+});
+
+/** Not written, as by programs that did not know it. */
+const NO_DNS: DnsSpec = { servers: [], search: [], options: [] };
 
 export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   toWire: spec => ({
@@ -34,7 +42,8 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     restart: { ...spec.restart, mode: restartModeCodec.toWire(spec.restart.mode) },
     ports: spec.ports.map(publishedPortCodec.toWire),
     volumes: spec.volumes.map(volumeMountToWire),
-    security: { ...spec.security, profile: profileCodec.toWire(spec.security.profile) },
+    security: securityToWire(spec.security),
+    dns: dnsToWire(spec.dns),
   }),
   fromWire: spec => present({
     ...spec,
@@ -50,6 +59,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     secrets: spec.secrets.map(present),
     volumes: spec.volumes.map(volumeMountFromWire),
     security: securityFromWire(required(spec.security, 'container.security')),
+    dns: spec.dns ?? NO_DNS,
   }),
 };
 
@@ -78,8 +88,16 @@ function restartFromWire(policy: wire.RestartPolicy): RestartPolicy {
   return { ...policy, mode: restartModeCodec.fromWire(policy.mode) };
 }
 
+function dnsToWire(dns: DnsSpec): DnsSpec | undefined {
+  return dns.servers.length + dns.search.length + dns.options.length === 0 ? undefined : dns;
+}
+
+function securityToWire(security: SecuritySpec): wire.SecuritySpec {
+  return { ...security, profile: profileCodec.toWire(security.profile), hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.toWire) };
+}
+
 function securityFromWire(security: wire.SecuritySpec): SecuritySpec {
-  return present({ ...security, profile: profileCodec.fromWire(security.profile) });
+  return present({ ...security, profile: profileCodec.fromWire(security.profile), hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.fromWire) });
 }
 
 function healthCheckToWire(check: HealthCheck): wire.HealthCheck {

@@ -2,7 +2,8 @@ import type * as stored from '#gen/gantry/v1/stored.ts';
 import type * as wire from '#gen/gantry/v1/types.ts';
 import { Availability as WireAvailability, NodeCondition } from '#gen/gantry/v1/types.ts';
 import { parseNodeId } from '#model/ids.ts';
-import type { Availability, ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
+import type { Availability, ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { RemovedNode } from '#model/records.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, required } from './wire.ts';
@@ -25,15 +26,23 @@ export const nodeCodec: Codec<Node, wire.Node> = {
     availability: availabilityCodec.toWire(node.availability),
     labels: new Map(node.labels),
     condition: conditionCodec.toWire(node.condition),
+    policy: openPolicy(node.policy),
   }),
   fromWire: node => ({
     ...node,
     id: parseNodeId(node.id),
     availability: availabilityCodec.fromWire(node.availability),
     capacity: required(node.capacity, 'node.capacity'),
+    policy: node.policy ?? CLOSED_NODE_POLICY,
     condition: conditionCodec.fromWire(node.condition),
   }),
 };
+
+/** A closed policy is not written, as by programs that did not know it. */
+function openPolicy(policy: NodePolicy): NodePolicy | undefined {
+  const isClosed = !policy.allowsPrivileged && [policy.bindPrefixes, policy.devicePaths, policy.devices].every(list => list.length === 0);
+  return isClosed ? undefined : policy;
+}
 
 export const ledgerCodec: Codec<Ledger, wire.Ledger> = {
   toWire: ledger => ledger,

@@ -8,6 +8,7 @@ import * as stored from '#gen/gantry/v1/stored.ts';
 import * as wire from '#gen/gantry/v1/types.ts';
 import { appCodec, revisionCodec, secretVersionCodec } from './app-codec.ts';
 import { eventCodec } from './event-codec.ts';
+import { namespaceCodec } from './namespace-codec.ts';
 import { controllerRecordCodec, ledgerCodec, nodeCodec, removedNodeCodec, sessionRecordCodec } from './node-codec.ts';
 import { clusterSettingsCodec, joinTokenCodec, requestRecordCodec } from './request-codec.ts';
 import { planRecordCodec } from './plan-codec.ts';
@@ -39,6 +40,7 @@ export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = record
 export const { encode: encodeJoinTokenRecord, decode: decodeJoinTokenRecord } = recordOf('join token', stored.JoinTokenRecord, joinTokenCodec);
 export const { encode: encodeRequestRecord, decode: decodeRequestRecord } = recordOf('request', stored.RequestRecord, requestRecordCodec);
 export const { encode: encodePlanRecord, decode: decodePlanRecord } = recordOf('plan', stored.PlanRecord, planRecordCodec);
+export const { encode: encodeNamespace, decode: decodeNamespace } = recordOf('namespace', wire.Namespace, namespaceCodec);
 export const { encode: encodeClusterSettings, decode: decodeClusterSettings } = recordOf('cluster settings', stored.ClusterSettings, clusterSettingsCodec);
 
 interface RecordCodec<Model> {

@@ -1,6 +1,7 @@
 import type * as wire from '#gen/gantry/v1/agent.ts';
 import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
 import { endpointSetCodec } from './endpoints-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
@@ -47,6 +48,7 @@ function registrationFromWire(registration: wire.Registration): Registration {
     kind: 'register',
     node: parseNodeId(registration.node),
     capacity: required(registration.capacity, 'registration.capacity'),
+    policy: registration.policy ?? CLOSED_NODE_POLICY,
     statuses: registration.statuses.map(taskStatusCodec.fromWire),
   };
 }

@@ -6,6 +6,7 @@
 import type { App, SecretVersion, Service, ServiceStatus } from './app.ts';
 import type { ClusterEvent } from './event.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
+import type { Namespace } from './namespace.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from './node.ts';
 import type { Task, TaskStatus } from './task.ts';
 
@@ -38,6 +39,10 @@ export interface ClusterSnapshot {
   readonly controllers: ReadonlyMap<string, Versioned<ControllerRecord>>;
   /** Newest version of each, by `namespace/name`. */
   readonly secrets: ReadonlyMap<string, Versioned<SecretVersion>>;
+  /** Policies, by name. */
+  readonly namespaces: ReadonlyMap<string, Versioned<Namespace>>;
+  /** Namespaces whose policy is there and cannot be read: nothing more is applied to them. */
+  readonly unreadableNamespaces: ReadonlySet<string>;
   /** Index: tasks of a service, and tasks on a node; order of ids. */
   readonly tasksOfService: ReadonlyMap<ServiceId, ReadonlySet<TaskId>>;
   readonly tasksOnNode: ReadonlyMap<NodeId, ReadonlySet<TaskId>>;

@@ -22,6 +22,7 @@ export function checkCompanions(service: ServiceSpec, app: AppSpec, path: string
       ...checkName(companion, { service: service.name, earlier: companions.slice(0, index), path: `${at(index)}.name` }),
       ...checkShape(companion, service, at(index)),
       ...checkContainer(companion.container, app, at(index)),
+      ...(companion.container.deviceRequests.length === 0 ? [] : [{ path: `${at(index)}.resources.requests.devices`, message: 'only the service itself requests devices' }]),
     ]),
   ];
 }

@@ -4,6 +4,7 @@ import { isDigest } from './digest.ts';
 import type { Violation } from './errors.ts';
 import { isLabel } from './ids.ts';
 import { parseImageReference } from './image-reference.ts';
+import { checkDevices, checkDns } from './device-rules.ts';
 import { checkMounts } from './mount-rules.ts';
 import { findNetworkProblem, isIpv4, isIpv6 } from './network-address.ts';
 import { quoted } from './printable.ts';
@@ -39,6 +40,8 @@ export function checkContainer(container: ContainerSpec, app: AppSpec, path: str
     ...checkSecurity(container, path),
     ...checkUlimits(container, `${path}.ulimits`),
     ...checkHosts(container, `${path}.extra_hosts`),
+    ...checkDns(container, `${path}.dns`),
+    ...checkDevices(container, path),
     ...(container.shmSizeBytes > 0 ? [] : [{ path: `${path}.shm_size`, message: 'must be > 0' }]),
     ...(isLabel(container.runtime) ? [] : [{ path: `${path}.runtime`, message: `invalid name ${quoted(container.runtime)}; a runtime is named like crun` }]),
   ];

@@ -1,22 +1,19 @@
 /** The part of a service that one container needs -> ContainerSpec. */
 import { formatImageName, parseImageReference } from './image-reference.ts';
+import { readDeviceRequests, readDevices, readDns, readExtraHosts, readSecurity, readUlimits } from './isolation-schema.ts';
 import { readConfigMounts, readPorts, readSecretMounts, readVolumeMounts } from './mount-schema.ts';
 import { parseCpu, parseDuration, parseMemory } from './quantity.ts';
 import type { Resources } from './resources.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
-import type { CompanionSpec, ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecuritySpec, ServiceKind } from './service.ts';
+import type { CompanionSpec, ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecurityProfile, ServiceKind } from './service.ts';
 import { readPairs } from './pair-schema.ts';
 import { splitShellWords } from './shell-words.ts';
 
 const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'], later: ['cpuset', 'swap', 'io', 'storage'] };
-const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory'], later: ['devices'] };
+const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'] };
 const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids'], later: ['cpuset', 'swap', 'io', 'storage'] };
-const PRIVATE_NAMESPACES = ['userns', 'pid', 'ipc', 'uts', 'cgroup', 'network'];
-const SECURITY_KEYS: KeyTable = {
-  known: ['profile', 'user', 'read_only', 'cap_drop', 'cap_add', 'no_new_privileges', 'seccomp', ...PRIVATE_NAMESPACES],
-};
 
 const MEBIBYTE = 2 ** 20;
 const DEFAULT_REQUESTS: Resources = { milliCpu: 50, memoryBytes: 32 * MEBIBYTE };
@@ -27,7 +24,7 @@ const DEFAULT_STOP_GRACE_MS = 10_000;
 export const DEFAULT_RUNTIME = 'crun';
 
 /** @param profile  where the manifest names none */
-export function readContainer(field: SchemaField, kind: ServiceKind, profile: SecuritySpec['profile']): ContainerSpec {
+export function readContainer(field: SchemaField, kind: ServiceKind, profile: SecurityProfile): ContainerSpec {
   const limits = readLimits(field.at('resources'));
   return {
     ...readImage(field.at('image')),
@@ -49,7 +46,10 @@ export function readContainer(field: SchemaField, kind: ServiceKind, profile: Se
     ulimits: readUlimits(field.at('ulimits')),
     sysctls: readPairs(field.at('sysctls')),
     shmSizeBytes: field.at('shm_size').parsed(parseMemory) ?? DEFAULT_SHM_BYTES,
-    extraHosts: field.at('extra_hosts').items().flatMap(readHost),
+    extraHosts: readExtraHosts(field.at('extra_hosts')),
+    dns: readDns(field.at('dns')),
+    devices: readDevices(field.at('devices')),
+    deviceRequests: readDeviceRequests(field.at('resources').at('requests').at('devices')),
     runtime: field.at('runtime').text() ?? DEFAULT_RUNTIME,
   };
 }
@@ -73,8 +73,8 @@ function readCompanion(field: SchemaField, role: CompanionSpec['role'], main: Co
   field.checkKeys({ known: role === 'sidecar' ? [...COMPANION_KEYS, 'restart'] : COMPANION_KEYS });
   const own = readContainer(field, role === 'init' ? 'job' : 'service', main.security.profile);
   const { user } = main.security;
-  const { hostname, runtime, extraHosts, stopGracePeriodMs } = main;
-  const shared = { runtime, extraHosts, stopGracePeriodMs, ...(hostname === undefined ? {} : { hostname }) };
+  const { hostname, runtime, extraHosts, dns, stopGracePeriodMs } = main;
+  const shared = { runtime, extraHosts, dns, stopGracePeriodMs, ...(hostname === undefined ? {} : { hostname }) };
   if (field.at('image').isPresent) {
     return { name: field.at('name').text() ?? '', role, container: { ...own, ...shared } };
   }
@@ -204,56 +204,4 @@ function numberOr(value: SchemaField['value'], fallback: number): number {
   const text = typeof value === 'string' ? value : typeof value === 'object' && 'text' in value ? value.text : '';
   const parsed = parseMemory(text);
   return 'value' in parsed ? parsed.value : fallback;
-}
-
-function readSecurity(field: SchemaField, fallback: SecuritySpec['profile']): SecuritySpec {
-  field.checkKeys(SECURITY_KEYS);
-  const profile = field.at('profile');
-  const isPrivileged = profile.value === 'privileged';
-  if (isPrivileged) {
-    profile.complain("profile 'privileged' is not allowed in this Namespace; use baseline or restricted");
-  }
-  const name = isPrivileged ? 'baseline' : profile.choice({ words: ['baseline', 'restricted'] }, fallback);
-  for (const namespace of PRIVATE_NAMESPACES) {
-    field.at(namespace).choice({ words: ['private'], later: ['host'] }, 'private');
-  }
-  field.at('seccomp').choice({ words: ['default'] }, 'default');
-  if (!field.at('no_new_privileges').boolean(true)) {
-    field.at('no_new_privileges').complain('must be true: no profile of this Namespace allows new privileges');
-  }
-  const user = field.at('user').source();
-  return {
-    profile: name,
-    ...(user === undefined ? {} : { user }),
-    readOnly: field.at('read_only').boolean(name === 'restricted'),
-    capAdd: field.at('cap_add').texts().map(bareCapability),
-    capDrop: field.at('cap_drop').texts().map(bareCapability),
-  };
-}
-
-function bareCapability(name: string): string {
-  return name.replace(/^CAP_/, '');
-}
-
-/** `nofile: 65536` or `nofile: { soft, hard }`; sorted by name. */
-function readUlimits(field: SchemaField): ContainerSpec['ulimits'] {
-  const ulimits = field.entries().map(([name, entry]) => {
-    if (typeof entry.value === 'object' && 'text' in entry.value) {
-      const both = entry.integer(0);
-      return { name, soft: both, hard: both };
-    }
-    entry.checkKeys({ known: ['soft', 'hard'] });
-    return { name, soft: entry.at('soft').integer(0), hard: entry.at('hard').integer(0) };
-  });
-  return ulimits.toSorted((left, right) => (left.name < right.name ? -1 : 1));
-}
-
-function readHost(item: SchemaField): ContainerSpec['extraHosts'] {
-  const text = item.text() ?? '';
-  const colon = text.indexOf(':');
-  if (colon < 1) {
-    item.complain('must be name:address');
-    return [];
-  }
-  return [{ name: text.slice(0, colon), address: text.slice(colon + 1) }];
 }

@@ -1,6 +1,7 @@
 /** What is mounted where: declared sources, and targets that are absolute, clean, unique and not protected. */
 import type { AppSpec } from './app.ts';
 import type { Violation } from './errors.ts';
+import { isCleanHostPath } from './namespace.ts';
 import { nearestWord } from './nearest-word.ts';
 import { quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
@@ -66,7 +67,7 @@ function checkFile(mount: FileMount, declared: readonly { readonly name: string 
 function checkVolume(mount: VolumeMount, app: AppSpec, path: string): readonly Violation[] {
   switch (mount.kind) {
     case 'bind':
-      return [{ path: `${path}.source`, message: `host path ${quoted(mount.hostPath)} is not allowed in this Namespace; use a declared volume` }];
+      return isCleanHostPath(mount.hostPath) ? [] : [{ path: `${path}.source`, message: `host path ${quoted(mount.hostPath)} is not allowed: it must be clean and absolute, without .. and no / at the end` }];
     case 'tmpfs':
       return mount.sizeBytes > 0 ? [] : [{ path: `${path}.size`, message: 'must be > 0' }];
     case 'volume': {

@@ -1,9 +1,24 @@
 /** A machine with an agent. */
 import type { NodeId } from './ids.ts';
 import type { Resources } from './resources.ts';
+import type { DeviceCount } from './service.ts';
 
 /** Wished by an operator. */
 export type Availability = 'active' | 'cordoned' | 'draining';
+
+/** What a node offers to tasks that ask for it; set where the node is, nothing by default. */
+export interface NodePolicy {
+  /** Directories that tasks may bind, and what is in them. */
+  readonly bindPrefixes: readonly string[];
+  /** Device nodes that services may name under `devices`. */
+  readonly devicePaths: readonly string[];
+  /** Units of named devices, sorted by name. */
+  readonly devices: readonly DeviceCount[];
+  /** Runs services of profile `privileged`. */
+  readonly allowsPrivileged: boolean;
+}
+
+export const CLOSED_NODE_POLICY: NodePolicy = { bindPrefixes: [], devicePaths: [], devices: [], allowsPrivileged: false };
 
 /**
  * The Node record. Facts come from the agent's registration, availability, labels and taints from ControlApi,
@@ -23,6 +38,7 @@ export interface Node {
   /** Most processes on the node, for display. */
   readonly pids: number;
   readonly runtimes: readonly string[];
+  readonly policy: NodePolicy;
   readonly agentVersion: string;
   /** `host:port` of its /metrics; empty: it serves none. */
   readonly metricsAddress: string;

@@ -3,7 +3,9 @@ import type { App, AppSpec, Revision, Service, ServiceStatus } from './app.ts';
 import type { AddedNode, ClusterPlan, WhyAnswer } from './cluster-plan.ts';
 import type { ClusterEvent } from './event.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import type { NamespaceView } from './namespace.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
+import type { SecurityProfile } from './service.ts';
 import type { AgentMessage, ControllerMessage } from './session.ts';
 import type { Task, TaskState, TaskStatus } from './task.ts';
 import type { Tunnel, TunnelRequest } from './tunnel.ts';
@@ -166,6 +168,12 @@ export interface ControlHandlers {
   putSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string; readonly content: Uint8Array }, peer: Peer): Promise<{ readonly version: number }>;
   listSecrets(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly name: string; readonly version: number; readonly createdAtMs: number }[]>;
   deleteSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string }, peer: Peer): Promise<void>;
+  /** Makes or changes the policy of a namespace; what is absent stays, and is closed for a new one. */
+  putNamespace(request: { readonly requestId: string; readonly name: string; readonly profile?: SecurityProfile; readonly bindPrefixes?: readonly string[] }, peer: Peer): Promise<void>;
+  /** Those with a policy or an App, sorted by name. */
+  listNamespaces(peer: Peer): Promise<readonly NamespaceView[]>;
+  /** Takes the namespace's policy away; what was applied under it stays. */
+  deleteNamespace(request: { readonly requestId: string; readonly name: string }, peer: Peer): Promise<void>;
   createToken(request: { readonly ttlMs: number; readonly role: 'node' }, peer: Peer): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
   setAvailability(request: { readonly requestId: string; readonly node: NodeId; readonly availability: Availability }, peer: Peer): Promise<void>;
   setLabels(request: { readonly requestId: string; readonly node: NodeId; readonly set: ReadonlyMap<string, string>; readonly remove: readonly string[] }, peer: Peer): Promise<void>;

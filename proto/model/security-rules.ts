@@ -1,7 +1,7 @@
 /** What each profile allows (reliability 9), the kernel's capabilities, and the sysctls that belong to one container. */
 import type { Violation } from './errors.ts';
 import { quoted } from './printable.ts';
-import type { ContainerSpec, SecuritySpec } from './service.ts';
+import type { ContainerSpec, HostNamespace, SecuritySpec } from './service.ts';
 
 /** Source: capabilities(7), Linux 6.12. */
 const CAPABILITIES: ReadonlySet<string> = new Set([
@@ -11,14 +11,21 @@ const CAPABILITIES: ReadonlySet<string> = new Set([
   'SYS_CHROOT', 'SYS_MODULE', 'SYS_NICE', 'SYS_PACCT', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'WAKE_ALARM',
 ]);
 
-/** The whole set of profile `baseline`. */
+/** The whole set of profile `baseline`, and what `privileged` begins with. */
 export const BASELINE_CAPABILITIES = [
   'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP', 'SETFCAP', 'NET_BIND_SERVICE', 'SYS_CHROOT',
 ] as const;
+/** What `cap_add` may name; `ALL` stands for itself. */
 const ADDABLE: Readonly<Record<SecuritySpec['profile'], readonly string[]>> = {
-  baseline: BASELINE_CAPABILITIES,
   restricted: ['NET_BIND_SERVICE'],
+  baseline: BASELINE_CAPABILITIES,
+  privileged: ['ALL', ...CAPABILITIES],
 };
+/**
+ * Their file systems (proc, sysfs, mqueue) can only be mounted from the user namespace that owns them.
+ * Source: mount_namespaces(7); user_namespaces(7), "Capabilities"
+ */
+const NEEDS_HOST_IDS: readonly HostNamespace[] = ['pid', 'ipc', 'network'];
 
 /** Largest id the kernel's interfaces here carry without trouble (reliability 9). */
 export const MAX_ID = 2_147_483_647;
@@ -38,7 +45,46 @@ export function checkSecurity(container: ContainerSpec, path: string): readonly 
       ? [{ path: `${path}.security.read_only`, message: "must be true in profile 'restricted'" }] : []),
     ...security.capDrop.flatMap((name, index) => (name === 'ALL' || CAPABILITIES.has(name) ? [] : [unknownCapability(name, `${path}.security.cap_drop[${String(index)}]`)])),
     ...security.capAdd.flatMap((name, index) => checkAdded(name, security.profile, `${path}.security.cap_add[${String(index)}]`)),
-    ...checkSysctls(container.sysctls, `${path}.sysctls`),
+    ...checkHostNamespaces(container, path),
+    ...checkOpenings(security, `${path}.security`),
+    ...checkSysctls(container, `${path}.sysctls`),
+  ];
+}
+
+/** Capabilities of the container in order: what its profile begins with less the drops, then what is added. */
+export function grantedCapabilities(security: SecuritySpec): readonly string[] {
+  const add = security.capAdd.includes('ALL') ? [...CAPABILITIES] : security.capAdd;
+  const drops = new Set(security.capDrop);
+  const base = security.profile === 'restricted' || drops.has('ALL') ? [] : BASELINE_CAPABILITIES.filter(name => !drops.has(name));
+  const added = security.capAdd.includes('ALL') ? add.filter(name => !drops.has(name)) : add;
+  return [...new Set([...base, ...added])].sort();
+}
+
+/** The first capability asked for that the profile does not give. */
+export function refusedCapability({ capAdd, profile }: SecuritySpec): string | undefined {
+  return capAdd.find(name => !ADDABLE[profile].includes(name));
+}
+
+function checkHostNamespaces(container: ContainerSpec, path: string): readonly Violation[] {
+  const { security } = container;
+  const shared = security.hostNamespaces;
+  const isHost = (name: HostNamespace): boolean => shared.includes(name);
+  const refuse = (name: string, message: string): Violation => ({ path: `${path}.security.${name}`, message });
+  return [
+    ...(security.profile === 'privileged' ? [] : shared.map(name => refuse(name, `host is not allowed in profile '${security.profile}'; it takes profile privileged`))),
+    ...shared.filter(name => NEEDS_HOST_IDS.includes(name) && !isHost('userns')).map(name => refuse(name, 'host needs userns: host too')),
+    ...(isHost('network') && container.ports.length > 0 ? [{ path: `${path}.ports`, message: "a service with network: host listens on the node's own ports; leave ports out" }] : []),
+    ...(isHost('uts') && container.hostname !== undefined ? [{ path: `${path}.hostname`, message: "a service with uts: host has the node's name; leave hostname out" }] : []),
+  ];
+}
+
+function checkOpenings({ profile, mayGainPrivileges, isUnconfined }: SecuritySpec, path: string): readonly Violation[] {
+  if (profile === 'privileged') {
+    return [];
+  }
+  return [
+    ...(mayGainPrivileges ? [{ path: `${path}.no_new_privileges`, message: `must be true in profile '${profile}'` }] : []),
+    ...(isUnconfined ? [{ path: `${path}.seccomp`, message: `must be default in profile '${profile}'` }] : []),
   ];
 }
 
@@ -48,7 +94,7 @@ export function isNamespacedSysctl(name: string): boolean {
 
 function checkUser({ user, profile }: SecuritySpec, path: string): readonly Violation[] {
   if (user === undefined) {
-    return profile === 'baseline' ? [] : [{ path, message: "required in profile 'restricted': a uid other than 0" }];
+    return profile !== 'restricted' ? [] : [{ path, message: "required in profile 'restricted': a uid other than 0" }];
   }
   if (!USER.test(user)) {
     return [{ path, message: `invalid user ${quoted(user)}; it is a name or uid, with :group or :gid` }];
@@ -72,8 +118,12 @@ function unknownCapability(name: string, path: string): Violation {
   return { path, message: `unknown capability ${quoted(name)}` };
 }
 
-function checkSysctls(sysctls: ContainerSpec['sysctls'], path: string): readonly Violation[] {
+function checkSysctls({ sysctls, security }: ContainerSpec, path: string): readonly Violation[] {
   return sysctls.flatMap(({ name, value }) => {
+    const owner = name.startsWith('net.') ? 'network' : 'ipc';
+    if (isNamespacedSysctl(name) && security.hostNamespaces.includes(owner)) {
+      return [{ path, key: name, message: `${quoted(name)} would be the machine's own with ${owner}: host` }];
+    }
     if (!isNamespacedSysctl(name)) {
       return [{ path, key: name, message: `${quoted(name)} is not a namespaced sysctl: it is not allowed under any profile` }];
     }

@@ -13,9 +13,9 @@ const SERVICE_KEYS: KeyTable = {
   known: [
     'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
-    'shm_size', 'extra_hosts', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
+    'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
   ],
-  later: ['devices', 'dns', 'autoscale', 'schedule', 'timezone', 'concurrency'],
+  later: ['autoscale', 'schedule', 'timezone', 'concurrency'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };

@@ -93,13 +93,49 @@ export interface UpdateSpec {
   readonly onFailure: 'rollback' | 'pause';
 }
 
+/** What a container may ask for at most, narrowest first (reliability 9). */
+export const SECURITY_PROFILES = ['restricted', 'baseline', 'privileged'] as const;
+export type SecurityProfile = (typeof SECURITY_PROFILES)[number];
+
+/** Kinds of namespaces by their manifest names; mount namespaces are always private. */
+export const HOST_NAMESPACES = ['userns', 'pid', 'ipc', 'uts', 'cgroup', 'network'] as const;
+export type HostNamespace = (typeof HOST_NAMESPACES)[number];
+
 export interface SecuritySpec {
-  readonly profile: 'baseline' | 'restricted';
+  readonly profile: SecurityProfile;
   /** `uid`, `uid:gid`, `name` or `name:group`; absent: what the image says. */
   readonly user?: string;
   readonly readOnly: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
+  /** Those of the machine that the container has instead of its own, in the order of HOST_NAMESPACES. */
+  readonly hostNamespaces: readonly HostNamespace[];
+  /** `no_new_privileges: false`. */
+  readonly mayGainPrivileges: boolean;
+  /** `seccomp: unconfined`: neither a system call filter nor a security module's profile. */
+  readonly isUnconfined: boolean;
+}
+
+/** A device node of the machine, by name. */
+export interface DeviceMount {
+  readonly hostPath: string;
+  /** Below /dev in the container. */
+  readonly target: string;
+  /** Of `rwm`, in that order. */
+  readonly access: string;
+}
+
+/** So many units of what nodes declare under this name, e.g. `nvidia.com/gpu`. */
+export interface DeviceCount {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** Stands in front of the cluster's own name servers, search path and options. */
+export interface DnsSpec {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
 }
 
 export interface Dependency {
@@ -152,6 +188,10 @@ export interface ContainerSpec {
   readonly sysctls: readonly { readonly name: string; readonly value: string }[];
   readonly shmSizeBytes: number;
   readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
+  readonly dns: DnsSpec;
+  readonly devices: readonly DeviceMount[];
+  /** What `resources.requests.devices` asks for, sorted by name. */
+  readonly deviceRequests: readonly DeviceCount[];
   readonly runtime: string;
 }
 

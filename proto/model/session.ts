@@ -2,6 +2,7 @@
 import type { Assignment } from './assignment.ts';
 import type { EndpointSet } from './endpoints.ts';
 import type { NodeId, TaskId } from './ids.ts';
+import type { NodePolicy } from './node.ts';
 import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
 import type { TunnelRequest } from './tunnel.ts';
@@ -17,6 +18,7 @@ export interface Registration {
   readonly pids: number;
   readonly labels: ReadonlyMap<string, string>;
   readonly runtimes: readonly string[];
+  readonly policy: NodePolicy;
   /** OCI platform, e.g. `amd64`. */
   readonly architecture: string;
   /** `host:port` of its metrics listener. */

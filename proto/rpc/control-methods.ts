@@ -6,6 +6,7 @@ import {
   listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
+import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
 import { clusterPlanCodec, planRequestCodec, whyAnswerCodec, whyRequestCodec } from '#codec/plan-codec.ts';
 import { openTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
 import { clusterViewCodec, listFilterCodec, viewPageCodec, viewRequestCodec } from '#codec/view-codec.ts';
@@ -30,6 +31,9 @@ export const CONTROL = {
   putSecret: method(api, methods.putSecret, putSecretRequestCodec, plainCodec<wire.PutSecretResponse>()),
   listSecrets: method(api, methods.listSecrets, listSecretsRequestCodec, listField('secrets', plainCodec<wire.ListSecretsResponse_Secret>())),
   deleteSecret: method(api, methods.deleteSecret, plainCodec<wire.DeleteSecretRequest>(), doneCodec),
+  putNamespace: method(api, methods.putNamespace, putNamespaceCodec, doneCodec),
+  listNamespaces: method(api, methods.listNamespaces, doneCodec, listField('namespaces', namespaceViewCodec)),
+  deleteNamespace: method(api, methods.deleteNamespace, plainCodec<wire.DeleteNamespaceRequest>(), doneCodec),
   createToken: method(api, methods.createToken, createTokenRequestCodec, plainCodec<wire.CreateTokenResponse>()),
   setAvailability: method(api, methods.setAvailability, setAvailabilityRequestCodec, doneCodec),
   setLabels: method(api, methods.setLabels, setLabelsRequestCodec, doneCodec),

@@ -164,7 +164,7 @@ function describeRuntime(sandbox: Sandbox, runtime: string): void {
   test.serial(title('restricted: a user without rights, a read-only root, a small /tmp'), async t => {
     const { output } = await finish('restricted', {
       ...sh('id; touch /x 2>&1; touch /tmp/x && echo wrote; grep CapBnd /proc/self/status; nc -l -p 80 -w 1 < /dev/null 2>&1; echo port $?'),
-      security: { profile: 'restricted', user: 'web', readOnly: false, capAdd: [], capDrop: [] },
+      security: { profile: 'restricted', user: 'web', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false },
     });
     t.regex(output, /uid=33\(web\) gid=34\(www\) groups=(?:34\(www\),)?50\(extra\)/);
     t.regex(output, /\/x: Read-only file system/);

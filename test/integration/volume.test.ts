@@ -27,7 +27,7 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
   chmodSync(directory, 0o711);
   try {
     await using user = await holdUserNamespace(HOST_BASE);
-    const volumes = new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [path.join(directory, 'srv')] });
+    const volumes = new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [path.join(directory, 'srv')], ownDirectories: [] });
     mkdirSync(path.join(directory, 'srv/in'), { recursive: true });
     mkdirSync(path.join(directory, 'outside'));
     symlinkSync(path.join(directory, 'outside'), path.join(directory, 'srv/link'));
@@ -75,7 +75,7 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
 
     await volumes.prepare(one, 'db-3', owner, CONTENTS);
     writeFileSync(path.join(directory, 'state/volumes/prod/data-1/other'), '');
-    await new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [] }).remove('db-3');
+    await new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [], ownDirectories: [] }).remove('db-3');
     t.deepEqual(readdirSync(path.join(directory, 'state/volumes/prod/data-1')).sort(), ['file', 'other'], 'a new agent removes what an earlier one mounted, and no volume\'s files');
   } catch (error) {
     // The first failure counts, not that of cleaning up a mount it left.

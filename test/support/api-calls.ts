@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
 import { parseJoinToken } from '#identity/join-token-parse.ts';
 import { runCommand } from '#kit/command-process.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
@@ -55,7 +56,7 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
 export function registration(node: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(node), agentVersion: '0', bootId: 'b', address: '10.161.0.250', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-    labels: new Map(), runtimes: [], architecture: 'amd64', metricsAddress: '', statuses: [], previousNonce: '', nextNonce: 'a', ...change,
+    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', statuses: [], previousNonce: '', nextNonce: 'a', ...change,
   };
 }
 

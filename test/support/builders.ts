@@ -4,6 +4,7 @@ import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, parseNodeId, parseTaskId, serviceId, taskName } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec, PlacementSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
@@ -33,6 +34,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     capacity: resources(4_000, 4_096),
     pids: 32_768,
     runtimes: ['crun'],
+    policy: CLOSED_NODE_POLICY,
     agentVersion: '0.1.0',
     metricsAddress: '',
     condition: 'ready',
@@ -53,8 +55,8 @@ export function container(options: Partial<ContainerSpec> = {}): ContainerSpec {
     restart: { mode: 'always', maxAttempts: 5, windowMs: 600_000, delayMs: 1_000 },
     requests: resources(50, 32), limits: { memoryBytes: 512 * MIB, pids: 512 },
     ports: [], configs: [], secrets: [], volumes: [],
-    security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [] },
-    ulimits: [], sysctls: [], shmSizeBytes: 64 * MIB, extraHosts: [], runtime: 'crun',
+    security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false },
+    ulimits: [], sysctls: [], shmSizeBytes: 64 * MIB, extraHosts: [], dns: { servers: [], search: [], options: [] }, devices: [], deviceRequests: [], runtime: 'crun',
     ...options,
   };
 }
@@ -192,6 +194,8 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     sessions: new Map((options.sessions ?? []).map(one => [one.node, record(one)])),
     controllers: new Map((options.controllers ?? []).map(one => [one.id, record(one)])),
     secrets: new Map(),
+    namespaces: new Map(),
+    unreadableNamespaces: new Set(),
     ...breakerOf(options),
     tasksOfService: index(tasks, one => one.serviceId),
     tasksOnNode: index(tasks, one => one.node),

@@ -15,8 +15,8 @@ export function containerSpec(overrides: TaskOverrides = {}): ContainerSpec {
     image: 'docker.io/library/busybox:1', environment: [], stopGracePeriodMs: 10_000, init: false, tty: false, stdin: false,
     restart: { mode: 'always', maxAttempts: 3, windowMs: 60_000, delayMs: 1000 },
     requests: { milliCpu: 50, memoryBytes: 32 * MIB }, limits: { memoryBytes: 64 * MIB, pids: 64 },
-    ports: [], configs: [], secrets: [], volumes: [], security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [] },
-    ulimits: [], sysctls: [], shmSizeBytes: 64 * MIB, extraHosts: [], runtime: 'crun', ...overrides,
+    ports: [], configs: [], secrets: [], volumes: [], security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false },
+    ulimits: [], sysctls: [], shmSizeBytes: 64 * MIB, extraHosts: [], dns: { servers: [], search: [], options: [] }, devices: [], deviceRequests: [], runtime: 'crun', ...overrides,
   };
 }
 

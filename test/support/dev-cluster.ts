@@ -21,6 +21,8 @@ export interface DevClusterOptions {
   /** Images of deploy/examples/build-images.ts to push: hello, shop. Default: hello. */
   readonly images?: readonly string[];
   readonly capacity?: string;
+  /** More options for each agent, separated by spaces. */
+  readonly agentOptions?: string;
 }
 
 /** A field of `-o json` output, of whatever shape. */
@@ -54,9 +56,9 @@ export class DevCluster implements AsyncDisposable {
 
   /** Brings the cluster up, also after `dev down` of it. */
   async start(): Promise<void> {
-    const { times, nodes, controllers, capacity, images } = this.#options;
+    const { times, nodes, controllers, capacity, agentOptions, images } = this.#options;
     await this.ctl('dev', 'up', this.name, '--no-example', '--times', times ?? 'test', '--nodes', String(nodes ?? 3),
-      '--controllers', String(controllers ?? 2), '--capacity', capacity ?? 'cpu=4,memory=7Gi');
+      '--controllers', String(controllers ?? 2), '--capacity', capacity ?? 'cpu=4,memory=7Gi', `--agent-options=${agentOptions ?? ''}`);
     for (const image of images ?? ['hello']) {
       await this.buildImage(image);
     }

@@ -143,6 +143,7 @@ export class FakeNode {
         adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
         sweep: keep => this.#step('network.sweep', () => { for (const id of [...this.slots.keys()].filter(one => !keep.has(one))) this.slots.delete(id); }),
       },
+      devices: { take: () => [], release: () => undefined, adopt: () => undefined },
       proxy: {
         admit: address => this.#step('proxy.admit', () => { this.admitted.add(address); }),
         dismiss: address => this.#step('proxy.dismiss', () => { this.admitted.delete(address); }),

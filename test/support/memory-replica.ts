@@ -61,9 +61,9 @@ export class MemoryReplica {
 
   /** What apply and the other writes need. Images resolve to the digest of their name; secrets are sealed by turning bytes over. */
   get parts(): ApplyParts & { readonly sealer: SecretSealer } {
-    const { store, state, clock, signal } = this;
+    const { store, state, clock, signal, events } = this;
     return {
-      store, state, clock, signal, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', sealer: TURNING_SEALER,
+      store, state, clock, signal, events, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', sealer: TURNING_SEALER,
       resolver: { resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(image.repository).digest('hex')}` as never) },
     };
   }

@@ -5,7 +5,7 @@ import type { IdMapping } from '../../agent/snapshot/ports.ts';
 
 /** A user namespace of 65,536 ids from `hostBase` on, held by a process of its own. */
 export interface HeldUserNamespace extends AsyncDisposable {
-  readonly mapping: IdMapping;
+  readonly mapping: Required<IdMapping>;
 }
 
 export async function holdUserNamespace(hostBase: number): Promise<HeldUserNamespace> {

@@ -8,10 +8,12 @@ import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-pla
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
+import type { Namespace, NamespaceView } from '#model/namespace.ts';
+import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
+import { HOST_NAMESPACES, SECURITY_PROFILES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
@@ -62,6 +64,9 @@ const healthCheck = fc.record({
   intervalMs: big, timeoutMs: big, retries: count, startPeriodMs: big,
 });
 
+const deviceCounts = fc.array(fc.record({ name: text, count }), few);
+const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, devicePaths: texts, devices: deviceCounts, allowsPrivileged: fc.boolean() });
+
 export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
   image: text, digest, entrypoint: texts, command: texts, environment: fc.array(nameValue, few), workingDir: text, hostname: text, stopSignal: text,
   stopGracePeriodMs: big, init: fc.boolean(), tty: fc.boolean(), stdin: fc.boolean(), healthcheck: healthCheck,
@@ -70,14 +75,16 @@ export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
   limits: fc.record({ milliCpu: big, memoryBytes: big, pids: count }, { requiredKeys: ['memoryBytes', 'pids'] }),
   ports: fc.array(publishedPort, few), configs: fileMounts, secrets: fileMounts, volumes: fc.array(volumeMount, few),
   security: fc.record({
-    profile: fc.constantFrom('baseline', 'restricted'), user: text, readOnly: fc.boolean(), capAdd: texts, capDrop: texts,
-  }, { requiredKeys: ['profile', 'readOnly', 'capAdd', 'capDrop'] }),
+    profile: fc.constantFrom(...SECURITY_PROFILES), user: text, readOnly: fc.boolean(), capAdd: texts, capDrop: texts,
+    hostNamespaces: fc.subarray([...HOST_NAMESPACES]), mayGainPrivileges: fc.boolean(), isUnconfined: fc.boolean(),
+  }, { requiredKeys: ['profile', 'readOnly', 'capAdd', 'capDrop', 'hostNamespaces', 'mayGainPrivileges', 'isUnconfined'] }),
   ulimits: fc.array(fc.record({ name: text, soft: big, hard: big }), few), sysctls: fc.array(nameValue, few), shmSizeBytes: big,
-  extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text,
+  extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text, dns: fc.record({ servers: texts, search: texts, options: texts }),
+  devices: fc.array(fc.record({ hostPath: text, target: text, access: text }), few), deviceRequests: deviceCounts,
 }, {
   requiredKeys: [
     'image', 'environment', 'stopGracePeriodMs', 'init', 'tty', 'stdin', 'restart', 'requests', 'limits', 'ports', 'configs', 'secrets', 'volumes',
-    'security', 'ulimits', 'sysctls', 'shmSizeBytes', 'extraHosts', 'runtime',
+    'security', 'ulimits', 'sysctls', 'shmSizeBytes', 'extraHosts', 'dns', 'devices', 'deviceRequests', 'runtime',
   ],
 });
 
@@ -174,12 +181,14 @@ export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
 
 export const node: fc.Arbitrary<Node> = fc.record({
   id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
-  capacity: resources, pids: count, runtimes: texts, agentVersion: text, metricsAddress: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
   conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
 });
 
 export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: resources, hostPorts: texts });
 export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big, instanceNonce: text });
+export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big });
+export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
 export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big });
 export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
 
@@ -254,7 +263,7 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, architecture: text, metricsAddress: text, statuses, previousNonce: text, nextNonce: text,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, statuses, previousNonce: text, nextNonce: text,
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),

@@ -5,6 +5,7 @@ import test from 'ava';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
 import { formatJoinToken, parseJoinToken } from '#identity/join-token-parse.ts';
 import { runCommand } from '#kit/command-process.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { ControlClient } from '#model/ports.ts';
@@ -198,7 +199,7 @@ async function allOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
 function registrationOf(node: string): Parameters<ReturnType<ReturnType<typeof connectAgent>['session']>['send']>[0] {
   return {
     kind: 'register', node: parseNodeId(node), agentVersion: '0.1.0', bootId: 'b', address: '10.0.0.1', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-    labels: new Map(), runtimes: [], architecture: 'amd64', metricsAddress: '', statuses: [], previousNonce: '', nextNonce: 'x',
+    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', statuses: [], previousNonce: '', nextNonce: 'x',
   };
 }
 

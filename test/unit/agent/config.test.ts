@@ -18,7 +18,7 @@ test('every option is taken', t => {
     node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', underlayAddress: '10.0.0.2',
     capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
     vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
-    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], pullStallMs: 60_000, logLevel: 'debug',
+    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], devicePaths: [], deviceUnits: new Map(), allowsPrivileged: false, pullStallMs: 60_000, logLevel: 'debug',
   });
 });
 
@@ -41,4 +41,20 @@ test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /
 
 test('the usage names every option', t => {
   t.deepEqual(Object.keys(AGENT_OPTIONS).filter(name => !agentUsage().includes(`--${name} `)), []);
+});
+
+test('named devices: each entry is one unit', t => {
+  const parse = (devices: string): object => Object.fromEntries(parseAgentConfig(['--node', 'n1', '--devices', devices]).deviceUnits);
+  t.deepEqual(parse('nvidia.com/gpu=/dev/nvidia0+/dev/nvidiactl,fpga=/dev/f,nvidia.com/gpu=/dev/nvidia1'), {
+    'nvidia.com/gpu#0': ['/dev/nvidia0', '/dev/nvidiactl'], 'fpga#0': ['/dev/f'], 'nvidia.com/gpu#1': ['/dev/nvidia1'],
+  });
+  for (const bad of ['gpu', '=/dev/x', 'gpu=', 'gpu=/etc/passwd', 'gpu=/dev/../etc/passwd', 'a b=/dev/x']) {
+    t.throws(() => parse(bad), { code: 'INVALID_ARGUMENT', message: /--devices/ }, bad);
+  }
+});
+
+test('paths of the node are clean and absolute', t => {
+  for (const option of ['--bind-prefixes', '--device-paths']) {
+    t.throws(() => parseAgentConfig(['--node', 'n1', option, '/srv/../etc']), { code: 'INVALID_ARGUMENT' });
+  }
 });

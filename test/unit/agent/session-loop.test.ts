@@ -1,4 +1,5 @@
 import test from 'ava';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { FullAssignment } from '#model/assignment.ts';
 import { parseNodeId } from '#model/ids.ts';
@@ -38,7 +39,7 @@ class Rig {
     this.loop = new SessionLoop({
       facts: {
         node: parseNodeId('n1'), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.2', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-        labels: new Map(), runtimes: ['crun'], architecture: 'amd64', metricsAddress: '',
+        labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '',
       },
       dialer: {
         dial: address => {

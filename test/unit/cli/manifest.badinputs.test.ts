@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { checkNamespacePolicy, DEFAULT_NAMESPACE_POLICY } from '#model/namespace.ts';
 import { formatProblem, parseManifests, readManifests } from '../../../cli/manifest.ts';
 import { buildBytes, readBadInputs, shuffled } from '../../support/bad-input.ts';
 import type { BadInput } from '../../support/bad-input.ts';
@@ -9,7 +10,10 @@ test.before(t => { t.log(`SEED=${String(seed)}`); });
 
 function run(input: BadInput): { readonly apps: number; readonly lines: readonly string[]; readonly problems: ReturnType<typeof readManifests>['problems'] } {
   const parsed = parseManifests([{ name: 'case.yaml', bytes: buildBytes(input) }], new Map());
-  const { apps, problems } = readManifests(parsed, 'default', () => new Map());
+  const { apps, problems: own } = readManifests(parsed, 'default', () => new Map());
+  // The controller's answer for a namespace without a policy, as the CLI puts it back on the lines.
+  const answered = own.length > 0 ? [] : apps.flatMap(({ app, document }) => checkNamespacePolicy(app, DEFAULT_NAMESPACE_POLICY).map(violation => document.locate(violation)));
+  const problems = [...own, ...answered];
   return { apps: apps.length, lines: problems.map(formatProblem), problems };
 }
 

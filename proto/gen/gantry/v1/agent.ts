@@ -6,7 +6,16 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { PublishedPort, Resources, ServiceKind, Task, TaskStatus, TunnelFrame, TunnelTarget } from "./types.ts";
+import {
+  NodePolicy,
+  PublishedPort,
+  Resources,
+  ServiceKind,
+  Task,
+  TaskStatus,
+  TunnelFrame,
+  TunnelTarget,
+} from "./types.ts";
 
 export const protobufPackage = "gantry.v1";
 
@@ -48,6 +57,7 @@ export interface Registration {
   /** Nonces of the instance; see SessionRecord.instance_nonce. */
   readonly previousNonce: string;
   readonly nextNonce: string;
+  readonly policy?: NodePolicy | undefined;
 }
 
 export interface Registration_LabelsEntry {
@@ -446,6 +456,7 @@ function createBaseRegistration(): Registration {
     statuses: [],
     previousNonce: "",
     nextNonce: "",
+    policy: undefined,
   };
 }
 
@@ -489,6 +500,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.nextNonce !== "") {
       writer.uint32(106).string(message.nextNonce);
+    }
+    if (message.policy !== undefined) {
+      NodePolicy.encode(message.policy, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -611,6 +625,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.nextNonce = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.policy = NodePolicy.decode(reader, reader.uint32());
             continue;
           }
         }

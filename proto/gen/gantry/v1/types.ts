@@ -105,6 +105,7 @@ export const SecurityProfile = {
   SECURITY_PROFILE_UNSPECIFIED: 0,
   SECURITY_PROFILE_BASELINE: 1,
   SECURITY_PROFILE_RESTRICTED: 2,
+  SECURITY_PROFILE_PRIVILEGED: 3,
 } as const;
 
 export type SecurityProfile = typeof SecurityProfile[keyof typeof SecurityProfile];
@@ -113,6 +114,29 @@ export namespace SecurityProfile {
   export type SECURITY_PROFILE_UNSPECIFIED = typeof SecurityProfile.SECURITY_PROFILE_UNSPECIFIED;
   export type SECURITY_PROFILE_BASELINE = typeof SecurityProfile.SECURITY_PROFILE_BASELINE;
   export type SECURITY_PROFILE_RESTRICTED = typeof SecurityProfile.SECURITY_PROFILE_RESTRICTED;
+  export type SECURITY_PROFILE_PRIVILEGED = typeof SecurityProfile.SECURITY_PROFILE_PRIVILEGED;
+}
+
+export const HostNamespace = {
+  HOST_NAMESPACE_UNSPECIFIED: 0,
+  HOST_NAMESPACE_USERNS: 1,
+  HOST_NAMESPACE_PID: 2,
+  HOST_NAMESPACE_IPC: 3,
+  HOST_NAMESPACE_UTS: 4,
+  HOST_NAMESPACE_CGROUP: 5,
+  HOST_NAMESPACE_NETWORK: 6,
+} as const;
+
+export type HostNamespace = typeof HostNamespace[keyof typeof HostNamespace];
+
+export namespace HostNamespace {
+  export type HOST_NAMESPACE_UNSPECIFIED = typeof HostNamespace.HOST_NAMESPACE_UNSPECIFIED;
+  export type HOST_NAMESPACE_USERNS = typeof HostNamespace.HOST_NAMESPACE_USERNS;
+  export type HOST_NAMESPACE_PID = typeof HostNamespace.HOST_NAMESPACE_PID;
+  export type HOST_NAMESPACE_IPC = typeof HostNamespace.HOST_NAMESPACE_IPC;
+  export type HOST_NAMESPACE_UTS = typeof HostNamespace.HOST_NAMESPACE_UTS;
+  export type HOST_NAMESPACE_CGROUP = typeof HostNamespace.HOST_NAMESPACE_CGROUP;
+  export type HOST_NAMESPACE_NETWORK = typeof HostNamespace.HOST_NAMESPACE_NETWORK;
 }
 
 export const DependencyCondition = {
@@ -456,6 +480,27 @@ export interface SecuritySpec {
   readonly readOnly: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
+  /** Those of the machine that the container has instead of its own. */
+  readonly hostNamespaces: readonly HostNamespace[];
+  readonly mayGainPrivileges: boolean;
+  readonly isUnconfined: boolean;
+}
+
+export interface DeviceMount {
+  readonly hostPath: string;
+  readonly target: string;
+  readonly access: string;
+}
+
+export interface DeviceCount {
+  readonly name: string;
+  readonly count: number;
+}
+
+export interface DnsSpec {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
 }
 
 export interface Dependency {
@@ -521,6 +566,10 @@ export interface ContainerSpec {
   readonly extraHosts: readonly HostAddress[];
   readonly runtime: string;
   readonly consoleSize?: TerminalSize | undefined;
+  readonly devices: readonly DeviceMount[];
+  /** What `resources.requests.devices` asks for. */
+  readonly deviceRequests: readonly DeviceCount[];
+  readonly dns?: DnsSpec | undefined;
 }
 
 export interface Companion {
@@ -688,6 +737,14 @@ export interface TaskStatus {
   readonly companions: readonly CompanionStatus[];
 }
 
+/** What a node offers to tasks that ask for it; set where the node is. */
+export interface NodePolicy {
+  readonly bindPrefixes: readonly string[];
+  readonly devicePaths: readonly string[];
+  readonly devices: readonly DeviceCount[];
+  readonly allowsPrivileged: boolean;
+}
+
 export interface Node {
   readonly id: string;
   readonly availability: Availability;
@@ -704,6 +761,7 @@ export interface Node {
   readonly isLossConfirmed: boolean;
   readonly createdAtMs: number;
   readonly metricsAddress: string;
+  readonly policy?: NodePolicy | undefined;
 }
 
 export interface Node_LabelsEntry {
@@ -836,6 +894,16 @@ export interface TunnelFrame_Exit {
 export interface TunnelFrame_Error {
   readonly code: string;
   readonly message: string;
+}
+
+/** What the tasks of a namespace may ask for. Written by ControlApi. */
+export interface Namespace {
+  readonly name: string;
+  /** The widest one. */
+  readonly profile: SecurityProfile;
+  readonly bindPrefixes: readonly string[];
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
 }
 
 function createBaseResources(): Resources {
@@ -2214,7 +2282,16 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
 };
 
 function createBaseSecuritySpec(): SecuritySpec {
-  return { profile: 0, user: undefined, readOnly: false, capAdd: [], capDrop: [] };
+  return {
+    profile: 0,
+    user: undefined,
+    readOnly: false,
+    capAdd: [],
+    capDrop: [],
+    hostNamespaces: [],
+    mayGainPrivileges: false,
+    isUnconfined: false,
+  };
 }
 
 export const SecuritySpec: MessageFns<SecuritySpec> = {
@@ -2233,6 +2310,19 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
     }
     for (const v of message.capDrop) {
       writer.uint32(42).string(v!);
+    }
+    if (message.hostNamespaces.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.hostNamespaces) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.mayGainPrivileges !== false) {
+      writer.uint32(56).bool(message.mayGainPrivileges);
+    }
+    if (message.isUnconfined !== false) {
+      writer.uint32(64).bool(message.isUnconfined);
     }
     return writer;
   },
@@ -2288,6 +2378,233 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
             }
 
             message.capDrop.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.hostNamespaces.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.hostNamespaces.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.mayGainPrivileges = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.isUnconfined = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceMount(): DeviceMount {
+  return { hostPath: "", target: "", access: "" };
+}
+
+export const DeviceMount: MessageFns<DeviceMount> = {
+  encode(message: DeviceMount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostPath !== "") {
+      writer.uint32(10).string(message.hostPath);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.access !== "") {
+      writer.uint32(26).string(message.access);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceMount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceMount() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostPath = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.access = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceCount(): DeviceCount {
+  return { name: "", count: 0 };
+}
+
+export const DeviceCount: MessageFns<DeviceCount> = {
+  encode(message: DeviceCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceCount() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDnsSpec(): DnsSpec {
+  return { servers: [], search: [], options: [] };
+}
+
+export const DnsSpec: MessageFns<DnsSpec> = {
+  encode(message: DnsSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.servers) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.search) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.options) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DnsSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDnsSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.servers.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.search.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.options.push(reader.string());
             continue;
           }
         }
@@ -2711,6 +3028,9 @@ function createBaseContainerSpec(): ContainerSpec {
     extraHosts: [],
     runtime: "",
     consoleSize: undefined,
+    devices: [],
+    deviceRequests: [],
+    dns: undefined,
   };
 }
 
@@ -2796,6 +3116,15 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
     }
     if (message.consoleSize !== undefined) {
       TerminalSize.encode(message.consoleSize, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.devices) {
+      DeviceMount.encode(v!, writer.uint32(226).fork()).join();
+    }
+    for (const v of message.deviceRequests) {
+      DeviceCount.encode(v!, writer.uint32(234).fork()).join();
+    }
+    if (message.dns !== undefined) {
+      DnsSpec.encode(message.dns, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -3027,6 +3356,30 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
             }
 
             message.consoleSize = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.devices.push(DeviceMount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.deviceRequests.push(DeviceCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.dns = DnsSpec.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4883,6 +5236,85 @@ export const TaskStatus: MessageFns<TaskStatus> = {
   },
 };
 
+function createBaseNodePolicy(): NodePolicy {
+  return { bindPrefixes: [], devicePaths: [], devices: [], allowsPrivileged: false };
+}
+
+export const NodePolicy: MessageFns<NodePolicy> = {
+  encode(message: NodePolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.bindPrefixes) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.devicePaths) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.devices) {
+      DeviceCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.allowsPrivileged !== false) {
+      writer.uint32(32).bool(message.allowsPrivileged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodePolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodePolicy() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bindPrefixes.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.devicePaths.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.devices.push(DeviceCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.allowsPrivileged = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseNode(): Node {
   return {
     id: "",
@@ -4900,6 +5332,7 @@ function createBaseNode(): Node {
     isLossConfirmed: false,
     createdAtMs: 0,
     metricsAddress: "",
+    policy: undefined,
   };
 }
 
@@ -4949,6 +5382,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.metricsAddress !== "") {
       writer.uint32(122).string(message.metricsAddress);
+    }
+    if (message.policy !== undefined) {
+      NodePolicy.encode(message.policy, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -5087,6 +5523,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.metricsAddress = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.policy = NodePolicy.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -6468,6 +6912,96 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNamespace(): Namespace {
+  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0 };
+}
+
+export const Namespace: MessageFns<Namespace> = {
+  encode(message: Namespace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.profile !== 0) {
+      writer.uint32(16).int32(message.profile);
+    }
+    for (const v of message.bindPrefixes) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(32).int64(message.createdAtMs);
+    }
+    if (message.updatedAtMs !== 0) {
+      writer.uint32(40).int64(message.updatedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Namespace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamespace() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.profile = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bindPrefixes.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.updatedAtMs = longToNumber(reader.int64());
             continue;
           }
         }

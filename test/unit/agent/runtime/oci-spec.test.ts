@@ -3,19 +3,21 @@ import type { SecuritySpec } from '#model/service.ts';
 import type { ImageConfig } from '../../../../agent/image/ports.ts';
 import { mergeEnvironment, ociSpec } from '../../../../agent/runtime/oci-spec.ts';
 import type { OciSpecInput } from '../../../../agent/runtime/oci-spec.ts';
+import { heldCapabilities } from '../../../../agent/runtime/held-capabilities.ts';
+import { NO_SECURITY_MODULES } from '../../../../agent/runtime/security-module.ts';
 import { containerTask, IMAGE } from '../../../support/container-task.ts';
 import type { TaskOverrides } from '../../../support/container-task.ts';
 import { golden } from '../../../support/golden.ts';
 
 const MIB = 1024 * 1024;
-const RESTRICTED: SecuritySpec = { profile: 'restricted', user: '1000:1000', readOnly: false, capAdd: [], capDrop: [] };
+const RESTRICTED: SecuritySpec = { profile: 'restricted', user: '1000:1000', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false };
 
 function input(overrides: TaskOverrides = {}, image: Partial<ImageConfig> = {}, rest: Partial<OciSpecInput> = {}): OciSpecInput {
   return {
     task: containerTask(overrides), image: { ...IMAGE, ...image }, accounts: { passwd: 'root:x:0:0::/root:\nweb:x:33:34::/home:\n', group: '' },
     rootfsPath: '/var/lib/gantry/rootfs/a', userNamespacePath: '/run/gantry/slots/s1/user', networkNamespacePath: '/run/gantry/slots/s1/net', mounts: [],
     cgroupsPath: '/gantry-n1/a', etcFiles: { hostname: '/run/a/hostname', hosts: '/run/a/hosts', resolvConf: '/run/a/resolv.conf' },
-    architecture: 'x64', maxOpenFiles: 1_000_000, ...rest,
+    architecture: 'x64', maxOpenFiles: 1_000_000, heldCapabilities: heldCapabilities('CapBnd:\t000001ffffffffff\n'), devices: [], securityModules: NO_SECURITY_MODULES, ...rest,
   };
 }
 
@@ -25,7 +27,7 @@ interface Spec {
   readonly mounts: readonly { readonly destination: string }[];
   readonly linux: { readonly resources: { readonly cpu: object } };
 }
-const spec = (...args: Parameters<typeof input>): Spec => ociSpec(input(...args)) as Spec;
+const spec = (...args: Parameters<typeof input>): Spec => ociSpec(input(...args)) as unknown as Spec;
 const text = (...args: Parameters<typeof input>): string => `${JSON.stringify(ociSpec(input(...args)), (key, value: unknown) => key === 'seccomp' ? 'see seccomp-x64.json' : value, 1)}\n`;
 
 test('profile baseline, whole', t => { golden(t, 'runtime/baseline.json', text()); });
@@ -65,15 +67,15 @@ const refuses = test.macro({
 });
 test('no command at all', refuses, {}, { command: [] }, 'FAILED_PRECONDITION');
 test('a working directory under /proc', refuses, { workingDir: '/tmp/../proc/self' }, {}, 'FAILED_PRECONDITION');
-test('root in restricted', refuses, { security: { profile: 'restricted', readOnly: false, capAdd: [], capDrop: [] } }, { user: 'root' }, 'FAILED_PRECONDITION');
+test('root in restricted', refuses, { security: { profile: 'restricted', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false } }, { user: 'root' }, 'FAILED_PRECONDITION');
 test('a user above the namespace', refuses, {}, { user: '65536' }, 'FAILED_PRECONDITION');
 test('a group above the namespace', refuses, {}, { user: '1:65536' }, 'FAILED_PRECONDITION');
-test('a capability outside baseline', refuses, { security: { profile: 'baseline', readOnly: false, capAdd: ['SYS_ADMIN'], capDrop: [] } }, {}, 'INVALID_ARGUMENT');
+test('a capability outside baseline', refuses, { security: { profile: 'baseline', readOnly: false, capAdd: ['SYS_ADMIN'], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false } }, {}, 'INVALID_ARGUMENT');
 test('a capability outside restricted', refuses, { security: { ...RESTRICTED, capAdd: ['CHOWN'] } }, {}, 'INVALID_ARGUMENT');
 
 const capabilities = test.macro({
   exec(t, security: Partial<SecuritySpec>, user: string, expected: { readonly bounding: readonly string[]; readonly effective: readonly string[] }) {
-    const { bounding, effective, permitted, inheritable, ambient } = spec({ security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], ...security } }, { user }).process.capabilities;
+    const { bounding, effective, permitted, inheritable, ambient } = spec({ security: { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false, ...security } }, { user }).process.capabilities;
     t.deepEqual({ bounding, effective }, expected);
     t.deepEqual([permitted, inheritable, ambient], [effective, [], []]);
   },

@@ -18,3 +18,10 @@ test('hosts names the task by its address, and the extra hosts', t => {
 test('resolv.conf is what the DNS says', t => {
   t.is(etcFiles(WEB, '10.128.1.2', 'nameserver 10.128.1.1\n').get('resolv.conf'), 'nameserver 10.128.1.1\n');
 });
+
+test('own name servers, domains and options stand in front of the cluster\'s', t => {
+  const dns = { servers: ['10.0.0.53'], search: ['corp.example', 'a.b'], options: ['ndots:1'] };
+  const text = 'nameserver 10.128.1.1\nsearch shop.default.x a.b\noptions ndots:4\n';
+  t.is(etcFiles({ ...WEB, container: container({ dns }) }, '10.128.1.2', text).get('resolv.conf'),
+    'nameserver 10.0.0.53\nnameserver 10.128.1.1\nsearch corp.example a.b shop.default.x\noptions ndots:4 ndots:1\n');
+});

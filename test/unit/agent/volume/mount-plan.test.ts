@@ -31,7 +31,7 @@ test('configs are root\'s, secrets the container\'s user\'s, unless the mount sa
 
 test('a numeric user in the manifest counts when the image\'s is not known', t => {
   const secrets = [{ source: 'key', target: '/k', mode: 0o400 }];
-  const security = { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [] } as const;
+  const security = { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false } as const;
   t.like(planMounts(taskWith({ secrets, security: { ...security, user: '1000:1001' } }), undefined)[0], { owner: { uid: 1000, gid: 1001 } });
   t.like(planMounts(taskWith({ secrets, security: { ...security, user: '1000' } }), undefined)[0], { owner: { uid: 1000, gid: 0 } });
   t.like(planMounts(taskWith({ secrets, security: { ...security, user: 'nginx' } }), undefined)[0], { owner: { uid: 0, gid: 0 } });

@@ -3,7 +3,7 @@ import { devLayout } from '../../../../cli/dev/layout.ts';
 import { controllerAddresses, joinAddresses, natsConfig, processTable, registryConfig } from '../../../../cli/dev/process-table.ts';
 
 const layout = devLayout({ name: 'dev', underlayIndex: 0, nodeCount: 2, controllerCount: 2, ports: Array.from({ length: 10 }, (_, index) => 7400 + index) });
-const table = processTable(layout, { binDir: '/bin', times: 'test', capacity: 'cpu=4,memory=7Gi', logLevel: 'info' });
+const table = processTable(layout, { binDir: '/bin', times: 'test', capacity: 'cpu=4,memory=7Gi', agentOptions: '--allow-privileged  --bind-prefixes /srv', logLevel: 'info' });
 const argsOf = (name: string): string => table.find(one => one.name === name)?.args.join(' ') ?? '';
 
 test('what others need is started before them', t => {
@@ -25,4 +25,9 @@ test('agents know every controller; none knows etcd', t => {
 test('NATS and the registry are reached over TLS', t => {
   t.regex(natsConfig(layout), /verify: true/);
   t.regex(registryConfig(layout), /tls: { certificate: /);
+});
+
+test('options given for agents are each agent\'s last', t => {
+  t.true(argsOf('n1').endsWith('--allow-privileged --bind-prefixes /srv'));
+  t.false(argsOf('c1').includes('--allow-privileged'));
 });

@@ -3,6 +3,7 @@ import { nodeObstacle, taskObstacle } from '../../../../controller/schedule/filt
 import type { ServiceRequest } from '../../../../controller/schedule/filters.ts';
 import { LabelCounts } from '../../../../controller/schedule/label-counts.ts';
 import type { NodeLoad } from '../../../../controller/schedule/node-load.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { NO_RESOURCES } from '#model/resources.ts';
 import { node, resources, service } from '../../../support/builders.ts';
 import type { NodeOptions, ServiceOptions } from '../../../support/builders.ts';
@@ -12,7 +13,7 @@ function request(options: ServiceOptions): ServiceRequest {
 }
 
 function load(options: NodeOptions = {}): NodeLoad {
-  return { node: node('n1', options), used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set(['tcp/80']) };
+  return { node: node('n1', options), used: NO_RESOURCES, wanted: NO_RESOURCES, hostPorts: new Set(['tcp/80']), devices: new Map([['gpu', 1]]) };
 }
 
 test('the first filter that says no names the obstacle', t => {
@@ -37,4 +38,21 @@ test('ports that only the ingress publishes need no port of the node', t => {
 test('max_per counts what is placed already', t => {
   t.is(taskObstacle(load(), request({ placement: { maxPer: [{ label: 'node', count: 2 }] } }), 0), undefined);
   t.like(taskObstacle(load(), request({ placement: { maxPer: [{ label: 'node', count: 1 }] } }), 0), { kind: 'max-per' });
+});
+test('devices: what is declared less what tasks have', t => {
+  const policy = { ...CLOSED_NODE_POLICY, devices: [{ name: 'gpu', count: 2 }] };
+  const asks = (name: string, count: number): ServiceRequest => request({ container: { deviceRequests: [{ name, count }] } });
+  t.is(taskObstacle(load({ policy }), asks('gpu', 1), 0), undefined);
+  t.like(taskObstacle(load({ policy }), asks('gpu', 2), 0), { kind: 'device', device: 'gpu', need: 2, free: 1 });
+  t.like(taskObstacle(load({ policy }), asks('fpga', 1), 0), { kind: 'device', device: 'fpga', free: 0 });
+});
+test('what opens the machine has to be offered by the node', t => {
+  const security = { ...service().spec.container.security, profile: 'privileged' as const };
+  const volumes = [{ kind: 'bind' as const, hostPath: '/srv/a/b', target: '/b', readOnly: false }];
+  const devices = [{ hostPath: '/dev/fuse', target: '/dev/fuse', access: 'rwm' }];
+  const open = load({ policy: { ...CLOSED_NODE_POLICY, bindPrefixes: ['/srv/a'], devicePaths: ['/dev/fuse'], allowsPrivileged: true } });
+  t.like(nodeObstacle(load(), request({ container: { security } })), { kind: 'privileged' });
+  t.like(nodeObstacle(load(), request({ container: { volumes } })), { kind: 'bind', hostPath: '/srv/a/b' });
+  t.like(nodeObstacle(load(), request({ container: { devices } })), { kind: 'device-path', hostPath: '/dev/fuse' });
+  t.is(nodeObstacle(open, request({ container: { security, volumes, devices } })), undefined);
 });

@@ -13,7 +13,7 @@ test('a node is loaded with its unfinished tasks, wanted or stopping; finished o
   t.deepEqual(other?.used, resources(0, 0));
 });
 test('taking a task leaves less', t => {
-  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>() };
+  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
   take(load, { container: container({ requests: resources(30, 40), ports: [PORT] }) }, false);
   t.deepEqual(load.wanted, resources(0, 0), 'what is to stop is not wanted');
   t.deepEqual(freeOf(load), resources(70, 60));
@@ -24,7 +24,7 @@ test('only published ports of mode host take a port of the node', t => {
   t.deepEqual(hostPortsOf(container({ ports: [PORT, { ...PORT, mode: 'ingress' }, unpublished, { ...PORT, published: 80, protocol: 'tcp' }] })), ['tcp/80', 'udp/53']);
 });
 test('sidecars are taken with the main container', t => {
-  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>() };
+  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
   take(load, { container: container({ requests: resources(30, 40) }), companions: [{ name: 'proxy', role: 'sidecar', container: container({ requests: resources(5, 6) }) }] }, true);
   t.deepEqual(load.used, resources(35, 46));
 });

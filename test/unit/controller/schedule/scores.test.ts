@@ -11,7 +11,7 @@ test('scores: spread, wishes, where the slot was, emptiness, each from 0 to 1', 
   const one = node('n1');
   const request = { service: web, homes: new Map(), previous: new Map([[3, one.id]]), placed: new LabelCounts([], []), current: new LabelCounts(['node'], [one]) };
   // What is to stop takes room, and makes no difference to the score.
-  const load = { node: one, used: resources(3_000, 0), wanted: resources(1_000, 0), hostPorts: new Set<string>() };
+  const load = { node: one, used: resources(3_000, 0), wanted: resources(1_000, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
   t.deepEqual(scoreNode(load, request, 0), [0.5, 0.75, 0, 0.5]);
   t.deepEqual(scoreNode(load, request, 3), [0.5, 0.75, 1, 0.5]);
   t.is(scoreNames(web.spec.placement).length, 4);

@@ -14,6 +14,7 @@ const KINDS: readonly (readonly [string, (value: never) => Uint8Array, (bytes: U
   ['task-status', records.encodeTaskStatus, records.decodeTaskStatus, values.taskStatus],
   ['node', records.encodeNode, records.decodeNode, values.node],
   ['session', records.encodeSessionRecord, records.decodeSessionRecord, values.sessionRecord],
+  ['namespace', records.encodeNamespace, records.decodeNamespace, values.namespace],
   ['removed-node', records.encodeRemovedNode, records.decodeRemovedNode, values.removedNode],
   ['controller', records.encodeControllerRecord, records.decodeControllerRecord, values.controllerRecord],
   ['ledger', records.encodeLedger, records.decodeLedger, values.ledger],

@@ -1,5 +1,7 @@
 import test from 'ava';
-import { isNamespacedSysctl } from '#model/security-rules.ts';
+import { BASELINE_CAPABILITIES, grantedCapabilities, isNamespacedSysctl } from '#model/security-rules.ts';
+import { HOST_NAMESPACES } from '#model/service.ts';
+import type { SecuritySpec } from '#model/service.ts';
 import { manifest, violationsOf } from '../../../support/manifest.ts';
 
 const messagesOf = (security: object): readonly string[] => violationsOf(manifest({ security })).map(({ path, message }) => `${path}: ${message}`);
@@ -33,6 +35,37 @@ test('only sysctls of the container\'s own namespaces', t => {
   t.deepEqual(['kernel.core_pattern', 'vm.swappiness', 'net.ipv4..x', 'net.ipv4/../../kernel', 'net.core.rmem_max', 'fs.file-max'].filter(isNamespacedSysctl), []);
 });
 
-test('privileged is not allowed', t => {
-  t.deepEqual(messagesOf({ profile: 'privileged' }), ["services.web.security.profile: profile 'privileged' is not allowed in this Namespace; use baseline or restricted"]);
+test('only privileged opens the machine', t => {
+  t.deepEqual(messagesOf({ profile: 'privileged', userns: 'host', pid: 'host', network: 'host', seccomp: 'unconfined', no_new_privileges: false, cap_add: ['ALL'] }), []);
+  t.deepEqual(messagesOf({ profile: 'privileged', cap_add: ['SYS_ADMIN', 'NET_ADMIN'], uts: 'host', cgroup: 'host' }), []);
+  for (const key of HOST_NAMESPACES) {
+    t.is(messagesOf({ [key]: 'host', ...(['pid', 'ipc', 'network'].includes(key) ? { userns: 'host' } : {}) })[0]?.includes('it takes profile privileged'), true, key);
+  }
+  t.regex(messagesOf({ no_new_privileges: false })[0] ?? '', /no_new_privileges: must be true in profile 'baseline'/);
+  t.regex(messagesOf({ seccomp: 'unconfined' })[0] ?? '', /seccomp: must be default/);
+});
+
+test('what mounts a file system of a namespace needs the ids that own it', t => {
+  for (const key of ['pid', 'ipc', 'network']) {
+    t.regex(messagesOf({ profile: 'privileged', [key]: 'host' })[0] ?? '', /host needs userns: host too/, key);
+  }
+});
+
+test('what the machine\'s namespaces decide cannot be asked for beside them', t => {
+  const shared = (security: object, web: object): readonly string[] => violationsOf(manifest({ security: { profile: 'privileged', userns: 'host', ...security }, ...web })).map(({ path }) => path);
+  t.deepEqual(shared({ network: 'host' }, { ports: ['80:80'] }), ['services.web.ports']);
+  t.deepEqual(shared({ uts: 'host' }, { hostname: 'x' }), ['services.web.hostname']);
+  t.deepEqual(shared({ network: 'host' }, { sysctls: { 'net.ipv4.ip_forward': '1' } }), ['services.web.sysctls']);
+  t.deepEqual(shared({ ipc: 'host' }, { sysctls: { 'kernel.shmmax': '1' } }), ['services.web.sysctls']);
+});
+
+test('capabilities: the profile\'s, less the drops, with what is added', t => {
+  const granted = (security: Partial<SecuritySpec>): readonly string[] =>
+    grantedCapabilities({ profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false, ...security });
+  t.deepEqual(granted({}), [...BASELINE_CAPABILITIES].sort());
+  t.deepEqual(granted({ capDrop: ['ALL'], capAdd: ['CHOWN'] }), ['CHOWN']);
+  t.deepEqual(granted({ profile: 'restricted', capAdd: ['NET_BIND_SERVICE'] }), ['NET_BIND_SERVICE']);
+  t.deepEqual(granted({ profile: 'privileged' }), granted({}));
+  t.is(granted({ profile: 'privileged', capAdd: ['ALL'] }).length, 41);
+  t.false(granted({ profile: 'privileged', capAdd: ['ALL'], capDrop: ['SYS_MODULE'] }).includes('SYS_MODULE'));
 });

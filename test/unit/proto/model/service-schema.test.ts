@@ -50,6 +50,4 @@ const later = test.macro({
 test(later, { kind: 'cron' }, 'services.web.kind');
 test(later, { update: { strategy: 'canary' } }, 'services.web.update.strategy');
 test(later, { placement: { priority: 1 } }, 'services.web.placement.priority');
-test(later, { security: { pid: 'host' } }, 'services.web.security.pid');
-test(later, { resources: { requests: { devices: {} } } }, 'services.web.resources.requests.devices');
 test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');

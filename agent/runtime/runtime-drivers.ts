@@ -1,0 +1,30 @@
+/**
+ * The runtimes that the agent knows: a new one is an entry here, and nothing else.
+ *
+ * What it takes of a program: the command line of the OCI runtimes (`--root DIR create --bundle DIR --pid-file FILE ID`, `start`, `state`,
+ * `kill`, `delete --force`, `list -q`, `exec --process FILE`). Source: opencontainers/runtime-tools, docs/command-line-interface.md
+ */
+export interface RuntimeDriver {
+  /** As `runtime:` in a manifest names it. */
+  readonly name: string;
+  /** Where distributions put the program; the first that is there and answers `--version` is used. */
+  readonly programs: readonly string[];
+  /** An exec's terminal may be taken over from its console socket. crun's own copying loses what waits at the end; runc gives its terminal to nobody. */
+  readonly givesTerminal: boolean;
+  /** What it says of an id that it does not know. */
+  readonly unknownId: RegExp;
+}
+
+export const RUNTIME_DRIVERS: readonly RuntimeDriver[] = [
+  { name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, unknownId: /does not exist|No such file or directory/ },
+  { name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, unknownId: /does not exist|No such file or directory/ },
+];
+
+/** @throws RangeError for a name that is in no entry */
+export function runtimeDriver(name: string): RuntimeDriver {
+  const driver = RUNTIME_DRIVERS.find(one => one.name === name);
+  if (driver === undefined) {
+    throw new RangeError(`no runtime is called ${name}`);
+  }
+  return driver;
+}

@@ -1,0 +1,25 @@
+import test from 'ava';
+import { parseDevice } from '#model/isolation-schema.ts';
+import { manifest, serviceOf, violationsOf } from '../../../support/manifest.ts';
+
+const container = (web: object) => serviceOf(web).container;
+
+test('everything is private and closed unless it says otherwise', t => {
+  t.deepEqual(container({}).security, { profile: 'baseline', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false });
+  t.like(container({}), { devices: [], deviceRequests: [], dns: { servers: [], search: [], options: [] } });
+});
+test('host namespaces in one order, whatever the order of the keys', t => {
+  const { security } = container({ security: { profile: 'privileged', network: 'host', userns: 'host', ipc: 'private', pid: 'host' } });
+  t.deepEqual(security.hostNamespaces, ['userns', 'pid', 'network']);
+});
+test('words that are not known are told with the nearest', t => {
+  t.regex(violationsOf(manifest({ security: { profile: 'privilegd' } }))[0]?.message ?? '', /privileged/);
+  t.regex(violationsOf(manifest({ security: { pid: 'hots' } }))[0]?.message ?? '', /host/);
+});
+test('a device names its place and its access', t => {
+  t.deepEqual(parseDevice('/dev/fuse'), { value: { hostPath: '/dev/fuse', target: '/dev/fuse', access: 'rwm' } });
+  t.deepEqual(parseDevice('/dev/fuse:/dev/x:r'), { value: { hostPath: '/dev/fuse', target: '/dev/x', access: 'r' } });
+  for (const bad of ['', '/dev/a:/dev/b:x', '/dev/a:/dev/b:', '/dev/a:/dev/b:rw:more', '/dev/a:/dev/b:wr']) {
+    t.true('problem' in parseDevice(bad), bad);
+  }
+});
