@@ -45,16 +45,24 @@ function ruleOf(obstacle: Obstacle): string {
     case 'host-port': return `host port ${obstacle.port}`;
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
-    case 'privileged':
-    case 'bind':
-    case 'device-path':
-    case 'device': return openingRule(obstacle);
     case 'memory':
     case 'cpu': return obstacle.kind;
+    default: return openingRule(obstacle);
   }
 }
 
-function openingRule(obstacle: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' }>): string {
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' }>;
+
+function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 'have' | 'need'> {
+  switch (first.kind) {
+    case 'privileged': return { have: 'not allowed', need: '--allow-privileged' };
+    case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
+    case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
+    case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
+  }
+}
+
+function openingRule(obstacle: OpeningObstacle): string {
   switch (obstacle.kind) {
     case 'privileged': return 'profile privileged';
     case 'bind': return `host path ${obstacle.hostPath}`;
@@ -72,12 +80,9 @@ function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> 
     case 'host-port': return { have: 'taken', need: 'free' };
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
-    case 'privileged': return { have: 'not allowed', need: '--allow-privileged' };
-    case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
-    case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
-    case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
     case 'memory':
     case 'cpu': return { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) };
+    default: return openingNeeds(first, best);
   }
 }
 

@@ -203,13 +203,19 @@ function mend({ service, slots }: Blocked, node: Node, obstacle: Obstacle): Mend
     case 'runtime': return { text: `install the runtime ${obstacle.runtime}`, change: current => ({ runtimes: [...current.runtimes, obstacle.runtime] }) };
     case 'memory': return mendCapacity('memory', requests.memoryBytes * slots.length - Math.min(obstacle.free, 0));
     case 'cpu': return mendCapacity('cpu', requests.milliCpu * slots.length - Math.min(obstacle.free, 0));
-    case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
-    case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
-    case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
     case 'device':
     case 'volume':
     case 'max-per':
     case 'host-port': return { text: 'nothing', change: () => ({}) };
+    default: return mendOpening(obstacle);
+  }
+}
+
+function mendOpening(obstacle: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' }>): Mend {
+  switch (obstacle.kind) {
+    case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
+    case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
+    case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
   }
 }
 
