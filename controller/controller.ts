@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '#kit/clock.ts';
 import type { Clock } from '#kit/clock.ts';
+import { createLogger } from '#kit/logger.ts';
 import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
@@ -110,7 +111,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
-    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, identity, issueIdentity,
+    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock)),
     sealer: await readSealer(config.secretsKeyFile),
     authority: certificateAuthority(authority, clock, config.certificateLifeMs),
@@ -118,6 +119,11 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
   return { config, clock, logger, identity, settings, record, store, cluster, events, news, usage, registration, leadership, api, metrics, isBreakerOpen: () => newestTerm?.breaker.isOpen === true };
+}
+
+/** Whatever the level of the rest: an account with gaps is none. */
+function auditLogger(config: ControllerConfig): Logger {
+  return createLogger('gantry-audit', config.logLevel === 'silent' ? 'silent' : 'info').child({ controller: config.id });
 }
 
 function openNews(config: ControllerConfig, identity: IdentityHolder, log: Logger): NatsNews | undefined {

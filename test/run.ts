@@ -1,7 +1,7 @@
 /**
  * Everything CI runs, stage by stage, ending with the line `N passed, N failed`.
  *
- *   node test/run.ts [check|unit|integration|e2e]...     default: all
+ *   node test/run.ts [check|unit|integration|e2e|faults]...     default: all but faults
  *
  * A check (lint, types, ...) counts as one test. A skipped test counts as failed unless its reason is in MAY_LACK: what a machine may lack.
  */
@@ -29,6 +29,7 @@ interface Stage {
   readonly command: readonly string[];
   /** TAP output is counted line by line; any other command is one test. */
   readonly isTap: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const check = (name: string, ...command: string[]): Stage => ({ name, command, isTap: false });
@@ -47,7 +48,9 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
   ],
   unit: [ava('unit', 2, 'test/unit/**/*.test.ts', 'test/architecture/*.test.ts'), ava('contract and simulation', 2, 'test/contract/**/*.test.ts', 'test/sim/**/*.test.ts')],
   integration: [ava('integration', 2, 'test/integration/**/*.test.ts')],
-  e2e: [ava('e2e', 2, 'test/e2e/**/*.test.ts')],
+  e2e: [ava('e2e', 2, 'test/e2e/**/*.test.ts', '!test/e2e/faults/more/**')],
+  /** Rows whose waits are long, and the others with more rounds: before a release. */
+  faults: [{ ...ava('faults', 1, 'test/e2e/faults/**/*.test.ts'), environment: { ROUNDS: '100' } }],
 };
 
 /** Runs a stage and counts; what fails is printed as it comes, whole. */
@@ -55,7 +58,7 @@ async function runStage(stage: Stage): Promise<Tally> {
   const [program = '', ...args] = stage.command;
   const local = path.join(BIN, program);
   const child = spawn(existsSync(local) ? local : program, args, {
-    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CI: '1', FORCE_COLOR: '0', PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
+    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...stage.environment, CI: '1', FORCE_COLOR: '0', PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
   });
   const counter = new TapCounter();
   let output = '';
@@ -103,7 +106,7 @@ class TapCounter {
 const total: Tally = { passed: 0, failed: 0 };
 const wanted = process.argv.slice(2);
 for (const [group, stages] of Object.entries(GROUPS)) {
-  if (wanted.length > 0 && !wanted.includes(group)) continue;
+  if (wanted.length > 0 ? !wanted.includes(group) : group === 'faults') continue;
   for (const stage of stages) {
     const startedAt = performance.now();
     const tally = await runStage(stage);

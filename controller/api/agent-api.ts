@@ -4,10 +4,12 @@ import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
 import type { AgentMessage, Registration } from '#model/session.ts';
 import type { Times } from '#model/times.ts';
+import type { Logger } from '#kit/logger.ts';
 import { createIdentityApi } from '../identity/join-api.ts';
 import type { JoinParts } from '../identity/join-api.ts';
 import type { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { requireNode, requireRole } from './access.ts';
+import { sessionRefused } from './audit.ts';
 import { AgentSessionLoop } from './agent-session-loop.ts';
 import type { SessionParts } from './agent-session-loop.ts';
 import { isHeard } from './instance-rules.ts';
@@ -20,6 +22,7 @@ export interface AgentApiParts extends SessionParts, JoinParts {
   readonly peers: { isHeardAt(controllerId: string, node: NodeId): Promise<boolean> };
   readonly times: Times;
   readonly newId: () => string;
+  readonly audit: Pick<Logger, 'info'>;
   /** False while this replica may not acknowledge heartbeats (its own lease is not confirmed in etcd). */
   readonly mayAcknowledge: () => boolean;
 }
@@ -49,7 +52,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
   await requireUnheard(registration.node, parts);
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
   if (outcome.kind === 'refused') {
-    parts.log.warn({ node: registration.node, address: peer.address, reason: outcome.message }, 'registration refused');
+    parts.audit.info({ ...sessionRefused(peer, registration.node, outcome), etcdRevision: parts.state.current.etcdRevision }, 'audit');
     end.send(outcome);
     return;
   }

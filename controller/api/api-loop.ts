@@ -18,6 +18,8 @@ import type { Store } from '../store/ports.ts';
 import { createPeerApi } from '../tunnel/peer-api.ts';
 import { PeerControllers } from '../tunnel/peer-client.ts';
 import { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
+import type { CallEnd } from '#rpc/call-end.ts';
+import { auditLine } from './audit.ts';
 import { createAgentApi } from './agent-api.ts';
 import { createControlApi } from './control-api.ts';
 import { readContents } from './content-flow.ts';
@@ -46,6 +48,8 @@ export interface ApiOptions {
   readonly usage: UsageSource | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** One line for each write, each way into a task, and each refusal of a certificate. */
+  readonly audit: Pick<Logger, 'info'>;
   readonly resolver: ImageResolver;
   readonly sealer: SecretSealer;
   readonly authority: CertificateAuthority;
@@ -90,10 +94,14 @@ export class ApiLoop implements Loop {
       randomBytes,
       revisions: new RevisionCache(options.store),
     };
+    const onCall = (end: CallEnd): void => {
+      const line = auditLine(end);
+      if (line !== undefined) options.audit.info({ ...line, etcdRevision: state.current.etcdRevision }, 'audit');
+    };
     const rpc = new RpcLoop({
       ...options,
-      services: [controlService(createControlApi(shared), { log }), agentService(createAgentApi(shared), { log }), peerService(createPeerApi(shared), { log })],
-      joinServices: [joinService(createIdentityApi(shared), { log })],
+      services: [controlService(createControlApi(shared), { log, onCall }), agentService(createAgentApi(shared), { log, onCall }), peerService(createPeerApi(shared), { log, onCall })],
+      joinServices: [joinService(createIdentityApi(shared), { log, onCall })],
     });
     try {
       await superviseLoops({ endpoints, liveness, rpc }, signal);

@@ -30,6 +30,9 @@ const PAGE_KEYS = 1_000;
 const MAX_LIST_TRIES = 3;
 const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
 
+/** grpc-js's, by way of etcd3. */
+type Interceptor = NonNullable<NonNullable<Parameters<Etcd3['watchClient']['watch']>[0]>['interceptors']>[number];
+
 const GRPC_OPTIONS = {
   // etcd closes connections that ping more often than each 5 s. Source: etcd, server flag --grpc-keepalive-min-time.
   'grpc.keepalive_time_ms': 10_000,
@@ -166,7 +169,7 @@ export class EtcdStore implements Store {
    */
   async *#watchOnce(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {
     signal.throwIfAborted();
-    const stream = await this.#client.watchClient.watch();
+    const stream = await this.#client.watchClient.watch({ interceptors: [requireLeader as Interceptor] });
     const cancel = (): void => { stream.cancel(); };
     signal.addEventListener('abort', cancel);
     try {
@@ -248,7 +251,10 @@ function translate(error: unknown, isWrite: boolean): Error {
     return error;
   }
   if (error instanceof GRPCResourceExhastedError) {
-    return new ClusterError('RESOURCE_EXHAUSTED', `etcd refuses: ${error.message}`, { cause: error });
+    const why = /space exceeded/.test(error.message)
+      ? `its space is used up (${error.message}); compact, defragment and disarm it: etcdctl compact, defrag, alarm disarm`
+      : error.message;
+    return new ClusterError('RESOURCE_EXHAUSTED', `etcd refuses: ${why}`, { cause: error });
   }
   if (error instanceof EtcdLeaseInvalidError) {
     return new ClusterError('NOT_FOUND', 'the lease is gone', { cause: error });
@@ -263,6 +269,22 @@ function translate(error: unknown, isWrite: boolean): Error {
   return isWrite && !isNeverSent(error)
     ? new AmbiguousWriteError(`etcd write: ${cause}`, { cause: error })
     : new ClusterError('UNAVAILABLE', `etcd is not reachable: ${cause}`, { cause: error });
+}
+
+/**
+ * A member that is cut off from its leader ends a watch that asks for one, instead of keeping it open and silent.
+ * Source: etcd, clientv3, WithRequireLeader: the request carries `hasleader: true`
+ */
+function requireLeader(...[options, nextCall]: Parameters<Interceptor>): ReturnType<Parameters<Interceptor>[1]> {
+  const call = nextCall(options);
+  const start = call.start.bind(call);
+  call.start = (metadata, ...rest) => {
+    // etcd3 keeps one object for all its calls.
+    const asking = metadata.clone();
+    asking.set('hasleader', 'true');
+    start(asking, ...rest);
+  };
+  return call;
 }
 
 /** @throws CompactedError, or Error when etcd ended this watch for another reason */

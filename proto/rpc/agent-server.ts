@@ -1,13 +1,12 @@
-import type { Logger } from '#kit/logger.ts';
 import type { AgentHandlers, JoinHandlers } from '#model/ports.ts';
 import { AGENT } from './agent-methods.ts';
 import { ServiceBuilder } from './service-builder.ts';
-import type { RpcService } from './service-builder.ts';
+import type { RpcService, ServiceOptions } from './service-builder.ts';
 import { sessionEnd } from './session-end.ts';
 import { acceptTunnel } from './tunnel-end.ts';
 
 /** AgentApi over its handlers, for nodes. */
-export function agentService(handlers: AgentHandlers, options: { readonly log: Logger }): RpcService {
+export function agentService(handlers: AgentHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'node' })
     .duplex(AGENT.session, (stream, peer, signal) => handlers.session(sessionEnd(stream, true), peer, signal))
     .duplex(AGENT.serveTunnel, async (stream, peer, signal) => {
@@ -18,7 +17,7 @@ export function agentService(handlers: AgentHandlers, options: { readonly log: L
 }
 
 /** Join alone, for callers that have no certificate yet: the only service of a `join` listener. */
-export function joinService(handlers: JoinHandlers, options: { readonly log: Logger }): RpcService {
+export function joinService(handlers: JoinHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'anyone' })
     .unary(AGENT.join, (request, peer) => handlers.join(request, peer.address));
 }

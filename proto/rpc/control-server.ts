@@ -1,16 +1,15 @@
-import type { Logger } from '#kit/logger.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { boundedQueue } from './bounded-queue.ts';
 import { CONTROL } from './control-methods.ts';
 import { ServiceBuilder } from './service-builder.ts';
-import type { RpcService } from './service-builder.ts';
+import type { RpcService, ServiceOptions } from './service-builder.ts';
 import { acceptTunnel } from './tunnel-end.ts';
 
 /** Items that wait for a reader of events (reliability 10). */
 const MAX_QUEUED_EVENTS = 1_000;
 
 /** ControlApi over its handlers, for operators. */
-export function controlService(handlers: ControlHandlers, options: { readonly log: Logger; readonly readerStallMs?: number }): RpcService {
+export function controlService(handlers: ControlHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'operator' })
     .unary(CONTROL.apply, (request, peer) => handlers.apply(request, peer))
     .unary(CONTROL.deleteApp, (request, peer) => handlers.deleteApp(request, peer))
@@ -39,8 +38,9 @@ export function controlService(handlers: ControlHandlers, options: { readonly lo
     .unary(CONTROL.usage, (_request, peer) => handlers.usage(peer))
     .unary(CONTROL.plan, (request, peer) => handlers.plan(request, peer))
     .unary(CONTROL.why, (request, peer) => handlers.why(request, peer))
-    .duplex(CONTROL.openTunnel, async (stream, peer, signal) => {
+    .duplex(CONTROL.openTunnel, async (stream, peer, signal, note) => {
       const { opening, tunnel } = await acceptTunnel(stream);
+      note(opening);
       await handlers.tunnel(opening, tunnel, peer, signal);
     });
 }

@@ -1,13 +1,12 @@
-import type { Logger } from '#kit/logger.ts';
 import type { PeerHandlers } from '#model/ports.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { PEER } from './agent-methods.ts';
 import { ServiceBuilder } from './service-builder.ts';
-import type { RpcService } from './service-builder.ts';
+import type { RpcService, ServiceOptions } from './service-builder.ts';
 import { acceptTunnel } from './tunnel-end.ts';
 
 /** PeerApi over its handlers, for controllers. */
-export function peerService(handlers: PeerHandlers, options: { readonly log: Logger }): RpcService {
+export function peerService(handlers: PeerHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'controller' })
     .duplex(PEER.relay, async (stream, peer, signal) => {
       const { opening, tunnel } = await acceptTunnel(stream);

@@ -8,6 +8,7 @@ import { ClusterError } from '#model/errors.ts';
 import { parseSubjectAltName } from '#model/peer-name.ts';
 import type { PeerRole } from '#model/peer-name.ts';
 import type { Peer } from '#model/ports.ts';
+import type { CallEnd } from './call-end.ts';
 import { withinDeadline } from './deadline.ts';
 import { MessageStream } from './message-stream.ts';
 import type { Method } from './method.ts';
@@ -33,7 +34,12 @@ export interface ServiceOptions {
   readonly role: PeerRole | 'anyone';
   readonly log: Logger;
   readonly readerStallMs?: number;
+  /** Told of each call at its end; must not throw. */
+  readonly onCall?: (end: CallEnd) => void;
 }
+
+/** What a handler's call is for, once it was read. */
+type Note = (request: unknown) => void;
 
 /** Binds handlers over model values to rpcs: who calls, deadlines, cancellation and errors are settled here. */
 export class ServiceBuilder implements RpcService {
@@ -48,7 +54,11 @@ export class ServiceBuilder implements RpcService {
 
   unary<Request, Answer>(method: Method<Request, Answer>, handler: (request: Request, peer: Peer) => Promise<Answer>): this {
     return this.#add(method, (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
-      const work = (): Promise<Buffer> => this.#admitted(call, async peer => method.encodeAnswer(await handler(method.decodeRequest(call.request), peer)));
+      const work = (): Promise<Buffer> => this.#accounted(call, method.path, async (peer, note) => {
+        const request = method.decodeRequest(call.request);
+        note(request);
+        return method.encodeAnswer(await handler(request, peer));
+      });
       withinDeadline(work, call.getDeadline(), Date.now()).then(
         answer => { respond(null, answer); },
         (error: unknown) => { respond(this.#statusOf(error, method.path)); },
@@ -63,8 +73,10 @@ export class ServiceBuilder implements RpcService {
   ): this {
     return this.#add(method, (call: ServerWritableStream<Buffer, Buffer>) => {
       const cancel = cancellation(call);
-      const work = this.#admitted(call, async peer => {
-        for await (const answer of handler(method.decodeRequest(call.request), peer, cancel.signal)) {
+      const work = this.#accounted(call, method.path, async (peer, note) => {
+        const request = method.decodeRequest(call.request);
+        note(request);
+        for await (const answer of handler(request, peer, cancel.signal)) {
           await this.#write(call, method.encodeAnswer(answer));
         }
       });
@@ -74,7 +86,7 @@ export class ServiceBuilder implements RpcService {
 
   duplex<Request, Answer>(
     method: Method<Request, Answer>,
-    handler: (stream: MessageStream<Request, Answer>, peer: Peer, signal: AbortSignal) => Promise<void>,
+    handler: (stream: MessageStream<Request, Answer>, peer: Peer, signal: AbortSignal, note: Note) => Promise<void>,
   ): this {
     return this.#add(method, (call: ServerDuplexStream<Buffer, Buffer>) => {
       const cancel = cancellation(call);
@@ -85,8 +97,8 @@ export class ServiceBuilder implements RpcService {
         abandon: () => { call.destroy(); },
         isServing: true,
       });
-      const work = this.#admitted(call, async peer => {
-        await handler(stream, peer, cancel.signal);
+      const work = this.#accounted(call, method.path, async (peer, note) => {
+        await handler(stream, peer, cancel.signal, note);
         stream.close();
       });
       this.#finish(work, call, method.path, cancel);
@@ -97,6 +109,22 @@ export class ServiceBuilder implements RpcService {
     this.definition[method.path] = method;
     this.implementation[method.path] = implementation;
     return this;
+  }
+
+  /** Runs the call and tells `onCall` how it ended. */
+  async #accounted<T>(call: ServerSurfaceCall, path: string, work: (peer: Peer, note: Note) => Promise<T>): Promise<T> {
+    let request: unknown;
+    const tell = (error: unknown): void => {
+      this.#options.onCall?.({ rpc: rpcName(path), caller: callerOf(call), address: addressOf(call), request, error });
+    };
+    try {
+      const answer = await this.#admitted(call, async peer => await work(peer, noted => { request = noted; }));
+      tell(undefined);
+      return answer;
+    } catch (error) {
+      tell(error);
+      throw error;
+    }
   }
 
   /** Runs `work` for a peer that may call here. @throws ClusterError UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED */
@@ -166,7 +194,7 @@ function checkHeaders(metadata: Metadata): void {
 }
 
 function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
-  const address = call.getPeer().replace(/:\d+$/, '').replace(/^::ffff:/, '');
+  const address = addressOf(call);
   if (role === 'anyone') {
     return { role: 'node', name: '', address };
   }
@@ -179,6 +207,20 @@ function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
     throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for ${role}s`);
   }
   return { ...peer, address, certifiedAtMs: Date.parse(certificate?.valid_from ?? '') + CLOCK_SKEW_MS };
+}
+
+function addressOf(call: ServerSurfaceCall): string {
+  return call.getPeer().replace(/:\d+$/, '').replace(/^::ffff:/, '');
+}
+
+function callerOf(call: ServerSurfaceCall): string {
+  const peer = parseSubjectAltName(call.getAuthContext().sslPeerCertificate?.subjectaltname ?? '');
+  return peer === undefined ? '' : `${peer.role} ${peer.name}`;
+}
+
+/** `ControlApi.Scale` of `/gantry.v1.ControlApi/Scale`. */
+function rpcName(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1).replace('/', '.');
 }
 
 function cancellation(call: StreamingCall): AbortController {

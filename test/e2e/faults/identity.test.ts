@@ -171,7 +171,8 @@ test.serial('I-3: a node removed while it is cut off is refused when it comes ba
   await eventually('n2 ready again', 20_000, async () => await condition('n2') === 'ready');
 });
 
-test.serial('I-6: the certificate of a node is good for that node and for nothing else', async t => {
+test.serial('I-6: the certificate of a node is good for that node and for nothing else, and each try is audited', async t => {
+  const logFrom = logSize(cluster, 'c1');
   const identity = identityOfNode('n1');
   const operator = createControlClient({ controllers: [api()], identity });
   const connection = connectAgent(api(), identity);
@@ -186,6 +187,26 @@ test.serial('I-6: the certificate of a node is good for that node and for nothin
     connection.close();
   }
   t.is(await condition('n2'), 'ready');
+  const audited = auditOf(logFrom).filter(line => line['caller'] === 'node n1' && line['outcome'] === 'PERMISSION_DENIED').map(line => line['rpc']);
+  t.deepEqual(audited, ['ControlApi.View', 'ControlApi.CreateToken', 'AgentApi.Session']);
+});
+
+const auditOf = (logFrom: number, controller = 'c1'): ReturnType<typeof logLines> => logLines(cluster, controller, logFrom).filter(line => line['name'] === 'gantry-audit');
+
+test.serial('I-6: every write and every way into a task is audited: who, what, on what, with which outcome; no value is told', async t => {
+  const logsFrom = (['c1', 'c2'] as const).map(name => [name, logSize(cluster, name)] as const);
+  const secret = 'hunter2hunter2';
+  await cluster.apply(oneService({ name: 'watched' }));
+  await running(client, 'watched');
+  await cluster.ctl('exec', 'watched/main', '--', 'echo', secret);
+  await cluster.tryCtl('scale', 'watched/nothing=2');
+  await cluster.ctl('delete', 'app/watched', '-y');
+  // A client may talk to either, and to another one after a failure.
+  const lines = logsFrom.flatMap(([name, from]) => auditOf(from, name)).filter(line => String(line['caller']).startsWith('operator '));
+  t.deepEqual(lines.filter(line => line['outcome'] === 'done').map(line => line['rpc']).sort(), ['ControlApi.Apply', 'ControlApi.DeleteApp', 'ControlApi.OpenTunnel']);
+  t.like(lines.find(line => line['rpc'] === 'ControlApi.OpenTunnel'), { details: { kind: 'exec', program: 'echo', argumentCount: 1 } });
+  t.true(lines.every(line => typeof line['etcdRevision'] === 'number' && line['address'] !== ''));
+  t.notRegex(JSON.stringify(lines), new RegExp(secret));
 });
 
 async function allOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

@@ -1,8 +1,12 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { requireCommand } from '#kit/command-process.ts';
 import { eventually } from '../../support/dev-cluster.ts';
 import { webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
+import { freePort } from '../../support/etcd-process.ts';
+import { NatsProxy } from '../../support/nats-proxy.ts';
+import type { NatsFault } from '../../support/nats-proxy.ts';
 import { unnoticed } from '../../support/unnoticed.ts';
 
 /** LOST of `--times test`. */
@@ -30,6 +34,12 @@ async function killAndWait(...names: readonly string[]): Promise<void> {
   for (const [index, name] of names.entries()) {
     await bench.running(name, before[index]);
   }
+}
+
+async function etcdctl(...args: readonly string[]): Promise<string> {
+  const pki = `${bench.cluster.layout.stateDir}/pki/etcd-client`;
+  return await requireCommand('etcdctl', ['--endpoints', `https://127.0.0.1:${String(bench.cluster.layout.etcdPort)}`, '--cacert', `${pki}/ca.pem`,
+    '--cert', `${pki}/certificate.pem`, '--key', `${pki}/key.pem`, ...args]);
 }
 
 test.serial('show 5: an agent, every controller, etcd, NATS, then all at once killed: nobody notices, and scale works after (root)', async t => {
@@ -70,9 +80,7 @@ test.serial('B3: compacted past a watcher that stood still: it lists again and s
     await bench.cluster.ctl('scale', 'load/web=5', '--wait');
     await bench.cluster.ctl('scale', 'load/web=3', '--wait');
     const revision = await bench.history.catchUp();
-    const pki = `${bench.cluster.layout.stateDir}/pki/etcd-client`;
-    await requireCommand('etcdctl', ['--endpoints', `https://127.0.0.1:${String(bench.cluster.layout.etcdPort)}`, '--cacert', `${pki}/ca.pem`,
-      '--cert', `${pki}/certificate.pem`, '--key', `${pki}/key.pem`, 'compact', String(revision)]);
+    await etcdctl('compact', String(revision));
     // Its stream must break: what etcd sent before still waits in the socket.
     await killAndWait('etcd');
   } finally {
@@ -94,6 +102,76 @@ test.serial('C1: NATS down: a deploy runs within 15 s; C4: back, nothing changes
   t.true(performance.now() - deploy < 15_000);
   await bench.cluster.ctl('scale', 'load/web=3', '--wait');
   await unnoticed(t, bench, PORT, async () => { await bench.start('nats'); });
+});
+
+test.serial('C2: what NATS carries is lost, doubled, reordered and late: each task is started once, all ends as wanted (root)', async t => {
+  const { stateDir, hostAddress: host, natsPort: port } = bench.cluster.layout;
+  const configFile = `${stateDir}/nats/nats.conf`;
+  const config = readFileSync(configFile, 'utf8');
+  const upstreamPort = await freePort();
+  writeFileSync(configFile, config.replace(`:${String(port)}"`, `:${String(upstreamPort)}"`));
+  await killAndWait('nats');
+  const faults: readonly NatsFault[] = ['pass', 'lose', 'double', 'reorder', 'late'];
+  const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: `${stateDir}/pki/nats`, decide: index => faults[index % faults.length] ?? 'pass' });
+  try {
+    await eventually('messages through the proxy', 20_000, () => proxy.counts.late >= 5);
+    const revision = await bench.settled();
+    const { length: startsBefore } = allStarts();
+    await bench.cluster.ctl('scale', 'load/web=5', '--wait');
+    await unnoticed(t, bench, PORT, async () => {
+      const { late } = proxy.counts;
+      await eventually('more of each fault', 20_000, () => proxy.counts.late >= late + 5);
+      t.true(proxy.release() > 5);
+    });
+    t.is(allStarts().length, startsBefore + 2);
+    await bench.cluster.ctl('scale', 'load/web=3', '--wait');
+    await bench.settled();
+    t.is((await bench.live('default/load/web')).length, 3);
+    t.is((await bench.tasksSince(revision)).length, 2);
+    t.true(Object.values(proxy.counts).every(count => count > 5), JSON.stringify(proxy.counts));
+  } finally {
+    await proxy.close();
+    writeFileSync(configFile, config);
+    await killAndWait('nats');
+  }
+});
+
+const allStarts = (): readonly unknown[] => bench.cluster.layout.nodes.flatMap(node => bench.startsOn(node.name));
+
+/** etcd's own smallest useful one. */
+const QUOTA_BYTES = 16 * 1024 * 1024;
+const FILLER_BYTES = 900_000;
+
+test.serial('B4: the space of etcd is used up: that is said, deletes work, nothing is lost; back within 10 s after compact, defrag, disarm (root)', async t => {
+  bench.environment('etcd', { ETCD_QUOTA_BACKEND_BYTES: String(QUOTA_BYTES) });
+  await killAndWait('etcd');
+  const { store } = bench.history;
+  const fillers: string[] = [];
+  await unnoticed(t, bench, PORT, async () => {
+    const full = await eventually('no space', 30_000, async () => {
+      const key = `/filler/${String(fillers.length)}`;
+      fillers.push(key);
+      return await store.transact([], [{ kind: 'put', key, value: new Uint8Array(FILLER_BYTES) }]).then(() => undefined, (error: unknown) => error as Error);
+    });
+    t.like(full, { code: 'RESOURCE_EXHAUSTED' });
+    const refused = await bench.cluster.tryCtl('scale', 'load/web=5');
+    t.not(refused.exitCode, 0);
+    t.regex(refused.stderr, /etcd refuses: its space is used up \(.*space exceeded\); compact, defragment and disarm it/);
+    await lasting(2 * LOST_MS);
+    for (const key of fillers) {
+      t.is((await store.transact([], [{ kind: 'delete', key }])).kind, 'committed');
+    }
+    const { header } = (JSON.parse(await etcdctl('endpoint', 'status', '-w', 'json')) as readonly { readonly Status: { readonly header: { readonly revision: number } } }[])[0]?.Status ?? { header: { revision: 0 } };
+    await etcdctl('compact', String(header.revision));
+    await etcdctl('defrag');
+    await etcdctl('alarm', 'disarm');
+    await eventually('a write through the API', 10_000, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
+  });
+  await bench.cluster.ctl('scale', 'load/web=4', '--wait');
+  await bench.cluster.ctl('scale', 'load/web=3', '--wait');
+  bench.clearEnvironment('etcd');
+  await killAndWait('etcd');
+  await bench.heard();
 });
 
 test.serial('through all of it, names resolved inside tasks (root)', async t => {

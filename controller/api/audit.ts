@@ -1,0 +1,110 @@
+/** Which calls are audited, and what of them is told: who, what, on which object, with which outcome. Never a value that could be a secret. */
+import { ClusterError } from '#model/errors.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { Peer } from '#model/ports.ts';
+import type { SessionRefusal } from '#model/session.ts';
+import type { TunnelSpec } from '#model/tunnel.ts';
+import type { CallEnd } from '#rpc/call-end.ts';
+
+export interface AuditLine {
+  readonly caller: string;
+  readonly address: string;
+  readonly rpc: string;
+  /** As events name it: `service/NS/APP/SVC`. Empty: not known, or none. */
+  readonly object: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly requestId: string;
+  /** `done`, or the code of the refusal. */
+  readonly outcome: string;
+  /** Of a refusal. */
+  readonly message: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Audited {
+  readonly object: (request: Fields) => string;
+  /** Chosen one by one: what is not named here is not told. */
+  readonly details?: (request: Fields) => Fields;
+}
+
+const aboutService: Audited['object'] = ({ service }) => `service/${text(service)}`;
+const aboutNode: Audited['object'] = ({ node }) => `node/${text(node)}`;
+const aboutTask: Audited['object'] = ({ task }) => `task/${text(task)}`;
+const aboutSecret: Audited['object'] = ({ namespace, name }) => `secret/${text(namespace)}/${text(name)}`;
+
+/** Every call that changes something or enters a task; reads are audited only when they are refused. */
+const AUDITED: Readonly<Record<string, Audited>> = {
+  'ControlApi.Apply': { object: ({ app }) => `app/${text((app as Fields)['namespace'])}/${text((app as Fields)['name'])}`, details: ({ isDryRun }) => ({ isDryRun }) },
+  'ControlApi.DeleteApp': { object: ({ namespace, app }) => `app/${text(namespace)}/${text(app)}` },
+  'ControlApi.DeleteService': { object: aboutService },
+  'ControlApi.Scale': { object: aboutService, details: ({ replicas }) => ({ replicas }) },
+  'ControlApi.Restart': { object: aboutService },
+  'ControlApi.StopTask': { object: aboutTask },
+  'ControlApi.PutSecret': { object: aboutSecret },
+  'ControlApi.DeleteSecret': { object: aboutSecret },
+  'ControlApi.CreateToken': { object: () => '', details: ({ role, ttlMs }) => ({ role, ttlMs }) },
+  'ControlApi.SetAvailability': { object: aboutNode, details: ({ availability }) => ({ availability }) },
+  'ControlApi.SetLabels': { object: aboutNode, details: ({ set, remove }) => ({ set: [...(set as ReadonlyMap<string, string>).keys()], remove }) },
+  'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints }) },
+  'ControlApi.ConfirmLost': { object: aboutNode },
+  'ControlApi.RemoveNode': { object: aboutNode },
+  'ControlApi.OpenTunnel': { object: aboutTask, details: ({ spec }) => tunnelDetails(spec as TunnelSpec) },
+  'AgentApi.Join': { object: ({ nodeName }) => `node/${text(nodeName)}` },
+  'AgentApi.Renew': { object: () => '' },
+};
+
+const REFUSALS: ReadonlySet<string> = new Set(['PERMISSION_DENIED', 'UNAUTHENTICATED']);
+const MAX_TEXT_LENGTH = 300;
+
+/** The line of a call that ended; undefined for one that is not audited: a read that was allowed. */
+export function auditLine({ rpc, caller, address, request, error }: CallEnd): AuditLine | undefined {
+  const outcome = outcomeOf(error);
+  const audited = AUDITED[rpc];
+  if ((audited === undefined || isRead(request)) && !REFUSALS.has(outcome)) {
+    return undefined;
+  }
+  const message = error instanceof ClusterError ? error.message.slice(0, MAX_TEXT_LENGTH) : '';
+  return { caller, address, rpc, outcome, message, ...told(audited, request as Fields | undefined) };
+}
+
+/** Nothing of a call that was refused before it was read. */
+function told(audited: Audited | undefined, request: Fields | undefined): Pick<AuditLine, 'object' | 'details' | 'requestId'> {
+  if (audited === undefined || request === undefined) {
+    return { object: '', details: {}, requestId: '' };
+  }
+  return { object: audited.object(request), details: audited.details?.(request) ?? {}, requestId: text(request['requestId']) };
+}
+
+/** A registration that was answered with a refusal: the stream itself ended well. */
+export function sessionRefused(peer: Peer, node: NodeId, { code, message }: Pick<SessionRefusal, 'code' | 'message'>): AuditLine {
+  return { caller: `${peer.role} ${peer.name}`, address: peer.address, rpc: 'AgentApi.Session', object: `node/${node}`, details: {}, requestId: '', outcome: code, message };
+}
+
+/** A tunnel that only reads what a task logged. */
+function isRead(request: unknown): boolean {
+  return (request as { readonly spec?: TunnelSpec } | undefined)?.spec?.kind === 'logs';
+}
+
+function outcomeOf(error: unknown): string {
+  if (error === undefined) {
+    return 'done';
+  }
+  return error instanceof ClusterError ? error.code : 'INTERNAL';
+}
+
+/** Arguments and environment of a command may hold passwords: the program and how many there are must do. */
+function tunnelDetails(spec: TunnelSpec): Fields {
+  switch (spec.kind) {
+    case 'exec': return { kind: spec.kind, program: text(spec.command[0]), argumentCount: Math.max(0, spec.command.length - 1), user: text(spec.user), tty: spec.tty };
+    case 'copy': return { kind: spec.kind, direction: spec.direction, path: text(spec.path) };
+    case 'forward': return { kind: spec.kind, port: spec.port };
+    case 'attach': return { kind: spec.kind, stdin: spec.stdin };
+    case 'debug': return { kind: spec.kind, image: text(spec.image), program: text(spec.command[0]), argumentCount: Math.max(0, spec.command.length - 1), tty: spec.tty };
+    case 'logs': return { kind: spec.kind };
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : '';
+}

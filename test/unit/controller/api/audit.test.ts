@@ -1,0 +1,51 @@
+import test from 'ava';
+import { ClusterError } from '#model/errors.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { CallEnd } from '#rpc/call-end.ts';
+import { auditLine, sessionRefused } from '../../../../controller/api/audit.ts';
+
+const call = (rpc: string, request: unknown, error?: unknown): CallEnd => ({ rpc: `ControlApi.${rpc}`, caller: 'operator alice', address: '10.0.0.1', request, error });
+const SECRET = 'hunter2';
+
+const tells = test.macro({
+  exec(t, end: CallEnd, object: string, details: object) {
+    const line = auditLine(end);
+    t.like(line, { caller: 'operator alice', address: '10.0.0.1', rpc: end.rpc, outcome: 'done', object });
+    t.deepEqual(line?.details, details);
+    t.notRegex(JSON.stringify(line), new RegExp(SECRET));
+  },
+  title: (name = '', end: CallEnd) => `audited: ${end.rpc} ${name}`,
+});
+
+test(tells, call('Apply', { app: { namespace: 'default', name: 'shop', secrets: [{ content: SECRET }] }, isDryRun: false }), 'app/default/shop', { isDryRun: false });
+test(tells, call('DeleteApp', { namespace: 'default', app: 'shop' }), 'app/default/shop', {});
+test(tells, call('Scale', { service: 'default/shop/web', replicas: 3 }), 'service/default/shop/web', { replicas: 3 });
+test(tells, call('StopTask', { task: 'abc' }), 'task/abc', {});
+test(tells, call('PutSecret', { namespace: 'default', name: 'password', content: SECRET }), 'secret/default/password', {});
+test(tells, call('CreateToken', { ttlMs: 5, role: 'node' }), '', { ttlMs: 5, role: 'node' });
+test(tells, call('SetLabels', { node: 'n1', set: new Map([['zone', SECRET]]), remove: ['old'] }), 'node/n1', { set: ['zone'], remove: ['old'] });
+test(tells, call('RemoveNode', { node: 'n1' }), 'node/n1', {});
+test(tells, call('OpenTunnel', { task: 'abc', spec: { kind: 'exec', command: ['mysql', `-p${SECRET}`], tty: true, stdin: true, environment: [{ name: 'A', value: SECRET }] } }),
+  'task/abc', { kind: 'exec', program: 'mysql', argumentCount: 1, user: '', tty: true });
+test('out', tells, call('OpenTunnel', { task: 'abc', spec: { kind: 'copy', direction: 'out', path: '/etc' } }), 'task/abc', { kind: 'copy', direction: 'out', path: '/etc' });
+
+test('debug', tells, call('OpenTunnel', { task: 'abc', spec: { kind: 'debug', image: 'tools:1', command: ['sh', '-c', SECRET], tty: true, stdin: true, environment: [] } }),
+  'task/abc', { kind: 'debug', image: 'tools:1', program: 'sh', argumentCount: 2, tty: true });
+
+for (const [rpc, request] of [['View', {}], ['Events', {}], ['ListSecrets', {}], ['OpenTunnel', { task: 'abc', spec: { kind: 'logs' } }]] as const) {
+  test(`a read is not audited (${rpc}), its refusal is`, t => {
+    t.is(auditLine(call(rpc, request)), undefined);
+    t.is(auditLine(call(rpc, request, new ClusterError('UNAVAILABLE', 'away'))), undefined);
+    t.like(auditLine(call(rpc, undefined, new ClusterError('PERMISSION_DENIED', 'not yours'))), { outcome: 'PERMISSION_DENIED', message: 'not yours', object: '' });
+  });
+}
+
+test('a write that failed is audited with its code and request id; a fault of ours tells no more than INTERNAL', t => {
+  t.like(auditLine(call('Scale', { requestId: 'r', service: 's', replicas: 1 }, new ClusterError('CONFLICT', 'others'))), { outcome: 'CONFLICT', message: 'others', requestId: 'r' });
+  t.like(auditLine(call('Scale', { service: 's', replicas: 1 }, new Error(SECRET))), { outcome: 'INTERNAL', message: '' });
+});
+
+test('a registration that was refused', t => {
+  t.like(sessionRefused({ role: 'node', name: 'n1', address: '10.0.0.2' }, parseNodeId('n1'), { code: 'PERMISSION_DENIED', message: 'older' }),
+    { caller: 'node n1', object: 'node/n1', rpc: 'AgentApi.Session', outcome: 'PERMISSION_DENIED', message: 'older' });
+});
