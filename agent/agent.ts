@@ -52,7 +52,7 @@ import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
 import { ConmonRuntime } from './runtime/conmon-process.ts';
 import { OciConfigFs } from './runtime/oci-config-fs.ts';
 import { SessionLoop } from './session-loop.ts';
-import { OverlaySnapshotter } from './snapshot/overlay-fs.ts';
+import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
@@ -234,6 +234,8 @@ async function openMachine(config: AgentConfig, log: Logger) {
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
   const names = networkNames(config.scope);
   const imagesDir = join(config.stateDir, 'images');
+  const { snapshots, choice } = await openSnapshotter(config.snapshotter, { layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix });
+  log.info({ node: config.node, driver: choice.driver }, `root file systems by ${choice.driver}: ${choice.why}`);
   const caPem = config.registryCaFile === undefined ? undefined : await readFile(config.registryCaFile, 'utf8');
   return {
     bootId: await readBootId(),
@@ -245,7 +247,7 @@ async function openMachine(config: AgentConfig, log: Logger) {
       statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: availableParallelism(), prefix,
       plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
-    snapshots: new OverlaySnapshotter({ layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix }),
+    snapshots,
     network: new KernelNetwork({
       scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
       poolSize: config.poolSize, vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
@@ -279,6 +281,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     runtimes: machine.runtimes,
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
+    snapshotter: machine.snapshots.driver,
   };
 }
 

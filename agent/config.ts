@@ -5,6 +5,8 @@ import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
+import { SNAPSHOTTER_SETTINGS } from './snapshot/driver-choice.ts';
+import type { SnapshotterSetting } from './snapshot/driver-choice.ts';
 
 export interface AgentConfig {
   readonly node: NodeId;
@@ -33,6 +35,7 @@ export interface AgentConfig {
   readonly bindPrefixes: readonly string[];
   /** Longest silence of a registry within a blob. */
   readonly pullStallMs: number;
+  readonly snapshotter: SnapshotterSetting;
   readonly logLevel: string;
 }
 
@@ -66,10 +69,11 @@ export const AGENT_OPTIONS = {
   'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
   'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },
   'pull-stall': { value: 'DURATION', fallback: '60s', meaning: 'longest time a registry may send almost nothing of a layer' },
+  'snapshotter': { value: 'DRIVER', fallback: 'auto', meaning: 'how root file systems are made: overlay, btrfs or vfs; auto takes the first that works on the state directory' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Longest scope: links are SCOPE plus four characters, and IFNAMSIZ is 16 with the zero. */
 const SCOPE = /^[a-z][a-z0-9-]{0,10}$/;
 
@@ -101,6 +105,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
     bindPrefixes: list(values, 'bind-prefixes'),
     pullStallMs: duration(values, 'pull-stall'),
+    snapshotter: oneOf(values, 'snapshotter', SNAPSHOTTER_SETTINGS),
     logLevel: oneOf(values, 'log-level', LOG_LEVELS),
     ...(joinToken === undefined ? {} : { joinToken }),
     ...(underlayAddress === undefined ? {} : { underlayAddress: ipv4('underlay-address', underlayAddress) }),
@@ -201,12 +206,13 @@ function integer(values: Values, name: keyof typeof AGENT_OPTIONS, lowest: numbe
   return number;
 }
 
-function oneOf(values: Values, name: keyof typeof AGENT_OPTIONS, allowed: readonly string[]): string {
+function oneOf<Word extends string>(values: Values, name: keyof typeof AGENT_OPTIONS, allowed: readonly Word[]): Word {
   const value = text(values, name) ?? '';
-  if (!allowed.includes(value)) {
+  const found = allowed.find(word => word === value);
+  if (found === undefined) {
     throw refusal(name, value, `one of ${allowed.join(', ')}`);
   }
-  return value;
+  return found;
 }
 
 function ipv4(name: keyof typeof AGENT_OPTIONS, value: string): string {

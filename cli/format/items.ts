@@ -21,7 +21,7 @@ export function nodeItem(view: NodeView): Item {
     name: node.id, state: nodeState(view), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: {} },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
-    agentVersion: node.agentVersion, runtimes: node.runtimes, lastSeen: formatTime(lastSeenMs),
+    agentVersion: node.agentVersion, runtimes: node.runtimes, snapshotter: node.snapshotter === '' ? null : node.snapshotter, lastSeen: formatTime(lastSeenMs),
   };
 }
 

@@ -107,6 +107,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     runtimes: registration.runtimes,
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
+    snapshotter: registration.snapshotter,
     condition: 'ready',
     conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
     isLossConfirmed: false,

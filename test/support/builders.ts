@@ -33,6 +33,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     capacity: resources(4_000, 4_096),
     pids: 32_768,
     runtimes: ['crun'],
+    snapshotter: 'overlay',
     agentVersion: '0.1.0',
     metricsAddress: '',
     condition: 'ready',

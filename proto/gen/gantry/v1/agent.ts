@@ -48,6 +48,8 @@ export interface Registration {
   /** Nonces of the instance; see SessionRecord.instance_nonce. */
   readonly previousNonce: string;
   readonly nextNonce: string;
+  /** How root file systems are made: overlay, btrfs or vfs. */
+  readonly snapshotter: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -446,6 +448,7 @@ function createBaseRegistration(): Registration {
     statuses: [],
     previousNonce: "",
     nextNonce: "",
+    snapshotter: "",
   };
 }
 
@@ -489,6 +492,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.nextNonce !== "") {
       writer.uint32(106).string(message.nextNonce);
+    }
+    if (message.snapshotter !== "") {
+      writer.uint32(114).string(message.snapshotter);
     }
     return writer;
   },
@@ -611,6 +617,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.nextNonce = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.snapshotter = reader.string();
             continue;
           }
         }

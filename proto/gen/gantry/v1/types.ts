@@ -704,6 +704,8 @@ export interface Node {
   readonly isLossConfirmed: boolean;
   readonly createdAtMs: number;
   readonly metricsAddress: string;
+  /** How root file systems are made: overlay, btrfs or vfs; empty: an agent that does not say. */
+  readonly snapshotter: string;
 }
 
 export interface Node_LabelsEntry {
@@ -4900,6 +4902,7 @@ function createBaseNode(): Node {
     isLossConfirmed: false,
     createdAtMs: 0,
     metricsAddress: "",
+    snapshotter: "",
   };
 }
 
@@ -4949,6 +4952,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.metricsAddress !== "") {
       writer.uint32(122).string(message.metricsAddress);
+    }
+    if (message.snapshotter !== "") {
+      writer.uint32(130).string(message.snapshotter);
     }
     return writer;
   },
@@ -5087,6 +5093,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.metricsAddress = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.snapshotter = reader.string();
             continue;
           }
         }
