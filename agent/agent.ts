@@ -57,7 +57,7 @@ import { probeSecurityModules } from './runtime/security-module-fs.ts';
 import { appArmorProfile } from './runtime/security-module.ts';
 import type { SecurityModules } from './runtime/security-module.ts';
 import { SessionLoop } from './session-loop.ts';
-import { OverlaySnapshotter } from './snapshot/overlay-fs.ts';
+import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
 import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
@@ -239,6 +239,8 @@ async function openMachine(config: AgentConfig, log: Logger) {
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
   const names = networkNames(config.scope);
   const imagesDir = join(config.stateDir, 'images');
+  const { snapshots, choice } = await openSnapshotter(config.snapshotter, { layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix });
+  log.info({ node: config.node, driver: choice.driver }, `root file systems by ${choice.driver}: ${choice.why}`);
   const caPem = config.registryCaFile === undefined ? undefined : await readFile(config.registryCaFile, 'utf8');
   return {
     bootId: await readBootId(),
@@ -250,7 +252,7 @@ async function openMachine(config: AgentConfig, log: Logger) {
       statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: availableParallelism(), prefix,
       plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
-    snapshots: new OverlaySnapshotter({ layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix }),
+    snapshots,
     network: new KernelNetwork({
       scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
       poolSize: config.poolSize, vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
@@ -286,6 +288,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     policy: nodePolicy(config),
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
+    snapshotter: machine.snapshots.driver,
   };
 }
 

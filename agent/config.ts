@@ -7,6 +7,8 @@ import type { NodeId } from '#model/ids.ts';
 import { findPrefixProblem, isCleanHostPath } from '#model/namespace.ts';
 import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
+import { SNAPSHOTTER_SETTINGS } from './snapshot/driver-choice.ts';
+import type { SnapshotterSetting } from './snapshot/driver-choice.ts';
 
 export interface AgentConfig {
   readonly node: NodeId;
@@ -39,6 +41,7 @@ export interface AgentConfig {
   readonly allowsPrivileged: boolean;
   /** Longest silence of a registry within a blob. */
   readonly pullStallMs: number;
+  readonly snapshotter: SnapshotterSetting;
   readonly logLevel: string;
 }
 
@@ -75,10 +78,11 @@ export const AGENT_OPTIONS = {
   'devices': { value: 'NAME=PATH+PATH,...', fallback: '', meaning: 'units of named devices that services may request; a NAME again is one unit more' },
   'allow-privileged': { meaning: 'run services of profile privileged' },
   'pull-stall': { value: 'DURATION', fallback: '60s', meaning: 'longest time a registry may send almost nothing of a layer' },
+  'snapshotter': { value: 'DRIVER', fallback: 'auto', meaning: 'how root file systems are made: overlay, btrfs or vfs; auto takes the first that works on the state directory' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Longest scope: links are SCOPE plus four characters, and IFNAMSIZ is 16 with the zero. */
 const SCOPE = /^[a-z][a-z0-9-]{0,10}$/;
 
@@ -113,6 +117,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     deviceUnits: parseDeviceUnits(list(values, 'devices')),
     allowsPrivileged: values['allow-privileged'] === true,
     pullStallMs: duration(values, 'pull-stall'),
+    snapshotter: oneOf(values, 'snapshotter', SNAPSHOTTER_SETTINGS),
     logLevel: oneOf(values, 'log-level', LOG_LEVELS),
     ...(joinToken === undefined ? {} : { joinToken }),
     ...(underlayAddress === undefined ? {} : { underlayAddress: ipv4('underlay-address', underlayAddress) }),
@@ -238,12 +243,13 @@ function integer(values: Values, name: keyof typeof AGENT_OPTIONS, lowest: numbe
   return number;
 }
 
-function oneOf(values: Values, name: keyof typeof AGENT_OPTIONS, allowed: readonly string[]): string {
+function oneOf<Word extends string>(values: Values, name: keyof typeof AGENT_OPTIONS, allowed: readonly Word[]): Word {
   const value = text(values, name) ?? '';
-  if (!allowed.includes(value)) {
+  const found = allowed.find(word => word === value);
+  if (found === undefined) {
     throw refusal(name, value, `one of ${allowed.join(', ')}`);
   }
-  return value;
+  return found;
 }
 
 function ipv4(name: keyof typeof AGENT_OPTIONS, value: string): string {

@@ -1,11 +1,13 @@
 /** Which driver makes the root file systems of this node. */
 import { ClusterError } from '#model/errors.ts';
-import { SNAPSHOT_DRIVERS } from './ports.ts';
 import type { SnapshotDriver } from './ports.ts';
 
+/** The one that is best where it works first. */
+export const SNAPSHOT_DRIVERS: readonly SnapshotDriver[] = ['overlay', 'btrfs', 'vfs'];
+
 /** What the configuration may say; `auto` takes the first that works. */
-export const SNAPSHOTTER_SETTINGS = ['auto', ...SNAPSHOT_DRIVERS] as const;
-export type SnapshotterSetting = (typeof SNAPSHOTTER_SETTINGS)[number];
+export const SNAPSHOTTER_SETTINGS: readonly SnapshotterSetting[] = ['auto', ...SNAPSHOT_DRIVERS];
+export type SnapshotterSetting = SnapshotDriver | 'auto';
 
 /** Why a driver does not work here, by driver; one that is not named works. */
 export type DriverProblems = ReadonlyMap<SnapshotDriver, string>;

@@ -6,8 +6,7 @@ export interface IdMapping {
 }
 
 /** How root file systems are made: layers below a directory of the container's own, a snapshot of a subvolume, a copy. */
-export const SNAPSHOT_DRIVERS = ['overlay', 'btrfs', 'vfs'] as const;
-export type SnapshotDriver = (typeof SNAPSHOT_DRIVERS)[number];
+export type SnapshotDriver = 'overlay' | 'btrfs' | 'vfs';
 
 /**
  * Root file systems of containers out of the layer store.

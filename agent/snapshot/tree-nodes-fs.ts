@@ -1,5 +1,5 @@
 /** Single files of layers, by descriptor: what they are, and copies of them with all that counts. Names are raw bytes as latin1. */
-import { fchmodSync, fstatSync, ftruncateSync, readSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
+import { chmodSync, fchmodSync, fstatSync, ftruncateSync, readSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import {
   SyscallError, changeOpenTime, changeOwner, changeTime, closeDescriptor, copyRange, createFile, findContents, findHole, listAttributes, makeDirectory, makeFifo, makeSymlink,
@@ -87,7 +87,8 @@ export function copyNode(from: number, name: string, found: FoundNode, to: { rea
       makeSymlink(readLink(from, name), to.parent, to.name);
       break;
     case 'fifo':
-      makeFifo(to.parent, to.name, Number(found.stat.mode) & 0o777);
+      makeFifo(to.parent, to.name, 0o600);
+      chmodSync(Buffer.from(`/proc/self/fd/${String(to.parent)}/${to.name}`, 'latin1'), Number(found.stat.mode) & MODE_BITS);
       break;
     case 'directory':
     case 'whiteout':

@@ -22,7 +22,7 @@ export function nodeItem(view: NodeView): Item {
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
     agentVersion: node.agentVersion, runtimes: node.runtimes,
-    policy: { privileged: node.policy.allowsPrivileged, bindPrefixes: node.policy.bindPrefixes, devicePaths: node.policy.devicePaths }, lastSeen: formatTime(lastSeenMs),
+    policy: { privileged: node.policy.allowsPrivileged, bindPrefixes: node.policy.bindPrefixes, devicePaths: node.policy.devicePaths }, snapshotter: node.snapshotter === '' ? null : node.snapshotter, lastSeen: formatTime(lastSeenMs),
   };
 }
 

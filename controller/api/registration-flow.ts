@@ -108,6 +108,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     policy: registration.policy,
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
+    snapshotter: registration.snapshotter,
     condition: 'ready',
     conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
     isLossConfirmed: false,

@@ -42,6 +42,8 @@ export interface Node {
   readonly agentVersion: string;
   /** `host:port` of its /metrics; empty: it serves none. */
   readonly metricsAddress: string;
+  /** How it makes root file systems: overlay, btrfs or vfs; empty: its agent does not say. */
+  readonly snapshotter: string;
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;
   /** An operator said that the loss is true (`node confirm-lost`). */

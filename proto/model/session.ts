@@ -23,6 +23,8 @@ export interface Registration {
   readonly architecture: string;
   /** `host:port` of its metrics listener. */
   readonly metricsAddress: string;
+  /** How root file systems are made: overlay, btrfs or vfs. */
+  readonly snapshotter: string;
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */

@@ -92,3 +92,27 @@ needsRoot('needs root: the agent killed at each step of a start: one start an at
   await machine.leave();
   t.deepEqual(machine.leftovers(), []);
 });
+
+needsRoot('needs root: containers run on copies too: --snapshotter vfs writes, restarts, adopts and leaves nothing', async t => {
+  t.timeout(120_000);
+  const machine = await AgentMachine.create();
+  t.teardown(async () => { await machine.close(); });
+  const image = await machine.serveImage(['/bin/sh', '-c', 'echo mine > /new && ls -ln /new && sleep 3600']);
+  const web = makeTask(service(), 'n1', { id: taskId('web'), container: container({ ...image, stopGracePeriodMs: 500 }) });
+  await machine.startAgent({ FAILPOINTS: 'agent.before-volumes=1*panic' }, ['--snapshotter', 'vfs']);
+  machine.desire(web);
+  await machine.agentEnded();
+  await machine.startAgent({}, ['--snapshotter', 'vfs']);
+  const first = await machine.until('web runs on a copy', web.id, status => status.phase === 'running');
+  t.true(machine.log.includes('root file systems by vfs: as configured'));
+  await machine.killAgent();
+  // What another driver made is looked after by this one.
+  await machine.startAgent();
+  t.like(await machine.until('web is adopted', web.id, status => status.phase === 'running'), { pid: first.pid });
+  machine.desire({ ...web, desired: 'stop' });
+  await machine.until('web is stopped', web.id, status => status.phase === 'complete');
+  machine.desire();
+  await machine.killAgent();
+  await machine.leave();
+  t.deepEqual(machine.leftovers(), []);
+});

@@ -89,9 +89,9 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     return { image: request.image, digest: request.digest };
   }
 
-  async startAgent(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  async startAgent(environment: Readonly<Record<string, string>> = {}, options: readonly string[] = []): Promise<void> {
     const before = this.registrations;
-    this.#agent = this.#inside(['run'], environment);
+    this.#agent = this.#inside(['run', ...options], environment);
     await eventually('the agent registers', () => this.registrations > before ? true : undefined, 20_000);
   }
 

@@ -35,6 +35,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     pids: 32_768,
     runtimes: ['crun'],
     policy: CLOSED_NODE_POLICY,
+    snapshotter: 'overlay',
     agentVersion: '0.1.0',
     metricsAddress: '',
     condition: 'ready',

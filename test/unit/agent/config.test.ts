@@ -15,7 +15,7 @@ test('every option is taken', t => {
     '--default-resolvers', '9.9.9.9', '--bind-prefixes', '/data', '--log-level', 'debug',
   ]);
   t.deepEqual(config, {
-    node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', underlayAddress: '10.0.0.2',
+    node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', snapshotter: 'auto', underlayAddress: '10.0.0.2',
     capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
     vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
     plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], devicePaths: [], deviceUnits: new Map(), allowsPrivileged: false, pullStallMs: 60_000, logLevel: 'debug',
@@ -37,6 +37,7 @@ test('half a capacity', refused, ['--node', 'n1', '--capacity', 'cpu=4'], /--cap
 test('a pool that is no number', refused, ['--node', 'n1', '--pool', '1x'], /--pool/);
 test('an address that is a name', refused, ['--node', 'n1', '--underlay-address', 'localhost'], /--underlay-address/);
 test('a label without a value', refused, ['--node', 'n1', '--labels', 'ssd'], /--labels/);
+test('a snapshot driver that is none', refused, ['--node', 'n1', '--snapshotter', 'zfs'], /--snapshotter "zfs" is not one of auto, overlay, btrfs, vfs/);
 test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /--log-level/);
 
 test('the usage names every option', t => {

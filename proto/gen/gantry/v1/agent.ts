@@ -57,7 +57,11 @@ export interface Registration {
   /** Nonces of the instance; see SessionRecord.instance_nonce. */
   readonly previousNonce: string;
   readonly nextNonce: string;
-  readonly policy?: NodePolicy | undefined;
+  readonly policy?:
+    | NodePolicy
+    | undefined;
+  /** How root file systems are made: overlay, btrfs or vfs. */
+  readonly snapshotter: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -457,6 +461,7 @@ function createBaseRegistration(): Registration {
     previousNonce: "",
     nextNonce: "",
     policy: undefined,
+    snapshotter: "",
   };
 }
 
@@ -503,6 +508,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.policy !== undefined) {
       NodePolicy.encode(message.policy, writer.uint32(114).fork()).join();
+    }
+    if (message.snapshotter !== "") {
+      writer.uint32(122).string(message.snapshotter);
     }
     return writer;
   },
@@ -633,6 +641,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.policy = NodePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.snapshotter = reader.string();
             continue;
           }
         }

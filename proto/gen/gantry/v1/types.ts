@@ -761,7 +761,11 @@ export interface Node {
   readonly isLossConfirmed: boolean;
   readonly createdAtMs: number;
   readonly metricsAddress: string;
-  readonly policy?: NodePolicy | undefined;
+  readonly policy?:
+    | NodePolicy
+    | undefined;
+  /** How root file systems are made: overlay, btrfs or vfs; empty: an agent that does not say. */
+  readonly snapshotter: string;
 }
 
 export interface Node_LabelsEntry {
@@ -5333,6 +5337,7 @@ function createBaseNode(): Node {
     createdAtMs: 0,
     metricsAddress: "",
     policy: undefined,
+    snapshotter: "",
   };
 }
 
@@ -5385,6 +5390,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.policy !== undefined) {
       NodePolicy.encode(message.policy, writer.uint32(130).fork()).join();
+    }
+    if (message.snapshotter !== "") {
+      writer.uint32(138).string(message.snapshotter);
     }
     return writer;
   },
@@ -5531,6 +5539,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.policy = NodePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.snapshotter = reader.string();
             continue;
           }
         }
