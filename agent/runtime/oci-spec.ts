@@ -8,7 +8,7 @@ import { posix } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec, Limits, SecuritySpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
-import type { ImageConfig } from '../image/ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import type { OciMount } from '../volume/ports.ts';
 import { resolveUser } from './container-user.ts';
 import type { AccountFiles, ContainerUser } from './container-user.ts';

@@ -21,7 +21,7 @@ import { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { createAgentApi } from './agent-api.ts';
 import { createControlApi } from './control-api.ts';
 import { readContents } from './content-flow.ts';
-import type { ClusterState, EventSink, ImageResolver, SecretSealer, UsageSource } from './ports.ts';
+import type { ClusterState, EventSink, ImageRegistry, RegistryLogins, SecretSealer, UsageSource } from './ports.ts';
 import { RpcLoop } from './rpc-loop.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import { SessionTable } from './session-table.ts';
@@ -46,7 +46,8 @@ export interface ApiOptions {
   readonly usage: UsageSource | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly resolver: ImageResolver;
+  readonly resolver: ImageRegistry;
+  readonly logins: RegistryLogins;
   readonly sealer: SecretSealer;
   readonly authority: CertificateAuthority;
   readonly tokens: JoinTokens;

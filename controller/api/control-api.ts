@@ -9,6 +9,8 @@ import { createApply } from './apply-api.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { pinDebugImage } from './digest-flow.ts';
 import { createEventApi } from './event-api.ts';
+import { createImageApi } from './image-api.ts';
+import type { ImageApiParts } from './image-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
@@ -19,7 +21,7 @@ import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 
-export type ControlParts = ApplyParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
+export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);
@@ -30,6 +32,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createViewApi(parts),
     ...createEventApi(parts),
     ...createSecretApi(parts),
+    ...createImageApi(parts),
     ...createNodeApi(parts),
     ...createUsageApi(parts),
     createToken,

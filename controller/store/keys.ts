@@ -5,6 +5,7 @@
  */
 import { appId, isLabel, parseNodeId, parseTaskId, serviceId, splitServiceId } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { isRegistry } from '#model/image-reference.ts';
 
 export type RecordKey =
   | { readonly kind: 'leader' }
@@ -26,6 +27,8 @@ export type RecordKey =
   | { readonly kind: 'status'; readonly id: TaskId }
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
+  /** `registry` is `host[:port]`. */
+  | { readonly kind: 'registry-login'; readonly namespace: string; readonly registry: string }
   | { readonly kind: 'request'; readonly id: string }
   /** PlanRecord of `plan --save`. */
   | { readonly kind: 'plan'; readonly id: string }
@@ -78,6 +81,11 @@ export function eventPrefix(object: string): string {
 /** Prefix of the versions of one secret. */
 export function secretPrefix(namespace: string, name: string): string {
   return `${prefixOf('secret')}${checkedLabel(namespace)}/${checkedLabel(name)}/`;
+}
+
+/** Prefix of the registry logins of one namespace, or of all. */
+export function loginPrefix(namespace: string | undefined): string {
+  return namespace === undefined ? prefixOf('registry-login') : `${prefixOf('registry-login')}${checkedLabel(namespace)}/`;
 }
 
 /** @throws RangeError when a part is not what its place allows */
@@ -136,6 +144,11 @@ const SHAPES: Shapes = {
     folder: 'secrets/',
     tail: key => `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}/${numberText(key.version)}`,
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
+  },
+  'registry-login': {
+    folder: 'logins/',
+    tail: key => `${checkedLabel(key.namespace)}/${checked(key.registry, isRegistry(key.registry))}`,
+    parse: ([namespace = '', registry = '']) => ({ kind: 'registry-login', namespace, registry }),
   },
   request: { folder: 'requests/', tail: key => checked(key.id, REQUEST_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'request', id }) },
   plan: { folder: 'plans/', tail: key => checked(key.id, PLAN_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'plan', id }) },

@@ -1,6 +1,6 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  CompanionRole, Protocol, PublishMode, RestartMode, SecurityProfile,
+  CompanionRole, Protocol, PublishMode, PullPolicy, RestartMode, SecurityProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
 import type {
@@ -21,6 +21,10 @@ const restartModeCodec = enumCodec<RestartPolicy['mode'], RestartMode>('restart 
   'never': RestartMode.RESTART_MODE_NEVER,
 });
 
+const pullPolicyCodec = enumCodec<NonNullable<ContainerSpec['pullPolicy']>, PullPolicy>('pull policy', {
+  always: PullPolicy.PULL_POLICY_ALWAYS, never: PullPolicy.PULL_POLICY_NEVER,
+});
+
 const profileCodec = enumCodec<SecuritySpec['profile'], SecurityProfile>('security profile', {
   baseline: SecurityProfile.SECURITY_PROFILE_BASELINE, restricted: SecurityProfile.SECURITY_PROFILE_RESTRICTED,
 });
@@ -28,6 +32,7 @@ const profileCodec = enumCodec<SecuritySpec['profile'], SecurityProfile>('securi
 export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   toWire: spec => ({
     ...spec,
+    pullPolicy: optional(spec.pullPolicy, pullPolicyCodec.toWire),
     entrypoint: optional(spec.entrypoint, commandToWire),
     command: optional(spec.command, commandToWire),
     healthcheck: optional(spec.healthcheck, healthCheckToWire),
@@ -39,6 +44,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   fromWire: spec => present({
     ...spec,
     digest: optional(spec.digest, parseDigest),
+    pullPolicy: optional(spec.pullPolicy, pullPolicyCodec.fromWire),
     entrypoint: spec.entrypoint?.arguments,
     command: spec.command?.arguments,
     healthcheck: optional(spec.healthcheck, healthCheckFromWire),

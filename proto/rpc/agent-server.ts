@@ -14,6 +14,7 @@ export function agentService(handlers: AgentHandlers, options: { readonly log: L
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.tunnel(opening, tunnel, peer, signal);
     })
+    .unary(AGENT.pullLogin, (request, peer) => handlers.pullLogin(request, peer))
     .unary(AGENT.renew, ({ csrPem }, peer) => handlers.renew(csrPem, peer));
 }
 
