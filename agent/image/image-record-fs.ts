@@ -79,7 +79,7 @@ export class ImageRecords {
 
   /** When it was saved or marked last, in Unix epoch milliseconds; 0 when it is not there. */
   async usedAtMs(digest: Digest): Promise<number> {
-    return await stat(this.#filePath(digest)).then(({ mtimeMs }) => mtimeMs, () => 0);
+    return await stat(this.#filePath(digest)).then(({ mtimeMs }) => Math.floor(mtimeMs), () => 0);
   }
 
   /** Kept as the file's own time: nothing is written that could fill a disk. */
