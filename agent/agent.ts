@@ -9,6 +9,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import { containersOf } from '#model/companion.ts';
 import type { Digest } from '#model/digest.ts';
 import type { NodePolicy } from '#model/node.ts';
+import type { TaskId } from '#model/ids.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import type { News } from '#news/ports.ts';
@@ -23,6 +24,7 @@ import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
+import { readDiskUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { parseNameservers } from './dns/resolv-conf.ts';
@@ -31,8 +33,11 @@ import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 import { DiskImageStore } from './image/image-store.ts';
+import type { ImageStoreOptions } from './image/image-store.ts';
 import { withRoomMade } from './image/make-room-flow.ts';
 import { PruneLoop } from './image/prune-loop.ts';
+import { NodeImages } from './image/node-images-flow.ts';
+import type { PullRequest } from './image/ports.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
 import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
@@ -78,6 +83,8 @@ export const AGENT_VERSION = '0.1.0';
 
 /** Starts of containers at once, a core: more gains little and makes each slower. */
 const STARTS_PER_CORE = 1;
+/** One layer inflates while another waits for its bytes or its files. */
+const PULLS_PER_CORE = 2;
 const EXEC_PROBES_AT_ONCE = 4;
 /** Idle pull threads and extractors end after this. */
 const PULL_IDLE_MS = 60_000;
@@ -115,7 +122,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   const assignments = new AssignmentFs(config.stateDir);
   const shared: Shared = {
     config, log, identity, client, assignments,
-    machine: await openMachine(config, log),
+    machine: await openMachine(config, log, async request => await client.pullLogin(session.controllerAddress, loginOf(request))),
     reports: new ReportBook(),
     metrics: new AgentMetrics(),
     news: config.natsServers.length === 0 ? undefined : natsNews(config, identity, log),
@@ -123,10 +130,12 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     nodeState: await readNodeState(config.stateDir),
   };
   const facts = await nodeFacts(config, shared.machine);
-  const prune: PruneLoop = new PruneLoop({ images: shared.machine.images, named: () => node.isUp ? namedDigests(node.records, session.assignment) : undefined, clock: systemClock, log });
+  const named = (): ReadonlyMap<Digest, readonly TaskId[]> | undefined => node.isUp ? tasksByDigest(node.records, session.assignment) : undefined;
+  const prune: PruneLoop = pruneLoop(shared, () => named()?.keys());
+  const images: NodeImages = new NodeImages({ images: shared.machine.images, named });
   const node: NodeLoop = nodeLoop(shared, () => session, prune);
   const endpoints: EndpointsLoop = endpointsLoop(shared, () => session);
-  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints }, signal));
+  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images }, signal));
   if (shared.nodeState !== undefined) {
     await node.bringUp(shared.nodeState.subnetIndex, signal);
   }
@@ -151,6 +160,19 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
   return new NodeLoop({ network: machine.network, dns: machine.dns, recover });
 }
 
+function pruneLoop({ config, log, machine, news }: Shared, named: () => Iterable<Digest> | undefined): PruneLoop {
+  const { images } = machine;
+  const onPruned = (message: string): void => {
+    const atMs = systemClock.nowMs();
+    log.info({ node: config.node }, message);
+    news?.publishEvent({ type: 'normal', object: `node/${config.node}`, reason: 'ImagesPruned', message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
+  };
+  return new PruneLoop({
+    images, named, onPruned, clock: systemClock, log, disk: async () => await readDiskUse(images.statePath),
+    limits: { unusedMs: config.imageUnusedMs, diskPercent: config.imageDiskPercent },
+  });
+}
+
 function endpointsLoop({ config, log, machine }: Shared, session: () => SessionLoop): EndpointsLoop {
   return new EndpointsLoop([
     async set => { await machine.proxy.apply(set); },
@@ -159,7 +181,7 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
   ], generation => { session().endpointsApplied(generation); }, { clock: systemClock, log });
 }
 
-function sessionSink({ config, machine, client, log }: Shared, { node, endpoints }: Omit<Core, 'session'>, signal: AbortSignal): SessionSink {
+function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
   return {
     registered: async ({ subnetIndex, times, controllers }) => {
       await node.bringUp(subnetIndex, signal);
@@ -174,6 +196,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
     endpoints: set => { endpoints.offer(set); },
     openTunnel: tunnelOpener({
       find: task => node.find(task),
+      images,
       dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
       records: machine.records,
       services: machine.tunnelServices,
@@ -221,7 +244,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
 
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */
 export async function leave(config: AgentConfig, log: Logger): Promise<void> {
-  const machine = await openMachine(config, log);
+  const machine = await openMachine(config, log, () => Promise.resolve(undefined));
   await leaveCluster({
     ...machine, directories: [config.runDir, config.stateDir], removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
@@ -229,7 +252,7 @@ export async function leave(config: AgentConfig, log: Logger): Promise<void> {
 }
 
 /** The parts that touch this machine. */
-async function openMachine(config: AgentConfig, log: Logger) {
+async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOptions['credentials']) {
   await makePassable(config.stateDir);
   await makePassable(config.runDir);
   const prefix = `${String(process.pid)}-`;
@@ -249,8 +272,8 @@ async function openMachine(config: AgentConfig, log: Logger) {
     cgroups,
     runtime,
     images: new DiskImageStore({
-      statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: availableParallelism(), prefix,
-      plainRegistries: config.plainRegistries, credentials: () => Promise.resolve(undefined), idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
+      statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: config.pullWorkers ?? availableParallelism() * PULLS_PER_CORE, prefix,
+      registries: config.registries, credentials: login, idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
     snapshots,
     network: new KernelNetwork({
@@ -307,9 +330,18 @@ function probeModules(log: Logger): SecurityModules {
 }
 
 /** The images that tasks of this node need, those that only stop among them. */
-function namedDigests(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlySet<Digest> {
+function tasksByDigest(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlyMap<Digest, readonly TaskId[]> {
+  const named = new Map<Digest, Set<TaskId>>();
   const tasks = [...records.map(record => record.task), ...assignment.tasks.values()];
-  return new Set(tasks.flatMap(containersOf).map(container => container.digest).filter(digest => digest !== undefined));
+  for (const { id, digest } of tasks.flatMap(task => containersOf(task).map(container => ({ id: task.id, digest: container.digest })))) {
+    if (digest !== undefined) named.set(digest, (named.get(digest) ?? new Set()).add(id));
+  }
+  return new Map([...named].map(([digest, ids]) => [digest, [...ids].sort()]));
+}
+
+/** What a pull asks a controller for. */
+function loginOf({ image, namespace }: PullRequest): { readonly namespace: string; readonly registry: string } {
+  return { namespace: namespace ?? '', registry: image.slice(0, Math.max(0, image.indexOf('/'))) };
 }
 
 /** Without a readable assignment, what the records say is wanted: a lost file stops nothing. */

@@ -9,6 +9,8 @@ import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
 import { SNAPSHOTTER_SETTINGS } from './snapshot/driver-choice.ts';
 import type { SnapshotterSetting } from './snapshot/driver-choice.ts';
+import { REGISTRY_OPTIONS, parseRegistrySettings } from '#registry/registry-settings-parse.ts';
+import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 
 export interface AgentConfig {
   readonly node: NodeId;
@@ -32,7 +34,13 @@ export interface AgentConfig {
   readonly isMetricsPlain: boolean;
   readonly natsServers: readonly string[];
   readonly registryCaFile?: string;
-  readonly plainRegistries: readonly string[];
+  readonly registries: RegistrySettings;
+  /** Layers fetched and unpacked at once. */
+  readonly pullWorkers?: number;
+  /** An image that no task needs goes after this long. */
+  readonly imageUnusedMs: number;
+  /** Per cent of the images' disk that may be used before images that no task needs go. */
+  readonly imageDiskPercent: number;
   readonly defaultResolvers: readonly string[];
   readonly bindPrefixes: readonly string[];
   readonly devicePaths: readonly string[];
@@ -70,8 +78,7 @@ export const AGENT_OPTIONS = {
   'metrics-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where /metrics is served; empty: nowhere' },
   'metrics-plain': { meaning: 'serve /metrics without TLS' },
   'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
-  'registry-ca': { value: 'FILE', meaning: 'PEM of an authority trusted for registries' },
-  'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries that are reached without TLS' },
+  ...REGISTRY_OPTIONS,
   'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
   'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },
   'device-paths': { value: 'PATH,...', fallback: '', meaning: 'device nodes that services may name' },
@@ -79,6 +86,9 @@ export const AGENT_OPTIONS = {
   'allow-privileged': { meaning: 'run services of profile privileged' },
   'pull-stall': { value: 'DURATION', fallback: '60s', meaning: 'longest time a registry may send almost nothing of a layer' },
   'snapshotter': { value: 'DRIVER', fallback: 'auto', meaning: 'how root file systems are made: overlay, btrfs or vfs; auto takes the first that works on the state directory' },
+  'pull-workers': { value: 'COUNT', meaning: 'layers fetched and unpacked at once; default: two a core' },
+  'image-unused': { value: 'DURATION', fallback: '24h', meaning: 'an image that no task needs goes after this long' },
+  'image-disk': { value: 'PERCENT', fallback: '85', meaning: 'use of the disk above which images that no task needs go, the longest unused first' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -110,7 +120,11 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     metricsListen: text(values, 'metrics-listen') ?? '',
     isMetricsPlain: values['metrics-plain'] === true,
     natsServers: list(values, 'nats').map(server => server.replace(/^(?:tls|nats):\/\//, '')),
-    plainRegistries: list(values, 'plain-registries'),
+    registries: parseRegistrySettings({
+      'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
+    }),
+    imageUnusedMs: duration(values, 'image-unused'),
+    imageDiskPercent: integer(values, 'image-disk', 1, 100),
     defaultResolvers: list(values, 'default-resolvers').map(address => ipv4('default-resolvers', address)),
     bindPrefixes: cleanPaths(values, 'bind-prefixes'),
     devicePaths: cleanPaths(values, 'device-paths'),
@@ -123,6 +137,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     ...(underlayAddress === undefined ? {} : { underlayAddress: ipv4('underlay-address', underlayAddress) }),
     ...(capacity === undefined ? {} : { capacity: parseCapacity(capacity) }),
     ...(registryCaFile === undefined ? {} : { registryCaFile }),
+    ...(text(values, 'pull-workers') === undefined ? {} : { pullWorkers: integer(values, 'pull-workers', 1, 64) }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { ClusterError } from '#model/errors.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentSessionEnd, IssuedCertificate } from '#model/ports.ts';
 import type { Tunnel } from '#model/tunnel.ts';
 import { connectAgent } from '#rpc/agent-client.ts';
@@ -29,6 +30,14 @@ export class ControllerClient implements ControllerDialer {
 
   async renew(address: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate> {
     return await this.#require(address).renew(csrPem, { signal });
+  }
+
+  /** The namespace's login at a registry; undefined: none. @throws ClusterError UNAVAILABLE without a session */
+  async pullLogin(address: string | undefined, request: { readonly namespace: string; readonly registry: string }): Promise<RegistryLogin | undefined> {
+    if (address === undefined) {
+      throw new ClusterError('UNAVAILABLE', `no controller can be asked for the login at ${request.registry}`);
+    }
+    return await this.#require(address).pullLogin(request);
   }
 
   /** Dials back for a tunnel, at the controller that asked for it. */

@@ -21,3 +21,14 @@ export async function describeDisk(answer: string, directory: string): Promise<s
   const { bavail, bsize, ffree } = found ?? { bavail: 0, bsize: 0, ffree: 0 };
   return diskPressureText(answer, directory, { freeBytes: bavail * bsize, freeInodes: ffree });
 }
+
+/** Of the disk that has `directory`, or the nearest one above it; bytes that only root may use count as used. */
+export async function readDiskUse(directory: string): Promise<{ readonly totalBytes: number; readonly usedBytes: number }> {
+  const found = await statfs(directory).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || directory === dirname(directory)) throw error;
+  });
+  if (found === undefined) {
+    return await readDiskUse(dirname(directory));
+  }
+  return { totalBytes: found.blocks * found.bsize, usedBytes: (found.blocks - found.bavail) * found.bsize };
+}

@@ -1,7 +1,8 @@
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import { quoted } from '#model/printable.ts';
-import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { TaskTunnelRequest, Tunnel } from '#model/tunnel.ts';
+import type { NodeImages } from './image/node-images-flow.ts';
 import type { SessionSink } from './ports.ts';
 import type { ProcessIdentity } from './runtime/ports.ts';
 import { withDebugContainer } from './task/debug-flow.ts';
@@ -12,7 +13,7 @@ import { containerId } from './task/names.ts';
 import type { TaskRecords } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 import type { TunnelTarget } from './tunnel/ports.ts';
-import { serveTunnel } from './tunnel/tunnel-flow.ts';
+import { answered, serveTunnel } from './tunnel/tunnel-flow.ts';
 import type { TunnelServices } from './tunnel/tunnel-flow.ts';
 
 /** A task as a tunnel sees it. */
@@ -27,6 +28,7 @@ export interface ReachableTask {
 export interface TunnelOpenerParts {
   readonly find: (task: TaskId) => ReachableTask | undefined;
   readonly dialBack: (address: string, tunnelId: string, signal: AbortSignal) => Tunnel;
+  readonly images: Pick<NodeImages, 'answer'>;
   readonly records: Pick<TaskRecords, 'logPath' | 'previousLogPath'>;
   readonly services: TunnelServices;
   readonly debug: DebugParts;
@@ -34,7 +36,12 @@ export interface TunnelOpenerParts {
 
 /** Answers a controller's request for a tunnel: dials back, then serves it. @throws ClusterError NOT_FOUND before it dials, for a task or a container that is not here */
 export function tunnelOpener(parts: TunnelOpenerParts): SessionSink['openTunnel'] {
-  return async (address, { tunnelId, request }, signal) => {
+  return async (address, { tunnelId, request, login }, signal) => {
+    if ('node' in request) {
+      const tunnel = parts.dialBack(address, tunnelId, signal);
+      await answered(tunnel, async () => { await parts.images.answer(tunnel, { spec: request.images, login }, signal); }, signal);
+      return;
+    }
     const task = parts.find(request.task);
     if (task === undefined) {
       throw new ClusterError('NOT_FOUND', `task ${request.task} is not on this node`);
@@ -46,7 +53,7 @@ export function tunnelOpener(parts: TunnelOpenerParts): SessionSink['openTunnel'
 }
 
 /** @throws ClusterError NOT_FOUND for a container that the task does not have, or a run before that left no log */
-async function targetOf(found: ReachableTask, request: TunnelRequest, { records, debug }: TunnelOpenerParts): Promise<TunnelTarget> {
+async function targetOf(found: ReachableTask, request: TaskTunnelRequest, { records, debug }: TunnelOpenerParts): Promise<TunnelTarget> {
   const one = containerOf(found, request.container);
   const { task, slot } = found.record;
   const wantsPrevious = request.spec.kind === 'logs' && request.spec.previous;

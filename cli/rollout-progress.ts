@@ -84,6 +84,10 @@ function describeBlocker(status: ServiceView['status'], tasks: readonly TaskView
   if (blocked?.status !== undefined) {
     return ` (${blocked.task.name}: ${blocked.status.reason}${blocked.status.message === '' ? '' : `: ${blocked.status.message}`})`;
   }
+  const pulling = tasks.find(({ state, status }) => state === 'pulling' && (status?.message ?? '') !== '');
+  if (pulling?.status !== undefined) {
+    return ` (${pulling.task.name}: ${pulling.status.message})`;
+  }
   const states = [...new Set(tasks.map(({ state }) => state))].filter(state => state !== 'running');
   return states.length === 0 ? '' : ` (${states.join(', ')})`;
 }

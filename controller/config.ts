@@ -5,6 +5,8 @@ import { isLabel } from '#model/ids.ts';
 import { parseDuration } from '#model/quantity.ts';
 import { TIMES_PRESETS } from '#model/times.ts';
 import type { Times } from '#model/times.ts';
+import { REGISTRY_OPTIONS, parseRegistrySettings } from '#registry/registry-settings-parse.ts';
+import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 
 export interface ControllerConfig {
   readonly id: string;
@@ -28,6 +30,7 @@ export interface ControllerConfig {
   readonly certificateLifeMs: number;
   readonly defaultRegistry: string;
   readonly registryCaFile?: string;
+  readonly registries: RegistrySettings;
   readonly logLevel: string;
 }
 
@@ -56,7 +59,7 @@ export const CONTROLLER_OPTIONS = {
   'times': { value: 'PRESET', fallback: 'default', meaning: 'default, or test for short times' },
   'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'how long certificates of nodes live; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
-  'registry-ca': { value: 'FILE', meaning: 'PEM of an authority trusted for registries' },
+  ...REGISTRY_OPTIONS,
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -89,6 +92,9 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     times: TIMES_PRESETS[parsePreset(text(values, 'times'))],
     certificateLifeMs: parseLife(text(values, 'certificate-life')),
     defaultRegistry: text(values, 'default-registry') ?? '',
+    registries: parseRegistrySettings({
+      'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
+    }),
     logLevel: checked('log-level', text(values, 'log-level'), level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
     ...(etcdTls === undefined ? {} : { etcdTls }),
     ...(registryCaFile === undefined ? {} : { registryCaFile }),

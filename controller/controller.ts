@@ -15,6 +15,7 @@ import { IdentityHolder } from '#rpc/identity-holder.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import { ApiLoop } from './api/api-loop.ts';
 import { registryResolver } from './api/image-resolver-client.ts';
+import { RegistryLoginStore } from './api/registry-login-store.ts';
 import { UsageLoop } from './api/usage-loop.ts';
 import type { ControllerConfig } from './config.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
@@ -104,6 +105,8 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     revisions: new RevisionCache(store), planners: { service: planService, app: planApp, nodes: planNodes },
     onTurn: metrics.onTurn, onPlan: metrics.onPlan,
   };
+  const sealer = await readSealer(config.secretsKeyFile);
+  const logins = new RegistryLoginStore({ store, sealer, clock });
   let newestTerm: ReconcileLoop | undefined;
   const leadership = new LeadershipLoop({
     store, clock, logger, cluster, record, leaseMs,
@@ -112,8 +115,8 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
     times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
-    resolver: registryResolver(await openRegistries(config, clock)),
-    sealer: await readSealer(config.secretsKeyFile),
+    resolver: registryResolver(await openRegistries(config, clock), logins),
+    logins, sealer,
     authority: certificateAuthority(authority, clock, config.certificateLifeMs),
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
@@ -136,7 +139,7 @@ function openNews(config: ControllerConfig, identity: IdentityHolder, log: Logge
 async function openRegistries(config: ControllerConfig, clock: Clock): Promise<RegistryClient> {
   return new RegistryClient({
     ...(config.registryCaFile === undefined ? {} : { caPem: await readFile(config.registryCaFile, 'utf8') }),
-    plainRegistries: new Set(), credentials: () => Promise.resolve(undefined), clock, random: Math.random,
+    ...config.registries, credentials: () => Promise.resolve(undefined), clock, random: Math.random,
   });
 }
 

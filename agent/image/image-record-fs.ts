@@ -1,6 +1,8 @@
 import { mkdir, open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { Digest } from '#model/digest.ts';
+import type { ImageLayer } from '#model/node-images.ts';
 import type { LocalImage } from './ports.ts';
 
 /** A complete image. `allLayers` counts in those that an opaque layer above hides. */
@@ -9,6 +11,10 @@ export interface ImageRecord extends LocalImage {
   readonly allLayers: readonly string[];
   /** Namespaces whose login opened the registry for it; absent: nobody needed one. */
   readonly grants?: readonly string[];
+  /** `registry/repository:tag` that were this digest when they were pulled last. */
+  readonly names?: readonly string[];
+  readonly blobs?: readonly ImageLayer[];
+  readonly pulledAtMs?: number;
 }
 
 /**
@@ -19,22 +25,31 @@ export interface ImageRecord extends LocalImage {
  */
 export class ImageRecords {
   readonly #path: string;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(statePath: string) {
     this.#path = path.join(statePath, 'images');
   }
 
   async save(record: ImageRecord): Promise<void> {
+    const saved = this.#saving.then(async () => { await this.#write(record); });
+    this.#saving = saved.catch(() => { /* told to its own caller */ });
+    await saved;
+  }
+
+  async #write(record: ImageRecord): Promise<void> {
     await mkdir(this.#path, { recursive: true, mode: 0o700 });
     const target = this.#filePath(record.digest);
-    const file = await open(`${target}.new`, 'w', 0o600);
+    // The agent and its pull thread may write the same record.
+    const temporary = `${target}.new-${String(threadId)}`;
+    const file = await open(temporary, 'w', 0o600);
     try {
       await file.writeFile(JSON.stringify(record));
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(`${target}.new`, target);
+    await rename(temporary, target);
     const directory = await open(this.#path, 'r');
     try {
       await directory.sync();
@@ -53,9 +68,18 @@ export class ImageRecords {
     return records.filter(record => record !== undefined);
   }
 
+  /** The image has the name from now on, and no other has. */
+  async rename(digest: Digest, name: string): Promise<void> {
+    for (const record of await this.list()) {
+      const names = (record.names ?? []).filter(one => one !== name);
+      const next = record.digest === digest ? [...names, name].sort() : names;
+      if (next.join() !== (record.names ?? []).join()) await this.save({ ...record, names: next });
+    }
+  }
+
   /** When it was saved or marked last, in Unix epoch milliseconds; 0 when it is not there. */
   async usedAtMs(digest: Digest): Promise<number> {
-    return await stat(this.#filePath(digest)).then(({ mtimeMs }) => mtimeMs, () => 0);
+    return await stat(this.#filePath(digest)).then(({ mtimeMs }) => Math.floor(mtimeMs), () => 0);
   }
 
   /** Kept as the file's own time: nothing is written that could fill a disk. */

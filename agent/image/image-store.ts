@@ -1,15 +1,17 @@
 import { systemClock } from '#kit/clock.ts';
 import type { Digest } from '#model/digest.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
+import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 import { findUnreachable } from '../content/reachable.ts';
 import { PartialStore } from '../content/partial-fs.ts';
+import { diskAnswer } from '../disk-pressure.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
 import type { Platform } from './manifest.ts';
-import type { ImageStore, LocalImage, PrunableImages, PullProgress, PullRequest } from './ports.ts';
+import type { ImageStore, ListedImages, LocalImage, PrunableImages, PullProgress, PullRequest, StoredImage } from './ports.ts';
 import type { UsedImage } from './prune.ts';
 import { PullClient } from './pull-client.ts';
-import type { PullCredentials } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
 
 export interface ImageStoreOptions {
@@ -22,9 +24,9 @@ export interface ImageStoreOptions {
   readonly prefix: string;
   /** PEM of an authority trusted besides the system's. */
   readonly caPem?: string;
-  readonly plainRegistries: readonly string[];
-  /** Login for a reference; undefined: anonymous. */
-  readonly credentials: (request: PullRequest) => Promise<PullCredentials | undefined>;
+  readonly registries: RegistrySettings;
+  /** Login for a request that brings none; undefined: anonymous. */
+  readonly credentials: (request: PullRequest) => Promise<RegistryLogin | undefined>;
   /** The pull thread and the extractors end when idle for so long. */
   readonly idleMs: number;
   /** Longest silence within a blob; default: the registry client's. */
@@ -32,7 +34,8 @@ export interface ImageStoreOptions {
 }
 
 /** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
-export class DiskImageStore implements ImageStore, PrunableImages {
+export class DiskImageStore implements ImageStore, PrunableImages, ListedImages {
+  readonly statePath: string;
   readonly #options: ImageStoreOptions;
   readonly #records: ImageRecords;
   readonly #layers: LayerStore;
@@ -47,11 +50,12 @@ export class DiskImageStore implements ImageStore, PrunableImages {
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
+    this.statePath = options.statePath;
     this.#records = new ImageRecords(options.statePath);
     this.#layers = new LayerStore(options.statePath, options.prefix);
     this.#partials = new PartialStore(options.statePath);
-    const { statePath, platform, concurrency, idleMs, stallMs, caPem, plainRegistries } = options;
-    this.#client = new PullClient({ statePath, platform, concurrency, idleMs, plainRegistries, ...(stallMs === undefined ? {} : { stallMs }), ...(caPem === undefined ? {} : { caPem }) }, options.prefix);
+    const { statePath, platform, concurrency, idleMs, stallMs, caPem, registries } = options;
+    this.#client = new PullClient({ statePath, platform, concurrency, idleMs, registries, ...(stallMs === undefined ? {} : { stallMs }), ...(caPem === undefined ? {} : { caPem }) }, options.prefix);
   }
 
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
@@ -67,8 +71,8 @@ export class DiskImageStore implements ImageStore, PrunableImages {
   async #ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const found = await this.#findRecord(request.digest);
     const namespace = request.namespace ?? '';
-    if (found !== undefined && (found.grants === undefined || found.grants.includes(namespace))) {
-      await this.#records.markUsed(found.digest, systemClock.nowMs());
+    if (found !== undefined && request.isChecked !== true && (found.grants === undefined || found.grants.includes(namespace))) {
+      await this.#markUsed(found, request.image);
       return found;
     }
     const listeners = this.#listeners.get(request.digest) ?? new Set();
@@ -91,7 +95,14 @@ export class DiskImageStore implements ImageStore, PrunableImages {
   }
 
   async list(): Promise<readonly UsedImage[]> {
-    return await Promise.all((await this.#records.list()).map(async ({ digest }) => ({ digest, usedAtMs: await this.#records.usedAtMs(digest) })));
+    return await Promise.all((await this.#records.list()).map(async ({ digest, sizeBytes }) => ({ digest, sizeBytes, usedAtMs: await this.#records.usedAtMs(digest) })));
+  }
+
+  async all(): Promise<readonly StoredImage[]> {
+    await this.#open();
+    return await Promise.all((await this.#records.list()).map(async record => ({
+      ...record, names: record.names ?? [], blobs: record.blobs ?? [], pulledAtMs: record.pulledAtMs ?? 0, usedAtMs: await this.#records.usedAtMs(record.digest),
+    })));
   }
 
   async markUsed(digests: ReadonlySet<Digest>): Promise<void> {
@@ -110,6 +121,14 @@ export class DiskImageStore implements ImageStore, PrunableImages {
     await this.#layers.settled();
   }
 
+  /** A name that cannot be written down, on a full disk, is no reason not to start. */
+  async #markUsed(record: ImageRecord, name: string): Promise<void> {
+    await this.#records.markUsed(record.digest, systemClock.nowMs());
+    if (record.names?.includes(name) !== true) {
+      await this.#records.rename(record.digest, name).catch((error: unknown) => { if (diskAnswer(error) === undefined) throw error; });
+    }
+  }
+
   async #findRecord(digest: Digest): Promise<ImageRecord | undefined> {
     await this.#open();
     const record = await this.#records.find(digest);
@@ -123,7 +142,8 @@ export class DiskImageStore implements ImageStore, PrunableImages {
   }
 
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {
-    const credentials = await this.#options.credentials(request);
+    const given = request.login ?? await this.#options.credentials(request);
+    const credentials = given === 'anonymous' ? undefined : given;
     const onProgress = (progress: PullProgress): void => { this.#listeners.get(request.digest)?.forEach(listener => { listener(progress); }); };
     return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { login: { ...credentials, namespace: request.namespace ?? '' } }) }, signal);
   }

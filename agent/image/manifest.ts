@@ -8,7 +8,7 @@ import { isDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
-import type { ImageConfig } from './ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
 

@@ -1,15 +1,6 @@
 import type { Digest } from '#model/digest.ts';
+import type { ImageConfig, ImageLayer, LayerProgress, RegistryLogin } from '#model/node-images.ts';
 import type { UsedImage } from './prune.ts';
-
-/** What Gantry takes of an image's config; nothing else of it reaches the runtime (reliability 9). Source: OCI image-spec, config.md. */
-export interface ImageConfig {
-  readonly user: string;
-  readonly environment: readonly string[];
-  readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  readonly workingDir: string;
-  readonly stopSignal: string;
-}
 
 export interface LocalImage {
   /** The digest that was asked for: of the manifest or of the index. */
@@ -20,21 +11,40 @@ export interface LocalImage {
   readonly sizeBytes: number;
 }
 
+/** A complete image with all that people ask about. */
+export interface StoredImage extends LocalImage {
+  /** Sorted. */
+  readonly names: readonly string[];
+  /** As the registry has the layers, lowest first. */
+  readonly blobs: readonly ImageLayer[];
+  readonly pulledAtMs: number;
+  readonly usedAtMs: number;
+}
+
+/** What questions about a node's images need of their store. */
+export interface ListedImages extends Pick<ImageStore, 'ensure' | 'prune'> {
+  /** The complete images, by digest. */
+  all(): Promise<readonly StoredImage[]>;
+}
+
 export interface PullRequest {
   /** Normalised reference without digest, `registry/name:tag`. */
   readonly image: string;
   readonly digest: Digest;
   /** Whose login to use; an image that one namespace's login opened is checked again at the registry for another. */
   readonly namespace?: string;
+  /** Instead of the login that the controllers tell. */
+  readonly login?: RegistryLogin | 'anonymous';
+  /** Asks the registry also when the image is complete: the namespace may have lost its access. What is on disk is not fetched again. */
+  readonly isChecked?: boolean;
 }
 
 export interface PullProgress {
-  readonly layersDone: number;
-  readonly layersTotal: number;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  /** Only where a request to the registry was just tried again: which registry, and why. */
-  readonly retried?: string;
+  /** Lowest first; empty before the manifest is known. */
+  readonly layers: readonly LayerProgress[];
+  /** Requests that were tried again so far, and why the last of them was. */
+  readonly retries: number;
+  readonly lastRetry: string;
 }
 
 /** What the pruning of images needs of their store. */

@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads';
 import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
+import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 import { DiskPressureError } from '../disk-pressure.ts';
 import { workerEntryUrl } from '../snapshot/worker-entry.ts';
 import type { Platform } from './manifest.ts';
@@ -18,16 +20,11 @@ export interface PullWorkerSettings {
   readonly idleMs: number;
   readonly stallMs?: number;
   readonly caPem?: string;
-  readonly plainRegistries: readonly string[];
-}
-
-export interface PullCredentials {
-  readonly username: string;
-  readonly password: string;
+  readonly registries: RegistrySettings;
 }
 
 /** A login, and the namespace it belongs to. */
-export interface PullLogin extends PullCredentials {
+export interface PullLogin extends RegistryLogin {
   readonly namespace: string;
 }
 

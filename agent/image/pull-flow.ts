@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { LayerProgress } from '#model/node-images.ts';
 import type { BlobDescriptor, FetchedManifest, RegistryImage } from '#registry/registry-client.ts';
 import type { Digest } from '#model/digest.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
@@ -13,13 +14,14 @@ import type { LayerSummary } from '../snapshot/layer-writer-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
 import { choosePlatform, parseConfig, parseManifest } from './manifest.ts';
 import type { LayerDescriptor, Manifest, Platform } from './manifest.ts';
-import type { PullProgress } from './ports.ts';
+import { LayerCounter } from './layer-counter.ts';
 import type { SharedWork } from './shared-work-flow.ts';
 
 /** The part of the registry client that a pull needs. */
 export interface BlobSource {
   fetchManifest(image: RegistryImage, signal: AbortSignal): Promise<FetchedManifest>;
   fetchBlob(image: RegistryImage, descriptor: BlobDescriptor, signal: AbortSignal): Promise<Buffer>;
+  hasBlob(image: RegistryImage, digest: Digest, signal: AbortSignal): Promise<boolean>;
   openBlob(image: RegistryImage, descriptor: BlobDescriptor, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
@@ -44,6 +46,7 @@ interface WantedLayer {
 
 /** Source: README.md, "Limits": an index may name an index, three deep. */
 const MAX_INDEX_DEPTH = 3;
+const MAX_ORIGINS = 32;
 
 /**
  * Makes the image `image` (pinned by digest) complete in the layer store and returns its record, which the caller saves.
@@ -52,7 +55,7 @@ const MAX_INDEX_DEPTH = 3;
  *
  * @throws ClusterError as ports.ts says
  */
-export async function pullImage(ports: PullPorts, image: RegistryImage & { readonly digest: Digest }, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<ImageRecord> {
+export async function pullImage(ports: PullPorts, image: RegistryImage & { readonly digest: Digest }, onProgress: (layers: readonly LayerProgress[]) => void, signal: AbortSignal): Promise<ImageRecord> {
   const manifest = await fetchImageManifest(ports, image, signal);
   const configBytes = await ports.registry.fetchBlob(image, manifest.config, signal);
   const { config, diffIds } = parseConfig(configBytes, manifest.layers.length, ports.platform);
@@ -63,6 +66,7 @@ export async function pullImage(ports: PullPorts, image: RegistryImage & { reado
   return {
     version: 1, digest: image.digest, config, layers: stack, allLayers: [...new Set([...diffIds.map(layerName), ...stack])],
     sizeBytes: records.reduce((sum, record) => sum + record.fileBytes, 0),
+    blobs: manifest.layers.map(({ digest, sizeBytes, mediaType }) => ({ digest, sizeBytes, mediaType })),
   };
 }
 
@@ -102,17 +106,17 @@ async function fetchImageManifest(ports: PullPorts, image: RegistryImage, signal
 }
 
 /** All layers, in the image's order. */
-async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onProgress }: { readonly wanted: readonly WantedLayer[]; readonly onProgress: (progress: PullProgress) => void }, signal: AbortSignal): Promise<readonly LayerRecord[]> {
+async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onProgress }: { readonly wanted: readonly WantedLayer[]; readonly onProgress: (layers: readonly LayerProgress[]) => void }, signal: AbortSignal): Promise<readonly LayerRecord[]> {
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
-  const counter = new ProgressCounter(wanted, onProgress);
+  const counter = new LayerCounter(wanted.map(layer => layer.descriptor), onProgress);
   const records = new Map<number, LayerRecord>();
   const largestFirst = [...wanted].sort((a, b) => b.descriptor.sizeBytes - a.descriptor.sizeBytes || a.index - b.index);
   const outcomes = await Promise.allSettled(largestFirst.map(async layer => {
     try {
       const key = `${image.registry}/${image.repository} ${layer.descriptor.digest} ${layer.diffId}`;
       records.set(layer.index, await ports.fetching.run(key, work => ensureLayer(ports, image, { layer, counter }, work), both));
-      counter.addLayer();
+      counter.complete(layer.index);
     } catch (error) {
       failed.abort(error);
       throw error;
@@ -125,19 +129,19 @@ async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onP
   return wanted.map(layer => requireAt([records.get(layer.index)], 0));
 }
 
-async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: ProgressCounter }, signal: AbortSignal): Promise<LayerRecord> {
+async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: LayerCounter }, signal: AbortSignal): Promise<LayerRecord> {
   const { descriptor, diffId } = layer;
+  const id = ports.nextId();
   const known = await ports.layers.find(layerName(diffId));
-  if (known !== undefined) {
+  if (known !== undefined && await mayUse(ports, image, { descriptor, known, id }, signal)) {
     return known;
   }
-  const id = ports.nextId();
   const stop = new AbortController();
   const job: ExtractJob = { id, compression: descriptor.compression, diffId, limits: EXTRACT_LIMITS };
   try {
-    const source = readVerified(ports, image, { descriptor, counter }, AbortSignal.any([signal, stop.signal]));
+    const source = readVerified(ports, image, { layer, counter }, AbortSignal.any([signal, stop.signal]));
     const summary = await ports.extractors.extract(job, source, signal);
-    const record = { ...summary, diffId };
+    const record = { ...summary, diffId, origins: withOrigin(known?.origins, originOf(image, descriptor.digest)) };
     await ports.layers.commit(id, record);
     await ports.partials.remove(descriptor.digest);
     return record;
@@ -151,8 +155,35 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
   }
 }
 
+/**
+ * Whether a layer that is on disk may be used for this image without fetching its blob: that blob was unpacked to it once, and the image's
+ * repository, which lets us in, has it. Else whoever knows a diff_id could mount what only others may pull.
+ */
+async function mayUse(ports: PullPorts, image: RegistryImage, { descriptor, known, id }: { readonly descriptor: LayerDescriptor; readonly known: LayerRecord; readonly id: string }, signal: AbortSignal): Promise<boolean> {
+  const origin = originOf(image, descriptor.digest);
+  const origins = known.origins ?? [];
+  if (origins.includes(origin)) {
+    return true;
+  }
+  if (!origins.some(one => one.endsWith(`@${descriptor.digest}`)) || !await ports.registry.hasBlob(image, descriptor.digest, signal)) {
+    return false;
+  }
+  await ports.layers.note(id, { ...known, origins: withOrigin(origins, origin) });
+  return true;
+}
+
+function originOf(image: RegistryImage, digest: Digest): string {
+  return `${image.registry}/${image.repository}@${digest}`;
+}
+
+/** The newest ones: a forgotten one costs a question to its registry. */
+function withOrigin(origins: readonly string[] = [], origin: string): readonly string[] {
+  return [...origins.filter(one => one !== origin), origin].slice(-MAX_ORIGINS);
+}
+
 /** The blob, first what an earlier try left, then the rest. Ends only after its digest matched. */
-async function *readVerified(ports: PullPorts, image: RegistryImage, { descriptor, counter }: { readonly descriptor: LayerDescriptor; readonly counter: ProgressCounter }, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function *readVerified(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: LayerCounter }, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { descriptor, index } = layer;
   const hash = createHash(descriptor.digest.startsWith('sha512:') ? 'sha512' : 'sha256');
   const partial = await ports.partials.open(descriptor.digest);
   try {
@@ -160,13 +191,13 @@ async function *readVerified(ports: PullPorts, image: RegistryImage, { descripto
     for await (const piece of partial?.replay(descriptor.sizeBytes) ?? []) {
       from += piece.length;
       hash.update(piece);
-      counter.addBytes(piece.length);
+      counter.add(index, piece.length);
       yield piece;
     }
     for await (const piece of ports.registry.openBlob(image, descriptor, from, signal)) {
       await partial?.append(piece);
       hash.update(piece);
-      counter.addBytes(piece.length);
+      counter.add(index, piece.length);
       yield piece;
     }
     const digest = `${descriptor.digest.slice(0, 6)}:${hash.digest('hex')}`;
@@ -198,34 +229,6 @@ async function explain(error: unknown, { index, descriptor }: WantedLayer, stagi
     return new ClusterError(error.code, `${where}: ${error.message}`, { cause: error });
   }
   return error;
-}
-
-class ProgressCounter {
-  readonly #layersTotal: number;
-  readonly #bytesTotal: number;
-  readonly #report: (progress: PullProgress) => void;
-  #layersDone = 0;
-  #bytesDone = 0;
-
-  constructor(wanted: readonly WantedLayer[], report: (progress: PullProgress) => void) {
-    this.#layersTotal = wanted.length;
-    this.#bytesTotal = wanted.reduce((sum, layer) => sum + layer.descriptor.sizeBytes, 0);
-    this.#report = report;
-  }
-
-  addBytes(bytes: number): void {
-    this.#bytesDone += bytes;
-    this.#tell();
-  }
-
-  addLayer(): void {
-    this.#layersDone += 1;
-    this.#tell();
-  }
-
-  #tell(): void {
-    this.#report({ layersDone: this.#layersDone, layersTotal: this.#layersTotal, bytesDone: this.#bytesDone, bytesTotal: this.#bytesTotal });
-  }
 }
 
 function requireAt<T>(list: readonly (T | undefined)[], index: number): T {

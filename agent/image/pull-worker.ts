@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
-import { parseImageReference } from '#model/image-reference.ts';
+import { formatImageName, parseImageReference } from '#model/image-reference.ts';
+import type { LayerProgress } from '#model/node-images.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import type { RegistryImage } from '#registry/registry-client.ts';
 import { PartialStore } from '../content/partial-fs.ts';
@@ -12,10 +13,9 @@ import { ExtractorPool } from '../snapshot/extract-process.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import type { LayerRecord } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
-import type { PullProgress } from './ports.ts';
 import { pullImage } from './pull-flow.ts';
 import type { PullPorts } from './pull-flow.ts';
-import type { PullCommand, PullCredentials, PullReport, PullWorkerSettings } from './pull-client.ts';
+import type { PullCommand, PullReport, PullWorkerSettings } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
 
 const PROGRESS_INTERVAL_MS = 200;
@@ -25,13 +25,18 @@ if (parentPort === null) {
 }
 const port = parentPort;
 const settings = workerData as PullWorkerSettings;
-/** One client a login, so that nobody rides on another's token. */
-const clients = new Map<string, RegistryClient>();
 const records = new ImageRecords(settings.statePath);
 const stops = new Map<number, AbortController>();
-/** Of the pulls at work: told what their client tried again, by the client's key. */
-const retryListeners = new Map<number, { readonly client: string; readonly registry: string; readonly tell: (what: string) => void }>();
 let ids = 0;
+
+const registry = new RegistryClient({
+  ...settings.registries,
+  ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
+  credentials: () => Promise.resolve(undefined),
+  clock: systemClock,
+  random: () => Math.random(),
+  ...(settings.stallMs === undefined ? {} : { stallTimeoutMs: settings.stallMs }),
+});
 
 const ports: Omit<PullPorts, 'registry'> = {
   partials: new PartialStore(settings.statePath),
@@ -52,19 +57,22 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   const { id, digest } = command;
   const stop = new AbortController();
   stops.set(id, stop);
+  const teller = new Teller(id);
   try {
     const image = { ...requireImage(command.image), digest };
-    const progress = throttled(id);
-    retryListeners.set(id, { client: clientKey(command.login), registry: image.registry, tell: progress.retried });
-    const record = await pullImage({ ...ports, registry: clientFor(command.login) }, image, progress.moved, stop.signal);
-    await onDisk(settings.statePath, async () => { await records.save({ ...record, ...await grantsOf(command) }); });
+    const client = registry.withLogin(command.login, what => { teller.retried(what); });
+    const record = await pullImage({ ...ports, registry: client }, image, layers => { teller.layers(layers); }, stop.signal);
+    await onDisk(settings.statePath, async () => {
+      const known = await records.find(digest);
+      await records.save({ ...record, names: known?.names ?? [], pulledAtMs: systemClock.nowMs(), ...await grantsOf(command) });
+      await records.rename(digest, formatImageName(image));
+    });
     report({ kind: 'done', id, image: record });
   } catch (error) {
     const { code, message } = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
     report({ kind: 'failed', id, code, message, ...(isDiskPressure(error) ? { isDiskFull: true } : {}) });
   } finally {
     stops.delete(id);
-    retryListeners.delete(id);
   }
 }
 
@@ -77,39 +85,37 @@ async function grantsOf({ digest, login }: PullCommand & { kind: 'pull' }): Prom
   return known !== undefined && known.grants === undefined ? {} : { grants: [...new Set([...known?.grants ?? [], login.namespace])] };
 }
 
-function clientFor(login: PullCredentials | undefined): RegistryClient {
-  const key = clientKey(login);
-  const client = clients.get(key) ?? new RegistryClient({
-    ...(settings.caPem === undefined ? {} : { caPem: settings.caPem }),
-    plainRegistries: new Set(settings.plainRegistries),
-    credentials: () => Promise.resolve(login),
-    clock: systemClock,
-    random: () => Math.random(),
-    onRetry: what => {
-      [...retryListeners.values()].filter(one => one.client === key && what.startsWith(`${one.registry}: `)).forEach(one => { one.tell(what); });
-    },
-    ...(settings.stallMs === undefined ? {} : { stallTimeoutMs: settings.stallMs }),
-  });
-  clients.set(key, client);
-  return client;
-}
+/** Passes on retries and the end of a layer at once, bytes now and then. */
+class Teller {
+  readonly #id: number;
+  #layers: readonly LayerProgress[] = [];
+  #complete = -1;
+  #retries = 0;
+  #lastRetry = '';
+  #lastMs = 0;
 
-function clientKey(login: PullCredentials | undefined): string {
-  return JSON.stringify([login?.username, login?.password]);
-}
+  constructor(id: number) {
+    this.#id = id;
+  }
 
-/** Passes on a layer's end and a retry at once, bytes now and then. */
-function throttled(id: number): { readonly moved: (progress: PullProgress) => void; readonly retried: (what: string) => void } {
-  let lastMs = 0;
-  let newest: PullProgress = { layersDone: -1, layersTotal: 0, bytesDone: 0, bytesTotal: 0 };
-  const moved = (progress: PullProgress): void => {
-    const nowMs = systemClock.monotonicMs();
-    if (progress.layersDone === newest.layersDone && nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
-    lastMs = nowMs;
-    newest = progress;
-    report({ kind: 'progress', id, progress });
-  };
-  return { moved, retried: what => { report({ kind: 'progress', id, progress: { ...newest, layersDone: Math.max(0, newest.layersDone), retried: what } }); } };
+  retried(what: string): void {
+    this.#retries += 1;
+    this.#lastRetry = what;
+    this.#tell();
+  }
+
+  layers(layers: readonly LayerProgress[]): void {
+    this.#layers = layers;
+    const complete = layers.filter(layer => layer.isComplete).length;
+    if (complete === this.#complete && systemClock.monotonicMs() - this.#lastMs < PROGRESS_INTERVAL_MS) return;
+    this.#complete = complete;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#lastMs = systemClock.monotonicMs();
+    report({ kind: 'progress', id: this.#id, progress: { layers: this.#layers, retries: this.#retries, lastRetry: this.#lastRetry } });
+  }
 }
 
 function requireImage(text: string): RegistryImage {

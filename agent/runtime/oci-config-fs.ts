@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
-import type { ImageConfig } from '../image/ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';

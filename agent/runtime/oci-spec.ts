@@ -9,7 +9,7 @@ import { ClusterError } from '#model/errors.ts';
 import { grantedCapabilities, refusedCapability } from '#model/security-rules.ts';
 import type { ContainerSpec, SecuritySpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
-import type { ImageConfig } from '../image/ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import type { OciMount } from '../volume/ports.ts';
 import { containerMounts, deviceRules, hasOwn, maskedPaths, namespaces, readOnlyPaths } from './oci-isolation.ts';
 import type { OciDevice } from './oci-isolation.ts';

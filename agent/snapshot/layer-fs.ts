@@ -11,6 +11,8 @@ import { Trash } from './trash-fs.ts';
 /** What is remembered of an unpacked layer. */
 export interface LayerRecord extends LayerSummary {
   readonly diffId: Digest;
+  /** `registry/repository@digest` of the blobs that were found to unpack to it. */
+  readonly origins?: readonly string[];
 }
 
 /** Source: proc(5), /proc/sys/kernel/random/boot_id. */
@@ -75,9 +77,7 @@ export class LayerStore {
   /** Moves the staged layer `id` into the store; when the layer is there already, the staged one goes. */
   async commit(id: string, record: LayerRecord): Promise<void> {
     const name = layerName(record.diffId);
-    const temporary = `${this.#recordPath(name)}.${id}`;
-    await writeFile(temporary, JSON.stringify(record));
-    await rename(temporary, this.#recordPath(name));
+    await this.note(id, record);
     try {
       await rename(path.join(this.stagingPath, id, 'tree'), path.join(this.layersPath, name));
     } catch (error) {
@@ -111,6 +111,14 @@ export class LayerStore {
     } finally {
       await this.discardStaged(id);
     }
+  }
+
+  /** Replaces what is remembered of a layer. */
+  async note(id: string, record: LayerRecord): Promise<void> {
+    const target = this.#recordPath(layerName(record.diffId));
+    const temporary = `${target}.${id}`;
+    await writeFile(temporary, JSON.stringify(record));
+    await rename(temporary, target);
   }
 
   async discardStaged(id: string): Promise<void> {

@@ -6,7 +6,8 @@ import type { AssignedContent } from '#model/assignment.ts';
 import { isClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
-import type { LocalImage } from '../image/ports.ts';
+import type { LocalImage, PullProgress } from '../image/ports.ts';
+import { percentOf, pullMessage } from '../image/pull-message.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import type { IdMapping } from '../snapshot/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
@@ -47,6 +48,8 @@ export type Progress = (building: 'pulling' | 'preparing' | 'starting', reason: 
 
 const PULL_RETRIED = 'PullRetried';
 const DEFAULT_STOP_SIGNAL = 'TERM';
+const PROGRESS_INTERVAL_MS = 1_000;
+const PROGRESS_STEP_PERCENT = 4;
 const PULL_BACKOFF = { firstMs: 1_000, maxMs: 60_000 };
 
 /** The main container of the record's attempt, or one of its companions. */
@@ -85,6 +88,27 @@ export function isTold(error: unknown, signal: AbortSignal): boolean {
   return error instanceof NotPermittedError || error instanceof StartError || (signal.aborted && error === signal.reason);
 }
 
+/** Retries are told at once, how far the pull is now and then: each word of it is a write in the cluster's store. */
+function pullTeller(onProgress: Progress, { clock }: TaskParts): (progress: PullProgress) => void {
+  let toldAtMs = clock.monotonicMs();
+  let toldPercent = 0;
+  let retries = 0;
+  return ({ layers, ...progress }) => {
+    if (progress.retries > retries) {
+      retries = progress.retries;
+      onProgress('pulling', PULL_RETRIED, `${progress.lastRetry}; tried again`);
+      return;
+    }
+    const percent = percentOf(layers);
+    const nowMs = clock.monotonicMs();
+    if (percent >= toldPercent + PROGRESS_STEP_PERCENT && nowMs - toldAtMs >= PROGRESS_INTERVAL_MS) {
+      toldAtMs = nowMs;
+      toldPercent = percent;
+      onProgress('pulling', '', pullMessage(layers));
+    }
+  };
+}
+
 /**
  * The image of `task.container`. A container that ran before takes what is on the disk; a first one asks the store, which knows whose login an
  * image needs. A registry that is away is tried again, and `onProgress` says so.
@@ -92,13 +116,16 @@ export function isTold(error: unknown, signal: AbortSignal): boolean {
  * @throws StartError, or the signal's reason
  */
 export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; readonly onProgress: Progress; readonly beforePull: () => Promise<void> }, parts: TaskParts, signal: AbortSignal): Promise<LocalImage> {
-  const { image, digest } = task.container;
+  const { image, digest, pullPolicy } = task.container;
   if (digest === undefined) {
     throw new StartError('ImagePullFailed', new Error(`image ${image} was sent without a digest`));
   }
   const local = await parts.images.find(digest);
-  if (local !== undefined && how.mayBeHeld) {
+  if (local !== undefined && (pullPolicy === 'never' || (pullPolicy === undefined && how.mayBeHeld))) {
     return local;
+  }
+  if (pullPolicy === 'never') {
+    throw new StartError('ImageNotPresent', new Error(`image ${image}@${digest} is not on this node, and pull_policy is never; bring it with clusterctl pull --node ${parts.node}, or drop pull_policy`));
   }
   if (local === undefined) {
     how.onProgress('pulling', '', '');
@@ -106,7 +133,7 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await parts.images.ensure({ image, digest, namespace: task.namespace }, ({ retried }) => { if (retried !== undefined) how.onProgress('pulling', PULL_RETRIED, `${retried}; tried again`); }, signal);
+      return await parts.images.ensure({ image, digest, namespace: task.namespace, isChecked: pullPolicy === 'always' }, pullTeller(how.onProgress, parts), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isPullRetried(error)) {

@@ -63,6 +63,8 @@ async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> 
       return;
     case 'exit':
     case 'error':
+    case 'image':
+    case 'pull':
       // Words of an agent; a client has no reason to say them.
   }
 }

@@ -28,9 +28,13 @@ export interface TunnelServices {
  * @param signal  aborts when the client is gone, the agent ends, or the task is no longer ours
  */
 export async function serveTunnel(open: OpenTunnel, services: TunnelServices, signal: AbortSignal): Promise<void> {
-  const { tunnel } = open;
+  await answered(open.tunnel, async () => { await serve(open, services, signal); }, signal);
+}
+
+/** Closes the tunnel after `work`; its failure is the tunnel's last frame. */
+export async function answered(tunnel: Tunnel, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
   try {
-    await serve(open, services, signal);
+    await work();
   } catch (error) {
     if (!signal.aborted) {
       const known = error instanceof ClusterError ? error : new ClusterError('INTERNAL', error instanceof Error ? error.message : String(error));
@@ -120,7 +124,7 @@ function requireRunning(target: TunnelTarget): ProcessIdentity {
 }
 
 /** Aborts when the client, which has nothing to say, closes its side. */
-function gone(tunnel: Tunnel): AbortSignal {
+export function gone(tunnel: Tunnel): AbortSignal {
   const controller = new AbortController();
   void (async () => {
     for await (const frame of tunnel.frames) {

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { isClusterError, ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
-import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { TaskTunnelRequest, Tunnel } from '#model/tunnel.ts';
 import { baseName, firstEntryKind, parseCopyEnd, planCopy } from '../copy-target.ts';
 import type { PathKind } from '../copy-target.ts';
 import { localKind, receiveInto } from '../local-copy-fs.ts';
@@ -13,7 +13,7 @@ import { findRunning, inContainer } from './exec-flow.ts';
 import { receiveOutput, sendBytes, tunnelError } from './tunnel-flow.ts';
 
 /** One container, as a tunnel names it. */
-type CopyPlace = Pick<TunnelRequest, 'task' | 'container'>;
+type CopyPlace = Pick<TaskTunnelRequest, 'task' | 'container'>;
 
 /** `-` is a tar on stdin or stdout, as in docker. */
 const ARCHIVE = '-';

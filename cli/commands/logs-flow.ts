@@ -1,6 +1,6 @@
 /** `logs TARGET...`: one task as it is, several with their names in front, in colours. */
 import type { ClusterView, TaskView } from '#model/ports.ts';
-import type { TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
+import type { TaskTunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import { ClusterError } from '#model/errors.ts';
 import { LinePrefixer } from '../format/line-prefix.ts';
 import { listNamespace, readCount, readDurationFlag } from '../options.ts';
@@ -22,7 +22,7 @@ export interface LogFlags {
   readonly all?: boolean;
 }
 
-type LogStream = Omit<TunnelRequest, 'task'>;
+type LogStream = Omit<TaskTunnelRequest, 'task'>;
 
 const COLOURS: readonly Style[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
 

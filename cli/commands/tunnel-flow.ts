@@ -70,6 +70,8 @@ async function takeFrame(shell: Shell, frame: TunnelFrame): Promise<number | und
     case 'eof':
     case 'resize':
     case 'signal':
+    case 'image':
+    case 'pull':
       return undefined;
   }
 }

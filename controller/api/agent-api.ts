@@ -1,5 +1,8 @@
 /** AgentApi: agents register, hold a session, dial back for tunnels. */
+import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
 import type { AgentMessage, Registration } from '#model/session.ts';
@@ -13,12 +16,15 @@ import { sessionRefused } from './audit.ts';
 import { AgentSessionLoop } from './agent-session-loop.ts';
 import type { SessionParts } from './agent-session-loop.ts';
 import { isHeard } from './instance-rules.ts';
+import type { RegistryLogins } from './ports.ts';
 import { registerNode } from './registration-flow.ts';
 import type { LiveSession } from './session-table.ts';
 
 export interface AgentApiParts extends SessionParts, JoinParts {
   readonly controllerId: string;
   readonly broker: TunnelBroker;
+  readonly logins: Pick<RegistryLogins, 'find'>;
+  readonly signal: AbortSignal;
   readonly peers: { isHeardAt(controllerId: string, node: NodeId): Promise<boolean> };
   readonly times: Times;
   readonly newId: () => string;
@@ -39,7 +45,17 @@ export function createAgentApi(parts: AgentApiParts): AgentHandlers {
       requireRole(peer, 'node');
       await parts.broker.arrive(tunnelId, peer.name, tunnel);
     },
+    async pullLogin({ namespace, registry }, peer) {
+      requireRole(peer, 'node');
+      return usesRegistry(parseNodeId(peer.name), { namespace, registry }, parts.state.current) ? await parts.logins.find(namespace, registry, parts.signal) : undefined;
+    },
   };
+}
+
+/** A node gets the logins that its own tasks need, and no others. */
+function usesRegistry(node: NodeId, { namespace, registry }: { readonly namespace: string; readonly registry: string }, snapshot: ClusterSnapshot): boolean {
+  const tasks = [...snapshot.tasksOnNode.get(node) ?? []].map(id => snapshot.tasks.get(id)?.value).filter(task => task?.namespace === namespace);
+  return tasks.some(task => task !== undefined && containersOf(task).some(({ image }) => image.startsWith(`${registry}/`)));
 }
 
 async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApiParts, signal: AbortSignal): Promise<void> {

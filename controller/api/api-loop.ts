@@ -23,7 +23,7 @@ import { auditLine } from './audit.ts';
 import { createAgentApi } from './agent-api.ts';
 import { createControlApi } from './control-api.ts';
 import { readContents } from './content-flow.ts';
-import type { ClusterState, EventSink, ImageResolver, SecretSealer, UsageSource } from './ports.ts';
+import type { ClusterState, EventSink, ImageRegistry, RegistryLogins, SecretSealer, UsageSource } from './ports.ts';
 import { RpcLoop } from './rpc-loop.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import { SessionTable } from './session-table.ts';
@@ -50,7 +50,8 @@ export interface ApiOptions {
   readonly log: Logger;
   /** One line for each write, each way into a task, and each refusal of a certificate. */
   readonly audit: Pick<Logger, 'info'>;
-  readonly resolver: ImageResolver;
+  readonly resolver: ImageRegistry;
+  readonly logins: RegistryLogins;
   readonly sealer: SecretSealer;
   readonly authority: CertificateAuthority;
   readonly tokens: JoinTokens;

@@ -10,6 +10,8 @@ import type { ApplyParts } from './apply-api.ts';
 import { pinDebugImage } from './digest-flow.ts';
 import { createEventApi } from './event-api.ts';
 import { createNamespaceApi } from './namespace-api.ts';
+import { createImageApi } from './image-api.ts';
+import type { ImageApiParts } from './image-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
@@ -20,7 +22,7 @@ import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 
-export type ControlParts = ApplyParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
+export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);
@@ -32,6 +34,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createEventApi(parts),
     ...createSecretApi(parts),
     ...createNamespaceApi(parts),
+    ...createImageApi(parts),
     ...createNodeApi(parts),
     ...createUsageApi(parts),
     createToken,

@@ -39,6 +39,9 @@ export async function pinImages(app: AppSpec, parts: DigestParts, signal: AbortS
 
 /** A tunnel that brings an image of its own gets its digest, from the registry. @throws ClusterError INVALID_ARGUMENT for a bad reference, or what the registry says */
 export async function pinDebugImage(request: TunnelRequest, parts: DigestParts, signal: AbortSignal): Promise<TunnelRequest> {
+  if (!('task' in request)) {
+    return request;
+  }
   const { spec } = request;
   if (spec.kind !== 'debug') {
     return request;
@@ -48,12 +51,13 @@ export async function pinDebugImage(request: TunnelRequest, parts: DigestParts, 
     throw new ClusterError('INVALID_ARGUMENT', parsed.problem);
   }
   const reference = normalizeImageReference(parsed.value, parts.defaultRegistry);
-  const digest = reference.digest ?? await parts.resolver.resolve(reference, signal);
+  const digest = reference.digest ?? await parts.resolver.resolve(reference, parts.state.current.tasks.get(request.task)?.value.namespace ?? '', signal);
   return { ...request, spec: { ...spec, image: formatImageName(reference), digest } };
 }
 
 /** Where an image stands in the manifest, and what it was called and resolved to before. */
 interface ImagePlace {
+  readonly namespace: string;
   readonly path: string;
   readonly current: ContainerSpec | undefined;
 }
@@ -68,14 +72,14 @@ interface Pinning {
 async function pinService(app: AppSpec, spec: ServiceSpec, { pin, state }: Pinning): Promise<ServiceSpec> {
   const current = state.current.services.get(serviceId(app.namespace, app.name, spec.name))?.value.spec;
   const path = `services.${spec.name}`;
-  const container = await pin(spec.container, { path: `${path}.image`, current: current?.container });
+  const container = await pin(spec.container, { namespace: app.namespace, path: `${path}.image`, current: current?.container });
   if (spec.companions === undefined) {
     return { ...spec, container };
   }
   const companions = await Promise.all(spec.companions.map(async (companion, index, all) => ({
     ...companion,
     container: await pin(companion.container, {
-      path: `${companionPath(path, all, index)}.image`, current: current?.companions?.find(one => one.name === companion.name)?.container,
+      namespace: app.namespace, path: `${companionPath(path, all, index)}.image`, current: current?.companions?.find(one => one.name === companion.name)?.container,
     }),
   })));
   return { ...spec, container, companions };
@@ -89,7 +93,7 @@ async function pinContainer(container: ContainerSpec, place: ImagePlace, parts: 
   const reference = normalizeImageReference({ ...parsed.value, ...(container.digest === undefined ? {} : { digest: container.digest }) }, parts.defaultRegistry);
   const image = formatImageName(reference);
   try {
-    const digest = reference.digest ?? (await resolveTag({ image, reference, current: place.current }, parts, signal));
+    const digest = reference.digest ?? (await resolveTag({ image, reference, namespace: place.namespace, current: place.current }, parts, signal));
     return { kind: 'pinned', container: { ...container, image, digest } };
   } catch (error) {
     if (error instanceof ClusterError) {
@@ -100,10 +104,10 @@ async function pinContainer(container: ContainerSpec, place: ImagePlace, parts: 
 }
 
 async function resolveTag(
-  wanted: { readonly image: string; readonly reference: ImageReference; readonly current: ContainerSpec | undefined }, parts: DigestParts, signal: AbortSignal,
+  wanted: { readonly namespace: string; readonly image: string; readonly reference: ImageReference; readonly current: ContainerSpec | undefined }, parts: DigestParts, signal: AbortSignal,
 ): Promise<Digest> {
   try {
-    return await parts.resolver.resolve(wanted.reference, signal);
+    return await parts.resolver.resolve(wanted.reference, wanted.namespace, signal);
   } catch (error) {
     const { current } = wanted;
     if (isClusterError(error, 'UNAVAILABLE') && current?.image === wanted.image && current.digest !== undefined) {

@@ -1,16 +1,39 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ImageReference } from '#model/image-reference.ts';
-import type { RegistryClient } from '#registry/registry-client.ts';
-import type { ImageResolver } from './ports.ts';
+import type { RegistryClient, RegistryImage } from '#registry/registry-client.ts';
+import type { ImageRegistry, RegistryLogins } from './ports.ts';
 
-/** Asks the image's own registry what its tag means now. */
-export function registryResolver(client: RegistryClient): ImageResolver {
+/** Asks the image's own registry, with the login of the namespace that asks. */
+export function registryResolver(client: RegistryClient, logins: Pick<RegistryLogins, 'find'>): ImageRegistry {
+  const clientFor = async (image: RegistryImage, namespace: string, signal: AbortSignal): Promise<RegistryClient> => {
+    const login = await logins.find(namespace, image.registry, signal);
+    return login === undefined ? client : client.withLogin(login);
+  };
   return {
-    async resolve(image: ImageReference, signal: AbortSignal) {
-      if (image.registry === undefined) {
-        throw new ClusterError('INVALID_ARGUMENT', `image ${image.repository} names no registry`);
-      }
-      return await client.resolve({ ...image, registry: image.registry }, signal);
+    async resolve(image, namespace, signal) {
+      const known = requireRegistry(image);
+      return await (await clientFor(known, namespace, signal)).resolve(known, signal);
+    },
+    async listTags(image, namespace, signal) {
+      const known = requireRegistry(image);
+      return await (await clientFor(known, namespace, signal)).listTags(known, signal);
+    },
+    async tag(image, tag, namespace, signal) {
+      const known = requireRegistry(image);
+      const asking = await clientFor(known, namespace, signal);
+      const { digest, bytes, contentType } = await asking.fetchManifest(known, signal);
+      await asking.pushManifest({ registry: known.registry, repository: known.repository, tag }, { mediaType: contentType, bytes }, signal);
+      return digest;
+    },
+    async checkLogin(registry, login, signal) {
+      await client.withLogin(login).checkLogin(registry, signal);
     },
   };
+}
+
+function requireRegistry(image: ImageReference): RegistryImage {
+  if (image.registry === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `image ${image.repository} names no registry`);
+  }
+  return { ...image, registry: image.registry };
 }

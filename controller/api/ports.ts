@@ -1,8 +1,11 @@
 import type { ImageReference } from '#model/image-reference.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Digest } from '#model/digest.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
+import type { RegistryLoginRecord } from '#model/records.ts';
 import type { ClusterUsage } from '#model/usage.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
+import type { Operation } from '../store/ports.ts';
 
 /**
  * This replica's picture of the cluster.
@@ -16,9 +19,27 @@ export interface ClusterState {
   changes(signal: AbortSignal): AsyncIterable<void>;
 }
 
-/** What a tag means now. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */
+/** What a tag means now, for those that the namespace's login lets in. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */
 export interface ImageResolver {
-  resolve(image: ImageReference, signal: AbortSignal): Promise<Digest>;
+  resolve(image: ImageReference, namespace: string, signal: AbortSignal): Promise<Digest>;
+}
+
+/** Registries, asked with the login of a namespace. Throws as ImageResolver does. */
+export interface ImageRegistry extends ImageResolver {
+  listTags(image: ImageReference, namespace: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Gives what `image` names the tag, in its own repository. */
+  tag(image: ImageReference, tag: string, namespace: string, signal: AbortSignal): Promise<Digest>;
+  /** @throws ClusterError PERMISSION_DENIED */
+  checkLogin(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<void>;
+}
+
+/** The logins of namespaces at registries. */
+export interface RegistryLogins {
+  find(namespace: string, registry: string, signal: AbortSignal): Promise<RegistryLogin | undefined>;
+  /** Sealed, by namespace and registry. */
+  list(namespace: string | undefined, signal: AbortSignal): Promise<readonly RegistryLoginRecord[]>;
+  put(login: RegistryLogin & { readonly namespace: string; readonly registry: string }): Operation;
+  delete(namespace: string, registry: string): Operation;
 }
 
 /** Seals secrets before they reach etcd and opens them for the nodes that run their users. */

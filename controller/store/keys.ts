@@ -5,6 +5,7 @@
  */
 import { appId, isLabel, parseNodeId, parseTaskId, serviceId, splitServiceId } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { isRegistry } from '#model/image-reference.ts';
 
 export type RecordKey =
   | { readonly kind: 'leader' }
@@ -27,6 +28,8 @@ export type RecordKey =
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
   | { readonly kind: 'namespace'; readonly name: string }
+  /** `registry` is `host[:port]`. */
+  | { readonly kind: 'registry-login'; readonly namespace: string; readonly registry: string }
   | { readonly kind: 'request'; readonly id: string }
   /** PlanRecord of `plan --save`. */
   | { readonly kind: 'plan'; readonly id: string }
@@ -79,6 +82,11 @@ export function eventPrefix(object: string): string {
 /** Prefix of the versions of one secret. */
 export function secretPrefix(namespace: string, name: string): string {
   return `${prefixOf('secret')}${checkedLabel(namespace)}/${checkedLabel(name)}/`;
+}
+
+/** Prefix of the registry logins of one namespace, or of all. */
+export function loginPrefix(namespace: string | undefined): string {
+  return namespace === undefined ? prefixOf('registry-login') : `${prefixOf('registry-login')}${checkedLabel(namespace)}/`;
 }
 
 /** @throws RangeError when a part is not what its place allows */
@@ -139,6 +147,11 @@ const SHAPES: Shapes = {
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
   },
   namespace: { folder: 'namespaces/', tail: key => checkedLabel(key.name), parse: ([name = '']) => ({ kind: 'namespace', name }) },
+  'registry-login': {
+    folder: 'logins/',
+    tail: key => `${checkedLabel(key.namespace)}/${checked(key.registry, isRegistry(key.registry))}`,
+    parse: ([namespace = '', registry = '']) => ({ kind: 'registry-login', namespace, registry }),
+  },
   request: { folder: 'requests/', tail: key => checked(key.id, REQUEST_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'request', id }) },
   plan: { folder: 'plans/', tail: key => checked(key.id, PLAN_ID.test(key.id)), parse: ([id = '']) => ({ kind: 'plan', id }) },
   event: {

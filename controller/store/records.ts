@@ -6,9 +6,9 @@ import {
 import type { RecordKind } from './keys.ts';
 
 export {
-  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNamespace, decodeNode, decodePlanRecord, decodeRemovedNode, decodeRequestRecord,
+  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNamespace, decodeNode, decodePlanRecord, decodeRegistryLogin, decodeRemovedNode, decodeRequestRecord,
   decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord, decodeTask, decodeTaskStatus, encodeApp,
-  encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRemovedNode, encodeRequestRecord,
+  encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRegistryLogin, encodeRemovedNode, encodeRequestRecord,
   encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, RecordError,
 } from '#codec/record-codec.ts';
 export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatusRecord } from '#codec/record-codec.ts';

@@ -1,6 +1,7 @@
 import { ClusterError, ERROR_CODES } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
-import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { OpenTunnel } from '#model/session.ts';
+import type { Tunnel } from '#model/tunnel.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { LiveSession } from '../api/session-table.ts';
 
@@ -29,13 +30,13 @@ export class TunnelBroker {
   }
 
   /** Asks the node to dial back. @throws ClusterError with the agent's refusal, or DEADLINE_EXCEEDED */
-  async open(session: LiveSession, request: TunnelRequest, signal: AbortSignal): Promise<ArrivedTunnel> {
+  async open(session: LiveSession, opening: Omit<OpenTunnel, 'kind' | 'tunnelId'>, signal: AbortSignal): Promise<ArrivedTunnel> {
     const id = this.#newId();
     const over = new AbortController();
     const arrival = Promise.withResolvers<ArrivedTunnel>();
     this.#waiting.set(id, { node: session.node, resolve: arrival.resolve, reject: arrival.reject });
     try {
-      session.send({ kind: 'open-tunnel', tunnelId: id, request });
+      session.send({ kind: 'open-tunnel', tunnelId: id, ...opening });
       const limit = this.#clock.sleep(DIAL_BACK_LIMIT_MS, AbortSignal.any([signal, over.signal])).then(() => {
         throw new ClusterError('DEADLINE_EXCEEDED', `node ${session.node} did not open the tunnel within ${String(DIAL_BACK_LIMIT_MS / 1000)} s`);
       });

@@ -1,8 +1,11 @@
-/** A client's tunnel to a task: to the node whose session this replica holds, or one hop further to the replica that does. */
+/** A client's tunnel to a task or a node: to the node whose session this replica holds, or one hop further to the replica that does. */
 import { ClusterError } from '#model/errors.ts';
+import type { NodeId } from '#model/ids.ts';
+import { parseImageReference } from '#model/image-reference.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
-import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
-import type { ClusterState } from '../api/ports.ts';
+import type { TaskTunnelRequest, Tunnel, TunnelRequest } from '#model/tunnel.ts';
+import type { ClusterState, RegistryLogins } from '../api/ports.ts';
 import type { SessionTable } from '../api/session-table.ts';
 import type { PeerTunnels } from './ports.ts';
 import type { TunnelBroker } from './tunnel-broker-flow.ts';
@@ -12,35 +15,42 @@ export interface TunnelParts {
   readonly sessions: SessionTable;
   readonly broker: TunnelBroker;
   readonly peers: PeerTunnels;
+  readonly logins: Pick<RegistryLogins, 'find'>;
+}
+
+/** The node, and what it is there for, as messages name it. */
+interface Place {
+  readonly node: NodeId;
+  readonly what: string;
 }
 
 /**
- * Joins the client's tunnel with the task's node until either end closes.
+ * Joins the client's tunnel with the node until either end closes.
  *
- * @throws ClusterError NOT_FOUND (no such task), FAILED_PRECONDITION (it does not run), UNAVAILABLE (its node has no session)
+ * @throws ClusterError NOT_FOUND (no such task, no such node), FAILED_PRECONDITION (it does not run), UNAVAILABLE (its node has no session)
  */
 export async function serveClientTunnel(request: TunnelRequest, client: Tunnel, parts: TunnelParts, signal: AbortSignal): Promise<void> {
-  const task = requireReachable(request, parts.state);
-  if (parts.sessions.get(task.node) !== undefined) {
+  const { node, what } = requirePlace(request, parts.state);
+  if (parts.sessions.get(node) !== undefined) {
     await serveLocalTunnel(request, client, parts, signal);
     return;
   }
   const snapshot = parts.state.current;
-  const holder = snapshot.controllers.get(snapshot.sessions.get(task.node)?.value.controllerId ?? '');
+  const holder = snapshot.controllers.get(snapshot.sessions.get(node)?.value.controllerId ?? '');
   if (holder === undefined) {
-    throw new ClusterError('UNAVAILABLE', `node ${task.node} of task ${task.id} has no session now; try again in a few seconds`);
+    throw new ClusterError('UNAVAILABLE', `${what} has no session now; try again in a few seconds`);
   }
   await joinTunnels(client, parts.peers.relay(holder.value, request, signal));
 }
 
 /** The same for a session of this replica alone: what a peer asks for. @throws ClusterError UNAVAILABLE when the session is not here */
 export async function serveLocalTunnel(request: TunnelRequest, client: Tunnel, parts: TunnelParts, signal: AbortSignal): Promise<void> {
-  const task = requireReachable(request, parts.state);
-  const session = parts.sessions.get(task.node);
+  const { node } = requirePlace(request, parts.state);
+  const session = parts.sessions.get(node);
   if (session === undefined) {
-    throw new ClusterError('UNAVAILABLE', `this controller does not hold the session of node ${task.node}`);
+    throw new ClusterError('UNAVAILABLE', `this controller does not hold the session of node ${node}`);
   }
-  const arrived = await parts.broker.open(session, request, signal);
+  const arrived = await parts.broker.open(session, { request, ...await loginFor(request, parts, signal) }, signal);
   try {
     await joinTunnels(client, arrived.tunnel);
   } finally {
@@ -70,7 +80,32 @@ async function carry(from: Tunnel, to: Tunnel): Promise<void> {
   }
 }
 
-function requireReachable(request: TunnelRequest, state: ClusterState): Task {
+/** What the node of a pull needs to open the registry; decided here, whatever the client says. */
+async function loginFor(request: TunnelRequest, { logins }: TunnelParts, signal: AbortSignal): Promise<{ readonly login?: RegistryLogin }> {
+  if ('task' in request || request.images.kind !== 'pull') {
+    return {};
+  }
+  const { image, namespace } = request.images;
+  const parsed = parseImageReference(image);
+  if ('problem' in parsed || parsed.value.registry === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', 'problem' in parsed ? parsed.problem : `image ${image} names no registry`);
+  }
+  const login = await logins.find(namespace, parsed.value.registry, signal);
+  return login === undefined ? {} : { login };
+}
+
+function requirePlace(request: TunnelRequest, state: ClusterState): Place {
+  if ('task' in request) {
+    const { node, id } = requireReachable(request, state);
+    return { node, what: `node ${node} of task ${id}` };
+  }
+  if (!state.current.nodes.has(request.node)) {
+    throw new ClusterError('NOT_FOUND', `node ${request.node} is not known`);
+  }
+  return { node: request.node, what: `node ${request.node}` };
+}
+
+function requireReachable(request: TaskTunnelRequest, state: ClusterState): Task {
   const snapshot = state.current;
   const task = snapshot.tasks.get(request.task)?.value;
   if (task === undefined) {

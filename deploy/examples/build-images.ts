@@ -14,6 +14,7 @@ import { buildImage } from '#registry/image-build.ts';
 import type { BuildConfig } from '#registry/image-build.ts';
 import { pushImage } from '#registry/push-flow.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
+import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
 
 interface ImageRecipe {
   readonly name: string;
@@ -144,7 +145,7 @@ if (registry === undefined || caFile === undefined || wanted.some(name => !(name
 }
 const scratch = mkdtempSync(path.join(tmpdir(), 'gantry-images-'));
 const client = new RegistryClient({
-  caPem: readFileSync(caFile, 'utf8'), plainRegistries: new Set(), credentials: () => Promise.resolve(undefined), clock: systemClock, random: Math.random,
+  caPem: readFileSync(caFile, 'utf8'), ...NO_REGISTRY_SETTINGS, credentials: () => Promise.resolve(undefined), clock: systemClock, random: Math.random,
 });
 try {
   const base = await baseLayer(scratch);

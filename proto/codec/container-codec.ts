@@ -1,6 +1,6 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  CompanionRole, HostNamespace as WireHostNamespace, Protocol, PublishMode, RestartMode, SecurityProfile as WireProfile,
+  CompanionRole, HostNamespace as WireHostNamespace, Protocol, PublishMode, PullPolicy, RestartMode, SecurityProfile as WireProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
 import type {
@@ -21,7 +21,11 @@ const restartModeCodec = enumCodec<RestartPolicy['mode'], RestartMode>('restart 
   'never': RestartMode.RESTART_MODE_NEVER,
 });
 
-export const profileCodec = enumCodec<SecurityProfile, WireProfile>('security profile', {
+export const pullPolicyCodec = enumCodec<NonNullable<ContainerSpec['pullPolicy']>, PullPolicy>('pull policy', {
+  always: PullPolicy.PULL_POLICY_ALWAYS, never: PullPolicy.PULL_POLICY_NEVER,
+});
+
+const profileCodec = enumCodec<SecurityProfile, WireProfile>('security profile', {
   baseline: WireProfile.SECURITY_PROFILE_BASELINE, restricted: WireProfile.SECURITY_PROFILE_RESTRICTED, privileged: WireProfile.SECURITY_PROFILE_PRIVILEGED,
 });
 
@@ -36,6 +40,7 @@ const NO_DNS: DnsSpec = { servers: [], search: [], options: [] };
 export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   toWire: spec => ({
     ...spec,
+    pullPolicy: optional(spec.pullPolicy, pullPolicyCodec.toWire),
     entrypoint: optional(spec.entrypoint, commandToWire),
     command: optional(spec.command, commandToWire),
     healthcheck: optional(spec.healthcheck, healthCheckToWire),
@@ -48,6 +53,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   fromWire: spec => present({
     ...spec,
     digest: optional(spec.digest, parseDigest),
+    pullPolicy: optional(spec.pullPolicy, pullPolicyCodec.fromWire),
     entrypoint: spec.entrypoint?.arguments,
     command: spec.command?.arguments,
     healthcheck: optional(spec.healthcheck, healthCheckFromWire),

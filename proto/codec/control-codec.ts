@@ -1,6 +1,8 @@
 /** Requests and answers of ControlApi that are more than a list of plain fields. */
 import type * as wire from '#gen/gantry/v1/control.ts';
 import { TokenRole } from '#gen/gantry/v1/control.ts';
+import { parseDigest } from '#model/digest.ts';
+import type { Digest } from '#model/digest.ts';
 import { parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
@@ -31,12 +33,18 @@ export function aboutNode<Rest>(): Codec<Rest & { readonly node: NodeId }, Rest 
   return { toWire: request => request, fromWire: request => ({ ...request, node: parseNodeId(request.node) }) };
 }
 
+/** An answer that names an image; only its digest needs a check. */
+export function withDigest<Rest>(): Codec<Rest & { readonly digest: Digest }, Rest & { readonly digest: string }> {
+  return { toWire: answer => answer, fromWire: answer => ({ ...answer, digest: parseDigest(answer.digest) }) };
+}
+
 export function aboutTask<Rest>(): Codec<Rest & { readonly task: TaskId }, Rest & { readonly task: string }> {
   return { toWire: request => request, fromWire: request => ({ ...request, task: parseTaskId(request.task) }) };
 }
 
 /** A request whose fields may all be absent. */
 export const listSecretsRequestCodec: Codec<RequestOf<'listSecrets'>, wire.ListSecretsRequest> = { toWire: request => request, fromWire: present };
+export const listRegistryLoginsRequestCodec: Codec<RequestOf<'listRegistryLogins'>, wire.ListRegistryLoginsRequest> = { toWire: request => request, fromWire: present };
 export const eventFilterCodec: Codec<RequestOf<'events'>, wire.EventFilter> = { toWire: filter => filter, fromWire: present };
 
 export const applyRequestCodec: Codec<RequestOf<'apply'>, wire.ApplyRequest> = {

@@ -10,7 +10,7 @@ import { appCodec, revisionCodec, secretVersionCodec } from './app-codec.ts';
 import { eventCodec } from './event-codec.ts';
 import { namespaceCodec } from './namespace-codec.ts';
 import { controllerRecordCodec, ledgerCodec, nodeCodec, removedNodeCodec, sessionRecordCodec } from './node-codec.ts';
-import { clusterSettingsCodec, joinTokenCodec, requestRecordCodec } from './request-codec.ts';
+import { clusterSettingsCodec, joinTokenCodec, registryLoginCodec, requestRecordCodec } from './request-codec.ts';
 import { planRecordCodec } from './plan-codec.ts';
 import { serviceCodec, serviceStatusCodec } from './service-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
@@ -36,6 +36,7 @@ export const { encode: encodeRemovedNode, decode: decodeRemovedNode } = recordOf
 export const { encode: encodeControllerRecord, decode: decodeControllerRecord } = recordOf('controller', wire.ControllerRecord, controllerRecordCodec);
 export const { encode: encodeLedger, decode: decodeLedger } = recordOf('ledger', wire.Ledger, ledgerCodec);
 export const { encode: encodeSecretVersion, decode: decodeSecretVersion } = recordOf('secret', stored.SecretVersion, secretVersionCodec);
+export const { encode: encodeRegistryLogin, decode: decodeRegistryLogin } = recordOf('registry login', stored.RegistryLoginRecord, registryLoginCodec);
 export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = recordOf('event', wire.ClusterEvent, eventCodec);
 export const { encode: encodeJoinTokenRecord, decode: decodeJoinTokenRecord } = recordOf('join token', stored.JoinTokenRecord, joinTokenCodec);
 export const { encode: encodeRequestRecord, decode: decodeRequestRecord } = recordOf('request', stored.RequestRecord, requestRecordCodec);

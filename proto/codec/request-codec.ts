@@ -1,10 +1,15 @@
 import type * as stored from '#gen/gantry/v1/stored.ts';
-import type { ClusterSettings, JoinTokenRecord, RequestRecord } from '#model/records.ts';
+import type { ClusterSettings, JoinTokenRecord, RegistryLoginRecord, RequestRecord } from '#model/records.ts';
 import { applyOutcomeCodec } from './app-codec.ts';
 import type { Codec } from './wire.ts';
-import { present, WireError } from './wire.ts';
+import { ownBytes, present, WireError } from './wire.ts';
 
 export const joinTokenCodec: Codec<JoinTokenRecord, stored.JoinTokenRecord> = { toWire: token => token, fromWire: present };
+
+export const registryLoginCodec: Codec<RegistryLoginRecord, stored.RegistryLoginRecord> = {
+  toWire: login => login,
+  fromWire: login => ({ ...login, nonce: ownBytes(login.nonce), sealed: ownBytes(login.sealed) }),
+};
 
 export const clusterSettingsCodec: Codec<ClusterSettings, stored.ClusterSettings> = {
   toWire: settings => settings,

@@ -2,12 +2,13 @@ import type * as wire from '#gen/gantry/v1/agent.ts';
 import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
 import { endpointSetCodec } from './endpoints-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
 import type { Codec } from './wire.ts';
-import { ownBytes, required, WireError } from './wire.ts';
+import { ownBytes, present, required, WireError } from './wire.ts';
 
 export const agentMessageCodec: Codec<AgentMessage, wire.SessionRequest> = {
   toWire: message => ({ message: agentMessageToWire(message) }),
@@ -17,6 +18,12 @@ export const agentMessageCodec: Codec<AgentMessage, wire.SessionRequest> = {
 export const controllerMessageCodec: Codec<ControllerMessage, wire.SessionResponse> = {
   toWire: message => ({ message: controllerMessageToWire(message) }),
   fromWire: ({ message }) => controllerMessageFromWire(message),
+};
+
+/** Absent: the namespace has no login there. */
+export const pullLoginAnswerCodec: Codec<RegistryLogin | undefined, wire.PullLoginResponse> = {
+  toWire: login => ({ login }),
+  fromWire: ({ login }) => login,
 };
 
 function agentMessageToWire(message: AgentMessage): NonNullable<wire.SessionRequest['message']> {
@@ -67,7 +74,7 @@ function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.S
         : { $case: 'delta', value: deltaToWire(message.assignment) };
     case 'endpoints': return { $case: 'endpoints', value: endpointSetCodec.toWire(message.endpoints) };
     case 'open-tunnel':
-      return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request) } };
+      return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request), login: message.login } };
     case 'go-elsewhere': return { $case: 'goElsewhere', value: message };
     case 'refused': return { $case: 'refused', value: message };
   }
@@ -83,8 +90,7 @@ function controllerMessageFromWire(message: wire.SessionResponse['message']): Co
     case 'endpoints': return { kind: 'endpoints', endpoints: endpointSetCodec.fromWire(message.value) };
     case 'openTunnel': return {
       kind: 'open-tunnel',
-      tunnelId: message.value.tunnelId,
-      request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')),
+      ...present({ tunnelId: message.value.tunnelId, request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')), login: message.value.login }),
     };
     case 'goElsewhere': return { kind: 'go-elsewhere', reason: message.value.reason };
     case 'refused': return refusalFromWire(message.value);

@@ -3,8 +3,9 @@ import type { OpenTunnelRequest } from '#gen/gantry/v1/control.ts';
 import type * as wire from '#gen/gantry/v1/types.ts';
 import { CopyDirection, StdioStream } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
-import { parseTaskId } from '#model/ids.ts';
+import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
+import { nodeImageCodec, nodeImagesSpecCodec, pullProgressCodec } from './node-images-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, field, optional, ownBytes, present, WireError } from './wire.ts';
 
@@ -22,8 +23,15 @@ const streamCodec = enumCodec<Stream, StdioStream>('stdio stream', {
 });
 
 export const tunnelRequestCodec: Codec<TunnelRequest, wire.TunnelTarget> = {
-  toWire: request => ({ task: request.task, spec: { spec: specToWire(request.spec) }, container: request.container }),
-  fromWire: target => present({ task: parseTaskId(target.task), spec: specFromWire(target.spec?.spec), container: target.container }),
+  toWire: request => ('task' in request
+    ? { task: request.task, spec: { spec: specToWire(request.spec) }, container: request.container, node: '' }
+    : { task: '', node: request.node, images: nodeImagesSpecCodec.toWire(request.images) }),
+  fromWire: ({ task, spec, container, node, images }) => {
+    if (images === undefined) {
+      return present({ task: parseTaskId(task), spec: specFromWire(spec?.spec), container });
+    }
+    return { node: parseNodeId(node), images: nodeImagesSpecCodec.fromWire(images) };
+  },
 };
 
 export const tunnelFrameCodec: Codec<TunnelFrame, wire.TunnelFrame> = {
@@ -102,6 +110,8 @@ function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']>
     case 'eof': return { $case: 'eof', value: {} };
     case 'exit': return { $case: 'exit', value: { code: frame.code } };
     case 'error': return { $case: 'error', value: { code: frame.code, message: frame.message } };
+    case 'image': return { $case: 'image', value: nodeImageCodec.toWire(frame.image) };
+    case 'pull': return { $case: 'pull', value: pullProgressCodec.toWire(frame.layers) };
   }
 }
 
@@ -114,6 +124,8 @@ function frameFromWire(frame: wire.TunnelFrame['frame']): TunnelFrame {
     case 'eof': return { kind: 'eof' };
     case 'exit': return { kind: 'exit', code: frame.value.code };
     case 'error': return { kind: 'error', ...frame.value };
+    case 'image': return { kind: 'image', image: nodeImageCodec.fromWire(frame.value) };
+    case 'pull': return { kind: 'pull', layers: pullProgressCodec.fromWire(frame.value) };
   }
 }
 

@@ -15,6 +15,7 @@ const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'], later: ['cpuset
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'] };
 const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids'], later: ['cpuset', 'swap', 'io', 'storage'] };
 
+const PULL_POLICIES = ['always', 'if-not-present', 'never'] as const;
 const MEBIBYTE = 2 ** 20;
 const DEFAULT_REQUESTS: Resources = { milliCpu: 50, memoryBytes: 32 * MEBIBYTE };
 const DEFAULT_LIMIT_MEMORY_BYTES = 512 * MEBIBYTE;
@@ -28,6 +29,7 @@ export function readContainer(field: SchemaField, kind: ServiceKind, profile: Se
   const limits = readLimits(field.at('resources'));
   return {
     ...readImage(field.at('image')),
+    ...readPullPolicy(field.at('pull_policy')),
     ...readProcess(field),
     environment: readPairs(field.at('environment')),
     stopGracePeriodMs: field.at('stop_grace_period').parsed(parseDuration) ?? DEFAULT_STOP_GRACE_MS,
@@ -74,7 +76,7 @@ function readCompanion(field: SchemaField, role: CompanionSpec['role'], main: Co
   const own = readContainer(field, role === 'init' ? 'job' : 'service', main.security.profile);
   const { user } = main.security;
   const { hostname, runtime, extraHosts, dns, stopGracePeriodMs } = main;
-  const shared = { runtime, extraHosts, dns, stopGracePeriodMs, ...(hostname === undefined ? {} : { hostname }) };
+  const shared = { runtime, extraHosts, dns, stopGracePeriodMs, ...(hostname === undefined ? {} : { hostname }), ...(main.pullPolicy === undefined ? {} : { pullPolicy: main.pullPolicy }) };
   if (field.at('image').isPresent) {
     return { name: field.at('name').text() ?? '', role, container: { ...own, ...shared } };
   }
@@ -86,6 +88,12 @@ function readCompanion(field: SchemaField, role: CompanionSpec['role'], main: Co
 function readImage(field: SchemaField): Pick<ContainerSpec, 'image' | 'digest'> {
   const image = field.text() === undefined ? undefined : field.parsed(parseImageReference);
   return { image: image === undefined ? '' : formatImageName(image), ...(image?.digest === undefined ? {} : { digest: image.digest }) };
+}
+
+/** The default is the absent one, so that a file that names it means the same as one that does not. */
+function readPullPolicy(field: SchemaField): Pick<ContainerSpec, 'pullPolicy'> {
+  const policy = field.choice({ words: PULL_POLICIES }, 'if-not-present');
+  return policy === 'if-not-present' ? {} : { pullPolicy: policy };
 }
 
 type ProcessPart = Pick<ContainerSpec, 'entrypoint' | 'command' | 'workingDir' | 'hostname' | 'stopSignal'>;

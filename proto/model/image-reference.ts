@@ -60,11 +60,20 @@ function findDigestProblem(digest: string | undefined): string | undefined {
 }
 
 function findTagProblem(tag: string | undefined): string | undefined {
-  return tag === undefined || TAG.test(tag) ? undefined : 'has an invalid tag; it is at most 128 of A-Z a-z 0-9 _ . -';
+  return tag === undefined || isTag(tag) ? undefined : 'has an invalid tag; it is at most 128 of A-Z a-z 0-9 _ . -';
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
+/** True for `host` and `host:port`. */
+export function isRegistry(text: string): boolean {
+  return text.length <= MAX_NAME_LENGTH && REGISTRY.test(text);
 }
 
 function findRegistryProblem(registry: string | undefined): string | undefined {
-  return registry === undefined || REGISTRY.test(registry) ? undefined : 'has an invalid registry host';
+  return registry === undefined || isRegistry(registry) ? undefined : 'has an invalid registry host';
 }
 
 /** The reference with registry and tag filled in: `nginx` is `docker.io/library/nginx:latest`. A digest needs no tag. */

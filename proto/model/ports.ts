@@ -1,11 +1,13 @@
 /** What crosses between programs, as interfaces over model types: gRPC carries them in rpc/, memory in the simulation. */
 import type { App, AppSpec, Revision, Service, ServiceStatus } from './app.ts';
 import type { AddedNode, ClusterPlan, WhyAnswer } from './cluster-plan.ts';
+import type { Digest } from './digest.ts';
 import type { ClusterEvent } from './event.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
 import type { NamespaceView } from './namespace.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
 import type { SecurityProfile } from './service.ts';
+import type { RegistryLogin } from './node-images.ts';
 import type { AgentMessage, ControllerMessage } from './session.ts';
 import type { Task, TaskState, TaskStatus } from './task.ts';
 import type { Tunnel, TunnelRequest } from './tunnel.ts';
@@ -40,6 +42,8 @@ export interface AgentHandlers {
   tunnel(tunnelId: string, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
   /** Renews the caller's own certificate for a new key. */
   renew(csrPem: string, peer: Peer): Promise<IssuedCertificate>;
+  /** The namespace's login at a registry that an image of one of the caller's own tasks comes from. */
+  pullLogin(request: { readonly namespace: string; readonly registry: string }, peer: Peer): Promise<RegistryLogin | undefined>;
 }
 
 export interface IssuedCertificate {
@@ -187,6 +191,15 @@ export interface ControlHandlers {
   /** What would become of every task; nothing is changed. */
   plan(request: PlanRequest, peer: Peer): Promise<ClusterPlan>;
   why(request: WhyRequest, peer: Peer): Promise<WhyAnswer>;
+  /** What the image's tag means now. `image` comes back with registry and tag filled in, without digest. */
+  resolveImage(request: { readonly namespace: string; readonly image: string }, peer: Peer): Promise<{ readonly image: string; readonly digest: Digest }>;
+  listTags(request: { readonly namespace: string; readonly image: string }, peer: Peer): Promise<{ readonly repository: string; readonly tags: readonly string[] }>;
+  /** Gives an image another tag in its repository. */
+  tagImage(request: { readonly namespace: string; readonly source: string; readonly target: string }, peer: Peer): Promise<{ readonly image: string; readonly digest: Digest }>;
+  /** Asks the registry first; an earlier login of the namespace there is replaced. An empty registry is the default one. */
+  putRegistryLogin(request: { readonly requestId: string; readonly namespace: string; readonly registry: string; readonly username: string; readonly password: string }, peer: Peer): Promise<{ readonly registry: string }>;
+  listRegistryLogins(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly registry: string; readonly username: string; readonly createdAtMs: number }[]>;
+  deleteRegistryLogin(request: { readonly requestId: string; readonly namespace: string; readonly registry: string }, peer: Peer): Promise<{ readonly registry: string }>;
   /** The client's end of a tunnel: the controller finds the node's session, here or at a peer. */
   tunnel(request: TunnelRequest, tunnel: Tunnel, peer: Peer, signal: AbortSignal): Promise<void>;
 }

@@ -47,3 +47,16 @@ export interface PlanRecord {
   readonly membersSha256: string;
   readonly createdAtMs: number;
 }
+
+/** A namespace's login at one registry; the password is sealed by the cluster's secrets key. Written by ControlApi. */
+export interface RegistryLoginRecord {
+  readonly namespace: string;
+  readonly registry: string;
+  readonly username: string;
+  /** First 8 hex of the SHA-256 of the key. */
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  /** Ciphertext followed by the 16-byte tag. */
+  readonly sealed: Uint8Array;
+  readonly createdAtMs: number;
+}

@@ -13,7 +13,7 @@ const SERVICE_KEYS: KeyTable = {
   known: [
     'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
-    'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
+    'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'pull_policy', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
   ],
   later: ['autoscale', 'schedule', 'timezone', 'concurrency'],
 };

@@ -158,6 +158,8 @@ export interface ContainerSpec {
   readonly image: string;
   /** What the tag was when the Revision was made; absent only before the controller resolved it. */
   readonly digest?: Digest;
+  /** Absent: what is on the node is taken, else it is fetched. `always`: the registry is asked before each task. `never`: only what is on the node. */
+  readonly pullPolicy?: 'always' | 'never';
   /** Absent: the image's ENTRYPOINT. */
   readonly entrypoint?: readonly string[];
   /** Absent: the image's CMD (unless `entrypoint` is given). */

@@ -5,6 +5,7 @@ import type { NodeId, TaskId } from './ids.ts';
 import type { NodePolicy } from './node.ts';
 import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
+import type { RegistryLogin } from './node-images.ts';
 import type { TunnelRequest } from './tunnel.ts';
 
 export interface Registration {
@@ -79,6 +80,8 @@ export interface OpenTunnel {
   readonly kind: 'open-tunnel';
   readonly tunnelId: string;
   readonly request: TunnelRequest;
+  /** For a pull that an operator asked for: the namespace's login at the image's registry. */
+  readonly login?: RegistryLogin;
 }
 
 /** Sent by a replica that may not acknowledge any more: dial another one. */

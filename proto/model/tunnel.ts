@@ -1,6 +1,7 @@
-/** Byte streams between a client and a task: logs, exec, attach, cp, port-forward. */
+/** Byte streams between a client and a task (logs, exec, attach, cp, port-forward), and questions about the images of a node. */
 import type { Digest } from './digest.ts';
-import type { TaskId } from './ids.ts';
+import type { NodeId, TaskId } from './ids.ts';
+import type { LayerProgress, NodeImage, NodeImagesSpec } from './node-images.ts';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -49,12 +50,20 @@ export type TunnelSpec =
 
 export type DebugSpec = Extract<TunnelSpec, { readonly kind: 'debug' }>;
 
-export interface TunnelRequest {
+export interface TaskTunnelRequest {
   readonly task: TaskId;
   readonly spec: TunnelSpec;
   /** A companion's name, or the service's own for the main container; absent: the main container. */
   readonly container?: string;
 }
+
+/** Answered by `image` and `pull` frames, then `exit`. */
+export interface NodeTunnelRequest {
+  readonly node: NodeId;
+  readonly images: NodeImagesSpec;
+}
+
+export type TunnelRequest = TaskTunnelRequest | NodeTunnelRequest;
 
 /** Most bytes in one frame. */
 export const MAX_FRAME_BYTES = 65_536;
@@ -68,7 +77,11 @@ export type TunnelFrame =
   /** Last frame of the agent: the process's exit code (128 + signal). */
   | { readonly kind: 'exit'; readonly code: number }
   /** Last frame of the agent when the work itself is refused or breaks off. */
-  | { readonly kind: 'error'; readonly code: string; readonly message: string };
+  | { readonly kind: 'error'; readonly code: string; readonly message: string }
+  /** One image of the node. */
+  | { readonly kind: 'image'; readonly image: NodeImage }
+  /** How far a pull is. */
+  | { readonly kind: 'pull'; readonly layers: readonly LayerProgress[] };
 
 /**
  * One end of an open tunnel. Frames keep their order; `send` resolves when the transport took the frame (back-pressure);

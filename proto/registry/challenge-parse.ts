@@ -1,3 +1,6 @@
+import { ClusterError } from '#model/errors.ts';
+import { isTag } from '#model/image-reference.ts';
+
 /** `WWW-Authenticate` of registries. Source: RFC 9110 section 11.6.1; distribution, "Token Authentication Specification". */
 export type Challenge =
   | { readonly kind: 'basic' }
@@ -37,14 +40,14 @@ const TOKEN_HOSTS: Readonly<Record<string, string>> = { 'registry-1.docker.io': 
 
 export type RealmVerdict = { readonly kind: 'allowed'; readonly url: URL } | { readonly kind: 'refused'; readonly reason: string };
 
-/** Whether a token may be asked for at `realm`: the registry's own host or its known token host, by TLS unless the registry itself is plain. */
-export function judgeRealm(realm: string, registry: URL): RealmVerdict {
+/** Whether a token may be asked for at `realm`: the registry's own host, its known token host or one of `allowed`, by TLS unless the registry itself is plain. */
+export function judgeRealm(realm: string, registry: URL, allowed: readonly string[]): RealmVerdict {
   const url = URL.parse(realm);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     return { kind: 'refused', reason: 'token realm is no http URL' };
   }
-  if (url.hostname !== registry.hostname && url.host !== TOKEN_HOSTS[registry.host]) {
-    return { kind: 'refused', reason: `token realm host ${url.host} not allowed` };
+  if (url.hostname !== registry.hostname && url.host !== TOKEN_HOSTS[registry.host] && !allowed.includes(url.host)) {
+    return { kind: 'refused', reason: `token realm host ${url.host} not allowed (--token-hosts allows one)` };
   }
   if (url.protocol === 'http:' && registry.protocol === 'https:') {
     return { kind: 'refused', reason: 'token realm without TLS not allowed' };
@@ -65,4 +68,23 @@ export function parseRetryAfter(header: string, nowMs: number): number | undefin
 export function parseContentRange(header: string): { readonly first: number; readonly total?: number } | undefined {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(?:(\d{1,15})|\*)$/.exec(header);
   return match === null ? undefined : { first: Number(match[1]), ...(match[3] === undefined ? {} : { total: Number(match[3]) }) };
+}
+
+/** The relative address of the next page, of `Link: </v2/...>; rel="next"`. Source: OCI distribution-spec, "Listing Tags"; RFC 5988. */
+export function parseNextLink(header: string): string | undefined {
+  const target = /^\s*<([^>]+)>\s*;\s*rel="?next"?/i.exec(header)?.[1];
+  // Another host has no business in a list of tags.
+  return target !== undefined && /^\/v2\/[^\s]*$/.test(target) ? target : undefined;
+}
+
+/** The tags of one page. @throws ClusterError FAILED_PRECONDITION when it is none */
+export function parseTagList(bytes: Uint8Array): readonly string[] {
+  try {
+    const { tags } = Object(JSON.parse(Buffer.from(bytes).toString('utf8'))) as { readonly tags?: unknown };
+    if (tags === null || tags === undefined) return [];
+    if (Array.isArray(tags)) return tags.filter((tag: unknown): tag is string => typeof tag === 'string' && isTag(tag));
+  } catch {
+    // Told below, like a list of another shape.
+  }
+  throw new ClusterError('FAILED_PRECONDITION', 'tag list: expected {"tags":[...]}');
 }

@@ -3,12 +3,14 @@ import { isDigest, parseDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ImageReference } from '#model/image-reference.ts';
-import { parseContentRange } from './challenge-parse.ts';
+import { parseContentRange, parseNextLink, parseTagList } from './challenge-parse.ts';
 import { RegistryTransport, connectionProblem, headerOf, readBody } from './registry-transport.ts';
-import type { RegistryOptions, RegistryRequest, RegistryResponse } from './registry-transport.ts';
+import type { RegistryCredentials, RegistryOptions, RegistryRequest, RegistryResponse } from './registry-transport.ts';
 
 /** A reference whose registry is known. */
 export type RegistryImage = ImageReference & { readonly registry: string };
+
+type Place = RegistryImage & { readonly isMirror?: boolean };
 
 export interface FetchedManifest {
   readonly digest: Digest;
@@ -29,6 +31,8 @@ const ACCEPT = [
   'application/vnd.oci.image.index.v1+json', 'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json', 'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
+const TAGS_A_PAGE = 1000;
+const MAX_TAGS = 20_000;
 /** Breaks in a row, without `PROGRESS_BYTES` between them, that a blob survives. */
 const MAX_RESUMES = 3;
 const PROGRESS_BYTES = 2 ** 20;
@@ -46,26 +50,75 @@ const MIN_BYTES_PER_SECOND = 1024;
 export class RegistryClient {
   readonly #transport: RegistryTransport;
 
-  constructor(options: RegistryOptions) {
-    this.#transport = new RegistryTransport(options);
+  constructor(options: RegistryOptions | RegistryTransport) {
+    this.#transport = options instanceof RegistryTransport ? options : new RegistryTransport(options);
+  }
+
+  /** The same client with this login, and no other, for every registry. Closing either closes both. */
+  withLogin(login: RegistryCredentials | undefined, onRetry?: (what: string) => void): RegistryClient {
+    return new RegistryClient(this.#transport.withOptions({ credentials: () => Promise.resolve(login), ...(onRetry === undefined ? {} : { onRetry }) }));
+  }
+
+  /** @throws ClusterError PERMISSION_DENIED when the registry does not take the login */
+  async checkLogin(registry: string, signal: AbortSignal): Promise<void> {
+    const response = await this.#transport.send({ registry, scope: '', method: 'GET', url: '/v2/' }, signal);
+    await response.body.dump();
+    if (response.statusCode !== 200) {
+      throw refusalOf(response, `login at ${registry}`);
+    }
+  }
+
+  /** Tags of the repository, as the registry orders them. */
+  async listTags(image: RegistryImage, signal: AbortSignal): Promise<readonly string[]> {
+    const tags: string[] = [];
+    let url: string | undefined = `/v2/${image.repository}/tags/list?n=${String(TAGS_A_PAGE)}`;
+    while (url !== undefined) {
+      const response: RegistryResponse = await this.#transport.send({ ...pullOf(image), method: 'GET', url }, signal);
+      if (response.statusCode !== 200) {
+        await response.body.dump();
+        throw refusalOf(response, `repository ${image.registry}/${image.repository}`);
+      }
+      const page = parseTagList(await readBody(response, MAX_MANIFEST_BYTES, 'tag list'));
+      tags.push(...page);
+      if (tags.length > MAX_TAGS) {
+        throw new ClusterError('RESOURCE_EXHAUSTED', `repository ${image.registry}/${image.repository} has more than ${String(MAX_TAGS)} tags`);
+      }
+      url = page.length === 0 ? undefined : parseNextLink(headerOf(response, 'link') ?? '');
+    }
+    return tags;
+  }
+
+  /** True when the image's repository has the blob, which only somebody who may pull from it is told. */
+  async hasBlob(image: RegistryImage, digest: Digest, signal: AbortSignal): Promise<boolean> {
+    const response = await this.#transport.send({ ...pullOf(image), method: 'HEAD', url: `/v2/${image.repository}/blobs/${digest}` }, signal);
+    await response.body.dump();
+    if (response.statusCode !== 200 && response.statusCode !== 404) {
+      throw refusalOf(response, `blob ${digest}`);
+    }
+    return response.statusCode === 200;
   }
 
   /** The digest that the image's tag has now; its own digest when it is pinned. */
   async resolve(image: RegistryImage, signal: AbortSignal): Promise<Digest> {
-    if (image.digest !== undefined) {
-      return image.digest;
-    }
+    return image.digest ?? await this.#atFirstGood(image, async place => await this.#resolveAt(place, signal), signal);
+  }
+
+  async #resolveAt(image: Place, signal: AbortSignal): Promise<Digest> {
     const response = await this.#transport.send(this.#manifestRequest(image, 'HEAD'), signal);
     await response.body.dump();
     if (response.statusCode !== 200) {
       throw refusalOf(response, `image ${nameOf(image)}`);
     }
     const digest = headerOf(response, 'docker-content-digest') ?? '';
-    return isDigest(digest) ? digest : (await this.fetchManifest(image, signal)).digest;
+    return isDigest(digest) ? digest : (await this.#fetchManifestAt(image, signal)).digest;
   }
 
   /** The manifest or index that `image` names, by digest before tag. */
   async fetchManifest(image: RegistryImage, signal: AbortSignal): Promise<FetchedManifest> {
+    return await this.#atFirstGood(image, async place => await this.#fetchManifestAt(place, signal), signal);
+  }
+
+  async #fetchManifestAt(image: Place, signal: AbortSignal): Promise<FetchedManifest> {
     const response = await this.#transport.send(this.#manifestRequest(image, 'GET'), signal);
     if (response.statusCode !== 200) {
       await response.body.dump();
@@ -88,6 +141,22 @@ export class RegistryClient {
 
   /** The blob's bytes from `offset` on, exactly to its end; goes on with Range where a connection broke. */
   async *openBlob(image: RegistryImage, descriptor: BlobDescriptor, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const places = await this.#placesOf(image);
+    let at = offset;
+    for (const [index, place] of places.entries()) {
+      try {
+        for await (const piece of this.#readAt(place, descriptor, at, signal)) {
+          at += piece.length;
+          yield piece;
+        }
+        return;
+      } catch (error) {
+        this.#sayNext(places, index, error, signal);
+      }
+    }
+  }
+
+  async *#readAt(image: Place, descriptor: BlobDescriptor, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     let at = offset;
     let resumes = 0;
     let safeAt = offset;
@@ -137,7 +206,38 @@ export class RegistryClient {
     await this.#transport.close();
   }
 
-  #manifestRequest(image: RegistryImage, method: 'GET' | 'HEAD'): RegistryRequest {
+  /** Mirrors, then the registry itself; a login is for the registry alone, so what it opens is not asked of a mirror. */
+  async #placesOf(image: RegistryImage): Promise<readonly Place[]> {
+    const mirrors = this.#transport.options.mirrors.get(image.registry) ?? [];
+    if (mirrors.length === 0 || await this.#transport.options.credentials(image.registry) !== undefined) {
+      return [image];
+    }
+    return [...mirrors.map(registry => ({ ...image, registry, isMirror: true })), image];
+  }
+
+  async #atFirstGood<Answer>(image: RegistryImage, ask: (place: Place) => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+    const places = await this.#placesOf(image);
+    for (const [index, place] of places.entries()) {
+      try {
+        return await ask(place);
+      } catch (error) {
+        this.#sayNext(places, index, error, signal);
+      }
+    }
+    throw new RangeError('an image has no place');
+  }
+
+  /** A mirror that fails, whatever the way, is followed by the next place. @throws `error` when there is none */
+  #sayNext(places: readonly Place[], index: number, error: unknown, signal: AbortSignal): void {
+    signal.throwIfAborted();
+    const next = places[index + 1];
+    if (next === undefined || !(error instanceof ClusterError)) {
+      throw error;
+    }
+    this.#transport.options.onRetry?.(`${places[index]?.registry ?? ''}: ${error.message}; ${next.registry} is asked`);
+  }
+
+  #manifestRequest(image: Place, method: 'GET' | 'HEAD'): RegistryRequest {
     return { ...pullOf(image), method, url: `/v2/${image.repository}/manifests/${image.digest ?? image.tag ?? 'latest'}`, headers: { accept: ACCEPT } };
   }
 
@@ -151,7 +251,7 @@ export class RegistryClient {
   }
 
   /** Yields what one connection gives; returns how far it came and why it broke, if it did. */
-  async *#readSome(image: RegistryImage, descriptor: BlobDescriptor, from: number, signal: AbortSignal): AsyncGenerator<Uint8Array, { readonly at: number; readonly why: string }> {
+  async *#readSome(image: Place, descriptor: BlobDescriptor, from: number, signal: AbortSignal): AsyncGenerator<Uint8Array, { readonly at: number; readonly why: string }> {
     const response = await this.#transport.send({
       ...pullOf(image), method: 'GET', url: `/v2/${image.repository}/blobs/${descriptor.digest}`, ...(from === 0 ? {} : { headers: { range: `bytes=${String(from)}-` } }),
     }, signal);
@@ -248,8 +348,8 @@ function refusalOf(response: RegistryResponse, what: string): ClusterError {
   }
 }
 
-function pullOf(image: RegistryImage): { readonly registry: string; readonly scope: string } {
-  return { registry: image.registry, scope: `repository:${image.repository}:pull` };
+function pullOf(image: Place): Pick<RegistryRequest, 'registry' | 'scope' | 'isMirror'> {
+  return { registry: image.registry, scope: `repository:${image.repository}:pull`, ...(image.isMirror === true ? { isMirror: true } : {}) };
 }
 
 function withDigest(location: string, digest: Digest): string {

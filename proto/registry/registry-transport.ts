@@ -1,3 +1,4 @@
+import { getCACertificates } from 'node:tls';
 import { Agent, request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { backoffMs } from '#kit/backoff.ts';
@@ -5,17 +6,16 @@ import type { Clock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
 import { judgeRealm, parseChallenge, parseRetryAfter } from './challenge-parse.ts';
 import type { Challenge } from './challenge-parse.ts';
+import type { RegistrySettings } from './registry-settings-parse.ts';
 
 export interface RegistryCredentials {
   readonly username: string;
   readonly password: string;
 }
 
-export interface RegistryOptions {
-  /** Trusted besides the system's authorities. */
+export interface RegistryOptions extends RegistrySettings {
+  /** Trusted besides the usual authorities. */
   readonly caPem?: string;
-  /** `host[:port]` of registries without TLS; all others are asked by https alone. */
-  readonly plainRegistries: ReadonlySet<string>;
   /** Undefined: anonymous. */
   credentials(registry: string): Promise<RegistryCredentials | undefined>;
   readonly clock: Clock;
@@ -30,8 +30,10 @@ export interface RegistryOptions {
 
 export interface RegistryRequest {
   readonly registry: string;
-  /** `repository:NAME:pull` or `...:pull,push`: what a token is asked for. */
+  /** `repository:NAME:pull` or `...:pull,push`: what a token is asked for; empty: only whether the login is good. */
   readonly scope: string;
+  /** A mirror: asked once and without the login. */
+  readonly isMirror?: boolean;
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** Path below the registry, or a whole URL from a Location header. */
   readonly url: string;
@@ -64,21 +66,26 @@ export class RegistryTransport {
   /** Authorization header by registry and scope. */
   readonly #authorizations = new Map<string, string>();
 
-  constructor(options: RegistryOptions) {
+  constructor(options: RegistryOptions, dispatcher?: Agent) {
     this.options = options;
-    this.#dispatcher = new Agent({
+    this.#dispatcher = dispatcher ?? new Agent({
       headersTimeout: options.answerTimeoutMs ?? 30_000,
       bodyTimeout: options.stallTimeoutMs ?? 60_000,
-      connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { ca: [options.caPem] }) },
+      connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { ca: [...getCACertificates('default'), options.caPem] }) },
     });
+  }
+
+  /** The same connections with another login: tokens of one are never used for the other. */
+  withOptions(options: Pick<RegistryOptions, 'credentials' | 'onRetry'>): RegistryTransport {
+    return new RegistryTransport({ ...this.options, ...options }, this.#dispatcher);
   }
 
   /** The answer, whatever its status but redirects and what retries cure. The caller reads or dumps its body. @throws ClusterError UNAVAILABLE, PERMISSION_DENIED */
   async send(one: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
-    const isRepeatable = one.method === 'GET' || one.method === 'HEAD';
+    const tries = triesOf(one);
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.#tryOnce(one, signal);
-      const isLast = !isRepeatable || attempt >= MAX_TRIES;
+      const isLast = attempt >= tries;
       if (outcome.kind === 'answer' && (isLast || !RETRY_STATUS.has(outcome.response.statusCode))) {
         return outcome.response;
       }
@@ -130,7 +137,7 @@ export class RegistryTransport {
   }
 
   async #authorize(one: RegistryRequest, challenge: Challenge | undefined, signal: AbortSignal): Promise<string> {
-    const credentials = await this.options.credentials(one.registry);
+    const credentials = one.isMirror === true ? undefined : await this.options.credentials(one.registry);
     if (challenge === undefined) {
       throw new ClusterError('PERMISSION_DENIED', `registry ${one.registry} refuses access (401) and names no way to log in`);
     }
@@ -140,7 +147,7 @@ export class RegistryTransport {
       }
       return basic(credentials);
     }
-    const verdict = judgeRealm(challenge.realm, this.#baseOf(one.registry));
+    const verdict = judgeRealm(challenge.realm, this.#baseOf(one.registry), this.options.tokenHosts.get(one.registry) ?? []);
     if (verdict.kind === 'refused') {
       throw new ClusterError('PERMISSION_DENIED', `registry ${one.registry}: ${verdict.reason}`);
     }
@@ -156,10 +163,8 @@ export class RegistryTransport {
       const isDenied = response.statusCode === 401 || response.statusCode === 403;
       throw new ClusterError(isDenied ? 'PERMISSION_DENIED' : 'UNAVAILABLE', `registry ${one.registry} gives no token (status ${String(response.statusCode)})`);
     }
-    const answer: unknown = JSON.parse((await readBody(response, MAX_TOKEN_BYTES, 'token')).toString('utf8'));
-    const { token, access_token: accessToken } = (answer ?? {}) as { readonly token?: unknown; readonly access_token?: unknown };
-    const value = token ?? accessToken;
-    if (typeof value !== 'string' || /[^\x21-\x7e]/.test(value)) {
+    const value = tokenOf((await readBody(response, MAX_TOKEN_BYTES, 'token')).toString('utf8'));
+    if (value === undefined) {
       throw new ClusterError('UNAVAILABLE', `registry ${one.registry} gives no usable token`);
     }
     return value;
@@ -193,20 +198,25 @@ export class RegistryTransport {
     if (target?.protocol === 'https:') {
       return target;
     }
-    if (target?.protocol === 'http:' && step.from.protocol === 'http:' && this.options.plainRegistries.has(target.host)) {
+    if (target?.protocol === 'http:' && step.from.protocol === 'http:' && this.options.plainRegistries.includes(target.host)) {
       return target;
     }
     throw refuse(`redirect to ${target?.protocol ?? 'no'} URL refused`);
   }
 
   #baseOf(registry: string): URL {
-    return new URL(`${this.options.plainRegistries.has(registry) ? 'http' : 'https'}://${API_HOSTS[registry] ?? registry}/`);
+    return new URL(`${this.options.plainRegistries.includes(registry) ? 'http' : 'https'}://${API_HOSTS[registry] ?? registry}/`);
   }
 }
 
 type Outcome =
   | { readonly kind: 'answer'; readonly response: RegistryResponse }
   | { readonly kind: 'failure'; readonly error: ClusterError };
+
+/** What writes is tried once, and so is a mirror: the registry itself comes next. */
+function triesOf({ method, isMirror }: RegistryRequest): number {
+  return (method === 'GET' || method === 'HEAD') && isMirror !== true ? MAX_TRIES : 1;
+}
 
 export function headerOf(response: RegistryResponse, name: string): string | undefined {
   const value = response.headers[name];
@@ -227,10 +237,23 @@ export async function readBody(response: RegistryResponse, maxBytes: number, wha
   return Buffer.concat(pieces);
 }
 
+/** Source: distribution, "Token Authentication Specification": `token`, or `access_token` as OAuth 2.0 names it. */
+function tokenOf(text: string): string | undefined {
+  try {
+    const { token, access_token: accessToken } = Object(JSON.parse(text)) as { readonly token?: unknown; readonly access_token?: unknown };
+    const value = token ?? accessToken;
+    return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : undefined;
+  } catch {
+    // No JSON: no token.
+    return undefined;
+  }
+}
+
 function tokenUrl(realm: URL, challenge: Challenge & { kind: 'bearer' }, scope: string): URL {
   const url = new URL(realm.href);
   if (challenge.service !== undefined) url.searchParams.set('service', challenge.service);
-  url.searchParams.set('scope', challenge.scope ?? scope);
+  const wanted = challenge.scope ?? scope;
+  if (wanted !== '') url.searchParams.set('scope', wanted);
   return url;
 }
 

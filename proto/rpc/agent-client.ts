@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:tls';
 import { ClusterError } from '#model/errors.ts';
+import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentSessionEnd, IssuedCertificate } from '#model/ports.ts';
 import type { Tunnel } from '#model/tunnel.ts';
 import { AGENT } from './agent-methods.ts';
@@ -17,6 +18,8 @@ export interface AgentConnection {
   /** One at a time. What goes wrong, also with the connection, is thrown by `receive`. */
   session(): AgentSessionEnd;
   serveTunnel(tunnelId: string, signal: AbortSignal): Tunnel;
+  /** The login that the namespace's images are pulled with; undefined: none. */
+  pullLogin(request: { readonly namespace: string; readonly registry: string }, options?: CallOptions): Promise<RegistryLogin | undefined>;
   renew(csrPem: string, options?: CallOptions): Promise<IssuedCertificate>;
   close(): void;
 }
@@ -27,6 +30,7 @@ export function connectAgent(address: string, identity: TlsIdentity): AgentConne
   return {
     session: () => sessionEnd(channel.duplex(AGENT.session), false),
     serveTunnel: (tunnelId, signal) => dialTunnel(channel.duplex(AGENT.serveTunnel), tunnelId, signal),
+    pullLogin: (request, options) => channel.unary(AGENT.pullLogin, request, options),
     renew: (csrPem, options) => channel.unary(AGENT.renew, { csrPem }, options),
     close: () => { channel.close(); },
   };

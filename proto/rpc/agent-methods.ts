@@ -4,7 +4,7 @@ import type * as agentWire from '#gen/gantry/v1/agent.ts';
 import { PeerApiDefinition } from '#gen/gantry/v1/peer.ts';
 import type * as peerWire from '#gen/gantry/v1/peer.ts';
 import { plainCodec } from '#codec/control-codec.ts';
-import { agentMessageCodec, controllerMessageCodec } from '#codec/session-codec.ts';
+import { agentMessageCodec, controllerMessageCodec, pullLoginAnswerCodec } from '#codec/session-codec.ts';
 import { openTunnelCodec, serveTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
 import { method } from './method.ts';
 
@@ -15,6 +15,7 @@ export const AGENT = {
   join: method(agent, agent.methods.join, plainCodec<agentWire.JoinRequest>(), plainCodec<agentWire.JoinResponse>()),
   session: method(agent, agent.methods.session, agentMessageCodec, controllerMessageCodec),
   serveTunnel: method(agent, agent.methods.serveTunnel, serveTunnelCodec, tunnelAnswerCodec),
+  pullLogin: method(agent, agent.methods.pullLogin, plainCodec<agentWire.PullLoginRequest>(), pullLoginAnswerCodec),
   renew: method(agent, agent.methods.renew, plainCodec<agentWire.RenewRequest>(), plainCodec<agentWire.RenewResponse>()),
 };
 

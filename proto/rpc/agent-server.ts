@@ -13,6 +13,7 @@ export function agentService(handlers: AgentHandlers, options: Omit<ServiceOptio
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.tunnel(opening, tunnel, peer, signal);
     })
+    .unary(AGENT.pullLogin, (request, peer) => handlers.pullLogin(request, peer))
     .unary(AGENT.renew, ({ csrPem }, peer) => handlers.renew(csrPem, peer));
 }
 

@@ -50,6 +50,12 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     usage: () => unary(CONTROL.usage)(undefined),
     plan: unary(CONTROL.plan),
     why: unary(CONTROL.why),
+    resolveImage: unary(CONTROL.resolveImage),
+    listTags: unary(CONTROL.listTags),
+    tagImage: unary(CONTROL.tagImage),
+    putRegistryLogin: unary(CONTROL.putRegistryLogin),
+    listRegistryLogins: unary(CONTROL.listRegistryLogins),
+    deleteRegistryLogin: unary(CONTROL.deleteRegistryLogin),
     openTunnel: (request, signal) => dialTunnel(replicas.current().duplex(CONTROL.openTunnel), request, signal),
     close: () => { replicas.close(); },
   };

@@ -3,7 +3,7 @@ import * as wire from '#gen/gantry/v1/control.ts';
 import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
 import {
   aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
-  listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
+  listRegistryLoginsRequestCodec, listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec, withDigest,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
 import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
@@ -44,5 +44,11 @@ export const CONTROL = {
   usage: method(api, methods.usage, doneCodec, clusterUsageCodec),
   plan: method(api, methods.plan, planRequestCodec, clusterPlanCodec),
   why: method(api, methods.why, whyRequestCodec, whyAnswerCodec),
+  resolveImage: method(api, methods.resolveImage, plainCodec<wire.ResolveImageRequest>(), withDigest<{ image: string }>()),
+  listTags: method(api, methods.listTags, plainCodec<wire.ListTagsRequest>(), plainCodec<wire.ListTagsResponse>()),
+  tagImage: method(api, methods.tagImage, plainCodec<wire.TagImageRequest>(), withDigest<{ image: string }>()),
+  putRegistryLogin: method(api, methods.putRegistryLogin, plainCodec<wire.PutRegistryLoginRequest>(), plainCodec<wire.PutRegistryLoginResponse>()),
+  listRegistryLogins: method(api, methods.listRegistryLogins, listRegistryLoginsRequestCodec, listField('logins', plainCodec<wire.ListRegistryLoginsResponse_Login>())),
+  deleteRegistryLogin: method(api, methods.deleteRegistryLogin, plainCodec<wire.DeleteRegistryLoginRequest>(), plainCodec<wire.DeleteRegistryLoginResponse>()),
   openTunnel: method(api, methods.openTunnel, openTunnelCodec, tunnelAnswerCodec),
 };

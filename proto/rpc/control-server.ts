@@ -38,6 +38,12 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.usage, (_request, peer) => handlers.usage(peer))
     .unary(CONTROL.plan, (request, peer) => handlers.plan(request, peer))
     .unary(CONTROL.why, (request, peer) => handlers.why(request, peer))
+    .unary(CONTROL.resolveImage, (request, peer) => handlers.resolveImage(request, peer))
+    .unary(CONTROL.listTags, (request, peer) => handlers.listTags(request, peer))
+    .unary(CONTROL.tagImage, (request, peer) => handlers.tagImage(request, peer))
+    .unary(CONTROL.putRegistryLogin, (request, peer) => handlers.putRegistryLogin(request, peer))
+    .unary(CONTROL.listRegistryLogins, (request, peer) => handlers.listRegistryLogins(request, peer))
+    .unary(CONTROL.deleteRegistryLogin, (request, peer) => handlers.deleteRegistryLogin(request, peer))
     .duplex(CONTROL.openTunnel, async (stream, peer, signal, note) => {
       const { opening, tunnel } = await acceptTunnel(stream);
       note(opening);

@@ -33,7 +33,7 @@ test('file names are kebab-case', t => {
 /** A decision that only declares types has nothing to test. */
 const TYPES_ONLY = new Set([
   'proto/model/app.ts', 'proto/model/node.ts', 'proto/model/service.ts', 'proto/model/endpoints.ts', 'proto/model/event.ts', 'proto/model/session.ts',
-  'proto/model/tunnel.ts', 'proto/model/cluster-plan.ts', 'proto/model/records.ts', 'proto/model/usage.ts', 'proto/model/cluster-snapshot.ts', 'proto/model/times.ts', 'controller/reconcile/plan.ts', 'controller/reconcile/plan-context.ts',
+  'proto/model/tunnel.ts', 'proto/model/node-images.ts', 'proto/model/cluster-plan.ts', 'proto/model/records.ts', 'proto/model/usage.ts', 'proto/model/cluster-snapshot.ts', 'proto/model/times.ts', 'controller/reconcile/plan.ts', 'controller/reconcile/plan-context.ts',
 ]);
 
 test('each decision file has a mirrored unit test', t => {

@@ -49,6 +49,7 @@ export class BenchController implements AsyncDisposable {
       session: async end => { await controller.#session(end); },
       tunnel: () => Promise.reject(new Error('a bench opens no tunnel')),
       renew: () => Promise.reject(new Error('a bench is shorter than a certificate')),
+      pullLogin: () => Promise.resolve(undefined),
     }, { log: silentLogger });
     controller.#server = await startRpcServer({ host, port, identity: { caPem: authority.certificatePem, pair }, clients: 'certified', services: [service], log: silentLogger });
     return controller;

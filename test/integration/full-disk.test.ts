@@ -14,7 +14,7 @@ import { AgentMachine } from '../support/agent-machine.ts';
 import { container, service, task as makeTask, taskId } from '../support/builders.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { NO_SIGNAL, PLATFORM, makeStateDirectory, openStore } from '../support/image-fixture.ts';
+import { NO_SIGNAL, PLATFORM, makeStateDirectory, openStore, plain } from '../support/image-fixture.ts';
 import { inside, mountLoopDisk, unmountDisk, whyNoLoopDisk } from '../support/loop-disk.ts';
 import { eventually } from '../support/node-namespaces.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -107,7 +107,7 @@ onLoop(`needs root: F2 the image disk is full in an unpack: directory and bytes 
   mkdirSync(mountPoint);
   mountLoopDisk({ file: path.join(directory.path, 'disk'), mountPoint, mebibytes: 48 });
   try {
-    await using store = openStore(mountPoint, { plainRegistries: [fake.registry] });
+    await using store = openStore(mountPoint, { registries: plain(fake.registry) });
     const serve = (mebibytes: number): { readonly image: string; readonly digest: ReturnType<typeof buildImage>['digest']; readonly layerBytes: number } => {
       const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [buildTar([{ t: 'f', n: 'noise', data: randomBytes(mebibytes * MIB) }])] });
       fake.serve({
@@ -128,7 +128,7 @@ onLoop(`needs root: F2 the image disk is full in an unpack: directory and bytes 
     const old = serve(12);
     await store.ensure(old, () => undefined, NO_SIGNAL);
     const needed = serve(15);
-    const prune = new PruneLoop({ images: store, named: () => new Set([needed.digest]), clock: new FakeClock(), log: silentLogger });
+    const prune = new PruneLoop({ images: store, disk: () => Promise.resolve({ totalBytes: 1, usedBytes: 0 }), limits: { unusedMs: 86_400_000, diskPercent: 85 }, onPruned: () => undefined, named: () => new Set([needed.digest]), clock: new FakeClock(), log: silentLogger });
     const image = await withRoomMade(store, async () => { await prune.makeRoom(); }).ensure(needed, () => undefined, NO_SIGNAL);
     t.is(image.digest, needed.digest);
     t.is(await store.find(old.digest), undefined);

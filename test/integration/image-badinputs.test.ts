@@ -13,7 +13,7 @@ import { startFakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
 import { buildRecipe } from '../support/image-builder.ts';
 import type { ImageRecipe } from '../support/image-builder.ts';
-import { NO_SIGNAL, listLeftovers, makeStateDirectory, openStore } from '../support/image-fixture.ts';
+import { NO_SIGNAL, listLeftovers, makeStateDirectory, openStore, plain } from '../support/image-fixture.ts';
 import { unmountDisk } from '../support/loop-disk.ts';
 import { holdUserNamespace } from '../support/user-namespace-process.ts';
 import type { HeldUserNamespace } from '../support/user-namespace-process.ts';
@@ -79,7 +79,7 @@ test.before(async () => {
   const stack = new AsyncDisposableStack();
   const state = stack.use(await makeStateDirectory());
   const fake = stack.use(await startFakeRegistry());
-  const store = stack.use(openStore(state.path, { plainRegistries: [fake.registry] }));
+  const store = stack.use(openStore(state.path, { registries: plain(fake.registry) }));
   const held = stack.use(await holdUserNamespace(3_200_000));
   bench = { fake, store, statePath: state.path, held, stack };
 });
@@ -155,7 +155,7 @@ test.serial('i093: disk full in the middle of unpack (needs root, loop devices)'
   await requireCommand('mkfs.ext4', ['-q', '-F', file]);
   await requireCommand('mount', ['-o', 'loop', file, mountPoint]);
   try {
-    await using store = openStore(mountPoint, { plainRegistries: [bench.fake.registry] });
+    await using store = openStore(mountPoint, { registries: plain(bench.fake.registry) });
     await store.prune(new Set());
     const freeBefore = await freeBytes(mountPoint);
     const built = buildRecipe({ layers: [[{ t: 'f', n: 'small', data: 'x' }], [{ t: 'f', n: 'big', data: Buffer.alloc(100 * 2 ** 20, 'not much entropy, still 100 MiB') }]] });
@@ -191,7 +191,7 @@ test.serial('i095: a private image that one namespace has is checked again for a
   await using state = await makeStateDirectory();
   const login = { username: 'a', password: 'secret' };
   await using store = openStore(state.path, {
-    plainRegistries: [bench.fake.registry], credentials: request => Promise.resolve(request.namespace === 'a' ? login : undefined),
+    registries: plain(bench.fake.registry), credentials: request => Promise.resolve(request.namespace === 'a' ? login : undefined),
   });
   const built = buildRecipe({});
   bench.fake.serve(built.served, { login });

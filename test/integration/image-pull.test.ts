@@ -8,7 +8,7 @@ import type { BuiltImage } from '#registry/image-build.ts';
 import { OverlaySnapshotter } from '../../agent/snapshot/overlay-fs.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import type { ServedImage } from '../support/fake-registry.ts';
-import { NO_SIGNAL, PLATFORM, listLeftovers, makeStateDirectory, openStore, push } from '../support/image-fixture.ts';
+import { NO_SIGNAL, PLATFORM, listLeftovers, makeStateDirectory, openStore, push, plain } from '../support/image-fixture.ts';
 import { startRegistry } from '../support/registry-process.ts';
 import type { RegistryProcess } from '../support/registry-process.ts';
 import { buildTar } from '../support/tar-builder.ts';
@@ -46,7 +46,7 @@ test.serial('a pulled image mounts with whiteouts, opaque directories and ids of
     config: { Cmd: ['/bin/su'], Env: ['A=1', 'NOEQUALS'], User: '7', WorkingDir: '/etc', StopSignal: 'SIGQUIT' },
   });
   const seen: number[] = [];
-  const image = await store.ensure(request, progress => { seen.push(progress.layersDone); }, NO_SIGNAL);
+  const image = await store.ensure(request, progress => { seen.push(progress.layers.filter(layer => layer.isComplete).length); }, NO_SIGNAL);
   t.deepEqual(image.config, { user: '7', environment: ['A=1'], entrypoint: [], command: ['/bin/su'], workingDir: '/etc', stopSignal: 'SIGQUIT' });
   t.is(seen.at(-1), 2);
   const snapshotter = new OverlaySnapshotter({ layersPath: path.join(state.path, 'layers'), statePath: state.path, prefix: 'test' });
@@ -79,7 +79,7 @@ test.serial('a complete image needs no registry, also after a restart of the age
 test.serial('20 at once fetch each blob once (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', MIB), noiseLayer('b', MIB), noiseLayer('c', 10)] });
   fake.serve(served(built));
   const request = { image: `${fake.registry}/x:v1`, digest: built.digest };
@@ -91,7 +91,7 @@ test.serial('20 at once fetch each blob once (needs root)', async t => {
 test.serial('two images fetch the layer they share once (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const shared = noiseLayer('shared', MIB);
   const images = ['1', '2'].map(name => buildImage({ architecture: PLATFORM.architecture, config: { Cmd: [name] }, layers: [shared, noiseLayer(name, 10)] }));
   const all = images.map(served);
@@ -103,7 +103,7 @@ test.serial('two images fetch the layer they share once (needs root)', async t =
 test.serial('a blob with a flipped bit is refused and leaves nothing (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', MIB)] });
   const layer = built.blobs[0];
   const image = served(built);
@@ -118,7 +118,7 @@ test.serial('a blob with a flipped bit is refused and leaves nothing (needs root
 test.serial('a blob that unpacks to the same files but has another digest is refused all the same (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', MIB)] });
   const layer = built.blobs[0];
   const image = served(built);
@@ -133,7 +133,7 @@ test.serial('a blob that unpacks to the same files but has another digest is ref
 test.serial('kill -9 of the extractor fails the pull as retryable, leaves no layer, and the next try goes on with Range (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', 4 * MIB)] });
   const request = { image: `${fake.registry}/x:v1`, digest: built.digest };
   fake.serve(served(built), { bytesPerSecond: 2 * MIB });
@@ -167,7 +167,7 @@ async function killExtractor(staging: string): Promise<boolean> {
 test.serial('a connection cut at half goes on with Range, and 1.6 times the bytes are not needed (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', 3 * MIB)] });
   fake.serve(served(built), { cut: 'first only' });
   await store.ensure({ image: `${fake.registry}/x:v1`, digest: built.digest }, () => undefined, NO_SIGNAL);
@@ -177,12 +177,12 @@ test.serial('a connection cut at half goes on with Range, and 1.6 times the byte
 test.serial('a given up pull ends, keeps its partial, and another waiter of the same image is not disturbed (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', MIB)] });
   const request = { image: `${fake.registry}/x:v1`, digest: built.digest };
   fake.serve(served(built), { bytesPerSecond: MIB });
   const stop = new AbortController();
-  const first = store.ensure(request, progress => { if (progress.bytesDone > 100_000) stop.abort(new Error('enough')); }, stop.signal);
+  const first = store.ensure(request, progress => { if ((progress.layers[0]?.doneBytes ?? 0) > 100_000) stop.abort(new Error('enough')); }, stop.signal);
   const second = store.ensure(request, () => undefined, NO_SIGNAL);
   await t.throwsAsync(first, { message: 'enough' });
   t.is((await second).digest, built.digest);
@@ -191,7 +191,7 @@ test.serial('a given up pull ends, keeps its partial, and another waiter of the 
 test.serial('prune takes images that are not kept, with the layers that only they have (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const shared = noiseLayer('shared', 1000);
   const [kept, dropped] = ['1', '2'].map(name => buildImage({ architecture: PLATFORM.architecture, config: { Cmd: [name] }, layers: [shared, noiseLayer(name, 5000)] }));
   if (kept === undefined || dropped === undefined) throw new Error('two images');
@@ -212,12 +212,12 @@ test.serial('after a boot of the machine, layers that no complete image has are 
   const request = { image: `${fake.registry}/x:v1`, digest: built.digest };
   fake.serve(served(built));
   {
-    await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+    await using store = openStore(state.path, { registries: plain(fake.registry) });
     await store.ensure(request, () => undefined, NO_SIGNAL);
   }
   await writeFile(path.join(state.path, 'boot-id'), 'another boot');
   await writeFile(path.join(state.path, 'images', `${built.digest.replace(':', '-')}.json`), 'half a rec');
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   t.is(await store.find(built.digest), undefined);
   t.deepEqual(await readdir(path.join(state.path, 'layers')), []);
   await store.ensure(request, () => undefined, NO_SIGNAL);
@@ -227,7 +227,7 @@ test.serial('after a boot of the machine, layers that no complete image has are 
 test.serial('the extractor has few capabilities and the staging directory as its root (needs root)', async t => {
   await using fake = await startFakeRegistry();
   await using state = await makeStateDirectory();
-  await using store = openStore(state.path, { plainRegistries: [fake.registry] });
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', 1000)] });
   fake.serve(served(built));
   await store.ensure({ image: `${fake.registry}/x:v1`, digest: built.digest }, () => undefined, NO_SIGNAL);

@@ -6,7 +6,7 @@ import { OverlaySnapshotter } from '../../agent/snapshot/overlay-fs.ts';
 import { mergeLayers } from '../../agent/snapshot/tree-merge-fs.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
-import { NO_SIGNAL, PLATFORM, makeStateDirectory, openStore } from '../support/image-fixture.ts';
+import { NO_SIGNAL, PLATFORM, makeStateDirectory, openStore, plain } from '../support/image-fixture.ts';
 import { oddImages } from '../support/odd-images.ts';
 import { run } from '../support/node-namespaces.ts';
 import { differences, pictureOf } from '../support/tree-picture.ts';
@@ -21,7 +21,7 @@ test.before(async () => {
   const stack = new AsyncDisposableStack();
   const statePath = stack.use(await makeStateDirectory()).path;
   const fake = stack.use(await startFakeRegistry());
-  bench = { fake, statePath, held: stack.use(await holdUserNamespace(HOST_BASE)), store: stack.use(openStore(statePath, { plainRegistries: [fake.registry] })), stack };
+  bench = { fake, statePath, held: stack.use(await holdUserNamespace(HOST_BASE)), store: stack.use(openStore(statePath, { registries: plain(fake.registry) })), stack };
 });
 test.after.always(async () => { await bench.stack.disposeAsync(); });
 

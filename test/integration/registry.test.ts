@@ -8,6 +8,7 @@ import { buildImage, sha256Of } from '#registry/image-build.ts';
 import { pushImage } from '#registry/push-flow.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
 import type { BlobDescriptor, RegistryImage } from '#registry/registry-client.ts';
+import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
 import type { RegistryOptions } from '#registry/registry-transport.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
@@ -25,7 +26,7 @@ const SERVED = { manifests: new Map([['v1', MANIFEST], [sha256Of(MANIFEST.bytes)
 async function use(options: Partial<RegistryOptions>, body: (client: RegistryClient, fake: FakeRegistry, image: RegistryImage) => Promise<void>): Promise<void> {
   await using fake = await startFakeRegistry();
   const client = new RegistryClient({
-    plainRegistries: new Set([fake.registry]), credentials: () => Promise.resolve(undefined), random: () => 0,
+    ...NO_REGISTRY_SETTINGS, plainRegistries: [fake.registry], credentials: () => Promise.resolve(undefined), random: () => 0,
     clock: { ...systemClock, sleep: (_, signal) => { signal.throwIfAborted(); return Promise.resolve(); } }, ...options,
   });
   try {
@@ -98,7 +99,7 @@ test('a login goes to the registry, and not along a redirect', t => use({ creden
     fake.serve(SERVED, { login: { username: 'u', password: 'p' }, blob: `http://${host}/b` });
     await t.throwsAsync(readAll(client.openBlob(image, DESCRIPTOR, 0, NO_SIGNAL)), { code: 'FAILED_PRECONDITION', message: /redirect to http: URL refused/ });
     const both = new RegistryClient({
-      plainRegistries: new Set([fake.registry, host]), credentials: () => Promise.resolve({ username: 'u', password: 'p' }), random: () => 0, clock: systemClock,
+      ...NO_REGISTRY_SETTINGS, plainRegistries: [fake.registry, host], credentials: () => Promise.resolve({ username: 'u', password: 'p' }), random: () => 0, clock: systemClock,
     });
     t.is((await readAll(both.openBlob(image, DESCRIPTOR, 0, NO_SIGNAL))).length, BLOB.length);
     await both.close();

@@ -38,7 +38,7 @@ function one<Value>(values_: fc.Arbitrary<Value>): Value {
 
 function agentHandlers(some: Partial<AgentHandlers>): AgentHandlers {
   const never = (): never => { throw new Error('not of this test'); };
-  return { session: never, tunnel: never, renew: never, ...some };
+  return { session: never, tunnel: never, renew: never, pullLogin: never, ...some };
 }
 
 test('every unary call of ControlApi carries its request, its peer and its answer', async t => {

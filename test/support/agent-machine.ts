@@ -216,7 +216,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     const never = (): never => { throw new Error('not of this test'); };
     this.#controller = await startRpcServer({
       host: this.#hostAddress, port: 0, identity: await authority.identity('controller', 'c1'), clients: 'certified', log: silentLogger,
-      services: [agentService({ session: async end => { await this.#hold(end); }, tunnel: never, renew: never }, { log: silentLogger })],
+      services: [agentService({ session: async end => { await this.#hold(end); }, tunnel: never, renew: never, pullLogin: () => Promise.resolve(undefined) }, { log: silentLogger })],
     });
   }
 

@@ -2,7 +2,7 @@
 import { parseNodeId, parseTaskId, serviceId } from '#model/ids.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
-import type { ImageConfig } from '../../agent/image/ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 
 export type TaskOverrides = Partial<ContainerSpec>;
 

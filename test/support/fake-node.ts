@@ -125,7 +125,7 @@ export class FakeNode {
       images: {
         find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
         ensure: (_request, onProgress) => this.#step('images.ensure', () => {
-          this.pullRetries.forEach(retried => { onProgress({ layersDone: 0, layersTotal: 1, bytesDone: 0, bytesTotal: 1, retried }); });
+          this.pullRetries.forEach((lastRetry, index) => { onProgress({ layers: [], retries: index + 1, lastRetry }); });
           this.hasImage = true;
           return this.#image();
         }),

@@ -84,6 +84,8 @@ class Registry {
     this.requests.push({ line: `${method} ${url}`, range, authorization });
     if (!this.#isLetIn(authorization)) {
       response.writeHead(401, { 'www-authenticate': this.#script.auth ?? 'Basic realm="test"' }).end();
+    } else if (url === '/v2/') {
+      response.end('{}');
     } else if (kind === 'manifests') {
       this.#answerManifest(name, request, response);
     } else if (kind === 'blobs') {

@@ -8,6 +8,8 @@ import { buildImage } from '#registry/image-build.ts';
 import type { BuildConfig } from '#registry/image-build.ts';
 import { pushImage } from '#registry/push-flow.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
+import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
+import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 import { DiskImageStore } from '../../agent/image/image-store.ts';
 import type { ImageStoreOptions } from '../../agent/image/image-store.ts';
 import type { PullRequest } from '../../agent/image/ports.ts';
@@ -27,15 +29,20 @@ let stores = 0;
 export function openStore(statePath: string, options: Partial<ImageStoreOptions> = {}): DiskImageStore & AsyncDisposable {
   stores += 1;
   const store = new DiskImageStore({
-    statePath, platform: PLATFORM, concurrency: 2, prefix: `test-${String(process.pid)}-${String(stores)}`, plainRegistries: [], idleMs: 5_000,
+    statePath, platform: PLATFORM, concurrency: 2, prefix: `test-${String(process.pid)}-${String(stores)}`, registries: NO_REGISTRY_SETTINGS, idleMs: 5_000,
     credentials: () => Promise.resolve(undefined), ...options,
   });
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
 }
 
+/** These are asked without TLS. */
+export function plain(...plainRegistries: readonly string[]): RegistrySettings {
+  return { ...NO_REGISTRY_SETTINGS, plainRegistries };
+}
+
 export function makeClient(options: { readonly caPem?: string; readonly plain?: string }): RegistryClient & AsyncDisposable {
   const client = new RegistryClient({
-    ...(options.caPem === undefined ? {} : { caPem: options.caPem }), plainRegistries: new Set(options.plain === undefined ? [] : [options.plain]),
+    ...(options.caPem === undefined ? {} : { caPem: options.caPem }), ...plain(...(options.plain === undefined ? [] : [options.plain])),
     credentials: () => Promise.resolve(undefined), clock: systemClock, random: () => 0.5,
   });
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() });

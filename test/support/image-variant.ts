@@ -4,6 +4,7 @@ import { parseDigest } from '#model/digest.ts';
 import { MANIFEST_TYPE, sha256Of } from '#registry/image-build.ts';
 import type { BuildConfig } from '#registry/image-build.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
+import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
 import type { DevCluster } from './dev-cluster.ts';
 
 interface ImageManifest {
@@ -13,7 +14,7 @@ interface ImageManifest {
 /** Pushes `REPOSITORY:TAG` with the layers of `REPOSITORY:1` and another config: another image, without building one. */
 export async function pushVariant(cluster: DevCluster, repository: string, tag: string, change: BuildConfig): Promise<void> {
   const client = new RegistryClient({
-    caPem: readFileSync(`${cluster.layout.stateDir}/pki/ca.pem`, 'utf8'), plainRegistries: new Set(), credentials: () => Promise.resolve(undefined),
+    caPem: readFileSync(`${cluster.layout.stateDir}/pki/ca.pem`, 'utf8'), ...NO_REGISTRY_SETTINGS, credentials: () => Promise.resolve(undefined),
     clock: systemClock, random: Math.random,
   });
   const image = { registry: cluster.registry, repository };

@@ -11,13 +11,14 @@ import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Namespace, NamespaceView } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
-import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord } from '#model/records.ts';
+import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
 import { HOST_NAMESPACES, SECURITY_PROFILES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
 import type { CompanionStatus, Task, TaskStatus } from '#model/task.ts';
+import type { LayerProgress, NodeImage, NodeImagesSpec } from '#model/node-images.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import type { UsageSample } from '#model/usage.ts';
 
@@ -79,7 +80,7 @@ export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
     hostNamespaces: fc.subarray([...HOST_NAMESPACES]), mayGainPrivileges: fc.boolean(), isUnconfined: fc.boolean(),
   }, { requiredKeys: ['profile', 'readOnly', 'capAdd', 'capDrop', 'hostNamespaces', 'mayGainPrivileges', 'isUnconfined'] }),
   ulimits: fc.array(fc.record({ name: text, soft: big, hard: big }), few), sysctls: fc.array(nameValue, few), shmSizeBytes: big,
-  extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text, dns: fc.record({ servers: texts, search: texts, options: texts }),
+  extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text, dns: fc.record({ servers: texts, search: texts, options: texts }), pullPolicy: fc.constantFrom('always' as const, 'never' as const),
   devices: fc.array(fc.record({ hostPath: text, target: text, access: text }), few), deviceRequests: deviceCounts,
 }, {
   requiredKeys: [
@@ -212,6 +213,7 @@ export const requestRecord: fc.Arbitrary<RequestRecord> = fc.record({
     fc.record({ kind: fc.constant('secret' as const), version: count }),
   ),
 });
+export const registryLogin: fc.Arbitrary<RegistryLoginRecord> = fc.record({ namespace: label, registry: text, username: text, keyId: text, nonce: bytes, sealed: bytes, createdAtMs: big });
 export const clusterSettings: fc.Arbitrary<ClusterSettings> = fc.record({ clusterId: text, defaultRegistry: text, createdAtMs: big });
 
 export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
@@ -232,7 +234,20 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
     kind: fc.constant('debug' as const), image: text, digest, command: texts, tty: fc.boolean(), stdin: fc.boolean(), environment: fc.array(nameValue, few), size,
   }, { requiredKeys: ['kind', 'image', 'command', 'tty', 'stdin', 'environment'] }),
 );
-export const tunnelRequest: fc.Arbitrary<TunnelRequest> = fc.record({ task: taskId, spec: tunnelSpec, container: text }, { requiredKeys: ['task', 'spec'] });
+export const nodeImagesSpec: fc.Arbitrary<NodeImagesSpec> = fc.oneof(
+  fc.constant({ kind: 'list' as const }),
+  fc.record({ kind: fc.constant('pull' as const), image: text, digest, namespace: label }),
+  fc.record({ kind: fc.constant('remove' as const), digest }),
+);
+export const layerProgress: fc.Arbitrary<LayerProgress> = fc.record({ digest, sizeBytes: big, doneBytes: big, isComplete: fc.boolean() });
+export const nodeImage: fc.Arbitrary<NodeImage> = fc.record({
+  digest, names: texts, sizeBytes: big, pulledAtMs: big, usedAtMs: big, tasks: fc.array(taskId, few),
+  layers: fc.array(fc.record({ digest, sizeBytes: big, mediaType: text }), few),
+  config: fc.record({ user: text, environment: texts, entrypoint: texts, command: texts, workingDir: text, stopSignal: text }),
+});
+export const tunnelRequest: fc.Arbitrary<TunnelRequest> = fc.oneof(
+  fc.record({ task: taskId, spec: tunnelSpec, container: text }, { requiredKeys: ['task', 'spec'] }), fc.record({ node: nodeId, images: nodeImagesSpec }),
+);
 export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.record({ kind: fc.constant('data' as const), stream: fc.constantFrom('stdin' as const, 'stdout' as const, 'stderr' as const), bytes }),
   fc.record({ kind: fc.constant('resize' as const), size }),
@@ -240,6 +255,8 @@ export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.constant({ kind: 'eof' as const }),
   fc.record({ kind: fc.constant('exit' as const), code: fc.nat(255) }),
   fc.record({ kind: fc.constant('error' as const), code: text, message: text }),
+  fc.record({ kind: fc.constant('image' as const), image: nodeImage }),
+  fc.record({ kind: fc.constant('pull' as const), layers: fc.array(layerProgress, few) }),
 );
 
 export const endpointSet: fc.Arbitrary<EndpointSet> = fc.record({
@@ -276,7 +293,7 @@ export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
   fc.record({ kind: fc.constant('assignment' as const), assignment }),
   fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),
-  fc.record({ kind: fc.constant('open-tunnel' as const), tunnelId: text, request: tunnelRequest }),
+  fc.record({ kind: fc.constant('open-tunnel' as const), tunnelId: text, request: tunnelRequest, login: fc.record({ username: text, password: text }) }, { requiredKeys: ['kind', 'tunnelId', 'request'] }),
   fc.record({ kind: fc.constant('go-elsewhere' as const), reason: text }),
   fc.record({ kind: fc.constant('refused' as const), code: fc.constantFrom('PERMISSION_DENIED' as const, 'FAILED_PRECONDITION' as const), message: text }),
 );

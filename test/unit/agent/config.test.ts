@@ -12,13 +12,14 @@ test('every option is taken', t => {
     '--node', 'n1', '--controllers', 'a:1, b:2', '--join', 'T', '--config-dir', '/c', '--state-dir', '/s', '--run-dir', '/r', '--scope', 'dev1', '--underlay-address', '10.0.0.2',
     '--capacity', 'cpu=1.5,memory=2Gi', '--labels', 'disk=ssd,zone=a', '--userns-base', '2000000000', '--pool', '3', '--vxlan-id', '9', '--vxlan-port', '4790',
     '--metrics-listen', '10.0.0.2:7402', '--metrics-plain', '--nats', 'tls://a:4222,b:4222', '--registry-ca', '/ca.pem', '--plain-registries', 'r:5000',
-    '--default-resolvers', '9.9.9.9', '--bind-prefixes', '/data', '--log-level', 'debug',
+    '--registry-mirrors', 'docker.io=m:5000,docker.io=n:5000', '--token-hosts', 'r:5000=auth:8443', '--pull-workers', '3', '--image-unused', '1h', '--image-disk', '70', '--default-resolvers', '9.9.9.9', '--bind-prefixes', '/data', '--log-level', 'debug',
   ]);
   t.deepEqual(config, {
     node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', snapshotter: 'auto', underlayAddress: '10.0.0.2',
     capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
     vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
-    plainRegistries: ['r:5000'], defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], devicePaths: [], deviceUnits: new Map(), allowsPrivileged: false, pullStallMs: 60_000, logLevel: 'debug',
+    registries: { plainRegistries: ['r:5000'], mirrors: new Map([['docker.io', ['m:5000', 'n:5000']]]), tokenHosts: new Map([['r:5000', ['auth:8443']]]) },
+    pullWorkers: 3, imageUnusedMs: 3_600_000, imageDiskPercent: 70, defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], devicePaths: [], deviceUnits: new Map(), allowsPrivileged: false, pullStallMs: 60_000, logLevel: 'debug',
   });
 });
 
@@ -38,6 +39,9 @@ test('a pool that is no number', refused, ['--node', 'n1', '--pool', '1x'], /--p
 test('an address that is a name', refused, ['--node', 'n1', '--underlay-address', 'localhost'], /--underlay-address/);
 test('a label without a value', refused, ['--node', 'n1', '--labels', 'ssd'], /--labels/);
 test('a snapshot driver that is none', refused, ['--node', 'n1', '--snapshotter', 'zfs'], /--snapshotter "zfs" is not one of auto, overlay, btrfs, vfs/);
+test('a mirror of nothing', refused, ['--node', 'n1', '--registry-mirrors', 'm:5000'], /--registry-mirrors "m:5000" is not REGISTRY=HOST/);
+test('a disk share above the whole', refused, ['--node', 'n1', '--image-disk', '101'], /--image-disk/);
+test('no pull workers', refused, ['--node', 'n1', '--pull-workers', '0'], /--pull-workers/);
 test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /--log-level/);
 
 test('the usage names every option', t => {

@@ -42,6 +42,21 @@ export interface RenewResponse {
   readonly caPem: string;
 }
 
+export interface PullLoginRequest {
+  readonly namespace: string;
+  readonly registry: string;
+}
+
+export interface PullLoginResponse {
+  /** Absent: the namespace has none. */
+  readonly login?: RegistryLogin | undefined;
+}
+
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface Registration {
   readonly node: string;
   readonly agentVersion: string;
@@ -167,7 +182,11 @@ export interface EndpointSet {
 
 export interface OpenTunnel {
   readonly tunnelId: string;
-  readonly target?: TunnelTarget | undefined;
+  readonly target?:
+    | TunnelTarget
+    | undefined;
+  /** Of the namespace, for a pull that an operator asked for. */
+  readonly login?: RegistryLogin | undefined;
 }
 
 export interface GoElsewhere {
@@ -430,6 +449,166 @@ export const RenewResponse: MessageFns<RenewResponse> = {
             }
 
             message.caPem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePullLoginRequest(): PullLoginRequest {
+  return { namespace: "", registry: "" };
+}
+
+export const PullLoginRequest: MessageFns<PullLoginRequest> = {
+  encode(message: PullLoginRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.registry !== "") {
+      writer.uint32(18).string(message.registry);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullLoginRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullLoginRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.registry = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePullLoginResponse(): PullLoginResponse {
+  return { login: undefined };
+}
+
+export const PullLoginResponse: MessageFns<PullLoginResponse> = {
+  encode(message: PullLoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.login !== undefined) {
+      RegistryLogin.encode(message.login, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullLoginResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullLoginResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.login = RegistryLogin.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryLogin(): RegistryLogin {
+  return { username: "", password: "" };
+}
+
+export const RegistryLogin: MessageFns<RegistryLogin> = {
+  encode(message: RegistryLogin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.password !== "") {
+      writer.uint32(18).string(message.password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLogin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLogin() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.password = reader.string();
             continue;
           }
         }
@@ -1786,7 +1965,7 @@ export const EndpointSet: MessageFns<EndpointSet> = {
 };
 
 function createBaseOpenTunnel(): OpenTunnel {
-  return { tunnelId: "", target: undefined };
+  return { tunnelId: "", target: undefined, login: undefined };
 }
 
 export const OpenTunnel: MessageFns<OpenTunnel> = {
@@ -1796,6 +1975,9 @@ export const OpenTunnel: MessageFns<OpenTunnel> = {
     }
     if (message.target !== undefined) {
       TunnelTarget.encode(message.target, writer.uint32(18).fork()).join();
+    }
+    if (message.login !== undefined) {
+      RegistryLogin.encode(message.login, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1827,6 +2009,14 @@ export const OpenTunnel: MessageFns<OpenTunnel> = {
             }
 
             message.target = TunnelTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.login = RegistryLogin.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2211,6 +2401,15 @@ export const AgentApiDefinition = {
       requestType: RenewRequest as typeof RenewRequest,
       requestStream: false,
       responseType: RenewResponse as typeof RenewResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** For a registry that an image of one of the node's own tasks comes from. */
+    pullLogin: {
+      name: "PullLogin",
+      requestType: PullLoginRequest as typeof PullLoginRequest,
+      requestStream: false,
+      responseType: PullLoginResponse as typeof PullLoginResponse,
       responseStream: false,
       options: {},
     },

@@ -35,6 +35,17 @@ export interface SecretVersion {
   readonly createdAtMs: number;
 }
 
+/** How the images of a namespace are opened at one registry; the password is sealed as secrets are. */
+export interface RegistryLoginRecord {
+  readonly namespace: string;
+  readonly registry: string;
+  readonly username: string;
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  readonly sealed: Uint8Array;
+  readonly createdAtMs: number;
+}
+
 export interface JoinTokenRecord {
   readonly hash: string;
   readonly expiresAtMs: number;
@@ -299,6 +310,126 @@ export const SecretVersion: MessageFns<SecretVersion> = {
             }
 
             message.version = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nonce = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sealed = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryLoginRecord(): RegistryLoginRecord {
+  return {
+    namespace: "",
+    registry: "",
+    username: "",
+    keyId: "",
+    nonce: new Uint8Array(0),
+    sealed: new Uint8Array(0),
+    createdAtMs: 0,
+  };
+}
+
+export const RegistryLoginRecord: MessageFns<RegistryLoginRecord> = {
+  encode(message: RegistryLoginRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.registry !== "") {
+      writer.uint32(18).string(message.registry);
+    }
+    if (message.username !== "") {
+      writer.uint32(26).string(message.username);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(34).string(message.keyId);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(42).bytes(message.nonce);
+    }
+    if (message.sealed.length !== 0) {
+      writer.uint32(50).bytes(message.sealed);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(56).int64(message.createdAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLoginRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLoginRecord() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.registry = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.username = reader.string();
             continue;
           }
           case 4: {

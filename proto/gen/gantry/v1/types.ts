@@ -156,6 +156,16 @@ export namespace DependencyCondition {
     typeof DependencyCondition.DEPENDENCY_CONDITION_SERVICE_COMPLETED_SUCCESSFULLY;
 }
 
+export const PullPolicy = { PULL_POLICY_UNSPECIFIED: 0, PULL_POLICY_ALWAYS: 1, PULL_POLICY_NEVER: 2 } as const;
+
+export type PullPolicy = typeof PullPolicy[keyof typeof PullPolicy];
+
+export namespace PullPolicy {
+  export type PULL_POLICY_UNSPECIFIED = typeof PullPolicy.PULL_POLICY_UNSPECIFIED;
+  export type PULL_POLICY_ALWAYS = typeof PullPolicy.PULL_POLICY_ALWAYS;
+  export type PULL_POLICY_NEVER = typeof PullPolicy.PULL_POLICY_NEVER;
+}
+
 export const ServiceKind = {
   SERVICE_KIND_UNSPECIFIED: 0,
   SERVICE_KIND_SERVICE: 1,
@@ -569,7 +579,11 @@ export interface ContainerSpec {
   readonly devices: readonly DeviceMount[];
   /** What `resources.requests.devices` asks for. */
   readonly deviceRequests: readonly DeviceCount[];
-  readonly dns?: DnsSpec | undefined;
+  readonly dns?:
+    | DnsSpec
+    | undefined;
+  /** Absent: only when it is not on the node. */
+  readonly pullPolicy?: PullPolicy | undefined;
 }
 
 export interface Companion {
@@ -857,6 +871,70 @@ export interface TunnelSpec_Debug {
   readonly size?: TerminalSize | undefined;
 }
 
+/** What is asked of the images of one node. */
+export interface NodeImagesSpec {
+  readonly request?:
+    | { readonly $case: "list"; readonly value: NodeImagesSpec_List }
+    | { readonly $case: "pull"; readonly value: NodeImagesSpec_Pull }
+    | { readonly $case: "remove"; readonly value: NodeImagesSpec_Remove }
+    | undefined;
+}
+
+export interface NodeImagesSpec_List {
+}
+
+export interface NodeImagesSpec_Pull {
+  readonly image: string;
+  readonly digest: string;
+  readonly namespace: string;
+}
+
+export interface NodeImagesSpec_Remove {
+  readonly digest: string;
+}
+
+export interface NodeImage {
+  readonly digest: string;
+  readonly names: readonly string[];
+  /** Of the unpacked files. */
+  readonly sizeBytes: number;
+  readonly pulledAtMs: number;
+  readonly usedAtMs: number;
+  /** Lowest first, as they were fetched. */
+  readonly layers: readonly NodeImage_Layer[];
+  readonly config?:
+    | NodeImage_Config
+    | undefined;
+  /** Of this node that need it. */
+  readonly tasks: readonly string[];
+}
+
+export interface NodeImage_Layer {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly mediaType: string;
+}
+
+export interface NodeImage_Config {
+  readonly user: string;
+  readonly environment: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly workingDir: string;
+  readonly stopSignal: string;
+}
+
+export interface PullProgress {
+  readonly layers: readonly PullProgress_Layer[];
+}
+
+export interface PullProgress_Layer {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly doneBytes: number;
+  readonly isComplete: boolean;
+}
+
 /** A tunnel's work, before it is known on which node. */
 export interface TunnelTarget {
   readonly task: string;
@@ -864,7 +942,12 @@ export interface TunnelTarget {
     | TunnelSpec
     | undefined;
   /** A companion's name, or the service's; absent: the main container. */
-  readonly container?: string | undefined;
+  readonly container?:
+    | string
+    | undefined;
+  /** Instead of a task and its spec: the images of a node. */
+  readonly node: string;
+  readonly images?: NodeImagesSpec | undefined;
 }
 
 export interface TunnelFrame {
@@ -875,6 +958,10 @@ export interface TunnelFrame {
     | { readonly $case: "eof"; readonly value: TunnelFrame_Eof }
     | { readonly $case: "exit"; readonly value: TunnelFrame_Exit }
     | { readonly $case: "error"; readonly value: TunnelFrame_Error }
+    | //
+    /** Answers about the images of a node. */
+    { readonly $case: "image"; readonly value: NodeImage }
+    | { readonly $case: "pull"; readonly value: PullProgress }
     | undefined;
 }
 
@@ -3035,6 +3122,7 @@ function createBaseContainerSpec(): ContainerSpec {
     devices: [],
     deviceRequests: [],
     dns: undefined,
+    pullPolicy: undefined,
   };
 }
 
@@ -3129,6 +3217,9 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
     }
     if (message.dns !== undefined) {
       DnsSpec.encode(message.dns, writer.uint32(242).fork()).join();
+    }
+    if (message.pullPolicy !== undefined) {
+      writer.uint32(248).int32(message.pullPolicy);
     }
     return writer;
   },
@@ -3384,6 +3475,14 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
             }
 
             message.dns = DnsSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.pullPolicy = reader.int32() as any;
             continue;
           }
         }
@@ -6531,8 +6630,644 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
   },
 };
 
+function createBaseNodeImagesSpec(): NodeImagesSpec {
+  return { request: undefined };
+}
+
+export const NodeImagesSpec: MessageFns<NodeImagesSpec> = {
+  encode(message: NodeImagesSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "list":
+        NodeImagesSpec_List.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "pull":
+        NodeImagesSpec_Pull.encode(message.request.value, writer.uint32(18).fork()).join();
+        break;
+      case "remove":
+        NodeImagesSpec_Remove.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImagesSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImagesSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "list", value: NodeImagesSpec_List.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "pull", value: NodeImagesSpec_Pull.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "remove", value: NodeImagesSpec_Remove.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImagesSpec_List(): NodeImagesSpec_List {
+  return {};
+}
+
+export const NodeImagesSpec_List: MessageFns<NodeImagesSpec_List> = {
+  encode(_: NodeImagesSpec_List, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImagesSpec_List {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImagesSpec_List() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImagesSpec_Pull(): NodeImagesSpec_Pull {
+  return { image: "", digest: "", namespace: "" };
+}
+
+export const NodeImagesSpec_Pull: MessageFns<NodeImagesSpec_Pull> = {
+  encode(message: NodeImagesSpec_Pull, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(26).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImagesSpec_Pull {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImagesSpec_Pull() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImagesSpec_Remove(): NodeImagesSpec_Remove {
+  return { digest: "" };
+}
+
+export const NodeImagesSpec_Remove: MessageFns<NodeImagesSpec_Remove> = {
+  encode(message: NodeImagesSpec_Remove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImagesSpec_Remove {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImagesSpec_Remove() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImage(): NodeImage {
+  return { digest: "", names: [], sizeBytes: 0, pulledAtMs: 0, usedAtMs: 0, layers: [], config: undefined, tasks: [] };
+}
+
+export const NodeImage: MessageFns<NodeImage> = {
+  encode(message: NodeImage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(24).int64(message.sizeBytes);
+    }
+    if (message.pulledAtMs !== 0) {
+      writer.uint32(32).int64(message.pulledAtMs);
+    }
+    if (message.usedAtMs !== 0) {
+      writer.uint32(40).int64(message.usedAtMs);
+    }
+    for (const v of message.layers) {
+      NodeImage_Layer.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.config !== undefined) {
+      NodeImage_Config.encode(message.config, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.tasks) {
+      writer.uint32(66).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImage() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pulledAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.usedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.layers.push(NodeImage_Layer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.config = NodeImage_Config.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tasks.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImage_Layer(): NodeImage_Layer {
+  return { digest: "", sizeBytes: 0, mediaType: "" };
+}
+
+export const NodeImage_Layer: MessageFns<NodeImage_Layer> = {
+  encode(message: NodeImage_Layer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.mediaType !== "") {
+      writer.uint32(26).string(message.mediaType);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImage_Layer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImage_Layer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mediaType = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeImage_Config(): NodeImage_Config {
+  return { user: "", environment: [], entrypoint: [], command: [], workingDir: "", stopSignal: "" };
+}
+
+export const NodeImage_Config: MessageFns<NodeImage_Config> = {
+  encode(message: NodeImage_Config, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    for (const v of message.environment) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.entrypoint) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.command) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.workingDir !== "") {
+      writer.uint32(42).string(message.workingDir);
+    }
+    if (message.stopSignal !== "") {
+      writer.uint32(50).string(message.stopSignal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeImage_Config {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeImage_Config() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.entrypoint.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.workingDir = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stopSignal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePullProgress(): PullProgress {
+  return { layers: [] };
+}
+
+export const PullProgress: MessageFns<PullProgress> = {
+  encode(message: PullProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.layers) {
+      PullProgress_Layer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullProgress() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.layers.push(PullProgress_Layer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePullProgress_Layer(): PullProgress_Layer {
+  return { digest: "", sizeBytes: 0, doneBytes: 0, isComplete: false };
+}
+
+export const PullProgress_Layer: MessageFns<PullProgress_Layer> = {
+  encode(message: PullProgress_Layer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.doneBytes !== 0) {
+      writer.uint32(24).int64(message.doneBytes);
+    }
+    if (message.isComplete !== false) {
+      writer.uint32(32).bool(message.isComplete);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullProgress_Layer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullProgress_Layer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.doneBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isComplete = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseTunnelTarget(): TunnelTarget {
-  return { task: "", spec: undefined, container: undefined };
+  return { task: "", spec: undefined, container: undefined, node: "", images: undefined };
 }
 
 export const TunnelTarget: MessageFns<TunnelTarget> = {
@@ -6545,6 +7280,12 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
     }
     if (message.container !== undefined) {
       writer.uint32(26).string(message.container);
+    }
+    if (message.node !== "") {
+      writer.uint32(34).string(message.node);
+    }
+    if (message.images !== undefined) {
+      NodeImagesSpec.encode(message.images, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -6586,6 +7327,22 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
             message.container = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.images = NodeImagesSpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6623,6 +7380,12 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
         break;
       case "error":
         TunnelFrame_Error.encode(message.frame.value, writer.uint32(50).fork()).join();
+        break;
+      case "image":
+        NodeImage.encode(message.frame.value, writer.uint32(58).fork()).join();
+        break;
+      case "pull":
+        PullProgress.encode(message.frame.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -6687,6 +7450,22 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
             }
 
             message.frame = { $case: "error", value: TunnelFrame_Error.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.frame = { $case: "image", value: NodeImage.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.frame = { $case: "pull", value: PullProgress.decode(reader, reader.uint32()) };
             continue;
           }
         }

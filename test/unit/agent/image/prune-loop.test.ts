@@ -16,10 +16,12 @@ class Rig {
   readonly images = new Map<Digest, number>([[USED, T0], [IDLE, T0]]);
   named: ReadonlySet<Digest> | undefined = new Set([USED]);
   pruned = 0;
+  usedBytes = 0;
+  readonly told: string[] = [];
   readonly stopping = new AbortController();
   readonly loop = new PruneLoop({
     images: {
-      list: () => Promise.resolve([...this.images].map(([digest, usedAtMs]) => ({ digest, usedAtMs }))),
+      list: () => Promise.resolve([...this.images].map(([digest, usedAtMs]) => ({ digest, usedAtMs, sizeBytes: 100 }))),
       markUsed: digests => {
         for (const digest of digests) this.images.set(digest, this.clock.nowMs());
         return Promise.resolve();
@@ -30,7 +32,8 @@ class Rig {
         return Promise.resolve({ freedBytes: 1 });
       },
     },
-    named: () => this.named, clock: this.clock, log: silentLogger,
+    named: () => this.named, clock: this.clock, log: silentLogger, onPruned: message => { this.told.push(message); },
+    disk: () => Promise.resolve({ totalBytes: 1000, usedBytes: this.usedBytes }), limits: { unusedMs: 24 * HOUR_MS, diskPercent: 85 },
   });
 }
 
@@ -74,4 +77,19 @@ test('a pull that finds no room is tried again once all that no task needs is go
   failures.push(new Error('registry away'));
   await t.throwsAsync(ensure(), { message: 'registry away' });
   t.is(rig.pruned, 1);
+});
+
+test('on a disk that is too full an image that no task needs goes however new, and it is told', async t => {
+  const rig = new Rig();
+  const running = rig.loop.run(rig.stopping.signal);
+  await rig.clock.advance(60_000);
+  t.deepEqual([...rig.images.keys()], [USED, IDLE]);
+  rig.usedBytes = 851;
+  await rig.clock.advance(60_000);
+  t.deepEqual([...rig.images.keys()], [USED]);
+  t.deepEqual(rig.told, ['1 images that no task needs removed, 0 MiB free again: the disk is more than 85 % used']);
+  await rig.clock.advance(60_000);
+  t.deepEqual([[...rig.images.keys()], rig.told.length], [[USED], 1]);
+  rig.stopping.abort(new Error('test ends'));
+  await running;
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { SecuritySpec } from '#model/service.ts';
-import type { ImageConfig } from '../../../../agent/image/ports.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import { mergeEnvironment, ociSpec } from '../../../../agent/runtime/oci-spec.ts';
 import type { OciSpecInput } from '../../../../agent/runtime/oci-spec.ts';
 import { heldCapabilities } from '../../../../agent/runtime/held-capabilities.ts';

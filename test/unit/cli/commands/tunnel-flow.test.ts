@@ -36,7 +36,7 @@ test('a terminal is raw during exec -it and restored after, with its size told a
     yield EXIT_3;
   };
   await t.throwsAsync(execInTask(shell, 'shop/web', ['sh'], { interactive: true, tty: true }), { instanceOf: ProcessExit });
-  t.like(cluster.opened[0]?.request.spec, { tty: true, stdin: true, size: { columns: 80, rows: 24 } });
+  t.like(cluster.opened[0]?.request, { spec: { tty: true, stdin: true, size: { columns: 80, rows: 24 } } });
   t.deepEqual([shell.terminal.rawModes, shell.terminal.rawModesOn], [1, 0]);
 });
 

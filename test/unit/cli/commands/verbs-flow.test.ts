@@ -125,11 +125,11 @@ test('delete waits until nothing is left', async t => {
 
 test('logs of several tasks carry their names, of one they do not', async t => {
   const cluster = new FakeCluster(clusterView());
-  cluster.tunnelScript = (_, { task }) => framesOf([frame(`hello from ${task}`), frame('\nno end'), { kind: 'exit', code: 0 }]);
+  cluster.tunnelScript = (_, request) => framesOf([frame(`hello from ${'task' in request ? request.task : ''}`), frame('\nno end'), { kind: 'exit', code: 0 }]);
   const several = fakeShell(cluster);
   await showLogs(several, ['shop/web'], { tail: '5' });
   t.is(several.terminal.text, 'web-0-webaa | hello from webaaaaaaaaa\nweb-0-webaa | no end\nweb-1-webba | hello from webbaaaaaaaa\nweb-1-webba | no end\n');
-  t.like(cluster.opened[0]?.request.spec, { kind: 'logs', tail: 5, follow: false });
+  t.like(cluster.opened[0]?.request, { spec: { kind: 'logs', tail: 5, follow: false } });
   const single = fakeShell(cluster);
   await showLogs(single, ['task/webaaaaaaaaa'], {});
   t.is(single.terminal.text, 'hello from webaaaaaaaaa\nno end');

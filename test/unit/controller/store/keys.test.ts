@@ -20,6 +20,7 @@ const KEYS: readonly (readonly [RecordKey, string])[] = [
   [{ kind: 'task', id: TASK }, 'tasks/abcdefghijk2'],
   [{ kind: 'status', id: TASK }, 'status/abcdefghijk2'],
   [{ kind: 'blob', namespace: 'prod', sha256: 'a'.repeat(64) }, `blobs/prod/${'a'.repeat(64)}`],
+  [{ kind: 'registry-login', namespace: 'prod', registry: 'r.acme.test:5000' }, 'logins/prod/r.acme.test:5000'],
   [{ kind: 'secret', namespace: 'prod', name: 'db', version: 3 }, 'secrets/prod/db/0000000003'],
   [{ kind: 'request', id: '0f8fad5b-d9cb-469f-a165-70867728950e' }, 'requests/0f8fad5b-d9cb-469f-a165-70867728950e'],
   [{ kind: 'event', object: 'service/prod/shop/web', reason: 'scale-up' }, 'events/service/prod/shop/web/scale-up'],

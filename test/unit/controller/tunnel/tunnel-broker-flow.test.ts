@@ -23,7 +23,7 @@ function setUp(): { readonly clock: FakeClock; readonly broker: TunnelBroker; re
 
 test('the agent is told an id, dials back with it, and its call lasts until the tunnel is finished', async t => {
   const { broker, session, sent, tunnel } = setUp();
-  const opened = broker.open(session, REQUEST, NEVER);
+  const opened = broker.open(session, { request: REQUEST }, NEVER);
   t.deepEqual(sent, [{ kind: 'open-tunnel', tunnelId: 'id1', request: REQUEST }]);
   let isOver = false;
   const arrival = broker.arrive('id1', 'n1', tunnel).then(() => { isOver = true; });
@@ -38,7 +38,7 @@ test('the agent is told an id, dials back with it, and its call lasts until the 
 
 test('an id works once, and for the node that was told', async t => {
   const { broker, session, tunnel } = setUp();
-  const opened = broker.open(session, REQUEST, NEVER);
+  const opened = broker.open(session, { request: REQUEST }, NEVER);
   t.like(await t.throwsAsync(broker.arrive('id1', 'n2', tunnel)), { code: 'NOT_FOUND' });
   t.like(await t.throwsAsync(broker.arrive('id9', 'n1', tunnel)), { code: 'NOT_FOUND' });
   const arrival = broker.arrive('id1', 'n1', tunnel);
@@ -49,7 +49,7 @@ test('an id works once, and for the node that was told', async t => {
 
 test('a refusal is the agent\'s own, a code that nobody knows is INTERNAL', async t => {
   const { broker, session } = setUp();
-  const [first, second] = [broker.open(session, REQUEST, NEVER), broker.open(session, REQUEST, NEVER)];
+  const [first, second] = [broker.open(session, { request: REQUEST }, NEVER), broker.open(session, { request: REQUEST }, NEVER)];
   broker.refuse('id1', 'FAILED_PRECONDITION', 'it ended');
   broker.refuse('id2', 'BOGUS', 'what');
   broker.refuse('id3', 'INTERNAL', 'nobody asked');
@@ -59,7 +59,7 @@ test('a refusal is the agent\'s own, a code that nobody knows is INTERNAL', asyn
 
 test('an agent that does not dial back is given up, and comes too late then', async t => {
   const { clock, broker, session, tunnel } = setUp();
-  const opened = broker.open(session, REQUEST, NEVER);
+  const opened = broker.open(session, { request: REQUEST }, NEVER);
   const failure = t.throwsAsync(opened);
   await clock.advance(DIAL_BACK_LIMIT_MS);
   t.like(await failure, { code: 'DEADLINE_EXCEEDED' });
@@ -70,7 +70,7 @@ test('an agent that does not dial back is given up, and comes too late then', as
 test('a client that is gone waits for nothing', async t => {
   const { clock, broker, session } = setUp();
   const gone = new AbortController();
-  const failure = t.throwsAsync(broker.open(session, REQUEST, gone.signal));
+  const failure = t.throwsAsync(broker.open(session, { request: REQUEST }, gone.signal));
   gone.abort(new Error('gone'));
   t.is((await failure).message, 'gone');
   t.is(clock.sleeping, 0);

@@ -19,6 +19,7 @@ const KINDS: readonly (readonly [string, (value: never) => Uint8Array, (bytes: U
   ['controller', records.encodeControllerRecord, records.decodeControllerRecord, values.controllerRecord],
   ['ledger', records.encodeLedger, records.decodeLedger, values.ledger],
   ['secret', records.encodeSecretVersion, records.decodeSecretVersion, values.secretVersion],
+  ['registry-login', records.encodeRegistryLogin, records.decodeRegistryLogin, values.registryLogin],
   ['event', records.encodeClusterEvent, records.decodeClusterEvent, values.event],
   ['join-token', records.encodeJoinTokenRecord, records.decodeJoinTokenRecord, values.joinToken],
   ['request', records.encodeRequestRecord, records.decodeRequestRecord, values.requestRecord],

@@ -20,5 +20,5 @@ test('an empty frame is refused', t => {
 });
 
 test('a tunnel to nothing is refused', t => {
-  t.throws(() => tunnelRequestCodec.fromWire({ task: 'abcdefghijkl' }), { message: 'tunnel.spec is missing' });
+  t.throws(() => tunnelRequestCodec.fromWire({ task: 'abcdefghijkl', node: '' }), { message: 'tunnel.spec is missing' });
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { judgeRealm, parseChallenge, parseContentRange, parseRetryAfter } from '#registry/challenge-parse.ts';
+import { judgeRealm, parseChallenge, parseContentRange, parseRetryAfter, parseNextLink, parseTagList } from '#registry/challenge-parse.ts';
 
 const parses = test.macro({
   exec(t, header: string, expected: object | undefined) { t.deepEqual<unknown, unknown>(parseChallenge(header), expected); },
@@ -17,7 +17,7 @@ test('nothing is none', parses, '', undefined);
 
 const judges = test.macro({
   exec(t, realm: string, registry: string, expected: string) {
-    const verdict = judgeRealm(realm, new URL(registry));
+    const verdict = judgeRealm(realm, new URL(registry), ['auth.example:8443']);
     t.is(verdict.kind === 'allowed' ? 'allowed' : verdict.reason, expected);
   },
   title: (name = '') => `judgeRealm: ${name}`,
@@ -25,8 +25,11 @@ const judges = test.macro({
 test('the registry\'s own host', judges, 'https://r.test/token', 'https://r.test/', 'allowed');
 test('the own host on another port', judges, 'https://r.test:5001/token', 'https://r.test:5000/', 'allowed');
 test('Docker Hub\'s token host', judges, 'https://auth.docker.io/token', 'https://registry-1.docker.io/', 'allowed');
-test('Docker Hub\'s token host for somebody else', judges, 'https://auth.docker.io/token', 'https://r.test/', 'token realm host auth.docker.io not allowed');
-test('the metadata service', judges, 'http://169.254.169.254/t', 'https://r.test/', 'token realm host 169.254.169.254 not allowed');
+test('Docker Hub\'s token host for somebody else', judges, 'https://auth.docker.io/token', 'https://r.test/', 'token realm host auth.docker.io not allowed (--token-hosts allows one)');
+test('a host that was allowed', judges, 'https://auth.example:8443/token', 'https://r.test/', 'allowed');
+test('an allowed host on another port', judges, 'https://auth.example/token', 'https://r.test/', 'token realm host auth.example not allowed (--token-hosts allows one)');
+test('an allowed host without TLS', judges, 'http://auth.example:8443/token', 'https://r.test/', 'token realm without TLS not allowed');
+test('the metadata service', judges, 'http://169.254.169.254/t', 'https://r.test/', 'token realm host 169.254.169.254 not allowed (--token-hosts allows one)');
 test('without TLS where the registry has it', judges, 'http://r.test/t', 'https://r.test/', 'token realm without TLS not allowed');
 test('without TLS where the registry has none', judges, 'http://r.test/t', 'http://r.test/', 'allowed');
 test('a file', judges, 'file:///etc/passwd', 'https://r.test/', 'token realm is no http URL');
@@ -47,4 +50,17 @@ test('Content-Range gives the first byte', t => {
   t.deepEqual(parseContentRange('bytes 5-9/10'), { first: 5, total: 10 });
   t.deepEqual(parseContentRange('bytes 5-9/*'), { first: 5 });
   for (const bad of ['', 'bytes */10', 'items 5-9/10', 'bytes 5-/10']) t.is(parseContentRange(bad), undefined, bad);
+});
+
+test('the next page of a list is on the same registry, below /v2/', t => {
+  t.is(parseNextLink('</v2/a/b/tags/list?n=2&last=x>; rel="next"'), '/v2/a/b/tags/list?n=2&last=x');
+  t.is(parseNextLink('<https://evil.test/v2/a>; rel="next"'), undefined);
+  t.is(parseNextLink('</v2/a>; rel="prev"'), undefined);
+  t.is(parseNextLink(''), undefined);
+});
+test('a tag list; what is no tag is left out', t => {
+  t.deepEqual(parseTagList(Buffer.from('{"name":"a","tags":["v1","../x",5,"v2"]}')), ['v1', 'v2']);
+  t.deepEqual(parseTagList(Buffer.from('{"name":"a","tags":null}')), []);
+  t.throws(() => parseTagList(Buffer.from('{"tags":{}}')), { code: 'FAILED_PRECONDITION' });
+  t.throws(() => parseTagList(Buffer.from('<html>')), { code: 'FAILED_PRECONDITION' });
 });
