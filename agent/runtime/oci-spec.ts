@@ -6,8 +6,10 @@
  */
 import { posix } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import type { ContainerSpec, Limits, SecuritySpec } from '#model/service.ts';
+import type { TaskResources } from '#model/resources.ts';
+import type { ContainerSpec, SecuritySpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
+import { cpuQuota, cpuShares, CPU_PERIOD_MICROSECONDS } from '../cgroup/limit-files.ts';
 import type { ImageConfig } from '../image/ports.ts';
 import type { OciMount } from '../volume/ports.ts';
 import { resolveUser } from './container-user.ts';
@@ -74,7 +76,6 @@ const INIT_SOURCE = '/usr/bin/tini-static';
 const INIT_TARGET = '/run/gantry-init';
 /** Under memory pressure containers go before the machine's own services. Source: proc_pid_oom_score_adj(5) */
 const CONTAINER_OOM_SCORE = 100;
-const CPU_PERIOD_MICROSECONDS = 100_000;
 
 /**
  * config.json for `input.task`.
@@ -100,7 +101,7 @@ export function ociSpec(input: OciSpecInput): object {
         ...['mount', 'uts', 'cgroup'].map(type => ({ type })),
       ],
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container.limits, container.requests.milliCpu),
+      resources: ociResources(container),
       rootfsPropagation: 'rprivate',
       seccomp: seccompProfile(input.architecture, { mayTrace: input.debugged !== undefined }),
       maskedPaths: MASKED_PATHS,
@@ -253,18 +254,16 @@ function ociMounts(input: OciSpecInput): readonly OciMount[] {
   ];
 }
 
-/** Both cgroup versions: the runtime turns `shares` into a v2 weight and `swap` into what v2 counts apart. */
-function ociResources(limits: Limits, requestedMilliCpu: number): object {
+/** Both cgroup versions: the runtime turns `shares` into a v2 weight and `swap` into what v2 counts apart. The agent sets cpus and io itself. */
+function ociResources({ limits, requests }: TaskResources): object {
+  const quota = cpuQuota(limits.milliCpu);
   return {
     devices: [
       { allow: false, access: 'rwm' },
       ...DEVICES.map(([major, minor]) => ({ allow: true, type: 'c', major, ...(minor === undefined ? {} : { minor }), access: 'rwm' })),
     ],
-    memory: { limit: limits.memoryBytes, swap: limits.memoryBytes },
-    cpu: {
-      shares: Math.min(262_144, Math.max(2, Math.round(requestedMilliCpu * 1.024))),
-      ...(limits.milliCpu === undefined ? {} : { quota: Math.max(1000, limits.milliCpu * (CPU_PERIOD_MICROSECONDS / 1000)), period: CPU_PERIOD_MICROSECONDS }),
-    },
+    memory: { limit: limits.memoryBytes, swap: limits.memoryBytes + (limits.swapBytes ?? 0) },
+    cpu: { shares: cpuShares(requests.milliCpu), ...(quota === undefined ? {} : { quota, period: CPU_PERIOD_MICROSECONDS }) },
     pids: { limit: limits.pids },
   };
 }

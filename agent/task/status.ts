@@ -26,6 +26,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
     health: isRunning ? record.health : 'none',
     ...reasonOf(record, live),
     restarts: record.restarts,
+    isPaused: record.step === 'running' && isFrozen(record),
     ...withoutAbsent({
       address: record.slot?.address,
       pid: record.step === 'running' ? record.container?.container.pid : undefined,
@@ -33,6 +34,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
       finishedAtMs: record.finishedAtMs,
       lastExit: record.lastExit,
       companions: companionStatuses(record),
+      resources: record.step === 'running' ? record.resources : undefined,
     }),
   };
 }
@@ -55,6 +57,11 @@ function companionStatuses(record: TaskRecord): readonly CompanionStatus[] | und
       ...withoutAbsent({ pid: step === 'running' ? container?.container.pid : undefined, lastExit }),
     };
   });
+}
+
+/** Not known is as wished: it is about to be. */
+function isFrozen({ isFrozen: known, task }: TaskRecord): boolean {
+  return known ?? task.isPaused;
 }
 
 function phaseOf(record: TaskRecord, live: LiveState): Phase {

@@ -1,6 +1,8 @@
 import { backoffMs } from '#kit/backoff.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { describeCompanion } from '#model/companion.ts';
+import type { TaskResources } from '#model/resources.ts';
+import { RESIZE_REFUSED } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
@@ -11,6 +13,8 @@ import { CompanionCrew } from './companion-crew-flow.ts';
 import { clearContainer, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
+import { resizeContainer, setFrozen } from './adjust-flow.ts';
+import type { Adjustment } from './adjust-flow.ts';
 import { nextAction } from './phase.ts';
 import type { CompanionAction } from './companion-phase.ts';
 import type { Desired, Observed, StopCause, TaskAction } from './phase.ts';
@@ -34,7 +38,9 @@ const DISK_RETRY_MS = 5_000;
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
-const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion']);
+const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion', 'thaw']);
+/** A change of resources that was refused is tried again after this: what a container uses goes up and down. */
+const RESIZE_RETRY_MS = 10_000;
 
 /**
  * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.
@@ -61,6 +67,8 @@ export class TaskLoop {
   #admitted = '';
   #failures = 0;
   #oomKills = { attempt: 0, seen: 0, told: 0 };
+  /** Why the resources are not what the task says, until tried again. */
+  #refusal: { readonly message: string; readonly retryAtMs: number } | undefined;
   /** False when the disk did not take the newest record. */
   #isSaved = true;
 
@@ -99,6 +107,7 @@ export class TaskLoop {
     }
     if (task !== undefined) {
       this.#record = { ...this.#record, task };
+      this.#refusal = undefined;
     }
     if (this.#desired !== 'run') {
       this.#building?.abort(new Error('the task is to stop'));
@@ -187,7 +196,8 @@ export class TaskLoop {
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
     const stopping = this.#stopping === undefined
       ? {} : { stopping: { sinceMs: this.#parts.clock.monotonicMs() - this.#stopping.signalledAtMs, isKilled: this.#stopping.isKilled } };
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping };
+    const refused = this.#refusal === undefined ? {} : { resizeNotBeforeMs: this.#refusal.retryAtMs };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping, ...refused };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */
@@ -221,6 +231,13 @@ export class TaskLoop {
         break;
       case 'kill':
         await this.#kill(action.cause);
+        break;
+      case 'freeze':
+      case 'thaw':
+        await this.#setFrozen(action.kind === 'freeze');
+        break;
+      case 'resize':
+        await this.#resize(action.resources);
         break;
       case 'settle':
         await this.#settle(action.end);
@@ -379,11 +396,39 @@ export class TaskLoop {
     this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
   }
 
+  /** A probe of a frozen container says nothing of it. */
+  async #setFrozen(isFrozen: boolean): Promise<void> {
+    if (isFrozen) {
+      this.#health.reset();
+    }
+    const isNews = this.#record.isFrozen !== undefined;
+    await setFrozen(this.#adjustment(), isFrozen, this.#parts);
+    if (isNews) {
+      this.#tell('normal', isFrozen ? 'Paused' : 'Unpaused', `attempt ${String(this.#record.attempt)}`);
+    }
+  }
+
+  async #resize(resources: TaskResources): Promise<void> {
+    const earlier = this.#refusal?.message;
+    const message = await resizeContainer(this.#adjustment(), resources, this.#parts);
+    this.#refusal = message === undefined ? undefined : { message, retryAtMs: this.#parts.clock.nowMs() + RESIZE_RETRY_MS };
+    if (message === undefined) {
+      this.#tell('normal', 'Resized', `attempt ${String(this.#record.attempt)} goes on with its new resources`);
+    } else if (message !== earlier) {
+      this.#tell('warning', RESIZE_REFUSED, message);
+    }
+  }
+
+  #adjustment(): Adjustment {
+    return { record: this.#record, save: async record => { await this.#save(record); } };
+  }
+
   async #settle(end: ContainerEnd): Promise<void> {
     const settled = afterEnd(this.#record, end, this.#stopping?.cause);
     this.#attempt.abort();
     this.#attempt = new AbortController();
     this.#health.reset();
+    this.#refusal = undefined;
     this.#stopping = undefined;
     this.#live = QUIET;
     this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
@@ -455,7 +500,8 @@ export class TaskLoop {
   }
 
   #report(): void {
-    this.#parts.statuses.report(statusOf(this.#record, this.#live, this.#parts.node));
+    const refused = this.#refusal === undefined || this.#live.reason !== '' || this.#record.step !== 'running' ? {} : { reason: RESIZE_REFUSED, message: this.#refusal.message };
+    this.#parts.statuses.report(statusOf(this.#record, { ...this.#live, ...refused }, this.#parts.node));
   }
 
   #tell(type: 'normal' | 'warning', reason: string, message: string): void {

@@ -63,6 +63,7 @@ async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> 
       return;
     case 'exit':
     case 'error':
+    case 'usage':
       // Words of an agent; a client has no reason to say them.
   }
 }

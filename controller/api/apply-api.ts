@@ -19,6 +19,7 @@ import type { SecretSealer } from './ports.ts';
 import { configSha256, draftRevision, newServiceCount } from './revision.ts';
 import type { RevisionDraft } from './revision.ts';
 import { previewWarnings } from './apply-preview.ts';
+import { requireValid } from './violations.ts';
 import { latestVersions, writeAppSecrets } from './secret-flow.ts';
 import { requirePlan } from './saved-plan-flow.ts';
 import { writeOnce } from './write-once-flow.ts';
@@ -176,13 +177,4 @@ export function missingSecrets(app: AppSpec, parts: Pick<ApplyParts, 'state'>): 
 function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): ReadonlyMap<string, number> {
   const latest = latestVersions(app.namespace, parts.state.current);
   return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
-}
-
-/** @throws ClusterError INVALID_ARGUMENT unless there is nothing to say */
-export function requireValid(violations: readonly Violation[]): void {
-  const [first] = violations;
-  if (first !== undefined) {
-    const more = violations.length === 1 ? '' : ` (and ${String(violations.length - 1)} more)`;
-    throw new ClusterError('INVALID_ARGUMENT', `${first.path}: ${first.message}${more}`, { violations });
-  }
 }

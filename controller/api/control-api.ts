@@ -10,8 +10,10 @@ import type { ApplyParts } from './apply-api.ts';
 import { pinDebugImage } from './digest-flow.ts';
 import { createEventApi } from './event-api.ts';
 import { createNodeApi } from './node-api.ts';
+import { createPauseApi } from './pause-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
+import { createResizeApi } from './resize-api.ts';
 import { createSecretApi } from './secret-api.ts';
 import { createServiceApi } from './service-api.ts';
 import { createUsageApi } from './usage-api.ts';
@@ -27,6 +29,8 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     apply: createApply(parts),
     ...createPlanApi(parts),
     ...createServiceApi(parts),
+    ...createResizeApi(parts),
+    ...createPauseApi(parts),
     ...createViewApi(parts),
     ...createEventApi(parts),
     ...createSecretApi(parts),

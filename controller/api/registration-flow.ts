@@ -105,6 +105,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     capacity: registration.capacity,
     pids: registration.pids,
     runtimes: registration.runtimes,
+    cpus: registration.cpus,
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
     condition: 'ready',

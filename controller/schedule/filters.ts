@@ -2,6 +2,7 @@
 import { requestsOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
+import { missingCpu } from '#model/cpuset.ts';
 import type { NodeId } from '#model/ids.ts';
 import { freeOf, hostPortsOf } from './node-load.ts';
 import type { NodeLoad } from './node-load.ts';
@@ -15,6 +16,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'taint'; readonly taint: string }
   | { readonly kind: 'label'; readonly rule: string }
   | { readonly kind: 'runtime'; readonly runtime: string }
+  | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'host-port'; readonly port: string }
@@ -35,7 +37,7 @@ export interface ServiceRequest {
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
 const NODE_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest) => Obstacle | undefined)[] = [
-  isReady, isTolerated, hasLabels, hasRuntime,
+  isReady, isTolerated, hasLabels, hasRuntime, hasCpus,
 ];
 const TASK_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest, slot: number) => Obstacle | undefined)[] = [
   hasVolumes, isBelowMaxPer, hasHostPorts, hasMemory, hasCpu,
@@ -86,6 +88,11 @@ function hasLabels({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | 
 function hasRuntime({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
   const { runtime } = service.spec.container;
   return node.runtimes.includes(runtime) ? undefined : { node: node.id, kind: 'runtime', runtime };
+}
+
+function hasCpus({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+  const { cpuset } = service.spec.container.limits;
+  return cpuset === undefined || missingCpu(cpuset, node.cpus) === undefined ? undefined : { node: node.id, kind: 'cpuset', cpuset, cpus: node.cpus };
 }
 
 function hasVolumes({ node }: NodeLoad, { service, homes }: ServiceRequest, slot: number): Obstacle | undefined {

@@ -3,6 +3,7 @@ import {
   CompanionRole, Protocol, PublishMode, RestartMode, SecurityProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
+import type { Limits, TaskResources } from '#model/resources.ts';
 import type {
   CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, PublishedPort, RestartPolicy, SecuritySpec, VolumeMount,
 } from '#model/service.ts';
@@ -44,7 +45,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     healthcheck: optional(spec.healthcheck, healthCheckFromWire),
     restart: restartFromWire(required(spec.restart, 'container.restart')),
     requests: required(spec.requests, 'container.requests'),
-    limits: present(required(spec.limits, 'container.limits')),
+    limits: limitsFromWire(required(spec.limits, 'container.limits')),
     ports: spec.ports.map(publishedPortCodec.fromWire),
     configs: spec.configs.map(present),
     secrets: spec.secrets.map(present),
@@ -64,6 +65,15 @@ export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readon
     name, role: roleCodec.fromWire(role), container: containerCodec.fromWire(required(container, 'companion.container')),
   })),
 };
+
+export const taskResourcesCodec: Codec<TaskResources, wire.TaskResources> = {
+  toWire: resources => resources,
+  fromWire: ({ requests, limits }) => ({ requests: required(requests, 'resources.requests'), limits: limitsFromWire(required(limits, 'resources.limits')) }),
+};
+
+function limitsFromWire(limits: wire.Limits): Limits {
+  return present({ ...limits, io: optional(limits.io, present) });
+}
 
 export const publishedPortCodec: Codec<PublishedPort, wire.PublishedPort> = {
   toWire: port => ({ ...port, protocol: protocolCodec.toWire(port.protocol), mode: publishModeCodec.toWire(port.mode) }),

@@ -5,6 +5,7 @@ import { CopyDirection, StdioStream } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
+import { usageSampleCodec } from './news-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, field, optional, ownBytes, present, WireError } from './wire.ts';
 
@@ -79,6 +80,8 @@ function specToWire(spec: TunnelSpec): NonNullable<wire.TunnelSpec['spec']> {
     case 'copy': return { $case: 'copy', value: { path: spec.path, direction: directionCodec.toWire(spec.direction) } };
     case 'forward': return { $case: 'forward', value: spec };
     case 'debug': return { $case: 'debug', value: spec };
+    case 'stats': return { $case: 'stats', value: spec };
+    case 'inspect': return { $case: 'inspect', value: {} };
   }
 }
 
@@ -91,6 +94,8 @@ function specFromWire(spec: wire.TunnelSpec['spec']): TunnelSpec {
     case 'copy': return { kind: 'copy', path: spec.value.path, direction: directionCodec.fromWire(spec.value.direction) };
     case 'forward': return { kind: 'forward', port: spec.value.port };
     case 'debug': return { kind: 'debug', ...present({ ...spec.value, digest: optional(spec.value.digest, parseDigest) }) };
+    case 'stats': return { kind: 'stats', tasks: spec.value.tasks.map(parseTaskId), intervalMs: spec.value.intervalMs };
+    case 'inspect': return { kind: 'inspect' };
   }
 }
 
@@ -102,6 +107,7 @@ function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']>
     case 'eof': return { $case: 'eof', value: {} };
     case 'exit': return { $case: 'exit', value: { code: frame.code } };
     case 'error': return { $case: 'error', value: { code: frame.code, message: frame.message } };
+    case 'usage': return { $case: 'usage', value: usageSampleCodec.toWire(frame.sample) };
   }
 }
 
@@ -114,6 +120,7 @@ function frameFromWire(frame: wire.TunnelFrame['frame']): TunnelFrame {
     case 'eof': return { kind: 'eof' };
     case 'exit': return { kind: 'exit', code: frame.value.code };
     case 'error': return { kind: 'error', ...frame.value };
+    case 'usage': return { kind: 'usage', sample: usageSampleCodec.fromWire(frame.value) };
   }
 }
 

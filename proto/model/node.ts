@@ -23,6 +23,8 @@ export interface Node {
   /** Most processes on the node, for display. */
   readonly pids: number;
   readonly runtimes: readonly string[];
+  /** Its online cpus, as `0-3,8`; empty: not known. */
+  readonly cpus: string;
   readonly agentVersion: string;
   /** `host:port` of its /metrics; empty: it serves none. */
   readonly metricsAddress: string;

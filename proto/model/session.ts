@@ -17,6 +17,8 @@ export interface Registration {
   readonly pids: number;
   readonly labels: ReadonlyMap<string, string>;
   readonly runtimes: readonly string[];
+  /** Online cpus, as `0-3,8`. */
+  readonly cpus: string;
   /** OCI platform, e.g. `amd64`. */
   readonly architecture: string;
   /** `host:port` of its metrics listener. */

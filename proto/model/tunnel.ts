@@ -1,6 +1,7 @@
 /** Byte streams between a client and a task: logs, exec, attach, cp, port-forward. */
 import type { Digest } from './digest.ts';
 import type { TaskId } from './ids.ts';
+import type { UsageSample } from './usage.ts';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -45,7 +46,11 @@ export type TunnelSpec =
       readonly stdin: boolean;
       readonly environment: readonly { readonly name: string; readonly value: string }[];
       readonly size?: TerminalSize;
-    };
+    }
+  /** A usage frame of each of these tasks of the target's node, at once and then at each interval, until none of them runs. */
+  | { readonly kind: 'stats'; readonly tasks: readonly TaskId[]; readonly intervalMs: number }
+  /** All that the node knows of the task: one JSON document, then eof. */
+  | { readonly kind: 'inspect' };
 
 export type DebugSpec = Extract<TunnelSpec, { readonly kind: 'debug' }>;
 
@@ -68,7 +73,8 @@ export type TunnelFrame =
   /** Last frame of the agent: the process's exit code (128 + signal). */
   | { readonly kind: 'exit'; readonly code: number }
   /** Last frame of the agent when the work itself is refused or breaks off. */
-  | { readonly kind: 'error'; readonly code: string; readonly message: string };
+  | { readonly kind: 'error'; readonly code: string; readonly message: string }
+  | { readonly kind: 'usage'; readonly sample: UsageSample };
 
 /**
  * One end of an open tunnel. Frames keep their order; `send` resolves when the transport took the frame (back-pressure);

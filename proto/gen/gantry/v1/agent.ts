@@ -48,6 +48,7 @@ export interface Registration {
   /** Nonces of the instance; see SessionRecord.instance_nonce. */
   readonly previousNonce: string;
   readonly nextNonce: string;
+  readonly cpus: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -446,6 +447,7 @@ function createBaseRegistration(): Registration {
     statuses: [],
     previousNonce: "",
     nextNonce: "",
+    cpus: "",
   };
 }
 
@@ -489,6 +491,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.nextNonce !== "") {
       writer.uint32(106).string(message.nextNonce);
+    }
+    if (message.cpus !== "") {
+      writer.uint32(114).string(message.cpus);
     }
     return writer;
   },
@@ -611,6 +616,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.nextNonce = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.cpus = reader.string();
             continue;
           }
         }
