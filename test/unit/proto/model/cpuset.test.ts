@@ -3,7 +3,7 @@ import { cpusOf, missingCpu, parseCpuset } from '#model/cpuset.ts';
 
 const reads = test.macro({
   exec(t, text: string, expected: string) { t.deepEqual(parseCpuset(text), { value: expected }); },
-  title: (_, text) => `parseCpuset: ${text}`,
+  title: (_, text: string) => `parseCpuset: ${text}`,
 });
 test(reads, '0', '0');
 test(reads, '0-1', '0-1');
