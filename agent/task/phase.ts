@@ -23,6 +23,17 @@ export interface Observed extends CompanionsObserved {
 
 export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
 
+/** What the loop remembers of a stop that it began. */
+export interface Stopping {
+  readonly cause: StopCause;
+  readonly signalledAtMs: number;
+  readonly isKilled: boolean;
+}
+
+export function stoppingSince(stopping: Stopping | undefined, monotonicMs: number): Pick<Observed, 'stopping'> {
+  return stopping === undefined ? {} : { stopping: { sinceMs: monotonicMs - stopping.signalledAtMs, isKilled: stopping.isKilled } };
+}
+
 /** The next thing to do; each carries why. */
 export type TaskAction =
   | { readonly kind: 'wait'; readonly untilMs?: number; readonly isUnkillable?: boolean; readonly reason: string }

@@ -106,3 +106,8 @@ export function withoutAttempt(record: TaskRecord): TaskRecord {
   const { container: _container, startedAtMs: _startedAtMs, finishedAtMs: _finishedAtMs, ending: _ending, resources: _resources, isFrozen: _isFrozen, ...rest } = record;
   return { ...rest, health: 'none' };
 }
+
+/** A task that ends between two attempts ends as the one that was to come, since that one was reported already. */
+export function lastAttempt(record: TaskRecord): number {
+  return record.attempt === 0 || record.ending?.kind === 'finish' ? record.attempt : record.attempt + 1;
+}

@@ -1,5 +1,6 @@
 /** `update`: the resources of a service, as its App's next Revision, or of one task alone. */
 import type { App, Revision, Service } from '#model/app.ts';
+import { requestsOf } from '#model/companion.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
 import { missingCpu } from '#model/cpuset.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -116,13 +117,14 @@ function draftTask(id: TaskId, change: ResourceChange, parts: ServiceApiParts): 
 /** @throws ClusterError FAILED_PRECONDITION */
 function requireRoom(task: Task, next: Task, { state }: ServiceApiParts): void {
   const load = nodeLoads(state.current).find(one => one.node.id === task.node);
-  const { requests, limits } = next.container;
+  const { limits } = next.container;
+  const [before, after] = [requestsOf(task), requestsOf(next)];
   const missing = limits.cpuset === undefined || load === undefined ? undefined : missingCpu(limits.cpuset, load.node.cpus);
   if (load !== undefined && missing !== undefined) {
     throw new ClusterError('FAILED_PRECONDITION', `cpuset ${String(limits.cpuset)}: ${task.node} has no cpu ${String(missing)}, it has ${load.node.cpus}`);
   }
-  const hasRoom = load !== undefined && fitsInto(requests, addResources(freeOf(load), task.container.requests));
-  if (!hasRoom && !fitsInto(requests, task.container.requests)) {
+  const hasRoom = load !== undefined && fitsInto(after, addResources(freeOf(load), before));
+  if (!hasRoom && !fitsInto(after, before)) {
     throw new ClusterError('FAILED_PRECONDITION', `${task.node} has no room for what task ${task.id} would ask for; update its service to have it placed anew`);
   }
 }

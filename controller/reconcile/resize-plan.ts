@@ -1,10 +1,12 @@
 /** A change of resources alone: which tasks get it in place, where they run, and which have to be replaced for it. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { requestsOf } from '#model/companion.ts';
 import { missingCpu } from '#model/cpuset.ts';
 import type { TaskId } from '#model/ids.ts';
 import { addResources, fitsInto, resourcesKey, resourcesOf, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
+import type { ContainerSpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
 import { freeOf, nodeLoads } from '../schedule/node-load.ts';
 import type { NodeLoad } from '../schedule/node-load.ts';
@@ -46,16 +48,17 @@ export function planResizes(snapshot: ClusterSnapshot, state: ServiceState): Res
     if (!isDue(row) || load === undefined || isOnLostNode(row)) {
       return row;
     }
-    const obstacle = findObstacle(service, row.task, load);
+    const task = resized(row.task, service, wanted);
+    const sizes = { before: requestsOf(row.task), after: requestsOf(task) };
+    const obstacle = findObstacle(task.container, sizes, load);
     if (obstacle !== undefined) {
       replaced.set(row.task.id, obstacle);
       return row;
     }
-    const task = resized(row.task, service, wanted);
     if (room > 0) {
       room -= 1;
       resizes.push(task);
-      load.used = addResources(load.used, difference(row.task, service));
+      load.used = addResources(load.used, subtractResources(sizes.after, sizes.before));
     } else {
       waiting += 1;
     }
@@ -69,6 +72,12 @@ function hasRolloutFailed({ service, status }: ServiceState): boolean {
   return status?.rollout.state === 'failed' && status.rollout.revision === service.revision;
 }
 
+/** What a task asks of its node, companions included. */
+interface Sizes {
+  readonly before: Resources;
+  readonly after: Resources;
+}
+
 /** At least one at a time: none of them stops. */
 function turnSize({ spec }: Service): number {
   return Math.max(1, spec.update.maxSurge + spec.update.maxUnavailable);
@@ -79,18 +88,12 @@ function resized(task: Task, service: Service, key: string): Task {
 }
 
 /** Why the node cannot give the task what its service asks for now. A smaller request always fits. */
-function findObstacle({ spec: { container } }: Service, task: Task, load: NodeLoad): string | undefined {
-  const missing = container.limits.cpuset === undefined ? undefined : missingCpu(container.limits.cpuset, load.node.cpus);
+function findObstacle({ limits }: ContainerSpec, { before, after }: Sizes, load: NodeLoad): string | undefined {
+  const missing = limits.cpuset === undefined ? undefined : missingCpu(limits.cpuset, load.node.cpus);
   if (missing !== undefined) {
     return `${load.node.id} has no cpu ${String(missing)}`;
   }
-  const { requests } = task.container;
-  const free = addResources(freeOf(load), requests);
-  return fitsInto(container.requests, requests) || fitsInto(container.requests, free) ? undefined : `${load.node.id} has no room for it`;
-}
-
-function difference(task: Task, { spec }: Service): Resources {
-  return subtractResources(spec.container.requests, task.container.requests);
+  return fitsInto(after, before) || fitsInto(after, addResources(freeOf(load), before)) ? undefined : `${load.node.id} has no room for it`;
 }
 
 /** True once every task that runs is held to what its record says. */
