@@ -10,6 +10,7 @@ import { containersOf } from '#model/companion.ts';
 import type { Digest } from '#model/digest.ts';
 import type { NodePolicy } from '#model/node.ts';
 import type { TaskId } from '#model/ids.ts';
+import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import type { News } from '#news/ports.ts';
@@ -20,6 +21,7 @@ import { EMPTY_DESIRED_SET } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
 import { AuditLoop } from './audit-loop.ts';
 import { CertificateLoop } from './certificate-loop.ts';
+import { diskOf } from './cgroup/block-device-fs.ts';
 import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
@@ -39,16 +41,18 @@ import { PruneLoop } from './image/prune-loop.ts';
 import { NodeImages } from './image/node-images-flow.ts';
 import type { PullRequest } from './image/ports.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
+import { inspectTask } from './inspect-flow.ts';
 import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
-import { defaultAddress, defaultCapacity, makePassable, readBootId, readMaxPids } from './machine-fs.ts';
+import { defaultAddress, defaultCapacity, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
+import { readNamespaces } from './namespaces-fs.ts';
 import { KernelNetwork } from './network/network-flow.ts';
 import { NodeLoop } from './node-loop.ts';
 import { readNodeState, writeNodeState } from './node-state-fs.ts';
@@ -76,6 +80,9 @@ import { ContainerFilesFs } from './tunnel/container-files-fs.ts';
 import { SlotDialer } from './tunnel/dial-socket.ts';
 import type { LogReader } from './tunnel/ports.ts';
 import { tunnelOpener } from './tunnel-opener-flow.ts';
+import { sampleOf } from './usage.ts';
+import { readUsages } from './usage-flow.ts';
+import type { UsageSources } from './usage-flow.ts';
 import { UsageLoop } from './usage-loop.ts';
 import { DirectoryVolumes } from './volume/volume-fs.ts';
 
@@ -199,7 +206,16 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
       images,
       dialBack: (address, tunnelId, ended) => client.tunnel(address, tunnelId, ended),
       records: machine.records,
-      services: machine.tunnelServices,
+      services: {
+        ...machine.tunnelServices,
+        stats: {
+          clock: systemClock,
+          read: async tasks => (await readUsages(node.records.filter(({ task }) => tasks.includes(task.id)), usageSources(config, machine))).map(usage => sampleOf(usage, config.node, systemClock.nowMs())),
+        },
+        inspect: async task => await inspectTask(requireRecord(node, task), {
+          node: config.node, cgroups: machine.cgroups, records: machine.records, readConfig: id => machine.bundles.readConfig(id), readNamespaces,
+        }),
+      },
       debug: machine,
     }),
   };
@@ -223,7 +239,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
   };
   metrics.observe({
     isConnected: () => controllerAddress() !== undefined, isNatsConnected: () => news?.isConnected ?? false,
-    droppedNewsCount: () => news?.droppedCount ?? 0, imageCount: () => machine.images.count(),
+    droppedNewsCount: () => news?.droppedCount ?? 0, imageCount: () => machine.images.count(), pressure: readPressure,
   });
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
@@ -236,10 +252,23 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
-    usage: new UsageLoop({ node: config.node, cgroups: machine.cgroups, records, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
+    usage: new UsageLoop({ ...usageSources(config, machine), node: config.node, records, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
   };
+}
+
+/** @throws ClusterError NOT_FOUND for a task that went while its tunnel was opened */
+function requireRecord(node: NodeLoop, task: TaskId): TaskRecord {
+  const record = node.find(task)?.record;
+  if (record === undefined) {
+    throw new ClusterError('NOT_FOUND', `task ${task} is not on this node`);
+  }
+  return record;
+}
+
+function usageSources(config: AgentConfig, { cgroups }: Machine): UsageSources {
+  return { cgroups, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters };
 }
 
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */
@@ -256,7 +285,8 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
   await makePassable(config.stateDir);
   await makePassable(config.runDir);
   const prefix = `${String(process.pid)}-`;
-  const cgroups = new CgroupFs(config.scope, systemClock);
+  const disk = await diskOf(config.stateDir);
+  const cgroups = new CgroupFs(config.scope, systemClock, disk === undefined ? {} : { disk });
   const programs = await findRuntimes();
   const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
@@ -309,6 +339,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     labels: config.labels,
     runtimes: machine.runtimes,
     policy: nodePolicy(config),
+    cpus: await readCpus(),
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
     snapshotter: machine.snapshots.driver,

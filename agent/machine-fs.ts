@@ -3,6 +3,8 @@ import { availableParallelism, networkInterfaces, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import type { Resources } from '#model/resources.ts';
+import { parsePressure } from './cgroup/cgroup-stats.ts';
+import type { Pressure } from './runtime/ports.ts';
 
 /** What the agent and the machine keep for themselves when no capacity is given. */
 const RESERVED = { milliCpu: 100, memoryBytes: 256 * 1024 * 1024 } as const;
@@ -19,6 +21,18 @@ export async function readBootId(): Promise<string> {
 /** Source: proc_sys_kernel(5), pid_max */
 export async function readMaxPids(): Promise<number> {
   return Number((await readFile('/proc/sys/kernel/pid_max', 'utf8')).trim());
+}
+
+/** Source: sysfs-devices-system-cpu, /sys/devices/system/cpu/online */
+export async function readCpus(): Promise<string> {
+  return (await readFile('/sys/devices/system/cpu/online', 'utf8')).trim();
+}
+
+/** Undefined where the kernel was built or started without it. Source: Documentation/accounting/psi.rst */
+export async function readPressure(): Promise<Pressure | undefined> {
+  const read = async (name: string): Promise<number | undefined> => parsePressure(await readFile(`/proc/pressure/${name}`, 'utf8').catch(() => undefined));
+  const [cpu, memory, io] = await Promise.all([read('cpu'), read('memory'), read('io')]);
+  return cpu === undefined || memory === undefined || io === undefined ? undefined : { cpu, memory, io };
 }
 
 export function defaultCapacity(): Resources {

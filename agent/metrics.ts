@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Task } from '#model/task.ts';
+import type { Pressure } from './runtime/ports.ts';
 import type { LinkCounters } from './network/link-counters.ts';
 
 /** Every metric of gantry-agent; the README's table says the same. Node.js's own come beside them as `gantry_process_` and `gantry_nodejs_`. */
@@ -14,6 +15,12 @@ export const AGENT_METRICS = {
   gantry_task_network_receive_packets_total: 'packets that the task received',
   gantry_task_network_transmit_bytes_total: 'bytes that the task sent',
   gantry_task_network_transmit_packets_total: 'packets that the task sent',
+  gantry_task_io_read_bytes_total: 'bytes read from disks, as far as the kernel counts them for the control group',
+  gantry_task_io_write_bytes_total: 'bytes written to disks, as far as the kernel counts them for the control group',
+  gantry_task_pressure_cpu_seconds_total: 'time in which a process of the task waited for a cpu; only with control groups of version 2',
+  gantry_task_pressure_memory_seconds_total: 'time in which a process of the task waited for memory; only with control groups of version 2',
+  gantry_task_pressure_io_seconds_total: 'time in which a process of the task waited for a disk; only with control groups of version 2',
+  gantry_agent_pressure_seconds_total: 'time in which a process of the machine waited, by resource: cpu, memory, io',
   gantry_agent_tasks: 'task records, by step',
   gantry_agent_task_events_total: 'what happened to tasks here, by reason; Started counts the starts',
   gantry_agent_pull_duration_seconds: 'time of one image pull, by outcome: done, failed',
@@ -36,6 +43,9 @@ export interface TaskUsage {
   readonly memoryLimitBytes: number;
   readonly processes: number;
   readonly oomKills: number;
+  readonly ioReadBytes: number;
+  readonly ioWriteBytes: number;
+  readonly pressure?: Pressure;
   /** Absent while its link is not there. */
   readonly link: LinkCounters | undefined;
 }
@@ -46,6 +56,8 @@ export interface AgentMetricSources {
   readonly isNatsConnected: () => boolean;
   readonly droppedNewsCount: () => number;
   readonly imageCount: () => Promise<number>;
+  /** Of the machine; undefined where its kernel does not count it. */
+  readonly pressure: () => Promise<Pressure | undefined>;
 }
 
 const TASK_LABELS = ['namespace', 'app', 'service', 'task'] as const;
@@ -62,6 +74,13 @@ function taskValues(usage: TaskUsage): Readonly<Partial<Record<AgentMetricName, 
     gantry_task_processes: usage.processes,
     gantry_task_restarts_total: usage.restarts,
     gantry_task_oom_kills_total: usage.oomKills,
+    gantry_task_io_read_bytes_total: usage.ioReadBytes,
+    gantry_task_io_write_bytes_total: usage.ioWriteBytes,
+    ...(usage.pressure === undefined ? {} : {
+      gantry_task_pressure_cpu_seconds_total: usage.pressure.cpu / MICROSECONDS,
+      gantry_task_pressure_memory_seconds_total: usage.pressure.memory / MICROSECONDS,
+      gantry_task_pressure_io_seconds_total: usage.pressure.io / MICROSECONDS,
+    }),
     ...(usage.link === undefined ? {} : {
       gantry_task_network_receive_bytes_total: usage.link.receivedBytes,
       gantry_task_network_receive_packets_total: usage.link.receivedPackets,
@@ -106,6 +125,15 @@ export class AgentMetrics {
     new Gauge({ ...described('gantry_agent_session_connected'), registers, collect() { this.set(sources.isConnected() ? 1 : 0); } });
     new Gauge({ ...described('gantry_agent_nats_connected'), registers, collect() { this.set(sources.isNatsConnected() ? 1 : 0); } });
     new Counter({ ...described('gantry_agent_news_dropped_total'), registers, collect() { this.reset(); this.inc(sources.droppedNewsCount()); } });
+    new Counter({
+      ...described('gantry_agent_pressure_seconds_total'), labelNames: ['resource'], registers,
+      async collect() {
+        this.reset();
+        for (const [resource, microseconds] of Object.entries({ ...await sources.pressure() } as Readonly<Record<string, number>>)) {
+          this.inc({ resource }, microseconds / MICROSECONDS);
+        }
+      },
+    });
     new Gauge({ ...described('gantry_agent_images'), registers, async collect() { this.set(await sources.imageCount()); } });
   }
 

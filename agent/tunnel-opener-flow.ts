@@ -62,6 +62,8 @@ async function targetOf(found: ReachableTask, request: TaskTunnelRequest, { reco
     throw new ClusterError('NOT_FOUND', `no run before the newest one of ${request.container ?? task.service} left a log on this node`);
   }
   return {
+    task: task.id,
+    isPaused: task.isPaused,
     containerId: containerId(task.id, one.log.attempt, one.log.companion),
     networkNamespacePath: slot === undefined ? '' : reachOf(task, slot).networkNamespacePath,
     logPath,

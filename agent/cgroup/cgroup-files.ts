@@ -62,10 +62,12 @@ export function usageFiles(layout: CgroupLayout, path: string): Readonly<Record<
     return {
       cpu: at('unified', 'cpu.stat'), memory: at('unified', 'memory.current'), memoryStat: at('unified', 'memory.stat'),
       memoryLimit: at('unified', 'memory.max'), processes: at('unified', 'pids.current'), oom: at('unified', 'memory.events'),
+      io: at('unified', 'io.stat'), cpuPressure: at('unified', 'cpu.pressure'), memoryPressure: at('unified', 'memory.pressure'), ioPressure: at('unified', 'io.pressure'),
     };
   }
   return {
     cpu: at('cpuacct', 'cpuacct.usage'), memory: at('memory', 'memory.usage_in_bytes'), memoryStat: at('memory', 'memory.stat'),
     memoryLimit: at('memory', 'memory.limit_in_bytes'), processes: at('pids', 'pids.current'), oom: at('memory', 'memory.oom_control'),
+    io: at('blkio', 'blkio.throttle.io_service_bytes_recursive'),
   };
 }

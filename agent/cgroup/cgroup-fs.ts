@@ -1,31 +1,48 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
+import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
 import { cgroupLayout, groupDirs, isTaskGroup, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { parseUsage } from './cgroup-stats.ts';
+import { limitFiles } from './limit-files.ts';
+import type { LimitContext, LimitFile } from './limit-files.ts';
+import { findProblem } from './limit-problems.ts';
 import type { Cgroups } from './ports.ts';
 
 /** A process that outlives SIGKILL this long hangs in the kernel. */
 const KILL_TIMEOUT_MS = 10_000;
 const KILL_POLL_MS = 4;
+/** A process that does not stand still this long sits in the kernel. */
+const FREEZE_TIMEOUT_MS = 5_000;
+const FREEZE_POLL_MS = 2;
+
+export interface CgroupOptions {
+  /** Default: what this machine mounts. */
+  readonly layout?: CgroupLayout;
+  /** `major:minor` of the disk that io limits are about. */
+  readonly disk?: string;
+}
 
 /** Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side. */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
   readonly #clock: Clock;
+  readonly #disk: string | undefined;
 
   /** @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent */
-  constructor(parent: string, clock: Clock) {
+  constructor(parent: string, clock: Clock, options: CgroupOptions = {}) {
     if (!/^[a-z0-9][a-z0-9-]*$/.test(parent)) {
       throw new RangeError(`control group ${JSON.stringify(parent)} is not a lower-case label`);
     }
     this.#parent = parent;
     this.#clock = clock;
-    this.#layout = cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+    this.#layout = options.layout ?? cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+    this.#disk = options.disk;
   }
 
   pathFor(containerId: string): string {
@@ -35,10 +52,59 @@ export class CgroupFs implements Cgroups {
     return `/${this.#parent}${inTask(taskGroupOf(containerId))}/${containerId}`;
   }
 
+  place(containerId: string): ReturnType<Cgroups['place']> {
+    const path = this.pathFor(containerId);
+    return { version: this.#layout.version, path, directories: groupDirs(this.#layout, path) };
+  }
+
+  async processes(containerId: string): Promise<readonly number[]> {
+    const groups = await groupsBelow(processesDir(this.#layout, this.pathFor(containerId)));
+    return (await Promise.all(groups.map(processesOf))).flat().sort((left, right) => left - right);
+  }
+
   async usage(containerId: string): Promise<ContainerUsage | undefined> {
     const files = Object.entries(usageFiles(this.#layout, this.pathFor(containerId)));
     const texts = await Promise.all(files.map(async ([name, path]) => [name, await readIfThere(path)] as const));
     return texts.every(([, text]) => text === undefined) ? undefined : parseUsage(this.#layout.version, Object.fromEntries(texts));
+  }
+
+  async limit(containerId: string, resources: TaskResources, before?: TaskResources): Promise<readonly string[]> {
+    const inUse = (await this.usage(containerId))?.memoryBytes ?? 0;
+    const context: LimitContext = {
+      layout: this.#layout, path: this.pathFor(containerId), device: this.#disk, memoryBefore: await this.#memoryLimit(containerId), allCpus: await this.#allCpus(),
+    };
+    const problem = findProblem(resources, context, inUse);
+    if (problem !== undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', problem);
+    }
+    try {
+      return await writeLimits(limitFiles(resources, context));
+    } catch (error) {
+      if (before !== undefined) {
+        await writeLimits(limitFiles(before, { ...context, memoryBefore: await this.#memoryLimit(containerId) })).catch(() => { /* the first failure is told */ });
+      }
+      throw error;
+    }
+  }
+
+  async freeze(containerId: string): Promise<void> {
+    const dir = this.#frozenDir(containerId);
+    const [file, word, seen, pattern] = this.#layout.version === 1
+      ? ['freezer.state', 'FROZEN', 'freezer.state', /^FROZEN$/m] as const : ['cgroup.freeze', '1', 'cgroup.events', /^frozen 1$/m] as const;
+    await writeFile(`${dir}/${file}`, word);
+    const deadlineMs = this.#clock.monotonicMs() + FREEZE_TIMEOUT_MS;
+    while (!pattern.test(await readIfThere(`${dir}/${seen}`) ?? '')) {
+      if (this.#clock.monotonicMs() >= deadlineMs) {
+        await this.thaw(containerId);
+        throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: a process does not stand still; it hangs in the kernel`);
+      }
+      await this.#clock.sleep(FREEZE_POLL_MS, new AbortController().signal);
+    }
+  }
+
+  async thaw(containerId: string): Promise<void> {
+    const dir = this.#frozenDir(containerId);
+    await (this.#layout.version === 1 ? writeFile(`${dir}/freezer.state`, 'THAWED') : writeFile(`${dir}/cgroup.freeze`, '0')).catch(ignoreAbsent);
   }
 
   async killAll(containerId: string): Promise<void> {
@@ -93,6 +159,24 @@ export class CgroupFs implements Cgroups {
     }
   }
 
+  /** The containers of a task stand still together. */
+  #frozenDir(containerId: string): string {
+    const task = taskGroupOf(containerId);
+    return processesDir(this.#layout, task === undefined ? this.pathFor(containerId) : `/${this.#parent}/${task}`);
+  }
+
+  async #memoryLimit(containerId: string): Promise<number> {
+    const text = (await readIfThere(usageFiles(this.#layout, this.pathFor(containerId))['memoryLimit'] ?? ''))?.trim();
+    return text === undefined || text === 'max' ? Number.MAX_SAFE_INTEGER : Number(text);
+  }
+
+  /** What the parent group has: a group of v1 cannot have more. */
+  async #allCpus(): Promise<string> {
+    const root = this.#layout.roots.get(this.#layout.version === 1 ? 'cpuset' : 'unified') ?? '/sys/fs/cgroup';
+    const file = this.#layout.version === 1 ? 'cpuset.cpus' : 'cpuset.cpus.effective';
+    return (await readIfThere(`${root}/${this.#parent}/${file}`) ?? '').trim();
+  }
+
   /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. */
   async #killGroup(group: string): Promise<void> {
     if (this.#layout.version === 2) {
@@ -109,6 +193,35 @@ export class CgroupFs implements Cgroups {
 
 function inTask(task: string | undefined): string {
   return task === undefined ? '' : `/${task}`;
+}
+
+/** Writes in order. @throws ClusterError FAILED_PRECONDITION with the kernel's answer */
+async function writeLimits(files: readonly LimitFile[]): Promise<readonly string[]> {
+  const ignored: string[] = [];
+  for (const file of files) {
+    const written = await Promise.all(file.paths.map(async path => await writeIfThere(path, file)));
+    if (written.includes(true) || file.ifAbsent === 'ignore') {
+      continue;
+    }
+    if (file.ifAbsent === 'refuse') {
+      throw new ClusterError('FAILED_PRECONDITION', `${file.what}: this kernel cannot limit it (no ${String(file.paths[0])})`);
+    }
+    ignored.push(`${file.what}: this kernel cannot enforce it`);
+  }
+  return ignored;
+}
+
+async function writeIfThere(path: string, { text, what }: LimitFile): Promise<boolean> {
+  try {
+    await writeFile(path, text, { flag: 'r+' });
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ENOENT' || code === 'ENODEV') {
+      return false;
+    }
+    throw new ClusterError('FAILED_PRECONDITION', `${what}: the kernel answers ${code} to ${JSON.stringify(text.trim())} in ${basename(path)}`, { cause: error });
+  }
 }
 
 /** The group and all groups in it, parents first. */

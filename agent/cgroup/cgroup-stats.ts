@@ -17,7 +17,28 @@ export function parseUsage(version: 1 | 2, texts: UsageTexts): ContainerUsage {
     memoryLimitBytes: plainNumber(texts['memoryLimit']),
     processes: plainNumber(texts['processes']),
     oomKills: keyedNumber(texts['oom'], 'oom_kill'),
+    ...parseIo(version, texts['io'] ?? ''),
+    ...parsePressures(texts),
   };
+}
+
+/** v1 has a line `major:minor Read bytes`, v2 a word `rbytes=bytes` for each disk. */
+function parseIo(version: 1 | 2, text: string): Pick<ContainerUsage, 'ioReadBytes' | 'ioWriteBytes'> {
+  const sum = (pattern: RegExp): number => [...text.matchAll(pattern)].reduce((bytes, match) => bytes + Number(match[1]), 0);
+  return version === 1
+    ? { ioReadBytes: sum(/^\d+:\d+ Read (\d+)$/gm), ioWriteBytes: sum(/^\d+:\d+ Write (\d+)$/gm) }
+    : { ioReadBytes: sum(/\brbytes=(\d+)/g), ioWriteBytes: sum(/\bwbytes=(\d+)/g) };
+}
+
+function parsePressures(texts: UsageTexts): Pick<ContainerUsage, 'pressure'> {
+  const [cpu, memory, io] = ['cpuPressure', 'memoryPressure', 'ioPressure'].map(name => parsePressure(texts[name]));
+  return cpu === undefined || memory === undefined || io === undefined ? {} : { pressure: { cpu, memory, io } };
+}
+
+/** Microseconds in which some process waited for the resource; undefined for a kernel without it. Source: Documentation/accounting/psi.rst */
+export function parsePressure(text: string | undefined): number | undefined {
+  const total = /^some .*\btotal=(\d+)$/m.exec(text ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
 }
 
 /** `max` means no limit: 0. */

@@ -97,6 +97,9 @@ export class ConmonRuntime implements ContainerRuntime {
       await this.#options.cgroups.killAll(requireContainerId(id));
     } else {
       await (await this.#runtimeOf(id)).kill(id, signal);
+      if (/^(?:SIG)?KILL$|^9$/.test(signal)) {
+        await this.#options.cgroups.thaw(id); // a frozen process does not die
+      }
     }
   }
 

@@ -7,8 +7,10 @@
 import { posix } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { grantedCapabilities, refusedCapability } from '#model/security-rules.ts';
+import type { TaskResources } from '#model/resources.ts';
 import type { ContainerSpec, SecuritySpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
+import { cpuQuota, cpuShares, CPU_PERIOD_MICROSECONDS } from '../cgroup/limit-files.ts';
 import type { ImageConfig } from '#model/node-images.ts';
 import type { OciMount } from '../volume/ports.ts';
 import { containerMounts, deviceRules, hasOwn, maskedPaths, namespaces, readOnlyPaths } from './oci-isolation.ts';
@@ -74,7 +76,6 @@ const INIT_SOURCE = '/usr/bin/tini-static';
 export const INIT_TARGET = '/run/gantry-init';
 /** Under memory pressure containers go before the machine's own services. Source: proc_pid_oom_score_adj(5) */
 const CONTAINER_OOM_SCORE = 100;
-const CPU_PERIOD_MICROSECONDS = 100_000;
 
 /**
  * config.json for `input.task`.
@@ -237,16 +238,14 @@ function ociMounts(input: OciSpecInput): readonly OciMount[] {
   ];
 }
 
-/** Both cgroup versions: the runtime turns `shares` into a v2 weight and `swap` into what v2 counts apart. */
+/** Both cgroup versions: the runtime turns `shares` into a v2 weight and `swap` into what v2 counts apart. The agent sets cpus and io itself. */
 function ociResources(input: OciSpecInput): object {
-  const { limits, requests: { milliCpu: requestedMilliCpu } } = input.task.container;
+  const { limits, requests }: TaskResources = input.task.container;
+  const quota = cpuQuota(limits.milliCpu);
   return {
     devices: deviceRules(input.devices),
-    memory: { limit: limits.memoryBytes, swap: limits.memoryBytes },
-    cpu: {
-      shares: Math.min(262_144, Math.max(2, Math.round(requestedMilliCpu * 1.024))),
-      ...(limits.milliCpu === undefined ? {} : { quota: Math.max(1000, limits.milliCpu * (CPU_PERIOD_MICROSECONDS / 1000)), period: CPU_PERIOD_MICROSECONDS }),
-    },
+    memory: { limit: limits.memoryBytes, swap: limits.memoryBytes + (limits.swapBytes ?? 0) },
+    cpu: { shares: cpuShares(requests.milliCpu), ...(quota === undefined ? {} : { quota, period: CPU_PERIOD_MICROSECONDS }) },
     pids: { limit: limits.pids },
   };
 }

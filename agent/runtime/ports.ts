@@ -105,4 +105,15 @@ export interface ContainerUsage {
   readonly memoryLimitBytes: number;
   readonly processes: number;
   readonly oomKills: number;
+  readonly ioReadBytes: number;
+  readonly ioWriteBytes: number;
+  /** Absent in version 1, which does not count it. */
+  readonly pressure?: Pressure;
+}
+
+/** Microseconds in which some process waited for each. */
+export interface Pressure {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly io: number;
 }

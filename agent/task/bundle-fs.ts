@@ -1,6 +1,6 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { entriesOf } from './durable-fs.ts';
+import { entriesOf, isAbsent } from './durable-fs.ts';
 import type { Bundles } from './ports.ts';
 
 /** Bundles as directories under the run directory. */
@@ -19,6 +19,13 @@ export class BundleFs implements Bundles {
       await writeFile(join(path, name), text, { mode: 0o644 });
     }
     return path;
+  }
+
+  async readConfig(id: string): Promise<string | undefined> {
+    return await readFile(join(this.pathOf(id), 'config.json'), 'utf8').catch((error: unknown) => {
+      if (!isAbsent(error)) throw error;
+      return undefined;
+    });
   }
 
   pathOf(id: string): string {

@@ -188,6 +188,15 @@ export async function clearContainer(id: string, parts: Pick<TaskParts, 'bundles
   undo.push('container', async () => { await parts.runtime.remove(id); });
 }
 
+/** All of them, whatever one of them does. @throws AggregateError, or the one error */
+export async function clearContainers(ids: readonly string[], parts: Parameters<typeof clearContainer>[1]): Promise<void> {
+  const cleared = await Promise.allSettled(ids.map(async id => { await clearContainer(id, parts); }));
+  const failures = cleared.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (failures.length > 0) {
+    throw failures.length === 1 ? failures[0] : new AggregateError(failures, `containers are not all cleared away: ${ids.join(', ')}`);
+  }
+}
+
 /** Sends the stop signal: the service's, else the image's, else TERM, also where the image names a signal that nobody knows. */
 export async function stopGracefully(id: string, container: Task['container'], parts: Pick<TaskParts, 'images' | 'runtime'>): Promise<void> {
   try {

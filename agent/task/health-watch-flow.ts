@@ -9,7 +9,7 @@ import type { TaskRecord } from './record.ts';
 export class HealthWatch {
   readonly #parts: { readonly prober: HealthProber; readonly log: Logger };
   readonly #onVerdict: (verdict: HealthVerdict) => void;
-  #isProbed = false;
+  #probing: AbortController | undefined;
   #verdict: Health | undefined;
 
   /** `onVerdict` is called for each, before `take` gives it. */
@@ -18,20 +18,22 @@ export class HealthWatch {
     this.#onVerdict = onVerdict;
   }
 
-  /** Begins to probe unless it does. @param ended  aborts when the attempt ended, or the agent does */
-  keep({ task, attempt, container, slot, startedAtMs }: TaskRecord, nowMs: number, ended: AbortSignal): void {
+  /** Begins to probe unless it does, or the container stands still. @param ended  aborts when the attempt ended, or the agent does */
+  keep({ task, attempt, container, slot, startedAtMs, isFrozen }: TaskRecord, nowMs: number, ended: AbortSignal): void {
     const check = task.container.healthcheck;
-    if (this.#isProbed || check === undefined || container === undefined || slot === undefined) {
+    if (this.#probing !== undefined || check === undefined || container === undefined || slot === undefined || isFrozen !== false || task.isPaused) {
       return;
     }
-    this.#isProbed = true;
+    const probing = new AbortController();
+    this.#probing = probing;
+    const until = AbortSignal.any([ended, probing.signal]);
     const target = {
       containerId: containerId(task.id, attempt), ...reachOf(task, slot), check, startedAtMs: startedAtMs ?? nowMs,
     };
-    this.#follow(target, ended).catch((error: unknown) => {
-      if (!ended.aborted) {
+    this.#follow(target, until).catch((error: unknown) => {
+      if (!until.aborted) {
         this.#parts.log.error({ task: task.id, err: error }, 'prober ended; begun again at the next look');
-        this.#isProbed = false;
+        this.#probing = undefined;
       }
     });
   }
@@ -43,9 +45,11 @@ export class HealthWatch {
     return verdict;
   }
 
-  /** The attempt ended. */
+  /** The attempt ended, or stands still: what a probe says of it from now on is not heard. */
   reset(): void {
-    this.#isProbed = false;
+    this.#probing?.abort();
+    this.#probing = undefined;
+    this.#verdict = undefined;
   }
 
   async #follow(target: Parameters<HealthProber['watch']>[0], signal: AbortSignal): Promise<void> {

@@ -1,3 +1,5 @@
+import { resourcesKey, resourcesOf } from '#model/resources.ts';
+import type { TaskResources } from '#model/resources.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import { bringUp, keepUp, takeDown } from './companion-phase.ts';
 import type { CompanionAction, CompanionsObserved, CompanionStep } from './companion-phase.ts';
@@ -15,9 +17,22 @@ export interface Observed extends CompanionsObserved {
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
   readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean };
+  /** A change of resources was refused; it is tried again then. Absent: none was. */
+  readonly resizeNotBeforeMs?: number;
 }
 
 export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
+
+/** What the loop remembers of a stop that it began. */
+export interface Stopping {
+  readonly cause: StopCause;
+  readonly signalledAtMs: number;
+  readonly isKilled: boolean;
+}
+
+export function stoppingSince(stopping: Stopping | undefined, monotonicMs: number): Pick<Observed, 'stopping'> {
+  return stopping === undefined ? {} : { stopping: { sinceMs: monotonicMs - stopping.signalledAtMs, isKilled: stopping.isKilled } };
+}
 
 /** The next thing to do; each carries why. */
 export type TaskAction =
@@ -34,6 +49,10 @@ export type TaskAction =
   | { readonly kind: 'signal'; readonly cause: StopCause; readonly reason: string }
   /** Kills every process of the container. */
   | { readonly kind: 'kill'; readonly cause: StopCause; readonly reason: string }
+  /** Stops its processes where they are, or lets them go on. */
+  | { readonly kind: 'freeze' | 'thaw'; readonly reason: string }
+  /** Holds the running container to what the task says now. */
+  | { readonly kind: 'resize'; readonly resources: TaskResources; readonly reason: string }
   /** Decides what follows the end and records it. */
   | { readonly kind: 'settle'; readonly end: ContainerEnd; readonly reason: string }
   /** Takes away all that is left of the attempt. */
@@ -76,12 +95,26 @@ function whileRunning(desired: Desired, observed: Observed, nowMs: number): Task
   if (cause !== undefined) {
     return whileStopping(cause, observed, nowMs);
   }
+  const { record: { task, isFrozen } } = observed;
+  if (isFrozen !== task.isPaused) {
+    return task.isPaused ? { kind: 'freeze', reason: 'paused' } : { kind: 'thaw', reason: 'not paused' };
+  }
   const beside = keepUp(observed, nowMs);
   if (beside.kind !== 'wait') {
     return asTaskAction(beside, observed);
   }
-  const dueTimesMs = [dueMs, beside.untilMs].filter(time => time !== undefined);
-  return { kind: 'wait', ...(dueTimesMs.length === 0 ? {} : { untilMs: Math.min(...dueTimesMs) }), reason: 'running' };
+  return adjust(observed, [dueMs, beside.untilMs].filter(time => time !== undefined), nowMs);
+}
+
+/** Changes of limits reach a paused container too. */
+function adjust({ record, resizeNotBeforeMs = 0 }: Observed, dueTimesMs: readonly number[], nowMs: number): TaskAction {
+  const wanted = resourcesOf(record.task.container);
+  const isHeld = record.resources !== undefined && resourcesKey(record.resources) === resourcesKey(wanted);
+  if (!isHeld && resizeNotBeforeMs <= nowMs) {
+    return { kind: 'resize', resources: wanted, reason: 'its resources changed' };
+  }
+  const wakesMs = [...dueTimesMs, ...(isHeld ? [] : [resizeNotBeforeMs])];
+  return { kind: 'wait', ...(wakesMs.length === 0 ? {} : { untilMs: Math.min(...wakesMs) }), reason: record.isFrozen === true ? 'paused' : 'running' };
 }
 
 function whilePreparing(desired: Desired, observed: Observed, nowMs: number): TaskAction {
@@ -121,11 +154,14 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
   if (isOverdue) {
     return 'timeout';
   }
-  return observed.isUnhealthy ? 'unhealthy' : undefined;
+  return observed.isUnhealthy && !observed.record.task.isPaused ? 'unhealthy' : undefined;
 }
 
 function whileStopping(cause: StopCause, observed: Observed, nowMs: number): TaskAction {
   const { record, stopping } = observed;
+  if (record.isFrozen !== false) {
+    return { kind: 'thaw', reason: 'a frozen process takes no signal' };
+  }
   if (stopping === undefined) {
     return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };
   }
@@ -145,6 +181,9 @@ function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAct
   }
   if (record.ending?.kind === 'finish') {
     return { kind: 'release', phase: record.ending.phase, reason: record.reason };
+  }
+  if (record.task.isPaused) {
+    return { kind: 'wait', reason: 'paused' };
   }
   if (isTooEarly(record, nowMs)) {
     return { kind: 'wait', untilMs: record.notBeforeMs, reason: record.reason };

@@ -116,7 +116,7 @@ export interface TaskParts {
   readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
   readonly volumes: Volumes;
   readonly runtime: ContainerRuntime;
-  readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll'>;
+  readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll' | 'limit' | 'freeze' | 'thaw'>;
   readonly dns: Pick<NodeDns, 'resolvConf'>;
   readonly prober: HealthProber;
   readonly configs: ContainerConfigs;

@@ -13,7 +13,7 @@ export interface ReadRecord {
 }
 
 const KNOWN = new Set([
-  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'deviceUnits', 'container', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit', 'companions',
+  'version', 'task', 'attempt', 'step', 'bootId', 'slot', 'deviceUnits', 'container', 'resources', 'isFrozen', 'startedAtMs', 'health', 'finishedAtMs', 'restarts', 'recent', 'lastExit', 'companions',
   'ending', 'notBeforeMs', 'reason', 'message',
 ]);
 const STEPS: readonly unknown[] = ['idle', 'preparing', 'building', 'starting', 'running', 'ended', 'finished'];

@@ -1,3 +1,4 @@
+import type { TaskResources } from '#model/resources.ts';
 import type { Health, Task, TaskExit } from '#model/task.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
@@ -53,6 +54,10 @@ export interface TaskRecord {
   /** By the place of the task's companions; those of the newest attempt, also when nothing of it is left. */
   readonly companions?: readonly CompanionRecord[];
   readonly startedAtMs?: number;
+  /** What the running attempt is held to; absent: not known, since a change was on its way when the agent ended. */
+  readonly resources?: TaskResources;
+  /** Its processes stand still; absent: not known. */
+  readonly isFrozen?: boolean;
   /** The newest verdict: an adopted task keeps its place in the endpoints. */
   readonly health: Health;
   readonly finishedAtMs?: number;
@@ -100,6 +105,11 @@ export function claimedContainers({ task, attempt, step, companions = [] }: Task
 
 /** The record without what belongs to one attempt. */
 export function withoutAttempt(record: TaskRecord): TaskRecord {
-  const { container: _container, startedAtMs: _startedAtMs, finishedAtMs: _finishedAtMs, ending: _ending, ...rest } = record;
+  const { container: _container, startedAtMs: _startedAtMs, finishedAtMs: _finishedAtMs, ending: _ending, resources: _resources, isFrozen: _isFrozen, ...rest } = record;
   return { ...rest, health: 'none' };
+}
+
+/** A task that ends between two attempts ends as the one that was to come, since that one was reported already. */
+export function lastAttempt(record: TaskRecord): number {
+  return record.attempt === 0 || record.ending?.kind === 'finish' ? record.attempt : record.attempt + 1;
 }

@@ -58,8 +58,10 @@ export function applyRecovery(record: TaskRecord, verdict: RecoveryVerdict, foun
   const { slot, ...slotless } = record;
   const base: TaskRecord = { ...(found.isSlotHeld && slot !== undefined ? { ...slotless, slot } : slotless), bootId };
   switch (verdict.kind) {
-    case 'adopt':
-      return { ...base, step: 'running', reason: '', message: '' };
+    case 'adopt': {
+      const { isFrozen: _unsure, ...adopted } = base;
+      return { ...adopted, step: 'running', reason: '', message: '' };
+    }
     case 'report-exit':
       return afterEnd(base, verdict.end, undefined);
     case 'undo':

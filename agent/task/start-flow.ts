@@ -1,8 +1,10 @@
 import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
+import { resourcesOf } from '#model/resources.ts';
 import type { LocalImage } from '../image/ports.ts';
 import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, StartError, unitOf } from './container-flow.ts';
 import type { Progress } from './container-flow.ts';
+import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
 import { freshCompanions } from './record.ts';
 import type { CompanionRecord, TaskRecord } from './record.ts';
@@ -120,7 +122,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const created = await createContainer(unit, configJson, parts, signal);
   const starting: TaskRecord = { ...record, step: 'starting', container: created };
   await failpoint('agent.before-journal');
-  await Promise.all([start.save(starting), parts.records.appendStart(unit.name)]);
+  await Promise.all([start.save(starting), parts.records.appendStart(unit.name), holdTo(record, parts)]);
   await admitted;
   await failpoint('agent.before-start');
   signal.throwIfAborted();
@@ -128,5 +130,14 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   await parts.runtime.start(unit.id);
   await failpoint('agent.after-start');
   const health = record.task.container.healthcheck === undefined ? 'none' : 'starting';
-  return { ...starting, step: 'running', startedAtMs: parts.clock.nowMs(), health, reason: '', message: '' };
+  const resources = resourcesOf(record.task.container);
+  return { ...starting, step: 'running', startedAtMs: parts.clock.nowMs(), health, resources, isFrozen: false, reason: '', message: '' };
+}
+
+/** By the same hand that changes them later; nothing of the container runs yet. */
+async function holdTo({ task, attempt }: TaskRecord, parts: TaskParts): Promise<void> {
+  const ignored = await parts.cgroups.limit(containerId(task.id, attempt), resourcesOf(task.container));
+  for (const message of ignored) {
+    parts.events.happened({ type: 'warning', task, reason: 'LimitIgnored', message });
+  }
 }

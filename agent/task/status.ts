@@ -27,6 +27,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
     health: isRunning ? record.health : 'none',
     ...reasonOf(record, live),
     restarts: record.restarts,
+    isPaused: record.step === 'running' && isFrozen(record),
     ...withoutAbsent({
       address: isOnHostNetwork(record.task) ? undefined : record.slot?.address,
       pid: record.step === 'running' ? record.container?.container.pid : undefined,
@@ -34,6 +35,7 @@ export function statusOf(record: TaskRecord, live: LiveState, node: NodeId): Tas
       finishedAtMs: record.finishedAtMs,
       lastExit: record.lastExit,
       companions: companionStatuses(record),
+      resources: record.step === 'running' ? record.resources : undefined,
     }),
   };
 }
@@ -56,6 +58,11 @@ function companionStatuses(record: TaskRecord): readonly CompanionStatus[] | und
       ...withoutAbsent({ pid: step === 'running' ? container?.container.pid : undefined, lastExit }),
     };
   });
+}
+
+/** Not known is as wished: it is about to be. */
+function isFrozen({ isFrozen: known, task }: TaskRecord): boolean {
+  return known ?? task.isPaused;
 }
 
 function phaseOf(record: TaskRecord, live: LiveState): Phase {

@@ -8,24 +8,21 @@ import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
 import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
-import { clearContainer, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
+import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
-import { nextAction } from './phase.ts';
+import { Adjuster } from './adjust-flow.ts';
+import type { AdjustAction } from './adjust-flow.ts';
+import { nextAction, stoppingSince } from './phase.ts';
 import type { CompanionAction } from './companion-phase.ts';
-import type { Desired, Observed, StopCause, TaskAction } from './phase.ts';
+import type { Desired, Observed, StopCause, Stopping, TaskAction } from './phase.ts';
 import type { TaskParts } from './ports.ts';
-import { claimedContainers, companionOf, withCompanion, withoutAttempt } from './record.ts';
+import { claimedContainers, companionOf, lastAttempt, withCompanion, withoutAttempt } from './record.ts';
 import type { CompanionRecord, TaskRecord } from './record.ts';
 import { prepareAttempt, startAttempt, startCompanion } from './start-flow.ts';
 import { QUIET, statusOf } from './status.ts';
 import type { LiveState } from './status.ts';
 
-interface Stopping {
-  readonly cause: StopCause;
-  readonly signalledAtMs: number;
-  readonly isKilled: boolean;
-}
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
@@ -34,7 +31,7 @@ const DISK_RETRY_MS = 5_000;
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
-const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion']);
+const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion', 'thaw']);
 
 /**
  * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.
@@ -48,6 +45,7 @@ export class TaskLoop {
   readonly #bell = new Doorbell();
   readonly #crew: CompanionCrew;
   readonly #health: HealthWatch;
+  readonly #adjuster: Adjuster;
   #record: TaskRecord;
   #desired: Desired;
   #contents: ReadonlyMap<string, AssignedContent> = new Map();
@@ -69,6 +67,7 @@ export class TaskLoop {
     this.#record = record;
     this.#desired = desired;
     this.#crew = new CompanionCrew(parts);
+    this.#adjuster = new Adjuster(parts);
     this.#health = new HealthWatch(parts, ({ health, message }) => {
       this.#live = { ...this.#live, reason: health === 'unhealthy' ? 'Unhealthy' : '', message };
       this.wake();
@@ -99,6 +98,7 @@ export class TaskLoop {
     }
     if (task !== undefined) {
       this.#record = { ...this.#record, task };
+      this.#adjuster.forget();
     }
     if (this.#desired !== 'run') {
       this.#building?.abort(new Error('the task is to stop'));
@@ -185,9 +185,8 @@ export class TaskLoop {
       return { ...quiet, end };
     }
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
-    const stopping = this.#stopping === undefined
-      ? {} : { stopping: { sinceMs: this.#parts.clock.monotonicMs() - this.#stopping.signalledAtMs, isKilled: this.#stopping.isKilled } };
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping };
+    const stopping = stoppingSince(this.#stopping, this.#parts.clock.monotonicMs());
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping, ...this.#adjuster.observe() };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */
@@ -221,6 +220,11 @@ export class TaskLoop {
         break;
       case 'kill':
         await this.#kill(action.cause);
+        break;
+      case 'freeze':
+      case 'thaw':
+      case 'resize':
+        await this.#adjust(action);
         break;
       case 'settle':
         await this.#settle(action.end);
@@ -379,11 +383,20 @@ export class TaskLoop {
     this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
   }
 
+  /** A probe of a container that stands still says nothing of it. */
+  async #adjust(action: AdjustAction): Promise<void> {
+    if (action.kind !== 'resize') {
+      this.#health.reset();
+    }
+    await this.#adjuster.carryOut(action, { record: this.#record, save: async record => { await this.#save(record); } });
+  }
+
   async #settle(end: ContainerEnd): Promise<void> {
     const settled = afterEnd(this.#record, end, this.#stopping?.cause);
     this.#attempt.abort();
     this.#attempt = new AbortController();
     this.#health.reset();
+    this.#adjuster.forget();
     this.#stopping = undefined;
     this.#live = QUIET;
     this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
@@ -393,11 +406,7 @@ export class TaskLoop {
   /** All of an attempt goes by its names, each part whatever the others do. */
   async #clear(): Promise<void> {
     const { task, attempt } = this.#record;
-    const cleared = await Promise.allSettled(claimedContainers(this.#record).map(async id => { await clearContainer(id, this.#parts); }));
-    const failures = cleared.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []));
-    if (failures.length > 0) {
-      throw failures.length === 1 ? failures[0] : new AggregateError(failures, `attempt ${String(attempt)} is not all cleared away`);
-    }
+    await clearContainers(claimedContainers(this.#record), this.#parts);
     this.#crew.dismiss();
     await this.#parts.records.dropLogs(task.id, log => log.attempt <= attempt - KEPT_LOGS);
     await this.#save(afterClear(this.#record));
@@ -456,15 +465,10 @@ export class TaskLoop {
   }
 
   #report(): void {
-    this.#parts.statuses.report(statusOf(this.#record, this.#live, this.#parts.node));
+    this.#parts.statuses.report(statusOf(this.#record, this.#adjuster.tellRefusal(this.#live), this.#parts.node));
   }
 
   #tell(type: 'normal' | 'warning', reason: string, message: string): void {
     this.#parts.events.happened({ type, task: this.#record.task, reason, message });
   }
-}
-
-/** A task that ends between two attempts ends as the one that was to come, since that one was reported already. */
-function lastAttempt(record: TaskRecord): number {
-  return record.attempt === 0 || record.ending?.kind === 'finish' ? record.attempt : record.attempt + 1;
 }

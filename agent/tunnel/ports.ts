@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { TaskId } from '#model/ids.ts';
 import type { LogQuery } from '../logs/log-fs.ts';
 import type { LogRecord } from '../logs/log-line.ts';
 import type { DebugSpec } from '#model/tunnel.ts';
@@ -6,6 +7,8 @@ import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
 
 /** The container that a tunnel reaches. */
 export interface TunnelTarget {
+  readonly task: TaskId;
+  readonly isPaused: boolean;
   readonly containerId: string;
   /** Absent: it does not run (any more); then only its logs are to be had. */
   readonly container?: ProcessIdentity;

@@ -65,6 +65,7 @@ async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> 
     case 'error':
     case 'image':
     case 'pull':
+    case 'usage':
       // Words of an agent; a client has no reason to say them.
   }
 }

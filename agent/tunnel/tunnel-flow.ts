@@ -1,12 +1,16 @@
 import { ClusterError } from '#model/errors.ts';
+import type { TaskId } from '#model/ids.ts';
 import { printable } from '#model/printable.ts';
 import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
+import type { LogQuery } from '../logs/log-fs.ts';
 import type { ContainerRuntime, ProcessIdentity } from '../runtime/ports.ts';
 import { joinConnection } from './forward-flow.ts';
 import { withEarlierOutput } from './earlier-output-flow.ts';
 import { sendLogs } from './logs-flow.ts';
 import type { ContainerFiles, LogReader, PortDialer, TunnelTarget } from './ports.ts';
 import { joinProcess, sendBytes } from './process-flow.ts';
+import { sendStats } from './stats-flow.ts';
+import type { StatsSource } from './stats-flow.ts';
 
 /** One opened tunnel and what it is for. */
 export interface OpenTunnel {
@@ -20,6 +24,9 @@ export interface TunnelServices {
   readonly files: ContainerFiles;
   readonly ports: PortDialer;
   readonly logs: LogReader;
+  readonly stats: StatsSource;
+  /** All that this node knows of a task. */
+  readonly inspect: (task: TaskId) => Promise<object>;
 }
 
 /**
@@ -47,12 +54,11 @@ export async function answered(tunnel: Tunnel, work: () => Promise<void>, signal
 
 async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServices, signal: AbortSignal): Promise<void> {
   switch (spec.kind) {
-    case 'logs': {
-      const query = { follow: spec.follow, ...(spec.tail === undefined ? {} : { tail: spec.tail }), ...(spec.sinceMs === undefined ? {} : { sinceMs: spec.sinceMs }) };
-      await sendLogs(tunnel, spec, services.logs.read(target.logPath, query, target.ended, AbortSignal.any([signal, gone(tunnel)])));
+    case 'logs':
+      await sendLogs(tunnel, spec, services.logs.read(target.logPath, queryOf(spec), target.ended, AbortSignal.any([signal, gone(tunnel)])));
       return;
-    }
     case 'exec':
+      requireNotPaused(target);
       await joinProcess(tunnel, await services.runtime.exec(target.containerId, spec, signal), signal);
       return;
     case 'attach': {
@@ -71,6 +77,12 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       return;
     case 'forward':
       await joinConnection(tunnel, await services.ports.dial(target.networkNamespacePath, spec.port, signal), signal);
+      return;
+    case 'stats':
+      await sendStats(tunnel, spec, services.stats, AbortSignal.any([signal, gone(tunnel)]));
+      return;
+    case 'inspect':
+      await sendDocument(tunnel, await services.inspect(target.task));
   }
 }
 
@@ -121,6 +133,22 @@ function requireRunning(target: TunnelTarget): ProcessIdentity {
     throw new ClusterError('FAILED_PRECONDITION', `container ${target.containerId} is not running`);
   }
   return target.container;
+}
+
+function queryOf({ follow, tail, sinceMs }: TunnelSpec & { readonly kind: 'logs' }): LogQuery {
+  return { follow, ...(tail === undefined ? {} : { tail }), ...(sinceMs === undefined ? {} : { sinceMs }) };
+}
+
+async function sendDocument(tunnel: Tunnel, document: object): Promise<void> {
+  await sendBytes(tunnel, 'stdout', Buffer.from(JSON.stringify(document)));
+  await tunnel.send({ kind: 'eof' });
+}
+
+/** A process that joins a frozen control group stands still before its first word. */
+function requireNotPaused(target: TunnelTarget): void {
+  if (target.isPaused) {
+    throw new ClusterError('FAILED_PRECONDITION', `task ${target.task} is paused; unpause it first`);
+  }
 }
 
 /** Aborts when the client, which has nothing to say, closes its side. */

@@ -72,6 +72,7 @@ async function takeFrame(shell: Shell, frame: TunnelFrame): Promise<number | und
     case 'signal':
     case 'image':
     case 'pull':
+    case 'usage':
       return undefined;
   }
 }

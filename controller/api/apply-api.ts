@@ -22,6 +22,7 @@ import type { EventSink, SecretSealer } from './ports.ts';
 import { configSha256, draftRevision, newServiceCount } from './revision.ts';
 import type { RevisionDraft } from './revision.ts';
 import { previewWarnings } from './apply-preview.ts';
+import { requireValid } from './violations.ts';
 import { latestVersions, writeAppSecrets } from './secret-flow.ts';
 import { requirePlan } from './saved-plan-flow.ts';
 import { writeOnce } from './write-once-flow.ts';
@@ -195,13 +196,4 @@ function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): Readon
 
 function checkPolicy(app: AppSpec, parts: ApplyParts): readonly Violation[] {
   return checkNamespacePolicy(app, policyOf(app.namespace, parts.state.current));
-}
-
-/** @throws ClusterError INVALID_ARGUMENT unless there is nothing to say */
-export function requireValid(violations: readonly Violation[]): void {
-  const [first] = violations;
-  if (first !== undefined) {
-    const more = violations.length === 1 ? '' : ` (and ${String(violations.length - 1)} more)`;
-    throw new ClusterError('INVALID_ARGUMENT', `${first.path}: ${first.message}${more}`, { violations });
-  }
 }

@@ -1,7 +1,8 @@
 /** Which calls are audited, and what of them is told: who, what, on which object, with which outcome. Never a value that could be a secret. */
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
-import type { Peer } from '#model/ports.ts';
+import type { NodeImagesSpec } from '#model/node-images.ts';
+import type { Peer, ResourceTarget } from '#model/ports.ts';
 import type { SessionRefusal } from '#model/session.ts';
 import type { TunnelSpec } from '#model/tunnel.ts';
 import type { CallEnd } from '#rpc/call-end.ts';
@@ -32,6 +33,11 @@ const aboutService: Audited['object'] = ({ service }) => `service/${text(service
 const aboutNode: Audited['object'] = ({ node }) => `node/${text(node)}`;
 const aboutTask: Audited['object'] = ({ task }) => `task/${text(task)}`;
 const aboutSecret: Audited['object'] = ({ namespace, name }) => `secret/${text(namespace)}/${text(name)}`;
+const aboutLogin: Audited['object'] = ({ namespace, registry }) => `registry-login/${text(namespace)}/${text(registry)}`;
+
+function aboutTarget(target: ResourceTarget): string {
+  return target.kind === 'service' ? `service/${target.service}` : `task/${target.task}`;
+}
 
 /** Every call that changes something or enters a task; reads are audited only when they are refused. */
 const AUDITED: Readonly<Record<string, Audited>> = {
@@ -41,6 +47,13 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.Scale': { object: aboutService, details: ({ replicas }) => ({ replicas }) },
   'ControlApi.Restart': { object: aboutService },
   'ControlApi.StopTask': { object: aboutTask },
+  'ControlApi.UpdateResources': { object: ({ target }) => aboutTarget(target as ResourceTarget), details: ({ change }) => ({ change }) },
+  'ControlApi.SetPaused': { object: () => '', details: ({ tasks, isPaused }) => ({ tasks, isPaused }) },
+  'ControlApi.PutNamespace': { object: ({ name }) => `namespace/${text(name)}`, details: ({ profile, bindPrefixes }) => ({ profile, bindPrefixes }) },
+  'ControlApi.DeleteNamespace': { object: ({ name }) => `namespace/${text(name)}` },
+  'ControlApi.PutRegistryLogin': { object: aboutLogin, details: ({ username }) => ({ username: text(username) }) },
+  'ControlApi.DeleteRegistryLogin': { object: aboutLogin },
+  'ControlApi.TagImage': { object: ({ target }) => `image/${text(target)}`, details: ({ namespace, source }) => ({ namespace, source }) },
   'ControlApi.PutSecret': { object: aboutSecret },
   'ControlApi.DeleteSecret': { object: aboutSecret },
   'ControlApi.CreateToken': { object: () => '', details: ({ role, ttlMs }) => ({ role, ttlMs }) },
@@ -49,7 +62,10 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints }) },
   'ControlApi.ConfirmLost': { object: aboutNode },
   'ControlApi.RemoveNode': { object: aboutNode },
-  'ControlApi.OpenTunnel': { object: aboutTask, details: ({ spec }) => tunnelDetails(spec as TunnelSpec) },
+  'ControlApi.OpenTunnel': {
+    object: request => (request['images'] === undefined ? aboutTask(request) : aboutNode(request)),
+    details: ({ spec, images }) => (images === undefined ? tunnelDetails(spec as TunnelSpec) : imagesDetails(images as NodeImagesSpec)),
+  },
   'AgentApi.Join': { object: ({ nodeName }) => `node/${text(nodeName)}` },
   'AgentApi.Renew': { object: () => '' },
 };
@@ -81,9 +97,10 @@ export function sessionRefused(peer: Peer, node: NodeId, { code, message }: Pick
   return { caller: `${peer.role} ${peer.name}`, address: peer.address, rpc: 'AgentApi.Session', object: `node/${node}`, details: {}, requestId: '', outcome: code, message };
 }
 
-/** A tunnel that only reads what a task logged. */
+/** A tunnel that only reads: what a task logged, uses or is; which images a node has. */
 function isRead(request: unknown): boolean {
-  return (request as { readonly spec?: TunnelSpec } | undefined)?.spec?.kind === 'logs';
+  const { spec, images } = (request ?? {}) as { readonly spec?: TunnelSpec; readonly images?: NodeImagesSpec };
+  return spec?.kind === 'logs' || spec?.kind === 'stats' || spec?.kind === 'inspect' || images?.kind === 'list';
 }
 
 function outcomeOf(error: unknown): string {
@@ -101,8 +118,14 @@ function tunnelDetails(spec: TunnelSpec): Fields {
     case 'forward': return { kind: spec.kind, port: spec.port };
     case 'attach': return { kind: spec.kind, stdin: spec.stdin };
     case 'debug': return { kind: spec.kind, image: text(spec.image), program: text(spec.command[0]), argumentCount: Math.max(0, spec.command.length - 1), tty: spec.tty };
-    case 'logs': return { kind: spec.kind };
+    case 'logs':
+    case 'stats':
+    case 'inspect': return { kind: spec.kind };
   }
+}
+
+function imagesDetails(images: NodeImagesSpec): Fields {
+  return { kind: images.kind, ...(images.kind === 'pull' ? { image: text(images.image) } : {}), ...(images.kind === 'list' ? {} : { digest: images.digest }) };
 }
 
 function text(value: unknown): string {

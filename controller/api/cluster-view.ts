@@ -30,7 +30,7 @@ export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastS
   };
 }
 
-/** The phase; `lost` while the node is, `stopping` from when the stop was decided. */
+/** The phase; `lost` while the node is, `stopping` from when the stop was decided, `paused` while its processes are frozen. */
 export function stateOf(task: Task, status: TaskStatus | undefined, node: Node | undefined): TaskState {
   const phase = status?.phase ?? 'assigned';
   if (isFinished(phase)) {
@@ -39,7 +39,10 @@ export function stateOf(task: Task, status: TaskStatus | undefined, node: Node |
   if (node === undefined || node.condition === 'lost') {
     return 'lost';
   }
-  return task.desired === 'stop' ? 'stopping' : phase;
+  if (task.desired === 'stop') {
+    return 'stopping';
+  }
+  return phase === 'running' && status?.isPaused === true ? 'paused' : phase;
 }
 
 function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | undefined {

@@ -106,6 +106,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     pids: registration.pids,
     runtimes: registration.runtimes,
     policy: registration.policy,
+    cpus: registration.cpus,
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
     snapshotter: registration.snapshotter,

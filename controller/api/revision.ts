@@ -70,12 +70,13 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
 
 /**
  * Names what a task of the service is made of: its container with digest, the contents and volumes it uses, the restart count.
- * Replicas, placement and update rules are not in it: they change without replacing a task.
+ * Replicas, placement and update rules are not in it, nor are resources: they change without replacing a task.
  */
 export function templateHash(spec: ServiceSpec, pins: ContentPins, volumes: readonly VolumeSpec[], restartCount: number): string {
   const containers = containersOf(spec);
+  const { requests: _requests, limits: _limits, ...container } = spec.container;
   const used = {
-    container: spec.container,
+    container,
     ...(spec.companions === undefined ? {} : { companions: spec.companions }),
     configs: pins.configs.filter(pin => containers.some(container => container.configs.some(mount => mount.source === pin.name))),
     secrets: pins.secrets.filter(pin => containers.some(container => container.secrets.some(mount => mount.source === pin.name))),

@@ -6,6 +6,7 @@ import type { AppId, ServiceId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
 import { isFinished } from '#model/task.ts';
+import type { Task } from '#model/task.ts';
 import { encodeApp, encodeService, encodeTask } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
@@ -16,6 +17,10 @@ import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
 /** Source: reliability.md 10. */
 export const MAX_REPLICAS = 10_000;
+
+/** Each costs a compare and a write of the 120 a transaction has. */
+const MAX_TASKS_WITH_GRACE = 100;
+const MAX_GRACE_MS = 86_400_000;
 
 export interface ServiceApiParts extends WriteParts {
   readonly signal: AbortSignal;
@@ -46,14 +51,16 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
     },
     async restart(request, peer) {
       requireRole(peer, 'operator');
-      await write(request.requestId, () => changeService(request.service, parts, service => {
+      requireGrace(request.graceMs);
+      await write(request.requestId, () => withGrace(request, parts, changeService(request.service, parts, service => {
         const restartCount = service.restartCount + 1;
         return { ...service, restartCount, templateHash: templateHash(service.spec, service.pins, service.volumes, restartCount) };
-      }));
+      })));
     },
     async stopTask(request, peer) {
       requireRole(peer, 'operator');
-      await write(request.requestId, () => draftStopTask(request.task, parts));
+      requireGrace(request.graceMs);
+      await write(request.requestId, () => draftStopTask(request, parts));
     },
   };
 }
@@ -62,6 +69,13 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
 function requireReplicas(replicas: number): void {
   if (!Number.isInteger(replicas) || replicas < 0 || replicas > MAX_REPLICAS) {
     throw new ClusterError('INVALID_ARGUMENT', `replicas must be 0..${String(MAX_REPLICAS)}, got ${String(replicas)}`);
+  }
+}
+
+/** @throws ClusterError INVALID_ARGUMENT */
+function requireGrace(graceMs: number | undefined): void {
+  if (graceMs !== undefined && (!Number.isInteger(graceMs) || graceMs < 0 || graceMs > MAX_GRACE_MS)) {
+    throw new ClusterError('INVALID_ARGUMENT', `graceMs must be 0..${String(MAX_GRACE_MS)}, got ${String(graceMs)}`);
   }
 }
 
@@ -106,7 +120,7 @@ function changeService(id: ServiceId, parts: WriteParts, change: (service: Servi
   };
 }
 
-function draftStopTask(id: Parameters<ControlHandlers['stopTask']>[0]['task'], parts: WriteParts): WriteDraft {
+function draftStopTask({ task: id, graceMs }: Parameters<ControlHandlers['stopTask']>[0], parts: WriteParts): WriteDraft {
   const task = parts.state.current.tasks.get(id);
   if (task === undefined) {
     throw new ClusterError('NOT_FOUND', `task ${id} is not known`);
@@ -118,9 +132,29 @@ function draftStopTask(id: Parameters<ControlHandlers['stopTask']>[0]['task'], p
   const key = buildKey({ kind: 'task', id });
   return {
     compares: [{ kind: 'mod-revision', key, revision: task.modRevision }],
-    operations: [{ kind: 'put', key, value: encodeTask({ ...task.value, desired: 'stop', reason: 'stopped by an operator' }) }],
+    operations: [{ kind: 'put', key, value: encodeTask({ ...hurried(task.value, graceMs), desired: 'stop', reason: 'stopped by an operator' }) }],
     outcome: { kind: 'done' },
   };
+}
+
+/** The tasks that a restart will stop get its grace period in the same transaction. @throws ClusterError FAILED_PRECONDITION for more than one can hold */
+function withGrace({ service, graceMs }: Parameters<ControlHandlers['restart']>[0], { state }: WriteParts, draft: WriteDraft): WriteDraft {
+  if (graceMs === undefined) {
+    return draft;
+  }
+  const tasks = [...(state.current.tasksOfService.get(service) ?? [])].sort().flatMap(id => state.current.tasks.get(id) ?? []);
+  if (tasks.length > MAX_TASKS_WITH_GRACE) {
+    throw new ClusterError('FAILED_PRECONDITION', `service ${service} has ${String(tasks.length)} tasks; a grace period can be given for at most ${String(MAX_TASKS_WITH_GRACE)} at once`);
+  }
+  return {
+    ...draft,
+    compares: [...draft.compares, ...tasks.map((task): Compare => ({ kind: 'mod-revision', key: buildKey({ kind: 'task', id: task.value.id }), revision: task.modRevision }))],
+    operations: [...draft.operations, ...tasks.map(({ value }): Operation => ({ kind: 'put', key: buildKey({ kind: 'task', id: value.id }), value: encodeTask(hurried(value, graceMs)) }))],
+  };
+}
+
+function hurried(task: Task, graceMs: number | undefined): Task {
+  return graceMs === undefined ? task : { ...task, container: { ...task.container, stopGracePeriodMs: graceMs } };
 }
 
 function unchanged(record: Versioned<Service>): Compare {

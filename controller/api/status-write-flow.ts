@@ -8,6 +8,7 @@ import { encodeStatusRecord } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
 import type { ClusterState, EventSink } from './ports.ts';
+import { canonicalJson } from './revision.ts';
 import { statusEvents } from './status-events.ts';
 
 export interface StatusWriter {
@@ -103,5 +104,5 @@ function draftWrite(status: TaskStatus, node: NodeId, state: ClusterState): read
 }
 
 function isSame(left: TaskStatus, right: TaskStatus): boolean {
-  return JSON.stringify(left, Object.keys(left).sort()) === JSON.stringify(right, Object.keys(right).sort());
+  return canonicalJson(left) === canonicalJson(right);
 }

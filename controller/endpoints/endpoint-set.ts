@@ -7,7 +7,7 @@ import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
 
 /**
- * The endpoints at the snapshot's revision: tasks that are wanted, serve, and are not on a lost node. A task that is to stop
+ * The endpoints at the snapshot's revision: tasks that are wanted, serve, and are not on a lost node. A task that is to stop or to pause
  * is out at once, so that no request finds it when its signal comes. Each service is there, also without any endpoint.
  */
 export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
@@ -66,7 +66,7 @@ function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: R
 function endpointOf(snapshot: ClusterSnapshot, id: TaskId): readonly Endpoint[] {
   const task = snapshot.tasks.get(id)?.value;
   const status = snapshot.statuses.get(id)?.value;
-  if (task?.desired !== 'run' || status?.address === undefined || !isServing(status)) {
+  if (task?.desired !== 'run' || task.isPaused || status?.address === undefined || !isServing(status)) {
     return [];
   }
   const node = snapshot.nodes.get(task.node)?.value;

@@ -78,7 +78,7 @@ function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
   return {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
     labels: new Map([['arch', like?.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
-    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like?.pids ?? 0, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '',
+    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like?.pids ?? 0, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus: '',
     policy: like?.policy ?? CLOSED_NODE_POLICY,
     runtimes: added.runtimes.length === 0 ? like?.runtimes ?? ['crun'] : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,

@@ -5,6 +5,7 @@ import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { taskIdFromBytes, taskName } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
+import { resourcesKey } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { rowsOf } from './task-row.ts';
@@ -32,7 +33,7 @@ export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: 
     slot, node, revision: service.revision, templateHash: service.templateHash, container: service.spec.container,
     ...(service.spec.companions === undefined ? {} : { companions: service.spec.companions }),
     pins: service.pins, volumes: service.volumes.filter(volume => usesVolume(service, volume.name)),
-    desired: 'run', reason, fence, createdAtMs: context.nowMs,
+    desired: 'run', reason, fence, isPaused: false, resourcesKey: resourcesKey(service.spec.container), createdAtMs: context.nowMs,
     ...(service.spec.job?.timeoutMs === undefined ? {} : { timeoutMs: service.spec.job.timeoutMs }),
   };
 }

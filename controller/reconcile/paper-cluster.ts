@@ -3,6 +3,7 @@ import type { App, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { resourcesKey, resourcesOf } from '#model/resources.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { RecordKind } from '../store/keys.ts';
@@ -71,6 +72,9 @@ export class PaperCluster {
       case 'create-task':
         this.#put(tasks, action.task.id, action.task);
         this.#index(action.task);
+        return this.#taskChange('task', action.task);
+      case 'resize-task':
+        this.#put(tasks, action.task.id, action.task);
         return this.#taskChange('task', action.task);
       case 'stop-task':
         return this.#taskChange('task', this.#edit(tasks, action.taskId, task => ({ ...task, desired: 'stop', reason: action.reason })));
@@ -165,7 +169,7 @@ function nextStatus(task: Task, status: TaskStatus | undefined, nowMs: number): 
   if (status !== undefined && isFinished(status.phase)) {
     return undefined;
   }
-  const known = status ?? { id: task.id, node: task.node, attempt: 1, phase: 'assigned', health: 'none', reason: '', message: '', restarts: 0 };
+  const known = status ?? { id: task.id, node: task.node, attempt: 1, phase: 'assigned', health: 'none', reason: '', message: '', restarts: 0, isPaused: false };
   if (task.desired === 'stop') {
     return { ...known, phase: 'complete', finishedAtMs: nowMs };
   }
@@ -175,6 +179,9 @@ function nextStatus(task: Task, status: TaskStatus | undefined, nowMs: number): 
   }
   if (task.kind === 'job') {
     return { ...known, phase: 'complete', finishedAtMs: nowMs };
+  }
+  if (status.resources !== undefined && resourcesKey(status.resources) !== resourcesKey(task.container)) {
+    return { ...status, resources: resourcesOf(task.container) };
   }
   return status.health === 'starting' ? { ...known, health: 'healthy' } : undefined;
 }

@@ -1,5 +1,6 @@
 /** Where a rollout stands: settled, on its way, waiting, failed; and the spec to go back to. */
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
+import { resourcesKey } from '#model/resources.ts';
 import { appId } from '#model/ids.ts';
 import { templateHash } from '../api/revision.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -17,7 +18,8 @@ export function settledService(state: ServiceState, context: PlanContext): Servi
   }
   const revision = context.revisionOf(appId(service.namespace, service.app), settled);
   const before = revision === undefined ? undefined : serviceAt(service, revision, context.nowMs);
-  return before?.templateHash === service.templateHash ? undefined : before;
+  const isSame = before?.templateHash === service.templateHash && resourcesKey(before.spec.container) === resourcesKey(service.spec.container);
+  return isSame ? undefined : before;
 }
 
 function serviceAt(service: Service, revision: Revision, nowMs: number): Service | undefined {

@@ -15,6 +15,8 @@ import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
+import { isEachInForce, planResizes } from './resize-plan.ts';
+import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
 import type { SlotPlan, WantedSlot } from './slot-plan.ts';
 import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
@@ -40,7 +42,8 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
     // One may be this service's: a slot that looks empty may have it (I11).
     return heldBack('UnreadableTask', 'cluster', `of tasks: ${[...snapshot.unreadableTasks].sort().slice(0, 10).join(', ')}`);
   }
-  return planRollback(state, context) ?? planRunning(snapshot, state, context);
+  const resize = planResizes(snapshot, state);
+  return planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
 }
 
 /** Not read is not gone: neither is the service deleted for its App, nor a task for its node. */
@@ -97,7 +100,8 @@ interface Situation {
   readonly failure: string | undefined;
 }
 
-function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Plan {
+/** `state` with its rows as `resize` leaves them. */
+function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext, resize: ResizePlan): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
   const slots = planSlots({
@@ -106,19 +110,21 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
     fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
   });
-  const placed = placeSlots(snapshot, service, slots);
+  // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
+  const placed = resize.resizes.length > 0 ? { placements: [], pending: state.status?.pending ?? [] } : placeSlots(snapshot, service, slots);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
-  const status = nextStatus(state, situation, { placed, nowMs: context.nowMs });
+  const status = nextStatus(state, situation, { placed, resize, nowMs: context.nowMs });
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
+    ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...placed.placements.map(one => createAction(snapshot, context, service, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
-  return { actions, events: eventsOf(state, status.value), ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
 function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanContext): Situation {
@@ -181,12 +187,13 @@ function createAction(snapshot: ClusterSnapshot, context: PlanContext, service: 
 }
 
 function nextStatus(
-  state: ServiceState, situation: Situation, { placed, nowMs }: { readonly placed: Placed; readonly nowMs: number },
+  state: ServiceState, situation: Situation, { placed, resize, nowMs }: { readonly placed: Placed; readonly resize: ResizePlan; readonly nowMs: number },
 ): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
   const { service, rows } = state;
   const { rollout, settledRevision, wakeAtMs } = nextRollout(state, {
-    isConverged: isConverged(service, rows, situation.wanted), waiting: situation.waiting, failure: situation.failure,
-    stuck: stuckReason(state, placed),
+    isConverged: isConverged(service, rows, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
+    waiting: situation.waiting, failure: situation.failure,
+    stuck: stuckReason(state, placed) ?? resize.refusal,
   }, nowMs);
   const value: ServiceStatus = { id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
@@ -198,7 +205,8 @@ function stuckReason({ rows }: ServiceState, { pending }: Placed): string | unde
     return `slot ${String(first.slot)}: ${first.reason}`;
   }
   const held = rows.find(row => isLive(row) && isOnLostNode(row));
-  return held === undefined ? undefined : `${held.task.name} is on ${held.task.node}, which is lost`;
+  const paused = rows.find(row => isLive(row) && row.task.isPaused);
+  return held !== undefined ? `${held.task.name} is on ${held.task.node}, which is lost` : paused === undefined ? undefined : `${paused.task.name} is paused`;
 }
 
 function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {
@@ -224,6 +232,15 @@ function eventsOf({ service, status }: ServiceState, next: ServiceStatus): reado
     events.push({ type, object, reason: 'Rollout', message: `revision ${String(next.rollout.revision)} is ${next.rollout.state}${next.rollout.reason === '' ? '' : `: ${next.rollout.reason}`}` });
   }
   return events;
+}
+
+/** Why a task is replaced is told once, when its Revision is first seen. */
+function resizeEvents({ service, status }: ServiceState, { resizes, replaced }: ResizePlan): readonly PlannedEvent[] {
+  const told = status?.rollout.revision === service.revision ? [] : [...replaced];
+  return [
+    ...resizes.map((task): PlannedEvent => ({ type: 'normal', object: `task/${task.id}`, reason: 'Resizing', message: `${task.name} gets its new resources in place on ${task.node}` })),
+    ...told.map(([id, why]): PlannedEvent => ({ type: 'normal', object: `task/${id}`, reason: 'NotInPlace', message: `its new resources need another task: ${why}` })),
+  ];
 }
 
 function isSame(before: ServiceStatus | undefined, after: ServiceStatus): boolean {

@@ -3,7 +3,8 @@ import type { Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
-import { isFinished, isServing as isServingStatus } from '#model/task.ts';
+import { resourcesKey } from '#model/resources.ts';
+import { isFinished, isServing as isServingStatus, RESIZE_REFUSED } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 
 export interface TaskRow {
@@ -77,7 +78,18 @@ export function isServing(row: TaskRow): boolean {
 }
 
 export function isUpToDate(row: TaskRow, service: Service): boolean {
-  return row.task.templateHash === service.templateHash;
+  return row.task.templateHash === service.templateHash && row.task.resourcesKey === resourcesKey(service.spec.container);
+}
+
+/** Its node carries out a change of its resources; one that was refused is not on its way. */
+export function isResizing({ task, status }: TaskRow): boolean {
+  const held = status?.resources;
+  return held !== undefined && status?.reason !== RESIZE_REFUSED && resourcesKey(held) !== resourcesKey(task.container);
+}
+
+/** What its node says against its new resources. */
+export function resizeRefusal({ task, status }: TaskRow): string | undefined {
+  return status?.reason === RESIZE_REFUSED ? `${task.name}: ${status.message}` : undefined;
 }
 
 /** Made for the current template and not on a node that is being emptied. */

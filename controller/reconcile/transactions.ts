@@ -25,29 +25,30 @@ export interface TransactionInput {
   readonly nowMs: number;
 }
 
-/** What one action needs; it is never divided. `create` adds the node's ledger to its transaction. */
+/** What one action needs; it is never divided. */
 interface Unit {
   /** Keys that must be as the snapshot has them. */
   readonly reads: readonly RecordKey[];
   readonly operations: readonly Operation[];
-  readonly create?: Task;
+  /** A task as it will be on its node: its ledger is rewritten with it. */
+  readonly places?: Task;
 }
 
 /** Room that one ledger may take in a transaction. */
 const LEDGER_BYTES = 4_096;
 
 /**
- * The transactions, in the order of the actions, each within the store's limits. Creates come with their nodes' ledgers: all that the
+ * The transactions, in the order of the actions, each within the store's limits. Creates and resizes come with their nodes' ledgers: all that the
  * unfinished tasks of a node ask for once the transaction is in. A later transaction may compare what an earlier one writes: `apply-flow`
  * puts the new revision in.
  */
 export function planTransactions(actions: readonly Action[], input: TransactionInput): readonly Transaction[] {
-  const created = new Map<NodeId, Task[]>();
+  const placed = new Map<NodeId, Task[]>();
   const transactions: Transaction[] = [];
   let open: Unit[] = [];
   const close = (): void => {
     if (open.length > 0) {
-      transactions.push(closeTransaction(open, created, input));
+      transactions.push(closeTransaction(open, placed, input));
       open = [];
     }
   };
@@ -63,7 +64,7 @@ export function planTransactions(actions: readonly Action[], input: TransactionI
 }
 
 function fits(units: readonly Unit[]): boolean {
-  const nodes = new Set(units.flatMap(unit => (unit.create === undefined ? [] : [unit.create.node])));
+  const nodes = new Set(units.flatMap(unit => (unit.places === undefined ? [] : [unit.places.node])));
   const operations = units.flatMap(unit => unit.operations);
   const compares = new Set(units.flatMap(unit => unit.reads.map(buildKey)));
   const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), nodes.size * LEDGER_BYTES);
@@ -72,15 +73,15 @@ function fits(units: readonly Unit[]): boolean {
     && bytes <= MAX_TRANSACTION_BYTES;
 }
 
-function closeTransaction(units: readonly Unit[], created: Map<NodeId, Task[]>, { snapshot, epoch }: TransactionInput): Transaction {
+function closeTransaction(units: readonly Unit[], placed: Map<NodeId, Task[]>, { snapshot, epoch }: TransactionInput): Transaction {
   const nodes = new Set<NodeId>();
-  for (const { create } of units) {
-    if (create !== undefined) {
-      nodes.add(create.node);
-      created.set(create.node, [...(created.get(create.node) ?? []), create]);
+  for (const { places } of units) {
+    if (places !== undefined) {
+      nodes.add(places.node);
+      placed.set(places.node, [...(placed.get(places.node) ?? []), places]);
     }
   }
-  const ledgers = [...nodes].map(node => ledgerAfter(snapshot, node, created.get(node) ?? []));
+  const ledgers = [...nodes].map(node => ledgerAfter(snapshot, node, placed.get(node) ?? []));
   const reads = new Map<string, Compare>();
   for (const key of [...units.flatMap(unit => unit.reads), ...ledgers.map(({ node }) => ({ kind: 'ledger', id: node }) as const)]) {
     const text = buildKey(key);
@@ -92,13 +93,14 @@ function closeTransaction(units: readonly Unit[], created: Map<NodeId, Task[]>, 
   };
 }
 
-/** What is promised of the node once `created` is there: unfinished tasks, also those that are to stop. */
-function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, created: readonly Task[]): Ledger {
+/** What is promised of the node once `placed` are there, new or changed: unfinished tasks, also those that are to stop. */
+export function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, placed: readonly Task[]): Ledger {
   const present = [...(snapshot.tasksOnNode.get(node) ?? [])].flatMap(id => {
     const task = snapshot.tasks.get(id)?.value;
-    return task === undefined || isEnded(snapshot, task) ? [] : [task];
+    const isOther = task !== undefined && !isEnded(snapshot, task) && placed.every(one => one.id !== id);
+    return isOther ? [task] : [];
   });
-  const tasks = [...present, ...created];
+  const tasks = [...present, ...placed];
   return {
     node,
     requests: tasks.reduce((sum, task) => addResources(sum, requestsOf(task)), NO_RESOURCES),
@@ -115,6 +117,9 @@ function unitOf(action: Action, input: TransactionInput): Unit {
       const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
       return { reads: taskReads(snapshot, task), operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))] };
     }
+    case 'resize-task': return {
+      reads: taskReads(snapshot, action.task), operations: [put({ kind: 'task', id: action.task.id }, encodeTask(action.task))], places: action.task,
+    };
     case 'remove-task': {
       const task = required(snapshot.tasks.get(action.taskId), action).value;
       return { reads: [{ kind: 'task', id: task.id }], operations: [remove({ kind: 'task', id: task.id }), remove({ kind: 'status', id: task.id })] };
@@ -152,7 +157,7 @@ function createUnit(task: Task): Unit {
   return {
     reads: [{ kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id }],
     operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
-    create: task,
+    places: task,
   };
 }
 

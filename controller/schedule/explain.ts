@@ -45,6 +45,7 @@ function ruleOf(obstacle: Obstacle): string {
     case 'host-port': return `host port ${obstacle.port}`;
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
+    case 'cpuset': return `cpuset ${obstacle.cpuset}`;
     case 'memory':
     case 'cpu': return obstacle.kind;
     default: return openingRule(obstacle);
@@ -80,6 +81,7 @@ function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> 
     case 'host-port': return { have: 'taken', need: 'free' };
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
+    case 'cpuset': return { have: first.cpus, need: first.cpuset };
     case 'memory':
     case 'cpu': return { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) };
     default: return openingNeeds(first, best);
@@ -160,6 +162,8 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
       return `no device ${first.hostPath} to give`;
     case 'runtime':
       return `no runtime ${first.runtime}`;
+    case 'cpuset':
+      return `no cpus ${first.cpuset} (has ${first.cpus})`;
     case 'max-per':
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':

@@ -2,6 +2,7 @@
 import { requestsOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
+import { missingCpu } from '#model/cpuset.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import { freeDevices, freeOf, hostPortsOf } from './node-load.ts';
@@ -19,6 +20,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'privileged' }
   | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
   | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number }
+  | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'host-port'; readonly port: string }
@@ -39,7 +41,7 @@ export interface ServiceRequest {
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
 const NODE_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest) => Obstacle | undefined)[] = [
-  isReady, isTolerated, hasLabels, hasRuntime, offersOpenings,
+  isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus,
 ];
 const TASK_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest, slot: number) => Obstacle | undefined)[] = [
   hasVolumes, isBelowMaxPer, hasHostPorts, hasDevices, hasMemory, hasCpu,
@@ -114,6 +116,11 @@ function hasDevices(load: NodeLoad, { service }: ServiceRequest): Obstacle | und
     }
   }
   return undefined;
+}
+
+function hasCpus({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+  const { cpuset } = service.spec.container.limits;
+  return cpuset === undefined || missingCpu(cpuset, node.cpus) === undefined ? undefined : { node: node.id, kind: 'cpuset', cpuset, cpus: node.cpus };
 }
 
 function hasVolumes({ node }: NodeLoad, { service, homes }: ServiceRequest, slot: number): Obstacle | undefined {

@@ -204,6 +204,7 @@ function mend({ service, slots }: Blocked, node: Node, obstacle: Obstacle): Mend
     case 'memory': return mendCapacity('memory', requests.memoryBytes * slots.length - Math.min(obstacle.free, 0));
     case 'cpu': return mendCapacity('cpu', requests.milliCpu * slots.length - Math.min(obstacle.free, 0));
     case 'device':
+    case 'cpuset':
     case 'volume':
     case 'max-per':
     case 'host-port': return { text: 'nothing', change: () => ({}) };
@@ -286,7 +287,7 @@ function newNode(blocked: Blocked): Candidate {
   const capacity = { milliCpu: requests.milliCpu * slots.length, memoryBytes: requests.memoryBytes * slots.length };
   const node: Node = {
     id, availability: 'active', labels, taints: [], subnetIndex: -1, address: '', capacity, pids: 32_768, runtimes: [container.runtime], policy: like?.policy ?? CLOSED_NODE_POLICY,
-    agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
+    agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus: '', condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
   const wished = placement.require.map(labelText).filter(text => text.startsWith('label')).map(text => text.replace('label it ', ''));
   const change = [`cpu=${String(capacity.milliCpu / 1000)}`, `memory=${wholeMib(capacity.memoryBytes)}`, ...wished].join(',');

@@ -3,6 +3,7 @@ import {
   CompanionRole, HostNamespace as WireHostNamespace, Protocol, PublishMode, PullPolicy, RestartMode, SecurityProfile as WireProfile,
 } from '#gen/gantry/v1/types.ts';
 import { parseDigest } from '#model/digest.ts';
+import type { Limits, TaskResources } from '#model/resources.ts';
 import type {
   CompanionSpec, ContainerSpec, DnsSpec, HealthCheck, HostNamespace, ProbeAction, PublishedPort, RestartPolicy, SecurityProfile, SecuritySpec, VolumeMount,
 } from '#model/service.ts';
@@ -25,7 +26,7 @@ export const pullPolicyCodec = enumCodec<NonNullable<ContainerSpec['pullPolicy']
   always: PullPolicy.PULL_POLICY_ALWAYS, never: PullPolicy.PULL_POLICY_NEVER,
 });
 
-const profileCodec = enumCodec<SecurityProfile, WireProfile>('security profile', {
+export const profileCodec = enumCodec<SecurityProfile, WireProfile>('security profile', {
   baseline: WireProfile.SECURITY_PROFILE_BASELINE, restricted: WireProfile.SECURITY_PROFILE_RESTRICTED, privileged: WireProfile.SECURITY_PROFILE_PRIVILEGED,
 });
 
@@ -59,7 +60,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     healthcheck: optional(spec.healthcheck, healthCheckFromWire),
     restart: restartFromWire(required(spec.restart, 'container.restart')),
     requests: required(spec.requests, 'container.requests'),
-    limits: present(required(spec.limits, 'container.limits')),
+    limits: limitsFromWire(required(spec.limits, 'container.limits')),
     ports: spec.ports.map(publishedPortCodec.fromWire),
     configs: spec.configs.map(present),
     secrets: spec.secrets.map(present),
@@ -80,6 +81,15 @@ export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readon
     name, role: roleCodec.fromWire(role), container: containerCodec.fromWire(required(container, 'companion.container')),
   })),
 };
+
+export const taskResourcesCodec: Codec<TaskResources, wire.TaskResources> = {
+  toWire: resources => resources,
+  fromWire: ({ requests, limits }) => ({ requests: required(requests, 'resources.requests'), limits: limitsFromWire(required(limits, 'resources.limits')) }),
+};
+
+function limitsFromWire(limits: wire.Limits): Limits {
+  return present({ ...limits, io: optional(limits.io, present) });
+}
 
 export const publishedPortCodec: Codec<PublishedPort, wire.PublishedPort> = {
   toWire: port => ({ ...port, protocol: protocolCodec.toWire(port.protocol), mode: publishModeCodec.toWire(port.mode) }),

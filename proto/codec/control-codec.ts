@@ -4,13 +4,13 @@ import { TokenRole } from '#gen/gantry/v1/control.ts';
 import { parseDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
-import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { NodeId, ServiceId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { appSpecCodec } from './app-codec.ts';
 import { usageSampleCodec } from './news-codec.ts';
 import { availabilityCodec, controllerRecordCodec } from './node-codec.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, ownBytes, present, required } from './wire.ts';
+import { enumCodec, optional, ownBytes, present, required } from './wire.ts';
 
 /** First parameter of a handler. */
 export type RequestOf<Name extends keyof ControlHandlers> = Parameters<ControlHandlers[Name]>[0];
@@ -38,9 +38,33 @@ export function withDigest<Rest>(): Codec<Rest & { readonly digest: Digest }, Re
   return { toWire: answer => answer, fromWire: answer => ({ ...answer, digest: parseDigest(answer.digest) }) };
 }
 
-export function aboutTask<Rest>(): Codec<Rest & { readonly task: TaskId }, Rest & { readonly task: string }> {
-  return { toWire: request => request, fromWire: request => ({ ...request, task: parseTaskId(request.task) }) };
-}
+export const restartRequestCodec: Codec<RequestOf<'restart'>, wire.RestartRequest> = {
+  toWire: request => request, fromWire: request => present({ ...request, service: parseServiceId(request.service) }),
+};
+
+export const stopTaskRequestCodec: Codec<RequestOf<'stopTask'>, wire.StopTaskRequest> = {
+  toWire: request => request, fromWire: request => present({ ...request, task: parseTaskId(request.task) }),
+};
+
+export const updateResourcesRequestCodec: Codec<RequestOf<'updateResources'>, wire.UpdateResourcesRequest> = {
+  toWire: ({ requestId, target, change }) => ({
+    requestId, change,
+    target: target.kind === 'service' ? { $case: 'service', value: target.service } : { $case: 'task', value: target.task },
+  }),
+  fromWire: ({ requestId, target, change }) => {
+    const { io, ...rest } = required(change, 'change');
+    const named = required(target, 'target');
+    return {
+      requestId,
+      target: named.$case === 'service' ? { kind: 'service', service: parseServiceId(named.value) } : { kind: 'task', task: parseTaskId(named.value) },
+      change: present({ ...rest, io: optional(io, present) }),
+    };
+  },
+};
+
+export const setPausedRequestCodec: Codec<RequestOf<'setPaused'>, wire.SetPausedRequest> = {
+  toWire: request => request, fromWire: request => ({ ...request, tasks: request.tasks.map(parseTaskId) }),
+};
 
 /** A request whose fields may all be absent. */
 export const listSecretsRequestCodec: Codec<RequestOf<'listSecrets'>, wire.ListSecretsRequest> = { toWire: request => request, fromWire: present };

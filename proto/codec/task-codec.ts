@@ -2,7 +2,7 @@ import type * as wire from '#gen/gantry/v1/types.ts';
 import { CompanionState, DesiredState, Health as WireHealth, Phase as WirePhase } from '#gen/gantry/v1/types.ts';
 import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type { CompanionStatus, Health, Phase, Task, TaskExit, TaskStatus } from '#model/task.ts';
-import { companionsCodec, containerCodec } from './container-codec.ts';
+import { companionsCodec, containerCodec, taskResourcesCodec } from './container-codec.ts';
 import { serviceKindCodec, volumeSpecCodec } from './service-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required } from './wire.ts';
@@ -70,6 +70,7 @@ export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
     health: healthCodec.toWire(status.health),
     lastExit: optional(status.lastExit, exitToWire),
     companions: (status.companions ?? []).map(companionStatusCodec.toWire),
+    resources: optional(status.resources, taskResourcesCodec.toWire),
   }),
   fromWire: status => present({
     ...status,
@@ -79,6 +80,7 @@ export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
     health: healthCodec.fromWire(status.health),
     lastExit: optional(status.lastExit, exitFromWire),
     companions: status.companions.length === 0 ? undefined : status.companions.map(companionStatusCodec.fromWire),
+    resources: optional(status.resources, taskResourcesCodec.fromWire),
   }),
 };
 

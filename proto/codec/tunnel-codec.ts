@@ -6,6 +6,7 @@ import { parseDigest } from '#model/digest.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import { nodeImageCodec, nodeImagesSpecCodec, pullProgressCodec } from './node-images-codec.ts';
+import { usageSampleCodec } from './news-codec.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, field, optional, ownBytes, present, WireError } from './wire.ts';
 
@@ -87,6 +88,8 @@ function specToWire(spec: TunnelSpec): NonNullable<wire.TunnelSpec['spec']> {
     case 'copy': return { $case: 'copy', value: { path: spec.path, direction: directionCodec.toWire(spec.direction) } };
     case 'forward': return { $case: 'forward', value: spec };
     case 'debug': return { $case: 'debug', value: spec };
+    case 'stats': return { $case: 'stats', value: spec };
+    case 'inspect': return { $case: 'inspect', value: {} };
   }
 }
 
@@ -99,6 +102,8 @@ function specFromWire(spec: wire.TunnelSpec['spec']): TunnelSpec {
     case 'copy': return { kind: 'copy', path: spec.value.path, direction: directionCodec.fromWire(spec.value.direction) };
     case 'forward': return { kind: 'forward', port: spec.value.port };
     case 'debug': return { kind: 'debug', ...present({ ...spec.value, digest: optional(spec.value.digest, parseDigest) }) };
+    case 'stats': return { kind: 'stats', tasks: spec.value.tasks.map(parseTaskId), intervalMs: spec.value.intervalMs };
+    case 'inspect': return { kind: 'inspect' };
   }
 }
 
@@ -112,6 +117,7 @@ function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']>
     case 'error': return { $case: 'error', value: { code: frame.code, message: frame.message } };
     case 'image': return { $case: 'image', value: nodeImageCodec.toWire(frame.image) };
     case 'pull': return { $case: 'pull', value: pullProgressCodec.toWire(frame.layers) };
+    case 'usage': return { $case: 'usage', value: usageSampleCodec.toWire(frame.sample) };
   }
 }
 
@@ -126,6 +132,7 @@ function frameFromWire(frame: wire.TunnelFrame['frame']): TunnelFrame {
     case 'error': return { kind: 'error', ...frame.value };
     case 'image': return { kind: 'image', image: nodeImageCodec.fromWire(frame.value) };
     case 'pull': return { kind: 'pull', layers: pullProgressCodec.fromWire(frame.value) };
+    case 'usage': return { kind: 'usage', sample: usageSampleCodec.fromWire(frame.value) };
   }
 }
 

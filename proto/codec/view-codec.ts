@@ -21,6 +21,7 @@ const stateCodec = enumCodec<TaskState, WireState>('task state', {
   complete: WireState.TASK_STATE_COMPLETE,
   failed: WireState.TASK_STATE_FAILED,
   lost: WireState.TASK_STATE_LOST,
+  paused: WireState.TASK_STATE_PAUSED,
 });
 
 export const listFilterCodec: Codec<ListFilter, wire.ListFilter> = {

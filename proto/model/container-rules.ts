@@ -9,12 +9,10 @@ import { checkMounts } from './mount-rules.ts';
 import { findNetworkProblem, isIpv4, isIpv6 } from './network-address.ts';
 import { quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
+import { checkResources } from './resource-rules.ts';
 import { checkSecurity } from './security-rules.ts';
 import type { ContainerSpec, HealthCheck, PublishedPort } from './service.ts';
 
-const MIN_MEMORY_BYTES = 6 * 2 ** 20;
-const MAX_PIDS = 32_768;
-const MAX_MILLI_CPU = 1_000_000_000;
 const MAX_VALUE_BYTES = 128 * 1024;
 const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 const MAX_WORDS_BYTES = 128 * 1024;
@@ -160,29 +158,6 @@ function checkRestart({ restart }: ContainerSpec, path: string): readonly Violat
     ...checkPositiveTime(restart.windowMs, `${path}.window`),
     ...checkRange(restart.delayMs, `${path}.delay`, 0, DAY_MS),
   ];
-}
-
-/** A request that is the limit is checked as the limit. */
-function checkResources({ requests, limits }: ContainerSpec, path: string): readonly Violation[] {
-  const limitPath = `${path}.limits`;
-  const requestPath = `${path}.requests`;
-  return [
-    ...(requests.milliCpu === limits.milliCpu ? [] : checkAmount(requests.milliCpu, `${requestPath}.cpus`, 1, MAX_MILLI_CPU)),
-    ...(requests.memoryBytes === limits.memoryBytes ? [] : checkAmount(requests.memoryBytes, `${requestPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
-    ...(limits.milliCpu === undefined ? [] : checkAmount(limits.milliCpu, `${limitPath}.cpus`, 1, MAX_MILLI_CPU)),
-    ...checkAmount(limits.memoryBytes, `${limitPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER),
-    ...checkRange(limits.pids, `${limitPath}.pids`, 1, MAX_PIDS),
-    ...(limits.milliCpu !== undefined && limits.milliCpu < requests.milliCpu ? [{ path: `${limitPath}.cpus`, message: 'must be at least what is requested' }] : []),
-    ...(limits.memoryBytes < requests.memoryBytes ? [{ path: `${limitPath}.memory`, message: 'must be at least what is requested' }] : []),
-  ];
-}
-
-function checkAmount(value: number, path: string, least: number, most: number): readonly Violation[] {
-  if (Number.isInteger(value) && value >= least && value <= most) {
-    return [];
-  }
-  const bound = least === MIN_MEMORY_BYTES ? 'at least 6Mi' : 'more than 0 (at least 1m) and at most 1000000 cpus';
-  return [{ path, message: `must be ${bound}` }];
 }
 
 function checkUlimits({ ulimits }: ContainerSpec, path: string): readonly Violation[] {

@@ -1,19 +1,21 @@
 /** The part of a service that one container needs -> ContainerSpec. */
+import { parseCpuset } from './cpuset.ts';
 import { formatImageName, parseImageReference } from './image-reference.ts';
 import { readDeviceRequests, readDevices, readDns, readExtraHosts, readSecurity, readUlimits } from './isolation-schema.ts';
 import { readConfigMounts, readPorts, readSecretMounts, readVolumeMounts } from './mount-schema.ts';
 import { parseCpu, parseDuration, parseMemory } from './quantity.ts';
-import type { Resources } from './resources.ts';
+import type { IoLimits, Limits, Resources } from './resources.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
-import type { CompanionSpec, ContainerSpec, HealthCheck, Limits, ProbeAction, RestartPolicy, SecurityProfile, ServiceKind } from './service.ts';
+import type { CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, RestartPolicy, SecurityProfile, ServiceKind } from './service.ts';
 import { readPairs } from './pair-schema.ts';
 import { splitShellWords } from './shell-words.ts';
 
 const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
-const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'], later: ['cpuset', 'swap', 'io', 'storage'] };
+const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'] };
-const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids'], later: ['cpuset', 'swap', 'io', 'storage'] };
+const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io'], later: ['storage'] };
+const IO_KEYS: KeyTable = { known: ['weight', 'read_bps', 'write_bps', 'read_iops', 'write_iops'] };
 
 const PULL_POLICIES = ['always', 'if-not-present', 'never'] as const;
 const MEBIBYTE = 2 ** 20;
@@ -193,6 +195,33 @@ function readLimits(resources: SchemaField): Limits {
     ...(milliCpu === undefined ? {} : { milliCpu }),
     memoryBytes: field.at('memory').parsed(parseMemory) ?? Math.max(DEFAULT_LIMIT_MEMORY_BYTES, wishedBytes),
     pids: field.at('pids').integer(DEFAULT_LIMIT_PIDS),
+    ...readExtraLimits(field),
+  };
+}
+
+/** What is written only where a default would not do. */
+function readExtraLimits(field: SchemaField): Pick<Limits, 'cpuset' | 'swapBytes' | 'io'> {
+  const cpuset = field.at('cpuset').parsed(parseCpuset);
+  const swapBytes = field.at('swap').parsed(parseMemory) ?? 0;
+  const io = readIo(field.at('io'));
+  return {
+    ...(cpuset === undefined ? {} : { cpuset }),
+    ...(swapBytes === 0 ? {} : { swapBytes }),
+    ...(Object.keys(io).length === 0 ? {} : { io }),
+  };
+}
+
+function readIo(field: SchemaField): IoLimits {
+  field.checkKeys(IO_KEYS);
+  const readBps = field.at('read_bps').parsed(parseMemory);
+  const writeBps = field.at('write_bps').parsed(parseMemory);
+  const [weight, readIops, writeIops] = ['weight', 'read_iops', 'write_iops'].map(key => (field.at(key).isPresent ? field.at(key).integer(0) : undefined));
+  return {
+    ...(weight === undefined ? {} : { weight }),
+    ...(readBps === undefined ? {} : { readBps }),
+    ...(writeBps === undefined ? {} : { writeBps }),
+    ...(readIops === undefined ? {} : { readIops }),
+    ...(writeIops === undefined ? {} : { writeIops }),
   };
 }
 

@@ -39,6 +39,8 @@ export interface Node {
   readonly pids: number;
   readonly runtimes: readonly string[];
   readonly policy: NodePolicy;
+  /** Its online cpus, as `0-3,8`; empty: not known. */
+  readonly cpus: string;
   readonly agentVersion: string;
   /** `host:port` of its /metrics; empty: it serves none. */
   readonly metricsAddress: string;

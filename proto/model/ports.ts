@@ -8,6 +8,7 @@ import type { NamespaceView } from './namespace.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
 import type { SecurityProfile } from './service.ts';
 import type { RegistryLogin } from './node-images.ts';
+import type { ResourceChange } from './resources.ts';
 import type { AgentMessage, ControllerMessage } from './session.ts';
 import type { Task, TaskState, TaskStatus } from './task.ts';
 import type { Tunnel, TunnelRequest } from './tunnel.ts';
@@ -154,6 +155,9 @@ export interface ViewPage {
   readonly nextPageToken?: string;
 }
 
+/** Whose resources are to change. */
+export type ResourceTarget = { readonly kind: 'service'; readonly service: ServiceId } | { readonly kind: 'task'; readonly task: TaskId };
+
 /** Answers of ControlApi: what clusterctl calls. Every write carries a request id (UUID): repeated, it changes nothing more and answers the same. */
 export interface ControlHandlers {
   apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number; readonly planId?: string }, peer: Peer): Promise<ApplyOutcome>;
@@ -161,9 +165,13 @@ export interface ControlHandlers {
   deleteService(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
   scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
   /** Replaces every task of the service by its update rules. */
-  restart(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
-  /** Ends one task; the reconciler makes another where the service still wants it. */
-  stopTask(request: { readonly requestId: string; readonly task: TaskId }, peer: Peer): Promise<void>;
+  restart(request: { readonly requestId: string; readonly service: ServiceId; readonly graceMs?: number }, peer: Peer): Promise<void>;
+  /** Ends one task; the reconciler makes another where the service still wants it. `graceMs`: instead of its own grace period. */
+  stopTask(request: { readonly requestId: string; readonly task: TaskId; readonly graceMs?: number }, peer: Peer): Promise<void>;
+  /** Of a service: the next Revision, which differs in this alone. Of one task: its own record, until its service's resources change. */
+  updateResources(request: { readonly requestId: string; readonly target: ResourceTarget; readonly change: ResourceChange }, peer: Peer): Promise<void>;
+  /** Freezes or thaws the processes of tasks, all of these or none. @throws ClusterError FAILED_PRECONDITION for one that is to stop or has ended */
+  setPaused(request: { readonly requestId: string; readonly tasks: readonly TaskId[]; readonly isPaused: boolean }, peer: Peer): Promise<void>;
   viewPage(request: ViewRequest, peer: Peer): Promise<ViewPage>;
   watch(filter: ListFilter, peer: Peer, signal: AbortSignal): AsyncIterable<ClusterView>;
   revisions(request: { readonly namespace: string; readonly app: string }, peer: Peer): Promise<readonly Revision[]>;

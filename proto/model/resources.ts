@@ -24,3 +24,57 @@ export function largerResources(left: Resources, right: Resources): Resources {
 export function fitsInto(need: Resources, have: Resources): boolean {
   return need.milliCpu <= have.milliCpu && need.memoryBytes <= have.memoryBytes;
 }
+
+/** What the control group holds a container to. */
+export interface Limits {
+  /** Absent: no limit. */
+  readonly milliCpu?: number;
+  readonly memoryBytes: number;
+  readonly pids: number;
+  /** The cpus that it may run on, as `0-1,3`; absent: all of its node. */
+  readonly cpuset?: string;
+  /** Swap beyond its memory; absent: none. */
+  readonly swapBytes?: number;
+  readonly io?: IoLimits;
+}
+
+/** Of the disk that the node keeps its state on. Absent: no limit, and the usual weight (100). */
+export interface IoLimits {
+  /** Share of a disk that is contended, 10..1000; a container without one has 100. */
+  readonly weight?: number;
+  readonly readBps?: number;
+  readonly writeBps?: number;
+  readonly readIops?: number;
+  readonly writeIops?: number;
+}
+
+/** The part of a container that changes while it runs. */
+export interface TaskResources {
+  readonly requests: Resources;
+  readonly limits: Limits;
+}
+
+/** What is to change of a container's resources; absent fields stay. 0 cpus, an empty cpuset and 0 of an io limit take the limit away. */
+export interface ResourceChange {
+  readonly milliCpu?: number;
+  readonly memoryBytes?: number;
+  readonly pids?: number;
+  readonly cpuset?: string;
+  readonly swapBytes?: number;
+  readonly io?: IoLimits;
+  readonly requestMilliCpu?: number;
+  readonly requestMemoryBytes?: number;
+}
+
+/** Only that part, of whatever has it. */
+export function resourcesOf({ requests, limits }: TaskResources): TaskResources {
+  return { requests, limits };
+}
+
+/** Equal exactly for equal resources, whatever order their fields have. */
+export function resourcesKey({ requests, limits }: TaskResources): string {
+  const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io } = limits;
+  return [
+    requests.milliCpu, requests.memoryBytes, milliCpu, memoryBytes, pids, cpuset, swapBytes, io?.weight, io?.readBps, io?.writeBps, io?.readIops, io?.writeIops,
+  ].map(amount => (amount === undefined ? '-' : String(amount))).join('/');
+}

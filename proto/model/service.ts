@@ -4,7 +4,7 @@
  * `app-schema.ts` makes it from a manifest, so that the controller, the scheduler and the agent never see an absent default.
  */
 import type { Digest } from './digest.ts';
-import type { Resources } from './resources.ts';
+import type { Limits, Resources } from './resources.ts';
 
 export type ServiceKind = 'service' | 'global' | 'stateful' | 'job';
 
@@ -44,13 +44,6 @@ export interface RestartPolicy {
   readonly maxAttempts: number;
   readonly windowMs: number;
   readonly delayMs: number;
-}
-
-export interface Limits {
-  /** Absent: no limit. */
-  readonly milliCpu?: number;
-  readonly memoryBytes: number;
-  readonly pids: number;
 }
 
 /** A mount of a config or a secret as a file. `mode` is a number, e.g. 0o444. */

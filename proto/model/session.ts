@@ -20,6 +20,8 @@ export interface Registration {
   readonly labels: ReadonlyMap<string, string>;
   readonly runtimes: readonly string[];
   readonly policy: NodePolicy;
+  /** Online cpus, as `0-3,8`. */
+  readonly cpus: string;
   /** OCI platform, e.g. `amd64`. */
   readonly architecture: string;
   /** `host:port` of its metrics listener. */

@@ -5,6 +5,7 @@
  */
 import type { ContentPins, VolumeSpec } from './app.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import type { TaskResources } from './resources.ts';
 import type { CompanionSpec, ContainerSpec, ServiceKind } from './service.ts';
 
 export interface Task {
@@ -34,6 +35,10 @@ export interface Task {
   readonly fence: number;
   /** An attempt that runs longer is ended, which is a failure. Only for `job`; absent: no limit. */
   readonly timeoutMs?: number;
+  /** Wished by an operator: its processes stand still, and nothing of it is probed or begun. */
+  readonly isPaused: boolean;
+  /** `resourcesKey` of its service when it was made or last resized; `container` may have others since (`update task/ID`). */
+  readonly resourcesKey: string;
   readonly createdAtMs: number;
 }
 
@@ -42,8 +47,8 @@ export const PHASES = [
   'pending', 'assigned', 'pulling', 'preparing', 'starting', 'running', 'stopping', 'complete', 'failed',
 ] as const;
 export type Phase = (typeof PHASES)[number];
-/** What a person is shown: a Phase, or `lost`, derived from the Node when read. */
-export type TaskState = Phase | 'lost';
+/** What a person is shown: a Phase; `lost`, derived from the Node when read; `paused`, running and frozen. */
+export type TaskState = Phase | 'lost' | 'paused';
 
 export type Health = 'none' | 'starting' | 'healthy' | 'unhealthy';
 
@@ -88,7 +93,14 @@ export interface TaskStatus {
   readonly lastExit?: TaskExit;
   /** In the order of the task's companions; absent: none. */
   readonly companions?: readonly CompanionStatus[];
+  /** Its processes are frozen. */
+  readonly isPaused: boolean;
+  /** In force in the running attempt; other than the task's until a change of them was carried out. */
+  readonly resources?: TaskResources;
 }
+
+/** Reason of a running task whose new resources its node does not take; the old ones stay in force. */
+export const RESIZE_REFUSED = 'ResizeRefused';
 
 /** (attempt, phase) never goes back; compare these first and second. */
 export function phaseOrder(phase: Phase): number {
@@ -108,7 +120,7 @@ export function isFinished(phase: Phase): boolean {
   return phase === 'complete' || phase === 'failed';
 }
 
-/** True when requests may be sent to it: running, and healthy where it has a health check. */
+/** True when requests may be sent to it: running, not paused, and healthy where it has a health check. */
 export function isServing(status: TaskStatus): boolean {
-  return status.phase === 'running' && (status.health === 'healthy' || status.health === 'none');
+  return status.phase === 'running' && !status.isPaused && (status.health === 'healthy' || status.health === 'none');
 }

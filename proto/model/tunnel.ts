@@ -2,6 +2,7 @@
 import type { Digest } from './digest.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { LayerProgress, NodeImage, NodeImagesSpec } from './node-images.ts';
+import type { UsageSample } from './usage.ts';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -46,7 +47,11 @@ export type TunnelSpec =
       readonly stdin: boolean;
       readonly environment: readonly { readonly name: string; readonly value: string }[];
       readonly size?: TerminalSize;
-    };
+    }
+  /** A usage frame of each of these tasks of the target's node, at once and then at each interval, until none of them runs. */
+  | { readonly kind: 'stats'; readonly tasks: readonly TaskId[]; readonly intervalMs: number }
+  /** All that the node knows of the task: one JSON document, then eof. */
+  | { readonly kind: 'inspect' };
 
 export type DebugSpec = Extract<TunnelSpec, { readonly kind: 'debug' }>;
 
@@ -81,7 +86,8 @@ export type TunnelFrame =
   /** One image of the node. */
   | { readonly kind: 'image'; readonly image: NodeImage }
   /** How far a pull is. */
-  | { readonly kind: 'pull'; readonly layers: readonly LayerProgress[] };
+  | { readonly kind: 'pull'; readonly layers: readonly LayerProgress[] }
+  | { readonly kind: 'usage'; readonly sample: UsageSample };
 
 /**
  * One end of an open tunnel. Frames keep their order; `send` resolves when the transport took the frame (back-pressure);

@@ -10,6 +10,11 @@ export interface UsageSample {
   /** 0: no limit. */
   readonly memoryLimitBytes: number;
   readonly processes: number;
+  readonly networkReceiveBytes: number;
+  readonly networkTransmitBytes: number;
+  /** From and to disks, as far as the kernel counts it for the control group. */
+  readonly ioReadBytes: number;
+  readonly ioWriteBytes: number;
 }
 
 /** The newest that a controller heard of a task. */

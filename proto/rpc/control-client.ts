@@ -28,6 +28,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     scale: unary(CONTROL.scale),
     restart: unary(CONTROL.restart),
     stopTask: unary(CONTROL.stopTask),
+    updateResources: unary(CONTROL.updateResources),
+    setPaused: unary(CONTROL.setPaused),
     viewPage: unary(CONTROL.viewPage),
     view: filter => viewAll(unary(CONTROL.viewPage), filter),
     watch: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)),

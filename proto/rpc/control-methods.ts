@@ -2,8 +2,9 @@
 import * as wire from '#gen/gantry/v1/control.ts';
 import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
 import {
-  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
-  listRegistryLoginsRequestCodec, listSecretsRequestCodec, plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec, withDigest,
+  aboutNode, aboutService, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
+  listRegistryLoginsRequestCodec, listSecretsRequestCodec, plainCodec, putSecretRequestCodec, restartRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec, withDigest,
+  setPausedRequestCodec, stopTaskRequestCodec, updateResourcesRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
 import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
@@ -21,8 +22,10 @@ export const CONTROL = {
   deleteApp: method(api, methods.deleteApp, plainCodec<wire.DeleteAppRequest>(), doneCodec),
   deleteService: method(api, methods.deleteService, aboutService<{ requestId: string }>(), doneCodec),
   scale: method(api, methods.scale, aboutService<{ requestId: string; replicas: number }>(), doneCodec),
-  restart: method(api, methods.restart, aboutService<{ requestId: string }>(), doneCodec),
-  stopTask: method(api, methods.stopTask, aboutTask<{ requestId: string }>(), doneCodec),
+  restart: method(api, methods.restart, restartRequestCodec, doneCodec),
+  stopTask: method(api, methods.stopTask, stopTaskRequestCodec, doneCodec),
+  updateResources: method(api, methods.updateResources, updateResourcesRequestCodec, doneCodec),
+  setPaused: method(api, methods.setPaused, setPausedRequestCodec, doneCodec),
   viewPage: method(api, methods.view, viewRequestCodec, viewPageCodec),
   watch: method(api, methods.watch, field('filter', listFilterCodec), field('view', clusterViewCodec)),
   revisions: method(api, methods.revisions, plainCodec<wire.RevisionsRequest>(), listField('revisions', revisionCodec)),

@@ -17,6 +17,8 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.scale, (request, peer) => handlers.scale(request, peer))
     .unary(CONTROL.restart, (request, peer) => handlers.restart(request, peer))
     .unary(CONTROL.stopTask, (request, peer) => handlers.stopTask(request, peer))
+    .unary(CONTROL.updateResources, (request, peer) => handlers.updateResources(request, peer))
+    .unary(CONTROL.setPaused, (request, peer) => handlers.setPaused(request, peer))
     .unary(CONTROL.viewPage, (request, peer) => handlers.viewPage(request, peer))
     .stream(CONTROL.watch, (filter, peer, signal) => handlers.watch(filter, peer, signal))
     .unary(CONTROL.revisions, (request, peer) => handlers.revisions(request, peer))

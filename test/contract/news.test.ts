@@ -12,7 +12,7 @@ import { silentLogger } from '../support/silent-logger.ts';
 const needsNats = await hasNats() ? test.serial : test.serial.skip;
 const EVENT: ClusterEvent = { type: 'normal', object: 'task/abcdefghijkl', reason: 'started', message: 'm', firstAtMs: 1, lastAtMs: 2, count: 1 };
 const SAMPLE: UsageSample = {
-  node: parseNodeId('n1'), task: parseTaskId('abcdefghijkl'), atMs: 1, cpuMicroseconds: 2, memoryBytes: 3, memoryLimitBytes: 0, processes: 4,
+  node: parseNodeId('n1'), task: parseTaskId('abcdefghijkl'), atMs: 1, cpuMicroseconds: 2, memoryBytes: 3, memoryLimitBytes: 0, processes: 4, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0,
 };
 const WAIT_MS = 15_000;
 

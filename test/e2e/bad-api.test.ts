@@ -107,7 +107,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
   async a005(t) {
     t.regex(await sessionEnd(address(0), nodeIdentity('n1'), registration('n2')), /^PERMISSION_DENIED: .*n2.*does not match certificate \(n1\)/);
-    const foreign = { id: parseTaskId('aaaaaaaaaaaa'), node: parseNodeId('n2'), attempt: 1, phase: 'running', health: 'none', reason: '', message: '', restarts: 0 } as const;
+    const foreign = { id: parseTaskId('aaaaaaaaaaaa'), node: parseNodeId('n2'), attempt: 1, phase: 'running', health: 'none', reason: '', message: '', restarts: 0, isPaused: false } as const;
     t.regex(await sessionEnd(address(0), nodeIdentity('n1'), registration('n1', { statuses: [foreign] })), /^PERMISSION_DENIED: .*n2.*does not match certificate \(n1\)/);
     t.regex(await sessionEnd(address(0), cluster.operatorIdentity(), registration('n1')), /^PERMISSION_DENIED/);
     t.is(await codeOf(createControlClient({ controllers: [address(0)], identity: nodeIdentity('n1') }).view({})), 'PERMISSION_DENIED');

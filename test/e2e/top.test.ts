@@ -53,7 +53,7 @@ test.serial('top shows what each task uses within its limits, and what a node gi
   t.like(node, { name: 'n1', tasks: 2, capacity: { milliCpu: 4_000 } });
   t.true(Number(node?.['milliCpu']) > 50);
   const table = (await cluster.ctl('top')).trimEnd().split('\n');
-  t.regex(table[0] ?? '', /^TASK +NAME +SERVICE +NODE +CPU % +MEM USAGE \/ LIMIT +MEM % +PIDS$/);
+  t.regex(table[0] ?? '', /^TASK +NAME +SERVICE +NODE +CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +PIDS$/);
   t.is(table.length, 3);
 });
 

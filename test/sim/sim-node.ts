@@ -117,5 +117,5 @@ function isOver(one: Container): boolean {
 }
 
 function firstStatus(task: Task): TaskStatus {
-  return { id: task.id, node: task.node, attempt: 1, phase: 'pending', health: 'none', reason: '', message: '', restarts: 0 };
+  return { id: task.id, node: task.node, attempt: 1, phase: 'pending', health: 'none', reason: '', message: '', restarts: 0, isPaused: false };
 }

@@ -53,6 +53,7 @@ export class SimStore {
     switch (action.kind) {
       case 'create-task':
       case 'stop-task':
+      case 'resize-task':
       case 'remove-task':
         this.#applyToTask(action);
         return;
@@ -79,13 +80,17 @@ export class SimStore {
     return { value, createRevision: this.etcdRevision, modRevision: this.etcdRevision };
   }
 
-  #applyToTask(action: Extract<Action, { readonly kind: 'create-task' | 'stop-task' | 'remove-task' }>): void {
+  #applyToTask(action: Extract<Action, { readonly kind: 'create-task' | 'stop-task' | 'resize-task' | 'remove-task' }>): void {
     switch (action.kind) {
       case 'create-task':
         if (this.#taskIds.has(action.task.id)) {
           throw new Error(`I1: task id ${action.task.id} comes twice`);
         }
         this.#taskIds.add(action.task.id);
+        this.put(this.tasks, action.task.id, action.task);
+        this.#checkFit(action.task.node);
+        return;
+      case 'resize-task':
         this.put(this.tasks, action.task.id, action.task);
         this.#checkFit(action.task.node);
         return;

@@ -6,6 +6,7 @@ import { appId, parseNodeId, parseTaskId, serviceId, taskName } from '#model/ids
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
+import { resourcesKey } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec, PlacementSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -37,7 +38,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     policy: CLOSED_NODE_POLICY,
     snapshotter: 'overlay',
     agentVersion: '0.1.0',
-    metricsAddress: '',
+    metricsAddress: '', cpus: '0-3',
     condition: 'ready',
     conditionSinceMs: T0,
     isLossConfirmed: false,
@@ -115,7 +116,7 @@ export function task(of: Service, on: Node | string, options: Partial<Task> = {}
     namespace: of.namespace, app: of.app, service: of.name, serviceId: of.id, kind: of.spec.kind, slot,
     node: parseNodeId(typeof on === 'string' ? on : on.id),
     revision: of.revision, templateHash: of.templateHash, container: of.spec.container, pins: of.pins, volumes: of.volumes,
-    desired: 'run', reason: 'scale-up', fence: 1, createdAtMs: T0,
+    desired: 'run', reason: 'scale-up', fence: 1, isPaused: false, resourcesKey: resourcesKey(of.spec.container), createdAtMs: T0,
     ...options,
   });
 }
@@ -128,7 +129,7 @@ function letter(slot: number): string {
 export function status(of: Task, options: Partial<TaskStatus> = {}): TaskStatus {
   return deepFreeze({
     id: of.id, node: of.node, attempt: 1, phase: 'running', health: 'none', reason: '', message: '',
-    address: '10.128.0.2', startedAtMs: T0, restarts: 0, ...options,
+    address: '10.128.0.2', startedAtMs: T0, restarts: 0, isPaused: false, ...options,
   });
 }
 

@@ -12,7 +12,7 @@ export function taskView(of: Service, slot: number, on: string, options: Partial
   const made = task(of, on, { slot, id: taskId(`${of.name}${'abc'.charAt(slot)}`) });
   const status: TaskStatus = {
     id: made.id, node: made.node, attempt: 1, phase: 'running', health: 'none', reason: '', message: '', address: `10.128.0.${String(10 + slot)}`, pid: 100 + slot,
-    startedAtMs: T0, restarts: 0, ...options,
+    startedAtMs: T0, restarts: 0, isPaused: false, ...options,
   };
   return { task: made, status, state: status.phase };
 }

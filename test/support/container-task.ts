@@ -25,6 +25,6 @@ export function containerTask(overrides: TaskOverrides = {}): Task {
     id: parseTaskId('abcdefghijkl'), name: 'web-0-abcde', namespace: 'default', app: 'shop', service: 'web',
     serviceId: serviceId('default', 'shop', 'web'), kind: 'service', slot: 0, node: parseNodeId('n1'), revision: 1, templateHash: 'h',
     container: containerSpec(overrides), pins: { configs: [], secrets: [] }, volumes: [], desired: 'run', reason: 'scale-up', fence: 7,
-    createdAtMs: 0,
+    isPaused: false, resourcesKey: '', createdAtMs: 0,
   };
 }

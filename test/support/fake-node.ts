@@ -9,6 +9,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { parseDigest } from '#model/digest.ts';
+import type { TaskResources } from '#model/resources.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { HealthVerdict } from '../../agent/health/ports.ts';
 import type { LocalImage } from '../../agent/image/ports.ts';
@@ -43,6 +44,11 @@ export class FakeNode {
   readonly bundles = new Set<string>();
   /** Addresses of tasks that the proxy lets out. */
   readonly admitted = new Set<string>();
+  /** What containers are held to, and which stand still, by id. */
+  readonly limits = new Map<string, TaskResources>();
+  readonly frozen = new Set<string>();
+  /** A lower limit is refused, as the kernel would. */
+  memoryInUseBytes = 0;
   readonly records = new Map<TaskId, string>();
   readonly journal: string[] = [];
   /** Ids in the order of their starts. */
@@ -155,7 +161,13 @@ export class FakeNode {
         recall: () => Promise.resolve([]),
       },
       runtime: this.#runtime(),
-      cgroups: { pathFor: id => `/gantry/${id}`, killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }) },
+      cgroups: {
+        pathFor: id => `/gantry/${id}`,
+        killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }),
+        limit: (id, resources) => this.#step('cgroups.limit', () => this.#limit(id, resources)),
+        freeze: id => this.#step('cgroups.freeze', () => { this.frozen.add(id); }),
+        thaw: id => this.#step('cgroups.thaw', () => { this.frozen.delete(id); }),
+      },
       dns: { resolvConf: () => 'nameserver 10.128.1.1\n' },
       prober: { watch: (_target, signal) => this.#verdicts(signal) },
       configs: {
@@ -182,6 +194,14 @@ export class FakeNode {
       events: { happened: event => { this.events.push(event.reason); } },
       permit: { mayStart: () => this.mayStart },
     };
+  }
+
+  #limit(id: string, resources: TaskResources): readonly string[] {
+    if (resources.limits.memoryBytes < this.memoryInUseBytes) {
+      throw new ClusterError('FAILED_PRECONDITION', `memory ${String(resources.limits.memoryBytes)} is below the ${String(this.memoryInUseBytes)} in use`);
+    }
+    this.limits.set(id, resources);
+    return [];
   }
 
   #runtime(): TaskParts['runtime'] {
@@ -301,6 +321,7 @@ export class FakeNode {
   }
 
   #signal(id: string, signal: string, everyProcess: boolean): void {
+    if (this.frozen.has(id)) this.violations.push(`${signal} sent to ${id}, which is frozen and does not take it`);
     this.containers.get(id)?.signals.push(signal);
     if (signal === 'KILL' && everyProcess) {
       this.#kill(id, 137);

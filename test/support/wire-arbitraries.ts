@@ -68,12 +68,17 @@ const healthCheck = fc.record({
 const deviceCounts = fc.array(fc.record({ name: text, count }), few);
 const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, devicePaths: texts, devices: deviceCounts, allowsPrivileged: fc.boolean() });
 
+const limits = fc.record({
+  milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big,
+  io: fc.record({ weight: count, readBps: big, writeBps: big, readIops: big, writeIops: big }, { requiredKeys: [] }),
+}, { requiredKeys: ['memoryBytes', 'pids'] });
+
 export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
   image: text, digest, entrypoint: texts, command: texts, environment: fc.array(nameValue, few), workingDir: text, hostname: text, stopSignal: text,
   stopGracePeriodMs: big, init: fc.boolean(), tty: fc.boolean(), stdin: fc.boolean(), healthcheck: healthCheck,
   restart: fc.record({ mode: fc.constantFrom('always', 'on-failure', 'never'), maxAttempts: count, windowMs: big, delayMs: big }),
   requests: resources,
-  limits: fc.record({ milliCpu: big, memoryBytes: big, pids: count }, { requiredKeys: ['memoryBytes', 'pids'] }),
+  limits,
   ports: fc.array(publishedPort, few), configs: fileMounts, secrets: fileMounts, volumes: fc.array(volumeMount, few),
   security: fc.record({
     profile: fc.constantFrom(...SECURITY_PROFILES), user: text, readOnly: fc.boolean(), capAdd: texts, capDrop: texts,
@@ -163,7 +168,7 @@ export const secretVersion: fc.Arbitrary<SecretVersion> = fc.record({
 export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
-  timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }),
+  timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
 }).map(({ timeoutMs, companions: beside, ...record }) => ({
   ...record, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
@@ -178,11 +183,12 @@ export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
   id: taskId, node: nodeId, attempt: count, phase: fc.constantFrom(...PHASES), health: fc.constantFrom('none', 'starting', 'healthy', 'unhealthy'),
   reason: text, message: text, address: text, pid: count, startedAtMs: big, finishedAtMs: big, restarts: count, lastExit: exit,
   companions: fc.array(companionStatus, { minLength: 1, maxLength: 2 }),
-}, { requiredKeys: ['id', 'node', 'attempt', 'phase', 'health', 'reason', 'message', 'restarts'] });
+  isPaused: fc.boolean(), resources: fc.record({ requests: resources, limits }),
+}, { requiredKeys: ['id', 'node', 'attempt', 'phase', 'health', 'reason', 'message', 'restarts', 'isPaused'] });
 
 export const node: fc.Arbitrary<Node> = fc.record({
   id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
-  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, cpus: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
   conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
 });
 
@@ -220,6 +226,11 @@ export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
   id: taskId, baseRevision: big, apps: fc.array(fc.record({ id: anyAppId, specSha256: sha256 }), few), membersSha256: sha256, createdAtMs: big,
 });
 
+export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
+  node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
+  networkReceiveBytes: count, networkTransmitBytes: count, ioReadBytes: count, ioWriteBytes: count,
+});
+
 const size = fc.record({ columns: count, rows: count });
 const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({ kind: fc.constant('logs' as const), follow: fc.boolean(), tail: count, sinceMs: big, timestamps: fc.boolean(), previous: fc.boolean() }, { requiredKeys: ['kind', 'follow', 'timestamps', 'previous'] }),
@@ -233,6 +244,8 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('debug' as const), image: text, digest, command: texts, tty: fc.boolean(), stdin: fc.boolean(), environment: fc.array(nameValue, few), size,
   }, { requiredKeys: ['kind', 'image', 'command', 'tty', 'stdin', 'environment'] }),
+  fc.record({ kind: fc.constant('stats' as const), tasks: fc.array(taskId, few), intervalMs: big }),
+  fc.constant({ kind: 'inspect' as const }),
 );
 export const nodeImagesSpec: fc.Arbitrary<NodeImagesSpec> = fc.oneof(
   fc.constant({ kind: 'list' as const }),
@@ -257,6 +270,7 @@ export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.record({ kind: fc.constant('error' as const), code: text, message: text }),
   fc.record({ kind: fc.constant('image' as const), image: nodeImage }),
   fc.record({ kind: fc.constant('pull' as const), layers: fc.array(layerProgress, few) }),
+  fc.record({ kind: fc.constant('usage' as const), sample: usageSample }),
 );
 
 export const endpointSet: fc.Arbitrary<EndpointSet> = fc.record({
@@ -280,7 +294,7 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, statuses, previousNonce: text, nextNonce: text,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, statuses, previousNonce: text, nextNonce: text,
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
@@ -301,15 +315,11 @@ export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
 export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
   etcdRevision: big, apps: fc.array(app, few),
   services: fc.array(fc.record({ service, status: serviceStatus, running: count, healthy: count, wanted: count }, { requiredKeys: ['service', 'running', 'healthy', 'wanted'] }), few),
-  tasks: fc.array(fc.record({ task, status: taskStatus, state: fc.constantFrom(...PHASES, 'lost' as const) }, { requiredKeys: ['task', 'state'] }), few),
+  tasks: fc.array(fc.record({ task, status: taskStatus, state: fc.constantFrom(...PHASES, 'lost' as const, 'paused' as const) }, { requiredKeys: ['task', 'state'] }), few),
   pending: fc.array(fc.record({ service: anyServiceId, slot: count, reason: text }), few),
   nodes: fc.array(fc.record({ node, ledger, lastSeenMs: big, controllerId: text }, { requiredKeys: ['node', 'ledger'] }), few),
   massBreaker: fc.record({ reason: text }),
 }, { requiredKeys: ['etcdRevision', 'apps', 'services', 'tasks', 'pending', 'nodes'] });
-
-export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
-  node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
-});
 
 const ruleReason: fc.Arbitrary<RuleReason> = fc.record({ rule: text, nodes: fc.array(nodeId, few), have: text, need: text, sentence: text });
 const fix: fc.Arbitrary<Fix> = fc.record({

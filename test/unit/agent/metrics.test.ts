@@ -6,13 +6,13 @@ import { service, task } from '../../support/builders.ts';
 const one = task(service(), 'n1', { slot: 0 });
 const labels = `namespace="${one.namespace}",app="${one.app}",service="${one.service}",task="${one.id}"`;
 const usage: TaskUsage = {
-  task: one, attempt: 2, restarts: 1, cpuMicroseconds: 1_500_000, memoryBytes: 10, memoryLimitBytes: 20, processes: 3, oomKills: 4,
+  task: one, attempt: 2, restarts: 1, cpuMicroseconds: 1_500_000, memoryBytes: 10, memoryLimitBytes: 20, processes: 3, oomKills: 4, ioReadBytes: 9, ioWriteBytes: 10,
   link: { receivedBytes: 5, receivedPackets: 6, sentBytes: 7, sentPackets: 8 },
 };
 
 function observed(): AgentMetrics {
   const metrics = new AgentMetrics();
-  metrics.observe({ isConnected: () => true, isNatsConnected: () => false, droppedNewsCount: () => 9, imageCount: () => Promise.resolve(2) });
+  metrics.observe({ isConnected: () => true, isNatsConnected: () => false, droppedNewsCount: () => 9, pressure: () => Promise.resolve({ cpu: 1_500_000, memory: 0, io: 0 }), imageCount: () => Promise.resolve(2) });
   return metrics;
 }
 

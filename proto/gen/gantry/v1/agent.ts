@@ -77,6 +77,7 @@ export interface Registration {
     | undefined;
   /** How root file systems are made: overlay, btrfs or vfs. */
   readonly snapshotter: string;
+  readonly cpus: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -641,6 +642,7 @@ function createBaseRegistration(): Registration {
     nextNonce: "",
     policy: undefined,
     snapshotter: "",
+    cpus: "",
   };
 }
 
@@ -690,6 +692,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.snapshotter !== "") {
       writer.uint32(122).string(message.snapshotter);
+    }
+    if (message.cpus !== "") {
+      writer.uint32(130).string(message.cpus);
     }
     return writer;
   },
@@ -828,6 +833,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.snapshotter = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.cpus = reader.string();
             continue;
           }
         }

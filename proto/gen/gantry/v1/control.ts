@@ -12,6 +12,7 @@ import {
   Availability,
   ClusterEvent,
   ControllerRecord,
+  IoLimits,
   Ledger,
   Node,
   Resources,
@@ -61,6 +62,7 @@ export const TaskState = {
   TASK_STATE_COMPLETE: 8,
   TASK_STATE_FAILED: 9,
   TASK_STATE_LOST: 10,
+  TASK_STATE_PAUSED: 11,
 } as const;
 
 export type TaskState = typeof TaskState[keyof typeof TaskState];
@@ -77,6 +79,7 @@ export namespace TaskState {
   export type TASK_STATE_COMPLETE = typeof TaskState.TASK_STATE_COMPLETE;
   export type TASK_STATE_FAILED = typeof TaskState.TASK_STATE_FAILED;
   export type TASK_STATE_LOST = typeof TaskState.TASK_STATE_LOST;
+  export type TASK_STATE_PAUSED = typeof TaskState.TASK_STATE_PAUSED;
 }
 
 export const TokenRole = { TOKEN_ROLE_UNSPECIFIED: 0, TOKEN_ROLE_NODE: 1 } as const;
@@ -186,6 +189,8 @@ export interface ScaleResponse {
 export interface RestartRequest {
   readonly requestId: string;
   readonly service: string;
+  /** Of the tasks that are replaced; absent: their own. */
+  readonly graceMs?: number | undefined;
 }
 
 export interface RestartResponse {
@@ -194,9 +199,44 @@ export interface RestartResponse {
 export interface StopTaskRequest {
   readonly requestId: string;
   readonly task: string;
+  /** Absent: its own. */
+  readonly graceMs?: number | undefined;
 }
 
 export interface StopTaskResponse {
+}
+
+/** Absent fields stay as they are. 0 milli_cpu and an empty cpuset take the limit away; 0 of an io limit likewise. */
+export interface ResourceChange {
+  readonly milliCpu?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly pids?: number | undefined;
+  readonly cpuset?: string | undefined;
+  readonly swapBytes?: number | undefined;
+  readonly io?: IoLimits | undefined;
+  readonly requestMilliCpu?: number | undefined;
+  readonly requestMemoryBytes?: number | undefined;
+}
+
+export interface UpdateResourcesRequest {
+  readonly requestId: string;
+  readonly target?: { readonly $case: "service"; readonly value: string } | {
+    readonly $case: "task";
+    readonly value: string;
+  } | undefined;
+  readonly change?: ResourceChange | undefined;
+}
+
+export interface UpdateResourcesResponse {
+}
+
+export interface SetPausedRequest {
+  readonly requestId: string;
+  readonly tasks: readonly string[];
+  readonly isPaused: boolean;
+}
+
+export interface SetPausedResponse {
 }
 
 export interface ListFilter {
@@ -1471,7 +1511,7 @@ export const ScaleResponse: MessageFns<ScaleResponse> = {
 };
 
 function createBaseRestartRequest(): RestartRequest {
-  return { requestId: "", service: "" };
+  return { requestId: "", service: "", graceMs: undefined };
 }
 
 export const RestartRequest: MessageFns<RestartRequest> = {
@@ -1481,6 +1521,9 @@ export const RestartRequest: MessageFns<RestartRequest> = {
     }
     if (message.service !== "") {
       writer.uint32(18).string(message.service);
+    }
+    if (message.graceMs !== undefined) {
+      writer.uint32(24).int64(message.graceMs);
     }
     return writer;
   },
@@ -1512,6 +1555,14 @@ export const RestartRequest: MessageFns<RestartRequest> = {
             }
 
             message.service = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.graceMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1563,7 +1614,7 @@ export const RestartResponse: MessageFns<RestartResponse> = {
 };
 
 function createBaseStopTaskRequest(): StopTaskRequest {
-  return { requestId: "", task: "" };
+  return { requestId: "", task: "", graceMs: undefined };
 }
 
 export const StopTaskRequest: MessageFns<StopTaskRequest> = {
@@ -1573,6 +1624,9 @@ export const StopTaskRequest: MessageFns<StopTaskRequest> = {
     }
     if (message.task !== "") {
       writer.uint32(18).string(message.task);
+    }
+    if (message.graceMs !== undefined) {
+      writer.uint32(24).int64(message.graceMs);
     }
     return writer;
   },
@@ -1604,6 +1658,14 @@ export const StopTaskRequest: MessageFns<StopTaskRequest> = {
             }
 
             message.task = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.graceMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1638,6 +1700,357 @@ export const StopTaskResponse: MessageFns<StopTaskResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStopTaskResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseResourceChange(): ResourceChange {
+  return {
+    milliCpu: undefined,
+    memoryBytes: undefined,
+    pids: undefined,
+    cpuset: undefined,
+    swapBytes: undefined,
+    io: undefined,
+    requestMilliCpu: undefined,
+    requestMemoryBytes: undefined,
+  };
+}
+
+export const ResourceChange: MessageFns<ResourceChange> = {
+  encode(message: ResourceChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.milliCpu !== undefined) {
+      writer.uint32(8).int64(message.milliCpu);
+    }
+    if (message.memoryBytes !== undefined) {
+      writer.uint32(16).int64(message.memoryBytes);
+    }
+    if (message.pids !== undefined) {
+      writer.uint32(24).int64(message.pids);
+    }
+    if (message.cpuset !== undefined) {
+      writer.uint32(34).string(message.cpuset);
+    }
+    if (message.swapBytes !== undefined) {
+      writer.uint32(40).int64(message.swapBytes);
+    }
+    if (message.io !== undefined) {
+      IoLimits.encode(message.io, writer.uint32(50).fork()).join();
+    }
+    if (message.requestMilliCpu !== undefined) {
+      writer.uint32(56).int64(message.requestMilliCpu);
+    }
+    if (message.requestMemoryBytes !== undefined) {
+      writer.uint32(64).int64(message.requestMemoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.milliCpu = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pids = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cpuset = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.swapBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.io = IoLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.requestMilliCpu = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.requestMemoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateResourcesRequest(): UpdateResourcesRequest {
+  return { requestId: "", target: undefined, change: undefined };
+}
+
+export const UpdateResourcesRequest: MessageFns<UpdateResourcesRequest> = {
+  encode(message: UpdateResourcesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    switch (message.target?.$case) {
+      case "service":
+        writer.uint32(18).string(message.target.value);
+        break;
+      case "task":
+        writer.uint32(26).string(message.target.value);
+        break;
+    }
+    if (message.change !== undefined) {
+      ResourceChange.encode(message.change, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateResourcesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateResourcesRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = { $case: "service", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = { $case: "task", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.change = ResourceChange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateResourcesResponse(): UpdateResourcesResponse {
+  return {};
+}
+
+export const UpdateResourcesResponse: MessageFns<UpdateResourcesResponse> = {
+  encode(_: UpdateResourcesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateResourcesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateResourcesResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetPausedRequest(): SetPausedRequest {
+  return { requestId: "", tasks: [], isPaused: false };
+}
+
+export const SetPausedRequest: MessageFns<SetPausedRequest> = {
+  encode(message: SetPausedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    for (const v of message.tasks) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.isPaused !== false) {
+      writer.uint32(24).bool(message.isPaused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPausedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPausedRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetPausedResponse(): SetPausedResponse {
+  return {};
+}
+
+export const SetPausedResponse: MessageFns<SetPausedResponse> = {
+  encode(_: SetPausedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPausedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPausedResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -6676,6 +7089,22 @@ export const ControlApiDefinition = {
       requestType: StopTaskRequest as typeof StopTaskRequest,
       requestStream: false,
       responseType: StopTaskResponse as typeof StopTaskResponse,
+      responseStream: false,
+      options: {},
+    },
+    updateResources: {
+      name: "UpdateResources",
+      requestType: UpdateResourcesRequest as typeof UpdateResourcesRequest,
+      requestStream: false,
+      responseType: UpdateResourcesResponse as typeof UpdateResourcesResponse,
+      responseStream: false,
+      options: {},
+    },
+    setPaused: {
+      name: "SetPaused",
+      requestType: SetPausedRequest as typeof SetPausedRequest,
+      requestStream: false,
+      responseType: SetPausedResponse as typeof SetPausedResponse,
       responseStream: false,
       options: {},
     },

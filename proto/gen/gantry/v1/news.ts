@@ -19,10 +19,26 @@ export interface UsageSample {
   readonly memoryBytes: number;
   readonly memoryLimitBytes: number;
   readonly processes: number;
+  readonly networkReceiveBytes: number;
+  readonly networkTransmitBytes: number;
+  readonly ioReadBytes: number;
+  readonly ioWriteBytes: number;
 }
 
 function createBaseUsageSample(): UsageSample {
-  return { node: "", task: "", atMs: 0, cpuMicroseconds: 0, memoryBytes: 0, memoryLimitBytes: 0, processes: 0 };
+  return {
+    node: "",
+    task: "",
+    atMs: 0,
+    cpuMicroseconds: 0,
+    memoryBytes: 0,
+    memoryLimitBytes: 0,
+    processes: 0,
+    networkReceiveBytes: 0,
+    networkTransmitBytes: 0,
+    ioReadBytes: 0,
+    ioWriteBytes: 0,
+  };
 }
 
 export const UsageSample: MessageFns<UsageSample> = {
@@ -47,6 +63,18 @@ export const UsageSample: MessageFns<UsageSample> = {
     }
     if (message.processes !== 0) {
       writer.uint32(56).int64(message.processes);
+    }
+    if (message.networkReceiveBytes !== 0) {
+      writer.uint32(64).int64(message.networkReceiveBytes);
+    }
+    if (message.networkTransmitBytes !== 0) {
+      writer.uint32(72).int64(message.networkTransmitBytes);
+    }
+    if (message.ioReadBytes !== 0) {
+      writer.uint32(80).int64(message.ioReadBytes);
+    }
+    if (message.ioWriteBytes !== 0) {
+      writer.uint32(88).int64(message.ioWriteBytes);
     }
     return writer;
   },
@@ -118,6 +146,38 @@ export const UsageSample: MessageFns<UsageSample> = {
             }
 
             message.processes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.networkReceiveBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.networkTransmitBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.ioReadBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.ioWriteBytes = longToNumber(reader.int64());
             continue;
           }
         }

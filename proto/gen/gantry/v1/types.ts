@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { UsageSample } from "./news.ts";
 
 export const protobufPackage = "gantry.v1";
 
@@ -417,6 +418,22 @@ export interface Limits {
   readonly milliCpu?: number | undefined;
   readonly memoryBytes: number;
   readonly pids: number;
+  readonly cpuset?: string | undefined;
+  readonly swapBytes?: number | undefined;
+  readonly io?: IoLimits | undefined;
+}
+
+export interface IoLimits {
+  readonly weight?: number | undefined;
+  readonly readBps?: number | undefined;
+  readonly writeBps?: number | undefined;
+  readonly readIops?: number | undefined;
+  readonly writeIops?: number | undefined;
+}
+
+export interface TaskResources {
+  readonly requests?: Resources | undefined;
+  readonly limits?: Limits | undefined;
 }
 
 export interface FileMount {
@@ -716,6 +733,8 @@ export interface Task {
   readonly createdAtMs: number;
   readonly timeoutMs?: number | undefined;
   readonly companions: readonly Companion[];
+  readonly isPaused: boolean;
+  readonly resourcesKey: string;
 }
 
 export interface TaskExit {
@@ -749,6 +768,8 @@ export interface TaskStatus {
   readonly restarts: number;
   readonly lastExit?: TaskExit | undefined;
   readonly companions: readonly CompanionStatus[];
+  readonly isPaused: boolean;
+  readonly resources?: TaskResources | undefined;
 }
 
 /** What a node offers to tasks that ask for it; set where the node is. */
@@ -780,6 +801,8 @@ export interface Node {
     | undefined;
   /** How root file systems are made: overlay, btrfs or vfs; empty: an agent that does not say. */
   readonly snapshotter: string;
+  /** Its online cpus, as 0-3,8. */
+  readonly cpus: string;
 }
 
 export interface Node_LabelsEntry {
@@ -823,6 +846,8 @@ export interface TunnelSpec {
     | { readonly $case: "copy"; readonly value: TunnelSpec_Copy }
     | { readonly $case: "forward"; readonly value: TunnelSpec_Forward }
     | { readonly $case: "debug"; readonly value: TunnelSpec_Debug }
+    | { readonly $case: "stats"; readonly value: TunnelSpec_Stats }
+    | { readonly $case: "inspect"; readonly value: TunnelSpec_Inspect }
     | undefined;
 }
 
@@ -869,6 +894,15 @@ export interface TunnelSpec_Debug {
   readonly stdin: boolean;
   readonly environment: readonly NameValue[];
   readonly size?: TerminalSize | undefined;
+}
+
+export interface TunnelSpec_Stats {
+  /** On the same node as the target's. */
+  readonly tasks: readonly string[];
+  readonly intervalMs: number;
+}
+
+export interface TunnelSpec_Inspect {
 }
 
 /** What is asked of the images of one node. */
@@ -962,6 +996,7 @@ export interface TunnelFrame {
     /** Answers about the images of a node. */
     { readonly $case: "image"; readonly value: NodeImage }
     | { readonly $case: "pull"; readonly value: PullProgress }
+    | { readonly $case: "usage"; readonly value: UsageSample }
     | undefined;
 }
 
@@ -1590,7 +1625,7 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
 };
 
 function createBaseLimits(): Limits {
-  return { milliCpu: undefined, memoryBytes: 0, pids: 0 };
+  return { milliCpu: undefined, memoryBytes: 0, pids: 0, cpuset: undefined, swapBytes: undefined, io: undefined };
 }
 
 export const Limits: MessageFns<Limits> = {
@@ -1603,6 +1638,15 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.pids !== 0) {
       writer.uint32(24).int64(message.pids);
+    }
+    if (message.cpuset !== undefined) {
+      writer.uint32(34).string(message.cpuset);
+    }
+    if (message.swapBytes !== undefined) {
+      writer.uint32(40).int64(message.swapBytes);
+    }
+    if (message.io !== undefined) {
+      IoLimits.encode(message.io, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1642,6 +1686,177 @@ export const Limits: MessageFns<Limits> = {
             }
 
             message.pids = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cpuset = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.swapBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.io = IoLimits.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIoLimits(): IoLimits {
+  return { weight: undefined, readBps: undefined, writeBps: undefined, readIops: undefined, writeIops: undefined };
+}
+
+export const IoLimits: MessageFns<IoLimits> = {
+  encode(message: IoLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weight !== undefined) {
+      writer.uint32(8).int64(message.weight);
+    }
+    if (message.readBps !== undefined) {
+      writer.uint32(16).int64(message.readBps);
+    }
+    if (message.writeBps !== undefined) {
+      writer.uint32(24).int64(message.writeBps);
+    }
+    if (message.readIops !== undefined) {
+      writer.uint32(32).int64(message.readIops);
+    }
+    if (message.writeIops !== undefined) {
+      writer.uint32(40).int64(message.writeIops);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IoLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIoLimits() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.weight = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.readBps = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.writeBps = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readIops = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.writeIops = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTaskResources(): TaskResources {
+  return { requests: undefined, limits: undefined };
+}
+
+export const TaskResources: MessageFns<TaskResources> = {
+  encode(message: TaskResources, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requests !== undefined) {
+      Resources.encode(message.requests, writer.uint32(10).fork()).join();
+    }
+    if (message.limits !== undefined) {
+      Limits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskResources {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskResources() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requests = Resources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limits = Limits.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4723,6 +4938,8 @@ function createBaseTask(): Task {
     createdAtMs: 0,
     timeoutMs: undefined,
     companions: [],
+    isPaused: false,
+    resourcesKey: "",
   };
 }
 
@@ -4784,6 +5001,12 @@ export const Task: MessageFns<Task> = {
     }
     for (const v of message.companions) {
       Companion.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.isPaused !== false) {
+      writer.uint32(160).bool(message.isPaused);
+    }
+    if (message.resourcesKey !== "") {
+      writer.uint32(170).string(message.resourcesKey);
     }
     return writer;
   },
@@ -4951,6 +5174,22 @@ export const Task: MessageFns<Task> = {
             }
 
             message.companions.push(Companion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.resourcesKey = reader.string();
             continue;
           }
         }
@@ -5151,6 +5390,8 @@ function createBaseTaskStatus(): TaskStatus {
     restarts: 0,
     lastExit: undefined,
     companions: [],
+    isPaused: false,
+    resources: undefined,
   };
 }
 
@@ -5197,6 +5438,12 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     }
     for (const v of message.companions) {
       CompanionStatus.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.isPaused !== false) {
+      writer.uint32(120).bool(message.isPaused);
+    }
+    if (message.resources !== undefined) {
+      TaskResources.encode(message.resources, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -5326,6 +5573,22 @@ export const TaskStatus: MessageFns<TaskStatus> = {
             message.companions.push(CompanionStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.resources = TaskResources.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5437,6 +5700,7 @@ function createBaseNode(): Node {
     metricsAddress: "",
     policy: undefined,
     snapshotter: "",
+    cpus: "",
   };
 }
 
@@ -5492,6 +5756,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.snapshotter !== "") {
       writer.uint32(138).string(message.snapshotter);
+    }
+    if (message.cpus !== "") {
+      writer.uint32(146).string(message.cpus);
     }
     return writer;
   },
@@ -5646,6 +5913,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.snapshotter = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.cpus = reader.string();
             continue;
           }
         }
@@ -6059,6 +6334,12 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
       case "debug":
         TunnelSpec_Debug.encode(message.spec.value, writer.uint32(50).fork()).join();
         break;
+      case "stats":
+        TunnelSpec_Stats.encode(message.spec.value, writer.uint32(58).fork()).join();
+        break;
+      case "inspect":
+        TunnelSpec_Inspect.encode(message.spec.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -6122,6 +6403,22 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
             }
 
             message.spec = { $case: "debug", value: TunnelSpec_Debug.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.spec = { $case: "stats", value: TunnelSpec_Stats.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.spec = { $case: "inspect", value: TunnelSpec_Inspect.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -6617,6 +6914,98 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
             message.size = TerminalSize.decode(reader, reader.uint32());
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTunnelSpec_Stats(): TunnelSpec_Stats {
+  return { tasks: [], intervalMs: 0 };
+}
+
+export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
+  encode(message: TunnelSpec_Stats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(16).int64(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TunnelSpec_Stats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnelSpec_Stats() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTunnelSpec_Inspect(): TunnelSpec_Inspect {
+  return {};
+}
+
+export const TunnelSpec_Inspect: MessageFns<TunnelSpec_Inspect> = {
+  encode(_: TunnelSpec_Inspect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TunnelSpec_Inspect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnelSpec_Inspect() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7387,6 +7776,9 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
       case "pull":
         PullProgress.encode(message.frame.value, writer.uint32(66).fork()).join();
         break;
+      case "usage":
+        UsageSample.encode(message.frame.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -7466,6 +7858,14 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
             }
 
             message.frame = { $case: "pull", value: PullProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.frame = { $case: "usage", value: UsageSample.decode(reader, reader.uint32()) };
             continue;
           }
         }

@@ -1,15 +1,19 @@
 import test from 'ava';
+import { resourcesOf } from '#model/resources.ts';
 import { nextAction } from '../../../../agent/task/phase.ts';
 import type { Desired, Observed, TaskAction } from '../../../../agent/task/phase.ts';
 import { newRecord } from '../../../../agent/task/record.ts';
 import type { TaskRecord } from '../../../../agent/task/record.ts';
 import { container, service, T0, task } from '../../../support/builders.ts';
 
-const BASE = newRecord(task(service(), 'n1', { container: container({ stopGracePeriodMs: 10_000, restart: { mode: 'always', maxAttempts: 5, windowMs: 600_000, delayMs: 1_000 } }) }), 0, 'boot');
+const BASE = { ...newRecord(task(service(), 'n1', { container: container({ stopGracePeriodMs: 10_000, restart: { mode: 'always', maxAttempts: 5, windowMs: 600_000, delayMs: 1_000 } }) }), 0, 'boot'), isFrozen: false };
+const HELD = resourcesOf(BASE.task.container);
+const PAUSED = { ...BASE.task, isPaused: true };
+const BIGGER = { ...BASE.task, container: { ...BASE.task.container, limits: { ...HELD.limits, memoryBytes: HELD.limits.memoryBytes * 2 } } };
 const END = { code: 1, isOomKilled: false, finishedAtMs: T0 };
 
 function seen(record: Partial<TaskRecord>, rest: Partial<Observed> = {}): Observed {
-  return { record: { ...BASE, ...record }, isUnhealthy: false, isMonitorLost: false, mayStart: true, companionEnds: new Map(), ...rest };
+  return { record: { ...BASE, resources: HELD, ...record }, isUnhealthy: false, isMonitorLost: false, mayStart: true, companionEnds: new Map(), ...rest };
 }
 
 const leadsTo = test.macro({
@@ -43,3 +47,22 @@ test('a stop between attempts releases what they share', leadsTo, 'stop', seen({
 test('an ended budget releases as failed', leadsTo, 'run', seen({ attempt: 6, ending: { kind: 'finish', phase: 'failed' } }), { kind: 'release', phase: 'failed' });
 test('a finished task stays as long as it is assigned', leadsTo, 'stop', seen({ step: 'finished' }), { kind: 'wait' });
 test('a finished task that is gone is forgotten', leadsTo, 'gone', seen({ step: 'finished' }), { kind: 'forget' });
+
+test('a task to pause is frozen', leadsTo, 'run', seen({ step: 'running', task: PAUSED }), { kind: 'freeze' });
+test('a frozen task that is to run is thawed', leadsTo, 'run', seen({ step: 'running', isFrozen: true }), { kind: 'thaw' });
+test('a paused task is left alone', leadsTo, 'run', seen({ step: 'running', task: PAUSED, isFrozen: true }), { kind: 'wait', reason: 'paused' });
+test('what is not known to stand still is told again', leadsTo, 'run', { ...seen({}), record: withoutFrozen({ ...BASE, step: 'running', resources: HELD }) }, { kind: 'thaw' });
+test('a frozen task is thawed before its stop signal', leadsTo, 'stop', seen({ step: 'running', task: PAUSED, isFrozen: true }), { kind: 'thaw' });
+test('a task to stop is not frozen again', leadsTo, 'stop', seen({ step: 'running', task: PAUSED }), { kind: 'signal' });
+test('a paused task is not unhealthy', leadsTo, 'run', seen({ step: 'running', task: PAUSED, isFrozen: true }, { isUnhealthy: true }), { kind: 'wait' });
+test('a paused task does not restart', leadsTo, 'run', seen({ attempt: 1, task: PAUSED }), { kind: 'wait', reason: 'paused' });
+test('other resources are set in place', leadsTo, 'run', seen({ step: 'running', task: BIGGER }), { kind: 'resize', resources: resourcesOf(BIGGER.container) });
+test('resources that are not known to be in force are set again', leadsTo, 'run', { ...seen({}), record: { ...BASE, step: 'running' } }, { kind: 'resize', resources: HELD });
+test('a refused change waits for its time', leadsTo, 'run', seen({ step: 'running', task: BIGGER }, { resizeNotBeforeMs: T0 + 1 }), { kind: 'wait', untilMs: T0 + 1 });
+test('a refused change is tried again', leadsTo, 'run', seen({ step: 'running', task: BIGGER }, { resizeNotBeforeMs: T0 }), { kind: 'resize' });
+test('a paused task is resized too', leadsTo, 'run', seen({ step: 'running', task: { ...BIGGER, isPaused: true }, isFrozen: true }), { kind: 'resize' });
+test('a task to stop is not resized', leadsTo, 'stop', seen({ step: 'running', task: BIGGER }), { kind: 'signal' });
+
+function withoutFrozen({ isFrozen: _, ...record }: TaskRecord): TaskRecord {
+  return record;
+}

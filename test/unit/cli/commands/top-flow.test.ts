@@ -13,7 +13,7 @@ const VIEW = clusterView();
 function heard(): FakeCluster {
   const cluster = new FakeCluster(VIEW);
   const tasks = VIEW.tasks.map(({ task }): TaskUsage => ({
-    sample: { node: task.node, task: task.id, atMs: T0, cpuMicroseconds: 1, memoryBytes: 1024, memoryLimitBytes: 0, processes: 1 }, milliCpu: 10,
+    sample: { node: task.node, task: task.id, atMs: T0, cpuMicroseconds: 1, memoryBytes: 1024, memoryLimitBytes: 0, processes: 1, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0 }, milliCpu: 10,
   }));
   cluster.answers.set('usage', { isNatsConnected: true, tasks });
   return cluster;

@@ -40,6 +40,15 @@ test('a transition is written and told; the same again is settled without a writ
   t.is(replica.etcd.etcdRevision, before);
 });
 
+test('what changes only within a field is written', async t => {
+  const { replica, sessionRevision } = await start(t);
+  const resources = { requests: mine.container.requests, limits: { ...mine.container.limits, cpuset: '0' } };
+  for (const one of [status(mine, { resources: { ...resources, limits: mine.container.limits } }), status(mine, { resources })]) {
+    await writeStatuses({ node: N1, sessionRevision, statuses: [one] }, replica, replica.signal);
+  }
+  t.is(stored(replica)?.resources?.limits.cpuset, '0');
+});
+
 test('a status never goes back', async t => {
   const { replica, sessionRevision } = await start(t);
   await replica.put({ kind: 'status', id: mine.id }, encodeStatusRecord(status(mine, { attempt: 2, phase: 'running' })));

@@ -10,7 +10,7 @@ const WEB = service();
 const A = taskId('a');
 
 function sample(change: Partial<UsageSample> = {}): UsageSample {
-  return { node: parseNodeId('n1'), task: A, atMs: T0, cpuMicroseconds: 0, memoryBytes: 5, memoryLimitBytes: 10, processes: 1, ...change };
+  return { node: parseNodeId('n1'), task: A, atMs: T0, cpuMicroseconds: 0, memoryBytes: 5, memoryLimitBytes: 10, processes: 1, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0, ...change };
 }
 
 test('only what a node says of a task of its own is kept, and only while the task is there', async t => {

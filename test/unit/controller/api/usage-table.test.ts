@@ -9,7 +9,7 @@ const B = taskId('b');
 const always = (): boolean => true;
 
 function sample(change: Partial<UsageSample> = {}): UsageSample {
-  return { node: parseNodeId('n1'), task: A, atMs: T0, cpuMicroseconds: 1_000_000, memoryBytes: 5, memoryLimitBytes: 10, processes: 1, ...change };
+  return { node: parseNodeId('n1'), task: A, atMs: T0, cpuMicroseconds: 1_000_000, memoryBytes: 5, memoryLimitBytes: 10, processes: 1, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0, ...change };
 }
 
 test('cpu is known from the second sample on: half a core for 2 s is 500', t => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {
-  aboutNode, aboutService, aboutTask, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec, listSecretsRequestCodec,
+  aboutNode, aboutService, stopTaskRequestCodec, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec, listSecretsRequestCodec,
   plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,
 } from '#codec/control-codec.ts';
 import * as wire from '#gen/gantry/v1/control.ts';
@@ -41,6 +41,6 @@ test('what is done says no more', t => {
 test('an id in a request is checked', t => {
   t.throws(() => aboutService().fromWire({ service: 'web' }), { message: /NAMESPACE\/APP\/SERVICE/ });
   t.throws(() => aboutNode().fromWire({ node: '-n' }), { message: /RFC 1123/ });
-  t.throws(() => aboutTask().fromWire({ task: '1' }), { message: /base32/ });
+  t.throws(() => stopTaskRequestCodec.fromWire({ requestId: 'r', task: '1', graceMs: undefined }), { message: /base32/ });
   t.deepEqual(aboutNode<{ requestId: string }>().fromWire({ requestId: 'r', node: 'n1' }) as object, { requestId: 'r', node: 'n1' });
 });

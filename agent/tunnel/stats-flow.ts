@@ -1,0 +1,30 @@
+import type { Clock } from '#kit/clock.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
+import type { UsageSample } from '#model/usage.ts';
+
+export interface StatsSource {
+  /** Of those of the tasks that run on this node. */
+  readonly read: (tasks: readonly TaskId[]) => Promise<readonly UsageSample[]>;
+  readonly clock: Clock;
+}
+
+/** Oftener would only measure the measuring. */
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 60_000;
+
+/** Samples at once and then at each interval, at the pace of the client; eof once none of the tasks runs. */
+export async function sendStats(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'stats' }, { read, clock }: StatsSource, signal: AbortSignal): Promise<void> {
+  const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, spec.intervalMs));
+  for (;;) {
+    const samples = await read(spec.tasks);
+    if (samples.length === 0) {
+      await tunnel.send({ kind: 'eof' });
+      return;
+    }
+    for (const sample of samples) {
+      await tunnel.send({ kind: 'usage', sample });
+    }
+    await clock.sleep(intervalMs, signal);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Cgroups } from './cgroup/ports.ts';
+import type { TaskUsage } from './metrics.ts';
+import type { LinkCounters } from './network/link-counters.ts';
+import { hostNumberOfSlot } from './network/link-names.ts';
+import type { ContainerUsage } from './runtime/ports.ts';
+import { claimedContainers } from './task/record.ts';
+import type { TaskRecord } from './task/record.ts';
+
+export interface UsageSources {
+  readonly cgroups: Pick<Cgroups, 'usage'>;
+  /** By the name of a task's link. */
+  readonly linkCounters: () => Promise<ReadonlyMap<string, LinkCounters>>;
+  readonly taskLinkPrefix: string;
+}
+
+/** What the running ones of `records` use now; one that ended meanwhile is left out. */
+export async function readUsages(records: readonly TaskRecord[], sources: UsageSources): Promise<readonly TaskUsage[]> {
+  const links = await sources.linkCounters();
+  const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await usageOf(record, links, sources)));
+  return usages.filter(usage => usage !== undefined);
+}
+
+async function usageOf(record: TaskRecord, links: ReadonlyMap<string, LinkCounters>, sources: UsageSources): Promise<TaskUsage | undefined> {
+  const { task, attempt, restarts, slot } = record;
+  const usage = sumUsages(await Promise.all(claimedContainers(record).map(async id => await sources.cgroups.usage(id))));
+  const hostNumber = slot === undefined ? undefined : hostNumberOfSlot(slot.id);
+  const link = hostNumber === undefined ? undefined : links.get(`${sources.taskLinkPrefix}${String(hostNumber)}`);
+  return usage === undefined ? undefined : { task, attempt, restarts, ...usage, link };
+}
+
+/** What all containers of a task use together, and the pressure on its main one; undefined when none is there any more. */
+function sumUsages(usages: readonly (ContainerUsage | undefined)[]): ContainerUsage | undefined {
+  return usages.reduce((sum, one) => (sum === undefined || one === undefined ? sum ?? one : {
+    cpuMicroseconds: sum.cpuMicroseconds + one.cpuMicroseconds,
+    memoryBytes: sum.memoryBytes + one.memoryBytes,
+    memoryLimitBytes: sum.memoryLimitBytes + one.memoryLimitBytes,
+    processes: sum.processes + one.processes,
+    oomKills: sum.oomKills + one.oomKills,
+    ioReadBytes: sum.ioReadBytes + one.ioReadBytes,
+    ioWriteBytes: sum.ioWriteBytes + one.ioWriteBytes,
+    ...(sum.pressure === undefined ? {} : { pressure: sum.pressure }),
+  }), undefined);
+}

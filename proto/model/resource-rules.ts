@@ -1,0 +1,60 @@
+/** What must hold of the resources that a container asks for and is held to. */
+import { parseCpuset } from './cpuset.ts';
+import type { Violation } from './errors.ts';
+import { checkRange } from './range-rules.ts';
+import type { IoLimits, Limits, TaskResources } from './resources.ts';
+
+const MIN_MEMORY_BYTES = 6 * 2 ** 20;
+const MAX_PIDS = 32_768;
+const MAX_MILLI_CPU = 1_000_000_000;
+/** Source: OCI runtime-spec, config-linux.md, "Block IO": weight */
+const WEIGHT = { least: 10, most: 1_000 } as const;
+/** A limit below a page a second would stop the container for good. */
+const MIN_BPS = 4_096;
+/** The kernel counts them in 32 bits. Source: Linux, block/blk-throttle.c, tg_set_conf_uint */
+const MAX_IOPS = 4_294_967_295;
+
+/** A request that is the limit is checked as the limit. */
+export function checkResources({ requests, limits }: TaskResources, path: string): readonly Violation[] {
+  const limitPath = `${path}.limits`;
+  const requestPath = `${path}.requests`;
+  return [
+    ...(requests.milliCpu === limits.milliCpu ? [] : checkAmount(requests.milliCpu, `${requestPath}.cpus`, 1, MAX_MILLI_CPU)),
+    ...(requests.memoryBytes === limits.memoryBytes ? [] : checkAmount(requests.memoryBytes, `${requestPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
+    ...(limits.milliCpu === undefined ? [] : checkAmount(limits.milliCpu, `${limitPath}.cpus`, 1, MAX_MILLI_CPU)),
+    ...checkAmount(limits.memoryBytes, `${limitPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER),
+    ...checkRange(limits.pids, `${limitPath}.pids`, 1, MAX_PIDS),
+    ...(limits.milliCpu !== undefined && limits.milliCpu < requests.milliCpu ? [{ path: `${limitPath}.cpus`, message: 'must be at least what is requested' }] : []),
+    ...(limits.memoryBytes < requests.memoryBytes ? [{ path: `${limitPath}.memory`, message: 'must be at least what is requested' }] : []),
+    ...checkExtra(limits, limitPath),
+    ...(limits.io === undefined ? [] : checkIo(limits.io, `${limitPath}.io`)),
+  ];
+}
+
+/** A list that is not in order was not read by `parseCpuset`: equal sets must be equal texts. */
+function checkExtra({ cpuset, swapBytes = 0 }: Limits, path: string): readonly Violation[] {
+  const list = cpuset === undefined ? { value: undefined } : parseCpuset(cpuset);
+  const isOrdered = 'value' in list && list.value === cpuset;
+  return [
+    ...('problem' in list ? [{ path: `${path}.cpuset`, message: list.problem }] : isOrdered ? [] : [{ path: `${path}.cpuset`, message: `must be in order, each cpu once: ${String(list.value)}` }]),
+    ...checkRange(swapBytes, `${path}.swap`, 0, Number.MAX_SAFE_INTEGER),
+  ];
+}
+
+function checkIo({ weight, readBps, writeBps, readIops, writeIops }: IoLimits, path: string): readonly Violation[] {
+  const check = (value: number | undefined, key: string, least: number, most: number): readonly Violation[] =>
+    (value === undefined ? [] : checkRange(value, `${path}.${key}`, least, most));
+  return [
+    ...check(weight, 'weight', WEIGHT.least, WEIGHT.most),
+    ...check(readBps, 'read_bps', MIN_BPS, Number.MAX_SAFE_INTEGER), ...check(writeBps, 'write_bps', MIN_BPS, Number.MAX_SAFE_INTEGER),
+    ...check(readIops, 'read_iops', 1, MAX_IOPS), ...check(writeIops, 'write_iops', 1, MAX_IOPS),
+  ];
+}
+
+function checkAmount(value: number, path: string, least: number, most: number): readonly Violation[] {
+  if (Number.isInteger(value) && value >= least && value <= most) {
+    return [];
+  }
+  const bound = least === MIN_MEMORY_BYTES ? 'at least 6Mi' : 'more than 0 (at least 1m) and at most 1000000 cpus';
+  return [{ path, message: `must be ${bound}` }];
+}
