@@ -51,6 +51,8 @@ export class ConmonRuntime implements ContainerRuntime {
   readonly #records: ContainerRecords;
   readonly #runtimes: ReadonlyMap<string, RuntimeProcess>;
   readonly #attaches = new AttachClient();
+  /** Of each container with attachments; `end` is set when it is removed. */
+  readonly #attached = new Map<string, Set<{ end: ContainerEnd | undefined }>>();
   /** Containers whose monitor was told to open its log anew and has not yet. */
   readonly #reopening = new Set<string>();
 
@@ -117,7 +119,14 @@ export class ConmonRuntime implements ContainerRuntime {
       await this.#endMonitor(id, monitor);
     }
     await this.#options.cgroups.remove(id);
+    await this.#tellAttached(id);
     await this.#records.remove(id);
+  }
+
+  /** Whoever is attached looks for the end a moment after it: then it may have been taken away already. */
+  async #tellAttached(id: string): Promise<void> {
+    const end = this.#attached.has(id) ? await this.#records.readEnd(id) : undefined;
+    this.#attached.get(id)?.forEach(watch => { watch.end = end; });
   }
 
   async list(): Promise<readonly string[]> {
@@ -181,7 +190,11 @@ export class ConmonRuntime implements ContainerRuntime {
   async attach(id: string, signal: AbortSignal): Promise<ProcessStreams> {
     signal.throwIfAborted();
     const record = await this.#requireRecord(id);
-    const ended = this.#waitGone(record, signal).then(async () => ({ code: (await this.readEnd(id))?.code ?? null }));
+    const watch = { end: undefined as ContainerEnd | undefined };
+    const watches = this.#attached.get(id) ?? new Set();
+    this.#attached.set(id, watches.add(watch));
+    const ended = this.#waitGone(record, signal).then(async () => ({ code: (watch.end ?? await this.readEnd(id) ?? watch.end)?.code ?? null }))
+      .finally(() => { if (watches.delete(watch) && watches.size === 0) this.#attached.delete(id); });
     ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
   }

@@ -175,6 +175,19 @@ function describeAttach(sandbox: Sandbox, runtime: string): void {
     await sandbox.runtime.remove(id);
   });
 
+  test.serial(title('the exit code of a container that is taken away as soon as it ended'), async t => {
+    for (let round = 0; round < 5; round += 1) {
+      const id = `gone-${runtime}-${String(round)}`;
+      await sandbox.create(id, { command: ['sh', '-c', 'exit 5'] }, { runtime });
+      const streams = await sandbox.runtime.attach(id, NEVER);
+      const collected = collect(streams);
+      await sandbox.runtime.start(id);
+      await eventually('its end', async () => await sandbox.runtime.readEnd(id));
+      await sandbox.runtime.remove(id);
+      t.is((await collected).code, 5);
+    }
+  });
+
   test.serial(title('detach leaves it running; a new agent attaches again'), async t => {
     const id = `again-${runtime}`;
     await sandbox.run(id, { command: ['sh', '-c', 'read x; echo $x; exit 2'], tty: true, stdin: true }, { runtime });
