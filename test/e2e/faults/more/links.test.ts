@@ -1,0 +1,111 @@
+/** Rows of links and leases whose waits are long: D9, A8, A9, A12, H5 (needs root). */
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import { requireCommand } from '#kit/command-process.ts';
+import { parseServiceId } from '#model/ids.ts';
+import { eventually } from '../../../support/dev-cluster.ts';
+import { webApp } from '../../../support/fault-apps.ts';
+import { FaultBench, lasting } from '../../../support/fault-bench.ts';
+import { unnoticed } from '../../../support/unnoticed.ts';
+
+const LEASE_MS = 3_000;
+const PORT = 18_241;
+
+let bench: FaultBench;
+
+test.before(async () => {
+  bench = await FaultBench.up();
+  await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
+});
+
+test.after.always('nothing is left, and nothing that must hold was violated', async t => {
+  const violations = await bench.violations();
+  const left = await bench.close();
+  t.deepEqual(violations, []);
+  t.deepEqual(left, []);
+});
+
+async function etcdctl(...args: readonly string[]): Promise<string> {
+  const pki = `${bench.cluster.layout.stateDir}/pki/etcd-client`;
+  return await requireCommand('etcdctl', ['--endpoints', `https://127.0.0.1:${String(bench.cluster.layout.etcdPort)}`, '--cacert', `${pki}/ca.pem`,
+    '--cert', `${pki}/certificate.pem`, '--key', `${pki}/key.pem`, ...args]);
+}
+
+test.serial('A8: the leader stopped for LEASE/2: the same epoch, no node event (root)', async t => {
+  const leader = await bench.leader();
+  const { epoch } = bench.history.now();
+  await unnoticed(t, bench, PORT, async () => {
+    await bench.freeze(leader);
+    await lasting(LEASE_MS / 2);
+    await bench.heal(leader);
+  });
+  t.is(bench.history.now().epoch, epoch);
+});
+
+test.serial("A9: the leader's lease revoked: another epoch, nothing replaced (root)", async t => {
+  const leader = await bench.leader();
+  const { epoch } = bench.history.now();
+  const before = bench.log(leader).length;
+  await unnoticed(t, bench, PORT, async () => {
+    const { kvs } = JSON.parse(await etcdctl('get', '/gantry/v1/leader', '-w', 'json')) as { readonly kvs: readonly { readonly lease: number | bigint }[] };
+    t.is(kvs.length, 1);
+    const leases = (await etcdctl('lease', 'list')).split('\n').filter(line => /^[0-9a-f]{16}$/.test(line));
+    for (const lease of leases) {
+      const keys = await etcdctl('lease', 'timetolive', lease, '--keys');
+      if (keys.includes('/gantry/v1/leader')) await etcdctl('lease', 'revoke', lease);
+    }
+    await eventually('the leader to step down', 3_000, () => bench.log(leader).slice(before).includes('not leading any more'));
+    await eventually('another epoch', LEASE_MS + 3_000, async () => {
+      await bench.history.catchUp();
+      return bench.history.now().epoch > epoch;
+    });
+  });
+});
+
+test.serial('A12: 100 updates of one Service at once: each one landed or says CONFLICT, and the last revision is one of them (root)', async t => {
+  const client = bench.cluster.client();
+  const service = parseServiceId('default/load/web');
+  try {
+    const wishes = Array.from({ length: 100 }, (_, index) => 1 + index % 5);
+    const outcomes = await Promise.allSettled(wishes.map(async replicas => { await client.scale({ requestId: randomUUID(), service, replicas }); }));
+    const refused = outcomes.filter(outcome => outcome.status === 'rejected').map(outcome => (outcome.reason as { readonly code?: string }).code);
+    t.true(refused.length < outcomes.length);
+    t.deepEqual(refused.filter(code => code !== 'CONFLICT'), []);
+    await client.scale({ requestId: randomUUID(), service, replicas: 3 });
+  } finally {
+    client.close();
+  }
+  await bench.settled(40_000);
+  t.is((await bench.live('default/load/web')).length, 3);
+});
+
+test.serial('D9: a link flaps, 1 s down and 1 s up for 60 s: few registrations, no restart (root)', async t => {
+  const registrations = (): number => bench.log('n2').split('"msg":"registered"').length - 1;
+  const before = bench.pictures();
+  const revision = await bench.settled();
+  const registeredBefore = registrations();
+  for (let round = 0; round < 30; round += 1) {
+    await bench.cut('n2');
+    await lasting(1_000);
+    await bench.mend('n2');
+    await lasting(1_000);
+  }
+  await bench.heard();
+  await bench.settled(30_000);
+  t.true(registrations() - registeredBefore <= 20, `${String(registrations() - registeredBefore)} registrations`);
+  t.deepEqual(bench.pictures(), before);
+  t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
+});
+
+test.serial('H5: the whole cluster stopped for 30 s: nothing is replaced (root)', async t => {
+  const before = bench.pictures();
+  const revision = await bench.settled();
+  const names = ['c1', 'c2', 'n1', 'n2', 'n3', 'etcd', 'nats'];
+  for (const name of names) await bench.freeze(name);
+  await lasting(30_000);
+  await bench.heal();
+  await bench.heard();
+  await bench.settled(30_000);
+  t.deepEqual(bench.pictures(), before);
+  t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
+});
