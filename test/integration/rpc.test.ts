@@ -67,6 +67,12 @@ test('every unary call of ControlApi carries its request, its peer and its answe
     { name: 'setTaints', request: { requestId, node, taints: ['gpu'] }, answer: undefined },
     { name: 'confirmLost', request: { requestId, node }, answer: undefined },
     { name: 'removeNode', request: { requestId, node }, answer: undefined },
+    { name: 'resolveImage', request: { namespace: 'default', image: 'web' }, answer: { image: 'r/web:latest', digest: app.services[0]?.container.digest ?? `sha256:${'a'.repeat(64)}` } },
+    { name: 'listTags', request: { namespace: 'default', image: 'web' }, answer: { repository: 'r/web', tags: ['1'] } },
+    { name: 'tagImage', request: { namespace: 'default', source: 'web:1', target: 'web:2' }, answer: { image: 'r/web:2', digest: `sha256:${'b'.repeat(64)}` } },
+    { name: 'putRegistryLogin', request: { requestId, namespace: 'default', registry: 'r', username: 'u', password: 'p' }, answer: { registry: 'r' } },
+    { name: 'listRegistryLogins', request: {}, answer: [{ namespace: 'default', registry: 'r', username: 'u', createdAtMs: 1 }] },
+    { name: 'deleteRegistryLogin', request: { requestId, namespace: 'default', registry: 'r' }, answer: { registry: 'r' } },
   ];
   const seen: unknown[] = [];
   const handlers = Object.fromEntries(calls.map(({ name, answer }) => [name, async (request: unknown, peer: Peer) => {
