@@ -47,12 +47,13 @@ async function prepareMemory({ directory, mayInstall, tell }: BenchSite): Promis
     peer: { name: 'containerd-shim', measure: () => Promise.resolve(pidsOfProgram('containerd-shim', directory).map(pssKib)) },
     extra: async () => {
       const agentRssMb = rssMib(node.agentPid);
+      const pssKibPerContainer = figures(monitors.map(pssKib)).p50;
       const heapKibPerContainer = rounded((((await node.figures()).get(HEAP) ?? 0) - heapBefore) / BYTES_PER_KIB / COUNT);
       const killed: number[] = [];
       for (const task of tasks.slice(0, KILLS)) {
         killed.push(await killToRunningMs(node, task.id));
       }
-      return { pssKibPerContainer: figures(monitors.map(pssKib)).p50, agentRssMb, dockerdRssMb: rssMib(docker.pid), heapKibPerContainer, killToRunningMs: figures(killed).p50, killToRunningMsAll: killed.map(rounded) };
+      return { pssKibPerContainer, agentRssMb, dockerdRssMb: rssMib(docker.pid), heapKibPerContainer, killToRunningMs: figures(killed).p50, killToRunningMsAll: killed.map(rounded) };
     },
     [Symbol.asyncDispose]: async () => { await owned.disposeAsync(); },
   };
