@@ -2,5 +2,8 @@ import type { Bench } from './bench.ts';
 
 /** Every bench by name; only the one that runs is loaded. */
 export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  burst: async () => (await import('./burst.ts')).burstBench,
+  memory: async () => (await import('./memory.ts')).memoryBench,
+  soak: async () => (await import('./soak.ts')).soakBench,
   start: async () => (await import('./start.ts')).startBench,
 };

@@ -1,5 +1,5 @@
 /** One machine with the agent as it ships, told what to run by a real session, and the images both sides run. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -131,6 +131,18 @@ export class BenchNode implements AsyncDisposable {
     const pid = this.controller.status(id)?.pid;
     if (pid === undefined) throw new Error(`task ${id} has no process`);
     return pid;
+  }
+
+  /** What a running task is made of, read from the machine. */
+  describe(id: TaskId): Readonly<Record<string, unknown>> {
+    const pid = this.pidOf(id);
+    const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1] ?? '';
+    const isOwn = (namespace: string): boolean => readlinkSync(`/proc/${String(pid)}/ns/${namespace}`) !== readlinkSync(`/proc/self/ns/${namespace}`);
+    return {
+      pid, address: this.controller.status(id)?.address, command: readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0').join(' ').trim(),
+      userIds: readFileSync(`/proc/${String(pid)}/uid_map`, 'utf8').trim().split(/\s+/).map(Number), seccomp: field('Seccomp') === '2' ? 'filter' : 'none',
+      noNewPrivileges: field('NoNewPrivs') === '1', capabilities: field('CapEff'), ownNamespaces: ['user', 'net', 'mnt', 'pid', 'ipc', 'uts'].filter(isOwn),
+    };
   }
 
   async figures(): Promise<AgentFigures> {
