@@ -1,14 +1,11 @@
 /** The command table: names, arguments, help; each verb's flow is imported when it runs. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { ApplyFlags } from './commands/apply-flow.ts';
 import type { DebugFlags } from './commands/debug-flow.ts';
 import type { DeleteFlags } from './commands/delete-flow.ts';
-import type { DevFlags } from './commands/dev-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
 import type { GetFlags, PsFlags } from './commands/get-flow.ts';
-import type { ImageFlags } from './commands/image-flow.ts';
-import type { LoginFlags } from './commands/login-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
 import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
@@ -17,13 +14,12 @@ import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { NamespaceFlags } from './commands/namespace-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
-import type { GlobalFlags } from './options.ts';
-import type { Shell } from './ports.ts';
+import { addDevVerbs } from './dev-verbs.ts';
+import { addImageVerbs } from './image-verbs.ts';
+import { collect, globals, many, one, VerbTable } from './verb-table.ts';
+import type { WithShell } from './verb-table.ts';
 
 export const VERSION = '0.1.0';
-
-/** Runs `work` with a Shell made from the global flags. */
-export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<void>) => Promise<void>;
 
 /** The whole table. */
 export function buildProgram(withShell: WithShell): Command {
@@ -44,64 +40,6 @@ export function buildProgram(withShell: WithShell): Command {
   addCompletion(verbs, program);
   addDevVerbs(verbs.group('dev', 'a local cluster on this machine'));
   return program;
-}
-
-const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value];
-
-function globals(command: Command): Command {
-  return command
-    .option('-n, --namespace <name>', 'namespace (default: default)')
-    .option('-A, --all-namespaces', 'all namespaces')
-    .addOption(new Option('-o, --output <format>', 'table, wide, json, yaml or name'))
-    .option('-l, --selector <key=value>', 'only what carries these labels')
-    .option('--context <name>', 'cluster to talk to (also $GANTRY_CONTEXT)')
-    .option('--timeout <duration>', 'give up after this long (exit code 124)')
-    .option('-q, --quiet', 'names only, no messages')
-    .option('-y, --yes', 'answer yes to questions');
-}
-
-interface Verb<Flags> {
-  /** `name <argument> [more...]` as commander reads it. */
-  readonly usage: string;
-  readonly about: string;
-  readonly examples?: readonly string[];
-  readonly options?: (command: Command) => Command;
-  readonly run: (shell: Shell, args: readonly (string | readonly string[] | undefined)[], flags: Flags & GlobalFlags) => Promise<void>;
-}
-
-class VerbTable {
-  readonly #parent: Command;
-  readonly #withShell: WithShell;
-
-  constructor(parent: Command, withShell: WithShell) {
-    this.#parent = parent;
-    this.#withShell = withShell;
-  }
-
-  add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
-    const command = globals(this.#parent.command(verb.usage)).description(verb.about);
-    verb.options?.(command);
-    if (verb.examples !== undefined) {
-      command.addHelpText('after', `\nExamples:\n${verb.examples.map(example => `  ${example}\n`).join('')}`);
-    }
-    command.action(async (...given: unknown[]) => {
-      const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
-      const args = given.slice(0, -2) as readonly (string | readonly string[] | undefined)[];
-      await this.#withShell(flags, async shell => { await verb.run(shell, args, flags); });
-    });
-  }
-
-  group(name: string, about: string): VerbTable {
-    return new VerbTable(this.#parent.command(name).description(about), this.#withShell);
-  }
-}
-
-function one(value: string | readonly string[] | undefined): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function many(value: string | readonly string[] | undefined): readonly string[] {
-  return typeof value === 'object' ? value : [];
 }
 
 function addObjectVerbs(verbs: VerbTable): void {
@@ -260,31 +198,6 @@ function addTaskVerbs(verbs: VerbTable): void {
   });
 }
 
-function addImageVerbs(verbs: VerbTable): void {
-  const flow = async () => await import('./commands/image-flow.ts');
-  const onNodes = (command: Command): Command => command.option('--node <name>', 'only on this node; may be repeated', collect);
-  const image = verbs.group('image', 'images on the nodes');
-  for (const [group, pull, list, remove] of [[verbs, 'pull', 'images', 'rmi'], [image, 'pull', 'ls', 'rm']] as const) {
-    group.add<ImageFlags>({ usage: `${pull} <image>`, about: 'bring an image onto every node, or some', options: onNodes, examples: ['clusterctl pull nginx:1.27', 'clusterctl pull -n prod registry.acme.test/web:1.4.2 --node n1 --node n2'],
-      run: async (shell, args, flags) => { await (await flow()).pullImage(shell, one(args[0]), flags); } });
-    group.add<ImageFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: onNodes, examples: ['clusterctl images', 'clusterctl images web -o wide', 'clusterctl images --node n1 -o json'],
-      run: async (shell, args, flags) => { await (await flow()).listImages(shell, args[0]?.toString(), flags); } });
-    group.add<ImageFlags>({ usage: `${remove} <images...>`, about: 'remove images from the nodes; refused where a task needs one', options: onNodes, examples: ['clusterctl rmi web:1.4.1', 'clusterctl rmi 3f9a12bc04de --node n2'],
-      run: async (shell, args, flags) => { await (await flow()).removeImages(shell, many(args[0]), flags); } });
-  }
-  image.add<ImageFlags>({ usage: 'inspect <images...>', about: 'all that is known of images, as JSON', options: onNodes, examples: ['clusterctl image inspect web:1.4.2'],
-    run: async (shell, args, flags) => { await (await flow()).inspectImages(shell, many(args[0]), flags); } });
-  verbs.add({ usage: 'tags <repository>', about: 'the tags that a repository has in its registry', examples: ['clusterctl tags nginx', 'clusterctl tags registry.acme.test/web -o json'],
-    run: async (shell, args) => { await (await flow()).listTags(shell, one(args[0])); } });
-  verbs.add({ usage: 'tag <source> <target>', about: 'give an image another tag in its repository', examples: ['clusterctl tag registry.acme.test/web:1.4.2 registry.acme.test/web:stable'],
-    run: async (shell, args) => { await (await flow()).tagImage(shell, one(args[0]), one(args[1])); } });
-  verbs.add<LoginFlags>({ usage: 'login [registry]', about: 'let a namespace pull private images; without -u, with the login that docker has on this machine', examples: ['clusterctl login ghcr.io', 'clusterctl login -n prod registry.acme.test -u robot --password-stdin < token', 'clusterctl login --list -A'],
-    options: command => command.option('-u, --username <name>', 'user at the registry').option('--password-stdin', 'read the password from stdin').option('--list', 'who is logged in where'),
-    run: async (shell, args, flags) => { await (await import('./commands/login-flow.ts')).login(shell, one(args[0]), flags); } });
-  verbs.add({ usage: 'logout [registry]', about: 'forget the login of a namespace', examples: ['clusterctl logout -n prod registry.acme.test'],
-    run: async (shell, args) => { await (await import('./commands/login-flow.ts')).logout(shell, one(args[0])); } });
-}
-
 function addNodeVerbs(verbs: VerbTable): void {
   const node = verbs.group('node', 'the machines of the cluster');
   node.add<GetFlags>({
@@ -385,57 +298,5 @@ function addCompletion(verbs: VerbTable, program: Command): void {
     usage: 'completion <shell> [words...]', about: 'script for bash, zsh or fish', examples: ['source <(clusterctl completion bash)'],
     options: command => command.passThroughOptions(),
     run: async (shell, args) => { await (await import('./commands/completion-flow.ts')).printCompletion(shell, program, one(args[0]), many(args[1])); },
-  });
-}
-
-function addDevVerbs(verbs: VerbTable): void {
-  const inCluster = (command: Command): Command => command.option('--name <cluster>', 'the local cluster (default: dev)');
-  const flow = async () => await import('./commands/dev-flow.ts');
-  const settings = (command: Command): Command => command
-    .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')
-    .option('--agent-options <text>', 'more options for each agent, such as "--allow-privileged --bind-prefixes /srv"')
-    .option('--log-level <level>', 'of controllers and agents');
-  verbs.add<DevFlags>({
-    usage: 'up [name]', about: 'make a cluster of network namespaces on this machine, with the example App',
-    examples: ['clusterctl dev up', 'clusterctl dev up small --nodes 1 --controllers 1 --no-example'],
-    options: command => settings(command).option('--nodes <count>', 'default: 3').option('--controllers <count>', 'default: 2').option('--no-example', 'without the example App'),
-    run: async (shell, args, flags) => { await (await flow()).devUpCommand(shell, args[0]?.toString(), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'down [name]', about: 'remove it; nothing of it is left',
-    options: command => command.option('--all', 'every local cluster of this machine'),
-    run: async (shell, args, flags) => { await (await flow()).devDownCommand(shell, args[0]?.toString(), flags); },
-  });
-  verbs.add({
-    usage: 'status [name]', about: 'its processes and addresses, read from its file',
-    run: async (shell, args) => { await (await flow()).devStatusCommand(shell, args[0]?.toString()); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'supervise <name>', about: 'keep its processes running (what `dev up` leaves behind)', options: command => settings(command).option('--state-dir <dir>', 'names the process'),
-    run: async (shell, args, flags) => { await (await flow()).devSuperviseCommand(shell, one(args[0]), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'kill <process>', about: 'kill a process with -9 and keep it down', options: inCluster,
-    run: async (shell, args, flags) => { await (await flow()).devKillCommand(shell, one(args[0]), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'start <process>', about: 'start a process that was killed', options: inCluster,
-    run: async (shell, args, flags) => { await (await flow()).devStartCommand(shell, one(args[0]), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'freeze <process>', about: 'stop a process where it stands; its containers go on', options: inCluster,
-    run: async (shell, args, flags) => { await (await flow()).devFreezeCommand(shell, one(args[0]), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'cut <node>', about: 'cut a node off the network', options: command => inCluster(command).option('--direction <which>', 'both (default), in or out'),
-    run: async (shell, args, flags) => { await (await flow()).devCutCommand(shell, one(args[0]), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'heal [name]', about: 'undo freezes and cuts', options: inCluster,
-    run: async (shell, args, flags) => { await (await flow()).devHealCommand(shell, args[0]?.toString(), flags); },
-  });
-  verbs.add<DevFlags>({
-    usage: 'logs <process>', about: 'the log of a controller, an agent, etcd, nats, registry or supervisor', options: inCluster,
-    run: async (shell, args, flags) => { await (await flow()).devLogsCommand(shell, one(args[0]), flags); },
   });
 }

@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { systemClock } from '#kit/clock.ts';
 import { buildProgram } from './clusterctl.ts';
-import type { WithShell } from './clusterctl.ts';
+import type { WithShell } from './verb-table.ts';
 import { describeEnding, EXIT, ProcessExit, TimeoutError } from './exit-code.ts';
 import { readGlobalOptions, UsageError } from './options.ts';
 import type { Shell } from './ports.ts';

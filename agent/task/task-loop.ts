@@ -93,9 +93,7 @@ export class TaskLoop {
     const isSame = task === this.#record.task && desired === this.#desired;
     this.#desired = desired;
     this.#contents = contents;
-    if (isSame && this.#hasSecrets() === hadSecrets) {
-      return;
-    }
+    if (isSame && this.#hasSecrets() === hadSecrets) return;
     if (task !== undefined) {
       this.#record = { ...this.#record, task };
       this.#adjuster.forget();

@@ -71,16 +71,21 @@ function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, ad
   }
 }
 
+/** Of a first node nobody can tell what its machine is like. */
+const UNKNOWN_MACHINE = {
+  labels: new Map<string, string>(), pids: 0, agentVersion: '', snapshotter: '', policy: CLOSED_NODE_POLICY, runtimes: ['crun'],
+};
+
 function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
   const others = [...nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
   const subnets = others.map(node => node.subnetIndex);
-  const [like] = others;
+  const like = others[0] ?? UNKNOWN_MACHINE;
   return {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
-    labels: new Map([['arch', like?.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
-    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like?.pids ?? 0, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus: '',
-    policy: like?.policy ?? CLOSED_NODE_POLICY,
-    runtimes: added.runtimes.length === 0 ? like?.runtimes ?? ['crun'] : added.runtimes,
+    labels: new Map([['arch', like.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
+    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '',
+    policy: like.policy,
+    runtimes: added.runtimes.length === 0 ? like.runtimes : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
 }

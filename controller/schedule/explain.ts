@@ -168,6 +168,13 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
       return `host port ${first.port} taken`;
+    default:
+      return scarcity(first, best);
+  }
+}
+
+function scarcity(first: Extract<Obstacle, { readonly kind: 'device' | 'memory' | 'cpu' }>, best: Obstacle): string {
+  switch (first.kind) {
     case 'device':
       return `not enough of device ${first.device} free (need ${String(first.need)}, most free ${String('free' in best ? Math.max(0, best.free) : 0)} on ${best.node})`;
     case 'memory':

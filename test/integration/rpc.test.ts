@@ -55,7 +55,7 @@ test('every unary call of ControlApi carries its request, its peer and its answe
     { name: 'scale', request: { requestId, service, replicas: 3 }, answer: undefined },
     { name: 'restart', request: { requestId, service }, answer: undefined },
     { name: 'stopTask', request: { requestId, task: REQUEST.task }, answer: undefined },
-    { name: 'view', request: { namespace: 'default' }, answer: view },
+    { name: 'viewPage', request: { filter: { namespace: 'default' }, pageSize: 10, pageToken: 'p' }, answer: { view, nextPageToken: 'q' } },
     { name: 'revisions', request: { namespace: 'default', app: 'shop' }, answer: [one(values.revision)] },
     { name: 'events', request: { object: 'node/n1' }, answer: [one(values.event)] },
     { name: 'putSecret', request: { requestId, namespace: 'default', name: 's', content: new Uint8Array([1]) }, answer: { version: 2 } },

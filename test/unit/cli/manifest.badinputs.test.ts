@@ -36,7 +36,7 @@ function judgeReject(t: ExecutionContext, input: BadInput): void {
 
 for (const input of shuffled(readBadInputs('manifests.jsonl'), seed)) {
   test.serial(`${input.id}: ${input.intent}`, t => {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     switch (input.expect.outcome) {
       case 'reject':
         judgeReject(t, input);
@@ -55,6 +55,12 @@ for (const input of shuffled(readBadInputs('manifests.jsonl'), seed)) {
     t.deepEqual(run(input), run(input), 'a second run answers the same');
     t.is(({} as { readonly privileged?: boolean }).privileged, undefined);
     const limitMs = input.limits?.ms ?? (input.limits?.s ?? 10) * 1000;
-    t.true(performance.now() - startedMs < limitMs * 4, 'four runs stay within four times the limit');
+    t.true(cpuMs() - startedMs < limitMs * 4, 'four runs stay within four times the limit');
   });
+}
+
+/** What this thread has computed, in milliseconds: unlike the time of day it does not count others' work on the machine. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }

@@ -1,0 +1,31 @@
+/** Verbs about images and the registries they come from. */
+import type { Command } from 'commander';
+import type { ImageFlags } from './commands/image-flow.ts';
+import type { LoginFlags } from './commands/login-flow.ts';
+import { collect, many, one } from './verb-table.ts';
+import type { VerbTable } from './verb-table.ts';
+
+export function addImageVerbs(verbs: VerbTable): void {
+  const flow = async () => await import('./commands/image-flow.ts');
+  const onNodes = (command: Command): Command => command.option('--node <name>', 'only on this node; may be repeated', collect);
+  const image = verbs.group('image', 'images on the nodes');
+  for (const [group, pull, list, remove] of [[verbs, 'pull', 'images', 'rmi'], [image, 'pull', 'ls', 'rm']] as const) {
+    group.add<ImageFlags>({ usage: `${pull} <image>`, about: 'bring an image onto every node, or some', options: onNodes, examples: ['clusterctl pull nginx:1.27', 'clusterctl pull -n prod registry.acme.test/web:1.4.2 --node n1 --node n2'],
+      run: async (shell, args, flags) => { await (await flow()).pullImage(shell, one(args[0]), flags); } });
+    group.add<ImageFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: onNodes, examples: ['clusterctl images', 'clusterctl images web -o wide', 'clusterctl images --node n1 -o json'],
+      run: async (shell, args, flags) => { await (await flow()).listImages(shell, args[0]?.toString(), flags); } });
+    group.add<ImageFlags>({ usage: `${remove} <images...>`, about: 'remove images from the nodes; refused where a task needs one', options: onNodes, examples: ['clusterctl rmi web:1.4.1', 'clusterctl rmi 3f9a12bc04de --node n2'],
+      run: async (shell, args, flags) => { await (await flow()).removeImages(shell, many(args[0]), flags); } });
+  }
+  image.add<ImageFlags>({ usage: 'inspect <images...>', about: 'all that is known of images, as JSON', options: onNodes, examples: ['clusterctl image inspect web:1.4.2'],
+    run: async (shell, args, flags) => { await (await flow()).inspectImages(shell, many(args[0]), flags); } });
+  verbs.add({ usage: 'tags <repository>', about: 'the tags that a repository has in its registry', examples: ['clusterctl tags nginx', 'clusterctl tags registry.acme.test/web -o json'],
+    run: async (shell, args) => { await (await flow()).listTags(shell, one(args[0])); } });
+  verbs.add({ usage: 'tag <source> <target>', about: 'give an image another tag in its repository', examples: ['clusterctl tag registry.acme.test/web:1.4.2 registry.acme.test/web:stable'],
+    run: async (shell, args) => { await (await flow()).tagImage(shell, one(args[0]), one(args[1])); } });
+  verbs.add<LoginFlags>({ usage: 'login [registry]', about: 'let a namespace pull private images; without -u, with the login that docker has on this machine', examples: ['clusterctl login ghcr.io', 'clusterctl login -n prod registry.acme.test -u robot --password-stdin < token', 'clusterctl login --list -A'],
+    options: command => command.option('-u, --username <name>', 'user at the registry').option('--password-stdin', 'read the password from stdin').option('--list', 'who is logged in where'),
+    run: async (shell, args, flags) => { await (await import('./commands/login-flow.ts')).login(shell, one(args[0]), flags); } });
+  verbs.add({ usage: 'logout [registry]', about: 'forget the login of a namespace', examples: ['clusterctl logout -n prod registry.acme.test'],
+    run: async (shell, args) => { await (await import('./commands/login-flow.ts')).logout(shell, one(args[0])); } });
+}

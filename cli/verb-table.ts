@@ -1,0 +1,66 @@
+/** How a verb is written down: its words, its help, and the flow that runs it with a Shell. */
+import type { Command} from 'commander';
+import { Option } from 'commander';
+import type { GlobalFlags } from './options.ts';
+import type { Shell } from './ports.ts';
+
+/** Runs `work` with a Shell made from the global flags. */
+export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<void>) => Promise<void>;
+
+export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value];
+
+export function globals(command: Command): Command {
+  return command
+    .option('-n, --namespace <name>', 'namespace (default: default)')
+    .option('-A, --all-namespaces', 'all namespaces')
+    .addOption(new Option('-o, --output <format>', 'table, wide, json, yaml or name'))
+    .option('-l, --selector <key=value>', 'only what carries these labels')
+    .option('--context <name>', 'cluster to talk to (also $GANTRY_CONTEXT)')
+    .option('--timeout <duration>', 'give up after this long (exit code 124)')
+    .option('-q, --quiet', 'names only, no messages')
+    .option('-y, --yes', 'answer yes to questions');
+}
+
+export interface Verb<Flags> {
+  /** `name <argument> [more...]` as commander reads it. */
+  readonly usage: string;
+  readonly about: string;
+  readonly examples?: readonly string[];
+  readonly options?: (command: Command) => Command;
+  readonly run: (shell: Shell, args: readonly (string | readonly string[] | undefined)[], flags: Flags & GlobalFlags) => Promise<void>;
+}
+
+export class VerbTable {
+  readonly #parent: Command;
+  readonly #withShell: WithShell;
+
+  constructor(parent: Command, withShell: WithShell) {
+    this.#parent = parent;
+    this.#withShell = withShell;
+  }
+
+  add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
+    const command = globals(this.#parent.command(verb.usage)).description(verb.about);
+    verb.options?.(command);
+    if (verb.examples !== undefined) {
+      command.addHelpText('after', `\nExamples:\n${verb.examples.map(example => `  ${example}\n`).join('')}`);
+    }
+    command.action(async (...given: unknown[]) => {
+      const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
+      const args = given.slice(0, -2) as readonly (string | readonly string[] | undefined)[];
+      await this.#withShell(flags, async shell => { await verb.run(shell, args, flags); });
+    });
+  }
+
+  group(name: string, about: string): VerbTable {
+    return new VerbTable(this.#parent.command(name).description(about), this.#withShell);
+  }
+}
+
+export function one(value: string | readonly string[] | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function many(value: string | readonly string[] | undefined): readonly string[] {
+  return typeof value === 'object' ? value : [];
+}
