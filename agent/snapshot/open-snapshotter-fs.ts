@@ -1,6 +1,7 @@
 /** Tries each driver on the node's own disk, and opens the one to use. */
 import { mkdir, readdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { diskAnswer } from '../disk-pressure.ts';
 import { createSubvolume } from '../kernel/btrfs-syscall.ts';
 import { mountFileSystem } from '../kernel/mount-syscall.ts';
 import { btrfsSnapshotter } from './btrfs-fs.ts';
@@ -33,16 +34,29 @@ const OPEN: Readonly<Record<SnapshotDriver, (options: SnapshotterOptions) => Roo
 export async function probeDrivers(statePath: string): Promise<DriverProblems> {
   const directory = path.join(statePath, 'snapshot-probe');
   const problems = new Map<SnapshotDriver, string>();
-  await clear(directory);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
-    for (const [driver, probe] of [['overlay', probeOverlay], ['btrfs', probeBtrfs]] as const) {
-      await probe(directory).catch((error: unknown) => { problems.set(driver, error instanceof Error ? error.message : String(error)); });
-    }
-  } finally {
     await clear(directory);
+    await mkdir(directory, { mode: 0o700 }); // not recursive: that answers ENOENT on a read-only disk
+    for (const [driver, probe] of [['overlay', probeOverlay], ['btrfs', probeBtrfs]] as const) {
+      await probe(directory).catch((error: unknown) => {
+        requireJudgement(error);
+        problems.set(driver, error instanceof Error ? error.message : String(error));
+      });
+    }
+    await clear(directory);
+  } catch (error) {
+    if (diskAnswer(error) === undefined) {
+      throw error;
+    }
   }
   return problems;
+}
+
+/** A disk that takes nothing now says nothing of a driver: what runs from it goes on with the first one. @throws what it answered */
+function requireJudgement(error: unknown): void {
+  if (diskAnswer(error) !== undefined) {
+    throw error;
+  }
 }
 
 async function clear(directory: string): Promise<void> {

@@ -3,6 +3,7 @@ import { describeEnding, ProcessExit } from '../exit-code.ts';
 import { isClusterError } from '#model/errors.ts';
 import type { Shell } from '../ports.ts';
 import { findRunning, inContainer, readStdio, readVariable } from './exec-flow.ts';
+import { startFailureCode } from './run-flow.ts';
 import { interact } from './tunnel-flow.ts';
 
 export interface DebugFlags {
@@ -33,11 +34,20 @@ export async function debugTask(shell: Shell, target: string, command: readonly 
     },
   }, shell.signal);
   const end = await interact(shell, tunnel, { tty, stdin, isDetachable: true, isProxy: !tty }).catch(async (error: unknown) => {
-    if (!isClusterError(error, 'INVALID_ARGUMENT') && !isClusterError(error, 'NOT_FOUND')) {
+    const code = refusalCode(error);
+    if (code === undefined) {
       throw error;
     }
     await shell.terminal.writeError(describeEnding(error, shell.options.output === 'json').text);
-    throw new ProcessExit(REFUSED_CODE);
+    throw new ProcessExit(code);
   });
   throw new ProcessExit(end.kind === 'exit' ? end.code : 0);
+}
+
+/** As `run` has it; undefined: not about this container. */
+function refusalCode(error: unknown): number | undefined {
+  if (isClusterError(error, 'FAILED_PRECONDITION') && error.message.startsWith('command ')) {
+    return startFailureCode(error.message);
+  }
+  return isClusterError(error, 'INVALID_ARGUMENT') || isClusterError(error, 'NOT_FOUND') ? REFUSED_CODE : undefined;
 }

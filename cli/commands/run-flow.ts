@@ -97,14 +97,14 @@ async function untilStarted(shell: Shell, wish: RunWish): Promise<TaskView> {
   if (started.status?.lastExit?.reason !== 'start-failed') {
     return started;
   }
-  const { message } = started.status;
+  const { message, lastExit } = started.status;
   await shell.terminal.writeError(`error: ${printable(message)}\n`);
-  throw new ProcessExit(startFailureCode(message));
+  throw new ProcessExit(lastExit.code ?? startFailureCode(message));
 }
 
-/** By what the runtimes say: crun of a program that is missing, runc of one; of one that is no program. */
+/** By what the agent and the runtimes say: of a program that is missing; of one that is no program. */
 export function startFailureCode(message: string): number {
-  if (/not found in \$PATH|executable file .* not found/i.test(message)) {
+  if (/not found in (?:\$PATH|the image)|executable file .* not found/i.test(message)) {
     return NOT_FOUND_CODE;
   }
   return /permission denied|not executable|exec format error/i.test(message) ? NOT_EXECUTABLE_CODE : REFUSED_CODE;

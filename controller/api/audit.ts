@@ -3,6 +3,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { NodeImagesSpec } from '#model/node-images.ts';
 import type { Peer, ResourceTarget } from '#model/ports.ts';
+import { printable } from '#model/printable.ts';
 import type { SessionRefusal } from '#model/session.ts';
 import type { TunnelSpec } from '#model/tunnel.ts';
 import type { CallEnd } from '#rpc/call-end.ts';
@@ -48,18 +49,18 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.Restart': { object: aboutService },
   'ControlApi.StopTask': { object: aboutTask },
   'ControlApi.UpdateResources': { object: ({ target }) => aboutTarget(target as ResourceTarget), details: ({ change }) => ({ change }) },
-  'ControlApi.SetPaused': { object: () => '', details: ({ tasks, isPaused }) => ({ tasks, isPaused }) },
-  'ControlApi.PutNamespace': { object: ({ name }) => `namespace/${text(name)}`, details: ({ profile, bindPrefixes }) => ({ profile, bindPrefixes }) },
+  'ControlApi.SetPaused': { object: () => '', details: ({ tasks, isPaused }) => ({ tasks: texts(tasks), isPaused }) },
+  'ControlApi.PutNamespace': { object: ({ name }) => `namespace/${text(name)}`, details: ({ profile, bindPrefixes }) => ({ profile, bindPrefixes: texts(bindPrefixes) }) },
   'ControlApi.DeleteNamespace': { object: ({ name }) => `namespace/${text(name)}` },
   'ControlApi.PutRegistryLogin': { object: aboutLogin, details: ({ username }) => ({ username: text(username) }) },
   'ControlApi.DeleteRegistryLogin': { object: aboutLogin },
-  'ControlApi.TagImage': { object: ({ target }) => `image/${text(target)}`, details: ({ namespace, source }) => ({ namespace, source }) },
+  'ControlApi.TagImage': { object: ({ target }) => `image/${text(target)}`, details: ({ namespace, source }) => ({ namespace: text(namespace), source: text(source) }) },
   'ControlApi.PutSecret': { object: aboutSecret },
   'ControlApi.DeleteSecret': { object: aboutSecret },
   'ControlApi.CreateToken': { object: () => '', details: ({ role, ttlMs }) => ({ role, ttlMs }) },
   'ControlApi.SetAvailability': { object: aboutNode, details: ({ availability }) => ({ availability }) },
-  'ControlApi.SetLabels': { object: aboutNode, details: ({ set, remove }) => ({ set: [...(set as ReadonlyMap<string, string>).keys()], remove }) },
-  'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints }) },
+  'ControlApi.SetLabels': { object: aboutNode, details: ({ set, remove }) => ({ set: texts([...(set as ReadonlyMap<string, string>).keys()]), remove: texts(remove) }) },
+  'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints: texts(taints) }) },
   'ControlApi.ConfirmLost': { object: aboutNode },
   'ControlApi.RemoveNode': { object: aboutNode },
   'ControlApi.OpenTunnel': {
@@ -80,7 +81,7 @@ export function auditLine({ rpc, caller, address, request, error }: CallEnd): Au
   if ((audited === undefined || isRead(request)) && !REFUSALS.has(outcome)) {
     return undefined;
   }
-  const message = error instanceof ClusterError ? error.message.slice(0, MAX_TEXT_LENGTH) : '';
+  const message = error instanceof ClusterError ? text(error.message) : '';
   return { caller, address, rpc, outcome, message, ...told(audited, request as Fields | undefined) };
 }
 
@@ -125,9 +126,14 @@ function tunnelDetails(spec: TunnelSpec): Fields {
 }
 
 function imagesDetails(images: NodeImagesSpec): Fields {
-  return { kind: images.kind, ...(images.kind === 'pull' ? { image: text(images.image) } : {}), ...(images.kind === 'list' ? {} : { digest: images.digest }) };
+  return { kind: images.kind, ...(images.kind === 'pull' ? { image: text(images.image) } : {}), ...(images.kind === 'list' ? {} : { digest: text(images.digest) }) };
 }
 
+/** Bounded, and without bytes that change what a terminal shows of a log. */
 function text(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : '';
+  return typeof value === 'string' ? printable(value.slice(0, MAX_TEXT_LENGTH)) : '';
+}
+
+function texts(values: unknown): readonly string[] {
+  return Array.isArray(values) ? values.map(text) : [];
 }

@@ -120,7 +120,7 @@ test.serial('debug: another image in the network and among the processes of the 
   t.is(looked.stderr, 'v\n');
   t.is(await cluster.ctl('debug', 'pod/web', '--image', 'hello:1', '--', 'wget', '-qO-', 'http://127.0.0.1:9000/side'), 'hello from the sidecar\n');
   t.regex(await cluster.ctl('debug', '-c', 'server', 'pod/web', '--image', 'hello:1', '--', 'tr', '\\0', ' ', '/proc/1/cmdline').catch(() => 'httpd'), /httpd/);
-  t.is((await cluster.tryCtl('debug', 'pod/web', '--image', 'hello:1', '--', '/nope')).exitCode, 126);
+  t.is((await cluster.tryCtl('debug', 'pod/web', '--image', 'hello:1', '--', '/nope')).exitCode, 127);
   t.is((await cluster.tryCtl('debug', 'pod/web', '--image', 'nothing:1', '--', 'true')).exitCode, 125);
   t.like(await webTask(), { state: 'running', attempt: 1 });
 });

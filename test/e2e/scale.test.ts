@@ -66,7 +66,7 @@ test.serial('the program is pid 1 of its own world, named after its task', async
 test.serial('limits are in force in the kernel', async t => {
   const [task] = await cluster.tasks('hello/web');
   const node = cluster.layout.nodes.find(one => one.name === task?.['node']);
-  const group = `${node?.scope ?? ''}/gantry-${String(task?.['id'])}-1`;
+  const group = `${node?.scope ?? ''}/${String(task?.['id'])}/gantry-${String(task?.['id'])}-1`;
   const [memory, pids] = await Promise.all([readLimit(group, ['memory.limit_in_bytes', 'memory.max']), readLimit(group, ['pids.max'])]);
   t.is(memory, 32 * MIB);
   t.is(pids, 20);

@@ -67,11 +67,12 @@ async function leftoversOf(cluster: DevCluster, node: DevNode, claims: Claims): 
   const run = `${cluster.layout.runDir}/${node.name}`;
   const state = `${cluster.layout.stateDir}/${node.name}/state`;
   const ofAttempts = [
-    ...(await containers(run)), ...monitors(run), ...(await controlGroups(node)), ...mounts(cluster, node),
+    ...(await containers(run)), ...monitors(run), ...mounts(cluster, node),
     ...['bundles', 'runtime/records', 'runtime/exits'].flatMap(folder => entries(`${run}/${folder}`)), ...entries(`${state}/snapshots`),
   ];
   return [
     ...unclaimed('attempt', ofAttempts.map(one => ({ what: one, task: CONTAINER.exec(one.split(' ').at(-1) ?? '')?.[1] ?? '' })), claims.live),
+    ...unclaimed('control group', (await controlGroups(node)).map(task => ({ what: task, task })), claims.live),
     ...unclaimed('files', entries(`${run}/volumes`).map(task => ({ what: task, task })), claims.live),
     ...unclaimed('record', entries(`${state}/tasks`).map(task => ({ what: task, task })), claims.known),
     ...unclaimed('name', entries(`${run}/dns/hosts`).map(task => ({ what: task, task })), claims.services),
@@ -106,7 +107,7 @@ function commandOf(pid: string): readonly string[] {
 
 async function controlGroups(node: DevNode): Promise<readonly string[]> {
   const found = (await cgroupMounts()).flatMap(mount => directories(`${mount}/${node.scope}`));
-  return [...new Set(found)].map(name => `control group ${name}`);
+  return [...new Set(found)];
 }
 
 /** Root file systems in the mount namespace of the agent; all else that is mounted is below a listed directory. */
