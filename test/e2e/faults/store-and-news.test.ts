@@ -176,7 +176,11 @@ test.serial('B4: the space of etcd is used up: that is said, deletes work, nothi
 
 test.serial('through all of it, names resolved inside tasks (root)', async t => {
   for (const watcher of await bench.live('default/load/watcher')) {
-    const logs = await bench.cluster.ctl('logs', watcher.id);
+    // An agent may be on its way from one controller to the other.
+    const logs = await eventually('its log', 30_000, async () => {
+      const { exitCode, stdout } = await bench.cluster.tryCtl('logs', watcher.id);
+      return exitCode === 0 && stdout;
+    });
     t.regex(logs, /^begun/);
     t.notRegex(logs, /BAD/);
   }
