@@ -16,6 +16,7 @@ import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
 import { addImageVerbs } from './image-verbs.ts';
+import { addResourceVerbs } from './resource-verbs.ts';
 import { collect, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 
@@ -33,6 +34,7 @@ export function buildProgram(withShell: WithShell): Command {
   addObjectVerbs(verbs);
   addChangeVerbs(verbs);
   addTaskVerbs(verbs);
+  addResourceVerbs(verbs);
   addImageVerbs(verbs);
   addNodeVerbs(verbs);
   addClusterVerbs(verbs);
@@ -115,20 +117,6 @@ function addChangeVerbs(verbs: VerbTable): void {
     examples: ['clusterctl scale shop/web=5 shop/api=2', 'clusterctl scale shop/web --replicas=5 --wait'],
     options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy'),
     run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
-  });
-  verbs.add<{ readonly time?: string }>({
-    usage: 'stop <targets...>', about: 'end containers and tasks, or scale services to nothing',
-    options: command => command.option('-t, --time <seconds>', 'until a container that run made is killed'),
-    run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).stopTargets(shell, many(args[0]), flags); },
-  });
-  verbs.add<{ readonly signal?: string }>({
-    usage: 'kill <targets...>', about: 'signal the processes of running tasks',
-    options: command => command.option('-s, --signal <name>', 'default: KILL'),
-    run: async (shell, args, flags) => { await (await import('./commands/signal-flow.ts')).killTargets(shell, many(args[0]), flags); },
-  });
-  verbs.add({
-    usage: 'restart <targets...>', about: 'replace the tasks of services by their update rules',
-    run: async (shell, args) => { await (await import('./commands/scale-flow.ts')).restartTargets(shell, many(args[0])); },
   });
 }
 

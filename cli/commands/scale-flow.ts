@@ -36,35 +36,53 @@ export async function scaleServices(shell: Shell, pairs: readonly string[], flag
   }
 }
 
+export interface StopFlags {
+  readonly time?: string;
+}
+
 /** Ends a task (another takes its place where the service wants one), or scales a service to nothing. */
-export async function stopTargets(shell: Shell, names: readonly string[], flags: { readonly time?: string } = {}): Promise<void> {
+export async function stopTargets(shell: Shell, names: readonly string[], flags: StopFlags = {}): Promise<void> {
+  const graceMs = readGrace(flags);
   const { client, view } = await look(shell);
-  const graceMs = flags.time === undefined ? undefined : readCount('--time', flags.time, 0, MAX_GRACE_SECONDS) * 1000;
   for (const { name, workload } of names.map(one => ({ name: one, workload: requireWorkload(one, view) }))) {
-    const { found } = workload;
+    const { found, tasks } = workload;
     if (found.kind === 'app') {
       await stopContainers(shell, workload, graceMs);
       await shell.terminal.write(`${name}\n`);
       continue;
     }
-    if (graceMs !== undefined) {
-      throw new UsageError(`--time is for what run made; ${describeFound(found)} has its stop_grace_period`);
+    if (found.kind === 'service') {
+      await client.scale({ requestId: shell.newRequestId(), service: found.service.service.id, replicas: 0 });
     }
-    const requestId = shell.newRequestId();
-    await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id })
-      : client.scale({ requestId, service: found.service.service.id, replicas: 0 }));
+    // The tasks of a service end with its own grace period, unless they are told another.
+    for (const { task } of found.kind === 'task' || graceMs !== undefined ? tasks.filter(isLive) : []) {
+      await client.stopTask({ requestId: shell.newRequestId(), task: task.id, ...withGrace(graceMs) });
+    }
     await say(shell, `${describeFound(found)} stopping`);
   }
 }
 
 /** Replaces every task of a service by its update rules, or one task. */
-export async function restartTargets(shell: Shell, names: readonly string[]): Promise<void> {
+export async function restartTargets(shell: Shell, names: readonly string[], flags: StopFlags = {}): Promise<void> {
+  const grace = withGrace(readGrace(flags));
   const { client, view } = await look(shell);
   for (const found of names.map(name => requireTarget(name, view, ['service', 'task']))) {
     const requestId = shell.newRequestId();
-    await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id }) : client.restart({ requestId, service: found.service.service.id }));
+    await (found.kind === 'task' ? client.stopTask({ requestId, task: found.task.task.id, ...grace }) : client.restart({ requestId, service: found.service.service.id, ...grace }));
     await say(shell, `${describeFound(found)} restarting`);
   }
+}
+
+function readGrace({ time }: StopFlags): number | undefined {
+  return time === undefined ? undefined : readCount('--time', time, 0, MAX_GRACE_SECONDS) * 1000;
+}
+
+function withGrace(graceMs: number | undefined): { readonly graceMs?: number } {
+  return graceMs === undefined ? {} : { graceMs };
+}
+
+function isLive({ status }: TaskView): boolean {
+  return status === undefined || !isFinished(status.phase);
 }
 
 /** Waits until the wanted tasks are healthy and what is beyond them has ended. */

@@ -12,14 +12,14 @@ import { tunnelError } from './tunnel-flow.ts';
 const SIGNALLED_MS = 500;
 const KILLED_MS = 10_000;
 
-/** Signals every running task of the targets. @throws ClusterError FAILED_PRECONDITION where none runs */
+/** Signals every running or paused task of the targets. @throws ClusterError FAILED_PRECONDITION where none runs */
 export async function killTargets(shell: Shell, names: readonly string[], flags: { readonly signal?: string }): Promise<void> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
   const view = await client.view(namespace === undefined ? {} : { namespace });
   const signal = (flags.signal ?? 'KILL').toUpperCase();
   for (const { name, workload } of names.map(one => ({ name: one, workload: requireWorkload(one, view) }))) {
-    const running = workload.tasks.filter(({ state }) => state === 'running');
+    const running = workload.tasks.filter(hasProcess);
     if (running.length === 0) {
       throw new ClusterError('FAILED_PRECONDITION', `${describeFound(workload.found)} is not running`);
     }
@@ -30,14 +30,14 @@ export async function killTargets(shell: Shell, names: readonly string[], flags:
 
 /** Ends a container as docker does: its stop signal, and after the grace period KILL. One that ended is fine. */
 export async function stopContainers(shell: Shell, { tasks }: Workload, graceMs: number | undefined): Promise<void> {
-  await Promise.all(tasks.filter(({ state }) => state === 'running').map(async view => {
+  await Promise.all(tasks.filter(hasProcess).map(async view => {
     const { stopSignal, stopGracePeriodMs } = view.task.container;
     await signalTask(shell, view, [{ signal: stopSignal ?? 'TERM', waitMs: graceMs ?? stopGracePeriodMs }, { signal: 'KILL', waitMs: KILLED_MS }]);
   }));
 }
 
-/** Sends each signal in turn and waits for the end after it; once the process ended, no more. */
-async function signalTask(shell: Shell, { task }: TaskView, steps: readonly { readonly signal: string; readonly waitMs: number }[]): Promise<void> {
+/** Sends each signal in turn and waits for the end after it; once the process ended, no more. What is to end a paused process thaws it, as docker does. */
+async function signalTask(shell: Shell, { task, state }: TaskView, steps: readonly { readonly signal: string; readonly waitMs: number }[]): Promise<void> {
   const client = await shell.connect();
   const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin: false, fromStart: false } }, shell.signal);
   const stop = new AbortController();
@@ -46,6 +46,9 @@ async function signalTask(shell: Shell, { task }: TaskView, steps: readonly { re
     ended.catch(() => { /* raced below */ });
     for (const { signal, waitMs } of steps) {
       await tunnel.send({ kind: 'signal', signal });
+      if (state === 'paused' && isEnding(signal, task.container.stopSignal)) {
+        await client.setPaused({ requestId: shell.newRequestId(), tasks: [task.id], isPaused: false });
+      }
       const late = shell.clock.sleep(waitMs, AbortSignal.any([shell.signal, stop.signal])).then(() => false);
       late.catch(() => { /* stopped: the process ended first */ });
       if (await Promise.race([ended, late])) {
@@ -56,6 +59,16 @@ async function signalTask(shell: Shell, { task }: TaskView, steps: readonly { re
     stop.abort();
     tunnel.close();
   }
+}
+
+/** Source: moby, daemon/kill.go, killWithSignal: KILL and the stop signal resume a paused container */
+function isEnding(signal: string, stopSignal = 'TERM'): boolean {
+  const bare = (name: string): string => name.toUpperCase().replace(/^SIG/, '');
+  return ['KILL', bare(stopSignal)].includes(bare(signal));
+}
+
+function hasProcess({ state }: TaskView): boolean {
+  return state === 'running' || state === 'paused';
 }
 
 async function untilEnd(tunnel: Tunnel): Promise<void> {

@@ -3,6 +3,7 @@ import type { App } from '#model/app.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import { resourcesOf } from '#model/resources.ts';
 import type { CompanionStatus, TaskStatus } from '#model/task.ts';
 import { formatTime } from './age.ts';
 
@@ -33,7 +34,7 @@ export function serviceItem({ service, status, running, healthy, wanted }: Servi
     revision: service.revision, image: container.image, digest: container.digest ?? null,
     ports: container.ports.map(({ published, target, protocol, mode }) => ({ published: published ?? null, target, protocol, mode })),
     containers: (service.spec.companions ?? []).map(companion => ({ name: companion.name, role: companion.role, image: companion.container.image, digest: companion.container.digest ?? null })),
-    virtualIp: service.virtualIp,
+    resources: resourcesOf(container), virtualIp: service.virtualIp,
     endpoints: tasks.filter(({ task }) => task.serviceId === service.id).flatMap(task => endpointItems(task)),
     rollout: { state: status?.rollout.state ?? 'progressing', reason: status?.rollout.reason ?? '' },
   };
@@ -43,7 +44,7 @@ export function taskItem({ task, status, state }: TaskView): Item {
   const observed = status === undefined ? NOT_OBSERVED : observedFields(status);
   return {
     id: task.id, name: task.name, namespace: task.namespace, app: task.app, service: task.service, slot: task.slot, node: task.node,
-    desired: task.desired, state, image: task.container.image, digest: task.container.digest ?? null, createdAt: formatTime(task.createdAtMs), ...observed,
+    desired: task.desired, state, image: task.container.image, digest: task.container.digest ?? null, resources: resourcesOf(task.container), createdAt: formatTime(task.createdAtMs), ...observed,
     containers: containerItems(task, status),
   };
 }
@@ -76,7 +77,7 @@ export function pendingItem({ service, slot, reason }: PendingSlot): Item {
   const { namespace, app, service: name } = splitServiceId(service);
   return {
     id: null, name: `${name}-${String(slot)}`, namespace, app, service: name, slot, node: null, desired: 'run', state: 'pending',
-    image: null, digest: null, createdAt: null, containers: [], ...NOT_OBSERVED, reason: 'unplaced', message: reason,
+    image: null, digest: null, resources: null, createdAt: null, containers: [], ...NOT_OBSERVED, reason: 'unplaced', message: reason,
   };
 }
 

@@ -1,5 +1,6 @@
 /** The newest usage of each task: bounded by the tasks there are, forgotten when it is old. */
 import type { TaskId } from '#model/ids.ts';
+import { milliCpuBetween } from '#model/usage-rate.ts';
 import type { TaskUsage, UsageSample } from '#model/usage.ts';
 
 interface Row extends TaskUsage {
@@ -36,14 +37,4 @@ export class UsageTable {
       }
     }
   }
-}
-
-/** Thousandths of a core; undefined after the first sample, a restart of the task or a jump of the node's clock. */
-function milliCpuBetween(earlier: UsageSample | undefined, later: UsageSample): number | undefined {
-  if (earlier === undefined || earlier.node !== later.node) {
-    return undefined;
-  }
-  const passedMs = later.atMs - earlier.atMs;
-  const usedMicroseconds = later.cpuMicroseconds - earlier.cpuMicroseconds;
-  return passedMs > 0 && usedMicroseconds >= 0 ? Math.round(usedMicroseconds / passedMs) : undefined;
 }

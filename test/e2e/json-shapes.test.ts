@@ -38,7 +38,7 @@ const SERVICE: Shape = {
 };
 const TASK: Shape = {
   id: 'string|null', name: 'string', namespace: 'string', app: 'string', service: 'string', slot: 'number', node: 'string|null', desired: 'string',
-  state: '=pending,assigned,pulling,preparing,starting,running,stopping,complete,failed,lost', health: 'string', reason: 'string', message: 'string',
+  state: '=pending,assigned,pulling,preparing,starting,running,stopping,complete,failed,lost,paused', health: 'string', reason: 'string', message: 'string',
   image: 'string|null', digest: 'string|null', address: 'string|null', pid: 'number|null', attempt: 'number', restarts: 'number', exitCode: 'number|null',
   createdAt: 'time|null', startedAt: 'time|null', finishedAt: 'time|null',
 };
