@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isIPv4 } from 'node:net';
+import { splitAddress } from '#kit/address-parse.ts';
 import { isDeviceName } from '#model/device-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
@@ -117,7 +118,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     poolSize: integer(values, 'pool', 0, 250),
     vxlanId: integer(values, 'vxlan-id', 1, 16_777_215),
     vxlanPort: integer(values, 'vxlan-port', 1, 65_535),
-    metricsListen: text(values, 'metrics-listen') ?? '',
+    metricsListen: optionalAddress(values, 'metrics-listen'),
     isMetricsPlain: values['metrics-plain'] === true,
     natsServers: list(values, 'nats').map(server => server.replace(/^(?:tls|nats):\/\//, '')),
     registries: parseRegistrySettings({
@@ -143,7 +144,7 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
 
 /** How others reach what listens on `listen`: every address of the machine is said as the one the other nodes know. */
 export function reachableAddress(listen: string, underlayAddress: string): string {
-  return listen.replace(/^(?:0\.0\.0\.0|\[::\]|):/, `${underlayAddress}:`);
+  return listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, `${underlayAddress}:`);
 }
 
 /** One line an option. */
@@ -213,6 +214,16 @@ function matching(values: Values, name: keyof typeof AGENT_OPTIONS, rule: RegExp
     throw refusal(name, value, wanted);
   }
   return value;
+}
+
+function optionalAddress(values: Values, name: keyof typeof AGENT_OPTIONS): string {
+  const value = text(values, name) ?? '';
+  try {
+    if (value !== '') splitAddress(value);
+    return value;
+  } catch (cause) {
+    throw refusal(name, value, 'HOST:PORT', cause);
+  }
 }
 
 function cleanPaths(values: Values, name: 'bind-prefixes' | 'device-paths'): readonly string[] {

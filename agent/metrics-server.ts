@@ -2,6 +2,7 @@ import { createServer as createPlainServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Registry } from 'prom-client';
+import { splitAddress } from '#kit/address-parse.ts';
 import type { IdentityHolder } from '#rpc/identity-holder.ts';
 import { secureContextOptions } from '#rpc/tls-fs.ts';
 
@@ -24,10 +25,9 @@ export async function serveMetrics(registry: Registry, options: MetricsServerOpt
       () => { response.writeHead(500).end(); },
     );
   });
-  const colon = options.listen.lastIndexOf(':');
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: options.listen.slice(0, colon), port: Number(options.listen.slice(colon + 1)) });
+    server.listen(splitAddress(options.listen));
     signal.addEventListener('abort', () => {
       server.closeAllConnections();
       server.close(() => { resolve(); });

@@ -1,6 +1,7 @@
 import { createServer as createPlainServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer, Server as SecureServer } from 'node:https';
+import { splitAddress } from '#kit/address-parse.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import { secureContextOptions } from '#rpc/tls-fs.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
@@ -87,9 +88,4 @@ export class MetricsServer implements Loop {
       default: return { status: 404, contentType: 'text/plain', body: 'only /metrics, /sd and /healthz are here\n' };
     }
   }
-}
-
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(address.slice(colon + 1)) };
 }

@@ -1,4 +1,5 @@
 import { renewAtMs, readCertificate } from '#identity/certificate-rules.ts';
+import { splitAddress } from '#kit/address-parse.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
@@ -64,9 +65,4 @@ export class RpcLoop implements Loop {
       await clock.sleep(Math.min(dueMs - clock.nowMs(), LOOK_AGAIN_MS), signal);
     }
   }
-}
-
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:tls';
+import { splitAddress } from '#kit/address-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentSessionEnd, IssuedCertificate } from '#model/ports.ts';
@@ -77,13 +78,4 @@ async function fetchAuthority(address: string, caSha256: string): Promise<string
   } finally {
     socket.destroy();
   }
-}
-
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  const port = Number(address.slice(colon + 1));
-  if (colon < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new ClusterError('INVALID_ARGUMENT', `address ${address} is not host:port`);
-  }
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port };
 }

@@ -15,6 +15,10 @@ interface ProgramOption { readonly value?: string; readonly fallback?: string; r
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const program = buildProgram(() => Promise.resolve());
 const scripts = (JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }).scripts;
+const FILES = ['README.md', ...['agent', 'cli', 'controller', 'deploy', 'proto', 'test'].flatMap(top => readdirSync(path.join(ROOT, top), { recursive: true, encoding: 'utf8' }).map(file => `${top}/${file}`))];
+const READMES = FILES.filter(file => path.basename(file) === 'README.md');
+/** Areas whose README names each of their files. */
+const COMPLETE = ['agent/cgroup', 'agent/content', 'agent/dns', 'agent/health', 'agent/logs', 'agent/network', 'agent/proxy', 'agent/tunnel', 'agent/volume', 'controller/schedule', 'proto/registry'];
 const METRIC_PARTS = /_(?:bucket|count|sum)$/;
 
 function read(file: string): string {
@@ -50,6 +54,11 @@ test("cli: the README's exit codes and error codes are those of the code", t => 
   const [line = ''] = read('cli/README.md').split('\n').filter(one => one.startsWith('Error codes: '));
   t.deepEqual([...line.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code), [...ERROR_CODES]);
 });
+
+/** Everything between single backticks outside code blocks. */
+function spansOf(file: string): readonly string[] {
+  return [...read(file).replaceAll(/```[\s\S]*?```/g, '').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span ?? '');
+}
 
 /** Lines of the shell in a document's code blocks, without comments. */
 function commandsOf(file: string): readonly string[] {
@@ -103,6 +112,26 @@ test('every file that the documents link to or run is there', t => {
     return [...links, ...run].filter(target => !existsSync(path.join(ROOT, target))).map(target => `${file}: ${target}`);
   });
   t.deepEqual(missing, []);
+});
+
+test('every command and option that a text names exists', t => {
+  const problems = READMES.flatMap(file => spansOf(file).filter(span => /^(?:clusterctl|npm) [a-z]/.test(span)).flatMap(span => problemOf(span) ?? []).map(problem => `${file}: ${problem}`));
+  t.deepEqual(problems, []);
+});
+
+test('every source file that a text names is there', t => {
+  const known = FILES.map(file => `/${file}`);
+  const names = READMES.flatMap(file => spansOf(file).filter(span => /^[\w./-]+\.(?:ts|mjs|cjs|nft|patch)$/.test(span)).map(span => ({ file, tail: path.join('/', span) })));
+  t.true(names.length > 150);
+  t.deepEqual(names.filter(({ tail }) => !known.some(one => one.endsWith(tail))).map(({ file, tail }) => `${file}: ${tail}`), []);
+});
+
+test('every file of a component has its place in the reading order, where the order is complete', t => {
+  const unnamed = COMPLETE.flatMap(area => {
+    const text = read(`${area}/README.md`);
+    return FILES.filter(file => path.dirname(file) === area && file.endsWith('.ts') && !text.includes(path.basename(file, '.ts')));
+  });
+  t.deepEqual(unnamed, []);
 });
 
 test('every verb is in the help of its group, and has a description', t => {

@@ -41,6 +41,7 @@ test('a label without a value', refused, ['--node', 'n1', '--labels', 'ssd'], /-
 test('a snapshot driver that is none', refused, ['--node', 'n1', '--snapshotter', 'zfs'], /--snapshotter "zfs" is not one of auto, overlay, btrfs, vfs/);
 test('a mirror of nothing', refused, ['--node', 'n1', '--registry-mirrors', 'm:5000'], /--registry-mirrors "m:5000" is not REGISTRY=HOST/);
 test('a disk share above the whole', refused, ['--node', 'n1', '--image-disk', '101'], /--image-disk/);
+test('metrics on no port', refused, ['--node', 'n1', '--metrics-listen', '10.0.0.2'], /--metrics-listen "10.0.0.2" is not HOST:PORT/);
 test('no pull workers', refused, ['--node', 'n1', '--pull-workers', '0'], /--pull-workers/);
 test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /--log-level/);
 
