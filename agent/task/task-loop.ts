@@ -203,7 +203,7 @@ export class TaskLoop {
 
   #tellUnkillable(isUnkillable: boolean): void {
     if (isUnkillable && this.#live.reason !== 'Unkillable') {
-      this.#setLive({ ...this.#live, reason: 'Unkillable', message: 'the kernel does not end its processes; its resources stay taken' });
+      this.#setLive({ ...this.#live, reason: 'Unkillable', message: 'unkillable (D state): killed, but the kernel does not end its processes; its resources stay taken' });
       this.#tell('warning', 'Unkillable', this.#live.message);
     }
   }
