@@ -1,4 +1,5 @@
 import { backoffMs } from '#kit/backoff.ts';
+import { isClusterError } from '#model/errors.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { describeCompanion } from '#model/companion.ts';
 import type { Task } from '#model/task.ts';
@@ -376,8 +377,11 @@ export class TaskLoop {
     this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
   }
 
+  /** Processes that outlive it wait for a disk or a driver: they have the signal, and another adds nothing. */
   async #kill(cause: StopCause): Promise<void> {
-    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true);
+    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true).catch((error: unknown) => {
+      if (!isClusterError(error, 'FAILED_PRECONDITION')) throw error;
+    });
     this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
   }
 
