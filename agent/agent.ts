@@ -355,7 +355,7 @@ function nodePolicy({ bindPrefixes, devicePaths, deviceUnits, allowsPrivileged }
 function probeModules(log: Logger): SecurityModules {
   const modules = probeSecurityModules();
   if (modules.appArmorProfiles !== undefined && appArmorProfile(modules) === undefined) {
-    log.warn({}, 'AppArmor is on and gantry-default is not loaded: containers run without a profile of it; load deploy/apparmor/gantry-default');
+    log.warn({}, 'AppArmor is on and gantry-default is not loaded: containers run without a profile of it; load deploy/apparmor/gantry-default with apparmor_parser -r -W');
   }
   return modules;
 }

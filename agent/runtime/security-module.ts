@@ -16,7 +16,7 @@ export interface SecurityModuleLabels {
 }
 
 export const NO_SECURITY_MODULES: SecurityModules = { isSelinuxOn: false };
-/** deploy/apparmor/gantry-default; containers-default and docker-default say the same, so either stands in for it. */
+/** deploy/apparmor/gantry-default; docker-default has the same walls, so it stands in for it. */
 const APPARMOR_PROFILES = ['gantry-default', 'docker-default'];
 /** Source: policy of container-selinux: c0..c1023, and two of them name a container. */
 const CATEGORY_COUNT = 1024;

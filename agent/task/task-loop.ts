@@ -1,4 +1,5 @@
 import { backoffMs } from '#kit/backoff.ts';
+import { isClusterError } from '#model/errors.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { describeCompanion } from '#model/companion.ts';
 import type { Task } from '#model/task.ts';
@@ -98,9 +99,7 @@ export class TaskLoop {
       this.#record = { ...this.#record, task };
       this.#adjuster.forget();
     }
-    if (this.#desired !== 'run') {
-      this.#building?.abort(new Error('the task is to stop'));
-    }
+    if (this.#desired !== 'run') this.#building?.abort(new Error('the task is to stop'));
     this.wake();
   }
 
@@ -203,7 +202,7 @@ export class TaskLoop {
 
   #tellUnkillable(isUnkillable: boolean): void {
     if (isUnkillable && this.#live.reason !== 'Unkillable') {
-      this.#setLive({ ...this.#live, reason: 'Unkillable', message: 'the kernel does not end its processes; its resources stay taken' });
+      this.#setLive({ ...this.#live, reason: 'Unkillable', message: 'unkillable (D state): killed, but the kernel does not end its processes; its resources stay taken' });
       this.#tell('warning', 'Unkillable', this.#live.message);
     }
   }
@@ -376,8 +375,11 @@ export class TaskLoop {
     this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
   }
 
+  /** Processes that outlive it wait for a disk or a driver: they have the signal, and another adds nothing. */
   async #kill(cause: StopCause): Promise<void> {
-    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true);
+    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true).catch((error: unknown) => {
+      if (!isClusterError(error, 'FAILED_PRECONDITION')) throw error;
+    });
     this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
   }
 

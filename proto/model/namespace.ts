@@ -35,8 +35,8 @@ const MAX_PREFIXES = 64;
 /** What of the App its namespace does not allow. */
 export function checkNamespacePolicy(app: AppSpec, policy: NamespacePolicy): readonly Violation[] {
   return app.services.flatMap(({ name, container, companions = [] }) => [
-    ...checkContainer(container, policy, `services.${name}`),
-    ...companions.flatMap((companion, index) => checkContainer(companion.container, policy, companionPath(`services.${name}`, companions, index))),
+    ...checkContainer(container, { ...policy, name: app.namespace }, `services.${name}`),
+    ...companions.flatMap((companion, index) => checkContainer(companion.container, { ...policy, name: app.namespace }, companionPath(`services.${name}`, companions, index))),
   ]);
 }
 
@@ -60,20 +60,22 @@ export function isCleanHostPath(path: string): boolean {
   return isPlain && path.length < 4096 && !/[\0-\x1f\x7f]/.test(path);
 }
 
-function checkContainer(container: ContainerSpec, policy: NamespacePolicy, path: string): readonly Violation[] {
+function checkContainer(container: ContainerSpec, policy: NamespacePolicy & { readonly name: string }, path: string): readonly Violation[] {
   const { profile } = container.security;
   const widest = SECURITY_PROFILES.indexOf(policy.profile);
   const allowed = SECURITY_PROFILES.slice(0, widest + 1);
+  const command = `clusterctl namespace set ${policy.name}`;
   return [
     ...(allowed.includes(profile) ? [] : [{
-      path: `${path}.security.profile`, message: `profile '${profile}' is not allowed in this Namespace; use ${allowed.toReversed().join(' or ')}`,
+      path: `${path}.security.profile`, message: `profile '${profile}' is not allowed in this Namespace; use ${allowed.toReversed().join(' or ')}, or an operator allows it: ${command} --profile ${profile}`,
     }]),
     ...container.volumes.flatMap((mount, index) => {
       if (mount.kind !== 'bind' || isBelowPrefix(mount.hostPath, policy.bindPrefixes)) {
         return [];
       }
+      const options = [...policy.bindPrefixes, mount.hostPath].map(prefix => `--bind-prefix ${prefix}`).join(' ');
       const hint = policy.bindPrefixes.length === 0 ? 'use a declared volume' : `it allows ${policy.bindPrefixes.join(' ')}`;
-      return [{ path: `${path}.volumes[${String(index)}].source`, message: `host path ${quoted(mount.hostPath)} is not allowed in this Namespace; ${hint}` }];
+      return [{ path: `${path}.volumes[${String(index)}].source`, message: `host path ${quoted(mount.hostPath)} is not allowed in this Namespace; ${hint}, or an operator allows it: ${command} ${options}` }];
     }),
   ];
 }

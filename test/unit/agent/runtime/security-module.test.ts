@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
 import { appArmorProfile, NO_SECURITY_MODULES, securityModuleLabels } from '../../../../agent/runtime/security-module.ts';
 
@@ -26,4 +28,9 @@ test('SELinux: two categories that are the task\'s own and stay', t => {
     const [low = 0, high = 0] = (/c(\d+),c(\d+)$/.exec(securityModuleLabels({ isSelinuxOn: true }, { ...CONTAINER, taskId }).selinuxLabel ?? '') ?? []).slice(1).map(Number);
     t.true(low < high && high < 1024);
   }
+});
+test('the profile that the agent names is shipped, under the name that it looks for', t => {
+  const text = readFileSync(path.resolve(import.meta.dirname, '../../../../deploy/apparmor/gantry-default'), 'utf8');
+  const [, name = ''] = /^profile (\S+) flags=/m.exec(text) ?? [];
+  t.is(appArmorProfile({ isSelinuxOn: false, appArmorProfiles: [name] }), 'gantry-default');
 });

@@ -11,11 +11,11 @@ const restricted = { security: { profile: 'restricted', user: '1000' } };
 test('without a policy: baseline at most, no host path', t => {
   t.deepEqual(pathsOf({}), []);
   t.deepEqual(pathsOf(restricted), []);
-  t.deepEqual(pathsOf(privileged), ["services.web.security.profile: profile 'privileged' is not allowed in this Namespace; use baseline or restricted"]);
-  t.deepEqual(pathsOf({ volumes: ['/srv:/x'] }), ["services.web.volumes[0].source: host path '/srv' is not allowed in this Namespace; use a declared volume"]);
+  t.deepEqual(pathsOf(privileged), ["services.web.security.profile: profile 'privileged' is not allowed in this Namespace; use baseline or restricted, or an operator allows it: clusterctl namespace set default --profile privileged"]);
+  t.deepEqual(pathsOf({ volumes: ['/srv:/x'] }), ["services.web.volumes[0].source: host path '/srv' is not allowed in this Namespace; use a declared volume, or an operator allows it: clusterctl namespace set default --bind-prefix /srv"]);
 });
 test('a namespace may be narrower or wider', t => {
-  t.deepEqual(pathsOf({}, { profile: 'restricted' }), ["services.web.security.profile: profile 'baseline' is not allowed in this Namespace; use restricted"]);
+  t.deepEqual(pathsOf({}, { profile: 'restricted' }), ["services.web.security.profile: profile 'baseline' is not allowed in this Namespace; use restricted, or an operator allows it: clusterctl namespace set default --profile baseline"]);
   t.deepEqual(pathsOf(privileged, { profile: 'privileged' }), []);
 });
 test('host paths under a prefix', t => {
