@@ -86,8 +86,9 @@ async function statePressure(t: ExecutionContext, pressure: Pressure): Promise<v
   t.is(machine.registrations, 2);
   t.like(machine.statuses.get(before.id), { phase: 'running', pid: running.pid, attempt: 1 });
   for (const task of [before, meanwhile]) {
-    const text = inside(machine.enter, 'cat', path.join(state, 'tasks', task.id, 'record.json'));
-    t.like(parseRecord(text, task.id)?.record, { step: 'running' });
+    // Told first, then written down.
+    await eventually('its record says that it runs', () =>
+      parseRecord(inside(machine.enter, 'cat', path.join(state, 'tasks', task.id, 'record.json')), task.id)?.record.step === 'running' ? true : undefined);
   }
   t.is(inside(machine.enter, 'find', state, '-name', '*.corrupt'), '');
   t.deepEqual(inside(machine.enter, 'cat', path.join(state, 'starts')).split('\n').filter(line => line !== ''), [`${before.id} 1`, `${meanwhile.id} 1`]);
