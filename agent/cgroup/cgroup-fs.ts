@@ -120,6 +120,9 @@ export class CgroupFs implements Cgroups {
         throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: processes ${pids.join(' ')} outlive SIGKILL`);
       }
       await Promise.all(groups.map(group => this.#killGroup(group)));
+      if (this.#layout.version === 1) {
+        await this.thaw(containerId); // in a frozen task's group a killed process waits
+      }
       await this.#clock.sleep(KILL_POLL_MS, new AbortController().signal);
     }
   }

@@ -5,6 +5,7 @@ import type { TaskId } from '#model/ids.ts';
 import type { NodeImage, NodeImagesSpec, RegistryLogin } from '#model/node-images.ts';
 import type { Tunnel } from '#model/tunnel.ts';
 import { gone } from '../tunnel/tunnel-flow.ts';
+import { imagesWithout } from './prune.ts';
 import type { ListedImages, PullProgress, StoredImage } from './ports.ts';
 
 export interface NodeImagesParts {
@@ -76,7 +77,7 @@ export class NodeImages {
     if (named === undefined || tasks.length > 0) {
       throw new ClusterError('FAILED_PRECONDITION', named === undefined ? 'the tasks of this node are not known yet; try again in a few seconds' : `image ${digest} is used by ${describeTasks(tasks)}`);
     }
-    await this.#parts.images.prune(new Set(all.map(one => one.digest).filter(one => one !== digest)));
+    await this.#parts.images.prune(imagesWithout(digest, all.map(one => one.digest), named.keys()));
     await tunnel.send({ kind: 'image', image: this.#shown(image) });
   }
 

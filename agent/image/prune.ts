@@ -29,6 +29,11 @@ export function imagesToKeep(images: readonly UsedImage[], named: ReadonlySet<Di
   return keep;
 }
 
+/** All but one: what is here, and what tasks need and is perhaps just being pulled. */
+export function imagesWithout(removed: Digest, present: Iterable<Digest>, named: Iterable<Digest>): ReadonlySet<Digest> {
+  return new Set([...present, ...named].filter(digest => digest !== removed));
+}
+
 /** Bytes above the share of the disk that may be used. */
 export function bytesOver({ totalBytes, usedBytes }: { readonly totalBytes: number; readonly usedBytes: number }, diskPercent: number): number {
   return Math.max(0, usedBytes - Math.floor(totalBytes / 100 * diskPercent));

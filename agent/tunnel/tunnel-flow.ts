@@ -73,6 +73,7 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       await copy(tunnel, spec, { container: requireRunning(target), files: services.files }, signal);
       return;
     case 'debug':
+      requireNotPaused(target);
       await target.debug(spec, async streams => { await joinProcess(tunnel, streams, signal); }, signal);
       return;
     case 'forward':

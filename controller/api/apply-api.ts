@@ -194,6 +194,6 @@ function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): Readon
   return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
 }
 
-function checkPolicy(app: AppSpec, parts: ApplyParts): readonly Violation[] {
+export function checkPolicy(app: AppSpec, parts: Pick<ApplyParts, 'state'>): readonly Violation[] {
   return checkNamespacePolicy(app, policyOf(app.namespace, parts.state.current));
 }

@@ -12,7 +12,7 @@ import type { PlanContext } from '../reconcile/plan-context.ts';
 import type { RevisionCache } from '../reconcile/revision-store.ts';
 import { whyService, whyTask } from '../reconcile/why.ts';
 import { requireRole } from './access.ts';
-import { missingSecrets, wouldBeDraft } from './apply-api.ts';
+import { checkPolicy, missingSecrets, wouldBeDraft } from './apply-api.ts';
 import { requireValid } from './violations.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { findClashes } from './cluster-clashes.ts';
@@ -88,7 +88,7 @@ function requestViolations({ apps, isSaved, withoutNodes, addedNodes }: PlanRequ
     ...(isSaved && withoutNodes.length + addedNodes.length > 0 ? [{ path: 'is_saved', message: 'a plan for other nodes than there are cannot be applied' }] : []),
     ...(isSaved && apps.length === 0 ? [{ path: 'is_saved', message: 'a plan of no App cannot be applied' }] : []),
     ...twice,
-    ...eachApp(apps, app => [...checkAppSpec(app), ...missingSecrets(app, parts), ...deletingApp(app, parts)]),
+    ...eachApp(apps, app => [...checkAppSpec(app), ...checkPolicy(app, parts), ...missingSecrets(app, parts), ...deletingApp(app, parts)]),
     ...addedNodes.flatMap(nodeViolations),
   ];
 }

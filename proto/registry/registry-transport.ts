@@ -92,8 +92,8 @@ export class RegistryTransport {
       if (outcome.kind === 'failure' && isLast) {
         throw outcome.error;
       }
-      const waitMs = this.#waitMs(one, outcome, attempt);
       if (outcome.kind === 'answer') await outcome.response.body.dump();
+      const waitMs = this.#waitMs(one, outcome, attempt);
       this.options.onRetry?.(`${one.registry}: ${outcome.kind === 'answer' ? `status ${String(outcome.response.statusCode)}` : outcome.error.message}`);
       await this.options.clock.sleep(waitMs, signal);
     }

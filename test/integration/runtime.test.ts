@@ -67,6 +67,15 @@ function describeRuntime(sandbox: Sandbox, runtime: string): void {
     await t.notThrowsAsync(sandbox.runtime.remove(id('states')));
   });
 
+  test.serial(title('a container of a paused task is taken away like any other'), async t => {
+    const name = `gantry-aaaabbbbcccc-${runtime}`;
+    await sandbox.run(name, sh('sleep 1000'), { runtime });
+    await sandbox.cgroups.freeze(name);
+    await sandbox.runtime.remove(name);
+    t.is(await sandbox.runtime.state(name), 'absent');
+    t.deepEqual(await sandbox.cgroups.processes(name), []);
+  });
+
   test.serial(title('kill with everyProcess leaves no process of the group'), async t => {
     await run('killall', sh('for i in $(seq 20); do sleep 1000 & done; trap "" TERM; wait'));
     await eventually('its children', async () => ((await sandbox.cgroups.usage(id('killall')))?.processes ?? 0) > 15 || undefined);

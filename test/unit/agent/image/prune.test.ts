@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseDigest } from '#model/digest.ts';
-import { bytesOver, imagesToKeep } from '../../../../agent/image/prune.ts';
+import { bytesOver, imagesToKeep, imagesWithout } from '../../../../agent/image/prune.ts';
 
 const [A, B, C] = ['a', 'b', 'c'].map(letter => parseDigest(`sha256:${letter.repeat(64)}`)) as [ReturnType<typeof parseDigest>, ReturnType<typeof parseDigest>, ReturnType<typeof parseDigest>];
 const images = [{ digest: C, usedAtMs: 101, sizeBytes: 30 }, { digest: A, usedAtMs: 0, sizeBytes: 10 }, { digest: B, usedAtMs: 100, sizeBytes: 20 }];
@@ -39,4 +39,8 @@ test('bytes over a share of the disk', t => {
   t.is(bytesOver({ totalBytes: 1000, usedBytes: 900 }, 85), 50);
   t.is(bytesOver({ totalBytes: 1000, usedBytes: 850 }, 85), 0);
   t.is(bytesOver({ totalBytes: 1000, usedBytes: 10 }, 85), 0);
+});
+
+test('without one image, the others stay, and what a task needs whose pull ends meanwhile', t => {
+  t.deepEqual(imagesWithout(A, [A, B], [C]), new Set([B, C]));
 });
