@@ -209,7 +209,8 @@ test.serial('F9: a fork bomb stays below its limit, and is stopped', async t => 
     const group = cgroupOf(pidOf(view));
     const now = (file: string): number => Number(readFileSync(`${group}/${file}`, 'utf8'));
     t.is(now('pids.max'), 64);
-    await eventually('the limit reached', 10_000, () => now('pids.current') >= 60);
+    // How often a fork was refused; the number of processes rises and falls. Source: cgroup-v1/pids.rst, cgroup-v2.rst, "pids.events"
+    await eventually('the limit reached', 30_000, () => /^max [1-9]/m.test(readFileSync(`${group}/pids.events`, 'utf8')));
     t.true(now('pids.current') <= 64);
   });
   await settleNodes(cluster);
