@@ -15,7 +15,7 @@ const complains = test.macro((t, plain: unknown, read: (root: SchemaField) => un
   t.regex(violations[0]?.message ?? '', message);
 });
 test('a number is no text', complains, { a: 1 }, (root: SchemaField) => root.at('a').text(), 'a', /must be text, got 1; quote it: "1"/);
-test('text is no number', complains, { a: '3' }, (root: SchemaField) => root.at('a').integer(0), 'a', /must be a whole number, got '3'/);
+test('a word is no amount', complains, { a: '3' }, (root: SchemaField) => root.at('a').integer(0), 'a', /must be a whole number, got '3'/);
 test('a fraction is no whole number', complains, { a: 1.5 }, (root: SchemaField) => root.at('a').integer(0), 'a', /whole number, got 1.5/);
 test('text is no boolean', complains, { a: 'yes' }, (root: SchemaField) => root.at('a').boolean(false), 'a', /true or false, got 'yes'/);
 test('null is no source text', complains, { a: null }, (root: SchemaField) => root.at('a').source(), 'a', /has no value/);
@@ -34,9 +34,14 @@ test('an integer beyond 2^53 is repeated as written', t => {
 test('an absent field is no complaint and the fallback is the answer', t => {
   const { root, violations } = field({});
   const absent = root.at('a');
-  t.deepEqual([absent.text(), absent.source(), absent.integer(3), absent.boolean(true), absent.items(), absent.entries(), absent.choice({ words: ['x'] }, 'x')],
-    [undefined, undefined, 3, true, [], [], 'x']);
+  t.deepEqual([absent.text(), absent.source(), absent.integer(3), absent.number(0.5), absent.boolean(true), absent.items(), absent.entries(), absent.choice({ words: ['x'] }, 'x')],
+    [undefined, undefined, 3, 0.5, true, [], [], 'x']);
   t.deepEqual(violations, []);
+});
+
+test('a word is no amount', complains, { a: 'x' }, (root: SchemaField) => root.at('a').number(1), 'a', /must be a number, got 'x'/);
+test('a number may have a fraction', t => {
+  t.is(field({ a: 2.5 }).root.at('a').number(1), 2.5);
 });
 
 test('x- keys are free', t => {
