@@ -36,6 +36,8 @@ export interface Limits {
   /** Swap beyond its memory; absent: none. */
   readonly swapBytes?: number;
   readonly io?: IoLimits;
+  /** Of what the container writes into its root file system; absent: none. Set for the life of a container. */
+  readonly storageBytes?: number;
 }
 
 /** Of the disk that the node keeps its state on. Absent: no limit, and the usual weight (100). */

@@ -69,7 +69,7 @@ const deviceCounts = fc.array(fc.record({ name: text, count }), few);
 const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, devicePaths: texts, devices: deviceCounts, allowsPrivileged: fc.boolean() });
 
 const limits = fc.record({
-  milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big,
+  milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big, storageBytes: big,
   io: fc.record({ weight: count, readBps: big, writeBps: big, readIops: big, writeIops: big }, { requiredKeys: [] }),
 }, { requiredKeys: ['memoryBytes', 'pids'] });
 
@@ -241,8 +241,8 @@ export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
 
 export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
   node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
-  networkReceiveBytes: count, networkTransmitBytes: count, ioReadBytes: count, ioWriteBytes: count,
-});
+  networkReceiveBytes: count, networkTransmitBytes: count, ioReadBytes: count, ioWriteBytes: count, writableBytes: big,
+}, { requiredKeys: ['node', 'task', 'atMs', 'cpuMicroseconds', 'memoryBytes', 'memoryLimitBytes', 'processes', 'networkReceiveBytes', 'networkTransmitBytes', 'ioReadBytes', 'ioWriteBytes'] });
 
 const size = fc.record({ columns: count, rows: count });
 const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
@@ -257,7 +257,7 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('debug' as const), image: text, digest, command: texts, tty: fc.boolean(), stdin: fc.boolean(), environment: fc.array(nameValue, few), size,
   }, { requiredKeys: ['kind', 'image', 'command', 'tty', 'stdin', 'environment'] }),
-  fc.record({ kind: fc.constant('stats' as const), tasks: fc.array(taskId, few), intervalMs: big }),
+  fc.record({ kind: fc.constant('stats' as const), tasks: fc.array(taskId, few), intervalMs: big, withWritable: fc.boolean() }),
   fc.constant({ kind: 'inspect' as const }),
 );
 export const nodeImagesSpec: fc.Arbitrary<NodeImagesSpec> = fc.oneof(

@@ -438,7 +438,11 @@ export interface Limits {
   readonly pids: number;
   readonly cpuset?: string | undefined;
   readonly swapBytes?: number | undefined;
-  readonly io?: IoLimits | undefined;
+  readonly io?:
+    | IoLimits
+    | undefined;
+  /** Of the writable layer. */
+  readonly storageBytes?: number | undefined;
 }
 
 export interface IoLimits {
@@ -1003,6 +1007,8 @@ export interface TunnelSpec_Stats {
   /** On the same node as the target's. */
   readonly tasks: readonly string[];
   readonly intervalMs: number;
+  /** Also what their writable layers hold, which takes a walk through them. */
+  readonly withWritable: boolean;
 }
 
 export interface TunnelSpec_Inspect {
@@ -1728,7 +1734,15 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
 };
 
 function createBaseLimits(): Limits {
-  return { milliCpu: undefined, memoryBytes: 0, pids: 0, cpuset: undefined, swapBytes: undefined, io: undefined };
+  return {
+    milliCpu: undefined,
+    memoryBytes: 0,
+    pids: 0,
+    cpuset: undefined,
+    swapBytes: undefined,
+    io: undefined,
+    storageBytes: undefined,
+  };
 }
 
 export const Limits: MessageFns<Limits> = {
@@ -1750,6 +1764,9 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.io !== undefined) {
       IoLimits.encode(message.io, writer.uint32(50).fork()).join();
+    }
+    if (message.storageBytes !== undefined) {
+      writer.uint32(640).int64(message.storageBytes);
     }
     return writer;
   },
@@ -1813,6 +1830,14 @@ export const Limits: MessageFns<Limits> = {
             }
 
             message.io = IoLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.storageBytes = longToNumber(reader.int64());
             continue;
           }
         }
@@ -7760,7 +7785,7 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
 };
 
 function createBaseTunnelSpec_Stats(): TunnelSpec_Stats {
-  return { tasks: [], intervalMs: 0 };
+  return { tasks: [], intervalMs: 0, withWritable: false };
 }
 
 export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
@@ -7770,6 +7795,9 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
     }
     if (message.intervalMs !== 0) {
       writer.uint32(16).int64(message.intervalMs);
+    }
+    if (message.withWritable !== false) {
+      writer.uint32(640).bool(message.withWritable);
     }
     return writer;
   },
@@ -7801,6 +7829,14 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
             }
 
             message.intervalMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.withWritable = reader.bool();
             continue;
           }
         }

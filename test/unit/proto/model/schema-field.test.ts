@@ -15,7 +15,7 @@ const complains = test.macro((t, plain: unknown, read: (root: SchemaField) => un
   t.regex(violations[0]?.message ?? '', message);
 });
 test('a number is no text', complains, { a: 1 }, (root: SchemaField) => root.at('a').text(), 'a', /must be text, got 1; quote it: "1"/);
-test('a word is no amount', complains, { a: '3' }, (root: SchemaField) => root.at('a').integer(0), 'a', /must be a whole number, got '3'/);
+test('text is no number', complains, { a: '3' }, (root: SchemaField) => root.at('a').integer(0), 'a', /must be a whole number, got '3'/);
 test('a fraction is no whole number', complains, { a: 1.5 }, (root: SchemaField) => root.at('a').integer(0), 'a', /whole number, got 1.5/);
 test('text is no boolean', complains, { a: 'yes' }, (root: SchemaField) => root.at('a').boolean(false), 'a', /true or false, got 'yes'/);
 test('null is no source text', complains, { a: null }, (root: SchemaField) => root.at('a').source(), 'a', /has no value/);
