@@ -1,11 +1,11 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  CronConcurrency, DependencyCondition, PlacementOperator, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
+  CronConcurrency, DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
 } from '#gen/gantry/v1/types.ts';
 import type { Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
-import { parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
+import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type {
-  CronSpec, Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+  CronSpec, Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
 } from '#model/service.ts';
 import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
@@ -40,6 +40,10 @@ const failureActionCodec = enumCodec<UpdateSpec['onFailure'], UpdateFailureActio
 
 const concurrencyCodec = enumCodec<CronSpec['concurrency'], CronConcurrency>('cron concurrency', {
   allow: CronConcurrency.CRON_CONCURRENCY_ALLOW, forbid: CronConcurrency.CRON_CONCURRENCY_FORBID, replace: CronConcurrency.CRON_CONCURRENCY_REPLACE,
+});
+
+const policyCodec = enumCodec<PlacementPolicy, WirePolicy>('placement policy', {
+  spread: WirePolicy.PLACEMENT_POLICY_SPREAD, binpack: WirePolicy.PLACEMENT_POLICY_BINPACK,
 });
 
 const conditionCodec = enumCodec<Dependency['condition'], DependencyCondition>('dependency condition', {
@@ -103,6 +107,7 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
     return present({
       ...status,
       id: parseServiceId(status.id),
+      pending: status.pending.map(one => present({ ...one, node: optional(one.node, parseNodeId) })),
       rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
       cron: optional(status.cron, present),
@@ -123,15 +128,19 @@ function placementToWire(placement: PlacementSpec): wire.PlacementSpec {
     ...placement,
     require: placement.require.map(ruleToWire),
     prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleToWire(rule), weight })),
+    policy: optional(placement.policy, policyCodec.toWire),
   };
 }
 
 function placementFromWire(placement: wire.PlacementSpec): PlacementSpec {
-  return {
+  return present({
     ...placement,
     require: placement.require.map(ruleFromWire),
     prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleFromWire(required(rule, 'prefer.rule')), weight })),
-  };
+    affinity: placement.affinity.map(present),
+    avoid: placement.avoid.map(present),
+    policy: optional(placement.policy, policyCodec.fromWire),
+  });
 }
 
 function updateToWire(update: UpdateSpec): wire.UpdateSpec {

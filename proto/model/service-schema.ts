@@ -6,8 +6,9 @@ import { CRON_SERVICE_KEYS, readAutoscale, readCron, readJob } from './kind-sche
 import { parseDuration } from './quantity.ts';
 import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
+import { PLACEMENT_POLICIES } from './service.ts';
 import type {
-  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec, UpdateSpec,
 } from './service.ts';
 
 const SERVICE_KEYS: KeyTable = {
@@ -18,7 +19,8 @@ const SERVICE_KEYS: KeyTable = {
   ],
   later: [...CRON_SERVICE_KEYS, 'autoscale'],
 };
-const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
+const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['affinity', 'avoid', 'policy', 'priority', 'gang'] };
+const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
 
@@ -76,6 +78,24 @@ function readPlacement(field: SchemaField): PlacementSpec {
     spread: field.at('spread').texts(),
     maxPer: field.at('max_per').entries().map(([label, count]) => ({ label, count: count.integer(1) })),
     tolerate: field.at('tolerate').texts(),
+    affinity: field.at('affinity').items().map(readAffinity),
+    avoid: field.at('avoid').items().map(readAffinity),
+    ...(field.at('policy').isPresent ? { policy: field.at('policy').choice({ words: PLACEMENT_POLICIES }, 'spread') } : {}),
+    priority: field.at('priority').integer(0),
+    isGang: field.at('gang').boolean(false),
+  };
+}
+
+/** A service's name alone: it must hold, on the node. */
+function readAffinity(field: SchemaField): ServiceAffinity {
+  if (typeof field.value === 'string') {
+    return { service: field.value, label: 'node' };
+  }
+  field.checkKeys(AFFINITY_KEYS);
+  const weight = field.at('weight');
+  return {
+    service: field.at('service').requiredText(), label: field.at('label').text() ?? 'node',
+    ...(weight.isPresent ? { weight: weight.integer(1) } : {}),
   };
 }
 
