@@ -155,6 +155,9 @@ class TreeBuilder {
   #convertScalar(node: Scalar, path: string): RawValue {
     const isPlain = node.type === Scalar.PLAIN;
     const written = isPlain ? node.source ?? '' : String(node.value);
+    if (!written.isWellFormed()) {
+      this.#complain(offsetOf(node), path, 'an escape in it stands for half a character; write the character itself');
+    }
     if (VERBATIM.test(path) || !written.includes('$')) {
       return isPlain ? resolvePlainScalar(written) : written;
     }

@@ -45,6 +45,7 @@ test(complains, 'a: &x {}\nb:\n  <<: *x', 'b.<<', /merge keys/);
 test(complains, 'a: !!js/function x', 'a', /tags are not allowed/);
 test(complains, '123: x', '', /the key '123' must be quoted/);
 test(complains, '? [a]\n: x', '', /a key must be text/);
+test(complains, String.raw`a: "\ud800"`, 'a', /half a character/);
 test(complains, 'a: &a [*a]', 'a[0]', /stands inside what it names/);
 test(complains, 'a: *b', 'a', /no anchor &b/);
 test(complains, 'a: ${NOPE}', 'a', /NOPE is not set/);
