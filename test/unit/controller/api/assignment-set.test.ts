@@ -53,3 +53,15 @@ test('A11: a task whose record cannot be read is not taken away: no full set for
   t.deepEqual(told(step), [`${two.id} run`]);
   t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, step?.sent ?? NOTHING_SENT, none)), [`-${one.id}`]);
 });
+
+test('a content whose last user left the node is sent again with the next one: the node dropped it', t => {
+  const container = { ...one.container, secrets: [{ source: 'password', target: '/run/secrets/password', mode: 0o400 }] };
+  const pins = { configs: [], secrets: [{ name: 'password', version: 1 }] };
+  const [first, second] = [{ ...one, container, pins }, { ...two, container, pins }];
+  const contents = (step: AssignmentStep | undefined): readonly string[] => (step?.contents ?? []).map(content => content.key);
+  const both = assignmentDelta(snapshot({ tasks: [first, second] }), n1.id, sentOf([first]), none);
+  t.deepEqual(contents(both), [], 'the first still needs it');
+  const left = assignmentDelta(snapshot({ tasks: [] }), n1.id, sentOf([first]), none);
+  const again = assignmentDelta(snapshot({ tasks: [second] }), n1.id, left?.sent ?? NOTHING_SENT, none);
+  t.deepEqual(contents(again), ['secret/default/password/1']);
+});
