@@ -6,8 +6,9 @@ import { parseDuration } from './quantity.ts';
 import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
 import type {
-  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec,
 } from './service.ts';
+import { readUpdate } from './update-schema.ts';
 
 const SERVICE_KEYS: KeyTable = {
   known: [
@@ -18,13 +19,11 @@ const SERVICE_KEYS: KeyTable = {
   later: ['autoscale', 'schedule', 'timezone', 'concurrency'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
-const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
 const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout'], later: ['keep'] };
 
 /** LOST + EVICT of the default times (reliability 2). */
 const DEFAULT_REPLACE_AFTER_MS = 50_000;
-const DEFAULT_MONITOR_MS = 5_000;
 const DEFAULT_JOB_RETRIES = 3;
 
 export function readService(name: string, field: SchemaField): ServiceSpec {
@@ -104,19 +103,6 @@ function readRule(field: SchemaField): readonly PlacementRule[] {
     return [];
   }
   return [parsed.rule];
-}
-
-/** Hold never runs two copies of a replica, so it cannot start the new one first. */
-function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): UpdateSpec {
-  field.checkKeys(UPDATE_KEYS);
-  const isHold = onDisconnect.kind === 'hold';
-  return {
-    strategy: field.at('strategy').choice({ words: ['rolling', 'recreate'], later: ['canary', 'blue_green'] }, 'rolling'),
-    maxSurge: field.at('max_surge').integer(isHold ? 0 : 1),
-    maxUnavailable: field.at('max_unavailable').integer(isHold ? 1 : 0),
-    monitorMs: field.at('monitor').parsed(parseDuration) ?? DEFAULT_MONITOR_MS,
-    onFailure: field.at('on_failure').choice({ words: ['rollback', 'pause'] }, 'rollback'),
-  };
 }
 
 function readDisconnect(field: SchemaField, kind: ServiceKind): DisconnectSpec {
