@@ -80,8 +80,7 @@ import { ContainerFilesFs } from './tunnel/container-files-fs.ts';
 import { SlotDialer } from './tunnel/dial-socket.ts';
 import type { LogReader } from './tunnel/ports.ts';
 import { tunnelOpener } from './tunnel-opener-flow.ts';
-import { sampleOf } from './usage.ts';
-import { readUsages } from './usage-flow.ts';
+import { readSamples } from './usage-flow.ts';
 import type { UsageSources } from './usage-flow.ts';
 import { UsageLoop } from './usage-loop.ts';
 import { DirectoryVolumes } from './volume/volume-fs.ts';
@@ -210,10 +209,10 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
         ...machine.tunnelServices,
         stats: {
           clock: systemClock,
-          read: async tasks => (await readUsages(node.records.filter(({ task }) => tasks.includes(task.id)), usageSources(config, machine))).map(usage => sampleOf(usage, config.node, systemClock.nowMs())),
+          read: async (tasks, withWritable) => await readSamples(node.records.filter(({ task }) => tasks.includes(task.id)), { ...usageSources(config, machine), ...machine, node: config.node, clock: systemClock }, withWritable),
         },
         inspect: async task => await inspectTask(requireRecord(node, task), {
-          node: config.node, cgroups: machine.cgroups, records: machine.records, readConfig: id => machine.bundles.readConfig(id), readNamespaces,
+          node: config.node, cgroups: machine.cgroups, snapshots: machine.snapshots, records: machine.records, readConfig: id => machine.bundles.readConfig(id), readNamespaces,
         }),
       },
       debug: machine,

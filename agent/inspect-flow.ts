@@ -1,6 +1,7 @@
 import type { NodeId } from '#model/ids.ts';
 import type { Cgroups } from './cgroup/ports.ts';
 import { inspectDocument } from './inspect.ts';
+import type { RootfsSnapshotter } from './snapshot/ports.ts';
 import { containerId } from './task/names.ts';
 import type { TaskRecords } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
@@ -8,6 +9,7 @@ import type { TaskRecord } from './task/record.ts';
 export interface InspectParts {
   readonly node: NodeId;
   readonly cgroups: Pick<Cgroups, 'usage' | 'processes' | 'place'>;
+  readonly snapshots: Pick<RootfsSnapshotter, 'driver' | 'writableBytes'>;
   readonly records: Pick<TaskRecords, 'logPath'>;
   /** The text of config.json; undefined where there is no bundle. */
   readonly readConfig: (id: string) => Promise<string | undefined>;
@@ -19,8 +21,8 @@ export interface InspectParts {
 export async function inspectTask(record: TaskRecord, parts: InspectParts): Promise<object> {
   const id = containerId(record.task.id, Math.max(1, record.attempt));
   const pid = record.step === 'running' ? record.container?.container.pid : undefined;
-  const [usage, processes, namespaces, config] = await Promise.all([
-    parts.cgroups.usage(id), parts.cgroups.processes(id), pid === undefined ? {} : parts.readNamespaces(pid), parts.readConfig(id),
+  const [usage, processes, namespaces, config, writableBytes] = await Promise.all([
+    parts.cgroups.usage(id), parts.cgroups.processes(id), pid === undefined ? {} : parts.readNamespaces(pid), parts.readConfig(id), parts.snapshots.writableBytes(id),
   ]);
-  return inspectDocument({ node: parts.node, record, cgroup: parts.cgroups.place(id), logPath: parts.records.logPath(record.task.id, { attempt: record.attempt }), processes, namespaces, usage, config });
+  return inspectDocument({ node: parts.node, record, cgroup: parts.cgroups.place(id), logPath: parts.records.logPath(record.task.id, { attempt: record.attempt }), processes, namespaces, usage, config, rootfs: { driver: parts.snapshots.driver, writableBytes } });
 }

@@ -14,6 +14,7 @@ export interface InspectFacts {
   /** `net` to `net:[4026531840]`. */
   readonly namespaces: Readonly<Record<string, string>>;
   readonly usage: ContainerUsage | undefined;
+  readonly rootfs: { readonly driver: string; readonly writableBytes: number };
   /** The text of the bundle's config.json. */
   readonly config: string | undefined;
 }
@@ -21,13 +22,13 @@ export interface InspectFacts {
 /** Only what the runtime was told of mounts is taken from config.json: the rest of it derives from the spec. */
 export function inspectDocument({ node, record, config, usage, ...facts }: InspectFacts): object {
   const { attempt, step, container, slot, resources, isFrozen, restarts, recent, lastExit, health, bootId } = record;
-  const { namespaces, processes, cgroup, logPath } = facts;
+  const { namespaces, processes, cgroup, logPath, rootfs } = facts;
   return {
     node, step, attempt, restarts, recentEnds: recent, lastExit: lastExit ?? null, health, bootId,
     container: {
       id: attempt === 0 ? null : containerId(record.task.id, attempt), runtime: record.task.container.runtime,
       pid: container?.container.pid ?? null, monitorPid: container?.monitor.pid ?? null, isPaused: isFrozen ?? false, processes, namespaces, logPath,
-      mounts: mountsOf(config), rootfs: rootfsOf(config),
+      mounts: mountsOf(config), rootfs: rootfsOf(config), snapshotter: rootfs.driver, writableBytes: rootfs.writableBytes,
     },
     cgroup, resourcesInForce: resources ?? null,
     network: slot === undefined ? null : { address: slot.address, namespacePath: slot.networkNamespacePath, userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase },

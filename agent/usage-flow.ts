@@ -1,10 +1,16 @@
+import type { Clock } from '#kit/clock.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { UsageSample } from '#model/usage.ts';
 import type { Cgroups } from './cgroup/ports.ts';
 import type { TaskUsage } from './metrics.ts';
 import type { LinkCounters } from './network/link-counters.ts';
 import { hostNumberOfSlot } from './network/link-names.ts';
 import type { ContainerUsage } from './runtime/ports.ts';
+import type { RootfsSnapshotter } from './snapshot/ports.ts';
 import { claimedContainers } from './task/record.ts';
 import type { TaskRecord } from './task/record.ts';
+import { sampleOf } from './usage.ts';
+import { writableBytesOf } from './writable-flow.ts';
 
 export interface UsageSources {
   readonly cgroups: Pick<Cgroups, 'usage'>;
@@ -13,11 +19,30 @@ export interface UsageSources {
   readonly taskLinkPrefix: string;
 }
 
+export interface SampleSources extends UsageSources {
+  readonly node: NodeId;
+  readonly snapshots: Pick<RootfsSnapshotter, 'writableBytes'>;
+  readonly clock: Clock;
+}
+
 /** What the running ones of `records` use now; one that ended meanwhile is left out. */
 export async function readUsages(records: readonly TaskRecord[], sources: UsageSources): Promise<readonly TaskUsage[]> {
   const links = await sources.linkCounters();
   const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await usageOf(record, links, sources)));
   return usages.filter(usage => usage !== undefined);
+}
+
+/** The same as they leave the node; `withWritable`: also what their writable layers hold. */
+export async function readSamples(records: readonly TaskRecord[], from: SampleSources, withWritable: boolean): Promise<readonly UsageSample[]> {
+  const samples = (await readUsages(records, from)).map(usage => sampleOf(usage, from.node, from.clock.nowMs()));
+  if (!withWritable) {
+    return samples;
+  }
+  const byTask = new Map(records.map(record => [record.task.id, record]));
+  return await Promise.all(samples.map(async sample => {
+    const record = byTask.get(sample.task);
+    return record === undefined ? sample : { ...sample, writableBytes: await writableBytesOf(record, from.snapshots) };
+  }));
 }
 
 async function usageOf(record: TaskRecord, links: ReadonlyMap<string, LinkCounters>, sources: UsageSources): Promise<TaskUsage | undefined> {

@@ -53,8 +53,8 @@ function addObjectVerbs(verbs: VerbTable): void {
   });
   verbs.add<PsFlags>({
     usage: 'ps', about: 'the tasks of the cluster, as docker ps shows containers',
-    examples: ['clusterctl ps', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q'],
-    options: command => command.option('-a, --all', 'ended ones too').option('--node <name>', 'only on this node')
+    examples: ['clusterctl ps', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s'],
+    options: command => command.option('-a, --all', 'ended ones too').option('-s, --size', 'also what they wrote into their root file systems').option('--node <name>', 'only on this node')
       .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
     run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, flags); },
   });

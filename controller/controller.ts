@@ -18,23 +18,15 @@ import { registryResolver } from './api/image-resolver-client.ts';
 import { RegistryLoginStore } from './api/registry-login-store.ts';
 import { UsageLoop } from './api/usage-loop.ts';
 import type { ControllerConfig } from './config.ts';
+import { CoreLoop } from './core-loop.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
-import { LeadershipLoop } from './leadership-loop.ts';
 import { createControllerMetrics } from './metrics.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { MetricsServer } from './metrics-server.ts';
-import { planApp } from './reconcile/app-plan.ts';
-import { EventLoop } from './reconcile/event-loop.ts';
-import { planNodes } from './reconcile/node-plan.ts';
-import { ReconcileLoop } from './reconcile/reconcile-loop.ts';
-import { RevisionCache } from './reconcile/revision-store.ts';
-import { planService } from './reconcile/service-plan.ts';
-import { RegistrationLoop } from './registration-loop.ts';
 import { scrapeTargets } from './scrape-targets.ts';
 import { requireSettings } from './settings-flow.ts';
 import { EtcdStore } from './store/etcd-store.ts';
 import type { Store } from './store/ports.ts';
-import { ClusterWatch } from './store/watch-loop.ts';
 
 /** Of all three programs; package.json says the same. */
 export const VERSION = '0.1.0';
@@ -48,15 +40,10 @@ export interface ControllerParts {
   readonly settings: ClusterSettings;
   readonly record: ControllerRecord;
   readonly store: Store;
-  readonly cluster: ClusterWatch;
-  readonly events: EventLoop;
+  readonly core: CoreLoop;
   /** Absent without `--nats`: all goes on, nothing is pushed. */
   readonly news: NatsNews | undefined;
   readonly usage: UsageLoop | undefined;
-  readonly registration: RegistrationLoop;
-  readonly leadership: LeadershipLoop;
-  /** Of this controller's newest term. */
-  readonly isBreakerOpen: () => boolean;
   readonly api: ApiLoop;
   readonly metrics: ControllerMetrics;
 }
@@ -94,24 +81,15 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const record: ControllerRecord = {
     id: config.id, apiAddress: config.advertise, metricsAddress: config.metricsAdvertise, startedAtMs: clock.nowMs(),
   };
-  const { leaseMs, relistMs } = config.times;
-  const cluster = new ClusterWatch({ store, clock, logger, relistMs, random: Math.random });
   const news = openNews(config, identity, logger);
+  const core = new CoreLoop({
+    store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
+    onEvent: event => { news?.publishEvent(event); }, onTurn: metrics.onTurn, onPlan: metrics.onPlan,
+  });
+  const { cluster, events, registration } = core;
   const usage = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
-  const events = new EventLoop({ store, clock, logger, onEvent: event => { news?.publishEvent(event); } });
-  const registration = new RegistrationLoop({ store, clock, record, leaseMs });
-  const reconcile = {
-    store, clock, logger, cluster, events, times: config.times, clusterId: settings.clusterId, random: Math.random,
-    revisions: new RevisionCache(store), planners: { service: planService, app: planApp, nodes: planNodes },
-    onTurn: metrics.onTurn, onPlan: metrics.onPlan,
-  };
   const sealer = await readSealer(config.secretsKeyFile);
   const logins = new RegistryLoginStore({ store, sealer, clock });
-  let newestTerm: ReconcileLoop | undefined;
-  const leadership = new LeadershipLoop({
-    store, clock, logger, cluster, record, leaseMs,
-    work: term => (newestTerm = new ReconcileLoop(reconcile, term)),
-  });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
     times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
@@ -121,7 +99,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, cluster, events, news, usage, registration, leadership, api, metrics, isBreakerOpen: () => newestTerm?.breaker.isOpen === true };
+  return { config, clock, logger, identity, settings, record, store, core, news, usage, api, metrics };
 }
 
 /** Whatever the level of the rest: an account with gaps is none. */
@@ -144,15 +122,16 @@ async function openRegistries(config: ControllerConfig, clock: Clock): Promise<R
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { api, cluster, events, leadership, news, registration, usage } = parts;
-  return { api, cluster, events, leadership, registration, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
+  const { api, core, news, usage } = parts;
+  return { api, core, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
 }
 
-function metricsLoops({ api, clock, cluster, config, identity, isBreakerOpen, leadership, metrics, news }: ControllerParts): Readonly<Record<string, Loop>> {
+function metricsLoops({ api, clock, config, core, identity, metrics, news }: ControllerParts): Readonly<Record<string, Loop>> {
+  const { cluster, leadership } = core;
   const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
   metrics.observe({
     current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => api.sessionCount(),
-    invalidCount: () => cluster.invalid.size, listAgeMs, isBreakerOpen: () => leadership.leadership !== undefined && isBreakerOpen(),
+    invalidCount: () => cluster.invalid.size, listAgeMs, isBreakerOpen: () => leadership.leadership !== undefined && core.isBreakerOpen(),
     isNatsConnected: () => news?.isConnected ?? false, droppedNewsCount: () => news?.droppedCount ?? 0,
   });
   if (config.metricsListen === '') {

@@ -123,7 +123,7 @@ export class ConmonRuntime implements ContainerRuntime {
     await this.#records.remove(id);
   }
 
-  /** Whoever is attached looks for the end a moment after it: then it may have been taken away already. */
+  /** Whoever is attached looks for the end a moment after it: then it may have been taken away already, or half, which looks like a lost monitor. */
   async #tellAttached(id: string): Promise<void> {
     const end = this.#attached.has(id) ? await this.#records.readEnd(id) : undefined;
     this.#attached.get(id)?.forEach(watch => { watch.end = end; });
@@ -193,7 +193,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const watch = { end: undefined as ContainerEnd | undefined };
     const watches = this.#attached.get(id) ?? new Set();
     this.#attached.set(id, watches.add(watch));
-    const ended = this.#waitGone(record, signal).then(async () => ({ code: (watch.end ?? await this.readEnd(id) ?? watch.end)?.code ?? null }))
+    const ended = this.#waitGone(record, signal).then(() => this.readEnd(id)).then(end => ({ code: (watch.end ?? end)?.code ?? null }))
       .finally(() => { if (watches.delete(watch) && watches.size === 0) this.#attached.delete(id); });
     ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
     return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });

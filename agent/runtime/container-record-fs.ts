@@ -24,6 +24,9 @@ export interface ContainerRecord {
 
 /** Source: signal(7): 128 + SIGKILL, what the kernel's OOM killer sends */
 const KILLED_CODE = 137;
+/** A reader that found no exit file may add `lost` to a directory that is being emptied. */
+const REMOVE_RETRIES = 5;
+const REMOVE_RETRY_DELAY_MS = 5;
 
 export class ContainerRecords {
   readonly exitDir: string;
@@ -60,7 +63,7 @@ export class ContainerRecords {
 
   async remove(id: string): Promise<void> {
     await rm(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
-    await rm(this.dirOf(id), { recursive: true, force: true });
+    await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
   }
 
   async list(): Promise<readonly string[]> {

@@ -4,8 +4,8 @@ import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
 import type { UsageSample } from '#model/usage.ts';
 
 export interface StatsSource {
-  /** Of those of the tasks that run on this node. */
-  readonly read: (tasks: readonly TaskId[]) => Promise<readonly UsageSample[]>;
+  /** Of those of the tasks that run on this node; `withWritable`: also what their writable layers hold. */
+  readonly read: (tasks: readonly TaskId[], withWritable: boolean) => Promise<readonly UsageSample[]>;
   readonly clock: Clock;
 }
 
@@ -17,7 +17,7 @@ const MAX_INTERVAL_MS = 60_000;
 export async function sendStats(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'stats' }, { read, clock }: StatsSource, signal: AbortSignal): Promise<void> {
   const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, spec.intervalMs));
   for (;;) {
-    const samples = await read(spec.tasks);
+    const samples = await read(spec.tasks, spec.withWritable);
     if (samples.length === 0) {
       await tunnel.send({ kind: 'eof' });
       return;

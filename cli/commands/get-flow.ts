@@ -3,9 +3,9 @@ import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { printable } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
-import type { ClusterView, ListFilter } from '#model/ports.ts';
+import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
 import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format/items.ts';
-import { appTable, nodeTable, serviceTable, taskTable } from '../format/rows.ts';
+import { appTable, nodeTable, serviceTable, taskTable, withSizes } from '../format/rows.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, parseType, requireTarget } from '../target.ts';
@@ -14,6 +14,7 @@ import { listEvents } from './events-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
 import { listSecrets } from './secret-flow.ts';
+import { UsageMeter } from './usage-meter-flow.ts';
 
 export interface GetFlags {
   readonly watch?: boolean;
@@ -21,9 +22,13 @@ export interface GetFlags {
 
 export interface PsFlags extends GetFlags {
   readonly all?: boolean;
+  readonly size?: boolean;
   readonly node?: string;
   readonly filter?: readonly string[];
 }
+
+/** While it is watched, sizes are counted this often. */
+const SIZE_INTERVAL_MS = 2_000;
 
 export async function getObjects(shell: Shell, typeWord: string, names: readonly string[], flags: GetFlags): Promise<void> {
   const [typeText = '', ...rest] = typeWord.split('/');
@@ -39,29 +44,49 @@ export async function getObjects(shell: Shell, typeWord: string, names: readonly
   }
   const namespace = listNamespace(shell.options);
   const filter: ListFilter = type === 'node' || namespace === undefined ? {} : { namespace };
-  await printViews(shell, filter, flags, view => listingOf(shell, narrow(shell, view, type, wanted), type, wanted.length === 1));
+  const client = await shell.connect();
+  await printViews(shell, { client, filter }, flags, view => Promise.resolve(listingOf(shell, narrow(shell, view, type, wanted), type, wanted.length === 1)));
 }
 
 export async function listTasks(shell: Shell, flags: PsFlags): Promise<void> {
   const namespace = listNamespace(shell.options);
   const filter: ListFilter = { ...(namespace === undefined ? {} : { namespace }), ...(flags.node === undefined ? {} : { node: parseNodeId(flags.node) }) };
   const conditions = (flags.filter ?? []).map(readFilter);
-  await printViews(shell, filter, flags, view => {
+  const client = await shell.connect();
+  await using meter = new UsageMeter({ shell, client, intervalMs: SIZE_INTERVAL_MS, withWritable: true });
+  await printViews(shell, { client, filter }, flags, async view => {
     const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending'))
       && conditions.every(([key, value]) => String(taskItem(task)[key]) === value) && hasLabels(shell, view, task.task.serviceId));
-    return listingOf(shell, { ...view, tasks, pending: flags.node === undefined && conditions.length === 0 ? view.pending : [] }, 'task', false);
+    const pending = flags.node === undefined && conditions.length === 0 ? view.pending : [];
+    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending }, 'task', false);
   });
 }
 
-async function printViews(shell: Shell, filter: ListFilter, flags: GetFlags, list: (view: ClusterView) => Listing): Promise<void> {
-  const client = await shell.connect();
+/** With what each task that runs wrote, as its node counts it now. */
+async function sizedListing(shell: Shell, { tasks, pending }: Pick<ClusterView, 'tasks' | 'pending'>, meter: UsageMeter): Promise<Listing> {
+  const failures = await meter.measure(tasks);
+  const sizes = new Map(meter.rows(tasks).map(({ view, usage }) => [view.task.id, usage?.sample.writableBytes]));
+  return {
+    items: [...tasks.map(view => ({ ...taskItem(view), writableBytes: sizes.get(view.task.id) ?? null })), ...pending.map(slot => ({ ...pendingItem(slot), writableBytes: null }))],
+    table: withSizes(taskTable(tasks, pending, shell.clock.nowMs()), tasks.map(view => sizes.get(view.task.id))),
+    names: tasks.map(({ task }) => `task/${task.id}`), isSingle: false,
+    ...(failures.length === 0 ? {} : { notice: failures.map(failure => `sizes unknown: ${printable(failure.message)}`).join('\n') }),
+  };
+}
+
+interface Source {
+  readonly client: ControlClient;
+  readonly filter: ListFilter;
+}
+
+async function printViews(shell: Shell, { client, filter }: Source, flags: GetFlags, list: (view: ClusterView) => Promise<Listing>): Promise<void> {
   if (flags.watch !== true) {
-    await printListing(shell, list(await client.view(filter)));
+    await printListing(shell, await list(await client.view(filter)));
     return;
   }
   let last = '';
   for await (const view of client.watch(filter, shell.signal)) {
-    const listing = list(view);
+    const listing = await list(view);
     const picture = JSON.stringify(listing.items.map(item => ({ ...item, lastSeen: null })));
     if (picture !== last) {
       last = picture;

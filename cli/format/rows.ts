@@ -4,6 +4,7 @@ import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { formatAge } from './age.ts';
+import { decimalSize } from './docker-units.ts';
 import { appState, nodeState } from './items.ts';
 import type { Table } from './table.ts';
 
@@ -44,6 +45,16 @@ export function taskTable(tasks: readonly TaskView[], pending: readonly PendingS
       }),
     ],
   };
+}
+
+/** The table of tasks with a column more, before their reasons; `bytes` of its first rows, in their order. */
+export function withSizes({ head, rows }: Table, bytes: readonly (number | undefined)[]): Table {
+  const place = head.indexOf('REASON');
+  return { head: head.toSpliced(place, 0, 'SIZE'), rows: rows.map((row, index) => row.toSpliced(place, 0, formatSize(bytes[index]))) };
+}
+
+function formatSize(bytes: number | undefined): string {
+  return bytes === undefined ? '' : decimalSize(bytes);
 }
 
 export function appTable(view: ClusterView, nowMs: number): Table {

@@ -6,10 +6,11 @@ import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { UsageSample } from '#model/usage.ts';
 import { eventCodec } from './event-codec.ts';
 import type { Codec } from './wire.ts';
+import { present } from './wire.ts';
 
 export const usageSampleCodec: Codec<UsageSample, WireSample> = {
   toWire: sample => sample,
-  fromWire: sample => ({ ...sample, node: parseNodeId(sample.node), task: parseTaskId(sample.task) }),
+  fromWire: sample => present({ ...sample, node: parseNodeId(sample.node), task: parseTaskId(sample.task) }),
 };
 
 export function encodeEventNews(event: ClusterEvent): Uint8Array {

@@ -1,11 +1,12 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  DependencyCondition, PlacementOperator, PromoteMode as WirePromote, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
+  DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, PromoteMode as WirePromote, RolloutState, ServiceKind as WireKind, UpdateFailureAction,
+  UpdateStrategy,
 } from '#gen/gantry/v1/types.ts';
 import type { Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
-import { parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
+import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type {
-  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, PromoteMode, ServiceKind, ServiceSpec, UpdateSpec,
+  Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, PromoteMode, ServiceKind, ServiceSpec, UpdateSpec,
 } from '#model/service.ts';
 import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
@@ -38,6 +39,10 @@ const promoteCodec = enumCodec<PromoteMode, WirePromote>('promote mode', { auto:
 
 const failureActionCodec = enumCodec<UpdateSpec['onFailure'], UpdateFailureAction>('update failure action', {
   rollback: UpdateFailureAction.UPDATE_FAILURE_ACTION_ROLLBACK, pause: UpdateFailureAction.UPDATE_FAILURE_ACTION_PAUSE,
+});
+
+const policyCodec = enumCodec<PlacementPolicy, WirePolicy>('placement policy', {
+  spread: WirePolicy.PLACEMENT_POLICY_SPREAD, binpack: WirePolicy.PLACEMENT_POLICY_BINPACK,
 });
 
 const conditionCodec = enumCodec<Dependency['condition'], DependencyCondition>('dependency condition', {
@@ -100,6 +105,7 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
     return {
       ...status,
       id: parseServiceId(status.id),
+      pending: status.pending.map(one => present({ ...one, node: optional(one.node, parseNodeId) })),
       rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
     };
@@ -119,15 +125,19 @@ function placementToWire(placement: PlacementSpec): wire.PlacementSpec {
     ...placement,
     require: placement.require.map(ruleToWire),
     prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleToWire(rule), weight })),
+    policy: optional(placement.policy, policyCodec.toWire),
   };
 }
 
 function placementFromWire(placement: wire.PlacementSpec): PlacementSpec {
-  return {
+  return present({
     ...placement,
     require: placement.require.map(ruleFromWire),
     prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleFromWire(required(rule, 'prefer.rule')), weight })),
-  };
+    affinity: placement.affinity.map(present),
+    avoid: placement.avoid.map(present),
+    policy: optional(placement.policy, policyCodec.fromWire),
+  });
 }
 
 function updateToWire(update: UpdateSpec): wire.UpdateSpec {

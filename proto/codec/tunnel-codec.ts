@@ -102,7 +102,7 @@ function specFromWire(spec: wire.TunnelSpec['spec']): TunnelSpec {
     case 'copy': return { kind: 'copy', path: spec.value.path, direction: directionCodec.fromWire(spec.value.direction) };
     case 'forward': return { kind: 'forward', port: spec.value.port };
     case 'debug': return { kind: 'debug', ...present({ ...spec.value, digest: optional(spec.value.digest, parseDigest) }) };
-    case 'stats': return { kind: 'stats', tasks: spec.value.tasks.map(parseTaskId), intervalMs: spec.value.intervalMs };
+    case 'stats': return { kind: 'stats', tasks: spec.value.tasks.map(parseTaskId), intervalMs: spec.value.intervalMs, withWritable: spec.value.withWritable };
     case 'inspect': return { kind: 'inspect' };
   }
 }

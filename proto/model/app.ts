@@ -1,5 +1,5 @@
 /** What one manifest declares, and the numbered, immutable Revisions that its applies make. */
-import type { AppId, ServiceId, TaskId } from './ids.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { ServiceSpec } from './service.ts';
 
 /** A config as applied. `content` travels with the apply; stored, it is a blob named by its SHA-256 in lower-case hex. */
@@ -106,6 +106,14 @@ export interface CrashLoop {
   readonly task: TaskId;
 }
 
+/** A slot that fits nowhere. */
+export interface PendingSlot {
+  readonly slot: number;
+  readonly reason: string;
+  /** Where tasks of lower priority were told to stop for it: what gets free there is its own. */
+  readonly node?: NodeId;
+}
+
 /** Slots that fit nowhere, and where the rollout is. Written by the leader alone. */
 export interface ServiceStatus {
   readonly id: ServiceId;
@@ -124,7 +132,7 @@ export interface ServiceStatus {
     /** `blue_green` while there are tasks of two templates: those of this one get the requests. */
     readonly activeTemplate?: string;
   };
-  readonly pending: readonly { readonly slot: number; readonly reason: string }[];
+  readonly pending: readonly PendingSlot[];
   /** New tasks of a crash-looping slot wait until then. */
   readonly crashLoops: readonly CrashLoop[];
 }

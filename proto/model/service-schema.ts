@@ -5,8 +5,9 @@ import { readPairs } from './pair-schema.ts';
 import { parseDuration } from './quantity.ts';
 import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
+import { PLACEMENT_POLICIES } from './service.ts';
 import type {
-  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec,
+  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec,
 } from './service.ts';
 import { readUpdate } from './update-schema.ts';
 
@@ -18,7 +19,8 @@ const SERVICE_KEYS: KeyTable = {
   ],
   later: ['autoscale', 'schedule', 'timezone', 'concurrency'],
 };
-const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['priority', 'affinity', 'avoid'] };
+const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['affinity', 'avoid', 'policy', 'priority', 'gang'] };
+const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
 const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout'], later: ['keep'] };
 
@@ -89,6 +91,24 @@ function readPlacement(field: SchemaField): PlacementSpec {
     spread: field.at('spread').texts(),
     maxPer: field.at('max_per').entries().map(([label, count]) => ({ label, count: count.integer(1) })),
     tolerate: field.at('tolerate').texts(),
+    affinity: field.at('affinity').items().map(readAffinity),
+    avoid: field.at('avoid').items().map(readAffinity),
+    ...(field.at('policy').isPresent ? { policy: field.at('policy').choice({ words: PLACEMENT_POLICIES }, 'spread') } : {}),
+    priority: field.at('priority').integer(0),
+    isGang: field.at('gang').boolean(false),
+  };
+}
+
+/** A service's name alone: it must hold, on the node. */
+function readAffinity(field: SchemaField): ServiceAffinity {
+  if (typeof field.value === 'string') {
+    return { service: field.value, label: 'node' };
+  }
+  field.checkKeys(AFFINITY_KEYS);
+  const weight = field.at('weight');
+  return {
+    service: field.at('service').requiredText(), label: field.at('label').text() ?? 'node',
+    ...(weight.isPresent ? { weight: weight.integer(1) } : {}),
   };
 }
 

@@ -76,6 +76,28 @@ export interface PlacementSpec {
   /** Most tasks of this service on one value of the label. */
   readonly maxPer: readonly { readonly label: string; readonly count: number }[];
   readonly tolerate: readonly string[];
+  /** Services to be near. */
+  readonly affinity: readonly ServiceAffinity[];
+  /** Services to be away from. */
+  readonly avoid: readonly ServiceAffinity[];
+  /** `binpack`: on the fullest node that fits; absent: what the cluster does, `spread` unless its controllers say otherwise. */
+  readonly policy?: PlacementPolicy;
+  /** Higher may take the place of lower. */
+  readonly priority: number;
+  /** All slots that wait are placed together, or none. */
+  readonly isGang: boolean;
+}
+
+export const PLACEMENT_POLICIES = ['spread', 'binpack'] as const;
+export type PlacementPolicy = (typeof PLACEMENT_POLICIES)[number];
+
+/** On (or off) nodes that have the same value of `label` as one with an unfinished task of the service. */
+export interface ServiceAffinity {
+  /** `NAME` of the same App, or `APP/NAME` of the same namespace. */
+  readonly service: string;
+  readonly label: string;
+  /** Absent: it must hold. */
+  readonly weight?: number;
 }
 
 /** Who lets a canary step, or green, go further: the monitor time alone, or an operator after it. */
@@ -130,6 +152,8 @@ export interface DeviceMount {
 export interface DeviceCount {
   readonly name: string;
   readonly count: number;
+  /** Thousandths of each unit, which others may share; absent: whole units. */
+  readonly milli?: number;
 }
 
 /** Stands in front of the cluster's own name servers, search path and options. */

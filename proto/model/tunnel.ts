@@ -49,7 +49,7 @@ export type TunnelSpec =
       readonly size?: TerminalSize;
     }
   /** A usage frame of each of these tasks of the target's node, at once and then at each interval, until none of them runs. */
-  | { readonly kind: 'stats'; readonly tasks: readonly TaskId[]; readonly intervalMs: number }
+  | { readonly kind: 'stats'; readonly tasks: readonly TaskId[]; readonly intervalMs: number; readonly withWritable: boolean }
   /** All that the node knows of the task: one JSON document, then eof. */
   | { readonly kind: 'inspect' };
 

@@ -15,6 +15,8 @@ export interface UsageSample {
   /** From and to disks, as far as the kernel counts it for the control group. */
   readonly ioReadBytes: number;
   readonly ioWriteBytes: number;
+  /** Bytes on disk of what its containers wrote into their root file systems; absent where nobody asked. */
+  readonly writableBytes?: number;
 }
 
 /** The newest that a controller heard of a task. */

@@ -176,7 +176,7 @@ function describeAttach(sandbox: Sandbox, runtime: string): void {
   });
 
   test.serial(title('the exit code of a container that is taken away as soon as it ended'), async t => {
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 25; round += 1) {
       const id = `gone-${runtime}-${String(round)}`;
       await sandbox.create(id, { command: ['sh', '-c', 'exit 5'] }, { runtime });
       const streams = await sandbox.runtime.attach(id, NEVER);

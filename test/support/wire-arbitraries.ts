@@ -8,12 +8,12 @@ import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-pla
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { Namespace, NamespaceView } from '#model/namespace.ts';
+import type { Namespace, NamespaceQuota, NamespaceView } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
-import { HOST_NAMESPACES, PROMOTE_MODES, SECURITY_PROFILES } from '#model/service.ts';
+import { HOST_NAMESPACES, PLACEMENT_POLICIES, PROMOTE_MODES, SECURITY_PROFILES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
@@ -39,7 +39,7 @@ const anyAppId = fc.tuple(label, label).map(([namespace, app]) => appId(namespac
 const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) => serviceId(namespace, app, name));
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
 const digest = sha256.map(hex => `sha256:${hex}` as Digest);
-const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big });
+const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big, diskBytes: big, pids: big }, { requiredKeys: ['milliCpu', 'memoryBytes'] });
 const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const);
 
 export const publishedPort: fc.Arbitrary<PublishedPort> = fc.record({
@@ -65,11 +65,12 @@ const healthCheck = fc.record({
   intervalMs: big, timeoutMs: big, retries: count, startPeriodMs: big,
 });
 
-const deviceCounts = fc.array(fc.record({ name: text, count }), few);
+const deviceCounts = fc.array(fc.record({ name: text, count, milli: count }, { requiredKeys: ['name', 'count'] }), few);
+const quota: fc.Arbitrary<NamespaceQuota> = fc.record({ milliCpu: big, memoryBytes: big, tasks: count, devices: deviceCounts }, { requiredKeys: ['devices'] });
 const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, devicePaths: texts, devices: deviceCounts, allowsPrivileged: fc.boolean() });
 
 const limits = fc.record({
-  milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big,
+  milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big, storageBytes: big,
   io: fc.record({ weight: count, readBps: big, writeBps: big, readIops: big, writeIops: big }, { requiredKeys: [] }),
 }, { requiredKeys: ['memoryBytes', 'pids'] });
 
@@ -102,12 +103,15 @@ const rule: fc.Arbitrary<PlacementRule> = fc.record({
   label: text, operator: fc.constantFrom('==', '!=', 'in', 'not-in', 'exists', 'not-exists', '>', '<'), values: texts,
 });
 
+const affinities = fc.array(fc.record({ service: text, label: text, weight: count }, { requiredKeys: ['service', 'label'] }), few);
+
 export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
   name: text, kind, replicas: count, labels: fc.array(nameValue, few),
   placement: fc.record({
     require: fc.array(rule, few), prefer: fc.array(fc.record({ rule, weight: fc.integer() }), few), spread: texts,
-    maxPer: fc.array(fc.record({ label: text, count }), few), tolerate: texts,
-  }),
+    maxPer: fc.array(fc.record({ label: text, count }), few), tolerate: texts, affinity: affinities, avoid: affinities,
+    policy: fc.constantFrom(...PLACEMENT_POLICIES), priority: fc.integer(), isGang: fc.boolean(),
+  }, { requiredKeys: ['require', 'prefer', 'spread', 'maxPer', 'tolerate', 'affinity', 'avoid', 'priority', 'isGang'] }),
   update: fc.record({
     strategy: fc.constantFrom('rolling', 'recreate', 'canary', 'blue_green'), maxSurge: count, maxUnavailable: count, monitorMs: big,
     onFailure: fc.constantFrom('rollback', 'pause'), stepPercents: fc.array(count, { minLength: 1, maxLength: 3 }), promote: fc.constantFrom(...PROMOTE_MODES),
@@ -148,7 +152,7 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
     state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed', 'paused', 'awaiting_promotion'), reason: text, revision: count, startedAtMs: big,
     healthySinceMs: big, step: count, activeTemplate: text,
   }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
-  pending: fc.array(fc.record({ slot: count, reason: text }), few),
+  pending: fc.array(fc.record({ slot: count, reason: text, node: nodeId }, { requiredKeys: ['slot', 'reason'] }), few),
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
 });
 
@@ -171,8 +175,10 @@ export const task: fc.Arbitrary<Task> = fc.record({
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
   timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
   moveTo: fc.option(nodeId, { nil: undefined }),
-}).map(({ timeoutMs, companions: beside, moveTo, ...record }) => ({
-  ...record, ...(moveTo === undefined ? {} : { moveTo }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
+  deviceUnits: fc.option(fc.array(fc.record({ name: text, units: fc.array(count, few) }), { minLength: 1, maxLength: 2 }), { nil: undefined }),
+}).map(({ timeoutMs, companions: beside, moveTo, deviceUnits, ...record }) => ({
+  ...record, ...(moveTo === undefined ? {} : { moveTo }), ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
 const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });
@@ -196,8 +202,8 @@ export const node: fc.Arbitrary<Node> = fc.record({
 
 export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: resources, hostPorts: texts });
 export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big, instanceNonce: text });
-export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big });
-export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
+export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big, quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'createdAtMs', 'updatedAtMs'] });
+export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big, quota, used: quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
 export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big });
 export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
 
@@ -230,8 +236,8 @@ export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
 
 export const usageSample: fc.Arbitrary<UsageSample> = fc.record({
   node: nodeId, task: taskId, atMs: big, cpuMicroseconds: big, memoryBytes: big, memoryLimitBytes: big, processes: count,
-  networkReceiveBytes: count, networkTransmitBytes: count, ioReadBytes: count, ioWriteBytes: count,
-});
+  networkReceiveBytes: count, networkTransmitBytes: count, ioReadBytes: count, ioWriteBytes: count, writableBytes: big,
+}, { requiredKeys: ['node', 'task', 'atMs', 'cpuMicroseconds', 'memoryBytes', 'memoryLimitBytes', 'processes', 'networkReceiveBytes', 'networkTransmitBytes', 'ioReadBytes', 'ioWriteBytes'] });
 
 const size = fc.record({ columns: count, rows: count });
 const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
@@ -246,7 +252,7 @@ const tunnelSpec: fc.Arbitrary<TunnelSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('debug' as const), image: text, digest, command: texts, tty: fc.boolean(), stdin: fc.boolean(), environment: fc.array(nameValue, few), size,
   }, { requiredKeys: ['kind', 'image', 'command', 'tty', 'stdin', 'environment'] }),
-  fc.record({ kind: fc.constant('stats' as const), tasks: fc.array(taskId, few), intervalMs: big }),
+  fc.record({ kind: fc.constant('stats' as const), tasks: fc.array(taskId, few), intervalMs: big, withWritable: fc.boolean() }),
   fc.constant({ kind: 'inspect' as const }),
 );
 export const nodeImagesSpec: fc.Arbitrary<NodeImagesSpec> = fc.oneof(

@@ -15,6 +15,7 @@ import {
   IoLimits,
   Ledger,
   Node,
+  Quota,
   Resources,
   Revision,
   SecurityProfile,
@@ -455,7 +456,11 @@ export interface PutNamespaceRequest {
     | SecurityProfile
     | undefined;
   /** Absent: as they are. */
-  readonly bindPrefixes?: BindPrefixes | undefined;
+  readonly bindPrefixes?:
+    | BindPrefixes
+    | undefined;
+  /** Absent: as it is; empty: none. */
+  readonly quota?: Quota | undefined;
 }
 
 export interface BindPrefixes {
@@ -479,6 +484,11 @@ export interface NamespaceView {
   readonly apps: number;
   /** Absent: it has no policy of its own. */
   readonly updatedAtMs?: number | undefined;
+  readonly quota?:
+    | Quota
+    | undefined;
+  /** What unfinished tasks ask for. */
+  readonly used?: Quota | undefined;
 }
 
 export interface DeleteNamespaceRequest {
@@ -4130,7 +4140,7 @@ export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
 };
 
 function createBasePutNamespaceRequest(): PutNamespaceRequest {
-  return { requestId: "", name: "", profile: undefined, bindPrefixes: undefined };
+  return { requestId: "", name: "", profile: undefined, bindPrefixes: undefined, quota: undefined };
 }
 
 export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
@@ -4146,6 +4156,9 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
     }
     if (message.bindPrefixes !== undefined) {
       BindPrefixes.encode(message.bindPrefixes, writer.uint32(34).fork()).join();
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -4193,6 +4206,14 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
             }
 
             message.bindPrefixes = BindPrefixes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4371,7 +4392,7 @@ export const ListNamespacesResponse: MessageFns<ListNamespacesResponse> = {
 };
 
 function createBaseNamespaceView(): NamespaceView {
-  return { name: "", profile: 0, bindPrefixes: [], apps: 0, updatedAtMs: undefined };
+  return { name: "", profile: 0, bindPrefixes: [], apps: 0, updatedAtMs: undefined, quota: undefined, used: undefined };
 }
 
 export const NamespaceView: MessageFns<NamespaceView> = {
@@ -4390,6 +4411,12 @@ export const NamespaceView: MessageFns<NamespaceView> = {
     }
     if (message.updatedAtMs !== undefined) {
       writer.uint32(40).int64(message.updatedAtMs);
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
+    }
+    if (message.used !== undefined) {
+      Quota.encode(message.used, writer.uint32(330).fork()).join();
     }
     return writer;
   },
@@ -4445,6 +4472,22 @@ export const NamespaceView: MessageFns<NamespaceView> = {
             }
 
             message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.used = Quota.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -23,6 +23,8 @@ export interface UsageSample {
   readonly networkTransmitBytes: number;
   readonly ioReadBytes: number;
   readonly ioWriteBytes: number;
+  /** Absent: not asked for. */
+  readonly writableBytes?: number | undefined;
 }
 
 function createBaseUsageSample(): UsageSample {
@@ -38,6 +40,7 @@ function createBaseUsageSample(): UsageSample {
     networkTransmitBytes: 0,
     ioReadBytes: 0,
     ioWriteBytes: 0,
+    writableBytes: undefined,
   };
 }
 
@@ -75,6 +78,9 @@ export const UsageSample: MessageFns<UsageSample> = {
     }
     if (message.ioWriteBytes !== 0) {
       writer.uint32(88).int64(message.ioWriteBytes);
+    }
+    if (message.writableBytes !== undefined) {
+      writer.uint32(640).int64(message.writableBytes);
     }
     return writer;
   },
@@ -178,6 +184,14 @@ export const UsageSample: MessageFns<UsageSample> = {
             }
 
             message.ioWriteBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.writableBytes = longToNumber(reader.int64());
             continue;
           }
         }

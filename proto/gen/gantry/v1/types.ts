@@ -74,6 +74,20 @@ export namespace PlacementOperator {
   export type PLACEMENT_OPERATOR_LESS = typeof PlacementOperator.PLACEMENT_OPERATOR_LESS;
 }
 
+export const PlacementPolicy = {
+  PLACEMENT_POLICY_UNSPECIFIED: 0,
+  PLACEMENT_POLICY_SPREAD: 1,
+  PLACEMENT_POLICY_BINPACK: 2,
+} as const;
+
+export type PlacementPolicy = typeof PlacementPolicy[keyof typeof PlacementPolicy];
+
+export namespace PlacementPolicy {
+  export type PLACEMENT_POLICY_UNSPECIFIED = typeof PlacementPolicy.PLACEMENT_POLICY_UNSPECIFIED;
+  export type PLACEMENT_POLICY_SPREAD = typeof PlacementPolicy.PLACEMENT_POLICY_SPREAD;
+  export type PLACEMENT_POLICY_BINPACK = typeof PlacementPolicy.PLACEMENT_POLICY_BINPACK;
+}
+
 export const UpdateStrategy = {
   UPDATE_STRATEGY_UNSPECIFIED: 0,
   UPDATE_STRATEGY_ROLLING: 1,
@@ -380,6 +394,9 @@ export namespace StdioStream {
 export interface Resources {
   readonly milliCpu: number;
   readonly memoryBytes: number;
+  /** Absent: none asked for; of a capacity: not known. */
+  readonly diskBytes?: number | undefined;
+  readonly pids?: number | undefined;
 }
 
 export interface NameValue {
@@ -438,7 +455,11 @@ export interface Limits {
   readonly pids: number;
   readonly cpuset?: string | undefined;
   readonly swapBytes?: number | undefined;
-  readonly io?: IoLimits | undefined;
+  readonly io?:
+    | IoLimits
+    | undefined;
+  /** Of the writable layer. */
+  readonly storageBytes?: number | undefined;
 }
 
 export interface IoLimits {
@@ -509,6 +530,19 @@ export interface PlacementSpec {
   readonly spread: readonly string[];
   readonly maxPer: readonly PlacementMaximum[];
   readonly tolerate: readonly string[];
+  readonly affinity: readonly ServiceAffinity[];
+  readonly avoid: readonly ServiceAffinity[];
+  readonly policy?: PlacementPolicy | undefined;
+  readonly priority: number;
+  readonly isGang: boolean;
+}
+
+export interface ServiceAffinity {
+  /** A name of the same App, or APP/NAME of the same namespace. */
+  readonly service: string;
+  readonly label: string;
+  /** Absent: it must hold. */
+  readonly weight?: number | undefined;
 }
 
 export interface UpdateSpec {
@@ -544,6 +578,14 @@ export interface DeviceMount {
 export interface DeviceCount {
   readonly name: string;
   readonly count: number;
+  /** Thousandths of each unit; absent: whole units. */
+  readonly milli?: number | undefined;
+}
+
+/** Which units of a named device a task has. */
+export interface DeviceUnits {
+  readonly name: string;
+  readonly units: readonly number[];
 }
 
 export interface DnsSpec {
@@ -744,6 +786,8 @@ export interface ServiceStatus_Rollout {
 export interface ServiceStatus_Pending {
   readonly slot: number;
   readonly reason: string;
+  /** Where room is being made for it. */
+  readonly node?: string | undefined;
 }
 
 export interface ServiceStatus_CrashLoop {
@@ -777,7 +821,11 @@ export interface Task {
   readonly isPaused: boolean;
   readonly resourcesKey: string;
   /** Its slot is to go on at this node. */
-  readonly moveTo?: string | undefined;
+  readonly moveTo?:
+    | string
+    | undefined;
+  /** Units of named devices that the scheduler chose; empty: the agent chooses. */
+  readonly deviceUnits: readonly DeviceUnits[];
 }
 
 export interface TaskExit {
@@ -943,6 +991,8 @@ export interface TunnelSpec_Stats {
   /** On the same node as the target's. */
   readonly tasks: readonly string[];
   readonly intervalMs: number;
+  /** Also what their writable layers hold, which takes a walk through them. */
+  readonly withWritable: boolean;
 }
 
 export interface TunnelSpec_Inspect {
@@ -1073,10 +1123,20 @@ export interface Namespace {
   readonly bindPrefixes: readonly string[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** Absent: none. */
+  readonly quota?: Quota | undefined;
+}
+
+/** What the unfinished tasks of a namespace may ask for together; what is absent is not limited. */
+export interface Quota {
+  readonly milliCpu?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly tasks?: number | undefined;
+  readonly devices: readonly DeviceCount[];
 }
 
 function createBaseResources(): Resources {
-  return { milliCpu: 0, memoryBytes: 0 };
+  return { milliCpu: 0, memoryBytes: 0, diskBytes: undefined, pids: undefined };
 }
 
 export const Resources: MessageFns<Resources> = {
@@ -1086,6 +1146,12 @@ export const Resources: MessageFns<Resources> = {
     }
     if (message.memoryBytes !== 0) {
       writer.uint32(16).int64(message.memoryBytes);
+    }
+    if (message.diskBytes !== undefined) {
+      writer.uint32(320).int64(message.diskBytes);
+    }
+    if (message.pids !== undefined) {
+      writer.uint32(328).int64(message.pids);
     }
     return writer;
   },
@@ -1117,6 +1183,22 @@ export const Resources: MessageFns<Resources> = {
             }
 
             message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.diskBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.pids = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1668,7 +1750,15 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
 };
 
 function createBaseLimits(): Limits {
-  return { milliCpu: undefined, memoryBytes: 0, pids: 0, cpuset: undefined, swapBytes: undefined, io: undefined };
+  return {
+    milliCpu: undefined,
+    memoryBytes: 0,
+    pids: 0,
+    cpuset: undefined,
+    swapBytes: undefined,
+    io: undefined,
+    storageBytes: undefined,
+  };
 }
 
 export const Limits: MessageFns<Limits> = {
@@ -1690,6 +1780,9 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.io !== undefined) {
       IoLimits.encode(message.io, writer.uint32(50).fork()).join();
+    }
+    if (message.storageBytes !== undefined) {
+      writer.uint32(640).int64(message.storageBytes);
     }
     return writer;
   },
@@ -1753,6 +1846,14 @@ export const Limits: MessageFns<Limits> = {
             }
 
             message.io = IoLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.storageBytes = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2451,7 +2552,18 @@ export const PlacementMaximum: MessageFns<PlacementMaximum> = {
 };
 
 function createBasePlacementSpec(): PlacementSpec {
-  return { require: [], prefer: [], spread: [], maxPer: [], tolerate: [] };
+  return {
+    require: [],
+    prefer: [],
+    spread: [],
+    maxPer: [],
+    tolerate: [],
+    affinity: [],
+    avoid: [],
+    policy: undefined,
+    priority: 0,
+    isGang: false,
+  };
 }
 
 export const PlacementSpec: MessageFns<PlacementSpec> = {
@@ -2470,6 +2582,21 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
     }
     for (const v of message.tolerate) {
       writer.uint32(42).string(v!);
+    }
+    for (const v of message.affinity) {
+      ServiceAffinity.encode(v!, writer.uint32(322).fork()).join();
+    }
+    for (const v of message.avoid) {
+      ServiceAffinity.encode(v!, writer.uint32(330).fork()).join();
+    }
+    if (message.policy !== undefined) {
+      writer.uint32(336).int32(message.policy);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(344).int64(message.priority);
+    }
+    if (message.isGang !== false) {
+      writer.uint32(352).bool(message.isGang);
     }
     return writer;
   },
@@ -2525,6 +2652,114 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
             }
 
             message.tolerate.push(reader.string());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.affinity.push(ServiceAffinity.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.avoid.push(ServiceAffinity.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.policy = reader.int32() as any;
+            continue;
+          }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.priority = longToNumber(reader.int64());
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.isGang = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceAffinity(): ServiceAffinity {
+  return { service: "", label: "", weight: undefined };
+}
+
+export const ServiceAffinity: MessageFns<ServiceAffinity> = {
+  encode(message: ServiceAffinity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.label !== "") {
+      writer.uint32(18).string(message.label);
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(24).int64(message.weight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceAffinity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceAffinity() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.weight = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2889,7 +3124,7 @@ export const DeviceMount: MessageFns<DeviceMount> = {
 };
 
 function createBaseDeviceCount(): DeviceCount {
-  return { name: "", count: 0 };
+  return { name: "", count: 0, milli: undefined };
 }
 
 export const DeviceCount: MessageFns<DeviceCount> = {
@@ -2899,6 +3134,9 @@ export const DeviceCount: MessageFns<DeviceCount> = {
     }
     if (message.count !== 0) {
       writer.uint32(16).int64(message.count);
+    }
+    if (message.milli !== undefined) {
+      writer.uint32(320).int64(message.milli);
     }
     return writer;
   },
@@ -2931,6 +3169,85 @@ export const DeviceCount: MessageFns<DeviceCount> = {
 
             message.count = longToNumber(reader.int64());
             continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.milli = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceUnits(): DeviceUnits {
+  return { name: "", units: [] };
+}
+
+export const DeviceUnits: MessageFns<DeviceUnits> = {
+  encode(message: DeviceUnits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.units.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.units) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceUnits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceUnits() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.units.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.units.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -4990,7 +5307,7 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
 };
 
 function createBaseServiceStatus_Pending(): ServiceStatus_Pending {
-  return { slot: 0, reason: "" };
+  return { slot: 0, reason: "", node: undefined };
 }
 
 export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
@@ -5000,6 +5317,9 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
     }
     if (message.reason !== "") {
       writer.uint32(18).string(message.reason);
+    }
+    if (message.node !== undefined) {
+      writer.uint32(322).string(message.node);
     }
     return writer;
   },
@@ -5031,6 +5351,14 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.node = reader.string();
             continue;
           }
         }
@@ -5149,6 +5477,7 @@ function createBaseTask(): Task {
     isPaused: false,
     resourcesKey: "",
     moveTo: undefined,
+    deviceUnits: [],
   };
 }
 
@@ -5219,6 +5548,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.moveTo !== undefined) {
       writer.uint32(402).string(message.moveTo);
+    }
+    for (const v of message.deviceUnits) {
+      DeviceUnits.encode(v!, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -5410,6 +5742,14 @@ export const Task: MessageFns<Task> = {
             }
 
             message.moveTo = reader.string();
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.deviceUnits.push(DeviceUnits.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -7148,7 +7488,7 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
 };
 
 function createBaseTunnelSpec_Stats(): TunnelSpec_Stats {
-  return { tasks: [], intervalMs: 0 };
+  return { tasks: [], intervalMs: 0, withWritable: false };
 }
 
 export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
@@ -7158,6 +7498,9 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
     }
     if (message.intervalMs !== 0) {
       writer.uint32(16).int64(message.intervalMs);
+    }
+    if (message.withWritable !== false) {
+      writer.uint32(640).bool(message.withWritable);
     }
     return writer;
   },
@@ -7189,6 +7532,14 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
             }
 
             message.intervalMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.withWritable = reader.bool();
             continue;
           }
         }
@@ -8343,7 +8694,7 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
 };
 
 function createBaseNamespace(): Namespace {
-  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0 };
+  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0, quota: undefined };
 }
 
 export const Namespace: MessageFns<Namespace> = {
@@ -8362,6 +8713,9 @@ export const Namespace: MessageFns<Namespace> = {
     }
     if (message.updatedAtMs !== 0) {
       writer.uint32(40).int64(message.updatedAtMs);
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -8417,6 +8771,93 @@ export const Namespace: MessageFns<Namespace> = {
             }
 
             message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseQuota(): Quota {
+  return { milliCpu: undefined, memoryBytes: undefined, tasks: undefined, devices: [] };
+}
+
+export const Quota: MessageFns<Quota> = {
+  encode(message: Quota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.milliCpu !== undefined) {
+      writer.uint32(8).int64(message.milliCpu);
+    }
+    if (message.memoryBytes !== undefined) {
+      writer.uint32(16).int64(message.memoryBytes);
+    }
+    if (message.tasks !== undefined) {
+      writer.uint32(24).int64(message.tasks);
+    }
+    for (const v of message.devices) {
+      DeviceCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuota() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.milliCpu = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tasks = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.devices.push(DeviceCount.decode(reader, reader.uint32()));
             continue;
           }
         }

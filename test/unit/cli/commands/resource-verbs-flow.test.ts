@@ -4,6 +4,7 @@ import type { TaskView } from '#model/ports.ts';
 import type { TunnelFrame, TunnelRequest } from '#model/tunnel.ts';
 import { inspectTargets } from '../../../../cli/commands/inspect-flow.ts';
 import { setPaused } from '../../../../cli/commands/pause-flow.ts';
+import { listTasks } from '../../../../cli/commands/get-flow.ts';
 import { restartTargets, stopTargets } from '../../../../cli/commands/scale-flow.ts';
 import { killTargets } from '../../../../cli/commands/signal-flow.ts';
 import { showStats } from '../../../../cli/commands/stats-flow.ts';
@@ -115,7 +116,7 @@ test('stats --no-stream measures twice, with one tunnel a node', async t => {
   const items = shell.terminal.text.trimEnd().split('\n').map(line => JSON.parse(line) as Readonly<Record<string, unknown>>);
   t.deepEqual(items.map(item => [item['id'], item['milliCpu'], item['memoryBytes']]), [['dbaaaaaaaaaa', 500, MIB], ['webaaaaaaaaa', 500, MIB], ['webbaaaaaaaa', 500, MIB]]);
   t.deepEqual(cluster.opened.map(({ request, tunnel }) => ['spec' in request ? request.spec : undefined, tunnel.isClosed] as unknown), [
-    [{ kind: 'stats', tasks: ['dbaaaaaaaaaa', 'webaaaaaaaaa'], intervalMs: 1_000 }, true], [{ kind: 'stats', tasks: ['webbaaaaaaaa'], intervalMs: 1_000 }, true],
+    [{ kind: 'stats', tasks: ['dbaaaaaaaaaa', 'webaaaaaaaaa'], intervalMs: 1_000, withWritable: false }, true], [{ kind: 'stats', tasks: ['webbaaaaaaaa'], intervalMs: 1_000, withWritable: false }, true],
   ]);
 });
 
@@ -135,6 +136,41 @@ test('a node that gives no answer leaves its rows unknown, and the command fails
   const shell = fakeShell(cluster);
   t.like(await t.throwsAsync(showStats(shell, [], { stream: false })), { code: 'UNAVAILABLE', message: 'node/n2: no session' });
   t.regex(shell.terminal.text, /webaaaaaaaaa .*50\.00% .*\nwebbaaaaaaaa .*n2 +-- +-- \/ --/);
+});
+
+/** One sample of each task asked for, with what it wrote where that was asked. */
+function written(bytes: number): typeof twoSamples {
+  return (_, request) => framesOf<TunnelFrame>('spec' in request && request.spec.kind === 'stats' && request.spec.withWritable ? request.spec.tasks.map(task => ({
+    kind: 'usage', sample: {
+      node: (running.tasks.find(one => one.task.id === task) ?? pausedView(0)).task.node, task, atMs: T0, cpuMicroseconds: 0, memoryBytes: 0, memoryLimitBytes: 0, processes: 1,
+      networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0, writableBytes: bytes,
+    },
+  })) : []);
+}
+
+test('ps -s asks the nodes what tasks wrote; ps alone asks none', async t => {
+  const cluster = new FakeCluster(running);
+  cluster.tunnelScript = written(1_500);
+  const shell = fakeShell(cluster);
+  await listTasks(shell, { size: true });
+  t.regex(shell.terminal.text, /AGE +SIZE +REASON\n/);
+  t.is(shell.terminal.text.match(/ 1\.5kB/g)?.length, 3);
+  t.true(cluster.opened.every(({ tunnel }) => tunnel.isClosed));
+  const plain = new FakeCluster(running);
+  const plainShell = fakeShell(plain);
+  await listTasks(plainShell, {});
+  t.notRegex(plainShell.terminal.text, /SIZE/);
+  t.deepEqual(plain.opened, []);
+});
+
+test('ps -s of a node that gives no answer shows no size, and says so', async t => {
+  const cluster = new FakeCluster(running);
+  cluster.tunnelScript = (sent, request) => ('task' in request && request.task === 'webbaaaaaaaa' ? framesOf<TunnelFrame>([{ kind: 'error', code: 'UNAVAILABLE', message: 'no session' }]) : written(8_192)(sent, request));
+  const shell = fakeShell(cluster, { output: 'json' });
+  await listTasks(shell, { size: true });
+  const { items } = JSON.parse(shell.terminal.text) as { readonly items: readonly Readonly<Record<string, unknown>>[] };
+  t.deepEqual(items.filter(item => item['id'] !== null).map(item => [item['id'], item['writableBytes']]), [['dbaaaaaaaaaa', 8_192], ['webaaaaaaaaa', 8_192], ['webbaaaaaaaa', null]]);
+  t.regex(shell.terminal.errorText, /sizes unknown: node\/n2: no session/);
 });
 
 test('stats draws again and again on a terminal, until it is told to end', async t => {
