@@ -11,7 +11,7 @@ export function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: s
   return [
     ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
     ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
-    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job'
+    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job' && kind !== 'cron'
       ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
     ...(isHold && update.maxSurge > 0
       ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
@@ -27,7 +27,7 @@ function checkStrategy({ update, onDisconnect, kind }: Pick<ServiceSpec, 'update
   if (strategy === 'blue_green' && (kind !== 'service' || onDisconnect.kind === 'hold')) {
     return [{ path: `${path}.strategy`, message: 'blue_green runs two tasks of each replica: only a service of kind service that holds no place can have it' }];
   }
-  if (strategy === 'canary' && (kind === 'job' || kind === 'global')) {
+  if (strategy === 'canary' && (kind === 'job' || kind === 'cron' || kind === 'global')) {
     return [{ path: `${path}.strategy`, message: `canary takes shares of the replicas: a service of kind ${kind} has none` }];
   }
   const isPromoted = strategy === 'canary' || strategy === 'blue_green';
