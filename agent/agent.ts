@@ -50,6 +50,7 @@ import { RotateLoop } from './logs/rotate-loop.ts';
 import { defaultAddress, defaultCapacity, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
+import { takenHostPort } from './network/host-ports-fs.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { readNamespaces } from './namespaces-fs.ts';
@@ -312,6 +313,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
+    hostPorts: { taken: takenHostPort },
     volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),
     prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
     configs: new OciConfigFs({ devicePaths: config.devicePaths, units: config.deviceUnits, allowsPrivileged: config.allowsPrivileged, securityModules: probeModules(log) }),

@@ -22,7 +22,7 @@ const MAX_MESSAGE_LENGTH = 500;
 
 /** The record after its running container ended: what the exit was, and what follows by the restart policy. `cause`: why we stopped it, if we did. */
 export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause | undefined): TaskRecord {
-  const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs };
+  const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs, ...(end.hadChildOom === true ? { hadChildOom: true } : {}) };
   if (cause === 'stopped') {
     return { ...record, step: 'ended', lastExit: exit, finishedAtMs: end.finishedAtMs, ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', message: '' };
   }

@@ -61,6 +61,8 @@ export type TaskAction =
   | { readonly kind: 'release'; readonly phase: 'complete' | 'failed'; readonly reason: string }
   | { readonly kind: 'forget'; readonly reason: string };
 
+/** After an attempt that the machine has no room for now, until the next. */
+export const OWN_RETRY_MS = 5_000;
 /** How often a killed container that does not end is looked at. */
 const KILLED_LOOK_MS = 1_000;
 /** A process that outlives SIGKILL this long sits in the kernel (state D). */
@@ -194,10 +196,10 @@ function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAct
     : { kind: 'wait', reason: 'waits for a controller to confirm the assignment' };
 }
 
-/** A wait longer than the policy ever asks for means that the wall clock went back: it is not waited for. */
+/** A wait longer than anything asks for means that the wall clock went back: it is not waited for. */
 function isTooEarly(record: TaskRecord, nowMs: number): boolean {
   const { delayMs, maxAttempts } = record.task.container.restart;
-  const longestMs = delayMs * 2 ** Math.max(0, maxAttempts - 2);
+  const longestMs = Math.max(OWN_RETRY_MS, delayMs * 2 ** Math.max(0, maxAttempts - 2));
   const leftMs = record.notBeforeMs - nowMs;
   return leftMs > 0 && leftMs <= longestMs;
 }
