@@ -269,7 +269,7 @@ bad('r025', async t => {
   const neighbour = (): string => run(...inNetwork(victim), 'ip', 'neigh', 'show', gateway).replace(/ (?:REACHABLE|STALE|DELAY|PROBE)\s*$/, '');
   const link = /^\d+: (eth\w+|\w+)@/m.exec(run(...inNetwork(victim), 'ip', '-o', 'link', 'show', 'type', 'veth'))?.[1] ?? '';
   const mac = /link\/ether (\S+)/.exec(run(...inNetwork(victim), 'ip', '-o', 'link', 'show', link))?.[1] ?? '';
-  await exec('frames', 'true');
+  t.log({ own, to, link, mac, gateway });
   run(...inNetwork(victim), 'busybox', 'ping', '-c', '1', '-W', '2', gateway);
   const before = neighbour();
   t.regex(before, /lladdr/);
