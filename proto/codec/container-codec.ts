@@ -59,7 +59,8 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     command: spec.command?.arguments,
     healthcheck: optional(spec.healthcheck, healthCheckFromWire),
     restart: restartFromWire(required(spec.restart, 'container.restart')),
-    requests: required(spec.requests, 'container.requests'),
+    requests: present(required(spec.requests, 'container.requests')),
+    deviceRequests: spec.deviceRequests.map(present),
     limits: limitsFromWire(required(spec.limits, 'container.limits')),
     ports: spec.ports.map(publishedPortCodec.fromWire),
     configs: spec.configs.map(present),
@@ -84,7 +85,7 @@ export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readon
 
 export const taskResourcesCodec: Codec<TaskResources, wire.TaskResources> = {
   toWire: resources => resources,
-  fromWire: ({ requests, limits }) => ({ requests: required(requests, 'resources.requests'), limits: limitsFromWire(required(limits, 'resources.limits')) }),
+  fromWire: ({ requests, limits }) => ({ requests: present(required(requests, 'resources.requests')), limits: limitsFromWire(required(limits, 'resources.limits')) }),
 };
 
 function limitsFromWire(limits: wire.Limits): Limits {

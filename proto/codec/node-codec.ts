@@ -6,7 +6,7 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { Availability, ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { RemovedNode } from '#model/records.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, required } from './wire.ts';
+import { enumCodec, present, required } from './wire.ts';
 
 export const availabilityCodec = enumCodec<Availability, WireAvailability>('availability', {
   active: WireAvailability.AVAILABILITY_ACTIVE,
@@ -32,8 +32,8 @@ export const nodeCodec: Codec<Node, wire.Node> = {
     ...node,
     id: parseNodeId(node.id),
     availability: availabilityCodec.fromWire(node.availability),
-    capacity: required(node.capacity, 'node.capacity'),
-    policy: node.policy ?? CLOSED_NODE_POLICY,
+    capacity: present(required(node.capacity, 'node.capacity')),
+    policy: policyFromWire(node.policy),
     condition: conditionCodec.fromWire(node.condition),
   }),
 };
@@ -44,9 +44,13 @@ function openPolicy(policy: NodePolicy): NodePolicy | undefined {
   return isClosed ? undefined : policy;
 }
 
+export function policyFromWire(policy: wire.NodePolicy | undefined): NodePolicy {
+  return policy === undefined ? CLOSED_NODE_POLICY : { ...policy, devices: policy.devices.map(present) };
+}
+
 export const ledgerCodec: Codec<Ledger, wire.Ledger> = {
   toWire: ledger => ledger,
-  fromWire: ledger => ({ ...ledger, node: parseNodeId(ledger.node), requests: required(ledger.requests, 'ledger.requests') }),
+  fromWire: ledger => ({ ...ledger, node: parseNodeId(ledger.node), requests: present(required(ledger.requests, 'ledger.requests')) }),
 };
 
 export const sessionRecordCodec: Codec<SessionRecord, stored.SessionRecord> = {

@@ -31,7 +31,7 @@ function addedNodeToWire(node: AddedNode): wire.AddedNode {
 }
 
 function addedNodeFromWire(node: wire.AddedNode): AddedNode {
-  return { ...node, name: parseNodeId(node.name), capacity: required(node.capacity, 'added node.capacity') };
+  return { ...node, name: parseNodeId(node.name), capacity: present(required(node.capacity, 'added node.capacity')) };
 }
 
 export const clusterPlanCodec: Codec<ClusterPlan, wire.PlanResponse> = {
@@ -66,8 +66,8 @@ function reasonFromWire(reason: wire.RuleReason): RuleReason {
 
 function nodePictureFromWire(node: wire.NodePicture): NodePicture {
   return {
-    node: parseNodeId(node.node), capacity: required(node.capacity, 'node.capacity'), before: required(node.before, 'node.before'),
-    after: required(node.after, 'node.after'),
+    node: parseNodeId(node.node), capacity: present(required(node.capacity, 'node.capacity')), before: present(required(node.before, 'node.before')),
+    after: present(required(node.after, 'node.after')),
   };
 }
 

@@ -1,10 +1,10 @@
 import type * as wire from '#gen/gantry/v1/agent.ts';
 import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
-import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
 import { endpointSetCodec } from './endpoints-codec.ts';
+import { policyFromWire } from './node-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
 import type { Codec } from './wire.ts';
@@ -54,8 +54,8 @@ function registrationFromWire(registration: wire.Registration): Registration {
     ...registration,
     kind: 'register',
     node: parseNodeId(registration.node),
-    capacity: required(registration.capacity, 'registration.capacity'),
-    policy: registration.policy ?? CLOSED_NODE_POLICY,
+    capacity: present(required(registration.capacity, 'registration.capacity')),
+    policy: policyFromWire(registration.policy),
     statuses: registration.statuses.map(taskStatusCodec.fromWire),
   };
 }

@@ -47,6 +47,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     kind: serviceKindCodec.toWire(task.kind),
     container: containerCodec.toWire(task.container),
     companions: companionsCodec.toWire(task.companions),
+    deviceUnits: task.deviceUnits ?? [],
     desired: desiredCodec.toWire(task.desired),
   }),
   fromWire: task => present({
@@ -57,6 +58,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     node: parseNodeId(task.node),
     container: containerCodec.fromWire(required(task.container, 'task.container')),
     companions: companionsCodec.fromWire(task.companions),
+    deviceUnits: task.deviceUnits.length === 0 ? undefined : task.deviceUnits,
     pins: required(task.pins, 'task.pins'),
     volumes: task.volumes.map(volumeSpecCodec.fromWire),
     desired: desiredCodec.fromWire(task.desired),

@@ -1,5 +1,5 @@
 /** What one manifest declares, and the numbered, immutable Revisions that its applies make. */
-import type { AppId, ServiceId, TaskId } from './ids.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { ServiceSpec } from './service.ts';
 
 /** A config as applied. `content` travels with the apply; stored, it is a blob named by its SHA-256 in lower-case hex. */
@@ -81,6 +81,44 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** One run of a cron of the App, made by the leader or by `runCron`: a job that no manifest declares. Its virtual IP is empty. */
+  readonly cronRun?: CronRun;
+}
+
+export interface CronRun {
+  /** Name of the cron in its App. */
+  readonly cron: string;
+  /** The time that it is for; of a manual one, when it was asked for. */
+  readonly scheduledAtMs: number;
+  readonly isManual: boolean;
+}
+
+/** What was decided of a cron's times. */
+export interface CronStatus {
+  /** Schedule, time zone and suspension that it was decided for: with others, counting begins anew. */
+  readonly scheduleKey: string;
+  /** Times up to this one were run or passed over. */
+  readonly handledUntilMs: number;
+  /** Time of the last run. */
+  readonly lastScheduledAtMs?: number;
+  readonly nextAtMs?: number;
+}
+
+/** A job that ended well: its slots stay done when their tasks are forgotten. */
+export interface JobStatus {
+  readonly templateHash: string;
+  readonly completions: number;
+  readonly endedAtMs: number;
+}
+
+export interface AutoscaleStatus {
+  /** In force instead of the spec's. */
+  readonly replicas: number;
+  readonly changedAtMs: number;
+  /** What was measured when it was set last. */
+  readonly reason: string;
+  /** The most that was wanted in each tenth of the stabilization time, oldest first. */
+  readonly wishes: readonly { readonly replicas: number; readonly atMs: number }[];
 }
 
 /** Failures in a row of one slot's tasks. */
@@ -90,6 +128,14 @@ export interface CrashLoop {
   readonly notBeforeMs: number;
   /** The failed task that was counted last. */
   readonly task: TaskId;
+}
+
+/** A slot that fits nowhere. */
+export interface PendingSlot {
+  readonly slot: number;
+  readonly reason: string;
+  /** Where tasks of lower priority were told to stop for it: what gets free there is its own. */
+  readonly node?: NodeId;
 }
 
 /** Slots that fit nowhere, and where the rollout is. Written by the leader alone. */
@@ -106,9 +152,13 @@ export interface ServiceStatus {
     /** Since when every replica of it serves; absent before. `monitorMs` later it is settled. */
     readonly healthySinceMs?: number;
   };
-  readonly pending: readonly { readonly slot: number; readonly reason: string }[];
+  readonly pending: readonly PendingSlot[];
   /** New tasks of a crash-looping slot wait until then. */
   readonly crashLoops: readonly CrashLoop[];
+  /** Only of a cron. */
+  readonly cron?: CronStatus;
+  readonly job?: JobStatus;
+  readonly autoscale?: AutoscaleStatus;
 }
 
 /** A stored secret version: AES-256-GCM by the cluster's secrets key. Written by ControlApi. */

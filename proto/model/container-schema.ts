@@ -13,7 +13,7 @@ import { splitShellWords } from './shell-words.ts';
 const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
-const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'] };
+const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'], later: ['disk', 'pids'] };
 const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io'], later: ['storage'] };
 const IO_KEYS: KeyTable = { known: ['weight', 'read_bps', 'write_bps', 'read_iops', 'write_iops'] };
 
@@ -178,7 +178,7 @@ function readTestCommand(field: SchemaField): readonly string[] {
 function readRestart(field: SchemaField, kind: ServiceKind): RestartPolicy {
   field.checkKeys(RESTART_KEYS);
   return {
-    mode: field.at('policy').choice({ words: ['always', 'on-failure', 'never'] }, kind === 'job' ? 'never' : 'always'),
+    mode: field.at('policy').choice({ words: ['always', 'on-failure', 'never'] }, kind === 'job' || kind === 'cron' ? 'never' : 'always'),
     maxAttempts: field.at('max_attempts').integer(5),
     windowMs: field.at('window').parsed(parseDuration) ?? 600_000,
     delayMs: field.at('delay').parsed(parseDuration) ?? 1_000,
@@ -230,7 +230,10 @@ function readRequests(resources: SchemaField, limits: Limits): Resources {
   const field = resources.at('requests');
   field.checkKeys(REQUEST_KEYS);
   const isMemoryLimited = resources.at('limits').at('memory').isPresent;
+  const diskBytes = field.at('disk').parsed(parseMemory);
   return {
+    ...(diskBytes === undefined ? {} : { diskBytes }),
+    ...(field.at('pids').isPresent ? { pids: field.at('pids').integer(1) } : {}),
     milliCpu: field.at('cpus').parsed(parseCpu) ?? limits.milliCpu ?? DEFAULT_REQUESTS.milliCpu,
     memoryBytes: field.at('memory').parsed(parseMemory) ?? (isMemoryLimited ? limits.memoryBytes : DEFAULT_REQUESTS.memoryBytes),
   };

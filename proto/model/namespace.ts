@@ -4,13 +4,23 @@ import { companionPath } from './companion.ts';
 import type { Violation } from './errors.ts';
 import { quoted } from './printable.ts';
 import { SECURITY_PROFILES } from './service.ts';
-import type { ContainerSpec, SecurityProfile } from './service.ts';
+import type { ContainerSpec, DeviceCount, SecurityProfile } from './service.ts';
 
 export interface NamespacePolicy {
   /** The widest profile. */
   readonly profile: SecurityProfile;
   /** Directories of the machine that services may bind, and what is in them; a node has to offer them too. Sorted. */
   readonly bindPrefixes: readonly string[];
+  /** What its unfinished tasks may ask for together; absent: all there is. */
+  readonly quota?: NamespaceQuota;
+}
+
+/** Absent amounts are not limited; devices sorted by name. */
+export interface NamespaceQuota {
+  readonly milliCpu?: number;
+  readonly memoryBytes?: number;
+  readonly tasks?: number;
+  readonly devices: readonly DeviceCount[];
 }
 
 /** The record. Written by ControlApi alone. */
@@ -25,6 +35,8 @@ export interface NamespaceView extends NamespacePolicy {
   readonly apps: number;
   /** Absent: it has no policy of its own. */
   readonly updatedAtMs?: number;
+  /** What its unfinished tasks ask for; absent from older controllers. */
+  readonly used?: NamespaceQuota;
 }
 
 /** Of a namespace without a record. */

@@ -4,7 +4,7 @@ import type { AddedNode, ClusterPlan, WhyAnswer } from './cluster-plan.ts';
 import type { Digest } from './digest.ts';
 import type { ClusterEvent } from './event.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
-import type { NamespaceView } from './namespace.ts';
+import type { NamespaceQuota, NamespaceView } from './namespace.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
 import type { SecurityProfile } from './service.ts';
 import type { RegistryLogin } from './node-images.ts';
@@ -181,7 +181,7 @@ export interface ControlHandlers {
   listSecrets(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly name: string; readonly version: number; readonly createdAtMs: number }[]>;
   deleteSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string }, peer: Peer): Promise<void>;
   /** Makes or changes the policy of a namespace; what is absent stays, and is closed for a new one. */
-  putNamespace(request: { readonly requestId: string; readonly name: string; readonly profile?: SecurityProfile; readonly bindPrefixes?: readonly string[] }, peer: Peer): Promise<void>;
+  putNamespace(request: { readonly requestId: string; readonly name: string; readonly profile?: SecurityProfile; readonly bindPrefixes?: readonly string[]; readonly quota?: NamespaceQuota }, peer: Peer): Promise<void>;
   /** Those with a policy or an App, sorted by name. */
   listNamespaces(peer: Peer): Promise<readonly NamespaceView[]>;
   /** Takes the namespace's policy away; what was applied under it stays. */

@@ -10,6 +10,7 @@ export function changeResources(before: TaskResources, change: ResourceChange): 
 function changeRequests({ requests, limits: old }: TaskResources, limits: Limits, change: ResourceChange): Resources {
   const isCpuLimit = requests.milliCpu === old.milliCpu && limits.milliCpu !== undefined;
   return {
+    ...requests,
     milliCpu: change.requestMilliCpu ?? (isCpuLimit ? limits.milliCpu : requests.milliCpu),
     memoryBytes: change.requestMemoryBytes ?? (requests.memoryBytes === old.memoryBytes ? limits.memoryBytes : requests.memoryBytes),
   };

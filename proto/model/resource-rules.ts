@@ -21,6 +21,8 @@ export function checkResources({ requests, limits }: TaskResources, path: string
   return [
     ...(requests.milliCpu === limits.milliCpu ? [] : checkAmount(requests.milliCpu, `${requestPath}.cpus`, 1, MAX_MILLI_CPU)),
     ...(requests.memoryBytes === limits.memoryBytes ? [] : checkAmount(requests.memoryBytes, `${requestPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
+    ...(requests.diskBytes === undefined ? [] : checkRange(requests.diskBytes, `${requestPath}.disk`, 1, Number.MAX_SAFE_INTEGER)),
+    ...(requests.pids === undefined ? [] : checkRange(requests.pids, `${requestPath}.pids`, 1, limits.pids)),
     ...(limits.milliCpu === undefined ? [] : checkAmount(limits.milliCpu, `${limitPath}.cpus`, 1, MAX_MILLI_CPU)),
     ...checkAmount(limits.memoryBytes, `${limitPath}.memory`, MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER),
     ...checkRange(limits.pids, `${limitPath}.pids`, 1, MAX_PIDS),

@@ -3,26 +3,44 @@ export interface Resources {
   /** Thousandths of a core. */
   readonly milliCpu: number;
   readonly memoryBytes: number;
+  /** Of the disk that the node keeps its state on. Absent: none asked for; of a node: not known, and not limited. */
+  readonly diskBytes?: number;
+  /** Processes; absent as with the disk. */
+  readonly pids?: number;
 }
 
 export const NO_RESOURCES: Resources = { milliCpu: 0, memoryBytes: 0 };
 
 export function addResources(left: Resources, right: Resources): Resources {
-  return { milliCpu: left.milliCpu + right.milliCpu, memoryBytes: left.memoryBytes + right.memoryBytes };
+  return combine(left, right, (one, other) => one + other);
 }
 
+/** What is left; what `left` does not limit is not limited. */
 export function subtractResources(left: Resources, right: Resources): Resources {
-  return { milliCpu: left.milliCpu - right.milliCpu, memoryBytes: left.memoryBytes - right.memoryBytes };
+  return {
+    milliCpu: left.milliCpu - right.milliCpu, memoryBytes: left.memoryBytes - right.memoryBytes,
+    ...(left.diskBytes === undefined ? {} : { diskBytes: left.diskBytes - (right.diskBytes ?? 0) }),
+    ...(left.pids === undefined ? {} : { pids: left.pids - (right.pids ?? 0) }),
+  };
 }
 
 /** The larger in each dimension. */
 export function largerResources(left: Resources, right: Resources): Resources {
-  return { milliCpu: Math.max(left.milliCpu, right.milliCpu), memoryBytes: Math.max(left.memoryBytes, right.memoryBytes) };
+  return combine(left, right, Math.max);
+}
+
+function combine(left: Resources, right: Resources, merge: (one: number, other: number) => number): Resources {
+  const extra = (key: 'diskBytes' | 'pids'): Partial<Resources> =>
+    (left[key] === undefined && right[key] === undefined ? {} : { [key]: merge(left[key] ?? 0, right[key] ?? 0) });
+  return {
+    milliCpu: merge(left.milliCpu, right.milliCpu), memoryBytes: merge(left.memoryBytes, right.memoryBytes), ...extra('diskBytes'), ...extra('pids'),
+  };
 }
 
 /** True when `need` fits into `have` in every dimension. */
 export function fitsInto(need: Resources, have: Resources): boolean {
-  return need.milliCpu <= have.milliCpu && need.memoryBytes <= have.memoryBytes;
+  return need.milliCpu <= have.milliCpu && need.memoryBytes <= have.memoryBytes
+    && (need.diskBytes ?? 0) <= (have.diskBytes ?? Infinity) && (need.pids ?? 0) <= (have.pids ?? Infinity);
 }
 
 /** What the control group holds a container to. */
@@ -76,7 +94,10 @@ export function resourcesOf({ requests, limits }: TaskResources): TaskResources 
 /** Equal exactly for equal resources, whatever order their fields have. */
 export function resourcesKey({ requests, limits }: TaskResources): string {
   const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io } = limits;
-  return [
+  const common = [
     requests.milliCpu, requests.memoryBytes, milliCpu, memoryBytes, pids, cpuset, swapBytes, io?.weight, io?.readBps, io?.writeBps, io?.readIops, io?.writeIops,
   ].map(amount => (amount === undefined ? '-' : String(amount))).join('/');
+  // Added only where they are, so that keys of older tasks stay equal.
+  const disk = requests.diskBytes === undefined ? '' : `/disk=${String(requests.diskBytes)}`;
+  return `${common}${disk}${requests.pids === undefined ? '' : `/pids=${String(requests.pids)}`}`;
 }

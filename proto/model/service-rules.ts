@@ -4,12 +4,14 @@ import { formatPlacementRule, parsePlacementRule } from './constraint.ts';
 import { checkCompanions } from './companion-rules.ts';
 import { checkContainer } from './container-rules.ts';
 import type { Violation } from './errors.ts';
+import { isLabel } from './ids.ts';
+import { checkKind } from './kind-rules.ts';
 import { printable, quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
 import type { PlacementRule, ServiceSpec } from './service.ts';
 
 const MAX_REPLICAS = 10_000;
-const MAX_JOB_RETRIES = 1_000;
+const MAX_PRIORITY = 1_000_000;
 const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const MAX_LABEL_VALUE_LENGTH = 1024;
 
@@ -21,10 +23,11 @@ export function checkService(service: ServiceSpec, app: AppSpec): readonly Viola
     ...checkCompanions(service, app, path),
     ...checkLabels(service, path),
     ...checkPlacement(service, `${path}.placement`),
+    ...checkAffinities(service, app, `${path}.placement`),
     ...checkUpdate(service, `${path}.update`),
     ...checkDependencies(service, app, `${path}.depends_on`),
     ...checkDisconnect(service, `${path}.on_disconnect`),
-    ...checkJob(service, path),
+    ...checkKind(service, path),
   ];
 }
 
@@ -46,7 +49,7 @@ function checkLabels(service: ServiceSpec, servicePath: string): readonly Violat
   });
 }
 
-function checkPlacement({ placement }: ServiceSpec, path: string): readonly Violation[] {
+function checkPlacement({ kind, placement }: ServiceSpec, path: string): readonly Violation[] {
   return [
     ...placement.require.flatMap((rule, index) => checkRule(rule, `${path}.require[${String(index)}]`)),
     ...placement.prefer.flatMap(({ rule, weight }, index) => [
@@ -59,7 +62,34 @@ function checkPlacement({ placement }: ServiceSpec, path: string): readonly Viol
       ...checkRange(count, `${path}.max_per.${label}`, 1, MAX_REPLICAS),
     ]),
     ...placement.tolerate.flatMap((taint, index) => checkLabelName(taint, `${path}.tolerate[${String(index)}]`)),
+    ...checkRange(placement.priority, `${path}.priority`, -MAX_PRIORITY, MAX_PRIORITY),
+    ...(placement.isGang && (kind === 'global' || kind === 'stateful')
+      ? [{ path: `${path}.gang`, message: `a ${kind} service starts its tasks one by one; only service and job can be a gang` }] : []),
   ];
+}
+
+function checkAffinities({ name, placement }: ServiceSpec, app: AppSpec, path: string): readonly Violation[] {
+  return (['affinity', 'avoid'] as const).flatMap(key => placement[key].flatMap((one, index) => {
+    const at = `${path}.${key}[${String(index)}]`;
+    const problem = findServiceProblem(one.service, name, app);
+    return [
+      ...(problem === undefined ? [] : [{ path: at, message: problem }]),
+      ...checkLabelName(one.label, `${at}.label`),
+      ...(one.weight === undefined ? [] : checkRange(one.weight, `${at}.weight`, 1, 1000)),
+    ];
+  }));
+}
+
+function findServiceProblem(service: string, own: string, app: AppSpec): string | undefined {
+  const [name = '', ...more] = service.split('/').toReversed();
+  if (more.length > 1 || ![name, ...more].every(isLabel)) {
+    return `${quoted(service)} must be the NAME of a service of this App, or APP/NAME of one in the same Namespace`;
+  }
+  const isOfApp = more.length === 0 || more[0] === app.name;
+  if (isOfApp && name === own) {
+    return `${quoted(service)} is the service itself; use spread or max_per`;
+  }
+  return isOfApp && !app.services.some(other => other.name === name) ? `${quoted(service)} is no service of this App; one of another App is APP/NAME` : undefined;
 }
 
 /** A typed rule is good when it reads back from its text. */
@@ -82,7 +112,7 @@ function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: string):
   return [
     ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
     ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
-    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job'
+    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job' && kind !== 'cron'
       ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
     ...(isHold && update.maxSurge > 0
       ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
@@ -110,16 +140,4 @@ function checkDisconnect({ onDisconnect, kind }: ServiceSpec, path: string): rea
     return [{ path: `${path}.replace_after`, message: 'a stateful service holds its place: never, or leave it out' }];
   }
   return onDisconnect.kind === 'replace' ? checkRange(onDisconnect.afterMs, `${path}.replace_after`, 0, 365 * 86_400_000) : [];
-}
-
-function checkJob(service: ServiceSpec, path: string): readonly Violation[] {
-  if (service.kind !== 'job') {
-    return service.job === undefined ? [] : [{ path: `${path}.job`, message: 'only a service of kind job has this' }];
-  }
-  const restart = service.container.restart.mode;
-  return [
-    ...(restart === 'always' ? [{ path: `${path}.restart.policy`, message: 'a job ends; use on-failure or never' }] : []),
-    ...checkRange(service.job?.retries ?? 0, `${path}.job.retries`, 0, MAX_JOB_RETRIES),
-    ...((service.job?.timeoutMs ?? 1) > 0 ? [] : [{ path: `${path}.job.timeout`, message: 'must be more than 0' }]),
-  ];
 }

@@ -8,6 +8,12 @@ import type { NodeId, ServiceId, TaskId } from './ids.ts';
 import type { TaskResources } from './resources.ts';
 import type { CompanionSpec, ContainerSpec, ServiceKind } from './service.ts';
 
+/** Indices of units of one named device, ascending; a unit's index is its place among those that its node declares. */
+export interface DeviceUnits {
+  readonly name: string;
+  readonly units: readonly number[];
+}
+
 export interface Task {
   readonly id: TaskId;
   readonly name: string;
@@ -35,6 +41,8 @@ export interface Task {
   readonly fence: number;
   /** An attempt that runs longer is ended, which is a failure. Only for `job`; absent: no limit. */
   readonly timeoutMs?: number;
+  /** The units that the scheduler chose for `container.deviceRequests`, by name; absent: it asks for none, or the agent chooses. */
+  readonly deviceUnits?: readonly DeviceUnits[];
   /** Wished by an operator: its processes stand still, and nothing of it is probed or begun. */
   readonly isPaused: boolean;
   /** `resourcesKey` of its service when it was made or last resized; `container` may have others since (`update task/ID`). */

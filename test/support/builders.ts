@@ -15,7 +15,7 @@ import type { Task, TaskStatus } from '#model/task.ts';
 export const T0 = 1_767_225_600_000;
 export const MIB = 1024 * 1024;
 
-const DEFAULT_PLACEMENT: PlacementSpec = { require: [], prefer: [], spread: [], maxPer: [], tolerate: [] };
+const DEFAULT_PLACEMENT: PlacementSpec = { require: [], prefer: [], spread: [], maxPer: [], tolerate: [], affinity: [], avoid: [], priority: 0, isGang: false };
 const DEFAULT_UPDATE: UpdateSpec = { strategy: 'rolling', maxSurge: 1, maxUnavailable: 0, monitorMs: 30_000, onFailure: 'rollback' };
 
 /** Options of `node`; labels add to `node arch os`. */

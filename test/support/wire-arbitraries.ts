@@ -8,12 +8,12 @@ import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-pla
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { Namespace, NamespaceView } from '#model/namespace.ts';
+import type { Namespace, NamespaceQuota, NamespaceView } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
-import { HOST_NAMESPACES, SECURITY_PROFILES } from '#model/service.ts';
+import { HOST_NAMESPACES, PLACEMENT_POLICIES, SECURITY_PROFILES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
@@ -39,8 +39,8 @@ const anyAppId = fc.tuple(label, label).map(([namespace, app]) => appId(namespac
 const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) => serviceId(namespace, app, name));
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
 const digest = sha256.map(hex => `sha256:${hex}` as Digest);
-const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big });
-const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const);
+const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big, diskBytes: big, pids: big }, { requiredKeys: ['milliCpu', 'memoryBytes'] });
+const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const, 'cron' as const);
 
 export const publishedPort: fc.Arbitrary<PublishedPort> = fc.record({
   published: port, target: port, protocol: fc.constantFrom('tcp', 'udp'), mode: fc.constantFrom('ingress', 'host'), allowFrom: texts,
@@ -65,7 +65,8 @@ const healthCheck = fc.record({
   intervalMs: big, timeoutMs: big, retries: count, startPeriodMs: big,
 });
 
-const deviceCounts = fc.array(fc.record({ name: text, count }), few);
+const deviceCounts = fc.array(fc.record({ name: text, count, milli: count }, { requiredKeys: ['name', 'count'] }), few);
+const quota: fc.Arbitrary<NamespaceQuota> = fc.record({ milliCpu: big, memoryBytes: big, tasks: count, devices: deviceCounts }, { requiredKeys: ['devices'] });
 const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, devicePaths: texts, devices: deviceCounts, allowsPrivileged: fc.boolean() });
 
 const limits = fc.record({
@@ -102,12 +103,15 @@ const rule: fc.Arbitrary<PlacementRule> = fc.record({
   label: text, operator: fc.constantFrom('==', '!=', 'in', 'not-in', 'exists', 'not-exists', '>', '<'), values: texts,
 });
 
+const affinities = fc.array(fc.record({ service: text, label: text, weight: count }, { requiredKeys: ['service', 'label'] }), few);
+
 export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
   name: text, kind, replicas: count, labels: fc.array(nameValue, few),
   placement: fc.record({
     require: fc.array(rule, few), prefer: fc.array(fc.record({ rule, weight: fc.integer() }), few), spread: texts,
-    maxPer: fc.array(fc.record({ label: text, count }), few), tolerate: texts,
-  }),
+    maxPer: fc.array(fc.record({ label: text, count }), few), tolerate: texts, affinity: affinities, avoid: affinities,
+    policy: fc.constantFrom(...PLACEMENT_POLICIES), priority: fc.integer(), isGang: fc.boolean(),
+  }, { requiredKeys: ['require', 'prefer', 'spread', 'maxPer', 'tolerate', 'affinity', 'avoid', 'priority', 'isGang'] }),
   update: fc.record({
     strategy: fc.constantFrom('rolling', 'recreate'), maxSurge: count, maxUnavailable: count, monitorMs: big,
     onFailure: fc.constantFrom('rollback', 'pause'),
@@ -116,7 +120,14 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
     service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
   }), few),
   onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const })),
-  job: fc.record({ retries: count, timeoutMs: big }, { requiredKeys: ['retries'] }),
+  job: fc.record({ retries: count, timeoutMs: big, parallelism: count, keepMs: big }, { requiredKeys: ['retries'] }),
+  cron: fc.record({
+    schedule: text, timezone: text, concurrency: fc.constantFrom('allow' as const, 'forbid' as const, 'replace' as const), startingDeadlineMs: big,
+    keptSucceeded: count, keptFailed: count, isSuspended: fc.boolean(),
+  }, { requiredKeys: ['schedule', 'timezone', 'concurrency', 'keptSucceeded', 'keptFailed', 'isSuspended'] }),
+  autoscale: fc.record({
+    min: count, max: count, cpuPercent: count, memoryPercent: count, metric: fc.record({ query: text, target: fc.double({ noNaN: true, min: 0.001 }) }), stabilizationMs: big,
+  }, { requiredKeys: ['min', 'max', 'stabilizationMs'] }),
   container: containerSpec, companions,
 }, { requiredKeys: ['name', 'kind', 'replicas', 'labels', 'placement', 'update', 'dependsOn', 'onDisconnect', 'container'] });
 
@@ -139,7 +150,10 @@ export const revision: fc.Arbitrary<Revision> = fc.record({
 export const service: fc.Arbitrary<Service> = fc.record({
   namespace: label, app: label, name: label, revision: count, spec: serviceSpec, pins, volumes: volumeSpecs, templateHash: text, virtualIp: text,
   isDeleting: fc.boolean(), restartCount: count, createdAtMs: big, updatedAtMs: big,
-}).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
+  cronRun: fc.record({ cron: label, scheduledAtMs: big, isManual: fc.boolean() }),
+}, { requiredKeys: [
+  'namespace', 'app', 'name', 'revision', 'spec', 'pins', 'volumes', 'templateHash', 'virtualIp', 'isDeleting', 'restartCount', 'createdAtMs', 'updatedAtMs',
+] }).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
 
 export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   id: anyServiceId, settledRevision: count,
@@ -147,9 +161,12 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
     state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed'), reason: text, revision: count, startedAtMs: big,
     healthySinceMs: big,
   }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
-  pending: fc.array(fc.record({ slot: count, reason: text }), few),
+  pending: fc.array(fc.record({ slot: count, reason: text, node: nodeId }, { requiredKeys: ['slot', 'reason'] }), few),
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
-});
+  cron: fc.record({ scheduleKey: text, handledUntilMs: big, lastScheduledAtMs: big, nextAtMs: big }, { requiredKeys: ['scheduleKey', 'handledUntilMs'] }),
+  job: fc.record({ templateHash: text, completions: count, endedAtMs: big }),
+  autoscale: fc.record({ replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ replicas: count, atMs: big }), few) }),
+}, { requiredKeys: ['id', 'settledRevision', 'rollout', 'pending', 'crashLoops'] });
 
 export const appSpec: fc.Arbitrary<AppSpec> = fc.record({
   namespace: text, name: text, services: fc.array(serviceSpec, few),
@@ -169,8 +186,9 @@ export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
   timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
-}).map(({ timeoutMs, companions: beside, ...record }) => ({
-  ...record, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
+  deviceUnits: fc.option(fc.array(fc.record({ name: text, units: fc.array(count, few) }), { minLength: 1, maxLength: 2 }), { nil: undefined }),
+}).map(({ timeoutMs, companions: beside, deviceUnits, ...record }) => ({
+  ...record, ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
 const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big, hadChildOom: fc.constant(true) }, { requiredKeys: ['attempt', 'code', 'reason', 'finishedAtMs'] });
@@ -194,8 +212,8 @@ export const node: fc.Arbitrary<Node> = fc.record({
 
 export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: resources, hostPorts: texts });
 export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big, instanceNonce: text });
-export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big });
-export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
+export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big, quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'createdAtMs', 'updatedAtMs'] });
+export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big, quota, used: quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
 export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big });
 export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
 

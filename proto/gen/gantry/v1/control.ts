@@ -15,6 +15,7 @@ import {
   IoLimits,
   Ledger,
   Node,
+  Quota,
   Resources,
   Revision,
   SecurityProfile,
@@ -184,6 +185,17 @@ export interface ScaleRequest {
 }
 
 export interface ScaleResponse {
+}
+
+/** One run of a cron now, beside its schedule and whatever its concurrency. */
+export interface RunCronRequest {
+  readonly requestId: string;
+  readonly service: string;
+}
+
+export interface RunCronResponse {
+  /** The job that it is: namespace/app/service. */
+  readonly service: string;
 }
 
 export interface RestartRequest {
@@ -386,7 +398,11 @@ export interface PutNamespaceRequest {
     | SecurityProfile
     | undefined;
   /** Absent: as they are. */
-  readonly bindPrefixes?: BindPrefixes | undefined;
+  readonly bindPrefixes?:
+    | BindPrefixes
+    | undefined;
+  /** Absent: as it is; empty: none. */
+  readonly quota?: Quota | undefined;
 }
 
 export interface BindPrefixes {
@@ -410,6 +426,11 @@ export interface NamespaceView {
   readonly apps: number;
   /** Absent: it has no policy of its own. */
   readonly updatedAtMs?: number | undefined;
+  readonly quota?:
+    | Quota
+    | undefined;
+  /** What unfinished tasks ask for. */
+  readonly used?: Quota | undefined;
 }
 
 export interface DeleteNamespaceRequest {
@@ -1497,6 +1518,109 @@ export const ScaleResponse: MessageFns<ScaleResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunCronRequest(): RunCronRequest {
+  return { requestId: "", service: "" };
+}
+
+export const RunCronRequest: MessageFns<RunCronRequest> = {
+  encode(message: RunCronRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunCronRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunCronRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunCronResponse(): RunCronResponse {
+  return { service: "" };
+}
+
+export const RunCronResponse: MessageFns<RunCronResponse> = {
+  encode(message: RunCronResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunCronResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunCronResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3570,7 +3694,7 @@ export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
 };
 
 function createBasePutNamespaceRequest(): PutNamespaceRequest {
-  return { requestId: "", name: "", profile: undefined, bindPrefixes: undefined };
+  return { requestId: "", name: "", profile: undefined, bindPrefixes: undefined, quota: undefined };
 }
 
 export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
@@ -3586,6 +3710,9 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
     }
     if (message.bindPrefixes !== undefined) {
       BindPrefixes.encode(message.bindPrefixes, writer.uint32(34).fork()).join();
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -3633,6 +3760,14 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
             }
 
             message.bindPrefixes = BindPrefixes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -3811,7 +3946,7 @@ export const ListNamespacesResponse: MessageFns<ListNamespacesResponse> = {
 };
 
 function createBaseNamespaceView(): NamespaceView {
-  return { name: "", profile: 0, bindPrefixes: [], apps: 0, updatedAtMs: undefined };
+  return { name: "", profile: 0, bindPrefixes: [], apps: 0, updatedAtMs: undefined, quota: undefined, used: undefined };
 }
 
 export const NamespaceView: MessageFns<NamespaceView> = {
@@ -3830,6 +3965,12 @@ export const NamespaceView: MessageFns<NamespaceView> = {
     }
     if (message.updatedAtMs !== undefined) {
       writer.uint32(40).int64(message.updatedAtMs);
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
+    }
+    if (message.used !== undefined) {
+      Quota.encode(message.used, writer.uint32(330).fork()).join();
     }
     return writer;
   },
@@ -3885,6 +4026,22 @@ export const NamespaceView: MessageFns<NamespaceView> = {
             }
 
             message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.used = Quota.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -7081,6 +7238,14 @@ export const ControlApiDefinition = {
       requestType: RestartRequest as typeof RestartRequest,
       requestStream: false,
       responseType: RestartResponse as typeof RestartResponse,
+      responseStream: false,
+      options: {},
+    },
+    runCron: {
+      name: "RunCron",
+      requestType: RunCronRequest as typeof RunCronRequest,
+      requestStream: false,
+      responseType: RunCronResponse as typeof RunCronResponse,
       responseStream: false,
       options: {},
     },

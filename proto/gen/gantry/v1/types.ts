@@ -74,6 +74,20 @@ export namespace PlacementOperator {
   export type PLACEMENT_OPERATOR_LESS = typeof PlacementOperator.PLACEMENT_OPERATOR_LESS;
 }
 
+export const PlacementPolicy = {
+  PLACEMENT_POLICY_UNSPECIFIED: 0,
+  PLACEMENT_POLICY_SPREAD: 1,
+  PLACEMENT_POLICY_BINPACK: 2,
+} as const;
+
+export type PlacementPolicy = typeof PlacementPolicy[keyof typeof PlacementPolicy];
+
+export namespace PlacementPolicy {
+  export type PLACEMENT_POLICY_UNSPECIFIED = typeof PlacementPolicy.PLACEMENT_POLICY_UNSPECIFIED;
+  export type PLACEMENT_POLICY_SPREAD = typeof PlacementPolicy.PLACEMENT_POLICY_SPREAD;
+  export type PLACEMENT_POLICY_BINPACK = typeof PlacementPolicy.PLACEMENT_POLICY_BINPACK;
+}
+
 export const UpdateStrategy = {
   UPDATE_STRATEGY_UNSPECIFIED: 0,
   UPDATE_STRATEGY_ROLLING: 1,
@@ -157,6 +171,22 @@ export namespace DependencyCondition {
     typeof DependencyCondition.DEPENDENCY_CONDITION_SERVICE_COMPLETED_SUCCESSFULLY;
 }
 
+export const CronConcurrency = {
+  CRON_CONCURRENCY_UNSPECIFIED: 0,
+  CRON_CONCURRENCY_ALLOW: 1,
+  CRON_CONCURRENCY_FORBID: 2,
+  CRON_CONCURRENCY_REPLACE: 3,
+} as const;
+
+export type CronConcurrency = typeof CronConcurrency[keyof typeof CronConcurrency];
+
+export namespace CronConcurrency {
+  export type CRON_CONCURRENCY_UNSPECIFIED = typeof CronConcurrency.CRON_CONCURRENCY_UNSPECIFIED;
+  export type CRON_CONCURRENCY_ALLOW = typeof CronConcurrency.CRON_CONCURRENCY_ALLOW;
+  export type CRON_CONCURRENCY_FORBID = typeof CronConcurrency.CRON_CONCURRENCY_FORBID;
+  export type CRON_CONCURRENCY_REPLACE = typeof CronConcurrency.CRON_CONCURRENCY_REPLACE;
+}
+
 export const PullPolicy = { PULL_POLICY_UNSPECIFIED: 0, PULL_POLICY_ALWAYS: 1, PULL_POLICY_NEVER: 2 } as const;
 
 export type PullPolicy = typeof PullPolicy[keyof typeof PullPolicy];
@@ -173,6 +203,7 @@ export const ServiceKind = {
   SERVICE_KIND_GLOBAL: 2,
   SERVICE_KIND_STATEFUL: 3,
   SERVICE_KIND_JOB: 4,
+  SERVICE_KIND_CRON: 70,
 } as const;
 
 export type ServiceKind = typeof ServiceKind[keyof typeof ServiceKind];
@@ -183,6 +214,7 @@ export namespace ServiceKind {
   export type SERVICE_KIND_GLOBAL = typeof ServiceKind.SERVICE_KIND_GLOBAL;
   export type SERVICE_KIND_STATEFUL = typeof ServiceKind.SERVICE_KIND_STATEFUL;
   export type SERVICE_KIND_JOB = typeof ServiceKind.SERVICE_KIND_JOB;
+  export type SERVICE_KIND_CRON = typeof ServiceKind.SERVICE_KIND_CRON;
 }
 
 export const CompanionRole = {
@@ -362,6 +394,9 @@ export namespace StdioStream {
 export interface Resources {
   readonly milliCpu: number;
   readonly memoryBytes: number;
+  /** Absent: none asked for; of a capacity: not known. */
+  readonly diskBytes?: number | undefined;
+  readonly pids?: number | undefined;
 }
 
 export interface NameValue {
@@ -495,6 +530,19 @@ export interface PlacementSpec {
   readonly spread: readonly string[];
   readonly maxPer: readonly PlacementMaximum[];
   readonly tolerate: readonly string[];
+  readonly affinity: readonly ServiceAffinity[];
+  readonly avoid: readonly ServiceAffinity[];
+  readonly policy?: PlacementPolicy | undefined;
+  readonly priority: number;
+  readonly isGang: boolean;
+}
+
+export interface ServiceAffinity {
+  /** A name of the same App, or APP/NAME of the same namespace. */
+  readonly service: string;
+  readonly label: string;
+  /** Absent: it must hold. */
+  readonly weight?: number | undefined;
 }
 
 export interface UpdateSpec {
@@ -526,6 +574,14 @@ export interface DeviceMount {
 export interface DeviceCount {
   readonly name: string;
   readonly count: number;
+  /** Thousandths of each unit; absent: whole units. */
+  readonly milli?: number | undefined;
+}
+
+/** Which units of a named device a task has. */
+export interface DeviceUnits {
+  readonly name: string;
+  readonly units: readonly number[];
 }
 
 export interface DnsSpec {
@@ -555,7 +611,46 @@ export interface DisconnectSpec_Hold {
 
 export interface JobSpec {
   readonly retries: number;
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?:
+    | number
+    | undefined;
+  /** Absent: all completions at once. */
+  readonly parallelism?:
+    | number
+    | undefined;
+  /** Absent: ended tasks stay. */
+  readonly keepMs?: number | undefined;
+}
+
+export interface CronSpec {
+  /** Five fields, or a nickname as @daily. */
+  readonly schedule: string;
+  /** As in the IANA database. */
+  readonly timezone: string;
+  readonly concurrency: CronConcurrency;
+  readonly startingDeadlineMs?:
+    | number
+    | undefined;
+  /** Ended runs that stay. */
+  readonly keptSucceeded: number;
+  readonly keptFailed: number;
+  readonly isSuspended: boolean;
+}
+
+/** A value of a Prometheus query, and how much of it one replica takes. */
+export interface AutoscaleMetric {
+  readonly query: string;
+  readonly target: number;
+}
+
+export interface AutoscaleSpec {
+  readonly min: number;
+  readonly max: number;
+  /** Of what is requested. */
+  readonly cpuPercent?: number | undefined;
+  readonly memoryPercent?: number | undefined;
+  readonly metric?: AutoscaleMetric | undefined;
+  readonly stabilizationMs: number;
 }
 
 export interface Ulimit {
@@ -628,6 +723,8 @@ export interface ServiceSpec {
     | undefined;
   /** Init containers, then sidecars, in the order they start. */
   readonly companions: readonly Companion[];
+  readonly cron?: CronSpec | undefined;
+  readonly autoscale?: AutoscaleSpec | undefined;
 }
 
 export interface VolumeSpec {
@@ -685,6 +782,47 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** One run of a cron: a job that no manifest declares. */
+  readonly cronRun?: CronRun | undefined;
+}
+
+export interface CronRun {
+  /** The cron's name in its App. */
+  readonly cron: string;
+  readonly scheduledAtMs: number;
+  /** Asked for by a person, beside the schedule. */
+  readonly isManual: boolean;
+}
+
+/** What was decided of a cron's times. */
+export interface CronStatus {
+  /** Schedule, time zone and suspension that it was decided for. */
+  readonly scheduleKey: string;
+  /** Times up to here were run, or passed over. */
+  readonly handledUntilMs: number;
+  readonly lastScheduledAtMs?: number | undefined;
+  readonly nextAtMs?: number | undefined;
+}
+
+/** A job that ended: its slots stay done when their tasks are forgotten. */
+export interface JobStatus {
+  readonly templateHash: string;
+  readonly completions: number;
+  readonly endedAtMs: number;
+}
+
+/** What autoscaling decided last. */
+export interface AutoscaleStatus {
+  readonly replicas: number;
+  readonly changedAtMs: number;
+  readonly reason: string;
+  /** The highest of each tenth of the stabilization time, oldest first. */
+  readonly wishes: readonly AutoscaleStatus_Wish[];
+}
+
+export interface AutoscaleStatus_Wish {
+  readonly replicas: number;
+  readonly atMs: number;
 }
 
 export interface ServiceStatus {
@@ -694,6 +832,9 @@ export interface ServiceStatus {
   readonly rollout?: ServiceStatus_Rollout | undefined;
   readonly pending: readonly ServiceStatus_Pending[];
   readonly crashLoops: readonly ServiceStatus_CrashLoop[];
+  readonly cron?: CronStatus | undefined;
+  readonly job?: JobStatus | undefined;
+  readonly autoscale?: AutoscaleStatus | undefined;
 }
 
 export interface ServiceStatus_Rollout {
@@ -707,6 +848,8 @@ export interface ServiceStatus_Rollout {
 export interface ServiceStatus_Pending {
   readonly slot: number;
   readonly reason: string;
+  /** Where room is being made for it. */
+  readonly node?: string | undefined;
 }
 
 export interface ServiceStatus_CrashLoop {
@@ -739,6 +882,8 @@ export interface Task {
   readonly companions: readonly Companion[];
   readonly isPaused: boolean;
   readonly resourcesKey: string;
+  /** Units of named devices that the scheduler chose; empty: the agent chooses. */
+  readonly deviceUnits: readonly DeviceUnits[];
 }
 
 export interface TaskExit {
@@ -1038,10 +1183,20 @@ export interface Namespace {
   readonly bindPrefixes: readonly string[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** Absent: none. */
+  readonly quota?: Quota | undefined;
+}
+
+/** What the unfinished tasks of a namespace may ask for together; what is absent is not limited. */
+export interface Quota {
+  readonly milliCpu?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly tasks?: number | undefined;
+  readonly devices: readonly DeviceCount[];
 }
 
 function createBaseResources(): Resources {
-  return { milliCpu: 0, memoryBytes: 0 };
+  return { milliCpu: 0, memoryBytes: 0, diskBytes: undefined, pids: undefined };
 }
 
 export const Resources: MessageFns<Resources> = {
@@ -1051,6 +1206,12 @@ export const Resources: MessageFns<Resources> = {
     }
     if (message.memoryBytes !== 0) {
       writer.uint32(16).int64(message.memoryBytes);
+    }
+    if (message.diskBytes !== undefined) {
+      writer.uint32(320).int64(message.diskBytes);
+    }
+    if (message.pids !== undefined) {
+      writer.uint32(328).int64(message.pids);
     }
     return writer;
   },
@@ -1082,6 +1243,22 @@ export const Resources: MessageFns<Resources> = {
             }
 
             message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.diskBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.pids = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2435,7 +2612,18 @@ export const PlacementMaximum: MessageFns<PlacementMaximum> = {
 };
 
 function createBasePlacementSpec(): PlacementSpec {
-  return { require: [], prefer: [], spread: [], maxPer: [], tolerate: [] };
+  return {
+    require: [],
+    prefer: [],
+    spread: [],
+    maxPer: [],
+    tolerate: [],
+    affinity: [],
+    avoid: [],
+    policy: undefined,
+    priority: 0,
+    isGang: false,
+  };
 }
 
 export const PlacementSpec: MessageFns<PlacementSpec> = {
@@ -2454,6 +2642,21 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
     }
     for (const v of message.tolerate) {
       writer.uint32(42).string(v!);
+    }
+    for (const v of message.affinity) {
+      ServiceAffinity.encode(v!, writer.uint32(322).fork()).join();
+    }
+    for (const v of message.avoid) {
+      ServiceAffinity.encode(v!, writer.uint32(330).fork()).join();
+    }
+    if (message.policy !== undefined) {
+      writer.uint32(336).int32(message.policy);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(344).int64(message.priority);
+    }
+    if (message.isGang !== false) {
+      writer.uint32(352).bool(message.isGang);
     }
     return writer;
   },
@@ -2509,6 +2712,114 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
             }
 
             message.tolerate.push(reader.string());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.affinity.push(ServiceAffinity.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.avoid.push(ServiceAffinity.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.policy = reader.int32() as any;
+            continue;
+          }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.priority = longToNumber(reader.int64());
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.isGang = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceAffinity(): ServiceAffinity {
+  return { service: "", label: "", weight: undefined };
+}
+
+export const ServiceAffinity: MessageFns<ServiceAffinity> = {
+  encode(message: ServiceAffinity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.label !== "") {
+      writer.uint32(18).string(message.label);
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(24).int64(message.weight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceAffinity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceAffinity() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.weight = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2829,7 +3140,7 @@ export const DeviceMount: MessageFns<DeviceMount> = {
 };
 
 function createBaseDeviceCount(): DeviceCount {
-  return { name: "", count: 0 };
+  return { name: "", count: 0, milli: undefined };
 }
 
 export const DeviceCount: MessageFns<DeviceCount> = {
@@ -2839,6 +3150,9 @@ export const DeviceCount: MessageFns<DeviceCount> = {
     }
     if (message.count !== 0) {
       writer.uint32(16).int64(message.count);
+    }
+    if (message.milli !== undefined) {
+      writer.uint32(320).int64(message.milli);
     }
     return writer;
   },
@@ -2871,6 +3185,85 @@ export const DeviceCount: MessageFns<DeviceCount> = {
 
             message.count = longToNumber(reader.int64());
             continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.milli = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceUnits(): DeviceUnits {
+  return { name: "", units: [] };
+}
+
+export const DeviceUnits: MessageFns<DeviceUnits> = {
+  encode(message: DeviceUnits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.units.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.units) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceUnits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceUnits() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.units.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.units.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -3151,7 +3544,7 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
 };
 
 function createBaseJobSpec(): JobSpec {
-  return { retries: 0, timeoutMs: undefined };
+  return { retries: 0, timeoutMs: undefined, parallelism: undefined, keepMs: undefined };
 }
 
 export const JobSpec: MessageFns<JobSpec> = {
@@ -3161,6 +3554,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.timeoutMs !== undefined) {
       writer.uint32(16).int64(message.timeoutMs);
+    }
+    if (message.parallelism !== undefined) {
+      writer.uint32(560).int64(message.parallelism);
+    }
+    if (message.keepMs !== undefined) {
+      writer.uint32(568).int64(message.keepMs);
     }
     return writer;
   },
@@ -3192,6 +3591,300 @@ export const JobSpec: MessageFns<JobSpec> = {
             }
 
             message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.parallelism = longToNumber(reader.int64());
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.keepMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronSpec(): CronSpec {
+  return {
+    schedule: "",
+    timezone: "",
+    concurrency: 0,
+    startingDeadlineMs: undefined,
+    keptSucceeded: 0,
+    keptFailed: 0,
+    isSuspended: false,
+  };
+}
+
+export const CronSpec: MessageFns<CronSpec> = {
+  encode(message: CronSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== "") {
+      writer.uint32(10).string(message.schedule);
+    }
+    if (message.timezone !== "") {
+      writer.uint32(18).string(message.timezone);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(24).int32(message.concurrency);
+    }
+    if (message.startingDeadlineMs !== undefined) {
+      writer.uint32(32).int64(message.startingDeadlineMs);
+    }
+    if (message.keptSucceeded !== 0) {
+      writer.uint32(40).int64(message.keptSucceeded);
+    }
+    if (message.keptFailed !== 0) {
+      writer.uint32(48).int64(message.keptFailed);
+    }
+    if (message.isSuspended !== false) {
+      writer.uint32(56).bool(message.isSuspended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.timezone = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.concurrency = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startingDeadlineMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.keptSucceeded = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.keptFailed = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.isSuspended = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleMetric(): AutoscaleMetric {
+  return { query: "", target: 0 };
+}
+
+export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
+  encode(message: AutoscaleMetric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.query !== "") {
+      writer.uint32(10).string(message.query);
+    }
+    if (message.target !== 0) {
+      writer.uint32(17).double(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleMetric {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleMetric() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.query = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.target = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleSpec(): AutoscaleSpec {
+  return { min: 0, max: 0, cpuPercent: undefined, memoryPercent: undefined, metric: undefined, stabilizationMs: 0 };
+}
+
+export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
+  encode(message: AutoscaleSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.min !== 0) {
+      writer.uint32(8).int64(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(16).int64(message.max);
+    }
+    if (message.cpuPercent !== undefined) {
+      writer.uint32(24).int64(message.cpuPercent);
+    }
+    if (message.memoryPercent !== undefined) {
+      writer.uint32(32).int64(message.memoryPercent);
+    }
+    if (message.metric !== undefined) {
+      AutoscaleMetric.encode(message.metric, writer.uint32(42).fork()).join();
+    }
+    if (message.stabilizationMs !== 0) {
+      writer.uint32(48).int64(message.stabilizationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.min = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.max = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cpuPercent = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryPercent = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metric = AutoscaleMetric.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.stabilizationMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -3821,6 +4514,8 @@ function createBaseServiceSpec(): ServiceSpec {
     job: undefined,
     container: undefined,
     companions: [],
+    cron: undefined,
+    autoscale: undefined,
   };
 }
 
@@ -3858,6 +4553,12 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
     for (const v of message.companions) {
       Companion.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.cron !== undefined) {
+      CronSpec.encode(message.cron, writer.uint32(562).fork()).join();
+    }
+    if (message.autoscale !== undefined) {
+      AutoscaleSpec.encode(message.autoscale, writer.uint32(570).fork()).join();
     }
     return writer;
   },
@@ -3961,6 +4662,22 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             }
 
             message.companions.push(Companion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cron = CronSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.autoscale = AutoscaleSpec.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4451,6 +5168,7 @@ function createBaseService(): Service {
     restartCount: 0,
     createdAtMs: 0,
     updatedAtMs: 0,
+    cronRun: undefined,
   };
 }
 
@@ -4494,6 +5212,9 @@ export const Service: MessageFns<Service> = {
     }
     if (message.updatedAtMs !== 0) {
       writer.uint32(112).int64(message.updatedAtMs);
+    }
+    if (message.cronRun !== undefined) {
+      CronRun.encode(message.cronRun, writer.uint32(562).fork()).join();
     }
     return writer;
   },
@@ -4615,6 +5336,365 @@ export const Service: MessageFns<Service> = {
             message.updatedAtMs = longToNumber(reader.int64());
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cronRun = CronRun.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronRun(): CronRun {
+  return { cron: "", scheduledAtMs: 0, isManual: false };
+}
+
+export const CronRun: MessageFns<CronRun> = {
+  encode(message: CronRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cron !== "") {
+      writer.uint32(10).string(message.cron);
+    }
+    if (message.scheduledAtMs !== 0) {
+      writer.uint32(16).int64(message.scheduledAtMs);
+    }
+    if (message.isManual !== false) {
+      writer.uint32(24).bool(message.isManual);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronRun() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cron = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scheduledAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isManual = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronStatus(): CronStatus {
+  return { scheduleKey: "", handledUntilMs: 0, lastScheduledAtMs: undefined, nextAtMs: undefined };
+}
+
+export const CronStatus: MessageFns<CronStatus> = {
+  encode(message: CronStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduleKey !== "") {
+      writer.uint32(10).string(message.scheduleKey);
+    }
+    if (message.handledUntilMs !== 0) {
+      writer.uint32(16).int64(message.handledUntilMs);
+    }
+    if (message.lastScheduledAtMs !== undefined) {
+      writer.uint32(24).int64(message.lastScheduledAtMs);
+    }
+    if (message.nextAtMs !== undefined) {
+      writer.uint32(32).int64(message.nextAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduleKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.handledUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastScheduledAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nextAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseJobStatus(): JobStatus {
+  return { templateHash: "", completions: 0, endedAtMs: 0 };
+}
+
+export const JobStatus: MessageFns<JobStatus> = {
+  encode(message: JobStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.templateHash !== "") {
+      writer.uint32(10).string(message.templateHash);
+    }
+    if (message.completions !== 0) {
+      writer.uint32(16).int64(message.completions);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(24).int64(message.endedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.templateHash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.completions = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleStatus(): AutoscaleStatus {
+  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [] };
+}
+
+export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
+  encode(message: AutoscaleStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).int64(message.replicas);
+    }
+    if (message.changedAtMs !== 0) {
+      writer.uint32(16).int64(message.changedAtMs);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    for (const v of message.wishes) {
+      AutoscaleStatus_Wish.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.wishes.push(AutoscaleStatus_Wish.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleStatus_Wish(): AutoscaleStatus_Wish {
+  return { replicas: 0, atMs: 0 };
+}
+
+export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
+  encode(message: AutoscaleStatus_Wish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).int64(message.replicas);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).int64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleStatus_Wish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleStatus_Wish() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4629,7 +5709,16 @@ export const Service: MessageFns<Service> = {
 };
 
 function createBaseServiceStatus(): ServiceStatus {
-  return { id: "", settledRevision: 0, rollout: undefined, pending: [], crashLoops: [] };
+  return {
+    id: "",
+    settledRevision: 0,
+    rollout: undefined,
+    pending: [],
+    crashLoops: [],
+    cron: undefined,
+    job: undefined,
+    autoscale: undefined,
+  };
 }
 
 export const ServiceStatus: MessageFns<ServiceStatus> = {
@@ -4648,6 +5737,15 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     }
     for (const v of message.crashLoops) {
       ServiceStatus_CrashLoop.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.cron !== undefined) {
+      CronStatus.encode(message.cron, writer.uint32(562).fork()).join();
+    }
+    if (message.job !== undefined) {
+      JobStatus.encode(message.job, writer.uint32(570).fork()).join();
+    }
+    if (message.autoscale !== undefined) {
+      AutoscaleStatus.encode(message.autoscale, writer.uint32(578).fork()).join();
     }
     return writer;
   },
@@ -4703,6 +5801,30 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
             }
 
             message.crashLoops.push(ServiceStatus_CrashLoop.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cron = CronStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.job = JobStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 72: {
+            if (tag !== 578) {
+              break;
+            }
+
+            message.autoscale = AutoscaleStatus.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4809,7 +5931,7 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
 };
 
 function createBaseServiceStatus_Pending(): ServiceStatus_Pending {
-  return { slot: 0, reason: "" };
+  return { slot: 0, reason: "", node: undefined };
 }
 
 export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
@@ -4819,6 +5941,9 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
     }
     if (message.reason !== "") {
       writer.uint32(18).string(message.reason);
+    }
+    if (message.node !== undefined) {
+      writer.uint32(322).string(message.node);
     }
     return writer;
   },
@@ -4850,6 +5975,14 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.node = reader.string();
             continue;
           }
         }
@@ -4967,6 +6100,7 @@ function createBaseTask(): Task {
     companions: [],
     isPaused: false,
     resourcesKey: "",
+    deviceUnits: [],
   };
 }
 
@@ -5034,6 +6168,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.resourcesKey !== "") {
       writer.uint32(170).string(message.resourcesKey);
+    }
+    for (const v of message.deviceUnits) {
+      DeviceUnits.encode(v!, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -5217,6 +6354,14 @@ export const Task: MessageFns<Task> = {
             }
 
             message.resourcesKey = reader.string();
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.deviceUnits.push(DeviceUnits.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -8172,7 +9317,7 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
 };
 
 function createBaseNamespace(): Namespace {
-  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0 };
+  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0, quota: undefined };
 }
 
 export const Namespace: MessageFns<Namespace> = {
@@ -8191,6 +9336,9 @@ export const Namespace: MessageFns<Namespace> = {
     }
     if (message.updatedAtMs !== 0) {
       writer.uint32(40).int64(message.updatedAtMs);
+    }
+    if (message.quota !== undefined) {
+      Quota.encode(message.quota, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -8246,6 +9394,93 @@ export const Namespace: MessageFns<Namespace> = {
             }
 
             message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.quota = Quota.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseQuota(): Quota {
+  return { milliCpu: undefined, memoryBytes: undefined, tasks: undefined, devices: [] };
+}
+
+export const Quota: MessageFns<Quota> = {
+  encode(message: Quota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.milliCpu !== undefined) {
+      writer.uint32(8).int64(message.milliCpu);
+    }
+    if (message.memoryBytes !== undefined) {
+      writer.uint32(16).int64(message.memoryBytes);
+    }
+    if (message.tasks !== undefined) {
+      writer.uint32(24).int64(message.tasks);
+    }
+    for (const v of message.devices) {
+      DeviceCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuota() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.milliCpu = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tasks = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.devices.push(DeviceCount.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -29,7 +29,7 @@ test('placement is parsed', t => {
   const { placement } = serviceOf({ placement: { require: ['tier == web'], prefer: [{ rule: 'disk == ssd', weight: 10 }], spread: ['zone'], max_per: { node: 2 }, tolerate: ['spot'] } });
   t.deepEqual(placement, {
     require: [{ label: 'tier', operator: '==', values: ['web'] }], prefer: [{ rule: { label: 'disk', operator: '==', values: ['ssd'] }, weight: 10 }],
-    spread: ['zone'], maxPer: [{ label: 'node', count: 2 }], tolerate: ['spot'],
+    spread: ['zone'], maxPer: [{ label: 'node', count: 2 }], tolerate: ['spot'], affinity: [], avoid: [], priority: 0, isGang: false,
   });
 });
 
