@@ -1,7 +1,6 @@
 /** needs root: each case of fixtures/badinputs/runtime.jsonl in real containers, and what node and namespace policies open; nothing is left. */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '#kit/clock.ts';
@@ -26,8 +25,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   r011: 'integration/full-disk.test.ts fills a disk; ten million files take longer than a test may',
   r013: 'e2e/faults/node-containers.test.ts, row F14',
   r021: 'integration/container-attacks.test.ts, with perl for the system calls',
+  r025: 'integration/network.test.ts for frames by hand, integration/container-attacks.test.ts for the sockets',
 };
-const FRAMES = path.resolve(import.meta.dirname, '../fixtures/frames.pl');
 const HEAD = 'apiVersion: gantry/v1\nkind: App\n';
 const ran = new Set<string>();
 /** What the node offers to services: directories of it. */
@@ -258,28 +257,6 @@ bad('r023', async t => {
   t.is(createHash('sha256').update(readFileSync('/etc/passwd')).digest('hex'), canary);
   await cluster.ctl('delete', 'app/race', '-y');
   await cluster.tryCtl('volume', 'rm', 'data', '-y');
-});
-
-bad('r025', async t => {
-  await cluster.apply(oneService({ name: 'frames', replicas: 2 }));
-  const [forger, victim] = await running(client, 'frames', 2);
-  const [own = '', to = ''] = [forger, victim].map(view => view?.status?.address);
-  const gateway = to.replace(/\d+$/, '1');
-  const inNetwork = (view: TaskView | undefined): readonly [string, ...string[]] => ['nsenter', `--net=/proc/${String(pidOf(view))}/ns/net`, '--'];
-  const neighbour = (): string => run(...inNetwork(victim), 'ip', 'neigh', 'show', gateway).replace(/ (?:REACHABLE|STALE|DELAY|PROBE)\s*$/, '');
-  const link = /^\d+: (eth\w+|\w+)@/m.exec(run(...inNetwork(victim), 'ip', '-o', 'link', 'show', 'type', 'veth'))?.[1] ?? '';
-  const mac = /link\/ether (\S+)/.exec(run(...inNetwork(victim), 'ip', '-o', 'link', 'show', link))?.[1] ?? '';
-  t.log({ own, to, link, mac, gateway });
-  run(...inNetwork(victim), 'busybox', 'ping', '-c', '1', '-W', '2', gateway);
-  const before = neighbour();
-  t.regex(before, /lladdr/);
-  await using listener = new SideProcess(...inNetwork(victim), 'perl', FRAMES, 'hear', link);
-  await listener.said('ready');
-  run(...inNetwork(forger), 'perl', FRAMES, 'send', link, 'own', own, 'gateway', gateway, 'to', to, 'to-mac', mac);
-  t.deepEqual(await listener.lines(), ['ready', 'HONEST', 'LAST'], 'the link lets pass what bears its own addresses, and nothing else');
-  t.is(neighbour(), before, 'an answer for the gateway changed no table');
-  t.notRegex(run(...inNetwork(victim), 'ip', '-6', 'route'), /proto ra/);
-  await cluster.ctl('delete', 'app/frames', '-y');
 });
 
 bad('r027', async t => {

@@ -27,6 +27,7 @@ export class SideProcess implements AsyncDisposable {
 
   /** All lines, once it ended by itself. */
   async lines(): Promise<readonly string[]> {
+    await eventually('it ends by itself', 20_000, () => this.#child.exitCode !== null);
     await this.#ended;
     return this.#text.trimEnd().split('\n');
   }
