@@ -26,7 +26,7 @@ import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
-import { readDiskUse } from './disk-fs.ts';
+import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { parseNameservers } from './dns/resolv-conf.ts';
@@ -68,6 +68,7 @@ import { appArmorProfile } from './runtime/security-module.ts';
 import type { SecurityModules } from './runtime/security-module.ts';
 import { SessionLoop } from './session-loop.ts';
 import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
+import { StorageLoop } from './storage-loop.ts';
 import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
@@ -252,6 +253,9 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
+    storage: new StorageLoop({
+      snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
+    }),
     usage: new UsageLoop({ ...usageSources(config, machine), node: config.node, records, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),

@@ -13,6 +13,8 @@ export interface Observed extends CompanionsObserved {
   /** The running container's end, once there is one. */
   readonly end?: ContainerEnd;
   readonly isUnhealthy: boolean;
+  /** It wrote more into its root file systems than it may. */
+  readonly isOverStorage?: boolean;
   /** The container's monitor died: its exit will not be seen. */
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
@@ -21,7 +23,7 @@ export interface Observed extends CompanionsObserved {
   readonly resizeNotBeforeMs?: number;
 }
 
-export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
+export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout' | 'storage-exceeded';
 
 /** What the loop remembers of a stop that it began. */
 export interface Stopping {
@@ -156,6 +158,9 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
   if (isOverdue) {
     return 'timeout';
   }
+  if (observed.isOverStorage === true) {
+    return 'storage-exceeded';
+  }
   return observed.isUnhealthy && !observed.record.task.isPaused ? 'unhealthy' : undefined;
 }
 
@@ -163,6 +168,9 @@ function whileStopping(cause: StopCause, observed: Observed, nowMs: number): Tas
   const { record, stopping } = observed;
   if (record.isFrozen !== false) {
     return { kind: 'thaw', reason: 'a frozen process takes no signal' };
+  }
+  if (stopping === undefined && cause === 'storage-exceeded') {
+    return { kind: 'kill', cause, reason: 'it would go on writing while it stops' };
   }
   if (stopping === undefined) {
     return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };

@@ -117,7 +117,7 @@ export interface TaskParts {
   readonly node: NodeId;
   readonly bootId: string;
   readonly images: ImageStore;
-  readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted'>;
+  readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted' | 'limit'>;
   readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
   readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
   readonly hostPorts: HostPorts;

@@ -7,7 +7,7 @@ import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
+import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText } from './attempt-end.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
 import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
@@ -58,6 +58,8 @@ export class TaskLoop {
   #admitted = '';
   #failures = 0;
   #oomKills = NO_OOM_KILLS;
+  /** The attempt that wrote more than it may; 0: none. */
+  #overStorageAttempt = 0;
   /** False when the disk did not take the newest record. */
   #isSaved = true;
 
@@ -114,6 +116,14 @@ export class TaskLoop {
     if (isNews) {
       this.#setLive({ ...this.#live, reason: 'OOMKilledChild', message: `the kernel killed ${String(count)} of its processes for memory; its first process goes on` });
     }
+  }
+
+  /** The attempt wrote more than it may: it is ended. */
+  tellOverStorage(attempt: number, message: string): void {
+    if (this.record.step !== 'running' || this.record.attempt !== attempt) return;
+    this.#overStorageAttempt = attempt;
+    this.#setLive({ ...this.#live, reason: 'storage-exceeded', message });
+    this.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -176,7 +186,7 @@ export class TaskLoop {
     }
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
     const stopping = stoppingSince(this.#stopping, this.#parts.clock.monotonicMs());
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping, ...this.#adjuster.observe() };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...stopping, ...this.#adjuster.observe() };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */
@@ -349,12 +359,9 @@ export class TaskLoop {
       throw error;
     }
     const nowMs = this.#parts.clock.nowMs();
-    if (building.aborted || error instanceof NotPermittedError) {
-      await this.#save(afterGivenUp(this.#record, nowMs));
-      return;
-    }
-    if (isDiskPressure(error)) {
-      await this.#save({ ...afterGivenUp(this.#record, nowMs + OWN_RETRY_MS), reason: DISK_PRESSURE, message: errorText(error) });
+    const uncounted = afterUncounted(this.#record, { error, isUnwanted: building.aborted || error instanceof NotPermittedError }, nowMs);
+    if (uncounted !== undefined) {
+      await this.#save(uncounted);
       return;
     }
     const reason = error instanceof StartError ? error.reason : 'StartFailed';

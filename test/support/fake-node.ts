@@ -143,6 +143,7 @@ export class FakeNode {
         prepare: key => this.#step('snapshots.prepare', () => { this.rootfs.add(key); return { rootfsPath: `/rootfs/${key}` }; }),
         remove: key => this.#step('snapshots.remove', () => { this.rootfs.delete(key); }),
         list: () => this.#step('snapshots.list', () => [...this.rootfs]),
+        limit: () => Promise.resolve(false),
         isMounted: key => Promise.resolve(this.rootfs.has(key)),
       },
       network: {

@@ -382,6 +382,20 @@ test('F8: processes killed for memory are told once a second count agrees, each 
   rig.kill();
 });
 
+test('an attempt that wrote more than it may is killed at once, and its end says why', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask({ restart: { mode: 'never', maxAttempts: 1, windowMs: 1, delayMs: 1 } })));
+  rig.tasks?.tellOverStorage(ID, 2, 'of another attempt');
+  await rig.rest();
+  t.deepEqual(rig.node.running(), [FIRST]);
+  rig.tasks?.tellOverStorage(ID, 1, 'wrote 2Mi, may 1Mi');
+  await rig.rest();
+  t.true(rig.node.statuses.some(status => status.reason === 'storage-exceeded' && status.message === 'wrote 2Mi, may 1Mi'));
+  t.like(rig.node.lastStatus(), { phase: 'failed', reason: 'storage-exceeded', lastExit: { reason: 'storage-exceeded' } });
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
 test('G1: each retry of a pull is told while it goes on', async t => {
   const rig = new Rig();
   rig.node.pullRetries = ['r: status 500', 'r: status 503'];
