@@ -273,9 +273,7 @@ export class TaskLoop {
   /** False while a process of the machine has a port that the task publishes: the attempt waits, and nothing counts. */
   async #hasPorts(): Promise<boolean> {
     const taken = await this.#parts.hostPorts.taken(this.#record.task.container.ports);
-    if (taken === undefined) {
-      return true;
-    }
+    if (taken === undefined) return true;
     if (this.#record.reason !== 'HostPortTaken') this.#tell('warning', 'HostPortTaken', taken);
     this.#setLive(QUIET, { ...this.#record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason: 'HostPortTaken', message: taken });
     return false;
