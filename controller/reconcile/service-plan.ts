@@ -1,13 +1,16 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
-import type { CrashLoop, Service, ServiceStatus } from '#model/app.ts';
+import type { CrashLoop, JobStatus, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
+import { planBlueGreen } from './blue-green-plan.ts';
 import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { Placement } from '../schedule/schedule.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
+import { planCron } from './cron-plan.ts';
+import { runsOf } from './cron-run.ts';
 import { unmetDependency } from './dependencies.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -15,11 +18,14 @@ import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
+import type { StageFacts } from './rollout-plan.ts';
+import { activeTemplate, canaryStage, canaryStep, greenStage } from './rollout-stage.ts';
+import type { CanaryStep } from './rollout-stage.ts';
 import { isEachInForce, planResizes } from './resize-plan.ts';
 import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
-import type { SlotPlan, WantedSlot } from './slot-plan.ts';
-import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
+import type { SlotCreate, SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
+import { hasEnded, isDone, isLive, isOnLostNode, isServing, isUpToDate, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
@@ -36,14 +42,20 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
     return heldBack('UnreadableOwner', `service/${id}`, 'of its App or of a node of its tasks');
   }
   if (isBeingDeleted(snapshot, state.service)) {
-    return planDeletion(state, context.nowMs);
+    return planDeletion(snapshot, state, context.nowMs);
   }
   if (snapshot.unreadableTasks.size > 0) {
     // One may be this service's: a slot that looks empty may have it (I11).
     return heldBack('UnreadableTask', 'cluster', `of tasks: ${[...snapshot.unreadableTasks].sort().slice(0, 10).join(', ')}`);
   }
+  if (state.service.spec.kind === 'cron') {
+    return planCron(snapshot, state, context.nowMs);
+  }
   const resize = planResizes(snapshot, state);
-  return planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
+  // What was a cron before has its runs still.
+  const stray = state.status?.cron === undefined ? [] : deleteRuns(runsOf(snapshot, state.service), 'not a cron any more');
+  const plan = planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
+  return { ...plan, actions: [...stray, ...plan.actions] };
 }
 
 /** Not read is not gone: neither is the service deleted for its App, nor a task for its node. */
@@ -60,20 +72,26 @@ function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {
   return service.isDeleting || app === undefined || app.isDeleting;
 }
 
-/** Stops all tasks; the Service goes with its last one. */
-function planDeletion(state: ServiceState, nowMs: number): Plan {
+/** Stops all tasks, and of a cron deletes all runs; the Service goes with the last one. */
+function planDeletion(snapshot: ClusterSnapshot, state: ServiceState, nowMs: number): Plan {
+  const runs = runsOf(snapshot, state.service);
   const { removals } = planRetention(state, true, new Set(), nowMs);
   const stops = state.rows.filter(isLive).map((row): Action => ({ kind: 'stop-task', taskId: row.task.id, reason: 'service-deleted' }));
-  const isEmpty = removals.length === state.rows.length;
+  const isEmpty = removals.length === state.rows.length && runs.length === 0;
   const removal: Action = { kind: 'remove-service', serviceId: state.service.id, reason: 'service-deleted' };
-  return { actions: [...removals, ...stops, ...(isEmpty ? [removal] : [])], events: [] };
+  return { actions: [...removals, ...stops, ...deleteRuns(runs, 'service-deleted'), ...(isEmpty ? [removal] : [])], events: [] };
+}
+
+function deleteRuns(runs: readonly Service[], reason: string): readonly Action[] {
+  return runs.filter(run => !run.isDeleting).map(run => ({ kind: 'delete-service', serviceId: run.id, reason }));
 }
 
 /** Tasks of the new Revision fail and the service goes back: its old spec is put in force, and the status says why. */
 function planRollback(state: ServiceState, context: PlanContext): Plan | undefined {
   const { service, status } = state;
-  const failure = rolloutFailure(state);
-  if (failure === undefined || service.spec.update.onFailure !== 'rollback') {
+  const isAborted = service.rollout?.isAborted === true;
+  const failure = isAborted ? 'aborted by an operator' : rolloutFailure(state);
+  if (failure === undefined || (service.spec.update.onFailure !== 'rollback' && !isAborted)) {
     return undefined;
   }
   const before = settledService(state, context);
@@ -82,8 +100,10 @@ function planRollback(state: ServiceState, context: PlanContext): Plan | undefin
   }
   const reason = `revision ${String(service.revision)} rolled back to ${String(before.revision)}: ${failure}`;
   const startedAtMs = status.rollout.revision === service.revision ? status.rollout.startedAtMs : context.nowMs;
+  // The old tasks get the requests again in the same transaction.
+  const active = status.rollout.activeTemplate === undefined ? {} : { activeTemplate: before.templateHash };
   const rolledBack: ServiceStatus = {
-    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs },
+    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs, ...active },
   };
   return {
     actions: [{ kind: 'rollback-service', service: before, reason }, { kind: 'set-service-status', status: rolledBack }],
@@ -98,20 +118,19 @@ interface Situation {
   readonly blocked: ReadonlySet<number>;
   readonly waiting: string | undefined;
   readonly failure: string | undefined;
+  /** What tasks of the old template are made from, where there is one. */
+  readonly before: Service | undefined;
+  readonly step: CanaryStep | undefined;
+  readonly activeTemplate: string | undefined;
 }
 
 /** `state` with its rows as `resize` leaves them. */
 function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext, resize: ResizePlan): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
-  const slots = planSlots({
-    service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
-    isPaused: situation.failure !== undefined && state.status?.settledRevision !== service.revision,
-    isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
-  });
+  const slots = planEachSlot(snapshot, state, situation, context);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
-  const placed = resize.resizes.length > 0 ? { placements: [], pending: state.status?.pending ?? [] } : placeSlots(snapshot, service, slots);
+  const placed = resize.resizes.length > 0 ? { placements: [], pending: state.status?.pending ?? [] } : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -120,15 +139,44 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
     ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
-    ...placed.placements.map(one => createAction(snapshot, context, service, one)),
+    ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
   return { actions, events: [...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanContext): Situation {
+function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation: Situation, context: PlanContext): SlotPlan {
+  const { service, status } = state;
+  const { before, step } = situation;
+  const isSettled = status?.settledRevision === service.revision;
+  const input: SlotInput = {
+    service, rows: movableRows(snapshot, state), wanted: situation.wanted, blocked: situation.blocked,
+    isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
+    canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
+    isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+  };
+  return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
+}
+
+/** A task that was told to move stays as long as the node cannot take it. */
+function movableRows(snapshot: ClusterSnapshot, { service, rows }: ServiceState): readonly TaskRow[] {
+  return rows.map(row => {
+    const { moveTo, ...task } = row.task;
+    const isAlone = rows.filter(other => other.task.slot === task.slot && isLive(other)).length <= 1;
+    if (moveTo === undefined || !isLive(row) || !isAlone) {
+      return row;
+    }
+    const fits = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node: moveTo }] }]).placements.length > 0;
+    return fits ? row : { ...row, task };
+  });
+}
+
+function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Situation {
   const { service, status, rows } = state;
+  const { nowMs } = context;
+  const before = settledService(state, context);
   const wanted = wantedSlots(snapshot, state);
   const isSettled = status?.settledRevision === service.revision;
   const waiting = isSettled ? undefined : unmetDependency(snapshot, service);
@@ -144,7 +192,8 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanC
     ...crashLoops.filter(loop => waitUntilMs(loop, nowMs) !== undefined).map(loop => loop.slot),
     ...spent.map(loop => loop.slot),
   ]);
-  return { wanted, crashLoops, blocked, waiting, failure: service.spec.kind === 'job' && spent.length === 0 ? undefined : failure };
+  const told = { before, step: canaryStep(state, before, wanted.length), activeTemplate: activeTemplate(state) };
+  return { ...told, wanted, crashLoops, blocked, waiting, failure: service.spec.kind === 'job' && spent.length === 0 ? undefined : failure };
 }
 
 /** A job's slot that failed more often than its retries allow, and has not succeeded. */
@@ -163,26 +212,35 @@ function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, time
 }
 
 interface Placed {
-  readonly placements: readonly (Placement & { readonly reason: string })[];
+  readonly placements: readonly (Placement & { readonly reason: string; readonly of: Service })[];
   readonly pending: ServiceStatus['pending'];
 }
 
-function placeSlots(snapshot: ClusterSnapshot, service: Service, { creates, createLimit }: SlotPlan): Placed {
+/** What tasks are made from: the service, or what it was before the rollout. */
+interface Makers {
+  readonly service: Service;
+  readonly before: Service;
+}
+
+/** Those of the old template alone where there are any: two requests of one service would not see what the other takes. */
+function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: SlotPlan, { service, before }: Makers): Placed {
+  const old = all.filter(one => one.isOld === true);
+  const [of, creates]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
   if (creates.length === 0) {
     return { placements: [], pending: [] };
   }
-  const { placements, rejections } = schedule(snapshot, [{ service, slots: creates }]);
+  const { placements, rejections } = schedule(snapshot, [{ service: of, slots: creates }]);
   const reasons = new Map(creates.map(one => [one.slot, one.reason]));
   const order = creates.map(one => one.slot);
   const chosen = [...placements].sort((left, right) => order.indexOf(left.slot) - order.indexOf(right.slot)).slice(0, createLimit);
   return {
-    placements: chosen.map(one => ({ ...one, reason: reasons.get(one.slot) ?? '' })),
+    placements: chosen.map(one => ({ ...one, of, reason: reasons.get(one.slot) ?? '' })),
     pending: rejections.map(one => ({ slot: one.slot, reason: explainObstacles(one.obstacles) })),
   };
 }
 
-function createAction(snapshot: ClusterSnapshot, context: PlanContext, service: Service, placement: Placed['placements'][number]): Action {
-  const { slot, node, reason } = placement;
+function createAction(snapshot: ClusterSnapshot, context: PlanContext, placement: Placed['placements'][number]): Action {
+  const { slot, node, reason, of: service } = placement;
   return { kind: 'create-task', task: newTask(snapshot, context, { service, slot, node, reason }), reason };
 }
 
@@ -190,23 +248,50 @@ function nextStatus(
   state: ServiceState, situation: Situation, { placed, resize, nowMs }: { readonly placed: Placed; readonly resize: ResizePlan; readonly nowMs: number },
 ): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
   const { service, rows } = state;
+  const stage = stageOf(state, situation);
+  // The old tasks of a blue_green stay until the new ones were watched.
+  const counted = situation.activeTemplate === service.templateHash ? rows.filter(row => isUpToDate(row, service)) : rows;
   const { rollout, settledRevision, wakeAtMs } = nextRollout(state, {
-    isConverged: isConverged(service, rows, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
+    stage, activeTemplate: situation.activeTemplate,
+    isPaused: service.rollout?.isPaused === true && rows.some(row => isLive(row) && !isUpToDate(row, service)),
+    isConverged: isConverged(service, counted, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
     waiting: situation.waiting, failure: situation.failure,
     stuck: stuckReason(state, placed) ?? resize.refusal,
   }, nowMs);
-  const value: ServiceStatus = { id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops };
+  const isOver = rollout.state === 'settled' && settledRevision === service.revision;
+  const value: ServiceStatus = {
+    id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...(service.spec.kind === 'job' && isOver ? { job: jobStatus(state, nowMs) } : {}),
+  };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-function stuckReason({ rows }: ServiceState, { pending }: Placed): string | undefined {
+/** What a job that ended well leaves behind; made once. */
+function jobStatus({ service, status, rows }: ServiceState, nowMs: number): JobStatus {
+  const { templateHash, spec: { replicas: completions } } = service;
+  const before = status?.job;
+  const isKnown = before?.templateHash === templateHash && before.completions === completions;
+  return isKnown ? before : { templateHash, completions, endedAtMs: Math.max(service.createdAtMs, ...rows.map(row => row.status?.finishedAtMs ?? nowMs)) };
+}
+
+function stageOf(state: ServiceState, { step, activeTemplate: active, wanted }: Situation): StageFacts | undefined {
+  if (step !== undefined) {
+    return canaryStage(state, step, wanted);
+  }
+  return active === undefined || active === state.service.templateHash ? undefined : greenStage(state, wanted);
+}
+
+function stuckReason({ rows, service }: ServiceState, { pending }: Placed): string | undefined {
   const [first] = pending;
   if (first !== undefined) {
     return `slot ${String(first.slot)}: ${first.reason}`;
   }
   const held = rows.find(row => isLive(row) && isOnLostNode(row));
   const paused = rows.find(row => isLive(row) && row.task.isPaused);
-  return held !== undefined ? `${held.task.name} is on ${held.task.node}, which is lost` : paused === undefined ? undefined : `${paused.task.name} is paused`;
+  if (held !== undefined || paused !== undefined) {
+    return held !== undefined ? `${held.task.name} is on ${held.task.node}, which is lost` : `${paused?.task.name ?? ''} is paused`;
+  }
+  const troubled = rows.find(row => isLive(row) && isUpToDate(row, service) && !isServing(row) && (row.status?.reason ?? '') !== '');
+  return troubled === undefined ? undefined : `${troubled.task.name} on ${troubled.task.node}: ${[troubled.status?.reason, troubled.status?.message].filter(text => text !== '').join(': ')}`;
 }
 
 function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {
