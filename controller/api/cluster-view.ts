@@ -4,9 +4,9 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
-import { NO_RESOURCES } from '#model/resources.ts';
 import { isFinished, isServing } from '#model/task.ts';
 import type { Task, TaskState, TaskStatus } from '#model/task.ts';
+import { ledgerAfter } from '../reconcile/transactions.ts';
 
 /** All lists sorted by id. `lastSeen` is what this replica heard of the nodes whose sessions it holds. */
 export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastSeen: ReadonlyMap<NodeId, number>): ClusterView {
@@ -72,7 +72,8 @@ function nodeView(snapshot: ClusterSnapshot, node: Node, lastSeen: ReadonlyMap<N
   const controllerId = snapshot.sessions.get(node.id)?.value.controllerId;
   return {
     node,
-    ledger: snapshot.ledgers.get(node.id)?.value ?? { node: node.id, requests: NO_RESOURCES, hostPorts: [] },
+    // As it stands now: the record in the store is as of the last placement.
+    ledger: ledgerAfter(snapshot, node.id, []),
     ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
     ...(controllerId === undefined ? {} : { controllerId }),
   };
