@@ -54,11 +54,11 @@ function addObjectVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<PsFlags>({
-    usage: 'ps', about: 'the tasks of the cluster, as docker ps shows containers',
-    examples: ['clusterctl ps', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s'],
+    usage: 'ps [targets...]', about: 'the tasks of the cluster, or of services, apps or nodes, as docker ps shows containers',
+    examples: ['clusterctl ps', 'clusterctl ps shop/web', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s'],
     options: command => command.option('-a, --all', 'ended ones too').option('-s, --size', 'also what they wrote into their root file systems').option('--node <name>', 'only on this node')
       .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
-    run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, flags); },
+    run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, many(args[0]), flags); },
   });
   verbs.add<TopFlags>({
     usage: 'top [type]', about: 'what tasks, or nodes, use now, as docker stats shows containers',

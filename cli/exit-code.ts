@@ -52,7 +52,6 @@ export interface Ending {
 
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   UNAVAILABLE: 'is a controller running? see clusterctl context ls',
-  NOT_FOUND: 'see clusterctl get svc -A',
   CONFLICT: 'somebody changed it meanwhile; try again',
   UNAUTHENTICATED: 'see clusterctl context ls',
   PERMISSION_DENIED: 'another context may be allowed to; see clusterctl context ls',

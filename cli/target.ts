@@ -70,7 +70,8 @@ export function requireTarget<Kind extends Found['kind']>(text: string, view: Cl
   const found = findTargets(parseTarget(text), view).filter(isWanted);
   const [only, other] = found;
   if (only === undefined) {
-    throw new ClusterError('NOT_FOUND', `no ${kinds.join(' or ')} is named ${quoted(text)}`);
+    const known: readonly string[] = kinds;
+    throw new ClusterError('NOT_FOUND', `no ${kinds.join(' or ')} is named ${quoted(text)}; see clusterctl get ${known.includes('service') ? 'svc' : `${kinds[0] ?? 'app'}s`} -A`);
   }
   if (other !== undefined) {
     throw new ClusterError('INVALID_ARGUMENT', `${quoted(text)} may mean ${found.map(describeFound).join(' or ')}; write one of them`);

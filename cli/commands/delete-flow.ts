@@ -1,6 +1,6 @@
 /** `delete TARGET...` and `delete -f F...`; waits until nothing is left, unless told not to. */
 import type { ClusterView } from '#model/ports.ts';
-import { listNamespace } from '../options.ts';
+import { listNamespace, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, parseTarget, requireTarget } from '../target.ts';
@@ -16,6 +16,9 @@ export interface DeleteFlags {
 }
 
 export async function deleteObjects(shell: Shell, names: readonly string[], flags: DeleteFlags): Promise<void> {
+  if (names.length === 0 && flags.filename === undefined) {
+    throw new UsageError('delete needs what to delete: targets, or -f with a manifest');
+  }
   const secrets = names.map(parseTarget).filter(({ type }) => type === 'secret');
   for (const { name } of secrets) {
     await deleteSecret(shell, name);

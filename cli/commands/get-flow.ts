@@ -1,9 +1,10 @@
 /** `get TYPE [NAME]` and `ps`: lists. */
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
-import { printable } from '#model/printable.ts';
+import { nearestWord } from '#model/nearest-word.ts';
+import { printable, quoted } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
-import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
+import type { ClusterView, ControlClient, ListFilter, TaskView } from '#model/ports.ts';
 import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format/items.ts';
 import { appTable, nodeTable, serviceTable, taskTable, withSizes } from '../format/rows.ts';
 import { listNamespace } from '../options.ts';
@@ -48,18 +49,46 @@ export async function getObjects(shell: Shell, typeWord: string, names: readonly
   await printViews(shell, { client, filter }, flags, view => Promise.resolve(listingOf(shell, narrow(shell, view, type, wanted), type, wanted.length === 1)));
 }
 
-export async function listTasks(shell: Shell, flags: PsFlags): Promise<void> {
+/** Tasks; with `names` only those of these services, apps or nodes, or these themselves. */
+export async function listTasks(shell: Shell, names: readonly string[], flags: PsFlags): Promise<void> {
   const namespace = listNamespace(shell.options);
   const filter: ListFilter = { ...(namespace === undefined ? {} : { namespace }), ...(flags.node === undefined ? {} : { node: parseNodeId(flags.node) }) };
   const conditions = (flags.filter ?? []).map(readFilter);
   const client = await shell.connect();
   await using meter = new UsageMeter({ shell, client, intervalMs: SIZE_INTERVAL_MS, withWritable: true });
+  const isWhole = flags.node === undefined && conditions.length === 0 && names.length === 0;
+  if (flags.node !== undefined) {
+    requireTarget(`node/${flags.node}`, await client.view({}), ['node']);
+  }
   await printViews(shell, { client, filter }, flags, async view => {
-    const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending'))
+    const named = names.map(name => requireTarget(name, view, ['service', 'task', 'app', 'node']));
+    requireFields(view, conditions);
+    const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending')) && (named.length === 0 || named.some(one => isTaskOf(one, task)))
       && conditions.every(([key, value]) => String(taskItem(task)[key]) === value) && hasLabels(shell, view, task.task.serviceId));
-    const pending = flags.node === undefined && conditions.length === 0 ? view.pending : [];
-    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending, services: flags.node === undefined && conditions.length === 0 ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [] }, 'task', false);
+    const pending = isWhole ? view.pending : [];
+    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending, services: isWhole ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [] }, 'task', false);
   });
+}
+
+/** True for a task that `found` is, has or runs. */
+function isTaskOf(found: Found, { task }: TaskView): boolean {
+  switch (found.kind) {
+    case 'app': return task.namespace === found.app.namespace && task.app === found.app.name;
+    case 'service': return task.serviceId === found.service.service.id;
+    case 'task': return task.id === found.task.task.id;
+    case 'node': return task.node === found.node.node.id;
+  }
+}
+
+/** @throws ClusterError INVALID_ARGUMENT for a field that no task has */
+function requireFields(view: ClusterView, conditions: readonly (readonly [string, string])[]): void {
+  const [first] = view.tasks;
+  const known = first === undefined ? undefined : Object.keys(taskItem(first));
+  const unknown = conditions.find(([key]) => known?.includes(key) === false);
+  if (unknown !== undefined && known !== undefined) {
+    const near = nearestWord(unknown[0], known);
+    throw new ClusterError('INVALID_ARGUMENT', `--filter: a task has no field ${quoted(unknown[0])}; ${near === undefined ? `it has ${known.join(', ')}` : `did you mean '${near}'?`}`);
+  }
 }
 
 /** With what each task that runs wrote, as its node counts it now. */

@@ -187,7 +187,7 @@ export class SchemaField {
     if (word === undefined) {
       this.complain(choice.later?.includes(text) === true
         ? `'${text}' is not available in this version; use ${choice.words.join(' or ')}`
-        : `${quoted(text)} is none of ${[...choice.words, ...(choice.later ?? [])].join(', ')}`);
+        : `${quoted(text)} is none of ${choice.words.join(', ')}`);
     }
     return word ?? fallback;
   }

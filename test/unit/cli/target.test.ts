@@ -28,7 +28,7 @@ test('an ambiguous name is refused with what it may mean', t => {
 });
 
 test('a name that is nowhere', t => {
-  t.throws(() => requireTarget('nope', VIEW, ['service', 'task']), { message: "no service or task is named 'nope'" });
+  t.throws(() => requireTarget('nope', VIEW, ['service', 'task']), { message: "no service or task is named 'nope'; see clusterctl get svc -A" });
 });
 
 test('types have short forms and the nearest is named', t => {

@@ -152,13 +152,13 @@ test('ps -s asks the nodes what tasks wrote; ps alone asks none', async t => {
   const cluster = new FakeCluster(running);
   cluster.tunnelScript = written(1_500);
   const shell = fakeShell(cluster);
-  await listTasks(shell, { size: true });
+  await listTasks(shell, [], { size: true });
   t.regex(shell.terminal.text, /AGE +SIZE +REASON\n/);
   t.is(shell.terminal.text.match(/ 1\.5kB/g)?.length, 3);
   t.true(cluster.opened.every(({ tunnel }) => tunnel.isClosed));
   const plain = new FakeCluster(running);
   const plainShell = fakeShell(plain);
-  await listTasks(plainShell, {});
+  await listTasks(plainShell, [], {});
   t.notRegex(plainShell.terminal.text, /SIZE/);
   t.deepEqual(plain.opened, []);
 });
@@ -167,7 +167,7 @@ test('ps -s of a node that gives no answer shows no size, and says so', async t 
   const cluster = new FakeCluster(running);
   cluster.tunnelScript = (sent, request) => ('task' in request && request.task === 'webbaaaaaaaa' ? framesOf<TunnelFrame>([{ kind: 'error', code: 'UNAVAILABLE', message: 'no session' }]) : written(8_192)(sent, request));
   const shell = fakeShell(cluster, { output: 'json' });
-  await listTasks(shell, { size: true });
+  await listTasks(shell, [], { size: true });
   const { items } = JSON.parse(shell.terminal.text) as { readonly items: readonly Readonly<Record<string, unknown>>[] };
   t.deepEqual(items.filter(item => item['id'] !== null).map(item => [item['id'], item['writableBytes']]), [['dbaaaaaaaaaa', 8_192], ['webaaaaaaaaa', 8_192], ['webbaaaaaaaa', null]]);
   t.regex(shell.terminal.errorText, /sizes unknown: node\/n2: no session/);

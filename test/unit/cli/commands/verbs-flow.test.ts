@@ -80,10 +80,10 @@ test('get prints one object alone and lists as items', async t => {
 test('ps leaves out what has ended, unless -a', async t => {
   const cluster = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1'), taskView(WEB, 1, 'n1', { phase: 'failed' })], pending: [] }));
   const running = fakeShell(cluster, { quiet: true });
-  await listTasks(running, {});
+  await listTasks(running, [], {});
   t.is(running.terminal.text, 'webaaaaaaaaa\n');
   const all = fakeShell(cluster, { quiet: true });
-  await listTasks(all, { all: true });
+  await listTasks(all, [], { all: true });
   t.is(all.terminal.text, 'webaaaaaaaaa\nwebbaaaaaaaa\n');
 });
 
