@@ -120,10 +120,11 @@ function budgetOf({ service, rows, wanted }: SlotInput, slots: readonly SlotStat
   const { maxSurge, maxUnavailable } = service.spec.update;
   const surge = isStopFirst(service) ? 0 : maxSurge;
   const copies = rows.filter(row => occupies(row, service)).length;
+  const atOnce = Math.min(wanted.length, service.spec.job?.parallelism ?? wanted.length);
   const serving = slots.filter(slot => slot.isDone || [...slot.good, ...slot.outdated].some(isServing)).length;
   // Both at 0 is refused at apply; were it stored, the service still could be updated.
   const unavailable = isStopFirst(service) ? Math.max(1, maxUnavailable) : maxUnavailable;
-  return { surgeRoom: wanted.length + surge - copies, unavailableRoom: serving - (wanted.length - unavailable) };
+  return { surgeRoom: atOnce + surge - copies, unavailableRoom: serving - (wanted.length - unavailable) };
 }
 
 function createMissing(input: SlotInput, slots: readonly SlotState[]): readonly SlotCreate[] {

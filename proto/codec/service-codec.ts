@@ -1,11 +1,11 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
+  CronConcurrency, DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
 } from '#gen/gantry/v1/types.ts';
 import type { Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type {
-  Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+  CronSpec, Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
 } from '#model/service.ts';
 import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
@@ -16,6 +16,7 @@ export const serviceKindCodec = enumCodec<ServiceKind, WireKind>('service kind',
   global: WireKind.SERVICE_KIND_GLOBAL,
   stateful: WireKind.SERVICE_KIND_STATEFUL,
   job: WireKind.SERVICE_KIND_JOB,
+  cron: WireKind.SERVICE_KIND_CRON,
 });
 
 const operatorCodec = enumCodec<PlacementRule['operator'], PlacementOperator>('placement operator', {
@@ -35,6 +36,10 @@ const strategyCodec = enumCodec<UpdateSpec['strategy'], UpdateStrategy>('update 
 
 const failureActionCodec = enumCodec<UpdateSpec['onFailure'], UpdateFailureAction>('update failure action', {
   rollback: UpdateFailureAction.UPDATE_FAILURE_ACTION_ROLLBACK, pause: UpdateFailureAction.UPDATE_FAILURE_ACTION_PAUSE,
+});
+
+const concurrencyCodec = enumCodec<CronSpec['concurrency'], CronConcurrency>('cron concurrency', {
+  allow: CronConcurrency.CRON_CONCURRENCY_ALLOW, forbid: CronConcurrency.CRON_CONCURRENCY_FORBID, replace: CronConcurrency.CRON_CONCURRENCY_REPLACE,
 });
 
 const policyCodec = enumCodec<PlacementPolicy, WirePolicy>('placement policy', {
@@ -63,6 +68,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     update: updateToWire(spec.update),
     dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.toWire(condition) })),
     onDisconnect: disconnectToWire(spec.onDisconnect),
+    cron: optional(spec.cron, cron => ({ ...cron, concurrency: concurrencyCodec.toWire(cron.concurrency) })),
     container: containerCodec.toWire(spec.container),
     companions: companionsCodec.toWire(spec.companions),
   }),
@@ -74,6 +80,8 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.fromWire(condition) })),
     onDisconnect: disconnectFromWire(spec.onDisconnect),
     job: optional(spec.job, present),
+    cron: optional(spec.cron, cron => present({ ...cron, concurrency: concurrencyCodec.fromWire(cron.concurrency) })),
+    autoscale: optional(spec.autoscale, present),
     container: containerCodec.fromWire(required(spec.container, 'service.container')),
     companions: companionsCodec.fromWire(spec.companions),
   }),
@@ -83,7 +91,7 @@ export const volumeSpecCodec: Codec<VolumeSpec, wire.VolumeSpec> = { toWire: vol
 
 export const serviceCodec: Codec<Service, wire.Service> = {
   toWire: service => ({ ...service, spec: serviceSpecCodec.toWire(service.spec) }),
-  fromWire: service => ({
+  fromWire: service => present({
     ...service,
     id: parseServiceId(serviceId(service.namespace, service.app, service.name)),
     spec: serviceSpecCodec.fromWire(required(service.spec, 'service.spec')),
@@ -96,13 +104,14 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
   toWire: status => ({ ...status, rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
   fromWire: status => {
     const rollout = required(status.rollout, 'service status.rollout');
-    return {
+    return present({
       ...status,
       id: parseServiceId(status.id),
       pending: status.pending.map(one => present({ ...one, node: optional(one.node, parseNodeId) })),
       rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
-    };
+      cron: optional(status.cron, present),
+    });
   },
 };
 

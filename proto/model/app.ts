@@ -81,6 +81,44 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** One run of a cron of the App, made by the leader or by `runCron`: a job that no manifest declares. Its virtual IP is empty. */
+  readonly cronRun?: CronRun;
+}
+
+export interface CronRun {
+  /** Name of the cron in its App. */
+  readonly cron: string;
+  /** The time that it is for; of a manual one, when it was asked for. */
+  readonly scheduledAtMs: number;
+  readonly isManual: boolean;
+}
+
+/** What was decided of a cron's times. */
+export interface CronStatus {
+  /** Schedule, time zone and suspension that it was decided for: with others, counting begins anew. */
+  readonly scheduleKey: string;
+  /** Times up to this one were run or passed over. */
+  readonly handledUntilMs: number;
+  /** Time of the last run. */
+  readonly lastScheduledAtMs?: number;
+  readonly nextAtMs?: number;
+}
+
+/** A job that ended well: its slots stay done when their tasks are forgotten. */
+export interface JobStatus {
+  readonly templateHash: string;
+  readonly completions: number;
+  readonly endedAtMs: number;
+}
+
+export interface AutoscaleStatus {
+  /** In force instead of the spec's. */
+  readonly replicas: number;
+  readonly changedAtMs: number;
+  /** What was measured when it was set last. */
+  readonly reason: string;
+  /** The most that was wanted in each tenth of the stabilization time, oldest first. */
+  readonly wishes: readonly { readonly replicas: number; readonly atMs: number }[];
 }
 
 /** Failures in a row of one slot's tasks. */
@@ -117,6 +155,10 @@ export interface ServiceStatus {
   readonly pending: readonly PendingSlot[];
   /** New tasks of a crash-looping slot wait until then. */
   readonly crashLoops: readonly CrashLoop[];
+  /** Only of a cron. */
+  readonly cron?: CronStatus;
+  readonly job?: JobStatus;
+  readonly autoscale?: AutoscaleStatus;
 }
 
 /** A stored secret version: AES-256-GCM by the cluster's secrets key. Written by ControlApi. */

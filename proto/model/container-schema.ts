@@ -178,7 +178,7 @@ function readTestCommand(field: SchemaField): readonly string[] {
 function readRestart(field: SchemaField, kind: ServiceKind): RestartPolicy {
   field.checkKeys(RESTART_KEYS);
   return {
-    mode: field.at('policy').choice({ words: ['always', 'on-failure', 'never'] }, kind === 'job' ? 'never' : 'always'),
+    mode: field.at('policy').choice({ words: ['always', 'on-failure', 'never'] }, kind === 'job' || kind === 'cron' ? 'never' : 'always'),
     maxAttempts: field.at('max_attempts').integer(5),
     windowMs: field.at('window').parsed(parseDuration) ?? 600_000,
     delayMs: field.at('delay').parsed(parseDuration) ?? 1_000,

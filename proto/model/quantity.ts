@@ -58,6 +58,12 @@ export function parseDuration(text: string): Parsed<number> {
   return wholeNumber(Math.round(totalMs * 1e6) / 1e6, text, 'milliseconds');
 }
 
+/** Whole percents of `60%`. */
+export function parsePercent(text: string): Parsed<number> {
+  const match = /^(-?\d+(?:\.\d+)?)%$/.exec(text);
+  return match === null ? { problem: `${quoted(text)} is not a share; write 60%` } : wholeNumber(Number(match[1]), text, 'percents');
+}
+
 /** `256Mi`: the largest unit that divides `bytes`, else one decimal of the largest that fits. */
 export function formatMemory(bytes: number): string {
   const units = ['Ti', 'Gi', 'Mi', 'Ki'];

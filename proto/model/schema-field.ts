@@ -139,6 +139,19 @@ export class SchemaField {
     return value;
   }
 
+  /** A number that may have a fraction. */
+  number(fallback: number): number {
+    if (this.value === undefined) {
+      return fallback;
+    }
+    const written = this.#written();
+    if (written === undefined || (typeof written.value !== 'number' && typeof written.value !== 'bigint')) {
+      this.complain(`must be a number, got ${this.#shown()}`);
+      return fallback;
+    }
+    return Number(written.value);
+  }
+
   boolean(fallback: boolean): boolean {
     if (this.value === undefined) {
       return fallback;

@@ -5,12 +5,12 @@ import { checkCompanions } from './companion-rules.ts';
 import { checkContainer } from './container-rules.ts';
 import type { Violation } from './errors.ts';
 import { isLabel } from './ids.ts';
+import { checkKind } from './kind-rules.ts';
 import { printable, quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
 import type { PlacementRule, ServiceSpec } from './service.ts';
 
 const MAX_REPLICAS = 10_000;
-const MAX_JOB_RETRIES = 1_000;
 const MAX_PRIORITY = 1_000_000;
 const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const MAX_LABEL_VALUE_LENGTH = 1024;
@@ -27,7 +27,7 @@ export function checkService(service: ServiceSpec, app: AppSpec): readonly Viola
     ...checkUpdate(service, `${path}.update`),
     ...checkDependencies(service, app, `${path}.depends_on`),
     ...checkDisconnect(service, `${path}.on_disconnect`),
-    ...checkJob(service, path),
+    ...checkKind(service, path),
   ];
 }
 
@@ -112,7 +112,7 @@ function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: string):
   return [
     ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
     ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
-    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job'
+    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job' && kind !== 'cron'
       ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
     ...(isHold && update.maxSurge > 0
       ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
@@ -140,16 +140,4 @@ function checkDisconnect({ onDisconnect, kind }: ServiceSpec, path: string): rea
     return [{ path: `${path}.replace_after`, message: 'a stateful service holds its place: never, or leave it out' }];
   }
   return onDisconnect.kind === 'replace' ? checkRange(onDisconnect.afterMs, `${path}.replace_after`, 0, 365 * 86_400_000) : [];
-}
-
-function checkJob(service: ServiceSpec, path: string): readonly Violation[] {
-  if (service.kind !== 'job') {
-    return service.job === undefined ? [] : [{ path: `${path}.job`, message: 'only a service of kind job has this' }];
-  }
-  const restart = service.container.restart.mode;
-  return [
-    ...(restart === 'always' ? [{ path: `${path}.restart.policy`, message: 'a job ends; use on-failure or never' }] : []),
-    ...checkRange(service.job?.retries ?? 0, `${path}.job.retries`, 0, MAX_JOB_RETRIES),
-    ...((service.job?.timeoutMs ?? 1) > 0 ? [] : [{ path: `${path}.job.timeout`, message: 'must be more than 0' }]),
-  ];
 }

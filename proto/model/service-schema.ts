@@ -2,12 +2,13 @@
 import { parsePlacementRule } from './constraint.ts';
 import { readCompanions, readContainer } from './container-schema.ts';
 import { readPairs } from './pair-schema.ts';
+import { CRON_SERVICE_KEYS, readAutoscale, readCron, readJob } from './kind-schema.ts';
 import { parseDuration } from './quantity.ts';
 import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
 import { PLACEMENT_POLICIES } from './service.ts';
 import type {
-  Dependency, DisconnectSpec, JobSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec, UpdateSpec,
+  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec, UpdateSpec,
 } from './service.ts';
 
 const SERVICE_KEYS: KeyTable = {
@@ -16,18 +17,16 @@ const SERVICE_KEYS: KeyTable = {
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
     'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'pull_policy', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
   ],
-  later: ['autoscale', 'schedule', 'timezone', 'concurrency'],
+  later: [...CRON_SERVICE_KEYS, 'autoscale'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
-const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout'], later: ['keep'] };
 
 /** LOST + EVICT of the default times (reliability 2). */
 const DEFAULT_REPLACE_AFTER_MS = 50_000;
 const DEFAULT_MONITOR_MS = 5_000;
-const DEFAULT_JOB_RETRIES = 3;
 
 export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
@@ -45,7 +44,9 @@ export function readService(name: string, field: SchemaField): ServiceSpec {
     update: readUpdate(field.at('update'), onDisconnect),
     dependsOn: readDependencies(field.at('depends_on')),
     onDisconnect,
-    ...(kind === 'job' ? { job: readJob(field.at('job')) } : refuseJob(field.at('job'))),
+    ...readJob(field.at('job'), kind),
+    ...readCron(field, kind),
+    ...readAutoscale(field.at('autoscale')),
     container,
     ...(companions.length === 0 ? {} : { companions }),
   };
@@ -60,25 +61,10 @@ function readReplicas(field: SchemaField, kind: ServiceKind): number {
     }
     return 0;
   }
-  return kind === 'job' && completions.isPresent ? completions.integer(1) : replicas.integer(1);
-}
-
-function refuseJob(field: SchemaField): Record<string, never> {
-  if (field.isPresent) {
-    field.complain('only a service of kind job has this');
+  if ((kind === 'job' || kind === 'cron') && completions.isPresent) {
+    return completions.integer(1);
   }
-  return {};
-}
-
-function readJob(field: SchemaField): JobSpec {
-  field.checkKeys(JOB_KEYS);
-  const parallelism = field.at('parallelism');
-  const completions = field.at('completions').isPresent ? field.at('completions').value : undefined;
-  if (parallelism.isPresent && parallelism.integer(1) !== Number(typeof completions === 'object' && 'text' in completions ? completions.value : 1)) {
-    parallelism.complain('other than completions is not available in this version; leave it out');
-  }
-  const timeoutMs = field.at('timeout').parsed(parseDuration);
-  return { retries: field.at('retries').integer(DEFAULT_JOB_RETRIES), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  return replicas.integer(field.at('autoscale').at('min').integer(1));
 }
 
 function readPlacement(field: SchemaField): PlacementSpec {

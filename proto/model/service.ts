@@ -6,7 +6,7 @@
 import type { Digest } from './digest.ts';
 import type { Limits, Resources } from './resources.ts';
 
-export type ServiceKind = 'service' | 'global' | 'stateful' | 'job';
+export type ServiceKind = 'service' | 'global' | 'stateful' | 'job' | 'cron';
 
 export interface EnvironmentVariable {
   readonly name: string;
@@ -163,10 +163,45 @@ export interface Dependency {
 /** When a lost node's tasks are replaced; `never` is the class *hold* (reliability: default of stateful). */
 export type DisconnectSpec = { readonly kind: 'replace'; readonly afterMs: number } | { readonly kind: 'hold' };
 
+/** Each completion is a slot of its own, from 0, which its task finds in GANTRY_SLOT. */
 export interface JobSpec {
+  /** Further tasks of a slot that failed. */
   readonly retries: number;
-  /** Absent: no limit. */
+  /** Of each attempt; absent: no limit. */
   readonly timeoutMs?: number;
+  /** Tasks at once at most; absent: all completions. */
+  readonly parallelism?: number;
+  /** How long the ended tasks and their logs stay after the job has ended; absent: always. */
+  readonly keepMs?: number;
+}
+
+export interface CronSpec {
+  /** Minute, hour, day of month, month, day of week; or a nickname such as `@daily`. */
+  readonly schedule: string;
+  /** Name of the IANA database. */
+  readonly timezone: string;
+  /** What a time that comes while a run goes on does: another run, none, or one in its place. */
+  readonly concurrency: 'allow' | 'forbid' | 'replace';
+  /** A time that was missed by more than this is passed over; absent: the newest missed one is made up for, however late. */
+  readonly startingDeadlineMs?: number;
+  /** Ended runs that stay to be looked at. */
+  readonly keptSucceeded: number;
+  readonly keptFailed: number;
+  /** Its times pass without runs. */
+  readonly isSuspended: boolean;
+}
+
+export interface AutoscaleSpec {
+  /** 0 only with `metric`: what runs nowhere uses nothing that would bring it back. */
+  readonly min: number;
+  readonly max: number;
+  /** Mean use that is aimed at, of what is requested. */
+  readonly cpuPercent?: number;
+  readonly memoryPercent?: number;
+  /** A PromQL query, the sum of whose values is shared among the replicas, `target` for each. */
+  readonly metric?: { readonly query: string; readonly target: number };
+  /** Replicas go down only to the most that was wanted in this time. */
+  readonly stabilizationMs: number;
 }
 
 /** The part of a Service that one container needs; a Task carries a copy. */
@@ -229,15 +264,18 @@ export interface CompanionSpec {
 export interface ServiceSpec {
   readonly name: string;
   readonly kind: ServiceKind;
-  /** 0 for `global`, where the nodes decide. */
+  /** 0 for `global`, where the nodes decide; for `job` and the runs of a `cron` the completions; with `autoscale` what it begins with. */
   readonly replicas: number;
   readonly labels: readonly { readonly name: string; readonly value: string }[];
   readonly placement: PlacementSpec;
   readonly update: UpdateSpec;
   readonly dependsOn: readonly Dependency[];
   readonly onDisconnect: DisconnectSpec;
-  /** Only for `job`. */
+  /** For `job`, and of the runs of a `cron`. */
   readonly job?: JobSpec;
+  /** Only for `cron`. */
+  readonly cron?: CronSpec;
+  readonly autoscale?: AutoscaleSpec;
   /** The main container. */
   readonly container: ContainerSpec;
   /** In the order they start: all `init` ones, then all `sidecar` ones. Absent: none. */

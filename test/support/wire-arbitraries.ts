@@ -40,7 +40,7 @@ const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) 
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
 const digest = sha256.map(hex => `sha256:${hex}` as Digest);
 const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big, diskBytes: big, pids: big }, { requiredKeys: ['milliCpu', 'memoryBytes'] });
-const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const);
+const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const, 'cron' as const);
 
 export const publishedPort: fc.Arbitrary<PublishedPort> = fc.record({
   published: port, target: port, protocol: fc.constantFrom('tcp', 'udp'), mode: fc.constantFrom('ingress', 'host'), allowFrom: texts,
@@ -120,7 +120,14 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
     service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
   }), few),
   onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const })),
-  job: fc.record({ retries: count, timeoutMs: big }, { requiredKeys: ['retries'] }),
+  job: fc.record({ retries: count, timeoutMs: big, parallelism: count, keepMs: big }, { requiredKeys: ['retries'] }),
+  cron: fc.record({
+    schedule: text, timezone: text, concurrency: fc.constantFrom('allow' as const, 'forbid' as const, 'replace' as const), startingDeadlineMs: big,
+    keptSucceeded: count, keptFailed: count, isSuspended: fc.boolean(),
+  }, { requiredKeys: ['schedule', 'timezone', 'concurrency', 'keptSucceeded', 'keptFailed', 'isSuspended'] }),
+  autoscale: fc.record({
+    min: count, max: count, cpuPercent: count, memoryPercent: count, metric: fc.record({ query: text, target: fc.double({ noNaN: true, min: 0.001 }) }), stabilizationMs: big,
+  }, { requiredKeys: ['min', 'max', 'stabilizationMs'] }),
   container: containerSpec, companions,
 }, { requiredKeys: ['name', 'kind', 'replicas', 'labels', 'placement', 'update', 'dependsOn', 'onDisconnect', 'container'] });
 
@@ -143,7 +150,10 @@ export const revision: fc.Arbitrary<Revision> = fc.record({
 export const service: fc.Arbitrary<Service> = fc.record({
   namespace: label, app: label, name: label, revision: count, spec: serviceSpec, pins, volumes: volumeSpecs, templateHash: text, virtualIp: text,
   isDeleting: fc.boolean(), restartCount: count, createdAtMs: big, updatedAtMs: big,
-}).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
+  cronRun: fc.record({ cron: label, scheduledAtMs: big, isManual: fc.boolean() }),
+}, { requiredKeys: [
+  'namespace', 'app', 'name', 'revision', 'spec', 'pins', 'volumes', 'templateHash', 'virtualIp', 'isDeleting', 'restartCount', 'createdAtMs', 'updatedAtMs',
+] }).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
 
 export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   id: anyServiceId, settledRevision: count,
@@ -153,7 +163,10 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
   pending: fc.array(fc.record({ slot: count, reason: text, node: nodeId }, { requiredKeys: ['slot', 'reason'] }), few),
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
-});
+  cron: fc.record({ scheduleKey: text, handledUntilMs: big, lastScheduledAtMs: big, nextAtMs: big }, { requiredKeys: ['scheduleKey', 'handledUntilMs'] }),
+  job: fc.record({ templateHash: text, completions: count, endedAtMs: big }),
+  autoscale: fc.record({ replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ replicas: count, atMs: big }), few) }),
+}, { requiredKeys: ['id', 'settledRevision', 'rollout', 'pending', 'crashLoops'] });
 
 export const appSpec: fc.Arbitrary<AppSpec> = fc.record({
   namespace: text, name: text, services: fc.array(serviceSpec, few),

@@ -187,6 +187,17 @@ export interface ScaleRequest {
 export interface ScaleResponse {
 }
 
+/** One run of a cron now, beside its schedule and whatever its concurrency. */
+export interface RunCronRequest {
+  readonly requestId: string;
+  readonly service: string;
+}
+
+export interface RunCronResponse {
+  /** The job that it is: namespace/app/service. */
+  readonly service: string;
+}
+
 export interface RestartRequest {
   readonly requestId: string;
   readonly service: string;
@@ -1507,6 +1518,109 @@ export const ScaleResponse: MessageFns<ScaleResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunCronRequest(): RunCronRequest {
+  return { requestId: "", service: "" };
+}
+
+export const RunCronRequest: MessageFns<RunCronRequest> = {
+  encode(message: RunCronRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunCronRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunCronRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunCronResponse(): RunCronResponse {
+  return { service: "" };
+}
+
+export const RunCronResponse: MessageFns<RunCronResponse> = {
+  encode(message: RunCronResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunCronResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunCronResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7124,6 +7238,14 @@ export const ControlApiDefinition = {
       requestType: RestartRequest as typeof RestartRequest,
       requestStream: false,
       responseType: RestartResponse as typeof RestartResponse,
+      responseStream: false,
+      options: {},
+    },
+    runCron: {
+      name: "RunCron",
+      requestType: RunCronRequest as typeof RunCronRequest,
+      requestStream: false,
+      responseType: RunCronResponse as typeof RunCronResponse,
       responseStream: false,
       options: {},
     },

@@ -171,6 +171,22 @@ export namespace DependencyCondition {
     typeof DependencyCondition.DEPENDENCY_CONDITION_SERVICE_COMPLETED_SUCCESSFULLY;
 }
 
+export const CronConcurrency = {
+  CRON_CONCURRENCY_UNSPECIFIED: 0,
+  CRON_CONCURRENCY_ALLOW: 1,
+  CRON_CONCURRENCY_FORBID: 2,
+  CRON_CONCURRENCY_REPLACE: 3,
+} as const;
+
+export type CronConcurrency = typeof CronConcurrency[keyof typeof CronConcurrency];
+
+export namespace CronConcurrency {
+  export type CRON_CONCURRENCY_UNSPECIFIED = typeof CronConcurrency.CRON_CONCURRENCY_UNSPECIFIED;
+  export type CRON_CONCURRENCY_ALLOW = typeof CronConcurrency.CRON_CONCURRENCY_ALLOW;
+  export type CRON_CONCURRENCY_FORBID = typeof CronConcurrency.CRON_CONCURRENCY_FORBID;
+  export type CRON_CONCURRENCY_REPLACE = typeof CronConcurrency.CRON_CONCURRENCY_REPLACE;
+}
+
 export const PullPolicy = { PULL_POLICY_UNSPECIFIED: 0, PULL_POLICY_ALWAYS: 1, PULL_POLICY_NEVER: 2 } as const;
 
 export type PullPolicy = typeof PullPolicy[keyof typeof PullPolicy];
@@ -187,6 +203,7 @@ export const ServiceKind = {
   SERVICE_KIND_GLOBAL: 2,
   SERVICE_KIND_STATEFUL: 3,
   SERVICE_KIND_JOB: 4,
+  SERVICE_KIND_CRON: 70,
 } as const;
 
 export type ServiceKind = typeof ServiceKind[keyof typeof ServiceKind];
@@ -197,6 +214,7 @@ export namespace ServiceKind {
   export type SERVICE_KIND_GLOBAL = typeof ServiceKind.SERVICE_KIND_GLOBAL;
   export type SERVICE_KIND_STATEFUL = typeof ServiceKind.SERVICE_KIND_STATEFUL;
   export type SERVICE_KIND_JOB = typeof ServiceKind.SERVICE_KIND_JOB;
+  export type SERVICE_KIND_CRON = typeof ServiceKind.SERVICE_KIND_CRON;
 }
 
 export const CompanionRole = {
@@ -593,7 +611,46 @@ export interface DisconnectSpec_Hold {
 
 export interface JobSpec {
   readonly retries: number;
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?:
+    | number
+    | undefined;
+  /** Absent: all completions at once. */
+  readonly parallelism?:
+    | number
+    | undefined;
+  /** Absent: ended tasks stay. */
+  readonly keepMs?: number | undefined;
+}
+
+export interface CronSpec {
+  /** Five fields, or a nickname as @daily. */
+  readonly schedule: string;
+  /** As in the IANA database. */
+  readonly timezone: string;
+  readonly concurrency: CronConcurrency;
+  readonly startingDeadlineMs?:
+    | number
+    | undefined;
+  /** Ended runs that stay. */
+  readonly keptSucceeded: number;
+  readonly keptFailed: number;
+  readonly isSuspended: boolean;
+}
+
+/** A value of a Prometheus query, and how much of it one replica takes. */
+export interface AutoscaleMetric {
+  readonly query: string;
+  readonly target: number;
+}
+
+export interface AutoscaleSpec {
+  readonly min: number;
+  readonly max: number;
+  /** Of what is requested. */
+  readonly cpuPercent?: number | undefined;
+  readonly memoryPercent?: number | undefined;
+  readonly metric?: AutoscaleMetric | undefined;
+  readonly stabilizationMs: number;
 }
 
 export interface Ulimit {
@@ -666,6 +723,8 @@ export interface ServiceSpec {
     | undefined;
   /** Init containers, then sidecars, in the order they start. */
   readonly companions: readonly Companion[];
+  readonly cron?: CronSpec | undefined;
+  readonly autoscale?: AutoscaleSpec | undefined;
 }
 
 export interface VolumeSpec {
@@ -723,6 +782,47 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** One run of a cron: a job that no manifest declares. */
+  readonly cronRun?: CronRun | undefined;
+}
+
+export interface CronRun {
+  /** The cron's name in its App. */
+  readonly cron: string;
+  readonly scheduledAtMs: number;
+  /** Asked for by a person, beside the schedule. */
+  readonly isManual: boolean;
+}
+
+/** What was decided of a cron's times. */
+export interface CronStatus {
+  /** Schedule, time zone and suspension that it was decided for. */
+  readonly scheduleKey: string;
+  /** Times up to here were run, or passed over. */
+  readonly handledUntilMs: number;
+  readonly lastScheduledAtMs?: number | undefined;
+  readonly nextAtMs?: number | undefined;
+}
+
+/** A job that ended: its slots stay done when their tasks are forgotten. */
+export interface JobStatus {
+  readonly templateHash: string;
+  readonly completions: number;
+  readonly endedAtMs: number;
+}
+
+/** What autoscaling decided last. */
+export interface AutoscaleStatus {
+  readonly replicas: number;
+  readonly changedAtMs: number;
+  readonly reason: string;
+  /** The highest of each tenth of the stabilization time, oldest first. */
+  readonly wishes: readonly AutoscaleStatus_Wish[];
+}
+
+export interface AutoscaleStatus_Wish {
+  readonly replicas: number;
+  readonly atMs: number;
 }
 
 export interface ServiceStatus {
@@ -732,6 +832,9 @@ export interface ServiceStatus {
   readonly rollout?: ServiceStatus_Rollout | undefined;
   readonly pending: readonly ServiceStatus_Pending[];
   readonly crashLoops: readonly ServiceStatus_CrashLoop[];
+  readonly cron?: CronStatus | undefined;
+  readonly job?: JobStatus | undefined;
+  readonly autoscale?: AutoscaleStatus | undefined;
 }
 
 export interface ServiceStatus_Rollout {
@@ -3439,7 +3542,7 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
 };
 
 function createBaseJobSpec(): JobSpec {
-  return { retries: 0, timeoutMs: undefined };
+  return { retries: 0, timeoutMs: undefined, parallelism: undefined, keepMs: undefined };
 }
 
 export const JobSpec: MessageFns<JobSpec> = {
@@ -3449,6 +3552,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.timeoutMs !== undefined) {
       writer.uint32(16).int64(message.timeoutMs);
+    }
+    if (message.parallelism !== undefined) {
+      writer.uint32(560).int64(message.parallelism);
+    }
+    if (message.keepMs !== undefined) {
+      writer.uint32(568).int64(message.keepMs);
     }
     return writer;
   },
@@ -3480,6 +3589,300 @@ export const JobSpec: MessageFns<JobSpec> = {
             }
 
             message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.parallelism = longToNumber(reader.int64());
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.keepMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronSpec(): CronSpec {
+  return {
+    schedule: "",
+    timezone: "",
+    concurrency: 0,
+    startingDeadlineMs: undefined,
+    keptSucceeded: 0,
+    keptFailed: 0,
+    isSuspended: false,
+  };
+}
+
+export const CronSpec: MessageFns<CronSpec> = {
+  encode(message: CronSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== "") {
+      writer.uint32(10).string(message.schedule);
+    }
+    if (message.timezone !== "") {
+      writer.uint32(18).string(message.timezone);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(24).int32(message.concurrency);
+    }
+    if (message.startingDeadlineMs !== undefined) {
+      writer.uint32(32).int64(message.startingDeadlineMs);
+    }
+    if (message.keptSucceeded !== 0) {
+      writer.uint32(40).int64(message.keptSucceeded);
+    }
+    if (message.keptFailed !== 0) {
+      writer.uint32(48).int64(message.keptFailed);
+    }
+    if (message.isSuspended !== false) {
+      writer.uint32(56).bool(message.isSuspended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.timezone = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.concurrency = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startingDeadlineMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.keptSucceeded = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.keptFailed = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.isSuspended = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleMetric(): AutoscaleMetric {
+  return { query: "", target: 0 };
+}
+
+export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
+  encode(message: AutoscaleMetric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.query !== "") {
+      writer.uint32(10).string(message.query);
+    }
+    if (message.target !== 0) {
+      writer.uint32(17).double(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleMetric {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleMetric() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.query = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.target = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleSpec(): AutoscaleSpec {
+  return { min: 0, max: 0, cpuPercent: undefined, memoryPercent: undefined, metric: undefined, stabilizationMs: 0 };
+}
+
+export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
+  encode(message: AutoscaleSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.min !== 0) {
+      writer.uint32(8).int64(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(16).int64(message.max);
+    }
+    if (message.cpuPercent !== undefined) {
+      writer.uint32(24).int64(message.cpuPercent);
+    }
+    if (message.memoryPercent !== undefined) {
+      writer.uint32(32).int64(message.memoryPercent);
+    }
+    if (message.metric !== undefined) {
+      AutoscaleMetric.encode(message.metric, writer.uint32(42).fork()).join();
+    }
+    if (message.stabilizationMs !== 0) {
+      writer.uint32(48).int64(message.stabilizationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleSpec() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.min = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.max = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cpuPercent = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryPercent = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metric = AutoscaleMetric.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.stabilizationMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -4109,6 +4512,8 @@ function createBaseServiceSpec(): ServiceSpec {
     job: undefined,
     container: undefined,
     companions: [],
+    cron: undefined,
+    autoscale: undefined,
   };
 }
 
@@ -4146,6 +4551,12 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
     for (const v of message.companions) {
       Companion.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.cron !== undefined) {
+      CronSpec.encode(message.cron, writer.uint32(562).fork()).join();
+    }
+    if (message.autoscale !== undefined) {
+      AutoscaleSpec.encode(message.autoscale, writer.uint32(570).fork()).join();
     }
     return writer;
   },
@@ -4249,6 +4660,22 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
             }
 
             message.companions.push(Companion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cron = CronSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.autoscale = AutoscaleSpec.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4739,6 +5166,7 @@ function createBaseService(): Service {
     restartCount: 0,
     createdAtMs: 0,
     updatedAtMs: 0,
+    cronRun: undefined,
   };
 }
 
@@ -4782,6 +5210,9 @@ export const Service: MessageFns<Service> = {
     }
     if (message.updatedAtMs !== 0) {
       writer.uint32(112).int64(message.updatedAtMs);
+    }
+    if (message.cronRun !== undefined) {
+      CronRun.encode(message.cronRun, writer.uint32(562).fork()).join();
     }
     return writer;
   },
@@ -4903,6 +5334,365 @@ export const Service: MessageFns<Service> = {
             message.updatedAtMs = longToNumber(reader.int64());
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cronRun = CronRun.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronRun(): CronRun {
+  return { cron: "", scheduledAtMs: 0, isManual: false };
+}
+
+export const CronRun: MessageFns<CronRun> = {
+  encode(message: CronRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cron !== "") {
+      writer.uint32(10).string(message.cron);
+    }
+    if (message.scheduledAtMs !== 0) {
+      writer.uint32(16).int64(message.scheduledAtMs);
+    }
+    if (message.isManual !== false) {
+      writer.uint32(24).bool(message.isManual);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronRun() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cron = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scheduledAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isManual = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCronStatus(): CronStatus {
+  return { scheduleKey: "", handledUntilMs: 0, lastScheduledAtMs: undefined, nextAtMs: undefined };
+}
+
+export const CronStatus: MessageFns<CronStatus> = {
+  encode(message: CronStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduleKey !== "") {
+      writer.uint32(10).string(message.scheduleKey);
+    }
+    if (message.handledUntilMs !== 0) {
+      writer.uint32(16).int64(message.handledUntilMs);
+    }
+    if (message.lastScheduledAtMs !== undefined) {
+      writer.uint32(24).int64(message.lastScheduledAtMs);
+    }
+    if (message.nextAtMs !== undefined) {
+      writer.uint32(32).int64(message.nextAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CronStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCronStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduleKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.handledUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastScheduledAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nextAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseJobStatus(): JobStatus {
+  return { templateHash: "", completions: 0, endedAtMs: 0 };
+}
+
+export const JobStatus: MessageFns<JobStatus> = {
+  encode(message: JobStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.templateHash !== "") {
+      writer.uint32(10).string(message.templateHash);
+    }
+    if (message.completions !== 0) {
+      writer.uint32(16).int64(message.completions);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(24).int64(message.endedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.templateHash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.completions = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleStatus(): AutoscaleStatus {
+  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [] };
+}
+
+export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
+  encode(message: AutoscaleStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).int64(message.replicas);
+    }
+    if (message.changedAtMs !== 0) {
+      writer.uint32(16).int64(message.changedAtMs);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    for (const v of message.wishes) {
+      AutoscaleStatus_Wish.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.wishes.push(AutoscaleStatus_Wish.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoscaleStatus_Wish(): AutoscaleStatus_Wish {
+  return { replicas: 0, atMs: 0 };
+}
+
+export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
+  encode(message: AutoscaleStatus_Wish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).int64(message.replicas);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).int64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoscaleStatus_Wish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoscaleStatus_Wish() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4917,7 +5707,16 @@ export const Service: MessageFns<Service> = {
 };
 
 function createBaseServiceStatus(): ServiceStatus {
-  return { id: "", settledRevision: 0, rollout: undefined, pending: [], crashLoops: [] };
+  return {
+    id: "",
+    settledRevision: 0,
+    rollout: undefined,
+    pending: [],
+    crashLoops: [],
+    cron: undefined,
+    job: undefined,
+    autoscale: undefined,
+  };
 }
 
 export const ServiceStatus: MessageFns<ServiceStatus> = {
@@ -4936,6 +5735,15 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     }
     for (const v of message.crashLoops) {
       ServiceStatus_CrashLoop.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.cron !== undefined) {
+      CronStatus.encode(message.cron, writer.uint32(562).fork()).join();
+    }
+    if (message.job !== undefined) {
+      JobStatus.encode(message.job, writer.uint32(570).fork()).join();
+    }
+    if (message.autoscale !== undefined) {
+      AutoscaleStatus.encode(message.autoscale, writer.uint32(578).fork()).join();
     }
     return writer;
   },
@@ -4991,6 +5799,30 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
             }
 
             message.crashLoops.push(ServiceStatus_CrashLoop.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.cron = CronStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.job = JobStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 72: {
+            if (tag !== 578) {
+              break;
+            }
+
+            message.autoscale = AutoscaleStatus.decode(reader, reader.uint32());
             continue;
           }
         }

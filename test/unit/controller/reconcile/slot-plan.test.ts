@@ -52,6 +52,22 @@ test('property I7: stops never take availability below what the update allows, c
   }), { numRuns: 500 });
 });
 
+test('a job runs as many at once as its parallelism, the lowest slots that are not done first', t => {
+  const of = service({ kind: 'job', replicas: 6, job: { retries: 0, parallelism: 2 } });
+  const rowOf = (slot: number, phase: 'running' | 'complete'): TaskRow => {
+    const made = task(of, 'n1', { id: taskId(`q${String(slot)}`.replace(/\d/, digit => String.fromCharCode(97 + Number(digit)))), slot });
+    return { task: made, status: status(made, { phase }), node: node('n1', {}) };
+  };
+  const step = (rows: readonly TaskRow[]): readonly number[] => {
+    const plan = planSlots({ service: of, rows, wanted: [0, 1, 2, 3, 4, 5].map(slot => ({ slot })), blocked: new Set(), isPaused: false, isReplaceable: () => true, fitsElsewhere: () => true });
+    return plan.creates.slice(0, plan.createLimit).map(one => one.slot);
+  };
+  t.deepEqual(step([]), [0, 1]);
+  t.deepEqual(step([rowOf(0, 'running'), rowOf(1, 'running')]), []);
+  t.deepEqual(step([rowOf(0, 'running'), rowOf(1, 'complete')]), [2]);
+  t.deepEqual(step([0, 1, 2, 3, 4].map(slot => rowOf(slot, 'complete'))), [5]);
+});
+
 test('property I11: a held slot gets a task only when none of it may run anywhere', t => {
   fc.assert(fc.property(arbitraryRows, fc.constantFrom('service', 'stateful'), (rows, kind) => {
     const { plan } = planFor({ kind, replicas: 5, onDisconnect: { kind: 'hold' } }, rows);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatCpu, formatDuration, formatMemory, parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
+import { formatCpu, formatDuration, formatMemory, parseCpu, parseDuration, parseMemory, parsePercent } from '#model/quantity.ts';
 import type { Parsed } from '#model/quantity.ts';
 
 const reads = test.macro({
@@ -21,6 +21,8 @@ test(reads, parseDuration, '500ms', 500);
 test(reads, parseDuration, '1m30s', 90_000);
 test(reads, parseDuration, '1.5h', 5_400_000);
 test(reads, parseDuration, '7d', 604_800_000);
+test(reads, parsePercent, '60%', 60);
+test(reads, parsePercent, '100.0%', 100);
 
 const refuses = test.macro({
   exec(t, parse: (text: string) => Parsed<number>, text: string, problem: RegExp) {
@@ -44,6 +46,8 @@ test(refuses, parseDuration, '10', /has no unit; write 10s/);
 test(refuses, parseDuration, '-1s', /negative/);
 test(refuses, parseDuration, '1w', /not a duration/);
 test(refuses, parseDuration, '0.1ms', /whole number of milliseconds/);
+test(refuses, parsePercent, '60', /write 60%/);
+test(refuses, parsePercent, '0.5%', /whole number of percents/);
 
 const shows = test.macro({
   exec(t, format: (value: number) => string, value: number, text: string) { t.is(format(value), text); },

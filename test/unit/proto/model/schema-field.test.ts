@@ -34,9 +34,14 @@ test('an integer beyond 2^53 is repeated as written', t => {
 test('an absent field is no complaint and the fallback is the answer', t => {
   const { root, violations } = field({});
   const absent = root.at('a');
-  t.deepEqual([absent.text(), absent.source(), absent.integer(3), absent.boolean(true), absent.items(), absent.entries(), absent.choice({ words: ['x'] }, 'x')],
-    [undefined, undefined, 3, true, [], [], 'x']);
+  t.deepEqual([absent.text(), absent.source(), absent.integer(3), absent.number(0.5), absent.boolean(true), absent.items(), absent.entries(), absent.choice({ words: ['x'] }, 'x')],
+    [undefined, undefined, 3, 0.5, true, [], [], 'x']);
   t.deepEqual(violations, []);
+});
+
+test('a word is no amount', complains, { a: 'x' }, (root: SchemaField) => root.at('a').number(1), 'a', /must be a number, got 'x'/);
+test('a number may have a fraction', t => {
+  t.is(field({ a: 2.5 }).root.at('a').number(1), 2.5);
 });
 
 test('x- keys are free', t => {
