@@ -19,7 +19,7 @@ const SERVICE_KEYS: KeyTable = {
   ],
   later: [...CRON_SERVICE_KEYS, 'autoscale'],
 };
-const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['affinity', 'avoid', 'policy', 'priority', 'gang'] };
+const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate', 'affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
