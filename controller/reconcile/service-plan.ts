@@ -4,21 +4,21 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
-import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
-import type { Placement } from '../schedule/schedule.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { unmetDependency } from './dependencies.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
+import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
+import type { Placed } from './placement-plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
 import { isEachInForce, planResizes } from './resize-plan.ts';
 import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
-import type { SlotPlan, WantedSlot } from './slot-plan.ts';
+import type { WantedSlot } from './slot-plan.ts';
 import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
@@ -111,7 +111,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
   });
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
-  const placed = resize.resizes.length > 0 ? { placements: [], pending: state.status?.pending ?? [] } : placeSlots(snapshot, service, slots);
+  const placed = resize.resizes.length > 0 ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] } : placeSlots(snapshot, service, slots, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -119,12 +119,13 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
+    ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...placed.placements.map(one => createAction(snapshot, context, service, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
-  return { actions, events: [...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...placed.events, ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
 function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanContext): Situation {
@@ -162,28 +163,8 @@ function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, time
   return afterMs <= times.lostMs + times.evictMs ? 0 : afterMs - times.lostMs - awayForMs(task.node);
 }
 
-interface Placed {
-  readonly placements: readonly (Placement & { readonly reason: string })[];
-  readonly pending: ServiceStatus['pending'];
-}
-
-function placeSlots(snapshot: ClusterSnapshot, service: Service, { creates, createLimit }: SlotPlan): Placed {
-  if (creates.length === 0) {
-    return { placements: [], pending: [] };
-  }
-  const { placements, rejections } = schedule(snapshot, [{ service, slots: creates }]);
-  const reasons = new Map(creates.map(one => [one.slot, one.reason]));
-  const order = creates.map(one => one.slot);
-  const chosen = [...placements].sort((left, right) => order.indexOf(left.slot) - order.indexOf(right.slot)).slice(0, createLimit);
-  return {
-    placements: chosen.map(one => ({ ...one, reason: reasons.get(one.slot) ?? '' })),
-    pending: rejections.map(one => ({ slot: one.slot, reason: explainObstacles(one.obstacles) })),
-  };
-}
-
 function createAction(snapshot: ClusterSnapshot, context: PlanContext, service: Service, placement: Placed['placements'][number]): Action {
-  const { slot, node, reason } = placement;
-  return { kind: 'create-task', task: newTask(snapshot, context, { service, slot, node, reason }), reason };
+  return { kind: 'create-task', task: newTask(snapshot, context, { ...placement, service }), reason: placement.reason };
 }
 
 function nextStatus(

@@ -2,6 +2,7 @@
 import type { RuleReason } from '#model/cluster-plan.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { QuotaGap } from './quota.ts';
+import type { Rejection } from './schedule.ts';
 import { WHOLE } from './device-share.ts';
 import type { Amount, Obstacle } from './filters.ts';
 
@@ -35,6 +36,12 @@ export function explainObstacles(obstacles: readonly Obstacle[]): string {
 
 function quotaSentence({ resource, need, free, limit }: QuotaGap): string {
   return `${resource}: need ${quotaAmount(resource, need)}, left ${quotaAmount(resource, free)} of ${quotaAmount(resource, limit)}`;
+}
+
+/** As `explainObstacles`; of a gang also how many of it would have fitted. */
+export function explainRejection({ obstacles, gang }: Pick<Rejection, 'obstacles' | 'gang'>): string {
+  const sentence = explainObstacles(obstacles);
+  return gang === undefined ? sentence : `only ${String(gang.fitting)} of the gang of ${String(gang.size)} fit at once; ${sentence}`;
 }
 
 /** The obstacles as data: one reason a cause, biggest group first. */
