@@ -55,12 +55,20 @@ function portInForce(port: PublishedPort, service: ServiceId, owners: ReadonlyMa
 }
 
 function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: ReadonlyMap<string, ServiceId>): ServiceEndpoints {
-  const endpoints = [...(snapshot.tasksOfService.get(service.id) ?? [])].flatMap(id => endpointOf(snapshot, id));
+  const endpoints = activeTasks(snapshot, service.id).flatMap(id => endpointOf(snapshot, id));
   return {
     id: service.id, namespace: service.namespace, app: service.app, service: service.name, kind: service.spec.kind,
     virtualIp: service.virtualIp, ports: service.spec.container.ports.map(port => portInForce(port, service.id, owners)),
     endpoints: endpoints.sort((left, right) => (left.task < right.task ? -1 : 1)),
   };
+}
+
+/** Of a blue_green service with tasks of two templates those that the requests are for, as long as one of them serves. */
+function activeTasks(snapshot: ClusterSnapshot, service: ServiceId): readonly TaskId[] {
+  const all = [...(snapshot.tasksOfService.get(service) ?? [])];
+  const template = snapshot.serviceStatuses.get(service)?.value.rollout.activeTemplate;
+  const active = all.filter(id => snapshot.tasks.get(id)?.value.templateHash === template);
+  return template !== undefined && active.some(id => endpointOf(snapshot, id).length > 0) ? active : all;
 }
 
 function endpointOf(snapshot: ClusterSnapshot, id: TaskId): readonly Endpoint[] {

@@ -28,8 +28,9 @@ function serviceAt(service: Service, revision: Revision, nowMs: number): Service
     return undefined;
   }
   const { pins, volumes } = revision;
+  const { rollout: _, ...rest } = service;
   return {
-    ...service, spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
+    ...rest, spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
     templateHash: templateHash(spec, pins, volumes, service.restartCount),
   };
 }
@@ -61,6 +62,24 @@ export interface RolloutFacts {
   readonly failure: string | undefined;
   /** What is stuck: the first slot that fits nowhere, or is held on a lost node. */
   readonly stuck: string | undefined;
+  /** An operator paused it, and there is something to replace. */
+  readonly isPaused?: boolean;
+  /** What stands between now and the rest of the rollout: a canary's step, the switch to green. */
+  readonly stage?: StageFacts | undefined;
+  /** `blue_green`: whose requests they are. */
+  readonly activeTemplate?: string | undefined;
+}
+
+/** A stage of a canary or of blue_green: reached, watched, promoted, left behind. */
+export interface StageFacts {
+  readonly label: string;
+  /** All that it asks for serves. */
+  readonly isReached: boolean;
+  /** Nobody has to promote it, or somebody has. */
+  readonly isPromoted: boolean;
+  readonly watchMs: number;
+  /** What is so once it is left behind. */
+  readonly next: Pick<Rollout, 'step' | 'activeTemplate'>;
 }
 
 export interface RolloutStep {
@@ -69,20 +88,54 @@ export interface RolloutStep {
   readonly wakeAtMs?: number;
 }
 
+/** What is known of the rollout of this Revision: nothing of an earlier one counts. */
+export function currentRollout({ service, status }: ServiceState): Rollout | undefined {
+  return status?.rollout.revision === service.revision ? status.rollout : undefined;
+}
+
 /** The rollout's next state. A Revision settles once all its replicas have served for the monitor time. */
 export function nextRollout(state: ServiceState, facts: RolloutFacts, nowMs: number): RolloutStep {
   const { service, status } = state;
   const settledRevision = status?.settledRevision ?? 0;
   const isHealing = settledRevision === service.revision;
-  if (isHealing && status?.rollout.state === 'rolled_back') {
+  if (isHealing && status?.rollout.state === 'rolled_back' && facts.stage === undefined) {
     return { rollout: status.rollout, settledRevision };
   }
-  const known = status?.rollout.revision === service.revision ? status.rollout : undefined;
-  const base = { revision: service.revision, startedAtMs: known?.startedAtMs ?? nowMs };
-  if (!facts.isConverged) {
+  const known = currentRollout(state);
+  const base = rolloutBase(service, known, facts, nowMs);
+  const reached = reachedStage(facts);
+  if (reached !== undefined) {
+    return { ...leaveStage(service, reached, { ...base, healthySinceMs: healthySince(known, nowMs) }, nowMs), settledRevision };
+  }
+  if (!facts.isConverged || facts.stage !== undefined) {
     return { rollout: { ...base, ...unsettled(facts, isHealing) }, settledRevision };
   }
   return watch(state, { ...base, healthySinceMs: healthySince(known, nowMs) }, nowMs);
+}
+
+type RolloutBase = Pick<Rollout, 'revision' | 'startedAtMs' | 'step' | 'activeTemplate'>;
+
+function rolloutBase({ revision }: Service, known: Rollout | undefined, { activeTemplate }: RolloutFacts, nowMs: number): RolloutBase {
+  return {
+    revision, startedAtMs: known?.startedAtMs ?? nowMs,
+    ...(known?.step === undefined ? {} : { step: known.step }), ...(activeTemplate === undefined ? {} : { activeTemplate }),
+  };
+}
+
+function reachedStage({ stage, isPaused, failure }: RolloutFacts): StageFacts | undefined {
+  return stage?.isReached === true && isPaused !== true && failure === undefined ? stage : undefined;
+}
+
+function leaveStage(service: Service, stage: StageFacts, base: RolloutBase & { readonly healthySinceMs: number }, nowMs: number): Omit<RolloutStep, 'settledRevision'> {
+  const leavesAtMs = base.healthySinceMs + stage.watchMs;
+  if (nowMs < leavesAtMs) {
+    return { rollout: { ...base, state: 'progressing', reason: `${stage.label} is healthy, being watched` }, wakeAtMs: leavesAtMs };
+  }
+  if (!stage.isPromoted) {
+    return { rollout: { ...base, state: 'awaiting_promotion', reason: `${stage.label} is healthy; go on with: clusterctl rollout promote ${service.app}/${service.name}` } };
+  }
+  const { healthySinceMs: _, ...rest } = base;
+  return { rollout: { ...rest, ...stage.next, state: 'progressing', reason: '' } };
 }
 
 /** A wall clock that was set back cannot stretch the watch. */
@@ -90,7 +143,7 @@ function healthySince(known: Rollout | undefined, nowMs: number): number {
   return Math.min(nowMs, known?.healthySinceMs ?? nowMs);
 }
 
-function watch(state: ServiceState, base: Pick<Rollout, 'revision' | 'startedAtMs'> & { readonly healthySinceMs: number }, nowMs: number): RolloutStep {
+function watch(state: ServiceState, base: RolloutBase & { readonly healthySinceMs: number }, nowMs: number): RolloutStep {
   const settledRevision = state.status?.settledRevision ?? 0;
   const settlesAtMs = base.healthySinceMs + monitorMs(state, settledRevision);
   return nowMs < settlesAtMs
@@ -105,7 +158,13 @@ function unsettled(facts: RolloutFacts, isHealing: boolean): Pick<Rollout, 'stat
   if (facts.waiting !== undefined) {
     return { state: 'waiting', reason: facts.waiting };
   }
-  return { state: 'progressing', reason: facts.stuck ?? facts.failure ?? '' };
+  return facts.isPaused === true
+    ? { state: 'paused', reason: joined(['paused by an operator', facts.stage?.label], ' at ') }
+    : { state: 'progressing', reason: joined([facts.stage?.label, facts.stuck ?? facts.failure], ': ') };
+}
+
+function joined(texts: readonly (string | undefined)[], separator: string): string {
+  return texts.filter(text => text !== undefined && text !== '').join(separator);
 }
 
 /** Watching makes sense only where there is something to go back to and a task was made for the Revision. */

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
+import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { unmetDependency } from './dependencies.ts';
@@ -15,11 +16,14 @@ import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
+import type { StageFacts } from './rollout-plan.ts';
+import { activeTemplate, canaryStage, canaryStep, greenStage } from './rollout-stage.ts';
+import type { CanaryStep } from './rollout-stage.ts';
 import { isEachInForce, planResizes } from './resize-plan.ts';
 import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
-import type { WantedSlot } from './slot-plan.ts';
-import { hasEnded, isDone, isLive, isOnLostNode, serviceState } from './task-row.ts';
+import type { SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
+import { hasEnded, isDone, isLive, isOnLostNode, isServing, isUpToDate, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
@@ -72,8 +76,9 @@ function planDeletion(state: ServiceState, nowMs: number): Plan {
 /** Tasks of the new Revision fail and the service goes back: its old spec is put in force, and the status says why. */
 function planRollback(state: ServiceState, context: PlanContext): Plan | undefined {
   const { service, status } = state;
-  const failure = rolloutFailure(state);
-  if (failure === undefined || service.spec.update.onFailure !== 'rollback') {
+  const isAborted = service.rollout?.isAborted === true;
+  const failure = isAborted ? 'aborted by an operator' : rolloutFailure(state);
+  if (failure === undefined || (service.spec.update.onFailure !== 'rollback' && !isAborted)) {
     return undefined;
   }
   const before = settledService(state, context);
@@ -82,8 +87,10 @@ function planRollback(state: ServiceState, context: PlanContext): Plan | undefin
   }
   const reason = `revision ${String(service.revision)} rolled back to ${String(before.revision)}: ${failure}`;
   const startedAtMs = status.rollout.revision === service.revision ? status.rollout.startedAtMs : context.nowMs;
+  // The old tasks get the requests again in the same transaction.
+  const active = status.rollout.activeTemplate === undefined ? {} : { activeTemplate: before.templateHash };
   const rolledBack: ServiceStatus = {
-    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs },
+    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs, ...active },
   };
   return {
     actions: [{ kind: 'rollback-service', service: before, reason }, { kind: 'set-service-status', status: rolledBack }],
@@ -98,20 +105,21 @@ interface Situation {
   readonly blocked: ReadonlySet<number>;
   readonly waiting: string | undefined;
   readonly failure: string | undefined;
+  /** What tasks of the old template are made from, where there is one. */
+  readonly before: Service | undefined;
+  readonly step: CanaryStep | undefined;
+  readonly activeTemplate: string | undefined;
 }
 
 /** `state` with its rows as `resize` leaves them. */
 function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext, resize: ResizePlan): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
-  const slots = planSlots({
-    service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
-    isPaused: situation.failure !== undefined && state.status?.settledRevision !== service.revision,
-    isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
-  });
+  const slots = planEachSlot(snapshot, state, situation, context);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
-  const placed = resize.resizes.length > 0 ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] } : placeSlots(snapshot, service, slots, context.table);
+  const placed = resize.resizes.length > 0
+    ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -121,15 +129,44 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
     ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
-    ...placed.placements.map(one => createAction(snapshot, context, service, one)),
+    ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
   return { actions, events: [...placed.events, ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanContext): Situation {
+function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation: Situation, context: PlanContext): SlotPlan {
+  const { service, status } = state;
+  const { before, step } = situation;
+  const isSettled = status?.settledRevision === service.revision;
+  const input: SlotInput = {
+    service, rows: movableRows(snapshot, state), wanted: situation.wanted, blocked: situation.blocked,
+    isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
+    canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
+    isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+  };
+  return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
+}
+
+/** A task that was told to move stays as long as the node cannot take it. */
+function movableRows(snapshot: ClusterSnapshot, { service, rows }: ServiceState): readonly TaskRow[] {
+  return rows.map(row => {
+    const { moveTo, ...task } = row.task;
+    const isAlone = rows.filter(other => other.task.slot === task.slot && isLive(other)).length <= 1;
+    if (moveTo === undefined || !isLive(row) || !isAlone) {
+      return row;
+    }
+    const fits = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node: moveTo }] }]).placements.length > 0;
+    return fits ? row : { ...row, task };
+  });
+}
+
+function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Situation {
   const { service, status, rows } = state;
+  const { nowMs } = context;
+  const before = settledService(state, context);
   const wanted = wantedSlots(snapshot, state);
   const isSettled = status?.settledRevision === service.revision;
   const waiting = isSettled ? undefined : unmetDependency(snapshot, service);
@@ -145,7 +182,8 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, { nowMs }: PlanC
     ...crashLoops.filter(loop => waitUntilMs(loop, nowMs) !== undefined).map(loop => loop.slot),
     ...spent.map(loop => loop.slot),
   ]);
-  return { wanted, crashLoops, blocked, waiting, failure: service.spec.kind === 'job' && spent.length === 0 ? undefined : failure };
+  const told = { before, step: canaryStep(state, before, wanted.length), activeTemplate: activeTemplate(state) };
+  return { ...told, wanted, crashLoops, blocked, waiting, failure: service.spec.kind === 'job' && spent.length === 0 ? undefined : failure };
 }
 
 /** A job's slot that failed more often than its retries allow, and has not succeeded. */
@@ -163,7 +201,7 @@ function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, time
   return afterMs <= times.lostMs + times.evictMs ? 0 : afterMs - times.lostMs - awayForMs(task.node);
 }
 
-function createAction(snapshot: ClusterSnapshot, context: PlanContext, service: Service, placement: Placed['placements'][number]): Action {
+function createAction(snapshot: ClusterSnapshot, context: PlanContext, { of: service, ...placement }: Placed['placements'][number]): Action {
   return { kind: 'create-task', task: newTask(snapshot, context, { ...placement, service }), reason: placement.reason };
 }
 
@@ -171,8 +209,13 @@ function nextStatus(
   state: ServiceState, situation: Situation, { placed, resize, nowMs }: { readonly placed: Placed; readonly resize: ResizePlan; readonly nowMs: number },
 ): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
   const { service, rows } = state;
+  const stage = stageOf(state, situation);
+  // The old tasks of a blue_green stay until the new ones were watched.
+  const counted = situation.activeTemplate === service.templateHash ? rows.filter(row => isUpToDate(row, service)) : rows;
   const { rollout, settledRevision, wakeAtMs } = nextRollout(state, {
-    isConverged: isConverged(service, rows, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
+    stage, activeTemplate: situation.activeTemplate,
+    isPaused: service.rollout?.isPaused === true && rows.some(row => isLive(row) && !isUpToDate(row, service)),
+    isConverged: isConverged(service, counted, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
     waiting: situation.waiting, failure: situation.failure,
     stuck: stuckReason(state, placed) ?? resize.refusal,
   }, nowMs);
@@ -180,14 +223,25 @@ function nextStatus(
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-function stuckReason({ rows }: ServiceState, { pending }: Placed): string | undefined {
+function stageOf(state: ServiceState, { step, activeTemplate: active, wanted }: Situation): StageFacts | undefined {
+  if (step !== undefined) {
+    return canaryStage(state, step, wanted);
+  }
+  return active === undefined || active === state.service.templateHash ? undefined : greenStage(state, wanted);
+}
+
+function stuckReason({ rows, service }: ServiceState, { pending }: Placed): string | undefined {
   const [first] = pending;
   if (first !== undefined) {
     return `slot ${String(first.slot)}: ${first.reason}`;
   }
   const held = rows.find(row => isLive(row) && isOnLostNode(row));
   const paused = rows.find(row => isLive(row) && row.task.isPaused);
-  return held !== undefined ? `${held.task.name} is on ${held.task.node}, which is lost` : paused === undefined ? undefined : `${paused.task.name} is paused`;
+  if (held !== undefined || paused !== undefined) {
+    return held !== undefined ? `${held.task.name} is on ${held.task.node}, which is lost` : `${paused?.task.name ?? ''} is paused`;
+  }
+  const troubled = rows.find(row => isLive(row) && isUpToDate(row, service) && !isServing(row) && (row.status?.reason ?? '') !== '');
+  return troubled === undefined ? undefined : `${troubled.task.name} on ${troubled.task.node}: ${[troubled.status?.reason, troubled.status?.message].filter(text => text !== '').join(': ')}`;
 }
 
 function waits({ service, rows }: ServiceState, { crashLoops }: Situation, context: PlanContext): readonly (number | undefined)[] {

@@ -1,12 +1,12 @@
 /** Which slots of a service get a task, and which tasks are to stop: one look at the state, within the update's budgets. */
 import type { Service } from '#model/app.ts';
 import type { NodeId } from '#model/ids.ts';
-import { isCutOff, isDone, isLive, isOnLostNode, isServing, isUpToDate, mayRun, mayStay } from './task-row.ts';
+import { hasFailed, isCutOff, isDone, isLeaving, isLive, isOnLostNode, isServing, isUpToDate, mayRun, mayStay } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
 
 export interface WantedSlot {
   readonly slot: number;
-  /** `global`: the node the slot belongs to. */
+  /** `global`: the node the slot belongs to. Else where its task was told to move. */
   readonly node?: NodeId;
 }
 
@@ -17,8 +17,12 @@ export interface SlotInput {
   readonly wanted: readonly WantedSlot[];
   /** Slots that may not get a task now: back-off, retries used up, an unmet dependency. */
   readonly blocked: ReadonlySet<number>;
-  /** The rollout failed and is paused: tasks of the old template stay as they are. */
+  /** The rollout failed, or an operator paused it: tasks of the old template stay as they are. */
   readonly isPaused: boolean;
+  /** Slots that may have the new template (a canary's share); absent: all. */
+  readonly newLimit?: number;
+  /** Tasks of the old template can still be made. */
+  readonly canMakeOld?: boolean;
   /** True when tasks on this lost node may be replaced by now. */
   readonly isReplaceable: (row: TaskRow) => boolean;
   /** True when the slot's task would fit on some node that may take it. */
@@ -32,6 +36,8 @@ export interface Stop {
 
 export interface SlotCreate extends WantedSlot {
   readonly reason: string;
+  /** Of the template before: the slot's turn has not come. */
+  readonly isOld?: true;
 }
 
 export interface SlotPlan {
@@ -54,6 +60,10 @@ interface SlotState extends WantedSlot {
   /** A task of the slot may still run somewhere, wanted or not. */
   readonly isOccupied: boolean;
   readonly isDone: boolean;
+  /** Has a task of the new template. */
+  readonly isNew: boolean;
+  /** Its newest task; one that failed is not made again from the old template. */
+  readonly newest: TaskRow | undefined;
 }
 
 /** hold, stateful, job and `recreate` never have two tasks of a slot: the old one ends first. */
@@ -80,14 +90,21 @@ export function planSlots(input: SlotInput): SlotPlan {
   const rowsOfSlot = Map.groupBy(input.rows, row => row.task.slot);
   const slots = input.wanted.map(wanted => sortOut(input, wanted, rowsOfSlot.get(wanted.slot) ?? []));
   const budget = budgetOf(input, slots);
-  const missing = createMissing(input, slots);
-  const replaced = replaceOutdated(input, slots, { ...budget, surgeRoom: budget.surgeRoom - missing.length });
+  const room = newRoom(input, slots);
+  const missing = createMissing(input, slots, room);
+  const left = room - missing.filter(one => one.isOld !== true).length;
+  const replaced = replaceOutdated(input, slots, { ...budget, surgeRoom: budget.surgeRoom - missing.length, newRoom: left });
   return {
     creates: [...missing, ...replaced.creates],
     createLimit: Math.max(0, budget.surgeRoom),
     stops: [...stopUnwanted(input), ...slots.flatMap(stopSuperfluous), ...replaced.stops],
     stopsOnceReplaced: slots.filter(slot => slot.good.length === 0).flatMap(stopLost),
   };
+}
+
+/** How many more slots may get the new template. */
+function newRoom({ isPaused, newLimit = Number.POSITIVE_INFINITY }: SlotInput, slots: readonly SlotState[]): number {
+  return isPaused ? 0 : Math.max(0, newLimit - slots.filter(slot => slot.isNew).length);
 }
 
 function stopLost(slot: SlotState): readonly Stop[] {
@@ -107,6 +124,8 @@ function sortOut(input: SlotInput, wanted: WantedSlot, rows: readonly TaskRow[])
     lost,
     isOccupied: rows.some(row => occupies(row, service)),
     isDone: present.length === 0 && newest !== undefined && isDone(newest, service),
+    isNew: live.some(row => isUpToDate(row, service)),
+    newest: rows.at(-1),
   };
 }
 
@@ -127,15 +146,27 @@ function budgetOf({ service, rows, wanted }: SlotInput, slots: readonly SlotStat
   return { surgeRoom: atOnce + surge - copies, unavailableRoom: serving - (wanted.length - unavailable) };
 }
 
-function createMissing(input: SlotInput, slots: readonly SlotState[]): readonly SlotCreate[] {
+function createMissing(input: SlotInput, slots: readonly SlotState[], room: number): readonly SlotCreate[] {
   const { service } = input;
   if (service.spec.update.strategy === 'recreate' && input.rows.some(row => occupies(row, service) && !isUpToDate(row, service))) {
     return [];
   }
-  return slots
+  const missing = slots
     .filter(slot => slot.good.length === 0 && slot.outdated.length === 0 && !slot.isDone && !input.blocked.has(slot.slot))
-    .filter(slot => !(isExclusive(service) && slot.isOccupied) && isItsTurn(input, slots, slot))
-    .map(slot => ({ ...wantedOf(slot), reason: slot.lost.length > 0 ? 'node-lost' : reasonFor(input, slot) }));
+    .filter(slot => !(isExclusive(service) && slot.isOccupied) && isItsTurn(input, slots, slot));
+  const chosen = new Set([...missing].sort((left, right) => Number(wasNew(input, right)) - Number(wasNew(input, left))).slice(0, Math.min(room, missing.length)));
+  return missing.map(slot => ({
+    ...wantedOf(slot), reason: slot.lost.length > 0 ? 'node-lost' : reasonFor(input, slot), ...(chosen.has(slot) || !mayBeOld(input, slot) ? {} : { isOld: true }),
+  }));
+}
+
+function wasNew({ service }: SlotInput, { newest }: SlotState): boolean {
+  return newest !== undefined && isUpToDate(newest, service);
+}
+
+/** What failed with the old template is not tried with it again: nothing would count its failures. */
+function mayBeOld({ canMakeOld }: SlotInput, { newest }: SlotState): boolean {
+  return canMakeOld === true && (newest === undefined || !hasFailed(newest));
 }
 
 function wantedOf({ slot, node }: WantedSlot): WantedSlot {
@@ -201,16 +232,18 @@ function unwantedReason(service: Service, row: TaskRow): string {
  * Slots whose only tasks are outdated: a replacement first while there is room, then the old one out as far as availability
  * allows. Creates beyond the room are offered too: they are taken when an earlier one fits nowhere.
  */
-function replaceOutdated(input: SlotInput, slots: readonly SlotState[], budget: Budget): Pick<SlotPlan, 'creates' | 'stops'> {
+function replaceOutdated(input: SlotInput, slots: readonly SlotState[], budget: Budget & { readonly newRoom: number }): Pick<SlotPlan, 'creates' | 'stops'> {
   const creates: SlotCreate[] = [];
   const stops: Stop[] = [];
-  let { unavailableRoom } = budget;
-  const candidates = slots.filter(slot => slot.good.length === 0 && slot.outdated.length > 0 && mayReplace(input, slot));
+  let { unavailableRoom, newRoom: room } = budget;
+  const candidates = slots.filter(slot => slot.good.length === 0 && slot.outdated.length > 0);
   for (const slot of input.service.spec.kind === 'stateful' ? candidates.toReversed() : candidates) {
-    const reason = slot.outdated.every(row => isUpToDate(row, input.service)) ? 'drain' : 'rollout';
-    const step = nextStep(input, slot, { surgeRoom: budget.surgeRoom - creates.length, unavailableRoom });
+    const isRenewed = slot.isNew || room > 0;
+    const reason = replaceReason(input, slot, isRenewed);
+    const step = isRenewed || slot.outdated.some(isLeaving) ? nextStep(input, slot, { surgeRoom: budget.surgeRoom - creates.length, unavailableRoom }) : 'wait';
+    room -= takesRoom(slot, isRenewed, step);
     if (step === 'create') {
-      creates.push({ ...wantedOf(slot), reason });
+      creates.push({ ...wantedOf(slot), ...moveOf(slot), reason, ...oldOf(input, slot, isRenewed) });
     } else if (step === 'stop') {
       unavailableRoom -= slot.outdated.some(isServing) ? 1 : 0;
       stops.push(...stillWanted(slot).map(row => ({ row, reason })));
@@ -225,9 +258,25 @@ function stillWanted(slot: SlotState): readonly TaskRow[] {
   return keep === undefined ? slot.outdated : [keep];
 }
 
-/** A paused rollout keeps old templates where they are; a leaving node is left all the same. */
-function mayReplace({ isPaused }: SlotInput, { outdated }: SlotState): boolean {
-  return !isPaused || outdated.some(row => row.node?.availability === 'draining');
+function takesRoom(slot: SlotState, isRenewed: boolean, step: 'create' | 'stop' | 'wait'): number {
+  return step === 'wait' || slot.isNew || !isRenewed ? 0 : 1;
+}
+
+function oldOf(input: SlotInput, slot: SlotState, isRenewed: boolean): Pick<SlotCreate, 'isOld'> {
+  return isRenewed || !mayBeOld(input, slot) ? {} : { isOld: true };
+}
+
+/** A leaving node is left also by slots whose turn for the new template has not come. */
+function replaceReason({ service }: SlotInput, { outdated }: SlotState, isRenewed: boolean): string {
+  if (isRenewed && !outdated.every(row => isUpToDate(row, service))) {
+    return 'rollout';
+  }
+  return outdated.some(row => row.node?.availability === 'draining') ? 'drain' : 'move';
+}
+
+function moveOf({ outdated }: SlotState): Pick<WantedSlot, 'node'> {
+  const node = outdated.findLast(isLeaving)?.task.moveTo;
+  return node === undefined ? {} : { node };
 }
 
 function nextStep(input: SlotInput, slot: SlotState, budget: Budget): 'create' | 'stop' | 'wait' {
@@ -235,8 +284,7 @@ function nextStep(input: SlotInput, slot: SlotState, budget: Budget): 'create' |
   if (input.blocked.has(slot.slot)) {
     return 'wait';
   }
-  const isLeaving = slot.outdated.some(row => row.node?.availability === 'draining');
-  const mayStop = (): boolean => !isLeaving || input.fitsElsewhere(slot.slot);
+  const mayStop = (): boolean => !slot.outdated.some(isLeaving) || input.fitsElsewhere(slot.slot);
   if (!slot.outdated.some(isServing) || service.spec.kind === 'job') {
     return mayStop() ? 'stop' : 'wait';
   }

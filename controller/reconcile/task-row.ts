@@ -92,9 +92,14 @@ export function resizeRefusal({ task, status }: TaskRow): string | undefined {
   return status?.reason === RESIZE_REFUSED ? `${task.name}: ${status.message}` : undefined;
 }
 
-/** Made for the current template and not on a node that is being emptied. */
+/** Its slot goes on elsewhere: its node is being emptied, or it was told to move. */
+export function isLeaving({ task, node }: TaskRow): boolean {
+  return node?.availability === 'draining' || (task.moveTo !== undefined && task.moveTo !== task.node);
+}
+
+/** Made for the current template and not on its way to another node. */
 export function mayStay(row: TaskRow, service: Service): boolean {
-  return isUpToDate(row, service) && row.node?.availability !== 'draining';
+  return isUpToDate(row, service) && !isLeaving(row);
 }
 
 /** It failed although nobody asked it to stop. */

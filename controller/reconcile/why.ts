@@ -63,13 +63,13 @@ function plain(rule: string, nodes: readonly NodeId[], sentence: string): RuleRe
 }
 
 const BIRTHS: Readonly<Record<string, string>> = {
-  'scale-up': 'the service wanted one more task', rollout: 'a new revision replaced the task before it', drain: 'the node of the task before it was drained',
+  'scale-up': 'the service wanted one more task', rollout: 'a new revision replaced the task before it', drain: 'the node of the task before it was drained', move: 'the task before it was told to move here',
   'node-lost': 'the node of the task before it was lost', 'node-removed': 'the node of the task before it was removed',
   'crash-loop': 'the task before it used up its restarts', ended: 'the task before it ended',
   preempted: 'the task before it made room for one of higher priority',
 };
 const ENDS: Readonly<Record<string, string>> = {
-  'scale-down': 'the service wants fewer tasks', replaced: 'its replacement serves', rollout: 'a new revision replaces it', drain: 'its node is being drained',
+  'scale-down': 'the service wants fewer tasks', replaced: 'its replacement serves', rollout: 'a new revision replaces it', drain: 'its node is being drained', move: 'it was told to move',
   'node-lost': 'its node was lost and its slot has another task', 'service-deleted': 'its service is being deleted',
   preempted: 'a task of higher priority needs its room',
   'node-not-eligible': 'its node may not run the service any more',

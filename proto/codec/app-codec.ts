@@ -25,7 +25,7 @@ export const appCodec: Codec<App, wire.App> = {
 
 export const revisionCodec: Codec<Revision, wire.Revision> = {
   toWire: revision => ({ ...revision, services: revision.services.map(serviceSpecCodec.toWire) }),
-  fromWire: revision => ({
+  fromWire: revision => present({
     ...revision,
     app: parseAppId(revision.app),
     services: revision.services.map(serviceSpecCodec.fromWire),

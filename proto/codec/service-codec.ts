@@ -1,11 +1,12 @@
 import type * as wire from '#gen/gantry/v1/types.ts';
 import {
-  CronConcurrency, DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, RolloutState, ServiceKind as WireKind, UpdateFailureAction, UpdateStrategy,
+  CronConcurrency, DependencyCondition, PlacementOperator, PlacementPolicy as WirePolicy, PromoteMode as WirePromote, RolloutState, ServiceKind as WireKind,
+  UpdateFailureAction, UpdateStrategy,
 } from '#gen/gantry/v1/types.ts';
 import type { Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import { parseNodeId, parseServiceId, parseTaskId, serviceId } from '#model/ids.ts';
 import type {
-  CronSpec, Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, ServiceKind, ServiceSpec, UpdateSpec,
+  CronSpec, Dependency, DisconnectSpec, PlacementPolicy, PlacementRule, PlacementSpec, PromoteMode, ServiceKind, ServiceSpec, UpdateSpec,
 } from '#model/service.ts';
 import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
@@ -32,7 +33,10 @@ const operatorCodec = enumCodec<PlacementRule['operator'], PlacementOperator>('p
 
 const strategyCodec = enumCodec<UpdateSpec['strategy'], UpdateStrategy>('update strategy', {
   rolling: UpdateStrategy.UPDATE_STRATEGY_ROLLING, recreate: UpdateStrategy.UPDATE_STRATEGY_RECREATE,
+  canary: UpdateStrategy.UPDATE_STRATEGY_CANARY, blue_green: UpdateStrategy.UPDATE_STRATEGY_BLUE_GREEN,
 });
+
+const promoteCodec = enumCodec<PromoteMode, WirePromote>('promote mode', { auto: WirePromote.PROMOTE_MODE_AUTO, manual: WirePromote.PROMOTE_MODE_MANUAL });
 
 const failureActionCodec = enumCodec<UpdateSpec['onFailure'], UpdateFailureAction>('update failure action', {
   rollback: UpdateFailureAction.UPDATE_FAILURE_ACTION_ROLLBACK, pause: UpdateFailureAction.UPDATE_FAILURE_ACTION_PAUSE,
@@ -58,6 +62,8 @@ const rolloutStateCodec = enumCodec<ServiceStatus['rollout']['state'], RolloutSt
   waiting: RolloutState.ROLLOUT_STATE_WAITING,
   rolled_back: RolloutState.ROLLOUT_STATE_ROLLED_BACK,
   failed: RolloutState.ROLLOUT_STATE_FAILED,
+  paused: RolloutState.ROLLOUT_STATE_PAUSED,
+  awaiting_promotion: RolloutState.ROLLOUT_STATE_AWAITING_PROMOTION,
 });
 
 export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
@@ -144,11 +150,18 @@ function placementFromWire(placement: wire.PlacementSpec): PlacementSpec {
 }
 
 function updateToWire(update: UpdateSpec): wire.UpdateSpec {
-  return { ...update, strategy: strategyCodec.toWire(update.strategy), onFailure: failureActionCodec.toWire(update.onFailure) };
+  return {
+    ...update, strategy: strategyCodec.toWire(update.strategy), onFailure: failureActionCodec.toWire(update.onFailure),
+    stepPercents: update.stepPercents ?? [], promote: optional(update.promote, promoteCodec.toWire),
+  };
 }
 
 function updateFromWire(update: wire.UpdateSpec): UpdateSpec {
-  return { ...update, strategy: strategyCodec.fromWire(update.strategy), onFailure: failureActionCodec.fromWire(update.onFailure) };
+  const { stepPercents, promote, ...rest } = update;
+  return {
+    ...rest, strategy: strategyCodec.fromWire(update.strategy), onFailure: failureActionCodec.fromWire(update.onFailure),
+    ...(stepPercents.length === 0 ? {} : { stepPercents }), ...(promote === undefined ? {} : { promote: promoteCodec.fromWire(promote) }),
+  };
 }
 
 function disconnectToWire(spec: DisconnectSpec): wire.DisconnectSpec {

@@ -62,6 +62,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     pins: required(task.pins, 'task.pins'),
     volumes: task.volumes.map(volumeSpecCodec.fromWire),
     desired: desiredCodec.fromWire(task.desired),
+    moveTo: optional(task.moveTo, parseNodeId),
   }),
 };
 

@@ -58,6 +58,18 @@ export interface Revision {
   readonly volumes: readonly VolumeSpec[];
   readonly pins: ContentPins;
   readonly createdAtMs: number;
+  /** What made it, where it was no apply: `undo to revision 3`. */
+  readonly cause?: string;
+}
+
+/** What an operator asked of the rollout that is under way. An apply takes back all but the pause. */
+export interface RolloutWish {
+  /** Also of rollouts to come. */
+  readonly isPaused: boolean;
+  /** Canary steps, or green's switch, that need no more than their health to be left behind. */
+  readonly promotedSteps: number;
+  /** It goes back as a failed one does. */
+  readonly isAborted: boolean;
 }
 
 /**
@@ -81,6 +93,8 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** Absent: nothing was asked. */
+  readonly rollout?: RolloutWish;
   /** One run of a cron of the App, made by the leader or by `runCron`: a job that no manifest declares. Its virtual IP is empty. */
   readonly cronRun?: CronRun;
 }
@@ -144,13 +158,17 @@ export interface ServiceStatus {
   /** Revision the service was rolled out to last, healthy. */
   readonly settledRevision: number;
   readonly rollout: {
-    readonly state: 'settled' | 'progressing' | 'waiting' | 'rolled_back' | 'failed';
+    readonly state: 'settled' | 'progressing' | 'waiting' | 'rolled_back' | 'failed' | 'paused' | 'awaiting_promotion';
     readonly reason: string;
     /** Revision being rolled out. */
     readonly revision: number;
     readonly startedAtMs: number;
     /** Since when every replica of it serves; absent before. `monitorMs` later it is settled. */
     readonly healthySinceMs?: number;
+    /** Canary steps left behind, or 1 of blue_green once requests go to green. Absent: none. */
+    readonly step?: number;
+    /** `blue_green` while there are tasks of two templates: those of this one get the requests. */
+    readonly activeTemplate?: string;
   };
   readonly pending: readonly PendingSlot[];
   /** New tasks of a crash-looping slot wait until then. */

@@ -9,6 +9,7 @@ import { checkKind } from './kind-rules.ts';
 import { printable, quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
 import type { PlacementRule, ServiceSpec } from './service.ts';
+import { checkUpdate } from './update-rules.ts';
 
 const MAX_REPLICAS = 10_000;
 const MAX_PRIORITY = 1_000_000;
@@ -105,19 +106,6 @@ function checkRule(rule: PlacementRule, path: string): readonly Violation[] {
 
 function checkLabelName(name: string, path: string, key?: string): readonly Violation[] {
   return LABEL_NAME.test(name) ? [] : [{ path, message: `${quoted(name)} is not a label name`, ...(key === undefined ? {} : { key }) }];
-}
-
-function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: string): readonly Violation[] {
-  const isHold = onDisconnect.kind === 'hold';
-  return [
-    ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
-    ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
-    ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job' && kind !== 'cron'
-      ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
-    ...(isHold && update.maxSurge > 0
-      ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
-    ...checkRange(update.monitorMs, `${path}.monitor`, 0, 86_400_000),
-  ];
 }
 
 function checkDependencies(service: ServiceSpec, app: AppSpec, path: string): readonly Violation[] {

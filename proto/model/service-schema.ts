@@ -8,8 +8,9 @@ import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
 import { PLACEMENT_POLICIES } from './service.ts';
 import type {
-  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec, UpdateSpec,
+  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec,
 } from './service.ts';
+import { readUpdate } from './update-schema.ts';
 
 const SERVICE_KEYS: KeyTable = {
   known: [
@@ -21,12 +22,10 @@ const SERVICE_KEYS: KeyTable = {
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate', 'affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
-const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure'], later: ['steps', 'promote'] };
 const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
 
 /** LOST + EVICT of the default times (reliability 2). */
 const DEFAULT_REPLACE_AFTER_MS = 50_000;
-const DEFAULT_MONITOR_MS = 5_000;
 
 export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
@@ -110,19 +109,6 @@ function readRule(field: SchemaField): readonly PlacementRule[] {
     return [];
   }
   return [parsed.rule];
-}
-
-/** Hold never runs two copies of a replica, so it cannot start the new one first. */
-function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): UpdateSpec {
-  field.checkKeys(UPDATE_KEYS);
-  const isHold = onDisconnect.kind === 'hold';
-  return {
-    strategy: field.at('strategy').choice({ words: ['rolling', 'recreate'], later: ['canary', 'blue_green'] }, 'rolling'),
-    maxSurge: field.at('max_surge').integer(isHold ? 0 : 1),
-    maxUnavailable: field.at('max_unavailable').integer(isHold ? 1 : 0),
-    monitorMs: field.at('monitor').parsed(parseDuration) ?? DEFAULT_MONITOR_MS,
-    onFailure: field.at('on_failure').choice({ words: ['rollback', 'pause'] }, 'rollback'),
-  };
 }
 
 function readDisconnect(field: SchemaField, kind: ServiceKind): DisconnectSpec {

@@ -100,12 +100,20 @@ export interface ServiceAffinity {
   readonly weight?: number;
 }
 
+/** Who lets a canary step, or green, go further: the monitor time alone, or an operator after it. */
+export const PROMOTE_MODES = ['auto', 'manual'] as const;
+export type PromoteMode = (typeof PROMOTE_MODES)[number];
+
 export interface UpdateSpec {
-  readonly strategy: 'rolling' | 'recreate';
+  readonly strategy: 'rolling' | 'recreate' | 'canary' | 'blue_green';
   readonly maxSurge: number;
   readonly maxUnavailable: number;
   readonly monitorMs: number;
   readonly onFailure: 'rollback' | 'pause';
+  /** `canary`: per cent of the replicas that are new at each step, 1..100, rising; all of them follow the last step. */
+  readonly stepPercents?: readonly number[];
+  /** `canary` and `blue_green`. Absent: auto. */
+  readonly promote?: PromoteMode;
 }
 
 /** What a container may ask for at most, narrowest first (reliability 9). */

@@ -48,6 +48,8 @@ export interface Task {
   /** `resourcesKey` of its service when it was made or last resized; `container` may have others since (`update task/ID`). */
   readonly resourcesKey: string;
   readonly createdAtMs: number;
+  /** Wished by an operator: its slot is to go on at this node. */
+  readonly moveTo?: NodeId;
 }
 
 /** In the order an attempt goes through them; see `phaseOrder`. */

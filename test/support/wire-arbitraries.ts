@@ -13,7 +13,7 @@ import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
-import { HOST_NAMESPACES, PLACEMENT_POLICIES, SECURITY_PROFILES } from '#model/service.ts';
+import { HOST_NAMESPACES, PLACEMENT_POLICIES, PROMOTE_MODES, SECURITY_PROFILES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
@@ -113,9 +113,9 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
     policy: fc.constantFrom(...PLACEMENT_POLICIES), priority: fc.integer(), isGang: fc.boolean(),
   }, { requiredKeys: ['require', 'prefer', 'spread', 'maxPer', 'tolerate', 'affinity', 'avoid', 'priority', 'isGang'] }),
   update: fc.record({
-    strategy: fc.constantFrom('rolling', 'recreate'), maxSurge: count, maxUnavailable: count, monitorMs: big,
-    onFailure: fc.constantFrom('rollback', 'pause'),
-  }),
+    strategy: fc.constantFrom('rolling', 'recreate', 'canary', 'blue_green'), maxSurge: count, maxUnavailable: count, monitorMs: big,
+    onFailure: fc.constantFrom('rollback', 'pause'), stepPercents: fc.array(count, { minLength: 1, maxLength: 3 }), promote: fc.constantFrom(...PROMOTE_MODES),
+  }, { requiredKeys: ['strategy', 'maxSurge', 'maxUnavailable', 'monitorMs', 'onFailure'] }),
   dependsOn: fc.array(fc.record({
     service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
   }), few),
@@ -144,22 +144,21 @@ export const app: fc.Arbitrary<App> = fc.record({
   .map(record => ({ id: appId(record.namespace, record.name), ...record }));
 
 export const revision: fc.Arbitrary<Revision> = fc.record({
-  app: anyAppId, number: count, services: fc.array(serviceSpec, few), volumes: volumeSpecs, pins, createdAtMs: big,
-});
+  app: anyAppId, number: count, services: fc.array(serviceSpec, few), volumes: volumeSpecs, pins, createdAtMs: big, cause: text,
+}, { requiredKeys: ['app', 'number', 'services', 'volumes', 'pins', 'createdAtMs'] });
 
 export const service: fc.Arbitrary<Service> = fc.record({
   namespace: label, app: label, name: label, revision: count, spec: serviceSpec, pins, volumes: volumeSpecs, templateHash: text, virtualIp: text,
   isDeleting: fc.boolean(), restartCount: count, createdAtMs: big, updatedAtMs: big,
   cronRun: fc.record({ cron: label, scheduledAtMs: big, isManual: fc.boolean() }),
-}, { requiredKeys: [
-  'namespace', 'app', 'name', 'revision', 'spec', 'pins', 'volumes', 'templateHash', 'virtualIp', 'isDeleting', 'restartCount', 'createdAtMs', 'updatedAtMs',
-] }).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
+  rollout: fc.record({ isPaused: fc.boolean(), promotedSteps: count, isAborted: fc.boolean() }),
+}, { requiredKeys: ['namespace', 'app', 'name', 'revision', 'spec', 'pins', 'volumes', 'templateHash', 'virtualIp', 'isDeleting', 'restartCount', 'createdAtMs', 'updatedAtMs'] }).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
 
 export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   id: anyServiceId, settledRevision: count,
   rollout: fc.record({
-    state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed'), reason: text, revision: count, startedAtMs: big,
-    healthySinceMs: big,
+    state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed', 'paused', 'awaiting_promotion'), reason: text, revision: count, startedAtMs: big,
+    healthySinceMs: big, step: count, activeTemplate: text,
   }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
   pending: fc.array(fc.record({ slot: count, reason: text, node: nodeId }, { requiredKeys: ['slot', 'reason'] }), few),
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
@@ -186,9 +185,11 @@ export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
   timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
+  moveTo: fc.option(nodeId, { nil: undefined }),
   deviceUnits: fc.option(fc.array(fc.record({ name: text, units: fc.array(count, few) }), { minLength: 1, maxLength: 2 }), { nil: undefined }),
-}).map(({ timeoutMs, companions: beside, deviceUnits, ...record }) => ({
-  ...record, ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
+}).map(({ timeoutMs, companions: beside, moveTo, deviceUnits, ...record }) => ({
+  ...record, ...(moveTo === undefined ? {} : { moveTo }), ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
 const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });

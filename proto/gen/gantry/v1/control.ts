@@ -51,6 +51,26 @@ export namespace ServiceChange {
   export type SERVICE_CHANGE_REMOVED = typeof ServiceChange.SERVICE_CHANGE_REMOVED;
 }
 
+export const RolloutAction = {
+  ROLLOUT_ACTION_UNSPECIFIED: 0,
+  ROLLOUT_ACTION_PAUSE: 50,
+  ROLLOUT_ACTION_RESUME: 51,
+  ROLLOUT_ACTION_PROMOTE: 52,
+  ROLLOUT_ACTION_PROMOTE_ALL: 53,
+  ROLLOUT_ACTION_ABORT: 54,
+} as const;
+
+export type RolloutAction = typeof RolloutAction[keyof typeof RolloutAction];
+
+export namespace RolloutAction {
+  export type ROLLOUT_ACTION_UNSPECIFIED = typeof RolloutAction.ROLLOUT_ACTION_UNSPECIFIED;
+  export type ROLLOUT_ACTION_PAUSE = typeof RolloutAction.ROLLOUT_ACTION_PAUSE;
+  export type ROLLOUT_ACTION_RESUME = typeof RolloutAction.ROLLOUT_ACTION_RESUME;
+  export type ROLLOUT_ACTION_PROMOTE = typeof RolloutAction.ROLLOUT_ACTION_PROMOTE;
+  export type ROLLOUT_ACTION_PROMOTE_ALL = typeof RolloutAction.ROLLOUT_ACTION_PROMOTE_ALL;
+  export type ROLLOUT_ACTION_ABORT = typeof RolloutAction.ROLLOUT_ACTION_ABORT;
+}
+
 export const TaskState = {
   TASK_STATE_UNSPECIFIED: 0,
   TASK_STATE_PENDING: 1,
@@ -206,6 +226,55 @@ export interface RestartRequest {
 }
 
 export interface RestartResponse {
+}
+
+export interface ChangeRolloutRequest {
+  readonly requestId: string;
+  readonly service: string;
+  readonly action: RolloutAction;
+}
+
+export interface ChangeRolloutResponse {
+}
+
+export interface UndoRequest {
+  readonly requestId: string;
+  readonly namespace: string;
+  readonly app: string;
+  /** Absent: all services of the App. */
+  readonly service?:
+    | string
+    | undefined;
+  /** Absent: the newest one that differs from what is wanted now. */
+  readonly toRevision?: number | undefined;
+}
+
+export interface UndoResponse {
+  readonly outcome?: ApplyOutcome | undefined;
+}
+
+export interface PlanMovesRequest {
+  /** At most. */
+  readonly maxMoves: number;
+  /** Absent: all. */
+  readonly namespace?: string | undefined;
+}
+
+export interface PlanMovesResponse {
+  readonly plan?: PlanResponse | undefined;
+}
+
+export interface TaskMove {
+  readonly task: string;
+  readonly node: string;
+}
+
+export interface MoveTasksRequest {
+  readonly requestId: string;
+  readonly moves: readonly TaskMove[];
+}
+
+export interface MoveTasksResponse {
 }
 
 export interface StopTaskRequest {
@@ -1721,6 +1790,497 @@ export const RestartResponse: MessageFns<RestartResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRestartResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeRolloutRequest(): ChangeRolloutRequest {
+  return { requestId: "", service: "", action: 0 };
+}
+
+export const ChangeRolloutRequest: MessageFns<ChangeRolloutRequest> = {
+  encode(message: ChangeRolloutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(402).string(message.requestId);
+    }
+    if (message.service !== "") {
+      writer.uint32(410).string(message.service);
+    }
+    if (message.action !== 0) {
+      writer.uint32(416).int32(message.action);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeRolloutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeRolloutRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 52: {
+            if (tag !== 416) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChangeRolloutResponse(): ChangeRolloutResponse {
+  return {};
+}
+
+export const ChangeRolloutResponse: MessageFns<ChangeRolloutResponse> = {
+  encode(_: ChangeRolloutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeRolloutResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeRolloutResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUndoRequest(): UndoRequest {
+  return { requestId: "", namespace: "", app: "", service: undefined, toRevision: undefined };
+}
+
+export const UndoRequest: MessageFns<UndoRequest> = {
+  encode(message: UndoRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(402).string(message.requestId);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(410).string(message.namespace);
+    }
+    if (message.app !== "") {
+      writer.uint32(418).string(message.app);
+    }
+    if (message.service !== undefined) {
+      writer.uint32(426).string(message.service);
+    }
+    if (message.toRevision !== undefined) {
+      writer.uint32(432).int64(message.toRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndoRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndoRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.app = reader.string();
+            continue;
+          }
+          case 53: {
+            if (tag !== 426) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 54: {
+            if (tag !== 432) {
+              break;
+            }
+
+            message.toRevision = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUndoResponse(): UndoResponse {
+  return { outcome: undefined };
+}
+
+export const UndoResponse: MessageFns<UndoResponse> = {
+  encode(message: UndoResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcome !== undefined) {
+      ApplyOutcome.encode(message.outcome, writer.uint32(402).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndoResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndoResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.outcome = ApplyOutcome.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanMovesRequest(): PlanMovesRequest {
+  return { maxMoves: 0, namespace: undefined };
+}
+
+export const PlanMovesRequest: MessageFns<PlanMovesRequest> = {
+  encode(message: PlanMovesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxMoves !== 0) {
+      writer.uint32(400).int64(message.maxMoves);
+    }
+    if (message.namespace !== undefined) {
+      writer.uint32(410).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanMovesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanMovesRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.maxMoves = longToNumber(reader.int64());
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanMovesResponse(): PlanMovesResponse {
+  return { plan: undefined };
+}
+
+export const PlanMovesResponse: MessageFns<PlanMovesResponse> = {
+  encode(message: PlanMovesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      PlanResponse.encode(message.plan, writer.uint32(402).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanMovesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanMovesResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.plan = PlanResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTaskMove(): TaskMove {
+  return { task: "", node: "" };
+}
+
+export const TaskMove: MessageFns<TaskMove> = {
+  encode(message: TaskMove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== "") {
+      writer.uint32(402).string(message.task);
+    }
+    if (message.node !== "") {
+      writer.uint32(410).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskMove {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskMove() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMoveTasksRequest(): MoveTasksRequest {
+  return { requestId: "", moves: [] };
+}
+
+export const MoveTasksRequest: MessageFns<MoveTasksRequest> = {
+  encode(message: MoveTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(402).string(message.requestId);
+    }
+    for (const v of message.moves) {
+      TaskMove.encode(v!, writer.uint32(410).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveTasksRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.moves.push(TaskMove.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMoveTasksResponse(): MoveTasksResponse {
+  return {};
+}
+
+export const MoveTasksResponse: MessageFns<MoveTasksResponse> = {
+  encode(_: MoveTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveTasksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveTasksResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -7238,6 +7798,38 @@ export const ControlApiDefinition = {
       requestType: RestartRequest as typeof RestartRequest,
       requestStream: false,
       responseType: RestartResponse as typeof RestartResponse,
+      responseStream: false,
+      options: {},
+    },
+    changeRollout: {
+      name: "ChangeRollout",
+      requestType: ChangeRolloutRequest as typeof ChangeRolloutRequest,
+      requestStream: false,
+      responseType: ChangeRolloutResponse as typeof ChangeRolloutResponse,
+      responseStream: false,
+      options: {},
+    },
+    undo: {
+      name: "Undo",
+      requestType: UndoRequest as typeof UndoRequest,
+      requestStream: false,
+      responseType: UndoResponse as typeof UndoResponse,
+      responseStream: false,
+      options: {},
+    },
+    planMoves: {
+      name: "PlanMoves",
+      requestType: PlanMovesRequest as typeof PlanMovesRequest,
+      requestStream: false,
+      responseType: PlanMovesResponse as typeof PlanMovesResponse,
+      responseStream: false,
+      options: {},
+    },
+    moveTasks: {
+      name: "MoveTasks",
+      requestType: MoveTasksRequest as typeof MoveTasksRequest,
+      requestStream: false,
+      responseType: MoveTasksResponse as typeof MoveTasksResponse,
       responseStream: false,
       options: {},
     },

@@ -92,6 +92,8 @@ export const UpdateStrategy = {
   UPDATE_STRATEGY_UNSPECIFIED: 0,
   UPDATE_STRATEGY_ROLLING: 1,
   UPDATE_STRATEGY_RECREATE: 2,
+  UPDATE_STRATEGY_CANARY: 50,
+  UPDATE_STRATEGY_BLUE_GREEN: 51,
 } as const;
 
 export type UpdateStrategy = typeof UpdateStrategy[keyof typeof UpdateStrategy];
@@ -100,6 +102,8 @@ export namespace UpdateStrategy {
   export type UPDATE_STRATEGY_UNSPECIFIED = typeof UpdateStrategy.UPDATE_STRATEGY_UNSPECIFIED;
   export type UPDATE_STRATEGY_ROLLING = typeof UpdateStrategy.UPDATE_STRATEGY_ROLLING;
   export type UPDATE_STRATEGY_RECREATE = typeof UpdateStrategy.UPDATE_STRATEGY_RECREATE;
+  export type UPDATE_STRATEGY_CANARY = typeof UpdateStrategy.UPDATE_STRATEGY_CANARY;
+  export type UPDATE_STRATEGY_BLUE_GREEN = typeof UpdateStrategy.UPDATE_STRATEGY_BLUE_GREEN;
 }
 
 export const UpdateFailureAction = {
@@ -114,6 +118,16 @@ export namespace UpdateFailureAction {
   export type UPDATE_FAILURE_ACTION_UNSPECIFIED = typeof UpdateFailureAction.UPDATE_FAILURE_ACTION_UNSPECIFIED;
   export type UPDATE_FAILURE_ACTION_ROLLBACK = typeof UpdateFailureAction.UPDATE_FAILURE_ACTION_ROLLBACK;
   export type UPDATE_FAILURE_ACTION_PAUSE = typeof UpdateFailureAction.UPDATE_FAILURE_ACTION_PAUSE;
+}
+
+export const PromoteMode = { PROMOTE_MODE_UNSPECIFIED: 0, PROMOTE_MODE_AUTO: 50, PROMOTE_MODE_MANUAL: 51 } as const;
+
+export type PromoteMode = typeof PromoteMode[keyof typeof PromoteMode];
+
+export namespace PromoteMode {
+  export type PROMOTE_MODE_UNSPECIFIED = typeof PromoteMode.PROMOTE_MODE_UNSPECIFIED;
+  export type PROMOTE_MODE_AUTO = typeof PromoteMode.PROMOTE_MODE_AUTO;
+  export type PROMOTE_MODE_MANUAL = typeof PromoteMode.PROMOTE_MODE_MANUAL;
 }
 
 export const SecurityProfile = {
@@ -238,6 +252,8 @@ export const RolloutState = {
   ROLLOUT_STATE_WAITING: 3,
   ROLLOUT_STATE_ROLLED_BACK: 4,
   ROLLOUT_STATE_FAILED: 5,
+  ROLLOUT_STATE_PAUSED: 50,
+  ROLLOUT_STATE_AWAITING_PROMOTION: 51,
 } as const;
 
 export type RolloutState = typeof RolloutState[keyof typeof RolloutState];
@@ -249,6 +265,8 @@ export namespace RolloutState {
   export type ROLLOUT_STATE_WAITING = typeof RolloutState.ROLLOUT_STATE_WAITING;
   export type ROLLOUT_STATE_ROLLED_BACK = typeof RolloutState.ROLLOUT_STATE_ROLLED_BACK;
   export type ROLLOUT_STATE_FAILED = typeof RolloutState.ROLLOUT_STATE_FAILED;
+  export type ROLLOUT_STATE_PAUSED = typeof RolloutState.ROLLOUT_STATE_PAUSED;
+  export type ROLLOUT_STATE_AWAITING_PROMOTION = typeof RolloutState.ROLLOUT_STATE_AWAITING_PROMOTION;
 }
 
 export const DesiredState = { DESIRED_STATE_UNSPECIFIED: 0, DESIRED_STATE_RUN: 1, DESIRED_STATE_STOP: 2 } as const;
@@ -551,6 +569,10 @@ export interface UpdateSpec {
   readonly maxUnavailable: number;
   readonly monitorMs: number;
   readonly onFailure: UpdateFailureAction;
+  /** Of a canary: per cent of the replicas, rising. */
+  readonly stepPercents: readonly number[];
+  /** Of canary and blue_green. */
+  readonly promote?: PromoteMode | undefined;
 }
 
 export interface SecuritySpec {
@@ -766,6 +788,16 @@ export interface Revision {
   readonly volumes: readonly VolumeSpec[];
   readonly pins?: ContentPins | undefined;
   readonly createdAtMs: number;
+  /** What made it, where it was no apply. */
+  readonly cause?: string | undefined;
+}
+
+/** What an operator asked of the rollout that is under way, or of the next one. */
+export interface RolloutWish {
+  readonly isPaused: boolean;
+  /** Canary steps, or the switch to green, that may be left behind. */
+  readonly promotedSteps: number;
+  readonly isAborted: boolean;
 }
 
 export interface Service {
@@ -782,6 +814,9 @@ export interface Service {
   readonly restartCount: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  readonly rollout?:
+    | RolloutWish
+    | undefined;
   /** One run of a cron: a job that no manifest declares. */
   readonly cronRun?: CronRun | undefined;
 }
@@ -842,7 +877,15 @@ export interface ServiceStatus_Rollout {
   readonly reason: string;
   readonly revision: number;
   readonly startedAtMs: number;
-  readonly healthySinceMs?: number | undefined;
+  readonly healthySinceMs?:
+    | number
+    | undefined;
+  /** Steps of a canary, or of blue_green, that are left behind. */
+  readonly step?:
+    | number
+    | undefined;
+  /** Of a blue_green: tasks of this template get the requests. */
+  readonly activeTemplate?: string | undefined;
 }
 
 export interface ServiceStatus_Pending {
@@ -882,6 +925,10 @@ export interface Task {
   readonly companions: readonly Companion[];
   readonly isPaused: boolean;
   readonly resourcesKey: string;
+  /** Its slot is to go on at this node. */
+  readonly moveTo?:
+    | string
+    | undefined;
   /** Units of named devices that the scheduler chose; empty: the agent chooses. */
   readonly deviceUnits: readonly DeviceUnits[];
 }
@@ -2834,7 +2881,15 @@ export const ServiceAffinity: MessageFns<ServiceAffinity> = {
 };
 
 function createBaseUpdateSpec(): UpdateSpec {
-  return { strategy: 0, maxSurge: 0, maxUnavailable: 0, monitorMs: 0, onFailure: 0 };
+  return {
+    strategy: 0,
+    maxSurge: 0,
+    maxUnavailable: 0,
+    monitorMs: 0,
+    onFailure: 0,
+    stepPercents: [],
+    promote: undefined,
+  };
 }
 
 export const UpdateSpec: MessageFns<UpdateSpec> = {
@@ -2853,6 +2908,16 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
     }
     if (message.onFailure !== 0) {
       writer.uint32(40).int32(message.onFailure);
+    }
+    if (message.stepPercents.length !== 0) {
+      writer.uint32(402).fork();
+      for (const v of message.stepPercents) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.promote !== undefined) {
+      writer.uint32(408).int32(message.promote);
     }
     return writer;
   },
@@ -2908,6 +2973,32 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
             }
 
             message.onFailure = reader.int32() as any;
+            continue;
+          }
+          case 50: {
+            if (tag === 400) {
+              message.stepPercents.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 402) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.stepPercents.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.promote = reader.int32() as any;
             continue;
           }
         }
@@ -5051,7 +5142,7 @@ export const App: MessageFns<App> = {
 };
 
 function createBaseRevision(): Revision {
-  return { app: "", number: 0, services: [], volumes: [], pins: undefined, createdAtMs: 0 };
+  return { app: "", number: 0, services: [], volumes: [], pins: undefined, createdAtMs: 0, cause: undefined };
 }
 
 export const Revision: MessageFns<Revision> = {
@@ -5073,6 +5164,9 @@ export const Revision: MessageFns<Revision> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(48).int64(message.createdAtMs);
+    }
+    if (message.cause !== undefined) {
+      writer.uint32(402).string(message.cause);
     }
     return writer;
   },
@@ -5138,6 +5232,82 @@ export const Revision: MessageFns<Revision> = {
             message.createdAtMs = longToNumber(reader.int64());
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRolloutWish(): RolloutWish {
+  return { isPaused: false, promotedSteps: 0, isAborted: false };
+}
+
+export const RolloutWish: MessageFns<RolloutWish> = {
+  encode(message: RolloutWish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isPaused !== false) {
+      writer.uint32(400).bool(message.isPaused);
+    }
+    if (message.promotedSteps !== 0) {
+      writer.uint32(408).int64(message.promotedSteps);
+    }
+    if (message.isAborted !== false) {
+      writer.uint32(416).bool(message.isAborted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RolloutWish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRolloutWish() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.isPaused = reader.bool();
+            continue;
+          }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.promotedSteps = longToNumber(reader.int64());
+            continue;
+          }
+          case 52: {
+            if (tag !== 416) {
+              break;
+            }
+
+            message.isAborted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5166,6 +5336,7 @@ function createBaseService(): Service {
     restartCount: 0,
     createdAtMs: 0,
     updatedAtMs: 0,
+    rollout: undefined,
     cronRun: undefined,
   };
 }
@@ -5210,6 +5381,9 @@ export const Service: MessageFns<Service> = {
     }
     if (message.updatedAtMs !== 0) {
       writer.uint32(112).int64(message.updatedAtMs);
+    }
+    if (message.rollout !== undefined) {
+      RolloutWish.encode(message.rollout, writer.uint32(402).fork()).join();
     }
     if (message.cronRun !== undefined) {
       CronRun.encode(message.cronRun, writer.uint32(562).fork()).join();
@@ -5332,6 +5506,14 @@ export const Service: MessageFns<Service> = {
             }
 
             message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.rollout = RolloutWish.decode(reader, reader.uint32());
             continue;
           }
           case 70: {
@@ -5839,7 +6021,15 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
 };
 
 function createBaseServiceStatus_Rollout(): ServiceStatus_Rollout {
-  return { state: 0, reason: "", revision: 0, startedAtMs: 0, healthySinceMs: undefined };
+  return {
+    state: 0,
+    reason: "",
+    revision: 0,
+    startedAtMs: 0,
+    healthySinceMs: undefined,
+    step: undefined,
+    activeTemplate: undefined,
+  };
 }
 
 export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
@@ -5858,6 +6048,12 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
     }
     if (message.healthySinceMs !== undefined) {
       writer.uint32(40).int64(message.healthySinceMs);
+    }
+    if (message.step !== undefined) {
+      writer.uint32(400).int64(message.step);
+    }
+    if (message.activeTemplate !== undefined) {
+      writer.uint32(410).string(message.activeTemplate);
     }
     return writer;
   },
@@ -5913,6 +6109,22 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
             }
 
             message.healthySinceMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.step = longToNumber(reader.int64());
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.activeTemplate = reader.string();
             continue;
           }
         }
@@ -6098,6 +6310,7 @@ function createBaseTask(): Task {
     companions: [],
     isPaused: false,
     resourcesKey: "",
+    moveTo: undefined,
     deviceUnits: [],
   };
 }
@@ -6166,6 +6379,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.resourcesKey !== "") {
       writer.uint32(170).string(message.resourcesKey);
+    }
+    if (message.moveTo !== undefined) {
+      writer.uint32(402).string(message.moveTo);
     }
     for (const v of message.deviceUnits) {
       DeviceUnits.encode(v!, writer.uint32(322).fork()).join();
@@ -6352,6 +6568,14 @@ export const Task: MessageFns<Task> = {
             }
 
             message.resourcesKey = reader.string();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.moveTo = reader.string();
             continue;
           }
           case 40: {

@@ -63,5 +63,4 @@ const later = test.macro({
   title: (_, _web, path: string) => `${path} is not available in this version`,
 });
 test(later, { kind: 'cron' }, 'services.web.kind');
-test(later, { update: { strategy: 'canary' } }, 'services.web.update.strategy');
 test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');
