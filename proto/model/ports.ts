@@ -166,6 +166,8 @@ export interface ControlHandlers {
   scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
   /** Replaces every task of the service by its update rules. */
   restart(request: { readonly requestId: string; readonly service: ServiceId; readonly graceMs?: number }, peer: Peer): Promise<void>;
+  /** One run of a cron now, beside its schedule: the job that it is. */
+  runCron(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<{ readonly service: ServiceId }>;
   /** Ends one task; the reconciler makes another where the service still wants it. `graceMs`: instead of its own grace period. */
   stopTask(request: { readonly requestId: string; readonly task: TaskId; readonly graceMs?: number }, peer: Peer): Promise<void>;
   /** Of a service: the next Revision, which differs in this alone. Of one task: its own record, until its service's resources change. */

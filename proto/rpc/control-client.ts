@@ -27,6 +27,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     deleteService: unary(CONTROL.deleteService),
     scale: unary(CONTROL.scale),
     restart: unary(CONTROL.restart),
+    runCron: unary(CONTROL.runCron),
     stopTask: unary(CONTROL.stopTask),
     updateResources: unary(CONTROL.updateResources),
     setPaused: unary(CONTROL.setPaused),

@@ -23,6 +23,7 @@ export const CONTROL = {
   deleteService: method(api, methods.deleteService, aboutService<{ requestId: string }>(), doneCodec),
   scale: method(api, methods.scale, aboutService<{ requestId: string; replicas: number }>(), doneCodec),
   restart: method(api, methods.restart, restartRequestCodec, doneCodec),
+  runCron: method(api, methods.runCron, aboutService<{ requestId: string }>(), aboutService<object>()),
   stopTask: method(api, methods.stopTask, stopTaskRequestCodec, doneCodec),
   updateResources: method(api, methods.updateResources, updateResourcesRequestCodec, doneCodec),
   setPaused: method(api, methods.setPaused, setPausedRequestCodec, doneCodec),

@@ -16,6 +16,7 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.deleteService, (request, peer) => handlers.deleteService(request, peer))
     .unary(CONTROL.scale, (request, peer) => handlers.scale(request, peer))
     .unary(CONTROL.restart, (request, peer) => handlers.restart(request, peer))
+    .unary(CONTROL.runCron, (request, peer) => handlers.runCron(request, peer))
     .unary(CONTROL.stopTask, (request, peer) => handlers.stopTask(request, peer))
     .unary(CONTROL.updateResources, (request, peer) => handlers.updateResources(request, peer))
     .unary(CONTROL.setPaused, (request, peer) => handlers.setPaused(request, peer))

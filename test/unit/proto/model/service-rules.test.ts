@@ -32,7 +32,6 @@ test(refuses, { placement: { affinity: [{ service: 'other/db', weight: 0 }] } },
 test(refuses, { placement: { priority: 1_000_001 } }, 'placement.priority', /at most 1000000/);
 test(refuses, { kind: 'global', placement: { gang: true } }, 'placement.gang', /only service and job/);
 test(refuses, { resources: { requests: { pids: 513 } } }, 'resources.requests.pids', /at most 512/);
-test(refuses, { resources: { requests: { disk: 0 } } }, 'resources.requests.disk', /at least 1/);
 test(refuses, { labels: { 'a b': 'x' } }, 'labels', /invalid name 'a b'/);
 test(refuses, { labels: { a: 'x\n' } }, 'labels', /one line/);
 
