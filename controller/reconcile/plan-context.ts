@@ -1,7 +1,6 @@
 import type { Revision } from '#model/app.ts';
 import type { AppId, NodeId } from '#model/ids.ts';
 import type { Times } from '#model/times.ts';
-import type { NodeTable } from '../schedule/node-table.ts';
 
 /** What a plan needs beside the snapshot. */
 export interface PlanContext {
@@ -11,8 +10,6 @@ export interface PlanContext {
   readonly times: Times;
   /** How long the leader itself has counted the node as away, on its monotonic clock. */
   readonly awayForMs: (node: NodeId) => number;
-  /** Of the snapshot, where one is kept from plan to plan. */
-  readonly table?: NodeTable;
   /** The stored Revision, where it is known. */
   readonly revisionOf: (app: AppId, number: number) => Revision | undefined;
 }

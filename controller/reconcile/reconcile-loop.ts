@@ -11,7 +11,6 @@ import type { Times } from '#model/times.ts';
 import { DeposedError } from '../leadership-loop.ts';
 import type { Leadership } from '../leadership-loop.ts';
 import { prefixOf } from '../store/keys.ts';
-import { NodeTable } from '../schedule/node-table.ts';
 import type { Store } from '../store/ports.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { affectedKeys, allKeys, waitingServices } from './affected-keys.ts';
@@ -80,8 +79,6 @@ export class ReconcileLoop implements Loop {
   readonly #wakes = new Map<ReconcileKey, number>();
   #evidence: NodeEvidence = NO_EVIDENCE;
   #hasRoom = false;
-  /** Follows the snapshot from the first plan of a service on. */
-  #table: NodeTable | undefined;
 
   constructor(options: ReconcileOptions, leadership: Leadership) {
     this.#options = options;
@@ -107,7 +104,6 @@ export class ReconcileLoop implements Loop {
   }
 
   #onChange(change: ClusterChange): void {
-    this.#table?.refresh(this.#options.cluster.current, change);
     for (const key of affectedKeys(change, this.#options.cluster.current)) {
       this.#queue.request(key);
     }
@@ -195,10 +191,9 @@ export class ReconcileLoop implements Loop {
   }
 
   #planContext(): PlanContext {
-    const { clock, cluster, clusterId, revisions, times } = this.#options;
-    this.#table ??= new NodeTable(cluster.current);
+    const { clock, clusterId, revisions, times } = this.#options;
     const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, clock.monotonicMs());
-    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, table: this.#table, revisionOf: (app, number) => revisions.get(app, number) };
+    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number) };
   }
 
   /** Evictions are decided again on a snapshot that is as new as etcd: a watch that lags must not cost a node its tasks. */

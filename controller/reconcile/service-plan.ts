@@ -132,7 +132,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
   const placed = resize.resizes.length > 0
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
-    : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
