@@ -95,7 +95,8 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
     sent: {
       generation: snapshot.etcdRevision,
       tasks: new Map([...kept, ...entries.map(entry => [entry.task.id, toldRevision(entry, held)] as const)]),
-      contents: new Set([...sent.contents, ...contents.map(content => content.key)]),
+      // A node forgets what none of its tasks needs: it is sent again when one does (an earlier Revision that comes back).
+      contents: new Set(entries.flatMap(entry => contentsOf(entry.task)).map(content => content.key)),
     },
   };
 }

@@ -11,7 +11,7 @@ import type { NodeLoad } from '../schedule/node-load.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { PaperCluster } from './paper-cluster.ts';
 import { isStopFirst } from './slot-plan.ts';
-import { isLive, isServing, serviceState } from './task-row.ts';
+import { isLive, isServing, mayStay, serviceState } from './task-row.ts';
 
 /**
  * Cost of a move, as a share of a node: a container's start, perhaps its image, and connections that end. What it takes off the fuller
@@ -57,7 +57,7 @@ function movableTasks(snapshot: ClusterSnapshot, { namespace }: MoveLimits): { r
   const services = [...snapshot.services.values()].map(entry => entry.value).filter(one => !one.isDeleting && (namespace === undefined || one.namespace === namespace));
   const movable = services.sort((left, right) => (left.id < right.id ? -1 : 1)).flatMap(service => {
     const rows = (serviceState(snapshot, service.id)?.rows ?? []).filter(isLive);
-    const obstacle = rows.length === 0 ? undefined : obstacleOf(snapshot, service, rows.every(row => isServing(row) && row.task.moveTo === undefined));
+    const obstacle = rows.length === 0 ? undefined : obstacleOf(snapshot, service, rows.every(row => isServing(row) && mayStay(row, service)));
     if (obstacle !== undefined) {
       notes.push(`service/${service.id} stays: ${obstacle}`);
       return [];
@@ -70,7 +70,7 @@ function movableTasks(snapshot: ClusterSnapshot, { namespace }: MoveLimits): { r
 /** Why no task of the service is moved. */
 function obstacleOf(snapshot: ClusterSnapshot, service: Service, isQuiet: boolean): string | undefined {
   const { spec } = service;
-  const state = snapshot.serviceStatuses.get(service.id)?.value.rollout.state;
+  const isSettled = snapshot.serviceStatuses.get(service.id)?.value.settledRevision === service.revision;
   if (spec.kind !== 'service') {
     return `it is of kind ${spec.kind}`;
   }
@@ -80,7 +80,7 @@ function obstacleOf(snapshot: ClusterSnapshot, service: Service, isQuiet: boolea
   if (spec.placement.policy === 'binpack') {
     return 'it is packed, not spread';
   }
-  return isQuiet && (state === 'settled' || state === 'rolled_back') ? undefined : 'its tasks do not all serve, or move already';
+  return isQuiet && isSettled ? undefined : 'its tasks do not all serve, are being updated, or move already';
 }
 
 /** From the fullest node first; of one node the service with most tasks there, then the largest. */

@@ -53,3 +53,15 @@ test('A11: a task whose record cannot be read is not taken away: no full set for
   t.deepEqual(told(step), [`${two.id} run`]);
   t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, step?.sent ?? NOTHING_SENT, none)), [`-${one.id}`]);
 });
+
+test('a content that no task of the node needs any more is sent again when one does', t => {
+  const paged = service({ container: { configs: [{ source: 'page', target: '/page', mode: 0o444 }] } });
+  const withPage = (sha256: string, slot: number): Task => ({ ...task(paged, n1, { slot }), pins: { configs: [{ name: 'page', sha256 }], secrets: [] } });
+  const [first, second, again] = [withPage('1'.repeat(64), 0), withPage('2'.repeat(64), 1), withPage('1'.repeat(64), 2)];
+  const delta = (tasks: readonly Task[], sent: SentAssignment): AssignmentStep => assignmentDelta(snapshot({ nodes: [n1], tasks, etcdRevision: sent.generation + 1 }), n1.id, sent, none)!;
+  const both = delta([first, second], sentOf([first]));
+  t.deepEqual(both.contents.map(one => one.key), [`config/${'2'.repeat(64)}`]);
+  const replaced = delta([second], both.sent);
+  t.deepEqual(delta([second, again], both.sent).contents, []);
+  t.deepEqual(delta([second, again], replaced.sent).contents.map(one => one.key), [`config/${'1'.repeat(64)}`]);
+});

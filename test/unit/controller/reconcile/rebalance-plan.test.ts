@@ -43,7 +43,7 @@ const stays = test.macro({
 });
 test('stateful', stays, { kind: 'stateful' }, {}, /of kind stateful/);
 test('stop-first', stays, { update: { maxSurge: 0, maxUnavailable: 1 } }, {}, /would interrupt it/);
-test('in a rollout', stays, {}, { serviceStatuses: [serviceStatus(six, { rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: 0 } })] }, /do not all serve/);
+test('in a rollout', stays, {}, { serviceStatuses: [serviceStatus(six, { settledRevision: 0 })] }, /are being updated/);
 test('not all serve', stays, {}, { statuses: [] }, /do not all serve/);
 
 test('property: applied and planned again there is nothing left to do, and each node stays within its capacity', t => {
