@@ -59,6 +59,7 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
   }
   const file = await devUp({
     name: cluster,
+    hasExample,
     nodeCount: readCount('--nodes', flags.nodes, 3),
     controllerCount: readCount('--controllers', flags.controllers, 2),
     times: flags.times === 'test' ? 'test' : 'default',
@@ -70,9 +71,8 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
     await say(shell, `cluster ${cluster} is up: ${controllerAddresses(file.layout).join(', ')}`);
     return;
   }
-  const linked = await linkCommands(file, parts.binDir);
-  await writeClusterFile(linked);
-  await deployExample(linked, parts, shell.terminal);
+  await linkCommands(parts.binDir);
+  await deployExample(file, parts, shell.terminal);
 }
 
 export async function devDownCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {

@@ -12,6 +12,7 @@ export interface DevProcess {
   readonly pid?: number;
 }
 
+/** Written before the cluster is made, from then on by its supervisor alone. */
 export interface ClusterFile {
   readonly layout: DevLayout;
   readonly supervisorPid?: number;
@@ -20,7 +21,7 @@ export interface ClusterFile {
   readonly previousSettings: Readonly<Record<string, string>>;
   /** Command names linked into /usr/local/bin. */
   readonly links: readonly string[];
-  /** Where the example answers, once deployed. */
+  /** Where the example answers; absent where there is none. */
   readonly url?: string;
 }
 

@@ -9,6 +9,7 @@ import { joinCluster } from '#rpc/agent-client.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import { createFiles, listClusters, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
 import { devDown } from './dev-down-flow.ts';
+import { EXAMPLE_URL } from './example-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
 import { devLayout, portsNeeded, portsOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
@@ -26,11 +27,14 @@ export interface DevUpOptions {
   /** More options for each agent, as one text. */
   readonly agentOptions: string;
   readonly logLevel: string;
+  /** Whether the example follows, with the commands linked into the machine's PATH. */
+  readonly hasExample: boolean;
 }
 
 const READY_LIMIT_MS = 60_000;
 const LOOK_MS = 50;
 const FORWARDING = 'net.ipv4.ip_forward';
+const LINKED_COMMANDS = ['clusterctl', 'gantry'];
 
 /** The cluster of this name while its supervisor lives. */
 export async function findRunning(name: string): Promise<ClusterFile | undefined> {
@@ -68,7 +72,7 @@ async function reserveLayout(options: DevUpOptions, parts: DevParts): Promise<De
   });
   await createFiles(layout, parts.clock.nowMs());
   const previous = await readSetting(FORWARDING);
-  await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, links: [] });
+  await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, ...(options.hasExample ? { links: LINKED_COMMANDS, url: EXAMPLE_URL } : { links: [] }) });
   return layout;
 }
 
@@ -144,11 +148,9 @@ async function waitFor(what: string, holds: () => Promise<boolean>, parts: DevPa
   throw new Error(`waited ${String(READY_LIMIT_MS / 1000)} s for ${what}${last}`);
 }
 
-/** Links the commands into /usr/local/bin and notes it, so that `dev down` takes them away again. */
-export async function linkCommands(file: ClusterFile, binDir: string): Promise<ClusterFile> {
-  const links = ['clusterctl', 'gantry'];
-  for (const link of links) {
+/** Links the commands into /usr/local/bin; cluster.json has noted them, so that `dev down` takes them away again. */
+export async function linkCommands(binDir: string): Promise<void> {
+  for (const link of LINKED_COMMANDS) {
     await requireCommand('ln', ['-sfn', `${binDir}/clusterctl`, `/usr/local/bin/${link}`]);
   }
-  return { ...file, links };
 }

@@ -4,12 +4,13 @@ import { requireCommand } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Terminal } from '../ports.ts';
 import type { ClusterFile } from './cluster-file.ts';
-import { readClusterFile, writeClusterFile } from './cluster-fs.ts';
 import { findPortHolder } from './machine-process.ts';
 import type { DevParts } from './ports.ts';
 import { registryAddress } from './process-table.ts';
 
 const EXAMPLE_PORT = 8080;
+/** Where the example of a local cluster answers. */
+export const EXAMPLE_URL = `http://127.0.0.1:${String(EXAMPLE_PORT)}/`;
 const ANSWER_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
 const REQUEST_LIMIT_MS = 2_000;
@@ -30,11 +31,8 @@ export async function deployExample(file: ClusterFile, parts: DevParts, terminal
   await parts.say('deploying hello');
   await requireCommand(`${parts.binDir}/clusterctl`, ['--context', layout.name, 'apply', '-f', `${root}/deploy/examples/hello.yaml`, '--wait'],
     { timeoutMs: ANSWER_LIMIT_MS, environment: { HOME: process.env['HOME'] ?? '/root' } });
-  const url = `http://127.0.0.1:${String(EXAMPLE_PORT)}/`;
-  await waitForAnswer(url, parts);
-  const done = { ...(await readClusterFile(layout.name) ?? file), links: file.links, url };
-  await writeClusterFile(done);
-  await terminal.write(nextSteps(done));
+  await waitForAnswer(EXAMPLE_URL, parts);
+  await terminal.write(nextSteps(file));
 }
 
 async function waitForAnswer(url: string, parts: DevParts): Promise<void> {

@@ -109,7 +109,7 @@ export function hasFailed(row: TaskRow): boolean {
 
 /** Ended and, by its service's rules, not to be followed by another: a job's success, or what the restart policy leaves alone. */
 export function isDone(row: TaskRow, service: Service): boolean {
-  if (row.task.desired !== 'run' || !isUpToDate(row, service)) {
+  if (!isUpToDate(row, service) || (row.task.desired !== 'run' && !isJobDone(row, service))) {
     return false;
   }
   const { mode } = service.spec.container.restart;
@@ -117,4 +117,9 @@ export function isDone(row: TaskRow, service: Service): boolean {
     return service.spec.kind === 'job' || mode !== 'always';
   }
   return row.status?.phase === 'failed' && service.spec.kind !== 'job' && mode === 'never';
+}
+
+/** A job that ended well by itself before its stop reached it: what was done is not done again. */
+function isJobDone({ status }: TaskRow, { spec }: Service): boolean {
+  return spec.kind === 'job' && status?.phase === 'complete' && status.lastExit?.code === 0 && status.lastExit.reason === 'exited';
 }

@@ -1,21 +1,115 @@
-/** `SEED=n` runs one seed, `SEEDS=n` the first n (200); exits 1 at the first violation and says how to run it again. */
+/**
+ * Runs the simulation of the whole control plane, on every core.
+ *
+ *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk
+ *   npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
+ *   npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
+ */
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { simulateCluster } from './cluster-sim.ts';
+import type { ClusterReport } from './cluster-sim.ts';
+import { scheduleOf, stepText } from './sim-schedule.ts';
+import { shrink } from './sim-shrink.ts';
 import { simulate } from './simulation.ts';
 
-const { SEED, SEEDS } = process.env;
-const first = SEED === undefined ? 1 : Number(SEED);
-const last = SEED === undefined ? Number(SEEDS ?? '200') : first;
-const reached = new Map<string, number>();
-for (let seed = first; seed <= last; seed += 1) {
-  const report = simulate(seed, { isShuffled: false });
-  const again = simulate(seed, { isShuffled: true });
-  const violations = report.traceHash === again.traceHash ? report.violations : [...report.violations, 'I4: shuffled input gave another trace'];
-  report.actions.forEach((count, kind) => { reached.set(kind, (reached.get(kind) ?? 0) + count); });
-  if (violations.length > 0) {
-    console.error(`SEED=${String(seed)} npm run sim\n  ${violations.join('\n  ')}`);
-    process.exit(1);
+const { values } = parseArgs({
+  options: { seed: { type: 'string' }, seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, planners: { type: 'boolean', default: false } },
+});
+const [first, count] = [Number(values.from), Number(values.seeds)];
+if (process.send !== undefined) {
+  serveSeeds();
+} else if (values.seed !== undefined) {
+  process.exitCode = await runOne(Number(values.seed));
+} else {
+  process.exitCode = values.planners ? runPlanners() : await runAll();
+}
+
+interface SeedResult {
+  readonly seed: number;
+  readonly traceHash: string;
+  readonly violations: readonly string[];
+  readonly reached: readonly (readonly [string, number])[];
+}
+
+/** A worker: a seed comes in, its result goes out. */
+function serveSeeds(): void {
+  process.on('message', (seed: number) => {
+    void simulateCluster(scheduleOf(seed)).then(({ traceHash, violations, reached }) => {
+      process.send?.({ seed, traceHash, violations, reached: [...reached] } satisfies SeedResult);
+    });
+  });
+}
+
+async function runAll(): Promise<number> {
+  const startedAtMs = performance.now();
+  const reached = new Map<string, number>();
+  const failed: SeedResult[] = [];
+  let next = first;
+  const work = async (): Promise<void> => {
+    const worker = fork(import.meta.filename, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    while (next < first + count && failed.length === 0) {
+      const seed = next;
+      next += 1;
+      const answer = new Promise<SeedResult>((resolve, reject) => {
+        worker.once('message', message => { resolve(message as SeedResult); });
+        worker.once('exit', code => { reject(new Error(`the worker of seed ${String(seed)} ended with ${String(code)}`)); });
+      });
+      worker.send(seed);
+      const result = await answer;
+      worker.removeAllListeners();
+      result.reached.forEach(([what, times]) => { reached.set(what, (reached.get(what) ?? 0) + times); });
+      if (result.violations.length > 0) failed.push(result);
+    }
+    worker.disconnect();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  for (const [what, times] of [...reached].sort()) {
+    console.log(`${String(times).padStart(8)} ${what}`);
   }
+  const [failure] = failed.sort((left, right) => left.seed - right.seed);
+  if (failure !== undefined) {
+    await tellFailure({ ...failure, reached: new Map(failure.reached) });
+    return 1;
+  }
+  console.log(`seeds ${String(first)} to ${String(next - 1)}: no violation, ${((performance.now() - startedAtMs) / 1_000).toFixed(1)} s`);
+  return 0;
 }
-for (const [kind, count] of [...reached].sort()) {
-  console.log(`${String(count).padStart(8)} ${kind}`);
+
+async function tellFailure(report: ClusterReport): Promise<void> {
+  console.error(`seed ${String(report.seed)} fails; again: npm run sim -- --seed ${String(report.seed)}\n  ${report.violations.join('\n  ')}`);
+  const { schedule, report: shortest } = await shrink(scheduleOf(report.seed), report);
+  console.error(`the shortest schedule found that fails so (${String(schedule.nodes)} nodes):\n  ${schedule.steps.map(stepText).join('\n  ')}\n  ${shortest.violations.join('\n  ')}`);
 }
-console.log(`seeds ${String(first)} to ${String(last)}: no violation`);
+
+async function runOne(seed: number): Promise<number> {
+  const schedule = scheduleOf(seed);
+  console.log(`${String(schedule.nodes)} nodes\n${schedule.steps.map(stepText).join('\n')}`);
+  const report = await simulateCluster(schedule);
+  const again = await simulateCluster(schedule);
+  console.log(`trace ${report.traceHash}`);
+  if (again.traceHash !== report.traceHash) {
+    console.error(`the second run gave another trace: ${again.traceHash}`);
+    return 1;
+  }
+  if (report.violations.length > 0) {
+    await tellFailure(report);
+    return 1;
+  }
+  return 0;
+}
+
+function runPlanners(): number {
+  for (let seed = first; seed < first + count; seed += 1) {
+    const report = simulate(seed, { isShuffled: false });
+    const isSame = simulate(seed, { isShuffled: true }).traceHash === report.traceHash;
+    const violations = isSame ? report.violations : [...report.violations, 'I4: shuffled input gave another trace'];
+    if (violations.length > 0) {
+      console.error(`planners, seed ${String(seed)}\n  ${violations.join('\n  ')}`);
+      return 1;
+    }
+  }
+  console.log(`planners, seeds ${String(first)} to ${String(first + count - 1)}: no violation`);
+  return 0;
+}

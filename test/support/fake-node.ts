@@ -5,6 +5,7 @@
  * then on every call of that agent throws, until `restartAgent`.
  */
 import type { AssignedContent } from '#model/assignment.ts';
+import type { Clock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import { parseNodeId } from '#model/ids.ts';
@@ -21,7 +22,6 @@ import type { ContainerName } from '../../agent/task/names.ts';
 import type { TaskParts } from '../../agent/task/ports.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
 import { StartGate } from '../../agent/task/start-gate-flow.ts';
-import type { FakeClock } from './fake-clock.ts';
 import { silentLogger } from './silent-logger.ts';
 
 export const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -69,7 +69,12 @@ export class FakeNode {
   /** What a started container does at the stop signal; undefined: it goes on. */
   onSignal: { readonly code: number } | undefined = { code: 143 };
   onVerdict: (deliver: (verdict: HealthVerdict) => void) => void = () => undefined;
-  readonly #clock: FakeClock;
+  /** Ends a container that got its stop signal; at once unless replaced. */
+  onStop: (id: string, end: () => void) => void = (_id, end) => { end(); };
+  onStarted: (id: string) => void = () => undefined;
+  onEnded: (id: string) => void = () => undefined;
+  readonly #clock: Clock;
+  readonly #subnet: number;
   #nextSlot = 2;
   #nextPid = 100;
   #steps = 0;
@@ -78,8 +83,17 @@ export class FakeNode {
   #onDeath: () => void = () => undefined;
   #onEnd: (id: string) => void = () => undefined;
 
-  constructor(clock: FakeClock) {
+  constructor(clock: Clock, subnet = 1) {
     this.#clock = clock;
+    this.#subnet = subnet;
+  }
+
+  /** Power loss: what is on disk stays. */
+  reboot(): void {
+    for (const gone of [this.containers, this.rootfs, this.slots, this.bundles, this.admitted, this.limits, this.frozen]) {
+      gone.clear();
+    }
+    this.bootId = `boot-${String(Number(this.bootId.slice('boot-'.length)) + 1)}`;
   }
 
   get steps(): number {
@@ -106,6 +120,7 @@ export class FakeNode {
     container.state = 'stopped';
     container.end = { isOomKilled: false, finishedAtMs: this.#clock.nowMs(), ...end };
     this.#onEnd(id);
+    this.onEnded(id);
   }
 
   running(): readonly string[] {
@@ -290,7 +305,7 @@ export class FakeNode {
     const number = this.#nextSlot;
     this.#nextSlot += 1;
     const id = `s${String(number)}`;
-    const slot = { id, userNamespacePath: `/ns/${id}/user`, networkNamespacePath: `/ns/${id}/net`, hostBase: 1_048_576 + 65_536 * number, address: `10.128.1.${String(number)}` };
+    const slot = { id, userNamespacePath: `/ns/${id}/user`, networkNamespacePath: `/ns/${id}/net`, hostBase: 1_048_576 + 65_536 * number, address: `10.128.${String(this.#subnet)}.${String(number)}` };
     this.slots.set(id, slot);
     return slot;
   }
@@ -318,6 +333,7 @@ export class FakeNode {
     if (this.running().map(parseContainerId).some(other => other?.task === name.task && (other.companion?.index === name.companion?.index || other.attempt !== name.attempt))) this.violations.push(`two containers of ${id}`);
     container.state = 'running';
     this.started.push(id);
+    this.onStarted(id);
   }
 
   #signal(id: string, signal: string, everyProcess: boolean): void {
@@ -326,7 +342,8 @@ export class FakeNode {
     if (signal === 'KILL' && everyProcess) {
       this.#kill(id, 137);
     } else if (this.onSignal !== undefined) {
-      this.#kill(id, this.onSignal.code);
+      const { code } = this.onSignal;
+      this.onStop(id, () => { this.#kill(id, code); });
     }
   }
 

@@ -70,7 +70,7 @@ export class MemoryReplica {
 }
 
 const turn = (bytes: Uint8Array): Uint8Array => bytes.map(byte => byte ^ 0xff);
-const TURNING_SEALER: SecretSealer = {
+export const TURNING_SEALER: SecretSealer = {
   keyId: '01234567', seal: plain => ({ nonce: new Uint8Array(12), sealed: turn(plain) }), open: ({ sealed }) => turn(sealed),
 };
 

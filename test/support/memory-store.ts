@@ -96,6 +96,13 @@ export class MemoryEtcd {
     }
   }
 
+  /** Every lease has its whole time again, as after an election among etcd's members. */
+  extendLeases(): void {
+    for (const lease of this.#leases.values()) {
+      lease.expiresAtMs = this.clock.monotonicMs() + lease.ttlMs;
+    }
+  }
+
   compact(etcdRevision: number): void {
     this.#compactRevision = etcdRevision;
     while ((this.#history[0]?.etcdRevision ?? Number.POSITIVE_INFINITY) < etcdRevision) {
@@ -116,7 +123,11 @@ export class MemoryEtcd {
     if (afterRevision + 1 < this.#compactRevision) {
       throw new CompactedError(this.#compactRevision);
     }
-    return this.#history.filter(batch => batch.etcdRevision > afterRevision);
+    let first = this.#history.length;
+    while (first > 0 && (this.#history[first - 1]?.etcdRevision ?? 0) > afterRevision) {
+      first -= 1;
+    }
+    return this.#history.slice(first);
   }
 
   onChange(wake: () => void): () => void {

@@ -1,7 +1,7 @@
 /**
  * Writes what docker's terminal shows: test/golden/terminal, which test/e2e/terminal.test.ts holds Gantry to.
  *
- *   node test/e2e/terminal/record-docker.ts [SCENARIO...]     default: all; needs root and docker.io
+ *   node test/e2e/terminal/record-docker.ts [SCENARIO...]     default: all; needs root, docker.io and docker-cli
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -138,12 +138,12 @@ async function attachTerminal(stage: Stage): Promise<void> {
 }
 
 async function attachPlain(stage: Stage): Promise<void> {
-  const script = `trap "echo interrupted; exit 12" INT; while :; do echo tick; sleep 0.1; done`;
+  const script = `trap "echo interrupted; exit 12" INT; until [ -e /tmp/quiet ]; do echo tick; sleep 0.1; done; while :; do sleep 0.1; done`;
   await stage.start('nest', [stage.image, 'sh', '-c', script]);
   const watcher = stage.open(['attach', '--no-stdin', 'nest']);
   await watcher.expect('tick');
   await stage.state('nest', 'running');
-  await stage.run(['exec', 'nest', 'true']);
+  await stage.run(['exec', 'nest', 'sh', '-c', 'touch /tmp/quiet; sleep 1']); // no tick beside the interrupt
   watcher.type(CTRL_C);
   await watcher.expect('interrupted');
   await watcher.end();

@@ -3,7 +3,7 @@ import { hasFailed, isCutOff, isDone, isLive, isServing, mayRun, mayStay, servic
 import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';
 import type { ServiceOptions, NodeOptions } from '../../../support/builders.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
-import { node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
+import { node, service, snapshot, status, T0, task, taskId } from '../../../support/builders.ts';
 
 const web = service();
 function row(options: { readonly task?: Partial<Task>; readonly status?: Partial<TaskStatus>; readonly node?: NodeOptions } = {}): TaskRow {
@@ -48,4 +48,13 @@ test('rows come by slot, then fence', t => {
   const [late, early, other] = [task(web, 'n1', { id: taskId('a'), fence: 9 }), task(web, 'n1', { id: taskId('b'), fence: 1 }), task(web, 'n1', { id: taskId('c'), slot: 1, fence: 0 })];
   t.deepEqual(serviceState(snapshot({ services: [web], tasks: [other, late, early] }), web.id)?.rows.map(one => one.task.id), [early.id, late.id, other.id]);
   t.is(serviceState(snapshot(), web.id), undefined);
+});
+
+test('a job that ended well by itself is done, also where a stop was on its way; one that the stop ended is not', t => {
+  const current = service({ kind: 'job' });
+  const exit = { attempt: 1, code: 0, finishedAtMs: T0 };
+  const ended = (reason: string): ReturnType<typeof isDone> =>
+    isDone({ task: task(current, 'n1', { desired: 'stop' }), status: status(task(current, 'n1'), { phase: 'complete', lastExit: { ...exit, reason } }), node: node('n1') }, current);
+  t.true(ended('exited'));
+  t.false(ended('stopped'));
 });

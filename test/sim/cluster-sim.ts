@@ -1,0 +1,157 @@
+/**
+ * The whole control plane in one process on a virtual clock: an etcd model, controllers and agents as they are shipped, over a network that
+ * the seed cuts, slows and reorders in time. The same schedule gives the same run, byte by byte.
+ */
+import { parseNodeId } from '#model/ids.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { PLANNERS } from '../../controller/core-loop.ts';
+import type { Planners } from '../../controller/reconcile/reconcile-loop.ts';
+import { resources } from '../support/builders.ts';
+import { restProblems } from './sim-rest.ts';
+import { Random } from './random.ts';
+import { SimAgent } from './sim-agent.ts';
+import { SimChecker } from './sim-checker.ts';
+import { SimController, TIMES } from './sim-controller.ts';
+import { SimEtcd } from './sim-etcd.ts';
+import { SimNet } from './sim-net.ts';
+import { SimOperator } from './sim-operator.ts';
+import { CONTROLLERS, FAULTS_END_MS, RUN_MS } from './sim-schedule.ts';
+import type { Disturbance, Schedule, Step } from './sim-schedule.ts';
+import { SimFaults } from './sim-faults.ts';
+import { SimTime } from './sim-time.ts';
+
+export interface ClusterReport {
+  readonly seed: number;
+  readonly traceHash: string;
+  readonly violations: readonly string[];
+  /** How often each thing happened. */
+  readonly reached: ReadonlyMap<string, number>;
+}
+
+/** One decision in so many is made again on the same snapshot in another order. */
+const REPEAT_EACH = 25;
+/** At rest this long before the end, and still at the end. */
+const STAYS_MS = 10_000;
+/** Clocks, messages on their way, and turns of loops: what counted silence may differ by. */
+const SLACK_MS = 4_000;
+const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
+const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'assignment-gap']);
+
+/** Runs a schedule to its end, or to its first violation. */
+export async function simulateCluster(schedule: Schedule): Promise<ClusterReport> {
+  const simulation = new ClusterSimulation(schedule);
+  await simulation.run();
+  const { checker } = simulation;
+  return { seed: schedule.seed, traceHash: checker.traceHash(), violations: checker.violations, reached: checker.reached };
+}
+
+class ClusterSimulation {
+  readonly checker: SimChecker;
+  readonly #schedule: Schedule;
+  readonly #time = new SimTime();
+  readonly #net: SimNet;
+  readonly #etcd: SimEtcd;
+  readonly #controllers: readonly SimController[];
+  readonly #agents: readonly SimAgent[];
+  readonly #operator: SimOperator;
+  readonly #faults: SimFaults;
+  #decisions = 0;
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+    const random = new Random(schedule.seed);
+    const time = this.#time;
+    this.checker = new SimChecker({ nowMs: () => time.nowMs, lossMs: TIMES.lostMs + TIMES.evictMs - SLACK_MS });
+    this.#net = new SimNet(time, new Random(schedule.seed + 1_000_003));
+    this.#etcd = new SimEtcd(time, this.#net, (batch, writer) => { this.checker.committed(batch, writer); });
+    const onExit = (name: string, error: unknown): void => { this.checker.violate(`${name} ended by itself: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); };
+    this.#controllers = Array.from({ length: CONTROLLERS }, (_, index) => new SimController(`c${String(index + 1)}`, {
+      etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), others: () => this.#controllers, onExit,
+    }));
+    const net = this.#net;
+    this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(8, 20) * 100, 2_048), {
+      time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit,
+      faults: { lostShare: 0.01, doubledShare: 0.01, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN },
+      onDelivered: (node, kind) => { if (kind === 'ack') this.checker.acknowledged(node); },
+    }));
+    this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
+    this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents });
+  }
+
+  async run(): Promise<void> {
+    const time = this.#time;
+    const isOver = (): boolean => this.checker.violations.length > 0;
+    this.#controllers.forEach((one, index) => { time.after(index * 300, () => { one.start(); }); });
+    this.#agents.forEach((one, index) => { time.after(500 + index * 100, () => { one.start(); }); });
+    this.#at(3_000, () => this.#operator.apply('shop', this.#schedule.seed, true));
+    this.#at(3_500, () => this.#operator.apply('side', this.#schedule.seed, true));
+    this.#schedule.steps.forEach(step => { this.#plan(step); });
+    this.#at(FAULTS_END_MS, () => this.#calm());
+    await time.runUntil(RUN_MS - STAYS_MS, isOver);
+    this.#checkRest();
+    await time.runUntil(RUN_MS, isOver);
+    this.#checkRest();
+  }
+
+  /** I8, I13, I15. */
+  #checkRest(): void {
+    if (this.checker.violations.length === 0) {
+      const problems = [...restProblems(this.checker, this.#agents), ...this.#operator.lostApplies()];
+      problems.slice(0, 3).forEach(problem => { this.checker.violate(problem); });
+    }
+  }
+
+  /** The last fault is over: nodes take tasks again, and each App gets programs that run. */
+  async #calm(): Promise<void> {
+    for (const { node } of this.#agents) {
+      await this.#operator.setAvailability(node, 'active');
+    }
+    await this.#operator.apply('shop', this.#schedule.seed, true);
+    await this.#operator.apply('side', this.#schedule.seed, true);
+  }
+
+  #at(atMs: number, work: () => Promise<void>): void {
+    this.#time.at(atMs, () => {
+      work().catch((error: unknown) => { this.checker.violate(`the simulation itself: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); });
+    });
+  }
+
+  #plan({ atMs, forMs, what }: Step): void {
+    this.#time.at(atMs, () => {
+      this.checker.reached.set(what.kind, (this.checker.reached.get(what.kind) ?? 0) + 1);
+      this.#time.at(atMs + forMs, this.#faults.begin(what) ?? this.#operate(what));
+    });
+  }
+
+  #operate(what: Disturbance): () => void {
+    this.#at(this.#time.nowMs, () => this.#operator.carryOut(what));
+    return () => { /* it ends by itself */ };
+  }
+
+  /** The product's own, some of them twice: the same state in another order must give the same bytes (I4). */
+  #planners(): Planners {
+    const twice = <Result>(what: string, snapshot: ClusterSnapshot, plan: (of: ClusterSnapshot) => Result): Result => {
+      const result = plan(snapshot);
+      this.#decisions += 1;
+      if (this.#decisions % REPEAT_EACH === 0) {
+        const again = JSON.stringify(plan(reversed(snapshot)), replacer);
+        if (again !== JSON.stringify(result, replacer)) this.checker.violate(`I4: ${what} is decided otherwise from the same state in another order`);
+      }
+      return result;
+    };
+    return {
+      service: (snapshot, id, context) => twice(id, snapshot, of => PLANNERS.service(of, id, context)),
+      app: (snapshot, id, nowMs) => twice(id, snapshot, of => PLANNERS.app(of, id, nowMs)),
+      nodes: (snapshot, evidence, context) => twice('nodes', snapshot, of => PLANNERS.nodes(of, evidence, context)),
+    };
+  }
+}
+
+function reversed(snapshot: ClusterSnapshot): ClusterSnapshot {
+  return Object.fromEntries(Object.entries(snapshot).map(([name, value]: [string, unknown]) => [name, value instanceof Map ? new Map([...value].reverse()) : value])) as unknown as ClusterSnapshot;
+}
+
+/** Maps by their keys: the order in which a plan's own table was filled is no part of it. */
+function replacer(_key: string, value: unknown): unknown {
+  return value instanceof Map ? [...value].sort(([left], [right]) => (String(left) < String(right) ? -1 : 1)) : value;
+}

@@ -1,0 +1,342 @@
+/**
+ * Judges one simulated run: I1 to I18 as reliability.md has them, after each etcd revision, each start and end of a container, and at rest.
+ *
+ * It reads what etcd holds and what machines do; of the product it uses the decoding of records and nothing that decides.
+ */
+import { createHash } from 'node:crypto';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { isFinished, phaseOrder } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+import { parseContainerId } from '../../agent/task/names.ts';
+import { parseKey } from '../../controller/store/keys.ts';
+import type { RecordKey } from '../../controller/store/keys.ts';
+import type { StoreBatch } from '../../controller/store/ports.ts';
+import { decodeRevision } from '../../controller/store/records.ts';
+import { ClusterMirror } from '../../controller/store/snapshot.ts';
+import type { Writer } from './sim-etcd.ts';
+import type { MachineWitness } from './sim-machine.ts';
+
+const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
+
+export interface CheckerTimes {
+  readonly nowMs: () => number;
+  /** Silence before a node may be given up, less what clocks and messages differ by. */
+  readonly lossMs: number;
+}
+
+interface RunningContainer {
+  readonly node: NodeId;
+  readonly id: string;
+  readonly task: Task;
+}
+
+export class SimChecker implements MachineWitness {
+  readonly violations: string[] = [];
+  /** How often each thing happened: shows what a run reached. */
+  readonly reached = new Map<string, number>();
+  readonly #mirror = new ClusterMirror();
+  readonly #hash = createHash('sha256');
+  readonly #times: CheckerTimes;
+  readonly #running = new Map<string, RunningContainer>();
+  readonly #startedOn = new Map<string, NodeId>();
+  readonly #endCodes = new Map<string, number | null>();
+  /** Every task ever placed. */
+  readonly #placed = new Map<TaskId, Task>();
+  readonly #revisions = new Set<string>();
+  readonly #requests = new Set<string>();
+  readonly #lastAckMs = new Map<string, number>();
+  readonly #jobsDone = new Set<string>();
+
+  constructor(times: CheckerTimes) {
+    this.#times = times;
+  }
+
+  get snapshot(): ClusterSnapshot {
+    return this.#mirror.current;
+  }
+
+  get running(): readonly RunningContainer[] {
+    return [...this.#running.values()];
+  }
+
+  traceHash(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  acknowledged(node: string): void {
+    this.#lastAckMs.set(node, this.#times.nowMs());
+  }
+
+  violate(text: string): void {
+    if (this.violations.length < 5) {
+      this.violations.push(`at ${String(this.#times.nowMs())} ms: ${text}`);
+    }
+  }
+
+  committed(batch: StoreBatch, writer: Writer | undefined): void {
+    const keys = batch.changes.map(change => parseKey(change.kind === 'put' ? change.entry.key : change.key));
+    const isLeaders = writer?.epoch !== undefined && keys.some(key => key !== undefined && LEADERS_KINDS.has(key.kind));
+    if (isLeaders && this.snapshot.epoch > (writer.epoch ?? 0)) {
+      this.violate(`I2: ${writer.client} of epoch ${String(writer.epoch)} wrote ${String(keys[0]?.kind)} in epoch ${String(this.snapshot.epoch)}`);
+    }
+    const before = this.#before(batch, keys);
+    this.#mirror.apply(batch);
+    this.#trace(batch);
+    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...this.#checkAtomic(batch, keys)]) {
+      this.violate(line);
+    }
+    if (isLeaders) {
+      this.#checkReplaced(before);
+    }
+  }
+
+  started(node: NodeId, id: string): void {
+    const name = parseContainerId(id);
+    const task = name === undefined ? undefined : this.#placed.get(name.task);
+    this.#count('container started');
+    if (name === undefined || task === undefined) {
+      this.violate(`I1: ${id} was started on ${node}, and no such task was ever placed`);
+      return;
+    }
+    const earlier = this.#startedOn.get(id);
+    if (earlier !== undefined) this.violate(`I1: ${id} was started on ${earlier} and again on ${node}`);
+    if (task.node !== node) this.violate(`I1: ${id} was started on ${node}, placed on ${task.node}`);
+    this.#startedOn.set(id, node);
+    this.#checkAlone(task, id, node);
+    this.#running.set(id, { node, id, task });
+    this.#hash.update(`start ${id} ${node}\n`);
+  }
+
+  /** I11. */
+  #checkAlone(task: Task, id: string, node: NodeId): void {
+    if (task.kind !== 'stateful' || isCompanion(id)) {
+      return;
+    }
+    for (const other of this.#running.values()) {
+      if (other.task.serviceId === task.serviceId && other.task.slot === task.slot && !isCompanion(other.id)) {
+        this.violate(`I11: ${task.name} starts on ${node} while ${other.task.name} runs on ${other.node}`);
+      }
+    }
+  }
+
+  ended(_node: NodeId, id: string, code: number | null): void {
+    this.#running.delete(id);
+    this.#endCodes.set(id, code);
+    this.#count('container ended');
+  }
+
+  /** I6: only what etcd no longer wants, or what is not healthy, is stopped. */
+  stops(node: NodeId, id: string, step: string): void {
+    const ofTask = parseContainerId(id)?.task;
+    if (ofTask === undefined || isCompanion(id)) {
+      return;
+    }
+    const task = this.snapshot.tasks.get(ofTask)?.value;
+    const isWanted = task?.desired === 'run' && !task.isPaused && !task.container.image.includes('/sick:');
+    if (isWanted && this.snapshot.statuses.has(ofTask)) {
+      this.violate(`I6: ${node} does ${step} to ${task.name}, which is wanted and healthy`);
+    }
+  }
+
+  /** What was there of the tasks and services that a batch touches. */
+  #before(batch: StoreBatch, keys: readonly (RecordKey | undefined)[]): Before {
+    const { snapshot } = this;
+    const ids = new Set(keys.flatMap(key => (key?.kind === 'task' || key?.kind === 'status' ? [key.id] : [])));
+    const tasks = new Map([...ids].map(id => [id, { task: snapshot.tasks.get(id)?.value, status: snapshot.statuses.get(id)?.value }]));
+    const conditions = new Map(keys.flatMap(key => (key?.kind === 'node' ? [[key.id, snapshot.nodes.get(key.id)?.value.condition] as const] : [])));
+    const stopped = [...tasks.values()].flatMap(({ task }) => (task === undefined ? [] : [task.serviceId]));
+    const created = batch.changes.length === 0 ? [] : keys.flatMap(key => (key?.kind === 'service-status' ? [key.id] : []));
+    const services = new Set<ServiceId>([...stopped, ...created]);
+    return { tasks, conditions, serving: new Map([...services].map(id => [id, this.#servingSlots(id)])) };
+  }
+
+  #trace(batch: StoreBatch): void {
+    for (const change of batch.changes) {
+      this.#hash.update(`${String(batch.etcdRevision)} ${change.kind === 'put' ? change.entry.key : `-${change.key}`}\n`);
+      if (change.kind === 'put') this.#hash.update(change.entry.value);
+    }
+  }
+
+  #checkRecords(batch: StoreBatch, keys: readonly (RecordKey | undefined)[], before: Before): readonly string[] {
+    return batch.changes.flatMap((change, index): readonly string[] => {
+      const key = keys[index];
+      if (change.kind !== 'put') {
+        return [];
+      }
+      switch (key?.kind) {
+        case 'task': return this.#checkTask(key.id, before);
+        case 'status': return this.#checkStatus(key.id, before);
+        case 'node': return this.#checkLoss(key.id, before);
+        case 'request': {
+          const isSecond = this.#requests.has(key.id);
+          this.#requests.add(key.id);
+          return isSecond ? [`I13: request ${key.id} was carried out twice`] : [];
+        }
+        default: return [];
+      }
+    });
+  }
+
+  /** I18. */
+  #checkLoss(id: NodeId, before: Before): readonly string[] {
+    const node = this.snapshot.nodes.get(id)?.value;
+    if (node?.condition !== 'lost' || before.conditions.get(id) === 'lost') {
+      return [];
+    }
+    this.#count('node lost');
+    const nowMs = this.#times.nowMs();
+    const silentMs = nowMs - (this.#lastAckMs.get(id) ?? nowMs);
+    return node.isLossConfirmed || silentMs >= this.#times.lossMs ? [] : [`I18: ${id} is lost ${String(silentMs)} ms after a heartbeat of it was acknowledged`];
+  }
+
+  #checkTask(id: TaskId, before: Before): readonly string[] {
+    const task = this.snapshot.tasks.get(id)?.value;
+    const previous = before.tasks.get(id)?.task;
+    if (task === undefined) {
+      return [`record of task ${id} cannot be read`];
+    }
+    this.#placed.set(id, task);
+    if (previous === undefined) {
+      this.#count(`task made: ${task.reason}`);
+      const job = `${task.serviceId}/${String(task.slot)}/${task.templateHash}`;
+      return task.kind === 'job' && this.#jobsDone.has(job) ? [`I1: job slot ${job} is run again after it completed`] : [];
+    }
+    if (previous.desired === 'run' && task.desired === 'stop') this.#count(`task stopped: ${task.reason}`);
+    const isBack = previous.node !== task.node || (previous.desired === 'stop' && task.desired === 'run');
+    return isBack ? [`I14: task ${task.name} went from ${previous.node} ${previous.desired} to ${task.node} ${task.desired}`] : [];
+  }
+
+  #checkStatus(id: TaskId, before: Before): readonly string[] {
+    const status = this.snapshot.statuses.get(id)?.value;
+    const task = this.snapshot.tasks.get(id)?.value;
+    const previous = before.tasks.get(id)?.status;
+    if (status === undefined || task === undefined) {
+      return [];
+    }
+    if (task.kind === 'job' && hasSucceeded(status)) this.#jobsDone.add(`${task.serviceId}/${String(task.slot)}/${task.templateHash}`);
+    return [
+      ...(isBack(previous, status) ? [`I14: status of ${task.name} went from ${statusText(previous)} to ${statusText(status)}`] : []),
+      ...(status.node === task.node ? [] : [`I14: ${status.node} reports ${task.name}, placed on ${task.node}`]),
+      ...this.#checkExit(task, status),
+    ];
+  }
+
+  /** I16. What no agent could see may be told as unknown, with a reason. */
+  #checkExit(task: Task, { lastExit }: TaskStatus): readonly string[] {
+    if (lastExit === undefined) {
+      return [];
+    }
+    const id = `gantry-${task.id}-${String(lastExit.attempt)}`;
+    const real = this.#endCodes.get(id);
+    if (lastExit.code === null) {
+      return lastExit.reason === '' ? [`I16: ${task.name} ended with an unknown code and no reason`] : [];
+    }
+    return this.#startedOn.has(id) && real !== lastExit.code ? [`I16: ${task.name} attempt ${String(lastExit.attempt)} is reported with ${String(lastExit.code)}, it was ${String(real)}`] : [];
+  }
+
+  /** I12, from the tasks themselves: a finished one holds nothing, nor does one whose node is gone. */
+  #checkFit(keys: readonly (RecordKey | undefined)[]): readonly string[] {
+    const { snapshot } = this;
+    const nodes = new Set(keys.flatMap(key => (key?.kind === 'task' ? [snapshot.tasks.get(key.id)?.value.node] : [])).filter(node => node !== undefined));
+    return [...nodes].flatMap(id => {
+      const capacity = snapshot.nodes.get(id)?.value.capacity;
+      const tasks = [...snapshot.tasksOnNode.get(id) ?? []].flatMap(task => snapshot.tasks.get(task)?.value ?? [])
+        .filter(task => !isFinished(snapshot.statuses.get(task.id)?.value.phase ?? 'pending'));
+      const milliCpu = tasks.reduce((sum, task) => sum + task.container.requests.milliCpu, 0);
+      const memoryBytes = tasks.reduce((sum, task) => sum + task.container.requests.memoryBytes, 0);
+      const ports = tasks.flatMap(task => task.container.ports.filter(port => port.mode === 'host').map(port => `${port.protocol}/${String(port.published)}`));
+      return [
+        ...(capacity !== undefined && (milliCpu > capacity.milliCpu || memoryBytes > capacity.memoryBytes) ? [`I12: node ${id} promised ${String(milliCpu)}m and ${String(memoryBytes)} bytes`] : []),
+        ...(new Set(ports).size < ports.length ? [`I12: node ${id} has a host port with two owners`] : []),
+      ];
+    });
+  }
+
+  /** I3: a Revision comes with its App and all its services, as it has them. */
+  #checkAtomic(batch: StoreBatch, keys: readonly (RecordKey | undefined)[]): readonly string[] {
+    const { snapshot } = this;
+    return batch.changes.flatMap((change, index): readonly string[] => {
+      const key = keys[index];
+      if (change.kind !== 'put' || key?.kind !== 'revision') {
+        return [];
+      }
+      this.#count('revision');
+      const revision = decodeRevision(change.entry.value);
+      const name = `${key.app} ${String(key.number)}`;
+      const torn = revision.services.filter(spec => JSON.stringify(snapshot.services.get(`${key.app}/${spec.name}` as ServiceId)?.value.spec) !== JSON.stringify(spec));
+      const isSecond = change.entry.createRevision !== change.entry.modRevision || this.#revisions.has(`${name} ${String(snapshot.apps.get(key.app)?.createRevision)}`);
+      this.#revisions.add(`${name} ${String(snapshot.apps.get(key.app)?.createRevision)}`);
+      return [
+        ...(snapshot.apps.get(key.app)?.value.revision === key.number ? [] : [`I3: revision ${name} is there without its App`]),
+        ...torn.map(spec => `I3: revision ${name} is there without its service ${spec.name}`),
+        ...(isSecond ? [`I13: revision ${name} was written twice`] : []),
+      ];
+    });
+  }
+
+  /** I7: what a write of the leader takes away itself stays within max_unavailable, what it adds within max_surge. */
+  #checkReplaced({ serving, tasks }: Before): void {
+    for (const [id, before] of serving) {
+      const service = this.snapshot.services.get(id)?.value;
+      if (service?.spec.kind !== 'service' || service.isDeleting) {
+        continue;
+      }
+      const { replicas, update } = service.spec;
+      const wanted = [...before].filter(slot => slot < replicas);
+      const after = [...this.#servingSlots(id)].filter(slot => slot < replicas);
+      const unavailable = update.maxSurge === 0 ? Math.max(1, update.maxUnavailable) : update.maxUnavailable;
+      if (after.length < wanted.length && after.length < replicas - unavailable) {
+        this.violate(`I7: ${id} serves ${String(after.length)} of ${String(replicas)} after a write of the leader, ${String(wanted.length)} before`);
+      }
+      const isMore = [...tasks].some(([task, { task: known }]) => known === undefined && this.snapshot.tasks.get(task)?.value.serviceId === id);
+      // A copy on a node that was given up stops when the node is back: until then there may be one more (reliability 3).
+      const copies = this.#tasksOf(id).filter(task => !isFinished(this.snapshot.statuses.get(task.id)?.value.phase ?? 'pending')
+        && (task.desired === 'run' || task.reason !== 'node-lost') && this.snapshot.nodes.get(task.node)?.value.condition !== 'lost').length;
+      if (isMore && copies > replicas + update.maxSurge) {
+        this.violate(`I7: ${id} has ${String(copies)} copies for ${String(replicas)} + ${String(update.maxSurge)}`);
+      }
+    }
+  }
+
+  #tasksOf(id: ServiceId): readonly Task[] {
+    return [...this.snapshot.tasksOfService.get(id) ?? []].flatMap(task => this.snapshot.tasks.get(task)?.value ?? []);
+  }
+
+  #servingSlots(id: ServiceId): ReadonlySet<number> {
+    return new Set(this.#tasksOf(id).filter(task => this.isServing(task)).map(task => task.slot));
+  }
+
+  isServing(task: Task): boolean {
+    const status = this.snapshot.statuses.get(task.id)?.value;
+    return task.desired === 'run' && status?.phase === 'running' && (status.health === 'none' || status.health === 'healthy') && !status.isPaused
+      && this.snapshot.nodes.get(task.node)?.value.condition !== 'lost';
+  }
+
+  #count(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+  }
+}
+
+interface Before {
+  readonly tasks: ReadonlyMap<TaskId, { readonly task: Task | undefined; readonly status: TaskStatus | undefined }>;
+  readonly conditions: ReadonlyMap<NodeId, string | undefined>;
+  readonly serving: ReadonlyMap<ServiceId, ReadonlySet<number>>;
+}
+
+function isCompanion(id: string): boolean {
+  return parseContainerId(id)?.companion !== undefined;
+}
+
+/** By itself, not because it was told to stop. */
+function hasSucceeded({ phase, lastExit }: TaskStatus): boolean {
+  return phase === 'complete' && lastExit?.code === 0 && lastExit.reason === 'exited';
+}
+
+function isBack(previous: TaskStatus | undefined, next: TaskStatus): boolean {
+  return previous !== undefined && (next.attempt < previous.attempt || (next.attempt === previous.attempt && phaseOrder(next.phase) < phaseOrder(previous.phase)));
+}
+
+function statusText(status: TaskStatus | undefined): string {
+  return `${String(status?.attempt)} ${String(status?.phase)}`;
+}
