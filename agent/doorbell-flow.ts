@@ -1,5 +1,8 @@
 import type { Clock } from '#kit/clock.ts';
 
+/** Made once: an abort without a reason makes a DOMException, with its stack, at each ring. */
+const WOKEN = new Error('woken before its time');
+
 /** Lets one loop wait for "look again". A ring that comes while nobody waits is kept; several are one. */
 export class Doorbell {
   #isRung = false;
@@ -32,6 +35,6 @@ export class Doorbell {
     await promise;
     this.#open = undefined;
     signal.removeEventListener('abort', open);
-    asleep.abort();
+    asleep.abort(WOKEN);
   }
 }

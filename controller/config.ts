@@ -31,6 +31,8 @@ export interface ControllerConfig {
   readonly defaultRegistry: string;
   readonly registryCaFile?: string;
   readonly registries: RegistrySettings;
+  /** Absent: decisions are not recorded. */
+  readonly recordFile?: string;
   readonly logLevel: string;
 }
 
@@ -60,6 +62,7 @@ export const CONTROLLER_OPTIONS = {
   'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'how long certificates of nodes live; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
   ...REGISTRY_OPTIONS,
+  'record': { value: 'FILE', meaning: 'what each decision is made from, for a replay; $GANTRY_RECORD where it is not given' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -79,6 +82,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
   const configDir = absolute('config-dir', text(values, 'config-dir'));
   const etcdTls = parseEtcdTls(values);
   const registryCaFile = text(values, 'registry-ca');
+  const recordFile = text(values, 'record');
   return {
     id: checked('id', text(values, 'id'), isLabel, 'an RFC 1123 label'),
     listen,
@@ -98,6 +102,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     logLevel: checked('log-level', text(values, 'log-level'), level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
     ...(etcdTls === undefined ? {} : { etcdTls }),
     ...(registryCaFile === undefined ? {} : { registryCaFile }),
+    ...(recordFile === undefined ? {} : { recordFile: absolute('record', recordFile) }),
   };
 }
 

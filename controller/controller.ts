@@ -19,6 +19,7 @@ import { RegistryLoginStore } from './api/registry-login-store.ts';
 import { UsageLoop } from './api/usage-loop.ts';
 import type { ControllerConfig } from './config.ts';
 import { CoreLoop } from './core-loop.ts';
+import { DecisionRecordFile } from './decision-record-fs.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
 import { createControllerMetrics } from './metrics.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -85,6 +86,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const core = new CoreLoop({
     store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
     onEvent: event => { news?.publishEvent(event); }, onTurn: metrics.onTurn, onPlan: metrics.onPlan,
+    ...(config.recordFile === undefined ? {} : { recorder: new DecisionRecordFile(config.recordFile, { kind: 'start', controller: config.id, version: VERSION, startedAtMs: clock.nowMs() }, logger) }),
   });
   const { cluster, events, registration } = core;
   const usage = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });

@@ -5,6 +5,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { ControllerRecord } from '#model/node.ts';
 import type { Times } from '#model/times.ts';
+import type { DecisionRecorder } from './decision-record-fs.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
 import { planApp } from './reconcile/app-plan.ts';
 import { EventLoop } from './reconcile/event-loop.ts';
@@ -33,6 +34,7 @@ export interface CoreOptions {
   readonly onPlan?: (durationMs: number) => void;
   /** Default: `PLANNERS`. */
   readonly planners?: Planners;
+  readonly recorder?: DecisionRecorder;
 }
 
 /** The decisions of the reconcile loop. */
@@ -47,8 +49,9 @@ export class CoreLoop implements Loop {
   #newestTerm: ReconcileLoop | undefined;
 
   constructor(options: CoreOptions) {
-    const { store, clock, logger, random, record, times } = options;
-    const cluster = new ClusterWatch({ store, clock, logger, relistMs: times.relistMs, random });
+    const { store, clock, logger, random, record, recorder, times } = options;
+    const cluster = new ClusterWatch({ store, clock, logger, relistMs: times.relistMs, random, ...(recorder === undefined ? {} : { onInput: input => { recorder.input(input); } }) });
+    const planners = recorder?.planners(options.planners ?? PLANNERS) ?? options.planners ?? PLANNERS;
     const events = new EventLoop({ store, clock, logger, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }) });
     const revisions = new RevisionCache(store);
     this.cluster = cluster;
@@ -56,7 +59,7 @@ export class CoreLoop implements Loop {
     this.registration = new RegistrationLoop({ store, clock, record, leaseMs: times.leaseMs });
     this.leadership = new LeadershipLoop({
       store, clock, logger, cluster, record, leaseMs: times.leaseMs,
-      work: term => (this.#newestTerm = new ReconcileLoop({ planners: PLANNERS, ...options, cluster, events, revisions }, term)),
+      work: term => (this.#newestTerm = new ReconcileLoop({ ...options, planners, cluster, events, revisions }, term)),
     });
   }
 

@@ -12,7 +12,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(controllerUsage());
     return 0;
   }
-  const config = parseControllerConfig(args);
+  const record = process.env['GANTRY_RECORD'];
+  const config = parseControllerConfig(record === undefined || args.includes('--record') ? args : [...args, '--record', record]);
   const logger = createLogger('gantry-controller', config.logLevel).child({ controller: config.id });
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {

@@ -5,6 +5,7 @@ import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { isRetryable } from '#model/errors.ts';
+import type { MirrorInput } from '../decision-record.ts';
 import { MIRRORED_KINDS, prefixOf, ROOT } from './keys.ts';
 import { CompactedError } from './ports.ts';
 import type { Store } from './ports.ts';
@@ -18,6 +19,8 @@ export interface WatchLoopOptions {
   readonly relistMs: number;
   /** 0 <= random < 1, for the jitter of retries. */
   readonly random: () => number;
+  /** Told of all that the picture is made from, before it is. */
+  readonly onInput?: (input: MirrorInput) => void;
 }
 
 const RETRY: Backoff = { firstMs: 100, maxMs: 2_000 };
@@ -137,6 +140,7 @@ export class ClusterWatch implements Loop {
 
   async #watch(signal: AbortSignal): Promise<void> {
     for await (const batch of this.#options.store.watch(ROOT, this.current.etcdRevision, signal)) {
+      this.#options.onInput?.({ kind: 'batch', batch });
       this.#tell(this.#mirror.apply(batch));
     }
   }
@@ -158,9 +162,11 @@ export class ClusterWatch implements Loop {
   /** @throws StoreWentBackError after the mirror was made equal to an older store: its watch must begin anew */
   async #list(signal: AbortSignal): Promise<void> {
     const startedAtMs = this.#options.clock.monotonicMs();
+    this.#options.onInput?.({ kind: 'begin-list' });
     this.#mirror.beginList();
     const list = await this.#options.store.list(MIRRORED_KINDS.map(prefixOf), signal);
     const isFirst = this.#lastListMs === undefined;
+    this.#options.onInput?.({ kind: 'list', list });
     const change = this.#mirror.reset(list);
     this.#lastListMs = startedAtMs;
     this.#firstList.resolve(undefined);

@@ -1,5 +1,6 @@
 /**
- * Proves that the tests are awake: each patch of this folder takes one safety away, and the tests named in its first line must fail by an assertion.
+ * Proves that the tests are awake: each patch of this folder takes one safety away, and the tests named in its first line must fail by an assertion;
+ * where it says `simulation FROM-TO`, one of these seeds must break an invariant.
  *
  *   npm run mutants [NAME]...
  *
@@ -12,6 +13,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
+/** A violation as the simulation tells it. */
+const INVARIANT = /at \d+ ms: I\d+: .{0,120}/;
 /** What ava prints of a failed `t.is`, `t.deepEqual`, ... in TAP. */
 const ASSERTION = /^\s+name: AssertionError|assertion: /m;
 
@@ -25,11 +28,33 @@ function testsOf(patch: string, tree: string): readonly string[] {
   return files;
 }
 
+/** Seeds of the simulation that must find it by an invariant; undefined where its first line names tests. */
+function seedsOf(patch: string): { readonly from: number; readonly seeds: number } | undefined {
+  const [, first, last] = /^Caught by: simulation (\d+)-(\d+)\n/.exec(readFileSync(patch, 'utf8')) ?? [];
+  return first === undefined ? undefined : { from: Number(first), seeds: Number(last) - Number(first) + 1 };
+}
+
+function judgeBySimulation({ from, seeds }: { readonly from: number; readonly seeds: number }, tree: string): string | undefined {
+  const run = spawnSync(process.execPath, ['test/sim/run-sim.ts', '--from', String(from), '--seeds', String(seeds), '--no-shrink'], { cwd: tree, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const [broken] = INVARIANT.exec(run.stderr) ?? [];
+  if (broken !== undefined) {
+    console.log(`  ${broken}`);
+    return undefined;
+  }
+  return run.status === 0 ? `survives ${String(seeds)} seeds` : `fails, but not by an invariant:\n${run.stdout.slice(-2_000)}${run.stderr.slice(-2_000)}`;
+}
+
 /** Undefined when it was caught, else what went wrong. */
 function judge(patch: string, tree: string): string | undefined {
   const applied = spawnSync('git', ['apply', '--whitespace=nowarn', patch], { cwd: tree, encoding: 'utf8' });
   if (applied.status !== 0) {
     return `does not apply: ${applied.stderr.trim()}`;
+  }
+  const seeds = seedsOf(patch);
+  if (seeds !== undefined) {
+    const problem = judgeBySimulation(seeds, tree);
+    execFileSync('git', ['checkout', '-q', '.'], { cwd: tree });
+    return problem;
   }
   const tests = testsOf(patch, tree);
   const run = spawnSync(path.join(ROOT, 'node_modules/.bin/ava'), ['--tap', '--concurrency=1', ...tests], {

@@ -37,9 +37,14 @@ const SLACK_MS = 4_000;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
 const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'assignment-gap']);
 
+export interface SimulationOptions {
+  /** Where each controller records its decisions, a file each. */
+  readonly recordDir?: string;
+}
+
 /** Runs a schedule to its end, or to its first violation. */
-export async function simulateCluster(schedule: Schedule): Promise<ClusterReport> {
-  const simulation = new ClusterSimulation(schedule);
+export async function simulateCluster(schedule: Schedule, options: SimulationOptions = {}): Promise<ClusterReport> {
+  const simulation = new ClusterSimulation(schedule, options);
   await simulation.run();
   const { checker } = simulation;
   return { seed: schedule.seed, traceHash: checker.traceHash(), violations: checker.violations, reached: checker.reached };
@@ -57,7 +62,7 @@ class ClusterSimulation {
   readonly #faults: SimFaults;
   #decisions = 0;
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, { recordDir }: SimulationOptions) {
     this.#schedule = schedule;
     const random = new Random(schedule.seed);
     const time = this.#time;
@@ -67,6 +72,7 @@ class ClusterSimulation {
     const onExit = (name: string, error: unknown): void => { this.checker.violate(`${name} ended by itself: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); };
     this.#controllers = Array.from({ length: CONTROLLERS }, (_, index) => new SimController(`c${String(index + 1)}`, {
       etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), others: () => this.#controllers, onExit,
+      ...(recordDir === undefined ? {} : { recordDir }),
     }));
     const net = this.#net;
     this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(8, 20) * 100, 2_048), {
@@ -108,6 +114,16 @@ class ClusterSimulation {
     }
     await this.#operator.apply('shop', this.#schedule.seed, true);
     await this.#operator.apply('side', this.#schedule.seed, true);
+    this.#loseLeader(new Random(this.#schedule.seed + 11));
+  }
+
+  /** In half of the runs the leader dies soon after the last change, or that change is told to nobody: what follows sees no event of it (I5). */
+  #loseLeader(random: Random): void {
+    const time = this.#time;
+    if (random.chance(0.5)) {
+      time.after(random.between(0, 200), () => { time.after(2_000, this.#faults.begin({ kind: 'kill-leader' }) ?? ((): void => undefined)); });
+    }
+    if (random.chance(0.3)) this.#faults.begin({ kind: 'lose-event' });
   }
 
   #at(atMs: number, work: () => Promise<void>): void {

@@ -1,25 +1,33 @@
 /**
  * Runs the simulation of the whole control plane, on every core.
  *
- *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk
+ *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk (--no-shrink: at once)
  *   npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
  *   npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
+ *   npm run sim -- replay FILE                 a record of a controller (--record FILE): every decision again; exits 1 when one comes out otherwise
  */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { simulateCluster } from './cluster-sim.ts';
 import type { ClusterReport } from './cluster-sim.ts';
+import { replayFile } from './replay.ts';
 import { scheduleOf, stepText } from './sim-schedule.ts';
 import { shrink } from './sim-shrink.ts';
 import { simulate } from './simulation.ts';
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, planners: { type: 'boolean', default: false } },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' }, seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, planners: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+  },
 });
 const [first, count] = [Number(values.from), Number(values.seeds)];
 if (process.send !== undefined) {
   serveSeeds();
+} else if (positionals[0] === 'replay') {
+  process.exitCode = await runReplay(positionals[1] ?? '');
 } else if (values.seed !== undefined) {
   process.exitCode = await runOne(Number(values.seed));
 } else {
@@ -79,6 +87,9 @@ async function runAll(): Promise<number> {
 
 async function tellFailure(report: ClusterReport): Promise<void> {
   console.error(`seed ${String(report.seed)} fails; again: npm run sim -- --seed ${String(report.seed)}\n  ${report.violations.join('\n  ')}`);
+  if (values['no-shrink']) {
+    return;
+  }
   const { schedule, report: shortest } = await shrink(scheduleOf(report.seed), report);
   console.error(`the shortest schedule found that fails so (${String(schedule.nodes)} nodes):\n  ${schedule.steps.map(stepText).join('\n  ')}\n  ${shortest.violations.join('\n  ')}`);
 }
@@ -98,6 +109,15 @@ async function runOne(seed: number): Promise<number> {
     return 1;
   }
   return 0;
+}
+
+async function runReplay(path: string): Promise<number> {
+  const { decisions, actions, starts, cut, differences } = await replayFile(path);
+  const total = [...decisions.values()].reduce((sum, one) => sum + one, 0);
+  console.log(`${String(total)} decisions (${[...decisions].map(([kind, number]) => `${String(number)} ${kind}`).join(', ')}), ${String(actions)} of them did something; ${String(starts)} starts, ${String(cut)} lines cut`);
+  differences.slice(0, 20).forEach(line => { console.log(line); });
+  console.log(total === 0 ? 'nothing to replay' : `${String(differences.length)} came out otherwise`);
+  return total > 0 && differences.length === 0 ? 0 : 1;
 }
 
 function runPlanners(): number {

@@ -5,11 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { Revision } from '#model/app.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isFinished, phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
-import { parseKey } from '../../controller/store/keys.ts';
+import { appOfService, parseKey } from '../../controller/store/keys.ts';
 import type { RecordKey } from '../../controller/store/keys.ts';
 import type { StoreBatch } from '../../controller/store/ports.ts';
 import { decodeRevision } from '../../controller/store/records.ts';
@@ -43,7 +44,8 @@ export class SimChecker implements MachineWitness {
   readonly #endCodes = new Map<string, number | null>();
   /** Every task ever placed. */
   readonly #placed = new Map<TaskId, Task>();
-  readonly #revisions = new Set<string>();
+  /** By App, number and life of the App. */
+  readonly #revisions = new Map<string, Revision>();
   readonly #requests = new Set<string>();
   readonly #lastAckMs = new Map<string, number>();
   readonly #jobsDone = new Set<string>();
@@ -167,6 +169,7 @@ export class SimChecker implements MachineWitness {
       switch (key?.kind) {
         case 'task': return this.#checkTask(key.id, before);
         case 'status': return this.#checkStatus(key.id, before);
+        case 'service': return this.#checkService(key.id);
         case 'node': return this.#checkLoss(key.id, before);
         case 'request': {
           const isSecond = this.#requests.has(key.id);
@@ -188,6 +191,22 @@ export class SimChecker implements MachineWitness {
     const nowMs = this.#times.nowMs();
     const silentMs = nowMs - (this.#lastAckMs.get(id) ?? nowMs);
     return node.isLossConfirmed || silentMs >= this.#times.lossMs ? [] : [`I18: ${id} is lost ${String(silentMs)} ms after a heartbeat of it was acknowledged`];
+  }
+
+  /** I3, also of what a rollback wrote: all of it is of one Revision, but for the replicas that `scale` set. */
+  #checkService(id: ServiceId): readonly string[] {
+    const service = this.snapshot.services.get(id)?.value;
+    const revision = service === undefined ? undefined : this.#revisions.get(this.#revisionName(appOfService(id), service.revision));
+    const spec = revision?.services.find(({ name }) => name === service?.name);
+    if (service === undefined || revision === undefined || spec === undefined) {
+      return [];
+    }
+    const isWhole = JSON.stringify({ ...service.spec, replicas: 0 }) === JSON.stringify({ ...spec, replicas: 0 }) && JSON.stringify(service.pins) === JSON.stringify(revision.pins);
+    return isWhole ? [] : [`I3: service ${id} is not as its revision ${String(service.revision)} has it`];
+  }
+
+  #revisionName(app: AppId, number: number): string {
+    return `${app} ${String(number)} ${String(this.snapshot.apps.get(app)?.createRevision)}`;
   }
 
   #checkTask(id: TaskId, before: Before): readonly string[] {
@@ -263,10 +282,10 @@ export class SimChecker implements MachineWitness {
       }
       this.#count('revision');
       const revision = decodeRevision(change.entry.value);
-      const name = `${key.app} ${String(key.number)}`;
+      const name = this.#revisionName(key.app, key.number);
       const torn = revision.services.filter(spec => JSON.stringify(snapshot.services.get(`${key.app}/${spec.name}` as ServiceId)?.value.spec) !== JSON.stringify(spec));
-      const isSecond = change.entry.createRevision !== change.entry.modRevision || this.#revisions.has(`${name} ${String(snapshot.apps.get(key.app)?.createRevision)}`);
-      this.#revisions.add(`${name} ${String(snapshot.apps.get(key.app)?.createRevision)}`);
+      const isSecond = change.entry.createRevision !== change.entry.modRevision || this.#revisions.has(name);
+      this.#revisions.set(name, revision);
       return [
         ...(snapshot.apps.get(key.app)?.value.revision === key.number ? [] : [`I3: revision ${name} is there without its App`]),
         ...torn.map(spec => `I3: revision ${name} is there without its service ${spec.name}`),

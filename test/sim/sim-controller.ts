@@ -8,6 +8,7 @@ import { DEFAULT_TIMES } from '#model/times.ts';
 import { ReplicaLoop } from '../../controller/api/replica-loop.ts';
 import type { PeerReplicas } from '../../controller/api/replica-loop.ts';
 import { SessionTable } from '../../controller/api/session-table.ts';
+import { DecisionRecordFile } from '../../controller/decision-record-fs.ts';
 import { CoreLoop } from '../../controller/core-loop.ts';
 import type { Planners } from '../../controller/reconcile/reconcile-loop.ts';
 import { requireSettings } from '../../controller/settings-flow.ts';
@@ -26,6 +27,7 @@ export interface ControllerWorld {
   readonly etcd: SimEtcd;
   readonly random: Random;
   readonly planners: Planners;
+  readonly recordDir?: string;
   readonly others: () => readonly SimController[];
   /** A loop ended with an error: what is shipped would exit. */
   readonly onExit: (name: string, error: unknown) => void;
@@ -77,12 +79,13 @@ export class SimController {
   }
 
   start(): void {
-    const { etcd, random, planners } = this.#world;
+    const { etcd, random, planners, recordDir } = this.#world;
     const process = new SimProcess(etcd.time, this.#wallOffsetMs);
     const core: CoreLoop = new CoreLoop({
       store: new SimStore(etcd, process, this.name, () => (this.#epoch = core.leadership.leadership?.epoch ?? this.#epoch)),
       clock: process, logger: silentLogger, times: TIMES, clusterId: 'sim', random: () => random.next(), planners,
       record: { id: this.name, apiAddress: this.name, metricsAddress: '', startedAtMs: process.nowMs() },
+      ...(recordDir === undefined ? {} : { recorder: new DecisionRecordFile(`${recordDir}/${this.name}`, { kind: 'start', controller: this.name, version: '0.1.0', startedAtMs: process.nowMs() }, silentLogger) }),
     });
     const life: Life = { process, core, replica: undefined };
     this.#life = life;

@@ -26,6 +26,7 @@ for (const [args, words] of [
   [['--etcd-ca', 'x'], '--etcd-ca, --etcd-cert and --etcd-key come together'],
   [['--times', 'slow'], '--times is "slow", expected default or test'],
   [['--log-level', 'loud'], '--log-level is "loud"'],
+  [['--record', 'here'], '--record is "here", expected an absolute path'],
   [['--config-dir', 'etc'], '--config-dir is "etc", expected an absolute path'],
   [['--metrics-listen', '10.0.0.1:1', '--metrics-plain'], '--metrics-plain is "10.0.0.1:1", expected a loopback address'],
   [['--unknown'], 'unknown'],
