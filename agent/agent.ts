@@ -26,7 +26,7 @@ import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
-import { readDiskUse } from './disk-fs.ts';
+import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { parseNameservers } from './dns/resolv-conf.ts';
@@ -50,6 +50,7 @@ import { RotateLoop } from './logs/rotate-loop.ts';
 import { defaultAddress, defaultCapacity, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
+import { takenHostPort } from './network/host-ports-fs.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { readNamespaces } from './namespaces-fs.ts';
@@ -67,6 +68,7 @@ import { appArmorProfile } from './runtime/security-module.ts';
 import type { SecurityModules } from './runtime/security-module.ts';
 import { SessionLoop } from './session-loop.ts';
 import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
+import { StorageLoop } from './storage-loop.ts';
 import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
@@ -251,6 +253,9 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
+    storage: new StorageLoop({
+      snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
+    }),
     usage: new UsageLoop({ ...usageSources(config, machine), node: config.node, records, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
@@ -312,6 +317,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
+    hostPorts: { taken: takenHostPort },
     volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),
     prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
     configs: new OciConfigFs({ devicePaths: config.devicePaths, units: config.deviceUnits, allowsPrivileged: config.allowsPrivileged, securityModules: probeModules(log) }),

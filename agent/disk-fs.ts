@@ -22,6 +22,12 @@ export async function describeDisk(answer: string, directory: string): Promise<s
   return diskPressureText(answer, directory, { freeBytes: bavail * bsize, freeInodes: ffree });
 }
 
+/** Inodes of the disk that has `directory`. */
+export async function readFileUse(directory: string): Promise<{ readonly totalFiles: number; readonly freeFiles: number }> {
+  const { files, ffree } = await statfs(directory);
+  return { totalFiles: files, freeFiles: ffree };
+}
+
 /** Of the disk that has `directory`, or the nearest one above it; bytes that only root may use count as used. */
 export async function readDiskUse(directory: string): Promise<{ readonly totalBytes: number; readonly usedBytes: number }> {
   const found = await statfs(directory).catch((error: unknown) => {

@@ -4,6 +4,9 @@ import { ClusterError } from '#model/errors.ts';
 /** Source: errno(3); a file system without free inodes answers ENOSPC too. */
 const ANSWERS: ReadonlyMap<unknown, string> = new Map([['ENOSPC', 'no space left'], ['EDQUOT', 'the disk quota is used up'], ['EROFS', 'the file system is read-only']]);
 
+/** Node.js has no name for it, and says UNKNOWN. Source: include/uapi/asm-generic/errno.h */
+const EDQUOT = 122;
+
 /** The status's word. */
 export const DISK_PRESSURE = 'DiskPressure';
 
@@ -26,7 +29,10 @@ export function isDiskPressure(error: unknown): boolean {
 
 /** What the disk answered, in words; undefined for any other error. */
 export function diskAnswer(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error ? ANSWERS.get(error.code) : undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) {
+    return undefined;
+  }
+  return ANSWERS.get('errno' in error && error.errno === -EDQUOT ? 'EDQUOT' : error.code);
 }
 
 /** One line for a person. */

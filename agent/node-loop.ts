@@ -54,6 +54,10 @@ export class NodeLoop {
     this.#tasks?.tellOomKills(...kills);
   }
 
+  tellOverStorage(...told: Parameters<TaskSet['tellOverStorage']>): void {
+    this.#tasks?.tellOverStorage(...told);
+  }
+
   wakeAll(): void {
     this.#tasks?.wakeAll();
   }

@@ -11,6 +11,7 @@ import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
+import type { TriggerFlags } from './commands/trigger-flow.ts';
 import type { NamespaceFlags } from './commands/namespace-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
@@ -34,6 +35,7 @@ export function buildProgram(withShell: WithShell): Command {
   const verbs = new VerbTable(program, withShell);
   addObjectVerbs(verbs);
   addChangeVerbs(verbs);
+  addCronVerbs(verbs);
   addTaskVerbs(verbs);
   addResourceVerbs(verbs);
   addRolloutVerbs(verbs);
@@ -119,6 +121,15 @@ function addChangeVerbs(verbs: VerbTable): void {
     examples: ['clusterctl scale shop/web=5 shop/api=2', 'clusterctl scale shop/web --replicas=5 --wait'],
     options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy'),
     run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
+  });
+}
+
+function addCronVerbs(verbs: VerbTable): void {
+  verbs.add<TriggerFlags>({
+    usage: 'trigger <crons...>', about: 'run a cron now, beside its schedule: a job of its own, whatever the cron says of concurrency and suspension',
+    examples: ['clusterctl trigger shop/report', 'clusterctl trigger cron/shop/report --wait'],
+    options: command => command.option('--wait', 'until the run has ended; exit code 1 when it failed'),
+    run: async (shell, args, flags) => { await (await import('./commands/trigger-flow.ts')).triggerCrons(shell, many(args[0]), flags); },
   });
 }
 

@@ -19,7 +19,8 @@ export function judgeProgress(awaited: AwaitedApp, view: ClusterView): Progress 
   if (app === undefined || app.revision < awaited.revision) {
     return { kind: 'waiting', lines: [] };
   }
-  const services = view.services.filter(({ service }) => service.namespace === awaited.namespace && service.app === awaited.app);
+  // What crons run is their own affair.
+  const services = view.services.filter(({ service }) => service.namespace === awaited.namespace && service.app === awaited.app && service.cronRun === undefined);
   const judged = services.map(service => ({ service, ...judgeService(service, view) }));
   const lines = judged.map(({ service, line }) => `${service.service.app}/${service.service.name}: ${line}`);
   const failure = judged.find(({ state }) => state === 'failed');
@@ -82,7 +83,7 @@ function judgeJob(view: ServiceView, tasks: readonly TaskView[]): Judged {
   if (failure !== undefined) {
     return { state: 'failed', line: failure };
   }
-  return complete >= view.service.spec.replicas ? { state: 'done', line } : { state: 'waiting', line: `${line}${describeBlocker(view.status, tasks)}` };
+  return complete >= view.service.spec.replicas || isSettled(view) ? { state: 'done', line } : { state: 'waiting', line: `${line}${describeBlocker(view.status, tasks)}` };
 }
 
 function describeBlocker(status: ServiceView['status'], tasks: readonly TaskView[]): string {

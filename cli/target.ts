@@ -10,6 +10,7 @@ export type TargetType = (typeof TARGET_TYPES)[number];
 
 const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
   service: 'service', services: 'service', svc: 'service', job: 'service', jobs: 'service',
+  cron: 'service', crons: 'service', cronjob: 'service', cronjobs: 'service', cj: 'service',
   task: 'task', tasks: 'task', node: 'node', nodes: 'node', no: 'node', app: 'app', apps: 'app',
   secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
 };

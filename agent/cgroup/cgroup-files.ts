@@ -55,6 +55,12 @@ export function processesDir(layout: CgroupLayout, path: string): string {
   return `${root ?? '/sys/fs/cgroup'}${path}`;
 }
 
+/** The files that say how many processes there are, and may be. */
+export function processCountFiles(layout: CgroupLayout, path: string): { readonly count: string; readonly limit: string } {
+  const directory = `${layout.roots.get(layout.version === 2 ? 'unified' : 'pids') ?? '/sys/fs/cgroup'}${path}`;
+  return { count: `${directory}/pids.current`, limit: `${directory}/pids.max` };
+}
+
 /** Files that `parseUsage` wants, by the name it knows them under. */
 export function usageFiles(layout: CgroupLayout, path: string): Readonly<Record<string, string>> {
   const at = (controller: string, file: string): string => `${layout.roots.get(controller) ?? '/sys/fs/cgroup'}${path}/${file}`;

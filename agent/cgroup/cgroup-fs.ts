@@ -5,7 +5,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
-import { cgroupLayout, groupDirs, isTaskGroup, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
+import { cgroupLayout, groupDirs, isTaskGroup, processCountFiles, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { parseUsage } from './cgroup-stats.ts';
 import { limitFiles } from './limit-files.ts';
@@ -60,6 +60,12 @@ export class CgroupFs implements Cgroups {
   async processes(containerId: string): Promise<readonly number[]> {
     const groups = await groupsBelow(processesDir(this.#layout, this.pathFor(containerId)));
     return (await Promise.all(groups.map(processesOf))).flat().sort((left, right) => left - right);
+  }
+
+  async processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }> {
+    const files = processCountFiles(this.#layout, this.pathFor(containerId));
+    const [count = '0', limit = 'max'] = await Promise.all([readIfThere(files.count), readIfThere(files.limit)]);
+    return { count: Number(count), ...(limit.trim() === 'max' ? {} : { limit: Number(limit) }) };
   }
 
   async usage(containerId: string): Promise<ContainerUsage | undefined> {

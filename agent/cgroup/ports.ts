@@ -9,6 +9,8 @@ export interface Cgroups {
   place(containerId: string): { readonly version: 1 | 2; readonly path: string; readonly directories: readonly string[] };
   /** Its processes now, as this process sees their ids; none when it is not there. */
   processes(containerId: string): Promise<readonly number[]>;
+  /** Processes and threads in it, and how many there may be (absent: no limit). */
+  processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }>;
   usage(containerId: string): Promise<ContainerUsage | undefined>;
   /**
    * Holds the container to `resources`; what the kernel of this node cannot enforce, but may do without, is answered in words.

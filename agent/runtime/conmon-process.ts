@@ -183,8 +183,17 @@ export class ConmonRuntime implements ContainerRuntime {
     if (record.container === undefined || !await this.isAlive(record.container)) {
       throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not running`);
     }
+    await this.#requireProcessRoom(id);
     const config = await readFile(`${record.bundlePath}/config.json`, 'utf8');
     return await startExec({ id, runtime: this.#runtime(record.runtime), recordDir: this.#records.dirOf(id), config, container: record.container }, request);
+  }
+
+  /** The kernel lets a process move into a full group, where it cannot fork: that is told before. Source: cgroup-v2.rst, "PID" */
+  async #requireProcessRoom(id: string): Promise<void> {
+    const { count, limit } = await this.#options.cgroups.processCount(id);
+    if (limit !== undefined && count >= limit) {
+      throw new ClusterError('RESOURCE_EXHAUSTED', `exec: resource temporarily unavailable (pids limit ${String(limit)}); the container has ${String(count)} processes and goes on`);
+    }
   }
 
   async attach(id: string, signal: AbortSignal): Promise<ProcessStreams> {

@@ -78,8 +78,8 @@ export class ContainerRecords {
     const exitedAtMs = await writtenAtMs(exitPath);
     if (text !== undefined && exitedAtMs !== undefined && /^-?\d+$/.test(text.trim())) {
       const code = Number(text.trim());
-      const isOomKilled = code === KILLED_CODE && await writtenAtMs(`${this.dirOf(id)}/oom`) !== undefined;
-      return { code, isOomKilled, finishedAtMs: exitedAtMs };
+      const hadOom = await writtenAtMs(`${this.dirOf(id)}/oom`) !== undefined;
+      return { code, isOomKilled: hadOom && code === KILLED_CODE, ...(hadOom && code !== KILLED_CODE ? { hadChildOom: true } : {}), finishedAtMs: exitedAtMs };
     }
     const lostAtMs = await writtenAtMs(`${this.dirOf(id)}/lost`);
     return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'its monitor was lost' };

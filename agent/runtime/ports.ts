@@ -27,6 +27,8 @@ export interface CreatedContainer {
 export interface ContainerEnd {
   readonly code: number | null;
   readonly isOomKilled: boolean;
+  /** The kernel killed others of its processes for memory; absent: none. */
+  readonly hadChildOom?: boolean;
   readonly finishedAtMs: number;
   readonly reason?: string;
 }

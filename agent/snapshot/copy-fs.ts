@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UndoStack } from '#kit/undo-stack.ts';
-import { bytesOnDisk } from './disk-usage-fs.ts';
+import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
 import { mergeInThread } from './merge-client.ts';
 import { requireKey } from './overlay-mounts.ts';
 import type { SnapshotterOptions } from './overlay-fs.ts';
@@ -17,6 +17,8 @@ export interface TreeStore {
   create(tree: string): Promise<void>;
   /** Makes `tree` the same as `base`, without copying. Absent: the driver cannot, and each container gets a copy of the layers. */
   readonly snapshot?: (base: string, tree: string) => Promise<void>;
+  /** Lets at most `bytes` be written into the tree; false where that cannot be counted. Absent: the driver has no such thing. */
+  readonly limit?: (tree: string, bytes: number | undefined) => boolean;
   /** Deletes a tree; absent is fine. */
   delete(tree: string): Promise<void>;
 }
@@ -98,6 +100,16 @@ export class CopySnapshotter implements RootfsSnapshotter {
     const { tree, ready } = this.#directories(key);
     const marker = await stat(ready, { bigint: true }).catch(() => undefined);
     return marker === undefined ? 0 : await bytesOnDisk(tree, marker.ctimeNs);
+  }
+
+  /** Those of the image among them. */
+  async holdsFiles(key: string, count: number): Promise<boolean> {
+    return await holdsFiles(this.#directories(key).tree, count);
+  }
+
+  async limit(key: string, bytes: number | undefined): Promise<boolean> {
+    const { tree } = this.#directories(key);
+    return this.#trees.limit !== undefined && await exists(tree) && this.#trees.limit(tree, bytes);
   }
 
   /** Resolves when all that was removed is deleted. */

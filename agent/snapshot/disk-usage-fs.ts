@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, opendir, readdir } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 
 /** Source: inode(7), st_blocks. */
@@ -31,6 +31,24 @@ export async function bytesOnDisk(directory: string, sinceNs = -1n): Promise<num
   return Number(blocks * BLOCK_BYTES);
 }
 
+/** True when `directory` has at least `count` entries in it and below; looks no further than that. Absent has none. */
+export async function holdsFiles(directory: string, count: number): Promise<boolean> {
+  let seen = 0;
+  const waiting = [directory];
+  for (let next = waiting.pop(); next !== undefined && seen < count; next = waiting.pop()) {
+    const parent = next;
+    // As Latin-1 a name keeps its bytes, whatever they are.
+    const entries = await opendir(Buffer.from(parent, 'latin1'), { encoding: 'latin1', bufferSize: ENTRIES_AT_ONCE }).catch(unlessGone);
+    for await (const entry of entries ?? []) {
+      seen += 1;
+      if (seen >= count) break;
+      if (entry.isDirectory()) waiting.push(`${parent}/${entry.name}`);
+    }
+  }
+  return seen >= count;
+}
+
+const ENTRIES_AT_ONCE = 1_024;
 const SLASH = Buffer.from('/');
 
 function unlessGone(error: unknown): undefined {

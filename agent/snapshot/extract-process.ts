@@ -76,7 +76,7 @@ class Extractor {
     this.#child = startProcess('setpriv', [
       `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs', process.execPath, `--max-old-space-size=${String(MAX_HEAP_MIB)}`,
       fileURLToPath(workerEntryUrl('extract-worker', import.meta.url)), stagingPath,
-    ], { stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: TOOL_PATH } });
+    ], { stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: TOOL_PATH, UV_USE_IO_URING: '0' } });
     this.#input = requirePipe(this.#child.stdin);
     // Its end is seen by `#ended`.
     this.#input.on('error', () => undefined);

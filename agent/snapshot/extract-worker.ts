@@ -1,5 +1,6 @@
 /**
- * The extractor: a process in the staging directory as its root, with few capabilities, that unpacks layers from its standard input.
+ * The extractor: a process in the staging directory as its root, with few capabilities and system calls, that unpacks layers from its standard
+ * input.
  *
  *   extract-worker STAGING_DIRECTORY
  *
@@ -12,8 +13,10 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { ClusterError } from '#model/errors.ts';
 import { changeRoot, makeDirectory, openDirectory } from '../kernel/file-syscall.ts';
+import { filterSyscalls } from '../kernel/seccomp-syscall.ts';
 import { FrameReader, refusalOf } from './extract-messages.ts';
 import type { ExtractJob, ExtractReply } from './extract-messages.ts';
+import { extractorFilter } from './extractor-filter.ts';
 import { LayerWriter } from './layer-writer-fs.ts';
 import type { LayerSummary } from './layer-writer-fs.ts';
 import { TarReader } from './tar-reader.ts';
@@ -131,6 +134,7 @@ async function *contentOf(frames: AsyncGenerator<ReturnType<FrameReader['read']>
 process.umask(0);
 changeRoot(process.argv[2] ?? '');
 process.chdir('/');
+filterSyscalls(extractorFilter(process.arch === 'arm64' ? 'arm64' : 'x64'));
 await serve();
 // Standard input may hold the rest of a refused layer; nothing reads it.
 process.stdin.destroy();

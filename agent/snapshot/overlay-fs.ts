@@ -8,7 +8,7 @@ import { MNT_DETACH, MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, create
 import { overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
-import { bytesOnDisk } from './disk-usage-fs.ts';
+import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
 import { attachIdmapped, checkRuntimeDirectories, isMountPoint, unmountAll } from './rootfs-mount-fs.ts';
 import { Trash } from './trash-fs.ts';
 
@@ -75,6 +75,15 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
 
   async writableBytes(key: string): Promise<number> {
     return await bytesOnDisk(overlayDirectories(this.#snapshotsPath, key).upper);
+  }
+
+  async holdsFiles(key: string, count: number): Promise<boolean> {
+    return await holdsFiles(overlayDirectories(this.#snapshotsPath, key).upper, count);
+  }
+
+  /** A directory has no quota of its own. */
+  limit(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   /** Resolves when all that was removed is deleted. */

@@ -26,4 +26,8 @@ export interface RootfsSnapshotter {
   isMounted(key: string): Promise<boolean>;
   /** Bytes on disk of the files that were written or changed since `prepare`, each whole; 0 when there is none of that key. */
   writableBytes(key: string): Promise<number>;
+  /** True when there are at least `count` files among these. */
+  holdsFiles(key: string, count: number): Promise<boolean>;
+  /** Lets the container write at most `bytes` (undefined: any number) from now on; false where the driver cannot, or nothing is there. Said again, it changes nothing. */
+  limit(key: string, bytes: number | undefined): Promise<boolean>;
 }

@@ -3,8 +3,10 @@ import { ClusterError, isClusterError } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
 import type { RestartPolicy } from '#model/service.ts';
 import type { Task, TaskExit } from '#model/task.ts';
+import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { CommandError } from '../runtime/command-rules.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
+import { OWN_RETRY_MS } from './phase.ts';
 import type { StopCause } from './phase.ts';
 import { companionOf, withoutAttempt } from './record.ts';
 import type { CompanionRecord, Ending, TaskRecord } from './record.ts';
@@ -22,7 +24,7 @@ const MAX_MESSAGE_LENGTH = 500;
 
 /** The record after its running container ended: what the exit was, and what follows by the restart policy. `cause`: why we stopped it, if we did. */
 export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause | undefined): TaskRecord {
-  const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs };
+  const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs, ...(end.hadChildOom === true ? { hadChildOom: true } : {}) };
   if (cause === 'stopped') {
     return { ...record, step: 'ended', lastExit: exit, finishedAtMs: end.finishedAtMs, ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', message: '' };
   }
@@ -72,6 +74,14 @@ export function afterCompanionClear(companion: CompanionRecord): CompanionRecord
 /** The record after an attempt that was given up before its start, by a stop or a withdrawn permit: the next one may begin at once. */
 export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
   return { ...record, step: 'ended', ending: { kind: 'restart', notBeforeMs: nowMs }, reason: '', message: '' };
+}
+
+/** The record after an attempt that nobody did anything wrong in: not wanted any more, or no room on the disk. Undefined: it counts. */
+export function afterUncounted(record: TaskRecord, why: { readonly error: unknown; readonly isUnwanted: boolean }, nowMs: number): TaskRecord | undefined {
+  if (why.isUnwanted) {
+    return afterGivenUp(record, nowMs);
+  }
+  return isDiskPressure(why.error) ? { ...afterGivenUp(record, nowMs + OWN_RETRY_MS), reason: DISK_PRESSURE, message: errorText(why.error) } : undefined;
 }
 
 /** The record once nothing of the ended (or never started) attempt is left. */

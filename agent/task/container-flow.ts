@@ -154,6 +154,7 @@ export async function prepareFiles(
   const mapping = idMapping(task, slot);
   await failpoint('agent.before-rootfs');
   const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, mapping, signal);
+  if (task.container.limits.storageBytes !== undefined) await parts.snapshots.limit(id, task.container.limits.storageBytes);
   await failpoint('agent.before-volumes');
   const user = await parts.configs.userOf(task, image.config, rootfsPath);
   const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);

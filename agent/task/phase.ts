@@ -13,6 +13,8 @@ export interface Observed extends CompanionsObserved {
   /** The running container's end, once there is one. */
   readonly end?: ContainerEnd;
   readonly isUnhealthy: boolean;
+  /** It wrote more into its root file systems than it may. */
+  readonly isOverStorage?: boolean;
   /** The container's monitor died: its exit will not be seen. */
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
@@ -21,7 +23,7 @@ export interface Observed extends CompanionsObserved {
   readonly resizeNotBeforeMs?: number;
 }
 
-export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout';
+export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout' | 'storage-exceeded';
 
 /** What the loop remembers of a stop that it began. */
 export interface Stopping {
@@ -61,6 +63,8 @@ export type TaskAction =
   | { readonly kind: 'release'; readonly phase: 'complete' | 'failed'; readonly reason: string }
   | { readonly kind: 'forget'; readonly reason: string };
 
+/** After an attempt that the machine has no room for now, until the next. */
+export const OWN_RETRY_MS = 5_000;
 /** How often a killed container that does not end is looked at. */
 const KILLED_LOOK_MS = 1_000;
 /** A process that outlives SIGKILL this long sits in the kernel (state D). */
@@ -154,6 +158,9 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
   if (isOverdue) {
     return 'timeout';
   }
+  if (observed.isOverStorage === true) {
+    return 'storage-exceeded';
+  }
   return observed.isUnhealthy && !observed.record.task.isPaused ? 'unhealthy' : undefined;
 }
 
@@ -161,6 +168,9 @@ function whileStopping(cause: StopCause, observed: Observed, nowMs: number): Tas
   const { record, stopping } = observed;
   if (record.isFrozen !== false) {
     return { kind: 'thaw', reason: 'a frozen process takes no signal' };
+  }
+  if (stopping === undefined && cause === 'storage-exceeded') {
+    return { kind: 'kill', cause, reason: 'it would go on writing while it stops' };
   }
   if (stopping === undefined) {
     return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };
@@ -194,10 +204,10 @@ function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAct
     : { kind: 'wait', reason: 'waits for a controller to confirm the assignment' };
 }
 
-/** A wait longer than the policy ever asks for means that the wall clock went back: it is not waited for. */
+/** A wait longer than anything asks for means that the wall clock went back: it is not waited for. */
 function isTooEarly(record: TaskRecord, nowMs: number): boolean {
   const { delayMs, maxAttempts } = record.task.container.restart;
-  const longestMs = delayMs * 2 ** Math.max(0, maxAttempts - 2);
+  const longestMs = Math.max(OWN_RETRY_MS, delayMs * 2 ** Math.max(0, maxAttempts - 2));
   const leftMs = record.notBeforeMs - nowMs;
   return leftMs > 0 && leftMs <= longestMs;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { DeviceCount } from '#model/service.ts';
+import type { DeviceCount, PublishedPort } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import type { NodeDns } from '../dns/ports.ts';
@@ -106,14 +106,21 @@ export interface TaskEvents {
   happened(event: TaskEvent): void;
 }
 
+/** Ports of the machine that tasks publish as they are. */
+export interface HostPorts {
+  /** Which of `ports` a process of the machine has already, and which process, in words; undefined: none. */
+  taken(ports: readonly PublishedPort[]): Promise<string | undefined>;
+}
+
 /** Everything a task loop works with. */
 export interface TaskParts {
   readonly node: NodeId;
   readonly bootId: string;
   readonly images: ImageStore;
-  readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted'>;
+  readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted' | 'limit'>;
   readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
   readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
+  readonly hostPorts: HostPorts;
   readonly volumes: Volumes;
   readonly runtime: ContainerRuntime;
   readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll' | 'limit' | 'freeze' | 'thaw'>;

@@ -7,14 +7,15 @@ import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, errorText } from './attempt-end.ts';
+import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText } from './attempt-end.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
 import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
 import { Adjuster } from './adjust-flow.ts';
 import type { AdjustAction } from './adjust-flow.ts';
-import { nextAction, stoppingSince } from './phase.ts';
+import { countOomKills, NO_OOM_KILLS } from './oom-kills.ts';
+import { nextAction, OWN_RETRY_MS, stoppingSince } from './phase.ts';
 import type { CompanionAction } from './companion-phase.ts';
 import type { Desired, Observed, StopCause, Stopping, TaskAction } from './phase.ts';
 import type { TaskParts } from './ports.ts';
@@ -24,11 +25,8 @@ import { prepareAttempt, startAttempt, startCompanion } from './start-flow.ts';
 import { QUIET, statusOf } from './status.ts';
 import type { LiveState } from './status.ts';
 
-
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
-/** After an attempt that found no room on the disk, until the next. */
-const DISK_RETRY_MS = 5_000;
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
@@ -59,7 +57,9 @@ export class TaskLoop {
   /** The address that the proxy was told of by this process. */
   #admitted = '';
   #failures = 0;
-  #oomKills = { attempt: 0, seen: 0, told: 0 };
+  #oomKills = NO_OOM_KILLS;
+  /** The attempt that wrote more than it may; 0: none. */
+  #overStorageAttempt = 0;
   /** False when the disk did not take the newest record. */
   #isSaved = true;
 
@@ -108,19 +108,22 @@ export class TaskLoop {
     this.#bell.ring();
   }
 
-  /**
-   * Takes one count of processes that the kernel killed for memory. It is told once a second count says the same: by then the first
-   * process, if it was among them, has its end.
-   */
+  /** Takes one count of the attempt's processes that the kernel killed for memory. */
   tellOomKills(attempt: number, count: number): void {
-    const { record } = this;
-    const isSettled = this.#oomKills.attempt === attempt && this.#oomKills.seen === count;
-    const told = this.#oomKills.attempt === attempt ? this.#oomKills.told : 0;
-    const isNews = isSettled && count > told && record.step === 'running' && record.attempt === attempt && this.#stopping === undefined;
-    this.#oomKills = { attempt, seen: count, told: isNews ? count : told };
+    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopping !== undefined) return;
+    const { kills, isNews } = countOomKills(this.#oomKills, attempt, count);
+    this.#oomKills = kills;
     if (isNews) {
       this.#setLive({ ...this.#live, reason: 'OOMKilledChild', message: `the kernel killed ${String(count)} of its processes for memory; its first process goes on` });
     }
+  }
+
+  /** The attempt wrote more than it may: it is ended. */
+  tellOverStorage(attempt: number, message: string): void {
+    if (this.record.step !== 'running' || this.record.attempt !== attempt) return;
+    this.#overStorageAttempt = attempt;
+    this.#setLive({ ...this.#live, reason: 'storage-exceeded', message });
+    this.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -183,7 +186,7 @@ export class TaskLoop {
     }
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
     const stopping = stoppingSince(this.#stopping, this.#parts.clock.monotonicMs());
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isMonitorLost, ...stopping, ...this.#adjuster.observe() };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...stopping, ...this.#adjuster.observe() };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */
@@ -210,18 +213,13 @@ export class TaskLoop {
   async #act(action: Exclude<TaskAction, { readonly kind: 'wait' }>, signal: AbortSignal): Promise<void> {
     switch (action.kind) {
       case 'start':
-        await this.#start(action.attempt, signal);
+        if (await this.#hasPorts()) await this.#start(action.attempt, signal);
         break;
       case 'signal':
         await this.#signal(action.cause);
         break;
       case 'kill':
         await this.#kill(action.cause);
-        break;
-      case 'freeze':
-      case 'thaw':
-      case 'resize':
-        await this.#adjust(action);
         break;
       case 'settle':
         await this.#settle(action.end);
@@ -241,11 +239,11 @@ export class TaskLoop {
     }
   }
 
-  /** What tasks with companions do besides. */
-  async #actBeside(action: CompanionAction | Extract<TaskAction, { readonly kind: 'prepare' | 'give-up' | 'settle-init' }>, signal: AbortSignal): Promise<void> {
+  /** What changes a running container, and what tasks with companions do besides. */
+  async #actBeside(action: CompanionAction | AdjustAction | Extract<TaskAction, { readonly kind: 'prepare' | 'give-up' | 'settle-init' }>, signal: AbortSignal): Promise<void> {
     switch (action.kind) {
       case 'prepare':
-        await this.#prepare(action.attempt, signal);
+        if (await this.#hasPorts()) await this.#prepare(action.attempt, signal);
         break;
       case 'give-up':
         await this.#save(afterGivenUp(this.#record, this.#parts.clock.nowMs()));
@@ -267,7 +265,18 @@ export class TaskLoop {
       case 'signal-companion':
         await this.#crew.signal(this.#record, action.index);
         break;
+      default:
+        await this.#adjust(action);
     }
+  }
+
+  /** False while a process of the machine has a port that the task publishes: the attempt waits, and nothing counts. */
+  async #hasPorts(): Promise<boolean> {
+    const taken = await this.#parts.hostPorts.taken(this.#record.task.container.ports);
+    if (taken === undefined) return true;
+    if (this.#record.reason !== 'HostPortTaken') this.#tell('warning', 'HostPortTaken', taken);
+    this.#setLive(QUIET, { ...this.#record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason: 'HostPortTaken', message: taken });
+    return false;
   }
 
   async #start(attempt: number, signal: AbortSignal): Promise<void> {
@@ -348,12 +357,9 @@ export class TaskLoop {
       throw error;
     }
     const nowMs = this.#parts.clock.nowMs();
-    if (building.aborted || error instanceof NotPermittedError) {
-      await this.#save(afterGivenUp(this.#record, nowMs));
-      return;
-    }
-    if (isDiskPressure(error)) {
-      await this.#save({ ...afterGivenUp(this.#record, nowMs + DISK_RETRY_MS), reason: DISK_PRESSURE, message: errorText(error) });
+    const uncounted = afterUncounted(this.#record, { error, isUnwanted: building.aborted || error instanceof NotPermittedError }, nowMs);
+    if (uncounted !== undefined) {
+      await this.#save(uncounted);
       return;
     }
     const reason = error instanceof StartError ? error.reason : 'StartFailed';
@@ -366,12 +372,8 @@ export class TaskLoop {
     const { id, container } = this.#record.task;
     const name = containerId(id, this.#record.attempt);
     this.#setLive({ ...QUIET, isStopping: true, reason: cause, message: cause === 'unhealthy' ? this.#live.message : '' });
-    if (cause === 'monitor-lost') {
-      // Nobody reads its output any more: no reason to wait for it.
-      await this.#parts.cgroups.killAll(name);
-    } else {
-      await stopGracefully(name, container, this.#parts);
-    }
+    // Without a monitor nobody reads its output any more: no reason to wait for it.
+    await (cause === 'monitor-lost' ? this.#parts.cgroups.killAll(name) : stopGracefully(name, container, this.#parts));
     this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
   }
 
@@ -415,9 +417,7 @@ export class TaskLoop {
   async #release(phase: 'complete' | 'failed'): Promise<void> {
     const { slot, deviceUnits: _, ...rest } = this.#record;
     this.#parts.devices.release(this.#record.task.id);
-    for (const { key } of filesOf(this.#record.task)) {
-      await this.#parts.volumes.remove(key);
-    }
+    for (const { key } of filesOf(this.#record.task)) await this.#parts.volumes.remove(key);
     if (slot !== undefined) {
       await this.#parts.proxy.dismiss(slot.address);
       await this.#parts.network.release(slot.id);

@@ -60,6 +60,11 @@ export class TaskSet {
     this.#loops.get(id)?.tellOomKills(attempt, oomKills);
   }
 
+  /** The attempt wrote more into its root file systems than it may. */
+  tellOverStorage(id: TaskId, attempt: number, message: string): void {
+    this.#loops.get(id)?.tellOverStorage(attempt, message);
+  }
+
   get records(): readonly TaskRecord[] {
     return [...this.#loops.values()].map(loop => loop.record);
   }

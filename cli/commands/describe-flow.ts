@@ -2,6 +2,7 @@
 import type { ClusterView } from '#model/ports.ts';
 import { printable } from '#model/printable.ts';
 import { formatAge } from '../format/age.ts';
+import { runItem, runsOfCron, runTable } from '../format/crons.ts';
 import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
 import { eventTable, taskTable } from '../format/rows.ts';
@@ -29,6 +30,7 @@ export async function describeTarget(shell: Shell, name: string): Promise<void> 
   const sections = [
     formatFields(item, ''),
     tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable(tasks, pendingOf(found, view), nowMs))}`,
+    runsSection(found, view, nowMs),
     revisionLine(found, nowMs),
     events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,
   ];
@@ -40,7 +42,7 @@ function itemOf(found: Found, view: ClusterView): Item {
     case 'app':
       return appItem(found.app, view);
     case 'service':
-      return serviceItem(found.service, view.tasks);
+      return { ...serviceItem(found.service, view.tasks), ...(found.service.service.spec.kind === 'cron' ? { runs: runsOfCron(found.service, view.services).map(runItem) } : {}) };
     case 'task':
       return taskItem(found.task);
     case 'node':
@@ -63,6 +65,11 @@ function tasksOf(found: Found, view: ClusterView): ClusterView['tasks'] {
 
 function pendingOf(found: Found, view: ClusterView): ClusterView['pending'] {
   return found.kind === 'service' ? view.pending.filter(({ service }) => service === found.service.service.id) : [];
+}
+
+function runsSection(found: Found, view: ClusterView, nowMs: number): string {
+  const runs = found.kind === 'service' ? runsOfCron(found.service, view.services) : [];
+  return runs.length === 0 ? '' : `\nRuns\n${formatTable(runTable(runs, view.tasks, nowMs))}`;
 }
 
 function revisionLine(found: Found, nowMs: number): string {

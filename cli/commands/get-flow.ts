@@ -58,7 +58,7 @@ export async function listTasks(shell: Shell, flags: PsFlags): Promise<void> {
     const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending'))
       && conditions.every(([key, value]) => String(taskItem(task)[key]) === value) && hasLabels(shell, view, task.task.serviceId));
     const pending = flags.node === undefined && conditions.length === 0 ? view.pending : [];
-    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending }, 'task', false);
+    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending, services: flags.node === undefined && conditions.length === 0 ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [] }, 'task', false);
   });
 }
 
@@ -111,7 +111,8 @@ function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: 
     }
     case 'task': {
       const items = [...view.tasks.map(taskItem), ...view.pending.map(pendingItem)];
-      return { items, table: taskTable(view.tasks, view.pending, nowMs), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
+      const crons = isSingle ? [] : view.services.filter(({ service }) => service.spec.kind === 'cron');
+      return { items, table: taskTable(view.tasks, view.pending, nowMs, crons), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
     }
     case 'app':
       return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs), names: view.apps.map(app => `app/${app.name}`), isSingle };

@@ -37,7 +37,19 @@ export function serviceItem({ service, status, running, healthy, wanted }: Servi
     resources: resourcesOf(container), virtualIp: service.virtualIp,
     endpoints: tasks.filter(({ task }) => task.serviceId === service.id).flatMap(task => endpointItems(task)),
     rollout: { state: status?.rollout.state ?? 'progressing', reason: status?.rollout.reason ?? '' },
+    ...cronItem({ service, ...(status === undefined ? {} : { status }) }),
   };
+}
+
+/** Of a cron when it ran and will run; of one of its runs which it is. */
+function cronItem({ service: { spec, cronRun }, status }: Pick<ServiceView, 'service' | 'status'>): Item {
+  if (spec.cron !== undefined) {
+    const { schedule, timezone, concurrency, isSuspended } = spec.cron;
+    return {
+      cron: { schedule, timezone, concurrency, suspended: isSuspended, lastRun: formatTime(status?.cron?.lastScheduledAtMs), nextRun: formatTime(status?.cron?.nextAtMs) },
+    };
+  }
+  return cronRun === undefined ? {} : { cronRun: { cron: cronRun.cron, scheduledAt: formatTime(cronRun.scheduledAtMs), manual: cronRun.isManual } };
 }
 
 export function taskItem({ task, status, state }: TaskView): Item {
@@ -82,8 +94,13 @@ export function pendingItem({ service, slot, reason }: PendingSlot): Item {
 }
 
 export function appItem(app: App, view: ClusterView): Item {
-  const services = view.services.filter(({ service }) => service.app === app.name && service.namespace === app.namespace);
+  const services = servicesOfApp(app, view);
   return { namespace: app.namespace, name: app.name, revision: app.revision, services: services.map(({ service }) => service.name), state: appState(app, services) };
+}
+
+/** Those that it declares: the runs of its crons are not among them. */
+export function servicesOfApp(app: App, view: ClusterView): readonly ServiceView[] {
+  return view.services.filter(({ service }) => service.app === app.name && service.namespace === app.namespace && service.cronRun === undefined);
 }
 
 export function appState(app: App, services: readonly ServiceView[]): string {

@@ -4,8 +4,9 @@ import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { formatAge } from './age.ts';
+import { describeTimes } from './crons.ts';
 import { decimalSize } from './docker-units.ts';
-import { appState, nodeState } from './items.ts';
+import { appState, nodeState, servicesOfApp } from './items.ts';
 import type { Table } from './table.ts';
 
 export function nodeTable(nodes: readonly NodeView[]): Table {
@@ -23,15 +24,21 @@ export function nodeTable(nodes: readonly NodeView[]): Table {
 export function serviceTable(services: readonly ServiceView[], nowMs: number, isWide: boolean): Table {
   return {
     head: ['NAMESPACE', 'NAME', 'KIND', 'RUNNING', 'HEALTHY', 'REVISION', 'IMAGE', 'PORTS', 'ROLLOUT', 'AGE', ...(isWide ? ['VIRTUAL IP', 'DIGEST'] : [])],
-    rows: services.map(({ service, status, running, healthy, wanted }) => [
-      service.namespace, `${service.app}/${service.name}`, service.spec.kind, `${String(running)}/${String(wanted)}`, String(healthy), String(service.revision),
-      service.spec.container.image, formatPorts(service.spec.container.ports), status?.rollout.state ?? 'progressing', formatAge(service.createdAtMs, nowMs),
-      ...(isWide ? [service.virtualIp, service.spec.container.digest ?? ''] : []),
-    ]),
+    rows: services.map(view => serviceRow(view, nowMs, isWide)),
   };
 }
 
-export function taskTable(tasks: readonly TaskView[], pending: readonly PendingSlot[], nowMs: number): Table {
+function serviceRow(view: ServiceView, nowMs: number, isWide: boolean): Table['rows'][number] {
+  const { service, status, running, healthy, wanted } = view;
+  return [
+      service.namespace, `${service.app}/${service.name}`, service.spec.kind, `${String(running)}/${String(wanted)}`, String(healthy), String(service.revision),
+      service.spec.container.image, formatPorts(service.spec.container.ports), describeTimes(view, nowMs) ?? status?.rollout.state ?? 'progressing', formatAge(service.createdAtMs, nowMs),
+      ...(isWide ? [service.virtualIp, service.spec.container.digest ?? ''] : []),
+  ];
+}
+
+/** `crons`: services that have no task now and say when they will. */
+export function taskTable(tasks: readonly TaskView[], pending: readonly PendingSlot[], nowMs: number, crons: readonly ServiceView[] = []): Table {
   return {
     head: ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON'],
     rows: [
@@ -43,6 +50,7 @@ export function taskTable(tasks: readonly TaskView[], pending: readonly PendingS
         const { app, service: name } = splitServiceId(service);
         return ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason];
       }),
+      ...crons.map(view => ['', view.service.name, `${view.service.app}/${view.service.name}`, '', 'scheduled', '', '', '', formatAge(view.service.createdAtMs, nowMs), describeTimes(view, nowMs) ?? '']),
     ],
   };
 }
@@ -61,7 +69,7 @@ export function appTable(view: ClusterView, nowMs: number): Table {
   return {
     head: ['NAMESPACE', 'NAME', 'REVISION', 'SERVICES', 'STATE', 'AGE'],
     rows: view.apps.map(app => {
-      const services = view.services.filter(({ service }) => service.app === app.name && service.namespace === app.namespace);
+      const services = servicesOfApp(app, view);
       return [app.namespace, app.name, String(app.revision), services.map(({ service }) => service.name).join(','), appState(app, services), formatAge(app.createdAtMs, nowMs)];
     }),
   };

@@ -151,10 +151,11 @@ function outcomeOf(app: AppSpec, draft: RevisionDraft, parts: ApplyParts): Apply
   };
 }
 
+/** What manifests declared: the runs of crons come and go with these. */
 function currentServices(app: AppSpec, parts: Pick<ApplyParts, 'state'>): ReadonlyMap<string, Service> {
   const id = appId(app.namespace, app.name);
   return new Map([...parts.state.current.services.values()]
-    .filter(record => appId(record.value.namespace, record.value.app) === id)
+    .filter(record => appId(record.value.namespace, record.value.app) === id && record.value.cronRun === undefined)
     .map(record => [record.value.name, record.value]));
 }
 

@@ -7,7 +7,7 @@ import type { PendingService } from '../schedule/schedule.ts';
 
 /** One warning a service, in order of names. `services` are as they would be stored. */
 export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Service[]): readonly string[] {
-  const wanted = services.filter(service => !service.isDeleting && service.spec.kind !== 'global');
+  const wanted = services.filter(service => !service.isDeleting && service.spec.kind !== 'global' && service.spec.kind !== 'cron');
   const pending = wanted.map((service): PendingService => ({ service, slots: missingSlots(snapshot, service) }));
   const { rejections } = schedule(snapshot, pending);
   return wanted.flatMap(service => {

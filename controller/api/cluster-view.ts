@@ -63,7 +63,7 @@ function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | un
     ...(status === undefined ? {} : { status }),
     running: statuses.filter(one => one.phase === 'running').length,
     healthy: statuses.filter(isServing).length,
-    wanted: service.spec.kind === 'global' ? eligible : service.spec.replicas,
+    wanted: service.spec.kind === 'global' ? eligible : service.spec.kind === 'cron' ? 0 : service.spec.replicas,
   };
 }
 

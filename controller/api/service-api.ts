@@ -1,12 +1,13 @@
 /** Writes on Apps, Services and Tasks other than apply. Each is one transaction that compares what it changes. */
 import type { App, Service } from '#model/app.ts';
 import { ClusterError } from '#model/errors.ts';
-import { appId } from '#model/ids.ts';
+import { appId, serviceId, splitServiceId } from '#model/ids.ts';
 import type { AppId, ServiceId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
+import { cronRunService, manualRunName } from '../reconcile/cron-run.ts';
 import { encodeApp, encodeService, encodeTask } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
@@ -26,7 +27,7 @@ export interface ServiceApiParts extends WriteParts {
   readonly signal: AbortSignal;
 }
 
-type ServiceHandlers = Pick<ControlHandlers, 'deleteApp' | 'deleteService' | 'scale' | 'restart' | 'stopTask'>;
+type ServiceHandlers = Pick<ControlHandlers, 'deleteApp' | 'deleteService' | 'scale' | 'restart' | 'runCron' | 'stopTask'>;
 
 export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
   const write = async (requestId: string, draft: () => WriteDraft): Promise<void> => {
@@ -53,10 +54,19 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
       requireRole(peer, 'operator');
       requireGrace(request.graceMs);
       await write(request.requestId, () => withGrace(request, parts, changeService(request.service, parts, service => {
+        requireTasks(service);
         const restartCount = service.restartCount + 1;
         const { rollout: _, ...rest } = service;
         return { ...rest, ...keptWish(service), restartCount, templateHash: templateHash(service.spec, service.pins, service.volumes, restartCount) };
       })));
+    },
+    async runCron(request, peer) {
+      requireRole(peer, 'operator');
+      const record = parts.state.current.services.get(request.service);
+      const name = manualRunName(record?.value.name ?? '', request.requestId);
+      await write(request.requestId, () => draftRun(request.service, name, parts));
+      const { namespace, app } = splitServiceId(request.service);
+      return { service: serviceId(namespace, app, name) };
     },
     async stopTask(request, peer) {
       requireRole(peer, 'operator');
@@ -81,8 +91,15 @@ function requireGrace(graceMs: number | undefined): void {
 }
 
 function requireScalable(service: Service): void {
-  if (service.spec.kind === 'global' || service.spec.kind === 'job') {
+  if (service.spec.kind === 'global' || service.spec.kind === 'job' || service.spec.kind === 'cron') {
     throw new ClusterError('FAILED_PRECONDITION', `service ${service.id} is of kind ${service.spec.kind}, which has no replicas to set`);
+  }
+}
+
+/** @throws ClusterError FAILED_PRECONDITION */
+function requireTasks(service: Service): void {
+  if (service.spec.kind === 'cron') {
+    throw new ClusterError('FAILED_PRECONDITION', `service ${service.id} is a cron, which has no tasks of its own; run it now with: clusterctl trigger ${service.app}/${service.name}`);
   }
 }
 
@@ -117,6 +134,32 @@ function changeService(id: ServiceId, parts: WriteParts, change: (service: Servi
   return {
     compares: [unchanged(record)],
     operations: [putService({ ...change(record.value), updatedAtMs: parts.clock.nowMs() })],
+    outcome: { kind: 'done' },
+  };
+}
+
+/** A job as the cron is now, whatever its schedule, concurrency and suspension say. */
+function draftRun(id: ServiceId, name: string, parts: WriteParts): WriteDraft {
+  const { current } = parts.state;
+  const cron = current.services.get(id);
+  const app = cron === undefined ? undefined : current.apps.get(appId(cron.value.namespace, cron.value.app));
+  if (cron === undefined || app === undefined) {
+    throw new ClusterError('NOT_FOUND', `service ${id} does not exist`);
+  }
+  if (cron.value.spec.kind !== 'cron') {
+    throw new ClusterError('FAILED_PRECONDITION', `service ${id} is of kind ${cron.value.spec.kind}; only a cron is run now`);
+  }
+  if (cron.value.isDeleting || app.value.isDeleting) {
+    throw new ClusterError('FAILED_PRECONDITION', `service ${id} is being deleted`);
+  }
+  const nowMs = parts.clock.nowMs();
+  const run = cronRunService(cron.value, name, { cron: cron.value.name, scheduledAtMs: nowMs, isManual: true }, nowMs);
+  return {
+    compares: [
+      unchanged(cron), { kind: 'mod-revision', key: buildKey({ kind: 'service', id: run.id }), revision: 0 },
+      { kind: 'mod-revision', key: buildKey({ kind: 'app', id: app.value.id }), revision: app.modRevision },
+    ],
+    operations: [putService(run)],
     outcome: { kind: 'done' },
   };
 }

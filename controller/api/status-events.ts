@@ -2,9 +2,12 @@
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 
+/** The agent's word for it. */
+const CHILD_OOM = 'OOMKilledChild';
+
 /** Events for the step from `previous` (undefined: first report) to `next`; none when nothing worth telling happened. */
 export function statusEvents(task: Task, previous: TaskStatus | undefined, next: TaskStatus): readonly PlannedEvent[] {
-  return [exitEvent(task, previous, next), startEvent(task, previous, next), healthEvent(task, previous, next), troubleEvent(task, previous, next)]
+  return [exitEvent(task, previous, next), childOomEvent(task, previous, next), startEvent(task, previous, next), healthEvent(task, previous, next), troubleEvent(task, previous, next)]
     .filter(event => event !== undefined);
 }
 
@@ -24,6 +27,16 @@ const exitEvent: EventRule = (task, previous, next) => {
   };
 };
 
+/** Of an attempt that ended before a sample could tell. */
+const childOomEvent: EventRule = (task, previous, next) => {
+  const exit = next.lastExit;
+  const isTold = exit?.attempt === previous?.lastExit?.attempt || previous?.reason === CHILD_OOM;
+  return exit?.hadChildOom !== true || isTold ? undefined : {
+    type: 'warning', object: `task/${task.id}`, reason: CHILD_OOM,
+    message: `${task.name} attempt ${String(exit.attempt)} on ${task.node}: the kernel killed processes of it for memory, but not its first one`,
+  };
+};
+
 const startEvent: EventRule = (task, previous, next) => {
   const isNew = next.phase === 'running' && (previous?.phase !== 'running' || previous.attempt !== next.attempt);
   const reason = next.attempt > 1 ? 'Restarted' : 'Started';
@@ -36,7 +49,7 @@ const healthEvent: EventRule = (task, previous, next) =>
     : undefined;
 
 /** Reasons whose message says what happened since: each is an event of its own. */
-const COUNTED_REASONS: ReadonlySet<string> = new Set(['PullRetried', 'OOMKilledChild']);
+const COUNTED_REASONS: ReadonlySet<string> = new Set(['PullRetried', CHILD_OOM]);
 
 const troubleEvent: EventRule = (task, previous, next) => {
   const hasFailed = next.phase === 'failed' && previous?.phase !== 'failed' && task.desired === 'run';

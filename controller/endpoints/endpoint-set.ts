@@ -5,16 +5,19 @@ import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from '#model/e
 import type { ServiceId, TaskId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
+import { runsOf } from '../reconcile/cron-run.ts';
 
 /**
  * The endpoints at the snapshot's revision: tasks that are wanted, serve, and are not on a lost node. A task that is to stop or to pause
- * is out at once, so that no request finds it when its signal comes. Each service is there, also without any endpoint.
+ * is out at once, so that no request finds it when its signal comes. Each service is there, also without any endpoint; what the runs of a cron
+ * serve is the cron's.
  */
 export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
   const owners = ingressOwners(snapshot);
   return {
     generation: snapshot.etcdRevision,
-    services: [...snapshot.services.values()].map(entry => serviceEndpoints(snapshot, entry.value, owners)).sort(byId),
+    services: [...snapshot.services.values()].map(entry => entry.value).filter(service => service.cronRun === undefined)
+      .map(service => serviceEndpoints(snapshot, service, owners)).sort(byId),
     nodes: [...snapshot.nodes.values()].map(({ value }): PeerNode => ({ id: value.id, subnetIndex: value.subnetIndex, address: value.address })).sort(byId),
   };
 }
@@ -33,7 +36,7 @@ function ingressOwners(snapshot: ClusterSnapshot): ReadonlyMap<string, ServiceId
     Number(left.value.isDeleting) - Number(right.value.isDeleting) || left.createRevision - right.createRevision || (left.value.id < right.value.id ? -1 : 1));
   const owners = new Map<string, ServiceId>();
   for (const { value } of inOrder) {
-    for (const port of value.spec.container.ports.filter(one => one.mode === 'ingress' && one.published !== undefined)) {
+    for (const port of value.cronRun !== undefined ? [] : value.spec.container.ports.filter(one => one.mode === 'ingress' && one.published !== undefined)) {
       owners.set(portKey(port), owners.get(portKey(port)) ?? value.id);
     }
   }
@@ -55,7 +58,8 @@ function portInForce(port: PublishedPort, service: ServiceId, owners: ReadonlyMa
 }
 
 function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: ReadonlyMap<string, ServiceId>): ServiceEndpoints {
-  const endpoints = activeTasks(snapshot, service.id).flatMap(id => endpointOf(snapshot, id));
+  const runs = service.spec.kind === 'cron' ? runsOf(snapshot, service) : [];
+  const endpoints = [service, ...runs].flatMap(({ id }) => activeTasks(snapshot, id)).flatMap(id => endpointOf(snapshot, id));
   return {
     id: service.id, namespace: service.namespace, app: service.app, service: service.name, kind: service.spec.kind,
     virtualIp: service.virtualIp, ports: service.spec.container.ports.map(port => portInForce(port, service.id, owners)),

@@ -16,7 +16,7 @@ export function allKeys(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
 }
 
 /**
- * Keys to look at after `change`: the services that it touched with their Apps and the services that wait for them; all services of
+ * Keys to look at after `change`: the services that it touched with their Apps, the services that wait for them and the crons that they may be runs of; all services of
  * a touched App; and for a node that came, went or changed, the services with tasks on it and those that may want one there.
  */
 export function affectedKeys(change: ClusterChange, snapshot: ClusterSnapshot): ReadonlySet<ReconcileKey> {
@@ -49,10 +49,14 @@ function addRelatives(keys: Set<ReconcileKey>, change: ClusterChange, snapshot: 
   const touchedApps = new Set([...change.services].map(appOfService));
   for (const service of servicesById(snapshot)) {
     const app = appOfService(service.id);
-    if (change.apps.has(app) || (service.spec.dependsOn.length > 0 && touchedApps.has(app))) {
+    if (change.apps.has(app) || (isRelated(service) && touchedApps.has(app))) {
       keys.add(serviceKey(service.id));
     }
   }
+}
+
+function isRelated({ spec, isDeleting }: Service): boolean {
+  return spec.dependsOn.length > 0 || spec.kind === 'cron' || isDeleting;
 }
 
 function addForNodes(keys: Set<ReconcileKey>, nodes: ReadonlySet<NodeId>, snapshot: ClusterSnapshot): void {

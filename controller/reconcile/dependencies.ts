@@ -13,12 +13,21 @@ export function unmetDependency(snapshot: ClusterSnapshot, service: Service): st
     if (target === undefined) {
       return `waits for ${dependency.service}, which is not there`;
     }
+    if (dependency.condition !== 'service_healthy' && isJobOver(snapshot, target)) {
+      continue;
+    }
     const rows = rowsOf(snapshot, target.id).filter(row => isUpToDate(row, target));
     if (!isMet(dependency.condition, target, rows)) {
       return `waits for ${dependency.service} to be ${WORDS[dependency.condition]}`;
     }
   }
   return undefined;
+}
+
+/** It ended well, also when its tasks are forgotten. */
+function isJobOver(snapshot: ClusterSnapshot, { id, spec, templateHash }: Service): boolean {
+  const job = snapshot.serviceStatuses.get(id)?.value.job;
+  return spec.kind === 'job' && job?.templateHash === templateHash && job.completions >= spec.replicas;
 }
 
 const WORDS = {

@@ -9,7 +9,8 @@ import type { Task, TaskStatus } from '#model/task.ts';
 import type { RecordKind } from '../store/keys.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { appOfService } from '../store/keys.ts';
-import type { Action } from './plan.ts';
+import { isServiceAction } from './plan.ts';
+import type { Action, ServiceAction } from './plan.ts';
 
 type Table<Id, Value> = Map<Id, Versioned<Value>>;
 
@@ -67,7 +68,10 @@ export class PaperCluster {
   }
 
   apply(action: Action): ClusterChange {
-    const { tasks, nodes, services, serviceStatuses } = this.#tables;
+    const { tasks, nodes, serviceStatuses } = this.#tables;
+    if (isServiceAction(action)) {
+      return this.#applyToService(action);
+    }
     switch (action.kind) {
       case 'create-task':
         this.#put(tasks, action.task.id, action.task);
@@ -83,16 +87,9 @@ export class PaperCluster {
       case 'set-service-status':
         this.#put(serviceStatuses, action.status.id, action.status);
         return this.#change('service-status', { services: [action.status.id] });
-      case 'rollback-service':
-        this.#put(services, action.service.id, action.service);
-        return this.#change('service', { services: [action.service.id] });
       case 'set-node-condition':
         this.#edit(nodes, action.node, node => ({ ...node, condition: action.condition }));
         return this.#change('node', { nodes: [action.node] });
-      case 'remove-service':
-        services.delete(action.serviceId);
-        serviceStatuses.delete(action.serviceId);
-        return this.#change('service', { services: [action.serviceId] });
       case 'delete-app':
         return this.#deleteApp(action.appId);
       case 'remove-app':
@@ -101,6 +98,23 @@ export class PaperCluster {
       case 'set-mass-breaker':
         return this.#change('mass-breaker', {});
     }
+  }
+
+  #applyToService(action: ServiceAction): ClusterChange {
+    const { services, serviceStatuses } = this.#tables;
+    switch (action.kind) {
+      case 'create-service':
+      case 'rollback-service':
+        this.#put(services, action.service.id, action.service);
+        return this.#change('service', { services: [action.service.id] });
+      case 'delete-service':
+        this.#edit(services, action.serviceId, service => ({ ...service, isDeleting: true }));
+        break;
+      case 'remove-service':
+        services.delete(action.serviceId);
+        serviceStatuses.delete(action.serviceId);
+    }
+    return this.#change('service', { services: [action.serviceId] });
   }
 
   /** What agents would report next, by id; empty once nothing moves by itself. */

@@ -21,11 +21,22 @@ export type Action =
   | { readonly kind: 'rollback-service'; readonly service: Service; readonly reason: string }
   /** Marks the App and all its Services as being deleted. */
   | { readonly kind: 'delete-app'; readonly appId: AppId; readonly reason: string }
+  /** A run of a cron. */
+  | { readonly kind: 'create-service'; readonly service: Service; readonly reason: string }
+  /** Marks the Service as being deleted. */
+  | { readonly kind: 'delete-service'; readonly serviceId: ServiceId; readonly reason: string }
   | { readonly kind: 'remove-service'; readonly serviceId: ServiceId; readonly reason: string }
   | { readonly kind: 'remove-app'; readonly appId: AppId; readonly reason: string }
   | { readonly kind: 'set-node-condition'; readonly node: NodeId; readonly condition: Node['condition']; readonly reason: string }
   /** Writes or removes the record of an open mass breaker. */
   | { readonly kind: 'set-mass-breaker'; readonly isOpen: boolean; readonly reason: string };
+
+/** About the record of one Service. */
+export type ServiceAction = Extract<Action, { readonly kind: 'rollback-service' | 'create-service' | 'delete-service' | 'remove-service' }>;
+
+export function isServiceAction(action: Action): action is ServiceAction {
+  return action.kind === 'rollback-service' || action.kind === 'create-service' || action.kind === 'delete-service' || action.kind === 'remove-service';
+}
 
 /** Told to people (etcd events, NATS), not decided on. */
 export interface PlannedEvent {

@@ -17,7 +17,7 @@ export interface Retention {
 /**
  * Removes tasks whose node was removed; of a service being deleted every ended task; else ended tasks beyond the newest two of
  * a slot, and those older than ten minutes. The newest of a wanted slot stays until a live task follows it: it says that
- * the slot is done, or that it failed. The newest of a slot with named volumes stays: it says where the data is.
+ * the slot is done, or that it failed. That of a job stays for `keep` after the job ended well. The newest of a slot with named volumes stays: it says where the data is.
  */
 export function planRetention(state: ServiceState, isDeleting: boolean, wanted: ReadonlySet<number>, nowMs: number): Retention {
   const orphans = state.rows.filter(row => row.node === undefined).map(row => removal(row, 'node-removed'));
@@ -26,7 +26,7 @@ export function planRetention(state: ServiceState, isDeleting: boolean, wanted: 
     return { removals: [...orphans, ...ended.map(row => removal(row, 'service-deleted'))] };
   }
   const candidates = [...bySlot(ended)].flatMap(rows => rows.toReversed().flatMap((row, age) => (
-    age === 0 && keepsNewest(state, row, wanted) ? [] : [{ row, untilMs: age < KEPT_PER_SLOT ? keptUntilMs(row) : 0 }]
+    age === 0 && keepsNewest(state, row, wanted) ? [] : [{ row, untilMs: age < KEPT_PER_SLOT ? keptUntilMs(state, row, age) : 0 }]
   )));
   const old = candidates.filter(one => one.untilMs <= nowMs).map(one => removal(one.row, 'retention'));
   const laterMs = candidates.map(one => one.untilMs).filter(untilMs => untilMs > nowMs);
@@ -37,14 +37,20 @@ function removal(row: TaskRow, reason: string): Action {
   return { kind: 'remove-task', taskId: row.task.id, reason };
 }
 
-function keptUntilMs(row: TaskRow): number {
+function keptUntilMs({ service, status }: ServiceState, row: TaskRow, age: number): number {
+  if (age === 0 && status?.job !== undefined && service.spec.job?.keepMs !== undefined) {
+    return status.job.endedAtMs + service.spec.job.keepMs;
+  }
   return (row.status?.finishedAtMs ?? row.task.createdAtMs) + KEPT_MS;
 }
 
-function keepsNewest({ rows, service }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {
+function keepsNewest({ rows, service, status }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {
   const { slot, fence } = newest.task;
   const hasData = containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
   const isFollowed = rows.some(row => row.task.slot === slot && row.task.fence > fence && isLive(row));
+  if (status?.job !== undefined && service.spec.kind === 'job') {
+    return hasData || (service.spec.job?.keepMs === undefined && newest.task.templateHash === status.job.templateHash);
+  }
   return !isFollowed && (wanted.has(slot) || hasData);
 }
 

@@ -1,5 +1,5 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
-import type { CrashLoop, Service, ServiceStatus } from '#model/app.ts';
+import type { CrashLoop, JobStatus, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
@@ -9,6 +9,8 @@ import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { Placement } from '../schedule/schedule.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
+import { planCron } from './cron-plan.ts';
+import { runsOf } from './cron-run.ts';
 import { unmetDependency } from './dependencies.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -40,14 +42,20 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
     return heldBack('UnreadableOwner', `service/${id}`, 'of its App or of a node of its tasks');
   }
   if (isBeingDeleted(snapshot, state.service)) {
-    return planDeletion(state, context.nowMs);
+    return planDeletion(snapshot, state, context.nowMs);
   }
   if (snapshot.unreadableTasks.size > 0) {
     // One may be this service's: a slot that looks empty may have it (I11).
     return heldBack('UnreadableTask', 'cluster', `of tasks: ${[...snapshot.unreadableTasks].sort().slice(0, 10).join(', ')}`);
   }
+  if (state.service.spec.kind === 'cron') {
+    return planCron(snapshot, state, context.nowMs);
+  }
   const resize = planResizes(snapshot, state);
-  return planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
+  // What was a cron before has its runs still.
+  const stray = state.status?.cron === undefined ? [] : deleteRuns(runsOf(snapshot, state.service), 'not a cron any more');
+  const plan = planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
+  return { ...plan, actions: [...stray, ...plan.actions] };
 }
 
 /** Not read is not gone: neither is the service deleted for its App, nor a task for its node. */
@@ -64,13 +72,18 @@ function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {
   return service.isDeleting || app === undefined || app.isDeleting;
 }
 
-/** Stops all tasks; the Service goes with its last one. */
-function planDeletion(state: ServiceState, nowMs: number): Plan {
+/** Stops all tasks, and of a cron deletes all runs; the Service goes with the last one. */
+function planDeletion(snapshot: ClusterSnapshot, state: ServiceState, nowMs: number): Plan {
+  const runs = runsOf(snapshot, state.service);
   const { removals } = planRetention(state, true, new Set(), nowMs);
   const stops = state.rows.filter(isLive).map((row): Action => ({ kind: 'stop-task', taskId: row.task.id, reason: 'service-deleted' }));
-  const isEmpty = removals.length === state.rows.length;
+  const isEmpty = removals.length === state.rows.length && runs.length === 0;
   const removal: Action = { kind: 'remove-service', serviceId: state.service.id, reason: 'service-deleted' };
-  return { actions: [...removals, ...stops, ...(isEmpty ? [removal] : [])], events: [] };
+  return { actions: [...removals, ...stops, ...deleteRuns(runs, 'service-deleted'), ...(isEmpty ? [removal] : [])], events: [] };
+}
+
+function deleteRuns(runs: readonly Service[], reason: string): readonly Action[] {
+  return runs.filter(run => !run.isDeleting).map(run => ({ kind: 'delete-service', serviceId: run.id, reason }));
 }
 
 /** Tasks of the new Revision fail and the service goes back: its old spec is put in force, and the status says why. */
@@ -245,8 +258,19 @@ function nextStatus(
     waiting: situation.waiting, failure: situation.failure,
     stuck: stuckReason(state, placed) ?? resize.refusal,
   }, nowMs);
-  const value: ServiceStatus = { id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops };
+  const isOver = rollout.state === 'settled' && settledRevision === service.revision;
+  const value: ServiceStatus = {
+    id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...(service.spec.kind === 'job' && isOver ? { job: jobStatus(state, nowMs) } : {}),
+  };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+/** What a job that ended well leaves behind; made once. */
+function jobStatus({ service, status, rows }: ServiceState, nowMs: number): JobStatus {
+  const { templateHash, spec: { replicas: completions } } = service;
+  const before = status?.job;
+  const isKnown = before?.templateHash === templateHash && before.completions === completions;
+  return isKnown ? before : { templateHash, completions, endedAtMs: Math.max(service.createdAtMs, ...rows.map(row => row.status?.finishedAtMs ?? nowMs)) };
 }
 
 function stageOf(state: ServiceState, { step, activeTemplate: active, wanted }: Situation): StageFacts | undefined {

@@ -1,6 +1,8 @@
 /** A plan as fenced transactions: what to write, and the revisions of all that it was decided from. */
 import { requestsOf } from '#model/companion.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { Service } from '#model/app.ts';
+import { appId, serviceId } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import type { Ledger } from '#model/node.ts';
 import { addResources, NO_RESOURCES } from '#model/resources.ts';
@@ -12,7 +14,8 @@ import type { RecordKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { encodeApp, encodeClusterEvent, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask } from '../store/records.ts';
 import { MAX_TRANSACTION_BYTES, MAX_TRANSACTION_OPERATIONS, operationBytes } from '../store/transaction-limits.ts';
-import type { Action } from './plan.ts';
+import { isServiceAction } from './plan.ts';
+import type { Action, ServiceAction } from './plan.ts';
 
 export interface Transaction {
   readonly compares: readonly Compare[];
@@ -110,6 +113,9 @@ export function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, placed: rea
 
 function unitOf(action: Action, input: TransactionInput): Unit {
   const { snapshot } = input;
+  if (isServiceAction(action)) {
+    return serviceUnit(action, snapshot);
+  }
   switch (action.kind) {
     case 'create-task': return createUnit(action.task);
     case 'stop-task': {
@@ -127,14 +133,6 @@ function unitOf(action: Action, input: TransactionInput): Unit {
     case 'set-service-status': return {
       reads: [{ kind: 'service', id: action.status.id }, { kind: 'service-status', id: action.status.id }],
       operations: [put({ kind: 'service-status', id: action.status.id }, encodeServiceStatus(action.status))],
-    };
-    case 'rollback-service': return {
-      reads: [{ kind: 'service', id: action.service.id }],
-      operations: [put({ kind: 'service', id: action.service.id }, encodeService(action.service))],
-    };
-    case 'remove-service': return {
-      reads: [{ kind: 'service', id: action.serviceId }],
-      operations: [remove({ kind: 'service', id: action.serviceId }), remove({ kind: 'service-status', id: action.serviceId })],
     };
     case 'delete-app': return deleteAppUnit(action.appId, input);
     case 'set-mass-breaker': return breakerUnit(action, input);
@@ -158,6 +156,36 @@ function createUnit(task: Task): Unit {
     reads: [{ kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id }],
     operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
     places: task,
+  };
+}
+
+function serviceUnit(action: ServiceAction, snapshot: ClusterSnapshot): Unit {
+  switch (action.kind) {
+    case 'rollback-service': return {
+      reads: [{ kind: 'service', id: action.service.id }],
+      operations: [put({ kind: 'service', id: action.service.id }, encodeService(action.service))],
+    };
+    case 'create-service': return createServiceUnit(action.service);
+    case 'delete-service': {
+      const service = required(snapshot.services.get(action.serviceId), action).value;
+      return { reads: [{ kind: 'service', id: service.id }], operations: [put({ kind: 'service', id: service.id }, encodeService({ ...service, isDeleting: true }))] };
+    }
+    case 'remove-service': return {
+      reads: [{ kind: 'service', id: action.serviceId }],
+      operations: [remove({ kind: 'service', id: action.serviceId }), remove({ kind: 'service-status', id: action.serviceId })],
+    };
+  }
+}
+
+/** Not there yet, while its App and its cron are as they were. */
+function createServiceUnit(service: Service): Unit {
+  const { namespace, app, cronRun } = service;
+  return {
+    reads: [
+      { kind: 'service', id: service.id }, { kind: 'app', id: appId(namespace, app) },
+      ...(cronRun === undefined ? [] : [{ kind: 'service', id: serviceId(namespace, app, cronRun.cron) } as const]),
+    ],
+    operations: [put({ kind: 'service', id: service.id }, encodeService(service))],
   };
 }
 

@@ -8,19 +8,27 @@ import { isLive } from './task-row.ts';
 import type { ServiceState } from './task-row.ts';
 
 /**
- * 0 to replicas - 1; for `global` one slot a node, numbered by the node's subnet, which it keeps for ever. A node that has its
+ * 0 to replicas - 1; none for a cron, whose runs are services of their own; of a job only what was not done before; for `global` one slot a node, numbered by the node's subnet, which it keeps for ever. A node that has its
  * task keeps it until it is drained; one that has none must be ready for it.
  */
 export function wantedSlots(snapshot: ClusterSnapshot, state: ServiceState): readonly WantedSlot[] {
   const { spec } = state.service;
+  if (spec.kind === 'cron') {
+    return [];
+  }
   if (spec.kind !== 'global') {
-    return Array.from({ length: spec.replicas }, (_, slot) => ({ slot }));
+    return Array.from({ length: spec.replicas }, (_, slot) => ({ slot })).slice(doneSlots(state));
   }
   const occupied = new Set(state.rows.filter(isLive).map(row => row.task.node));
   return [...snapshot.nodes.values()].map(entry => entry.value)
     .filter(node => node.availability !== 'draining' && (occupied.has(node.id) || isEligible(node, spec)))
     .map(node => ({ slot: node.subnetIndex, node: node.id }))
     .sort((left, right) => left.slot - right.slot);
+}
+
+/** The slots below are done for ever: those of a job that ended well, as long as its template is the same. */
+export function doneSlots({ service, status }: ServiceState): number {
+  return service.spec.kind === 'job' && status?.job?.templateHash === service.templateHash ? status.job.completions : 0;
 }
 
 function isEligible(node: Node, { placement, container }: ServiceSpec): boolean {

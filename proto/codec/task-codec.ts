@@ -88,9 +88,9 @@ export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
 };
 
 function exitToWire(exit: TaskExit): wire.TaskExit {
-  return { ...exit, code: exit.code ?? undefined };
+  return { ...exit, code: exit.code ?? undefined, hadChildOom: exit.hadChildOom ?? false };
 }
 
-function exitFromWire(exit: wire.TaskExit): TaskExit {
-  return { ...exit, code: exit.code ?? null };
+function exitFromWire({ hadChildOom, ...exit }: wire.TaskExit): TaskExit {
+  return { ...exit, code: exit.code ?? null, ...(hadChildOom ? { hadChildOom } : {}) };
 }

@@ -14,7 +14,7 @@ const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'time
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'devices'], later: ['disk', 'pids'] };
-const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io'], later: ['storage'] };
+const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io', 'storage'] };
 const IO_KEYS: KeyTable = { known: ['weight', 'read_bps', 'write_bps', 'read_iops', 'write_iops'] };
 
 const PULL_POLICIES = ['always', 'if-not-present', 'never'] as const;
@@ -200,14 +200,16 @@ function readLimits(resources: SchemaField): Limits {
 }
 
 /** What is written only where a default would not do. */
-function readExtraLimits(field: SchemaField): Pick<Limits, 'cpuset' | 'swapBytes' | 'io'> {
+function readExtraLimits(field: SchemaField): Pick<Limits, 'cpuset' | 'swapBytes' | 'io' | 'storageBytes'> {
   const cpuset = field.at('cpuset').parsed(parseCpuset);
   const swapBytes = field.at('swap').parsed(parseMemory) ?? 0;
   const io = readIo(field.at('io'));
+  const storageBytes = field.at('storage').parsed(parseMemory);
   return {
     ...(cpuset === undefined ? {} : { cpuset }),
     ...(swapBytes === 0 ? {} : { swapBytes }),
     ...(Object.keys(io).length === 0 ? {} : { io }),
+    ...(storageBytes === undefined ? {} : { storageBytes }),
   };
 }
 

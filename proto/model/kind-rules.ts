@@ -1,16 +1,14 @@
-/** What must hold of a job, a cron and autoscaling. */
+/** What must hold of a job and a cron; autoscaling is refused. */
 import { scheduleProblem, timezoneProblem } from './cron-schedule.ts';
 import type { Violation } from './errors.ts';
 import { quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
-import type { AutoscaleSpec, ServiceSpec } from './service.ts';
+import type { ServiceSpec } from './service.ts';
 
 const MAX_REPLICAS = 10_000;
 const MAX_JOB_RETRIES = 1_000;
 const MAX_KEPT_RUNS = 1_000;
 const MAX_TIME_MS = 365 * 86_400_000;
-const MAX_PERCENT = 10_000;
-const MAX_QUERY_LENGTH = 4_096;
 /** A run is a service: its name is the cron's and up to 13 characters, in the 63 of a label. */
 const MAX_CRON_NAME_LENGTH = 50;
 
@@ -54,35 +52,7 @@ function withValue(value: string, problem: string | undefined): string | undefin
   return problem === undefined ? undefined : `${quoted(value)} ${problem}`;
 }
 
-function checkAutoscale({ kind, autoscale, replicas }: ServiceSpec, servicePath: string): readonly Violation[] {
-  const path = `${servicePath}.autoscale`;
-  if (autoscale === undefined) {
-    return [];
-  }
-  if (kind !== 'service' && kind !== 'stateful') {
-    return [{ path, message: `a service of kind ${kind} has no replicas to scale` }];
-  }
-  const { min, max } = autoscale;
-  return [
-    ...checkRange(min, `${path}.min`, 0, MAX_REPLICAS),
-    ...(min === 0 && autoscale.metric === undefined ? [{ path: `${path}.min`, message: 'must be 1 or more without a metric: what runs nowhere uses nothing that would bring it back' }] : []),
-    ...checkRange(max, `${path}.max`, Math.max(1, min), MAX_REPLICAS),
-    ...(replicas < min || replicas > max ? [{ path: `${servicePath}.replicas`, message: `is ${String(replicas)}, outside of autoscale's ${String(min)}..${String(max)}; leave it out` }] : []),
-    ...checkTargets(autoscale, path),
-    ...checkRange(autoscale.stabilizationMs, `${path}.stabilization`, 0, 86_400_000),
-  ];
-}
-
-function checkTargets({ cpuPercent, memoryPercent, metric }: AutoscaleSpec, path: string): readonly Violation[] {
-  if (cpuPercent === undefined && memoryPercent === undefined && metric === undefined) {
-    return [{ path, message: 'needs one of cpu, memory and metric' }];
-  }
-  const isQuery = metric === undefined || (metric.query.trim() !== '' && metric.query.length <= MAX_QUERY_LENGTH);
-  const isTarget = metric === undefined || (Number.isFinite(metric.target) && metric.target > 0);
-  return [
-    ...(cpuPercent === undefined ? [] : checkRange(cpuPercent, `${path}.cpu`, 1, MAX_PERCENT)),
-    ...(memoryPercent === undefined ? [] : checkRange(memoryPercent, `${path}.memory`, 1, MAX_PERCENT)),
-    ...(isQuery ? [] : [{ path: `${path}.metric.query`, message: `must be a PromQL query of at most ${String(MAX_QUERY_LENGTH)} characters` }]),
-    ...(isTarget ? [] : [{ path: `${path}.metric.target`, message: 'must be more than 0' }]),
-  ];
+/** Its fields are read and carried; nothing scales by them yet. */
+function checkAutoscale({ autoscale }: ServiceSpec, path: string): readonly Violation[] {
+  return autoscale === undefined ? [] : [{ path: `${path}.autoscale`, message: 'is not available in this version' }];
 }

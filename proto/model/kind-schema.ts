@@ -6,7 +6,7 @@ import type { AutoscaleSpec, CronSpec, JobSpec, ServiceKind } from './service.ts
 /** Keys of a service beside `kind: cron`. */
 export const CRON_SERVICE_KEYS = ['schedule', 'timezone', 'concurrency', 'starting_deadline', 'history', 'suspend'] as const;
 
-const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout'], later: ['keep'] };
+const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout', 'keep'] };
 const HISTORY_KEYS: KeyTable = { known: ['succeeded', 'failed'] };
 const AUTOSCALE_KEYS: KeyTable = { known: ['min', 'max', 'cpu', 'memory', 'metric', 'stabilization'] };
 const METRIC_KEYS: KeyTable = { known: ['query', 'target'] };

@@ -187,6 +187,8 @@ export interface ControlHandlers {
   planMoves(request: { readonly maxMoves: number; readonly namespace?: string }, peer: Peer): Promise<ClusterPlan>;
   /** All of these or none; each is carried out by its service's update rules. @throws ClusterError FAILED_PRECONDITION where a node cannot take its task */
   moveTasks(request: { readonly requestId: string; readonly moves: readonly TaskMove[] }, peer: Peer): Promise<void>;
+  /** One run of a cron now, beside its schedule: the job that it is. */
+  runCron(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<{ readonly service: ServiceId }>;
   /** Ends one task; the reconciler makes another where the service still wants it. `graceMs`: instead of its own grace period. */
   stopTask(request: { readonly requestId: string; readonly task: TaskId; readonly graceMs?: number }, peer: Peer): Promise<void>;
   /** Of a service: the next Revision, which differs in this alone. Of one task: its own record, until its service's resources change. */

@@ -5,6 +5,8 @@ import { checkRange } from './range-rules.ts';
 import type { IoLimits, Limits, TaskResources } from './resources.ts';
 
 const MIN_MEMORY_BYTES = 6 * 2 ** 20;
+/** Less than that a file system takes for its own records. */
+const MIN_STORAGE_BYTES = 2 ** 20;
 const MAX_PIDS = 32_768;
 const MAX_MILLI_CPU = 1_000_000_000;
 /** Source: OCI runtime-spec, config-linux.md, "Block IO": weight */
@@ -34,12 +36,13 @@ export function checkResources({ requests, limits }: TaskResources, path: string
 }
 
 /** A list that is not in order was not read by `parseCpuset`: equal sets must be equal texts. */
-function checkExtra({ cpuset, swapBytes = 0 }: Limits, path: string): readonly Violation[] {
+function checkExtra({ cpuset, swapBytes = 0, storageBytes }: Limits, path: string): readonly Violation[] {
   const list = cpuset === undefined ? { value: undefined } : parseCpuset(cpuset);
   const isOrdered = 'value' in list && list.value === cpuset;
   return [
     ...('problem' in list ? [{ path: `${path}.cpuset`, message: list.problem }] : isOrdered ? [] : [{ path: `${path}.cpuset`, message: `must be in order, each cpu once: ${String(list.value)}` }]),
     ...checkRange(swapBytes, `${path}.swap`, 0, Number.MAX_SAFE_INTEGER),
+    ...(storageBytes === undefined || (Number.isInteger(storageBytes) && storageBytes >= MIN_STORAGE_BYTES) ? [] : [{ path: `${path}.storage`, message: 'must be at least 1Mi' }]),
   ];
 }
 

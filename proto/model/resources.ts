@@ -54,7 +54,7 @@ export interface Limits {
   /** Swap beyond its memory; absent: none. */
   readonly swapBytes?: number;
   readonly io?: IoLimits;
-  /** Of what the container writes into its root file system; absent: none. Set for the life of a container. */
+  /** Of what the container writes into its root file system; absent: none. */
   readonly storageBytes?: number;
 }
 
@@ -93,11 +93,12 @@ export function resourcesOf({ requests, limits }: TaskResources): TaskResources 
 
 /** Equal exactly for equal resources, whatever order their fields have. */
 export function resourcesKey({ requests, limits }: TaskResources): string {
-  const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io } = limits;
+  const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io, storageBytes } = limits;
   const common = [
     requests.milliCpu, requests.memoryBytes, milliCpu, memoryBytes, pids, cpuset, swapBytes, io?.weight, io?.readBps, io?.writeBps, io?.readIops, io?.writeIops,
   ].map(amount => (amount === undefined ? '-' : String(amount))).join('/');
   // Added only where they are, so that keys of older tasks stay equal.
   const disk = requests.diskBytes === undefined ? '' : `/disk=${String(requests.diskBytes)}`;
-  return `${common}${disk}${requests.pids === undefined ? '' : `/pids=${String(requests.pids)}`}`;
+  const storage = storageBytes === undefined ? '' : `/storage=${String(storageBytes)}`;
+  return `${common}${disk}${storage}${requests.pids === undefined ? '' : `/pids=${String(requests.pids)}`}`;
 }

@@ -17,8 +17,9 @@ const SERVICE_KEYS: KeyTable = {
     'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
     'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'pull_policy', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
+    ...CRON_SERVICE_KEYS,
   ],
-  later: [...CRON_SERVICE_KEYS, 'autoscale'],
+  later: ['autoscale'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate'], later: ['affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
@@ -29,7 +30,7 @@ const DEFAULT_REPLACE_AFTER_MS = 50_000;
 
 export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
-  const kind: ServiceKind = field.at('kind').choice({ words: ['service', 'global', 'stateful', 'job'], later: ['cron'] }, 'service');
+  const kind: ServiceKind = field.at('kind').choice({ words: ['service', 'global', 'stateful', 'job', 'cron'] }, 'service');
   const onDisconnect = readDisconnect(field.at('on_disconnect'), kind);
   field.at('image').require();
   const container = readContainer(field, kind, 'baseline');

@@ -70,6 +70,8 @@ export interface TaskExit {
   /** `exited`, `signal:KILL`, `OOMKilled`, `exit-unknown`, `unhealthy`, `start-failed`, `stopped`, ... */
   readonly reason: string;
   readonly finishedAtMs: number;
+  /** The kernel killed others of its processes than the first one for memory; absent: none. */
+  readonly hadChildOom?: boolean;
 }
 
 /** One companion in the task's newest attempt. */

@@ -31,6 +31,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     undo: unary(CONTROL.undo),
     planMoves: unary(CONTROL.planMoves),
     moveTasks: unary(CONTROL.moveTasks),
+    runCron: unary(CONTROL.runCron),
     stopTask: unary(CONTROL.stopTask),
     updateResources: unary(CONTROL.updateResources),
     setPaused: unary(CONTROL.setPaused),

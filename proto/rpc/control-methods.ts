@@ -27,6 +27,7 @@ export const CONTROL = {
   undo: method(api, methods.undo, undoRequestCodec, field('outcome', applyOutcomeCodec)),
   planMoves: method(api, methods.planMoves, planMovesRequestCodec, field('plan', clusterPlanCodec)),
   moveTasks: method(api, methods.moveTasks, moveTasksRequestCodec, doneCodec),
+  runCron: method(api, methods.runCron, aboutService<{ requestId: string }>(), aboutService<object>()),
   stopTask: method(api, methods.stopTask, stopTaskRequestCodec, doneCodec),
   updateResources: method(api, methods.updateResources, updateResourcesRequestCodec, doneCodec),
   setPaused: method(api, methods.setPaused, setPausedRequestCodec, doneCodec),

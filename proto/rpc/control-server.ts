@@ -20,6 +20,7 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.undo, (request, peer) => handlers.undo(request, peer))
     .unary(CONTROL.planMoves, (request, peer) => handlers.planMoves(request, peer))
     .unary(CONTROL.moveTasks, (request, peer) => handlers.moveTasks(request, peer))
+    .unary(CONTROL.runCron, (request, peer) => handlers.runCron(request, peer))
     .unary(CONTROL.stopTask, (request, peer) => handlers.stopTask(request, peer))
     .unary(CONTROL.updateResources, (request, peer) => handlers.updateResources(request, peer))
     .unary(CONTROL.setPaused, (request, peer) => handlers.setPaused(request, peer))

@@ -1,15 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext, TestFn } from 'ava';
+import { diskAnswer } from '../../agent/disk-pressure.ts';
 import type { IdMapping, RootfsSnapshotter } from '../../agent/snapshot/ports.ts';
+
+const MEBIBYTE = 2 ** 20;
 
 export interface SnapshotterUnderTest {
   readonly snapshotter: RootfsSnapshotter;
   readonly mapping: IdMapping;
   /** Names of layers in the store, lowest first. */
   readonly layers: readonly string[];
+}
+
+/** As the container's root user, in its root directory: the machine's own has no id there. */
+function asRootOf(rootfsPath: string, { hostBase }: IdMapping, work: () => void): void {
+  const before = process.cwd();
+  process.chdir(rootfsPath);
+  process.setegid?.(hostBase);
+  process.seteuid?.(hostBase);
+  try {
+    work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    process.chdir(before);
+  }
 }
 
 /** The promises of RootfsSnapshotter, by number. `use` makes one, runs the body and takes it away. */
@@ -45,6 +63,29 @@ export function rootfsSnapshotterContract(test: TestFn, what: string, use: (t: E
     for (const name of ['.', 'dev', 'proc', 'sys', 'high']) t.like(statSync(path.join(rootfsPath, name)), { uid: mapping.hostBase, gid: mapping.hostBase }, name);
     await snapshotter.remove('web-1');
   });
+  fact('what is written stays within the limit, where the driver has one', async (t, { snapshotter, mapping, layers }) => {
+    const { rootfsPath } = await snapshotter.prepare('held-1', layers, mapping, signal);
+    const isHeld = await snapshotter.limit('held-1', 2 * MEBIBYTE);
+    t.is(isHeld, snapshotter.driver === 'btrfs');
+    const write = (): void => { writeFileSync(path.join(rootfsPath, 'low'), Buffer.alloc(8 * MEBIBYTE, 1), { flush: true }); };
+    if (isHeld) t.is(diskAnswer(t.throws(write)), 'the disk quota is used up');
+    else t.notThrows(write);
+    await snapshotter.remove('held-1');
+    t.false(await snapshotter.limit('held-1', MEBIBYTE), 'nothing is there');
+  });
+
+  fact('many files are told from few', async (t, { snapshotter, mapping, layers }) => {
+    const { rootfsPath } = await snapshotter.prepare('files-1', layers, mapping, signal);
+    asRootOf(rootfsPath, mapping, () => {
+      mkdirSync('many');
+      for (let index = 0; index < 50; index += 1) writeFileSync(`many/${String(index)}`, '');
+    });
+    t.true(await snapshotter.holdsFiles('files-1', 51));
+    t.false(await snapshotter.holdsFiles('files-1', 5_000));
+    await snapshotter.remove('files-1');
+    t.false(await snapshotter.holdsFiles('files-1', 1));
+  });
+
   fact('writableBytes counts what was written, whole files, and nothing of the image', async (t, { snapshotter, mapping, layers }) => {
     const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, signal);
     const before = await snapshotter.writableBytes('web-1');

@@ -14,7 +14,9 @@ import { push } from '../support/image-fixture.ts';
 import { readStarts } from '../support/invariants.ts';
 import { inside, mountLoopDisk, unmountDisk, whyNoLoopDisk } from '../support/loop-disk.ts';
 import { identityOf, oneService, pidOf, running } from '../support/node-faults.ts';
+import { run } from '../support/node-namespaces.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
+import { SideProcess } from '../support/side-process.ts';
 import { buildTar } from '../support/tar-builder.ts';
 
 const CASES = new Map(readBadInputs('runtime.jsonl').map(one => [one.id, one]));
@@ -23,8 +25,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   r011: 'integration/full-disk.test.ts fills a disk; ten million files take longer than a test may',
   r013: 'e2e/faults/node-containers.test.ts, row F14',
   r021: 'integration/container-attacks.test.ts, with perl for the system calls',
-  r025: 'integration/container-attacks.test.ts for the sockets; no tool here sends forged frames',
-  r027: 'published ports are rules, not sockets: a listener of the machine is not looked for',
+  r025: 'integration/network.test.ts for frames by hand, integration/container-attacks.test.ts for the sockets',
 };
 const HEAD = 'apiVersion: gantry/v1\nkind: App\n';
 const ran = new Set<string>();
@@ -144,7 +145,7 @@ bad('r005', async t => {
 
 bad('r007', async t => {
   await cluster.apply(`${HEAD}metadata: { name: hog }\nservices:\n${job('main', 'hello:1', [
-    'command: [/bin/sh, -c, "dd if=/dev/zero of=/dev/null bs=100M count=1; echo child $?; sleep 4; exit 0"]', 'resources: { limits: { memory: 32Mi } }',
+    'command: [/bin/sh, -c, "dd if=/dev/zero of=/dev/null bs=100M count=1; echo child $?; exit 0"]', 'resources: { limits: { memory: 32Mi } }',
   ])}`);
   const view = (await endsOf('hog', 1)).get('main');
   t.is(view?.state, 'complete');
@@ -157,12 +158,11 @@ bad('r007', async t => {
 bad('r009', async t => {
   await withTask({ name: 'full', script: 'for i in $(seq 63); do sleep 1000 & done; exec sleep 1000', more: ['restart: { policy: never }'] }, async view => {
     const identity = identityOf(pidOf(view));
-    // The exec's own first process is moved into the group, which the limit does not count against it. Source: cgroup-v2, "PID"
-    const output = await eventually('a refusal', 20_000, async () => {
-      const answer = await exec('full', 'sleep 0; true');
-      return /temporarily unavailable/.test(answer.output) && answer.output;
+    const refused = await eventually('a refusal', 20_000, async () => {
+      const answer = await exec('full', 'true');
+      return answer.exitCode !== 0 && answer;
     });
-    t.regex(output, /can't fork: Resource temporarily unavailable/);
+    t.regex(refused.output, /exec: resource temporarily unavailable \(pids limit 64\)/);
     t.is(identityOf(pidOf(view)), identity);
     t.is((await running(client, 'full'))[0]?.status?.pid, view.status?.pid);
   });
@@ -259,6 +259,20 @@ bad('r023', async t => {
   await cluster.tryCtl('volume', 'rm', 'data', '-y');
 });
 
+bad('r027', async t => {
+  const port = 18_423;
+  const inNode = ['nsenter', `--net=/run/netns/gantry-${cluster.name}-n1`, '--'] as const;
+  await using holder = new SideProcess(...inNode, 'busybox', 'nc', '-l', '-p', String(port));
+  await eventually('it listens', 10_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
+  await cluster.apply(oneService({ name: 'taken', more: [`ports: [{ published: ${String(port)}, target: 80, mode: host }]`] }));
+  const waiting = await eventually('it says so', 20_000, async () => (await client.view({ app: 'taken' })).tasks.find(one => one.status?.reason === 'HostPortTaken'));
+  t.regex(waiting.status?.message ?? '', new RegExp(`host port ${String(port)}/tcp is in use by another process \\(busybox, pid ${String(holder.pid)}\\)`));
+  t.is(waiting.status?.phase, 'assigned');
+  await holder.end();
+  await running(client, 'taken');
+  await cluster.ctl('delete', 'app/taken', '-y');
+});
+
 bad('r029', async t => {
   const fake = '2026-01-01T00:00:00.000000000Z stdout F fake';
   const script = [`printf '%s\\n' '${fake}'`, 'head -c 10000000 /dev/zero | tr "\\\\0" x', "printf '\\n\\033[31mred\\033[0m\\001\\377\\n'"].join('; ');
@@ -281,6 +295,11 @@ bad('r031', async t => {
   t.is(view?.state, 'failed');
   t.is(view?.status?.lastExit?.code, 126);
   t.regex(view?.status?.message ?? '', /argument list too long/);
+  const many = Array.from({ length: 10_000 }, (_, index) => `V${String(index)}: ${'x'.repeat(15)}`).join(', ');
+  await cluster.apply(`${HEAD}metadata: { name: many }\nservices:\n${job('main', 'hello:1', ['command: [/bin/sh, -c, "env | grep -c ^V"]', `environment: { ${many} }`])}`);
+  const kept = (await endsOf('many', 1)).get('main');
+  t.is(await cluster.ctl('logs', `task/${kept?.task.id ?? ''}`), '10000\n', 'what the kernel takes runs');
+  await cluster.ctl('delete', 'app/many', '-y');
   await cluster.ctl('delete', 'app/large', '-y');
 });
 

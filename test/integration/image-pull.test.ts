@@ -241,4 +241,5 @@ test.serial('the extractor has few capabilities and the staging directory as its
   t.regex(status, /CapBnd:\s+000000008024001b/);
   t.regex(status, /CapEff:\s+000000008024001b/);
   t.regex(status, /NoNewPrivs:\s+1/);
+  t.regex(status, /Seccomp:\s+2/); // filtered. Source: proc_pid_status(5)
 });

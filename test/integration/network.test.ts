@@ -1,5 +1,7 @@
+import path from 'node:path';
 import test from 'ava';
 import { eventually, kernelObjects, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
+import { SideProcess } from '../support/side-process.ts';
 import type { TestNode } from '../support/node-namespaces.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
 
@@ -7,6 +9,7 @@ const why = whyNoNamespaces();
 const withNodes = why === undefined ? test.serial : test.serial.skip;
 const NEEDS = why ?? 'root, network namespaces';
 
+const FRAMES = path.resolve(import.meta.dirname, '../fixtures/frames.pl');
 const PING = ['busybox', 'ping', '-c1', '-W2'] as const;
 
 function linksOf(node: TestNode): string[] {
@@ -96,4 +99,25 @@ withNodes(`a new agent adopts what a task has, sweeps the rest, and repairs a de
   t.true((await node!.call<readonly string[]>('audit')).length >= 3);
   t.deepEqual(await node!.call('audit'), []);
   t.regex(run('nsenter', `--net=${kept.networkNamespacePath}`, ...PING, '10.128.1.1'), /1 packets received/);
+});
+
+withNodes(`r025: a task's link lets pass frames that bear its own addresses, and no others (${NEEDS}, perl)`, async t => {
+  await using cluster = new NodeCluster('gntf', 1, 2);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const forger = await node!.call<NetworkSlot>('acquire');
+  const victim = await node!.call<NetworkSlot>('acquire');
+  const gateway = victim.address.replace(/\d+$/, '1');
+  const within = (slot: NetworkSlot): readonly [string, ...string[]] => ['nsenter', `--net=${slot.networkNamespacePath}`, '--'];
+  const [, link = '', mac = ''] = /^\d+: ([^:@]+)@.* link\/ether (\S+)/m.exec(run(...within(victim), 'ip', '-o', 'link', 'show', 'type', 'veth')) ?? [];
+  run(...within(victim), ...PING, gateway);
+  const known = (): readonly (string | undefined)[] => [run(...within(victim), 'ip', 'neigh', 'show', gateway), node!.run('ip', 'neigh', 'show', victim.address)].map(text => /lladdr (\S+)/.exec(text)?.[1]);
+  const [gatewayMac = '', ownMac] = known();
+  t.is(ownMac, mac);
+  await using listener = new SideProcess(...within(victim), 'perl', FRAMES, 'hear', link);
+  await listener.said('ready');
+  run(...within(forger), 'perl', FRAMES, 'send', link, 'own', forger.address, 'gateway', gateway, 'gateway-mac', gatewayMac, 'to', victim.address, 'to-mac', mac);
+  t.deepEqual(await listener.lines(), ['ready', 'HONEST', 'LAST']);
+  t.deepEqual(known(), [gatewayMac, mac], 'an answer for another changes no table');
+  t.notRegex(run(...within(victim), 'ip', '-6', 'route'), /proto ra/);
 });

@@ -78,7 +78,7 @@ class ClusterSimulation {
     this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(8, 20) * 100, 2_048), {
       time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit,
       faults: { lostShare: 0.01, doubledShare: 0.01, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN },
-      onDelivered: (node, kind) => { if (kind === 'ack') this.checker.acknowledged(node); },
+      onDelivered: (node, kind, sentAtMs) => { if (kind === 'ack') this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
     this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents });

@@ -4,6 +4,7 @@
  *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk (--no-shrink: at once)
  *   npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
  *   npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
+ *   npm run sim -- plans [--seeds N]           random clusters: where a plan of one change says that tasks go, and where they then run
  *   npm run sim -- replay FILE                 a record of a controller (--record FILE): every decision again; exits 1 when one comes out otherwise
  */
 import { fork } from 'node:child_process';
@@ -11,6 +12,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { simulateCluster } from './cluster-sim.ts';
 import type { ClusterReport } from './cluster-sim.ts';
+import { PlanSimulation } from './plan-sim.ts';
 import { replayFile } from './replay.ts';
 import { scheduleOf, stepText } from './sim-schedule.ts';
 import { shrink } from './sim-shrink.ts';
@@ -23,11 +25,14 @@ const { values, positionals } = parseArgs({
     'no-shrink': { type: 'boolean', default: false },
   },
 });
+const CHANGES_OF_A_CLUSTER = 3;
 const [first, count] = [Number(values.from), Number(values.seeds)];
 if (process.send !== undefined) {
   serveSeeds();
 } else if (positionals[0] === 'replay') {
   process.exitCode = await runReplay(positionals[1] ?? '');
+} else if (positionals[0] === 'plans') {
+  process.exitCode = runPlans();
 } else if (values.seed !== undefined) {
   process.exitCode = await runOne(Number(values.seed));
 } else {
@@ -118,6 +123,24 @@ async function runReplay(path: string): Promise<number> {
   differences.slice(0, 20).forEach(line => { console.log(line); });
   console.log(total === 0 ? 'nothing to replay' : `${String(differences.length)} came out otherwise`);
   return total > 0 && differences.length === 0 ? 0 : 1;
+}
+
+function runPlans(): number {
+  let elsewhere = 0;
+  let tasks = 0;
+  for (let seed = first; seed < first + count; seed += 1) {
+    const simulation = new PlanSimulation(seed, 1);
+    for (let change = 1; change <= CHANGES_OF_A_CLUSTER; change += 1) {
+      const { planned, carriedOut } = simulation.change();
+      tasks += planned.length;
+      if (JSON.stringify(planned) !== JSON.stringify(carriedOut)) {
+        elsewhere += 1;
+        console.error(`seed ${String(seed)}, change ${String(change)}: planned ${planned.join(', ')}; ran ${carriedOut.join(', ')}`);
+      }
+    }
+  }
+  console.log(`${String(count)} clusters, ${String(count * CHANGES_OF_A_CLUSTER)} changes, ${String(tasks)} tasks: ${String(elsewhere)} changes ended elsewhere than planned`);
+  return elsewhere === 0 ? 0 : 1;
 }
 
 function runPlanners(): number {

@@ -35,7 +35,7 @@ export interface AgentWorld {
   readonly controllers: readonly SimController[];
   readonly witness: MachineWitness;
   readonly onExit: (name: string, error: unknown) => void;
-  readonly onDelivered: (to: string, kind: string) => void;
+  readonly onDelivered: (to: string, kind: string, sentAtMs: number) => void;
 }
 
 /** A dial that nobody answers. */

@@ -66,8 +66,9 @@ export class SimChecker implements MachineWitness {
     return this.#hash.copy().digest('hex');
   }
 
-  acknowledged(node: string): void {
-    this.#lastAckMs.set(node, this.#times.nowMs());
+  /** An acknowledgement of that time reached the node's agent; what waited in front of one that stood still is as old as it is. */
+  acknowledged(node: string, sentAtMs: number): void {
+    this.#lastAckMs.set(node, sentAtMs);
   }
 
   violate(text: string): void {

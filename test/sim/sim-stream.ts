@@ -31,8 +31,8 @@ interface StreamParts {
   readonly net: SimNet;
   readonly random: Random;
   readonly faults: MessageFaults;
-  /** Told of each message that an end took in. */
-  readonly onDelivered: (to: string, kind: string) => void;
+  /** Told of each message that an end took in, and when it was sent. */
+  readonly onDelivered: (to: string, kind: string, sentAtMs: number) => void;
 }
 
 /** Both ends of a stream between `left` and `right`. It breaks for both when a lane is cut for longer than the keepalive, or an end dies. */
@@ -72,7 +72,8 @@ function shut(side: Side, inbox: Inbox<unknown>, failure: Error | undefined): vo
   });
 }
 
-function carry<Message extends { readonly kind: string }>(message: Message, from: Side, to: Side, inbox: Inbox<Message>, { net, random, faults, onDelivered }: StreamParts): void {
+function carry<Message extends { readonly kind: string }>(message: Message, from: Side, to: Side, inbox: Inbox<Message>, { time, net, random, faults, onDelivered }: StreamParts): void {
+  const sentAtMs = time.nowMs;
   const isLost = faults.mayBeLost.has(message.kind) && random.chance(faults.lostShare);
   const copies = isLost ? 0 : faults.mayBeDoubled.has(message.kind) && random.chance(faults.doubledShare) ? 2 : 1;
   for (let copy = 0; copy < copies; copy += 1) {
@@ -80,7 +81,7 @@ function carry<Message extends { readonly kind: string }>(message: Message, from
       to.process.enter(() => {
         if (!inbox.isClosed) {
           inbox.queue.push(message);
-          onDelivered(to.name, message.kind);
+          onDelivered(to.name, message.kind, sentAtMs);
           inbox.wake();
         }
       });

@@ -92,8 +92,8 @@ function serviceSpec(name: string, options: Omit<ServiceOptions, 'name' | 'app'>
   const onDisconnect = rest.onDisconnect ?? (kind === 'stateful' ? { kind: 'hold' } : { kind: 'replace', afterMs: 50_000 });
   const surge = onDisconnect.kind === 'hold' ? { maxSurge: 0, maxUnavailable: 1 } : {};
   return {
-    kind, replicas: kind === 'global' ? 0 : kind === 'job' ? 1 : 3, labels: [], dependsOn: [],
-    ...(kind === 'job' ? { job: { retries: 3 } } : {}),
+    kind, replicas: kind === 'global' ? 0 : kind === 'job' || kind === 'cron' ? 1 : 3, labels: [], dependsOn: [],
+    ...(kind === 'job' || kind === 'cron' ? { job: { retries: 3 } } : {}),
     ...rest,
     name,
     onDisconnect,

@@ -61,6 +61,8 @@ export class FakeNode {
   readonly faults = new Map<string, Error>();
   /** Steps that throw until they are taken out again, by name. */
   readonly persistentFaults = new Map<string, Error>();
+  /** What a process of the machine has of the task's host ports, in words. */
+  takenPort: string | undefined;
   mayStart = true;
   hasImage = true;
   /** What the registry client tries again in each pull. */
@@ -156,6 +158,7 @@ export class FakeNode {
         prepare: key => this.#step('snapshots.prepare', () => { this.rootfs.add(key); return { rootfsPath: `/rootfs/${key}` }; }),
         remove: key => this.#step('snapshots.remove', () => { this.rootfs.delete(key); }),
         list: () => this.#step('snapshots.list', () => [...this.rootfs]),
+        limit: () => Promise.resolve(false),
         isMounted: key => Promise.resolve(this.rootfs.has(key)),
       },
       network: {
@@ -169,6 +172,7 @@ export class FakeNode {
         admit: address => this.#step('proxy.admit', () => { this.admitted.add(address); }),
         dismiss: address => this.#step('proxy.dismiss', () => { this.admitted.delete(address); }),
       },
+      hostPorts: { taken: () => Promise.resolve(this.takenPort) },
       volumes: {
         prepare: (_task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => { this.files.add(key); return []; }),
         remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),

@@ -192,7 +192,7 @@ export const task: fc.Arbitrary<Task> = fc.record({
   ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
-const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big });
+const exit = fc.record({ attempt: count, code: fc.option(fc.nat(255), { nil: null }), reason: text, finishedAtMs: big, hadChildOom: fc.constant(true) }, { requiredKeys: ['attempt', 'code', 'reason', 'finishedAtMs'] });
 
 const companionStatus: fc.Arbitrary<CompanionStatus> = fc.record(
   { name: text, state: fc.constantFrom('waiting', 'running', 'ended'), restarts: count, pid: count, lastExit: exit }, { requiredKeys: ['name', 'state', 'restarts'] },

@@ -20,3 +20,8 @@ test('it is found below the errors that wrap it', t => {
 test('the text names the path and what is free', t => {
   t.is(diskPressureText('no space left', '/state', { freeBytes: 4096, freeInodes: 7 }), 'no space left: /state has 4096 bytes and 7 inodes free');
 });
+
+test('a used up quota has no name in Node.js', t => {
+  t.is(diskAnswer(Object.assign(new Error('UNKNOWN: unknown error, write'), { code: 'UNKNOWN', errno: -122 })), 'the disk quota is used up');
+  t.is(diskAnswer(Object.assign(new Error('x'), { code: 'UNKNOWN', errno: -1 })), undefined);
+});

@@ -35,6 +35,13 @@ test('a job is done when its tasks are complete', t => {
   t.is(judgeProgress(AWAITED, view('complete')).kind, 'done');
 });
 
+test('a job whose tasks are forgotten is done; the runs of a cron are not waited for', t => {
+  const job = service({ name: 'job', kind: 'job', replicas: 2 });
+  t.is(judge(serviceView(job, { running: 0, healthy: 0, wanted: 2 })), 'done');
+  const run = { ...job, cronRun: { cron: 'report', scheduledAtMs: 0, isManual: false } };
+  t.is(judge(serviceView(service({ name: 'report', kind: 'cron' }), { running: 0, healthy: 0, wanted: 0 }), serviceView(run, { running: 1, healthy: 1, wanted: 2 }, 'failed')), 'done');
+});
+
 test('the line says what is in the way', t => {
   const waiting = serviceView(WEB, { ...FULL, healthy: 0 }, 'progressing');
   const tasks = [taskView(WEB, 0, 'n1', { phase: 'pulling', reason: 'ImagePullFailed', message: 'not found' })];

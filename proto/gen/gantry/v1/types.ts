@@ -939,6 +939,8 @@ export interface TaskExit {
   readonly code?: number | undefined;
   readonly reason: string;
   readonly finishedAtMs: number;
+  /** The kernel killed processes of it for memory, not its first one. */
+  readonly hadChildOom: boolean;
 }
 
 export interface CompanionStatus {
@@ -6600,7 +6602,7 @@ export const Task: MessageFns<Task> = {
 };
 
 function createBaseTaskExit(): TaskExit {
-  return { attempt: 0, code: undefined, reason: "", finishedAtMs: 0 };
+  return { attempt: 0, code: undefined, reason: "", finishedAtMs: 0, hadChildOom: false };
 }
 
 export const TaskExit: MessageFns<TaskExit> = {
@@ -6616,6 +6618,9 @@ export const TaskExit: MessageFns<TaskExit> = {
     }
     if (message.finishedAtMs !== 0) {
       writer.uint32(32).int64(message.finishedAtMs);
+    }
+    if (message.hadChildOom !== false) {
+      writer.uint32(640).bool(message.hadChildOom);
     }
     return writer;
   },
@@ -6663,6 +6668,14 @@ export const TaskExit: MessageFns<TaskExit> = {
             }
 
             message.finishedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 80: {
+            if (tag !== 640) {
+              break;
+            }
+
+            message.hadChildOom = reader.bool();
             continue;
           }
         }

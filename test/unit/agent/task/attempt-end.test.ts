@@ -10,8 +10,8 @@ const POLICY = { mode: 'on-failure' as const, maxAttempts: 1, windowMs: 60_000, 
 const RUNNING: TaskRecord = { ...newRecord(task(service(), 'n1', { container: container({ restart: POLICY }) }), 1, 'boot'), step: 'running' };
 
 const ends = test.macro({
-  exec(t, code: number | null, rest: { readonly isOomKilled?: boolean; readonly cause?: StopCause }, expected: object) {
-    t.like(afterEnd(RUNNING, { code, isOomKilled: rest.isOomKilled ?? false, finishedAtMs: T0 }, rest.cause), expected);
+  exec(t, code: number | null, rest: { readonly isOomKilled?: boolean; readonly hadChildOom?: boolean; readonly cause?: StopCause }, expected: object) {
+    t.like(afterEnd(RUNNING, { code, isOomKilled: rest.isOomKilled ?? false, ...(rest.hadChildOom === undefined ? {} : { hadChildOom: rest.hadChildOom }), finishedAtMs: T0 }, rest.cause), expected);
   },
   title: (name = '') => `afterEnd: ${name}`,
 });
@@ -21,6 +21,7 @@ test('exit 7 restarts', ends, 7, {}, { ending: { kind: 'restart', notBeforeMs: T
 test('a signal is named', ends, 139, {}, { lastExit: { code: 139, reason: 'signal:SEGV' } });
 test('137 with an OOM is OOMKilled', ends, 137, { isOomKilled: true }, { lastExit: { reason: 'OOMKilled' } });
 test('an OOM in a child alone is not', ends, 1, { isOomKilled: true }, { lastExit: { reason: 'exited' } });
+test('an OOM in a child is kept beside the exit', ends, 0, { hadChildOom: true }, { lastExit: { reason: 'exited', hadChildOom: true } });
 test('what nobody saw is unknown, never 0', ends, null, {}, { lastExit: { code: null, reason: 'exit-unknown' }, ending: { kind: 'restart' } });
 test('a stop completes with the true code', ends, 143, { cause: 'stopped' }, { ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', lastExit: { code: 143, reason: 'stopped' } });
 test('an unhealthy one that exits 0 still counts as failed', ends, 0, { cause: 'unhealthy' }, { ending: { kind: 'restart' }, lastExit: { code: 0, reason: 'unhealthy' } });

@@ -34,6 +34,21 @@ test('an image that is not there is pulled first', async t => {
   rig.kill();
 });
 
+test('a host port that a process of the machine has is waited for: no attempt counts, and one event tells', async t => {
+  const rig = new Rig();
+  rig.node.takenPort = 'host port 8080/tcp is in use by another process (nginx, pid 7)';
+  await rig.begin(setOf(aTask({ restart: { mode: 'never', maxAttempts: 1, windowMs: 1, delayMs: 1 } })));
+  await rig.pass(20_000);
+  t.like(rig.node.lastStatus(), { phase: 'assigned', attempt: 0, reason: 'HostPortTaken', message: rig.node.takenPort });
+  t.is(rig.node.events.filter(reason => reason === 'HostPortTaken').length, 1);
+  t.deepEqual(rig.node.leftovers(), []);
+  rig.node.takenPort = undefined;
+  await rig.pass(5_000);
+  t.deepEqual(rig.node.running(), [FIRST]);
+  t.like(rig.node.lastStatus(), { phase: 'running', attempt: 1, reason: '' });
+  rig.kill();
+});
+
 test('a registry that is away is tried again within the attempt, and the status says so', async t => {
   const rig = new Rig();
   rig.node.hasImage = false;
@@ -364,6 +379,20 @@ test('F8: processes killed for memory are told once a second count agrees, each 
   t.is(await told(1, 4), rig.node.lastStatus()?.message);
   t.notRegex(rig.node.lastStatus()?.message ?? '', /killed 4/);
   t.like(rig.node.lastStatus(), { lastExit: { reason: 'OOMKilled' } });
+  rig.kill();
+});
+
+test('an attempt that wrote more than it may is killed at once, and its end says why', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask({ restart: { mode: 'never', maxAttempts: 1, windowMs: 1, delayMs: 1 } })));
+  rig.tasks?.tellOverStorage(ID, 2, 'of another attempt');
+  await rig.rest();
+  t.deepEqual(rig.node.running(), [FIRST]);
+  rig.tasks?.tellOverStorage(ID, 1, 'wrote 2Mi, may 1Mi');
+  await rig.rest();
+  t.true(rig.node.statuses.some(status => status.reason === 'storage-exceeded' && status.message === 'wrote 2Mi, may 1Mi'));
+  t.like(rig.node.lastStatus(), { phase: 'failed', reason: 'storage-exceeded', lastExit: { reason: 'storage-exceeded' } });
+  noViolations(t, rig.node);
   rig.kill();
 });
 

@@ -9,9 +9,11 @@ import { getObjects, listTasks } from '../../../../cli/commands/get-flow.ts';
 import { showLogs } from '../../../../cli/commands/logs-flow.ts';
 import { runContainer } from '../../../../cli/commands/run-flow.ts';
 import { restartTargets, scaleServices, stopTargets } from '../../../../cli/commands/scale-flow.ts';
+import { triggerCrons } from '../../../../cli/commands/trigger-flow.ts';
 import { taintNode } from '../../../../cli/commands/node-flow.ts';
 import { createSecret } from '../../../../cli/commands/secret-flow.ts';
 import { ManifestError, ProcessExit } from '../../../../cli/exit-code.ts';
+import { service } from '../../../support/builders.ts';
 import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
 import { FakeCluster, fakeShell, frame, framesOf } from '../../../support/fake-shell.ts';
 
@@ -93,6 +95,23 @@ test('scale, stop and restart', async t => {
   t.deepEqual(cluster.calls.map(([name, request]) => [name, ...(Object.values(request as object) as readonly unknown[]).slice(1)] as unknown), [
     ['scale', 'default/shop/web', 5], ['scale', 'default/shop/db', 0], ['scale', 'default/shop/web', 0], ['stopTask', 'webaaaaaaaaa'], ['restart', 'default/shop/web'],
   ]);
+});
+
+test('trigger runs a cron now and says as what; --wait tells how it ended', async t => {
+  const cron = service({ name: 'report', kind: 'cron', cron: { schedule: '@daily', timezone: 'UTC', concurrency: 'allow', keptSucceeded: 3, keptFailed: 1, isSuspended: false } });
+  const run = service({ name: 'report-run-1', kind: 'job' });
+  const counts = { running: 0, healthy: 0, wanted: 1 };
+  const look = clusterView({ services: [serviceView(WEB, counts), serviceView(cron, { ...counts, wanted: 0 })] });
+  const ends = (state: 'settled' | 'failed') => new FakeCluster(look, look, clusterView({ services: [serviceView(run, counts, state, 'used up')] }));
+  const good = ends('settled');
+  good.answers.set('runCron', { service: run.id });
+  const shell = fakeShell(good);
+  await triggerCrons(shell, ['shop/report'], { wait: true });
+  t.regex(shell.terminal.text + shell.terminal.errorText, /job\/shop\/report-run-1 started[^]*complete/);
+  const bad = ends('failed');
+  bad.answers.set('runCron', { service: run.id });
+  t.like(await t.throwsAsync(triggerCrons(fakeShell(bad), ['report'], { wait: true })), { code: 'FAILED_PRECONDITION', message: 'job/shop/report-run-1 failed: used up' });
+  t.like(await t.throwsAsync(triggerCrons(fakeShell(ends('settled')), ['shop/web'], {})), { code: 'FAILED_PRECONDITION' });
 });
 
 test('scale --wait ends when what is beyond the wish has ended', async t => {

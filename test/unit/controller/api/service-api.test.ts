@@ -4,8 +4,8 @@ import { parseNodeId, serviceId } from '#model/ids.ts';
 import { createNodeApi } from '../../../../controller/api/node-api.ts';
 import { createSecretApi } from '../../../../controller/api/secret-api.ts';
 import { createServiceApi } from '../../../../controller/api/service-api.ts';
-import { encodeNode, encodeService, encodeTask } from '../../../../controller/store/records.ts';
-import { node, service, task, taskId } from '../../../support/builders.ts';
+import { encodeApp, encodeNode, encodeService, encodeTask } from '../../../../controller/store/records.ts';
+import { app, node, service, task, taskId } from '../../../support/builders.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
 
 const web = service({ container: { secrets: [{ source: 'key', target: '/run/secrets/key', mode: 0o400 }] } });
@@ -89,4 +89,21 @@ test('a secret: the same content is the same version, what is used stays, values
   t.like(await t.throwsAsync(api.deleteSecret({ requestId: requestId(5), namespace: 'default', name: 'none' }, OPERATOR)), { code: 'NOT_FOUND' });
   t.like(await t.throwsAsync(put(6, '../x', 'a')), { code: 'INVALID_ARGUMENT' });
   t.like(await t.throwsAsync(put(7, 'big', 'x'.repeat(524_289))), { code: 'INVALID_ARGUMENT' });
+});
+
+test('a cron is run now once a request, as a job of its own; nothing else is', async t => {
+  const replica = await start(t);
+  const cron = service({ name: 'report', kind: 'cron', cron: { schedule: '@daily', timezone: 'UTC', concurrency: 'forbid', keptSucceeded: 3, keptFailed: 1, isSuspended: true } });
+  await replica.put({ kind: 'app', id: app().id }, encodeApp(app()));
+  await replica.put({ kind: 'service', id: cron.id }, encodeService(cron));
+  const api = createServiceApi(replica.parts);
+  const first = await api.runCron({ requestId: requestId(1), service: cron.id }, OPERATOR);
+  t.deepEqual(await api.runCron({ requestId: requestId(1), service: cron.id }, OPERATOR), first);
+  const run = replica.state.current.services.get(first.service)?.value;
+  t.like(run, { spec: { kind: 'job' }, cronRun: { cron: 'report', isManual: true } });
+  t.is([...replica.state.current.services.values()].filter(one => one.value.cronRun !== undefined).length, 1);
+  t.like(await t.throwsAsync(api.runCron({ requestId: requestId(2), service: web.id }, OPERATOR)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(api.runCron({ requestId: requestId(3), service: serviceId('default', 'shop', 'none') }, OPERATOR)), { code: 'NOT_FOUND' });
+  t.like(await t.throwsAsync(api.restart({ requestId: requestId(4), service: cron.id }, OPERATOR)), { code: 'FAILED_PRECONDITION' });
+  t.like(await t.throwsAsync(scale(replica, 5, 2, cron.id)), { code: 'FAILED_PRECONDITION' });
 });

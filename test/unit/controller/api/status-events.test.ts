@@ -30,5 +30,9 @@ test('the same trouble', tells, at({ phase: 'pulling', reason: 'ImagePullFailed'
 test('a pull tried once more', tells, at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 503' }), ['warning PullRetried']);
 test('the same retry heard twice', tells, at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), at({ phase: 'pulling', reason: 'PullRetried', message: 'r: status 500' }), []);
 test('more killed for memory', tells, at({ reason: 'OOMKilledChild', message: '1' }), at({ reason: 'OOMKilledChild', message: '2' }), ['warning OOMKilledChild']);
+const childOom: Partial<TaskStatus> = { lastExit: { attempt: 1, code: 0, reason: 'exited', finishedAtMs: T0, hadChildOom: true } };
+test('a child killed for memory, seen only at the end', tells, at({}), at({ phase: 'complete', ...childOom }), ['normal Exited', 'warning OOMKilledChild']);
+test('a child killed for memory, told before', tells, at({ reason: 'OOMKilledChild' }), at({ phase: 'complete', ...childOom }), ['normal Exited']);
+test('the end of an attempt with one, heard twice', tells, at({ phase: 'complete', ...childOom }), at({ phase: 'complete', ...childOom }), []);
 test('a failure without a word', tells, at({}), at({ phase: 'failed' }), ['warning Failed']);
 test('a word that fits no key', tells, at({}), at({ phase: 'failed', reason: 'a/b\nc' }), ['warning a-b-c']);

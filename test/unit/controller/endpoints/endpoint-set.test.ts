@@ -66,3 +66,11 @@ test('an ingress port has one owner: a service that stays before one that goes',
   t.deepEqual(published, [[undefined], [80]]);
   t.deepEqual(endpointSet(snapshot({ services: [going] })).services[0]?.ports, ports);
 });
+
+test('what the runs of a cron serve is the cron\'s; they are no services of their own', t => {
+  const cron = service({ name: 'report', kind: 'cron' });
+  const run = { ...service({ name: 'report-1', kind: 'job' }), virtualIp: '', cronRun: { cron: 'report', scheduledAtMs: 0, isManual: false } };
+  const made = task(run, 'n1');
+  const { services } = endpointSet(snapshot({ services: [cron, run], nodes: [node('n1')], tasks: [made] }));
+  t.deepEqual(services.map(one => [one.service, one.virtualIp, one.endpoints.map(endpoint => endpoint.task)]), [['report', '10.160.0.1', [made.id]]]);
+});

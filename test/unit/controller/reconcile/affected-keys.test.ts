@@ -44,3 +44,10 @@ test('all keys are the nodes, every service and every App; those that wait for r
   t.is(allKeys(current).length, 1 + 5 + 3);
   t.deepEqual(waitingServices(current), ['service/default/blog/other']);
 });
+
+test('a run of a cron: the cron too', t => {
+  const cron = service({ name: 'report', kind: 'cron' });
+  const state = snapshot({ services: [cron, web] });
+  const change = { etcdRevision: 1, kinds: new Set<RecordKind>(['service']), apps: new Set<never>(), services: new Set([service({ name: 'report-1' }).id]), nodes: new Set<never>() };
+  t.deepEqual([...affectedKeys(change, state)].sort(), ['app/default/shop', 'service/default/shop/report', 'service/default/shop/report-1']);
+});

@@ -2,7 +2,7 @@ import test from 'ava';
 import { unmetDependency } from '../../../../controller/reconcile/dependencies.ts';
 import type { Dependency } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
-import { failed, node, service, snapshot, status, task } from '../../../support/builders.ts';
+import { failed, node, service, serviceStatus, snapshot, status, task } from '../../../support/builders.ts';
 
 const db = service({ name: 'db' });
 const job = service({ name: 'db', kind: 'job', replicas: 2 });
@@ -27,3 +27,10 @@ test('a healthy task of the old template', waits, 'service_healthy', [db], [{ ..
 const complete = (of: Task) => status(of, { phase: 'complete' });
 test('one of two slots complete', waits, 'service_completed_successfully', [job], [j0, j1], [complete(j0), failed(j1)], 'waits for db to be complete');
 test('all slots complete', waits, 'service_completed_successfully', [job], [j0, j1], [complete(j0), complete(j1)], undefined);
+test('a job that is over, though its tasks are forgotten', t => {
+  const web = service({ dependsOn: [{ service: 'db', condition: 'service_completed_successfully' }] });
+  const after = (completions: number) => unmetDependency(snapshot({
+    services: [web, job], serviceStatuses: [serviceStatus(job, { job: { templateHash: job.templateHash, completions, endedAtMs: 0 } })],
+  }), web);
+  t.deepEqual([after(2), after(1)], [undefined, 'waits for db to be complete']);
+});

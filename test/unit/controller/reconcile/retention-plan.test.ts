@@ -2,7 +2,7 @@ import test from 'ava';
 import { planRetention } from '../../../../controller/reconcile/retention-plan.ts';
 import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';
 import type { Service } from '#model/app.ts';
-import { T0, failed, node, service, status, task, taskId } from '../../../support/builders.ts';
+import { T0, failed, node, service, serviceStatus, status, task, taskId } from '../../../support/builders.ts';
 
 const web = service();
 const MINUTE_MS = 60_000;
@@ -38,4 +38,20 @@ test('a task whose node was removed goes, ended or not', t => {
 });
 test('wakes when the next record is ten minutes old', t => {
   t.is(planRetention({ service: web, rows: [ended('y', 4), ended('x', 1), live(2_000)] }, false, new Set([0]), T0).wakeAtMs, T0 + 6 * MINUTE_MS);
+});
+
+test('a job that ended well keeps its last tasks for good, or for as long as it says', t => {
+  const gone = (keepMs: number | undefined, minutes: number): number => {
+    const of = service({ kind: 'job', job: { retries: 0, ...(keepMs === undefined ? {} : { keepMs }) } });
+    const row = ended('x', minutes, of);
+    const state = { service: of, rows: [row], status: serviceStatus(of, { job: { templateHash: of.templateHash, completions: 1, endedAtMs: T0 - minutes * MINUTE_MS } }) };
+    return planRetention(state, false, new Set(), T0).removals.length;
+  };
+  t.deepEqual([gone(undefined, 999), gone(60 * MINUTE_MS, 59), gone(60 * MINUTE_MS, 60)], [0, 0, 1]);
+});
+
+test('wakes when the tasks of a job are to be forgotten', t => {
+  const of = service({ kind: 'job', job: { retries: 0, keepMs: 60 * MINUTE_MS } });
+  const status = serviceStatus(of, { job: { templateHash: of.templateHash, completions: 1, endedAtMs: T0 - MINUTE_MS } });
+  t.is(planRetention({ service: of, rows: [ended('x', 1, of)], status }, false, new Set(), T0).wakeAtMs, T0 + 59 * MINUTE_MS);
 });

@@ -183,6 +183,14 @@ test('job: complete stays complete', plans, { of: job, tasks: [j0], statuses: [d
 test('job: complete is settled', t => {
   t.like(statusOf(plan({ of: job, tasks: [j0], statuses: [done], serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
 });
+test('job: what ended well is remembered when its tasks are forgotten, and not done again', t => {
+  const settled = statusOf(plan({ of: job, tasks: [j0], statuses: [done], serviceStatuses: [] }));
+  t.deepEqual(settled?.job, { templateHash: job.templateHash, completions: 1, endedAtMs: LATER });
+  const after = plan({ of: job, serviceStatuses: settled === undefined ? [] : [settled] });
+  t.deepEqual(after.actions, []);
+  const again = plan({ of: { ...job, templateHash: 'hash-2', revision: 2 }, serviceStatuses: settled === undefined ? [] : [settled] });
+  t.deepEqual(again.actions.flatMap(line), ['+0@n1 scale-up']);
+});
 test('job: its timeout is the agent\'s to watch', plans, { of: job, tasks: [{ ...j0, createdAtMs: LATER - 60_000 }] }, []);
 test('job: a retry after a failure', plans, { of: job, tasks: [j0], statuses: [failed(j0)], serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops: [{ slot: 0, failures: 1, notBeforeMs: LATER, task: j0.id }] })] }, ['+0@n1 crash-loop']);
 test('job: failed once the retries are used up', t => {

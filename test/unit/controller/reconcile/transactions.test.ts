@@ -2,6 +2,7 @@ import test from 'ava';
 import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
 import type { Action } from '../../../../controller/reconcile/plan.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
+import { decodeService } from '../../../../controller/store/records.ts';
 import { node, service, snapshot, task, taskId, T0 } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
@@ -38,4 +39,21 @@ test('actions keep their order; ledgers come last, one a node', t => {
 
 test('a plan about a record that the snapshot has not is a bug', t => {
   t.throws(() => planTransactions([{ kind: 'stop-task', taskId: taskId('gone'), reason: 'x' }], input), { message: /stop-task/ });
+});
+
+test('a run of a cron is written only where there is none, while its App and its cron are as they were', t => {
+  const run = { ...service({ name: 'report-1', kind: 'job' }), cronRun: { cron: web.name, scheduledAtMs: T0, isManual: false } };
+  const [transaction] = planTransactions([{ kind: 'create-service', service: run, reason: 'schedule' }], input);
+  t.deepEqual(transaction!.compares.slice(1), [
+    { kind: 'mod-revision', key: buildKey({ kind: 'service', id: run.id }), revision: 0 },
+    { kind: 'mod-revision', key: '/gantry/v1/apps/default/shop', revision: 20 },
+    { kind: 'mod-revision', key: buildKey({ kind: 'service', id: web.id }), revision: 20 },
+  ]);
+});
+
+test('a service that is to go is marked, as it was read', t => {
+  const [transaction] = planTransactions([{ kind: 'delete-service', serviceId: web.id, reason: 'history' }], input);
+  t.deepEqual(transaction!.compares.slice(1), [{ kind: 'mod-revision', key: buildKey({ kind: 'service', id: web.id }), revision: 20 }]);
+  const [operation] = transaction!.operations;
+  t.true(operation?.kind === 'put' && decodeService(operation.value).isDeleting);
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { wantedSlots } from '../../../../controller/reconcile/wanted-slots.ts';
 import { serviceState } from '../../../../controller/reconcile/task-row.ts';
-import { node, service, snapshot, task } from '../../../support/builders.ts';
+import { node, service, serviceStatus, snapshot, task } from '../../../support/builders.ts';
 import type { NodeOptions } from '../../../support/builders.ts';
 
 test('replicas are slots from 0', t => {
@@ -31,3 +31,19 @@ test('tainted, and tolerated', wants, { taints: ['spot'] }, true, true);
 test('tainted, and not tolerated', wants, { taints: ['gpu'] }, false, true);
 test('without the label', wants, { labels: { os: 'other' } }, false, true);
 test('without the runtime', wants, { runtimes: [] }, false, true);
+
+test('a cron wants no tasks: its runs do', t => {
+  const cron = service({ kind: 'cron', replicas: 2 });
+  const state = snapshot({ services: [cron] });
+  t.deepEqual(wantedSlots(state, serviceState(state, cron.id)!), []);
+});
+
+test('a job that ended well wants only completions that are new, and all of them for another template', t => {
+  const job = service({ kind: 'job', replicas: 3 });
+  const of = (templateHash: string) => {
+    const state = snapshot({ services: [job], serviceStatuses: [serviceStatus(job, { job: { templateHash, completions: 2, endedAtMs: 0 } })] });
+    return wantedSlots(state, serviceState(state, job.id)!).map(one => one.slot);
+  };
+  t.deepEqual(of(job.templateHash), [2]);
+  t.deepEqual(of('older'), [0, 1, 2]);
+});

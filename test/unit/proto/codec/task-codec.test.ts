@@ -16,7 +16,7 @@ testRoundTrip('task status', taskStatusCodec, wire.TaskStatus, taskStatus);
 test('an unknown exit code is not 0', t => {
   const status: wire.TaskStatus = {
     id: 'abcdefghijkl', node: 'n1', attempt: 1, phase: wire.Phase.PHASE_FAILED, health: wire.Health.HEALTH_NONE, reason: '', message: '', restarts: 0, isPaused: false,
-    lastExit: { attempt: 1, code: undefined, reason: 'exit-unknown', finishedAtMs: 5 }, companions: [],
+    lastExit: { attempt: 1, code: undefined, reason: 'exit-unknown', finishedAtMs: 5, hadChildOom: false }, companions: [],
   };
   t.is(taskStatusCodec.fromWire(status).lastExit?.code, null);
 });

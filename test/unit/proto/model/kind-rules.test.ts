@@ -18,11 +18,9 @@ const cron: ServiceSpec = {
   cron: { schedule: '@daily', timezone: 'UTC', concurrency: 'allow', keptSucceeded: 3, keptFailed: 1, isSuspended: false },
 };
 const timed = (change: Partial<NonNullable<ServiceSpec['cron']>>): Partial<ServiceSpec> => ({ ...cron, ...(cron.cron === undefined ? {} : { cron: { ...cron.cron, ...change } }) });
-const scaled = (change: Partial<NonNullable<ServiceSpec['autoscale']>>): Partial<ServiceSpec> => ({ autoscale: { min: 1, max: 5, cpuPercent: 50, stabilizationMs: 0, ...change } });
 
 test('what is right has nothing against it', t => {
   t.deepEqual([serviceOf({}), job as ServiceSpec, cron].flatMap(spec => checkKind(spec, 'web')), []);
-  t.deepEqual(checkKind({ ...serviceOf({}), ...scaled({}) }, 'web'), []);
 });
 
 test('a job that is restarted for ever', refused, { ...job, container: { ...cron.container, restart: { ...cron.container.restart, mode: 'always' } } }, 'web.restart.policy', /on-failure or never/);
@@ -37,11 +35,4 @@ test('a time zone that is none', refused, timed({ timezone: 'Paris' }), 'web.tim
 test('a deadline within the leader\'s pace', refused, timed({ startingDeadlineMs: 10 }), 'web.starting_deadline', /at least 1000/);
 test('a history that is no number', refused, timed({ keptFailed: -1 }), 'web.history.failed', /at least 0/);
 test('a name without room for those of its runs', refused, { ...cron, name: 'n'.repeat(51) }, 'web', /at most 50/);
-test('scaling what has no replicas', refused, { ...job, ...scaled({}) }, 'web.autoscale', /kind job/);
-test('no most', refused, { ...scaled({ min: 1, max: 20_000 }) }, 'web.autoscale.max', /at most 10000/);
-test('from zero by what nothing uses', refused, { ...scaled({ min: 0 }) }, 'web.autoscale.min', /without a metric/);
-test('nothing to scale by', refused, { autoscale: { min: 1, max: 5, stabilizationMs: 0 } }, 'web.autoscale', /one of cpu, memory and metric/);
-test('no share', refused, scaled({ cpuPercent: 0 }), 'web.autoscale.cpu', /at least 1/);
-test('an empty query', refused, scaled({ metric: { query: ' ', target: 1 } }), 'web.autoscale.metric.query', /PromQL/);
-test('a target of nothing', refused, scaled({ metric: { query: 'x', target: 0 } }), 'web.autoscale.metric.target', /more than 0/);
-test('replicas outside', refused, { ...scaled({}), replicas: 9 }, 'web.replicas', /outside of autoscale's 1\.\.5/);
+test('autoscaling, whoever asks for it', refused, { autoscale: { min: 1, max: 5, cpuPercent: 50, stabilizationMs: 0 } }, 'web.autoscale', /not available in this version/);

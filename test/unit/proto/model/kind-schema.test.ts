@@ -1,10 +1,25 @@
 import test from 'ava';
 import { manifest, serviceOf, violationsOf } from '../../../support/manifest.ts';
 
-test('a job has completions, of which as many as parallelism run at once', t => {
-  t.like(serviceOf({ kind: 'job', job: { completions: 9, parallelism: 3, retries: 1, timeout: '1h' } }), {
-    replicas: 9, job: { retries: 1, timeoutMs: 3_600_000, parallelism: 3 },
+test('a job has completions, of which as many as parallelism run at once, and may be forgotten', t => {
+  t.like(serviceOf({ kind: 'job', job: { completions: 9, parallelism: 3, retries: 1, timeout: '1h', keep: '7d' } }), {
+    replicas: 9, job: { retries: 1, timeoutMs: 3_600_000, parallelism: 3, keepMs: 604_800_000 },
   });
+});
+
+test('a cron is in UTC, overlaps, and keeps what Kubernetes would', t => {
+  const spec = serviceOf({ kind: 'cron', schedule: '0 3 * * *' });
+  t.deepEqual(spec.cron, { schedule: '0 3 * * *', timezone: 'UTC', concurrency: 'allow', keptSucceeded: 3, keptFailed: 1, isSuspended: false });
+  t.deepEqual(spec.job, { retries: 3 });
+  t.is(spec.container.restart.mode, 'never');
+});
+
+test('all that a cron can say', t => {
+  const spec = serviceOf({
+    kind: 'cron', schedule: '@daily', timezone: 'Europe/Paris', concurrency: 'forbid', starting_deadline: '10m', history: { succeeded: 5, failed: 2 }, suspend: true,
+    job: { completions: 2 },
+  });
+  t.like(spec, { replicas: 2, cron: { timezone: 'Europe/Paris', concurrency: 'forbid', startingDeadlineMs: 600_000, keptSucceeded: 5, keptFailed: 2, isSuspended: true } });
 });
 
 const refused = test.macro({
@@ -16,5 +31,10 @@ const refused = test.macro({
   },
   title: (_, web: object, path: string) => `refused: ${path} of ${JSON.stringify(web)}`,
 });
-test(refused, { kind: 'job', job: { complitions: 3 } }, 'job.complitions', /did you mean 'completions'/);
 test(refused, { job: { retries: 1 } }, 'job', /only a service of kind job or cron/);
+test(refused, { schedule: '@daily' }, 'schedule', /only a service of kind cron/);
+test(refused, { kind: 'job', timezone: 'UTC' }, 'timezone', /only a service of kind cron/);
+test(refused, { kind: 'cron' }, 'schedule', /required/);
+test(refused, { kind: 'cron', schedule: '@daily', concurrency: 'queue' }, 'concurrency', /allow, forbid, replace/);
+test(refused, { kind: 'cron', schedule: '@daily', history: { kept: 1 } }, 'history.kept', /unknown key/);
+test(refused, { kind: 'job', job: { complitions: 3 } }, 'job.complitions', /did you mean 'completions'/);

@@ -17,12 +17,13 @@ const refuses = test.macro({
 test(refuses, { cpuset: '1-0' }, 'r.limits.cpuset', /not a list of cpus/);
 test(refuses, { cpuset: '1,0' }, 'r.limits.cpuset', /in order, each cpu once: 0-1/);
 test(refuses, { swapBytes: -1 }, 'r.limits.swap', /at least 0/);
+test(refuses, { storageBytes: 2 ** 20 - 1 }, 'r.limits.storage', /at least 1Mi/);
 test(refuses, { pids: 0 }, 'r.limits.pids', /at least 1/);
 test(refuses, { memoryBytes: 31 * MIB }, 'r.limits.memory', /at least what is requested/);
 for (const [io, key] of [[{ weight: 9 }, 'weight'], [{ weight: 1001 }, 'weight'], [{ readBps: 4095 }, 'read_bps'], [{ writeBps: 0 }, 'write_bps'], [{ readIops: 0 }, 'read_iops'], [{ writeIops: 2 ** 32 }, 'write_iops']] as const) {
   test(refuses, { io: io satisfies IoLimits }, `r.limits.io.${key}`, /at least/);
 }
 test('everything at its least and most', t => {
-  t.deepEqual(check({ cpuset: '0-1,8191', swapBytes: 0, io: { weight: 10, readBps: 4096, writeBps: 4096, readIops: 1, writeIops: 2 ** 32 - 1 } }), []);
+  t.deepEqual(check({ cpuset: '0-1,8191', swapBytes: 0, storageBytes: 2 ** 20, io: { weight: 10, readBps: 4096, writeBps: 4096, readIops: 1, writeIops: 2 ** 32 - 1 } }), []);
   t.deepEqual(check({ io: { weight: 1000 } }), []);
 });

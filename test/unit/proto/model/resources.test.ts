@@ -32,4 +32,5 @@ test('the key of resources without disk and processes is as it always was', t =>
   const limits = { memoryBytes: 1, pids: 2 };
   t.is(resourcesKey({ requests: half, limits }), '500/100/-/1/2/-/-/-/-/-/-/-');
   t.is(resourcesKey({ requests: { ...half, diskBytes: 3, pids: 4 }, limits }), '500/100/-/1/2/-/-/-/-/-/-/-/disk=3/pids=4');
+  t.is(resourcesKey({ requests: half, limits: { ...limits, storageBytes: 5 } }), '500/100/-/1/2/-/-/-/-/-/-/-/storage=5');
 });

@@ -47,6 +47,5 @@ const later = test.macro({
   },
   title: (_, _web, path: string) => `${path} is not available in this version`,
 });
-test(later, { kind: 'cron' }, 'services.web.kind');
 test(later, { placement: { priority: 1 } }, 'services.web.placement.priority');
 test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');

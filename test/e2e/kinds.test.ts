@@ -1,0 +1,57 @@
+/** Jobs of several completions, and a cron, on real nodes. */
+import test from 'ava';
+import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import type { Item } from '../support/dev-cluster.ts';
+
+const APP = `apiVersion: gantry/v1
+kind: App
+metadata: { name: nightly }
+services:
+  numbers:
+    kind: job
+    image: hello:1
+    command: [/bin/sh, -c, 'echo "number $GANTRY_SLOT"']
+    job: { completions: 4, parallelism: 2 }
+  report:
+    kind: cron
+    schedule: "30 2 * * *"
+    timezone: Europe/Paris
+    image: hello:1
+    command: [/bin/sh, -c, 'echo "report of $GANTRY_SERVICE"; exit $(cat /etc/code)']
+    history: { succeeded: 1, failed: 1 }
+    job: { retries: 0 }
+    configs: [{ source: code, target: /etc/code }]
+configs:
+  code: { content: "CODE" }
+`;
+
+let cluster: DevCluster;
+
+test.before(async () => {
+  cluster = await DevCluster.up({ nodes: 2, controllers: 1 });
+});
+
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+test.serial('a job runs each of its completions once, with a number of its own (root)', async t => {
+  await cluster.apply(APP.replace('CODE', '0'), '--wait');
+  t.deepEqual((await cluster.ctl('logs', '--all', 'nightly/numbers')).split('\n').filter(line => line !== '').map(line => line.replace(/^.*(?=number)/, '')).sort(), ['number 0', 'number 1', 'number 2', 'number 3']);
+});
+
+test.serial('a cron says when it runs, runs when it is told to, and keeps what it should of its runs (root)', async t => {
+  const cron = JSON.parse(await cluster.ctl('get', 'cron', 'nightly/report', '-o', 'json')) as Item;
+  t.like(cron, { kind: 'cron', cron: { schedule: '30 2 * * *', timezone: 'Europe/Paris', lastRun: null } });
+  t.regex(await cluster.ctl('ps'), /nightly\/report .*scheduled .*next in .*, no run yet/);
+  const first = /job\/(nightly\/report-run-\w+) complete/.exec(await cluster.ctl('trigger', '--wait', 'nightly/report'))?.[1] ?? '';
+  t.regex(await cluster.ctl('logs', '--all', first), /report of report-run-/);
+  await cluster.ctl('trigger', '--wait', 'nightly/report');
+  await eventually('one of two good runs is kept', 30_000, async () => runsIn(await cluster.ctl('describe', 'cron/nightly/report')).join() === 'succeeded');
+  await cluster.apply(APP.replace('CODE', '3'));
+  await t.throwsAsync(cluster.ctl('trigger', '--wait', 'nightly/report'), { message: /failed: job failed/ });
+  t.deepEqual(runsIn(await cluster.ctl('describe', 'cron/nightly/report')).toSorted(), ['failed', 'succeeded']);
+});
+
+/** States of the runs that `describe` lists. */
+function runsIn(text: string): readonly string[] {
+  return [...text.matchAll(/^nightly\/report-run-\w+ +(\w+) /gm)].map(match => match[1] ?? '');
+}
