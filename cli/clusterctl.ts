@@ -17,8 +17,7 @@ import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
 import { addImageVerbs } from './image-verbs.ts';
-import { addResourceVerbs } from './resource-verbs.ts';
-import { addRolloutVerbs } from './rollout-verbs.ts';
+import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
 import { collect, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 
