@@ -253,7 +253,9 @@ function addClusterVerbs(verbs: VerbTable): void {
     examples: ['clusterctl namespace set prod --profile restricted', 'clusterctl namespace set infra --profile privileged --bind-prefix /srv/data'],
     options: command => command.option('--profile <profile>', 'the widest that services may have: restricted, baseline or privileged')
       .option('--bind-prefix <dir>', 'host directory that services may bind; may be repeated, all of them replace those before', collect)
-      .option('--clear-bind-prefixes', 'no host directory any more'),
+      .option('--clear-bind-prefixes', 'no host directory any more')
+      .option('--quota <amounts>', 'what its tasks may ask for together, such as cpus=10,memory=20Gi,tasks=100,nvidia.com/gpu=4; replaces the one before')
+      .option('--clear-quota', 'no quota any more'),
     run: async (shell, args, flags) => { await (await import('./commands/namespace-flow.ts')).setNamespace(shell, one(args[0]), flags); },
   });
   namespace.add({ usage: 'ls', about: 'list them with their policies', run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });

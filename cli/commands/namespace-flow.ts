@@ -1,6 +1,8 @@
 /** `namespace ls|set|rm`: what the services of a namespace may ask for. */
 import { ClusterError } from '#model/errors.ts';
 import { nearestWord } from '#model/nearest-word.ts';
+import type { NamespaceQuota } from '#model/namespace.ts';
+import { formatQuota, parseQuota } from '#model/quota.ts';
 import { SECURITY_PROFILES } from '#model/service.ts';
 import type { SecurityProfile } from '#model/service.ts';
 import { formatAge, formatTime } from '../format/age.ts';
@@ -12,6 +14,9 @@ export interface NamespaceFlags {
   readonly profile?: string;
   readonly bindPrefix?: readonly string[];
   readonly clearBindPrefixes?: boolean;
+  /** `cpus=10,memory=20Gi`. */
+  readonly quota?: string;
+  readonly clearQuota?: boolean;
 }
 
 export async function setNamespace(shell: Shell, name: string, flags: NamespaceFlags): Promise<void> {
@@ -19,13 +24,15 @@ export async function setNamespace(shell: Shell, name: string, flags: NamespaceF
   if (flags.clearBindPrefixes === true && flags.bindPrefix !== undefined) {
     throw new UsageError('give one of --bind-prefix and --clear-bind-prefixes');
   }
-  if (flags.profile === undefined && bindPrefixes === undefined) {
-    throw new UsageError('give --profile, --bind-prefix or --clear-bind-prefixes');
+  const quota = readQuota(flags);
+  if (flags.profile === undefined && bindPrefixes === undefined && quota === undefined) {
+    throw new UsageError('give --profile, --bind-prefix, --clear-bind-prefixes, --quota or --clear-quota');
   }
   const client = await shell.connect();
   await client.putNamespace({
     requestId: shell.newRequestId(), name, ...(flags.profile === undefined ? {} : { profile: parseProfile(flags.profile) }),
     ...(bindPrefixes === undefined ? {} : { bindPrefixes }),
+    ...(quota === undefined ? {} : { quota }),
   });
   await say(shell, `namespace/${name} set`);
 }
@@ -36,9 +43,9 @@ export async function listNamespaces(shell: Shell): Promise<void> {
   await printListing(shell, {
     items: namespaces.map(({ updatedAtMs, ...view }) => ({ ...view, policyChangedAt: formatTime(updatedAtMs) })),
     table: {
-      head: ['NAME', 'PROFILE', 'BIND PREFIXES', 'APPS', 'CHANGED'],
+      head: ['NAME', 'PROFILE', 'BIND PREFIXES', 'QUOTA', 'USED', 'APPS', 'CHANGED'],
       rows: namespaces.map(view => [
-        view.name, view.profile, view.bindPrefixes.join(' '), String(view.apps), view.updatedAtMs === undefined ? 'default' : formatAge(view.updatedAtMs, shell.clock.nowMs()),
+        view.name, view.profile, view.bindPrefixes.join(' '), view.quota === undefined ? '' : formatQuota(view.quota), view.used === undefined ? '' : formatQuota(view.used), String(view.apps), view.updatedAtMs === undefined ? 'default' : formatAge(view.updatedAtMs, shell.clock.nowMs()),
       ]),
     },
     names: namespaces.map(({ name }) => `namespace/${name}`),
@@ -50,6 +57,20 @@ export async function deleteNamespace(shell: Shell, name: string): Promise<void>
   const client = await shell.connect();
   await client.deleteNamespace({ requestId: shell.newRequestId(), name });
   await say(shell, `namespace/${name} is as any other again`);
+}
+
+function readQuota({ quota, clearQuota }: NamespaceFlags): NamespaceQuota | undefined {
+  if (quota === undefined) {
+    return clearQuota === true ? { devices: [] } : undefined;
+  }
+  if (clearQuota === true) {
+    throw new UsageError('give one of --quota and --clear-quota');
+  }
+  const parsed = parseQuota(quota);
+  if ('problem' in parsed) {
+    throw new UsageError(`--quota: ${parsed.problem}`);
+  }
+  return parsed.value;
 }
 
 function parseProfile(text: string): SecurityProfile {

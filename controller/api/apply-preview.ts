@@ -1,7 +1,7 @@
 /** What an apply warns of: new tasks that fit nowhere now. It is accepted all the same; they stay pending. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { explainObstacles } from '../schedule/explain.ts';
+import { explainRejection } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { PendingService } from '../schedule/schedule.ts';
 
@@ -13,7 +13,7 @@ export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Se
   return wanted.flatMap(service => {
     const rejected = rejections.filter(one => one.service === service.id);
     const [first] = rejected;
-    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(service.spec.replicas)} tasks cannot be placed now: ${explainObstacles(first.obstacles)}`];
+    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(service.spec.replicas)} tasks cannot be placed now: ${explainRejection(first)}`];
   });
 }
 

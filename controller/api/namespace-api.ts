@@ -4,9 +4,11 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { DEFAULT_NAMESPACE_POLICY, findPrefixProblem } from '#model/namespace.ts';
-import type { NamespacePolicy, NamespaceView } from '#model/namespace.ts';
+import type { NamespacePolicy, NamespaceQuota, NamespaceView } from '#model/namespace.ts';
 import type { ControlHandlers, Peer } from '#model/ports.ts';
+import { findQuotaProblem, formatQuota, isEmptyQuota } from '#model/quota.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
+import { asQuota, quotaUse } from '../schedule/quota.ts';
 import { buildKey } from '../store/keys.ts';
 import { encodeNamespace } from '../store/records.ts';
 import { requireRole } from './access.ts';
@@ -30,7 +32,7 @@ export function createNamespaceApi(parts: WriteParts & { readonly events: EventS
       requireRole(peer, 'operator');
       requireName(request.name);
       const bindPrefixes = request.bindPrefixes === undefined ? undefined : [...new Set(request.bindPrefixes)].sort();
-      const problem = findPrefixProblem(bindPrefixes ?? []);
+      const problem = findPrefixProblem(bindPrefixes ?? []) ?? findQuotaProblem(request.quota);
       if (problem !== undefined) {
         throw new ClusterError('INVALID_ARGUMENT', problem);
       }
@@ -41,6 +43,7 @@ export function createNamespaceApi(parts: WriteParts & { readonly events: EventS
         const base = current?.value ?? DEFAULT_NAMESPACE_POLICY;
         const value = encodeNamespace({
           name: request.name, profile: request.profile ?? base.profile, bindPrefixes: bindPrefixes ?? base.bindPrefixes,
+          ...quotaAfter(base, request.quota),
           createdAtMs: current?.value.createdAtMs ?? nowMs, updatedAtMs: nowMs,
         });
         // One that cannot be read has no revision here: it is written over.
@@ -77,16 +80,22 @@ export function namespaceViews(snapshot: ClusterSnapshot): readonly NamespaceVie
   const apps = [...snapshot.apps.values()].map(({ value }) => value.namespace);
   return [...new Set([...snapshot.namespaces.keys(), ...apps])].sort().map(name => {
     const own = snapshot.namespaces.get(name)?.value;
-    const { profile, bindPrefixes } = own ?? DEFAULT_NAMESPACE_POLICY;
+    const { profile, bindPrefixes, quota } = own ?? DEFAULT_NAMESPACE_POLICY;
     return {
-      name, profile, bindPrefixes, apps: apps.filter(namespace => namespace === name).length,
+      name, profile, bindPrefixes, ...(quota === undefined ? {} : { quota }), used: asQuota(quotaUse(snapshot, name)), apps: apps.filter(namespace => namespace === name).length,
       ...(own === undefined ? {} : { updatedAtMs: own.updatedAtMs }),
     };
   });
 }
 
-function policyEvent({ name, profile, bindPrefixes }: Parameters<NamespaceHandlers['putNamespace']>[0], peer: Peer): PlannedEvent {
-  const words = [profile === undefined ? '' : `profile ${profile}`, bindPrefixes === undefined ? '' : `bind prefixes: ${bindPrefixes.join(' ') || 'none'}`];
+/** An empty one takes the quota away. */
+function quotaAfter({ quota }: NamespacePolicy, wished: NamespaceQuota | undefined): Pick<NamespacePolicy, 'quota'> {
+  const after = wished ?? quota;
+  return after === undefined || isEmptyQuota(after) ? {} : { quota: after };
+}
+
+function policyEvent({ name, profile, bindPrefixes, quota }: Parameters<NamespaceHandlers['putNamespace']>[0], peer: Peer): PlannedEvent {
+  const words = [profile === undefined ? '' : `profile ${profile}`, bindPrefixes === undefined ? '' : `bind prefixes: ${bindPrefixes.join(' ') || 'none'}`, quota === undefined ? '' : `quota: ${formatQuota(quota) || 'none'}`];
   return {
     type: 'normal', object: 'cluster', reason: 'NamespacePolicySet',
     message: `${peer.role} ${peer.name} (${peer.address}) set namespace ${name}: ${words.filter(word => word !== '').join(', ')}`,

@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { taskIdFromBytes, taskName } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import { resourcesKey } from '#model/resources.ts';
-import type { Task } from '#model/task.ts';
+import type { DeviceUnits, Task } from '#model/task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { rowsOf } from './task-row.ts';
 
@@ -15,6 +15,7 @@ export interface NewTaskInput {
   readonly slot: number;
   readonly node: NodeId;
   readonly reason: string;
+  readonly deviceUnits?: readonly DeviceUnits[];
 }
 
 /**
@@ -22,7 +23,7 @@ export interface NewTaskInput {
  * so that one decision made twice makes one task, and no two decisions the same id.
  */
 export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: NewTaskInput): Task {
-  const { service, slot, node, reason } = input;
+  const { service, slot, node, reason, deviceUnits } = input;
   const earlier = rowsOf(snapshot, service.id).filter(row => row.task.slot === slot).map(row => row.task.fence);
   const fence = Math.max(snapshot.etcdRevision, ...earlier.map(one => one + 1));
   const createRevision = snapshot.services.get(service.id)?.createRevision ?? 0;
@@ -34,6 +35,7 @@ export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: 
     ...(service.spec.companions === undefined ? {} : { companions: service.spec.companions }),
     pins: service.pins, volumes: service.volumes.filter(volume => usesVolume(service, volume.name)),
     desired: 'run', reason, fence, isPaused: false, resourcesKey: resourcesKey(service.spec.container), createdAtMs: context.nowMs,
+    ...(deviceUnits === undefined ? {} : { deviceUnits }),
     ...(service.spec.job?.timeoutMs === undefined ? {} : { timeoutMs: service.spec.job.timeoutMs }),
   };
 }

@@ -5,9 +5,7 @@ import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
-import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
-import type { Placement } from '../schedule/schedule.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { planCron } from './cron-plan.ts';
 import { runsOf } from './cron-run.ts';
@@ -16,6 +14,8 @@ import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
+import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
+import type { Placed } from './placement-plan.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
 import type { StageFacts } from './rollout-plan.ts';
@@ -24,7 +24,7 @@ import type { CanaryStep } from './rollout-stage.ts';
 import { isEachInForce, planResizes } from './resize-plan.ts';
 import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
-import type { SlotCreate, SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
+import type { SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
 import { hasEnded, isDone, isLive, isOnLostNode, isServing, isUpToDate, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
@@ -130,7 +130,9 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const situation = assess(snapshot, state, context);
   const slots = planEachSlot(snapshot, state, situation, context);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
-  const placed = resize.resizes.length > 0 ? { placements: [], pending: state.status?.pending ?? [] } : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
+  const placed = resize.resizes.length > 0
+    ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -138,12 +140,13 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
+    ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
-  return { actions, events: [...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...placed.events, ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
 function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation: Situation, context: PlanContext): SlotPlan {
@@ -211,37 +214,8 @@ function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, time
   return afterMs <= times.lostMs + times.evictMs ? 0 : afterMs - times.lostMs - awayForMs(task.node);
 }
 
-interface Placed {
-  readonly placements: readonly (Placement & { readonly reason: string; readonly of: Service })[];
-  readonly pending: ServiceStatus['pending'];
-}
-
-/** What tasks are made from: the service, or what it was before the rollout. */
-interface Makers {
-  readonly service: Service;
-  readonly before: Service;
-}
-
-/** Those of the old template alone where there are any: two requests of one service would not see what the other takes. */
-function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: SlotPlan, { service, before }: Makers): Placed {
-  const old = all.filter(one => one.isOld === true);
-  const [of, creates]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
-  if (creates.length === 0) {
-    return { placements: [], pending: [] };
-  }
-  const { placements, rejections } = schedule(snapshot, [{ service: of, slots: creates }]);
-  const reasons = new Map(creates.map(one => [one.slot, one.reason]));
-  const order = creates.map(one => one.slot);
-  const chosen = [...placements].sort((left, right) => order.indexOf(left.slot) - order.indexOf(right.slot)).slice(0, createLimit);
-  return {
-    placements: chosen.map(one => ({ ...one, of, reason: reasons.get(one.slot) ?? '' })),
-    pending: rejections.map(one => ({ slot: one.slot, reason: explainObstacles(one.obstacles) })),
-  };
-}
-
-function createAction(snapshot: ClusterSnapshot, context: PlanContext, placement: Placed['placements'][number]): Action {
-  const { slot, node, reason, of: service } = placement;
-  return { kind: 'create-task', task: newTask(snapshot, context, { service, slot, node, reason }), reason };
+function createAction(snapshot: ClusterSnapshot, context: PlanContext, { of: service, ...placement }: Placed['placements'][number]): Action {
+  return { kind: 'create-task', task: newTask(snapshot, context, { ...placement, service }), reason: placement.reason };
 }
 
 function nextStatus(

@@ -7,12 +7,12 @@ import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { allObstacles } from '../schedule/filters.ts';
+import type { ServiceRequest } from '../schedule/filters.ts';
 import { cheapestFix } from '../schedule/fix.ts';
-import { nodeLoads } from '../schedule/node-load.ts';
-import type { NodeLoad } from '../schedule/node-load.ts';
-import { requestFor } from '../schedule/schedule.ts';
+import { NodeTable } from '../schedule/node-table.ts';
+import { requestFor } from '../schedule/request.ts';
 import type { WantedSlot } from '../schedule/schedule.ts';
-import { scoreNames, scoreNode } from '../schedule/scores.ts';
+import { isBetter, rankNames, rankNode } from '../schedule/scores.ts';
 import { unplacedService } from './cluster-plan.ts';
 import { PaperCluster } from './paper-cluster.ts';
 import { isLive, serviceState } from './task-row.ts';
@@ -66,10 +66,12 @@ const BIRTHS: Readonly<Record<string, string>> = {
   'scale-up': 'the service wanted one more task', rollout: 'a new revision replaced the task before it', drain: 'the node of the task before it was drained', move: 'the task before it was told to move here',
   'node-lost': 'the node of the task before it was lost', 'node-removed': 'the node of the task before it was removed',
   'crash-loop': 'the task before it used up its restarts', ended: 'the task before it ended',
+  preempted: 'the task before it made room for one of higher priority',
 };
 const ENDS: Readonly<Record<string, string>> = {
   'scale-down': 'the service wants fewer tasks', replaced: 'its replacement serves', rollout: 'a new revision replaces it', drain: 'its node is being drained', move: 'it was told to move',
   'node-lost': 'its node was lost and its slot has another task', 'service-deleted': 'its service is being deleted',
+  preempted: 'a task of higher priority needs its room',
   'node-not-eligible': 'its node may not run the service any more',
 };
 
@@ -118,12 +120,13 @@ function placementReasons(snapshot: ClusterSnapshot, task: Task): readonly RuleR
     return [];
   }
   const without = withoutTask(snapshot, task.id);
-  const request = requestFor(without, service);
-  const judged = nodeLoads(without).map(load => ({ load, obstacles: allObstacles(load, request, task.slot) }));
-  const own = judged.find(one => one.load.node.id === task.node)?.load;
-  const others = judged.filter(one => one.load.node.id !== task.node);
+  const table = new NodeTable(without);
+  const request = requestFor(without, table, service);
+  const own = table.rowOf(task.node);
+  const others = [...table.nodes.keys()].filter(row => row !== own).map(row => ({ row, obstacles: allObstacles(table, request, row, task.slot) }));
   const barred = reasonsOf(others.flatMap(one => one.obstacles.slice(0, 1)));
-  const compared = own === undefined ? [] : others.filter(one => one.obstacles.length === 0).map(one => compare(own, one.load, { without, service, slot: task.slot }));
+  const free = others.filter(one => one.obstacles.length === 0);
+  const compared = own === undefined ? [] : free.map(one => compare(table, request, { own, other: one.row, slot: task.slot }));
   const grouped = [...Map.groupBy(compared, one => one.rule)].map(([rule, group]) => ({
     rule, nodes: group.map(one => one.node), have: '', need: '',
     sentence: `${task.node} ${rule.startsWith('now ') ? `is ${rule}` : `was ahead of ${group.map(one => one.node).join(', ')}: ${rule}`}`,
@@ -137,13 +140,12 @@ interface Compared {
 }
 
 /** The first score in which two nodes differ says which is better. */
-function compare(own: NodeLoad, other: NodeLoad, { without, service, slot }: { readonly without: ClusterSnapshot; readonly service: Service; readonly slot: number }): Compared {
-  const request = requestFor(without, service);
-  const [mine, theirs] = [scoreNode(own, request, slot), scoreNode(other, request, slot)];
-  const index = mine.findIndex((score, at) => score !== theirs[at]);
-  const name = index < 0 ? 'lowest name of equals' : scoreNames(service.spec.placement)[index] ?? '';
-  const isBehind = index >= 0 && (mine[index] ?? 0) < (theirs[index] ?? 0);
-  return { node: other.node.id, rule: isBehind ? `now behind ${other.node.id} in: ${name}; running tasks are not moved for that` : name };
+function compare(table: NodeTable, request: ServiceRequest, { own, other, slot }: { readonly own: number; readonly other: number; readonly slot: number }): Compared {
+  const [mine, theirs] = [rankNode(table, request, own, slot), rankNode(table, request, other, slot)];
+  const index = mine.findIndex((rank, at) => rank !== theirs[at]);
+  const name = index < 0 ? 'lowest name of equals' : rankNames(request.service.spec.placement)[index] ?? '';
+  const node = table.node(other).id;
+  return { node, rule: isBetter(theirs, mine) ? `now behind ${node} in: ${name}; running tasks are not moved for that` : name };
 }
 
 function serviceOnNode(snapshot: ClusterSnapshot, state: ServiceState, node: NodeId): Omit<WhyAnswer, 'target'> {
@@ -166,15 +168,16 @@ function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Ta
   if (barred.reasons.length > 0) {
     return barred;
   }
-  const loads = nodeLoads(without);
-  const [own, other] = [loads.find(load => load.node.id === task.node), loads.find(load => load.node.id === node)];
-  const rule = own === undefined || other === undefined ? '' : compare(own, other, { without, service, slot: task.slot }).rule;
+  const table = new NodeTable(without);
+  const [own, other] = [table.rowOf(task.node), table.rowOf(node)];
+  const rule = own === undefined || other === undefined ? '' : compare(table, requestFor(without, table, service), { own, other, slot: task.slot }).rule;
   return { state: `not on ${node}`, reasons: [plain('score', [task.node], rule.startsWith('now ') ? `${task.node} is ${rule}` : `${task.node} is ahead of ${node}: ${rule}`)] };
 }
 
 function obstaclesOn(snapshot: ClusterSnapshot, service: Service, wanted: Required<WantedSlot>): Omit<WhyAnswer, 'target'> {
-  const load = nodeLoads(snapshot).find(one => one.node.id === wanted.node);
-  const obstacles = load === undefined ? [] : allObstacles(load, requestFor(snapshot, service), wanted.slot);
+  const table = new NodeTable(snapshot);
+  const row = table.rowOf(wanted.node);
+  const obstacles = row === undefined ? [] : allObstacles(table, requestFor(snapshot, table, service), row, wanted.slot);
   const fix = obstacles.length === 0 ? undefined : cheapestFix({ snapshot, service, slots: [wanted] });
   return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf([one])), ...(fix === undefined ? {} : { fix }) };
 }

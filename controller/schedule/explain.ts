@@ -1,7 +1,10 @@
 /** Rejections as one sentence that a person can act on. */
 import type { RuleReason } from '#model/cluster-plan.ts';
 import type { NodeId } from '#model/ids.ts';
-import type { Obstacle } from './filters.ts';
+import type { QuotaGap } from './quota.ts';
+import type { Rejection } from './schedule.ts';
+import { WHOLE } from './device-share.ts';
+import type { Amount, Obstacle } from './filters.ts';
 
 interface Group {
   readonly first: Obstacle;
@@ -18,6 +21,10 @@ export function explainObstacles(obstacles: readonly Obstacle[]): string {
   if (obstacles.length === 0) {
     return 'no node fits: the cluster has no nodes';
   }
+  const [first] = obstacles;
+  if (first?.kind === 'quota') {
+    return `the quota of namespace ${first.namespace} is used up: ${quotaSentence(first)}`;
+  }
   const groups = groupObstacles(obstacles);
   const sentences = groups.map((group, index) => {
     const of = index === 0 ? ` of ${String(obstacles.length)}` : '';
@@ -25,6 +32,16 @@ export function explainObstacles(obstacles: readonly Obstacle[]): string {
     return `${String(group.nodes.length)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.nodes.length === 1)}`;
   });
   return `no node fits: ${sentences.join('; ')}`;
+}
+
+function quotaSentence({ resource, need, free, limit }: QuotaGap): string {
+  return `${resource}: need ${quotaAmount(resource, need)}, left ${quotaAmount(resource, free)} of ${quotaAmount(resource, limit)}`;
+}
+
+/** As `explainObstacles`; of a gang also how many of it would have fitted. */
+export function explainRejection({ obstacles, gang }: Pick<Rejection, 'obstacles' | 'gang'>): string {
+  const sentence = explainObstacles(obstacles);
+  return gang === undefined ? sentence : `only ${String(gang.fitting)} of the gang of ${String(gang.size)} fit at once; ${sentence}`;
 }
 
 /** The obstacles as data: one reason a cause, biggest group first. */
@@ -46,13 +63,16 @@ function ruleOf(obstacle: Obstacle): string {
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
     case 'cpuset': return `cpuset ${obstacle.cpuset}`;
-    case 'memory':
-    case 'cpu': return obstacle.kind;
-    default: return openingRule(obstacle);
+    default: return isShort(obstacle) ? obstacle.kind : openingRule(obstacle);
   }
 }
 
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' }>;
+type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' }>;
+
+function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
+  return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
+}
 
 function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 'have' | 'need'> {
   switch (first.kind) {
@@ -60,6 +80,9 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
     case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
+    case 'near': return { have: 'none of its tasks', need: first.service };
+    case 'avoid': return { have: first.service, need: 'none of its tasks' };
+    case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
   }
 }
 
@@ -69,6 +92,9 @@ function openingRule(obstacle: OpeningObstacle): string {
     case 'bind': return `host path ${obstacle.hostPath}`;
     case 'device-path': return `device ${obstacle.hostPath}`;
     case 'device': return `device ${obstacle.device}`;
+    case 'near': return `affinity ${obstacle.service}`;
+    case 'avoid': return `avoid ${obstacle.service}`;
+    case 'quota': return `quota ${obstacle.resource}`;
   }
 }
 
@@ -82,15 +108,29 @@ function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> 
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
     case 'cpuset': return { have: first.cpus, need: first.cpuset };
-    case 'memory':
-    case 'cpu': return { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) };
-    default: return openingNeeds(first, best);
+    default: return isShort(first) ? { have: amount(first.kind, 'free' in best ? best.free : 0), need: amount(first.kind, first.need) } : openingNeeds(first, best);
   }
 }
 
 /** An amount as a manifest writes it. */
-export function amount(kind: 'memory' | 'cpu', value: number): string {
-  return kind === 'memory' ? formatMemory(Math.max(0, value)) : formatCpu(Math.max(0, value));
+export function amount(kind: Amount, value: number): string {
+  const shown = Math.max(0, value);
+  switch (kind) {
+    case 'cpu': return formatCpu(shown);
+    case 'pids': return String(shown);
+    case 'memory':
+    case 'disk': return formatMemory(shown);
+  }
+}
+
+/** An amount of a quota; of devices in units. */
+function quotaAmount(resource: string, value: number): string {
+  switch (resource) {
+    case 'cpu':
+    case 'memory': return amount(resource, value);
+    case 'tasks': return String(value);
+    default: return String(value / WHOLE);
+  }
 }
 
 function groupObstacles(obstacles: readonly Obstacle[]): readonly Group[] {
@@ -127,6 +167,9 @@ function groupKey(obstacle: Obstacle): string {
       return `${obstacle.kind}/${obstacle.hostPath}`;
     case 'device':
       return `${obstacle.kind}/${obstacle.device}`;
+    case 'near':
+    case 'avoid':
+      return `${obstacle.kind}/${obstacle.service}/${obstacle.label}`;
     default:
       return obstacle.kind;
   }
@@ -168,23 +211,31 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
       return `host port ${first.port} taken`;
+    case 'near':
+      return `no task of ${first.service} on the same ${first.label}, which it must be near`;
+    case 'avoid':
+      return `a task of ${first.service} on the same ${first.label}, which must be apart from it`;
+    case 'quota':
+      return `no part in what the quota leaves (${quotaAmount(first.resource, first.free)} of ${first.resource})`;
     default:
       return scarcity(first, best);
   }
 }
 
-function scarcity(first: Extract<Obstacle, { readonly kind: 'device' | 'memory' | 'cpu' }>, best: Obstacle): string {
+function scarcity(first: Extract<Obstacle, { readonly kind: Amount | 'device' }>, best: Obstacle): string {
   switch (first.kind) {
     case 'device':
       return `not enough of device ${first.device} free (need ${String(first.need)}, most free ${String('free' in best ? Math.max(0, best.free) : 0)} on ${best.node})`;
     case 'memory':
     case 'cpu':
+    case 'disk':
+    case 'pids':
       return `not enough ${first.kind} free (${shortage(first.kind, best)})`;
   }
 }
 
-function shortage(kind: 'memory' | 'cpu', best: Obstacle): string {
-  if (!('free' in best)) {
+function shortage(kind: Amount, best: Obstacle): string {
+  if (!('free' in best) || best.kind === 'quota') {
     return '';
   }
   return `need ${amount(kind, best.need)}, most free ${amount(kind, best.free)} on ${best.node}`;

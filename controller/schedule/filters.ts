@@ -1,13 +1,15 @@
 /** May a task run on a node? Ordered filters; the first that says no names the obstacle. */
-import { requestsOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
 import { missingCpu } from '#model/cpuset.ts';
-import type { NodeId } from '#model/ids.ts';
+import type { NodeId, ServiceId } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
-import { freeDevices, freeOf, hostPortsOf } from './node-load.ts';
-import type { NodeLoad } from './node-load.ts';
+import type { Node } from '#model/node.ts';
+import type { Resources } from '#model/resources.ts';
+import { countUnits, hasUnits, WHOLE } from './device-share.ts';
 import type { LabelCounts } from './label-counts.ts';
+import type { NodeTable } from './node-table.ts';
+import type { QuotaGap } from './quota.ts';
 import { volumeKeys } from './volume-homes.ts';
 import type { VolumeHomes } from './volume-homes.ts';
 
@@ -19,17 +21,37 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'runtime'; readonly runtime: string }
   | { readonly kind: 'privileged' }
   | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
-  | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number }
+  | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number; readonly milli?: number }
   | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
+  | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
   | { readonly kind: 'host-port'; readonly port: string }
-  | { readonly kind: 'memory' | 'cpu'; readonly need: number; readonly free: number }
+  | { readonly kind: Amount; readonly need: number; readonly free: number }
+  | ({ readonly kind: 'quota' } & QuotaGap)
 );
+
+/** Resources that are counted; memory and disk in bytes, cpu in thousandths. */
+export type Amount = 'memory' | 'cpu' | 'disk' | 'pids';
+
+/** Tasks of another service that this one is to be near, or away from. */
+export interface Neighbour {
+  readonly kind: 'near' | 'avoid';
+  readonly service: ServiceId;
+  readonly label: string;
+  /** Absent: it must hold. */
+  readonly weight?: number;
+  readonly counts: LabelCounts;
+}
 
 /** What a call knows about the service it places; changes as it places. */
 export interface ServiceRequest {
   readonly service: Service;
+  /** Of one task, companions included. */
+  readonly requests: Resources;
+  readonly hostPorts: readonly string[];
+  /** It fills nodes up instead of spreading. */
+  readonly isPacking: boolean;
   readonly homes: VolumeHomes;
   /** Where the newest task of each slot is or was, unless it failed: its image is there, and whoever plans knows the node. */
   readonly previous: ReadonlyMap<number, NodeId>;
@@ -37,29 +59,39 @@ export interface ServiceRequest {
   readonly placed: LabelCounts;
   /** Those of them with the current template. */
   readonly current: LabelCounts;
+  readonly neighbours: readonly Neighbour[];
 }
 
+type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;
+type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot: number) => Obstacle | undefined;
+
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
-const NODE_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest) => Obstacle | undefined)[] = [
-  isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus,
-];
-const TASK_FILTERS: readonly ((load: NodeLoad, request: ServiceRequest, slot: number) => Obstacle | undefined)[] = [
-  hasVolumes, isBelowMaxPer, hasHostPorts, hasDevices, hasMemory, hasCpu,
-];
+const NODE_FILTERS: readonly NodeFilter[] = [isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus];
+const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
-export function nodeObstacle(load: NodeLoad, request: ServiceRequest): Obstacle | undefined {
-  return firstOf(NODE_FILTERS, filter => filter(load, request));
+export function nodeObstacle(node: Node, service: Service): Obstacle | undefined {
+  return firstOf(NODE_FILTERS, filter => filter(node, service));
 }
 
 /** What keeps the task of `slot` off the node now; `nodeObstacle` was asked before. */
-export function taskObstacle(load: NodeLoad, request: ServiceRequest, slot: number): Obstacle | undefined {
-  return firstOf(TASK_FILTERS, filter => filter(load, request, slot));
+export function taskObstacle(table: NodeTable, request: ServiceRequest, row: number, slot: number): Obstacle | undefined {
+  return firstOf(TASK_FILTERS, filter => filter(table, request, row, slot));
+}
+
+/** True when memory and cpu are all that can keep a task off a node that is for the service. */
+export function isPlain({ service, hostPorts, requests, neighbours, homes }: ServiceRequest): boolean {
+  const { placement, container } = service.spec;
+  return placement.maxPer.length + hostPorts.length + neighbours.length + homes.size + container.deviceRequests.length === 0
+    && (requests.diskBytes ?? 0) + (requests.pids ?? 0) === 0;
 }
 
 /** Everything that keeps the task of `slot` off the node: what must change there for it to fit. */
-export function allObstacles(load: NodeLoad, request: ServiceRequest, slot: number): readonly Obstacle[] {
-  return [...NODE_FILTERS, ...TASK_FILTERS].flatMap(filter => filter(load, request, slot) ?? []);
+export function allObstacles(table: NodeTable, request: ServiceRequest, row: number, slot: number): readonly Obstacle[] {
+  return [
+    ...NODE_FILTERS.flatMap(filter => filter(table.node(row), request.service) ?? []),
+    ...TASK_FILTERS.flatMap(filter => filter(table, request, row, slot) ?? []),
+  ];
 }
 
 function firstOf<Filter>(filters: readonly Filter[], ask: (filter: Filter) => Obstacle | undefined): Obstacle | undefined {
@@ -72,30 +104,30 @@ function firstOf<Filter>(filters: readonly Filter[], ask: (filter: Filter) => Ob
   return undefined;
 }
 
-function isReady({ node }: NodeLoad): Obstacle | undefined {
+function isReady(node: Node): Obstacle | undefined {
   if (node.condition !== 'ready') {
     return { node: node.id, kind: 'node', state: node.condition };
   }
   return node.availability === 'active' ? undefined : { node: node.id, kind: 'node', state: node.availability };
 }
 
-function isTolerated({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+function isTolerated(node: Node, service: Service): Obstacle | undefined {
   const taint = [...node.taints].sort().find(one => !service.spec.placement.tolerate.includes(one));
   return taint === undefined ? undefined : { node: node.id, kind: 'taint', taint };
 }
 
-function hasLabels({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+function hasLabels(node: Node, service: Service): Obstacle | undefined {
   const broken = service.spec.placement.require.find(rule => !matches(rule, node.labels));
   return broken === undefined ? undefined : { node: node.id, kind: 'label', rule: formatPlacementRule(broken) };
 }
 
-function hasRuntime({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+function hasRuntime(node: Node, service: Service): Obstacle | undefined {
   const { runtime } = service.spec.container;
   return node.runtimes.includes(runtime) ? undefined : { node: node.id, kind: 'runtime', runtime };
 }
 
 /** What the namespace allows a node has to offer too. */
-function offersOpenings({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+function offersOpenings(node: Node, service: Service): Obstacle | undefined {
   const containers = [service.spec.container, ...(service.spec.companions ?? []).map(companion => companion.container)];
   if (containers.some(container => container.security.profile === 'privileged') && !node.policy.allowsPrivileged) {
     return { node: node.id, kind: 'privileged' };
@@ -108,50 +140,68 @@ function offersOpenings({ node }: NodeLoad, { service }: ServiceRequest): Obstac
   return device === undefined ? undefined : { node: node.id, kind: 'device-path', hostPath: device.hostPath };
 }
 
-function hasDevices(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  for (const { name, count } of service.spec.container.deviceRequests) {
-    const free = freeDevices(load, name);
-    if (count > free) {
-      return { node: load.node.id, kind: 'device', device: name, need: count, free };
+function hasDevices(table: NodeTable, { service }: ServiceRequest, row: number): Obstacle | undefined {
+  for (const { name, count, milli } of service.spec.container.deviceRequests) {
+    const units = table.devices[row]?.get(name) ?? [];
+    if (!hasUnits(units, { count, ...(milli === undefined ? {} : { milli }) })) {
+      return { node: table.node(row).id, kind: 'device', device: name, need: count, free: countUnits(units, milli ?? WHOLE), ...(milli === undefined ? {} : { milli }) };
     }
   }
   return undefined;
 }
 
-function hasCpus({ node }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
+function hasCpus(node: Node, service: Service): Obstacle | undefined {
   const { cpuset } = service.spec.container.limits;
   return cpuset === undefined || missingCpu(cpuset, node.cpus) === undefined ? undefined : { node: node.id, kind: 'cpuset', cpuset, cpus: node.cpus };
 }
 
-function hasVolumes({ node }: NodeLoad, { service, homes }: ServiceRequest, slot: number): Obstacle | undefined {
-  const user = { namespace: service.namespace, volumes: service.volumes, container: service.spec.container };
-  for (const volume of volumeKeys(user, slot)) {
+function hasVolumes(table: NodeTable, { service, homes }: ServiceRequest, row: number, slot: number): Obstacle | undefined {
+  if (homes.size === 0) {
+    return undefined;
+  }
+  const { id } = table.node(row);
+  for (const volume of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
     const home = homes.get(volume);
-    if (home !== undefined && home !== node.id) {
-      return { node: node.id, kind: 'volume', volume, home };
+    if (home !== undefined && home !== id) {
+      return { node: id, kind: 'volume', volume, home };
     }
   }
   return undefined;
 }
 
-function isBelowMaxPer({ node }: NodeLoad, { service, placed }: ServiceRequest): Obstacle | undefined {
-  const full = service.spec.placement.maxPer.find(limit => placed.count(limit.label, node) >= limit.count);
-  return full === undefined ? undefined : { node: node.id, kind: 'max-per', label: full.label, count: full.count };
+function isBelowMaxPer(table: NodeTable, { service, placed }: ServiceRequest, row: number): Obstacle | undefined {
+  const full = service.spec.placement.maxPer.find(limit => placed.count(limit.label, row) >= limit.count);
+  return full === undefined ? undefined : { node: table.node(row).id, kind: 'max-per', label: full.label, count: full.count };
 }
 
-function hasHostPorts({ node, hostPorts }: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  const port = hostPortsOf(service.spec.container).find(one => hostPorts.has(one));
-  return port === undefined ? undefined : { node: node.id, kind: 'host-port', port };
+function isNearAndAway(table: NodeTable, { neighbours }: ServiceRequest, row: number): Obstacle | undefined {
+  const wrong = neighbours.find(one => one.weight === undefined && (one.counts.count(one.label, row) > 0) !== (one.kind === 'near'));
+  return wrong === undefined ? undefined : { node: table.node(row).id, kind: wrong.kind, service: wrong.service, label: wrong.label };
 }
 
-function hasMemory(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  const need = requestsOf(service.spec).memoryBytes;
-  const free = freeOf(load).memoryBytes;
-  return need <= free ? undefined : { node: load.node.id, kind: 'memory', need, free };
+function hasHostPorts(table: NodeTable, { hostPorts }: ServiceRequest, row: number): Obstacle | undefined {
+  const port = hostPorts.find(one => table.hostPorts[row]?.has(one));
+  return port === undefined ? undefined : { node: table.node(row).id, kind: 'host-port', port };
 }
 
-function hasCpu(load: NodeLoad, { service }: ServiceRequest): Obstacle | undefined {
-  const need = requestsOf(service.spec).milliCpu;
-  const free = freeOf(load).milliCpu;
-  return need <= free ? undefined : { node: load.node.id, kind: 'cpu', need, free };
+function hasMemory(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {
+  return lacks(table, row, { kind: 'memory', need: requests.memoryBytes, free: table.freeMemory[row] ?? 0 });
+}
+
+function hasCpu(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {
+  return lacks(table, row, { kind: 'cpu', need: requests.milliCpu, free: table.freeCpu[row] ?? 0 });
+}
+
+function hasDisk(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {
+  return lacks(table, row, { kind: 'disk', need: requests.diskBytes ?? 0, free: table.freeDisk[row] ?? 0 });
+}
+
+function hasPids(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {
+  return lacks(table, row, { kind: 'pids', need: requests.pids ?? 0, free: table.freePids[row] ?? 0 });
+}
+
+/** What is not asked for is not missing, however overcommitted the node is. */
+function lacks(table: NodeTable, row: number, amount: { readonly kind: Amount; readonly need: number; readonly free: number }): Obstacle | undefined {
+  const isMissing = amount.need > amount.free && (amount.need > 0 || amount.kind === 'memory' || amount.kind === 'cpu');
+  return isMissing ? { node: table.node(row).id, ...amount } : undefined;
 }

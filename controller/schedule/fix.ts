@@ -12,8 +12,9 @@ import type { ContainerSpec, PlacementRule, PlacementSpec } from '#model/service
 import { amount } from './explain.ts';
 import { allObstacles } from './filters.ts';
 import type { Obstacle } from './filters.ts';
-import { nodeLoads } from './node-load.ts';
-import { requestFor, schedule } from './schedule.ts';
+import { NodeTable } from './node-table.ts';
+import { requestFor } from './request.ts';
+import { schedule } from './schedule.ts';
 import type { WantedSlot } from './schedule.ts';
 
 const MIB = 1024 ** 2;
@@ -67,9 +68,10 @@ function helps({ slots }: Blocked, { service, snapshot }: Omit<Candidate, 'fix'>
 }
 
 function blockedNodes({ snapshot, service }: Blocked, { slot, node }: WantedSlot): readonly BlockedNode[] {
-  const request = requestFor(snapshot, service);
-  return nodeLoads(snapshot).filter(load => node === undefined || load.node.id === node)
-    .map(load => ({ node: load.node, obstacles: allObstacles(load, request, slot) }));
+  const table = new NodeTable(snapshot);
+  const request = requestFor(snapshot, table, service);
+  return table.nodes.map((one, row) => ({ node: one, row })).filter(one => node === undefined || one.node.id === node)
+    .map(one => ({ node: one.node, obstacles: allObstacles(table, request, one.row, slot) }));
 }
 
 function* candidates(blocked: Blocked, nodes: readonly BlockedNode[]): Iterable<Candidate> {
@@ -203,12 +205,10 @@ function mend({ service, slots }: Blocked, node: Node, obstacle: Obstacle): Mend
     case 'runtime': return { text: `install the runtime ${obstacle.runtime}`, change: current => ({ runtimes: [...current.runtimes, obstacle.runtime] }) };
     case 'memory': return mendCapacity('memory', requests.memoryBytes * slots.length - Math.min(obstacle.free, 0));
     case 'cpu': return mendCapacity('cpu', requests.milliCpu * slots.length - Math.min(obstacle.free, 0));
-    case 'device':
-    case 'cpuset':
-    case 'volume':
-    case 'max-per':
-    case 'host-port': return { text: 'nothing', change: () => ({}) };
-    default: return mendOpening(obstacle);
+    case 'privileged':
+    case 'bind':
+    case 'device-path': return mendOpening(obstacle);
+    default: return { text: 'nothing', change: () => ({}) };
   }
 }
 

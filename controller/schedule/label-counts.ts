@@ -1,27 +1,62 @@
-import type { Node } from '#model/node.ts';
+import type { NodeTable } from './node-table.ts';
 
-/** How many tasks stand on nodes with each value of some labels. A node without the label has the value ''. */
+/** A number for each row, the lower the better: `rank[bucketOf[row]]`. */
+export interface RankColumn {
+  readonly bucketOf: Int32Array;
+  readonly rank: Float64Array;
+}
+
+/** How many tasks stand on nodes with each value of some labels, by rows of the table. */
 export class LabelCounts {
-  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #table: NodeTable;
+  readonly #labels: readonly string[];
+  readonly #rows: number[] = [];
+  /** Made when first asked for: most services have few tasks, which nobody asks about. */
+  #columns: ReadonlyMap<string, RankColumn> | undefined;
 
-  constructor(labels: readonly string[], nodes: Iterable<Node>) {
-    for (const label of labels) {
-      this.#counts.set(label, new Map());
-    }
-    for (const node of nodes) {
-      this.add(node);
-    }
+  constructor(table: NodeTable, labels: readonly string[], rows: readonly number[]) {
+    this.#table = table;
+    this.#labels = labels;
+    rows.forEach(row => { this.add(row); });
   }
 
-  add(node: Node): void {
-    for (const [label, counts] of this.#counts) {
-      const value = node.labels.get(label) ?? '';
-      counts.set(value, (counts.get(value) ?? 0) + 1);
-    }
+  /** All tasks that were counted in. */
+  get total(): number {
+    return this.#rows.length;
   }
 
-  /** Tasks on nodes that have the same value of `label` as `node`. */
-  count(label: string, node: Node): number {
-    return this.#counts.get(label)?.get(node.labels.get(label) ?? '') ?? 0;
+  add(row: number): void {
+    this.#rows.push(row);
+    this.#columns?.forEach(column => { addTo(column, row); });
   }
+
+  /** Tasks on nodes that have the same value of `label` as the node of `row`. */
+  count(label: string, row: number): number {
+    const column = this.#rows.length === 0 ? undefined : this.#made().get(label);
+    return column?.rank[column.bucketOf[row] ?? 0] ?? 0;
+  }
+
+  /** The counts themselves, which go on changing. @throws RangeError for a label that is not counted */
+  column(label: string): RankColumn {
+    const column = this.#made().get(label);
+    if (column === undefined) {
+      throw new RangeError(`label ${label} is not counted`);
+    }
+    return column;
+  }
+
+  #made(): ReadonlyMap<string, RankColumn> {
+    this.#columns ??= new Map(this.#labels.map(label => {
+      const { bucketOf, size } = this.#table.buckets(label);
+      const column = { bucketOf, rank: new Float64Array(size) };
+      this.#rows.forEach(row => { addTo(column, row); });
+      return [label, column];
+    }));
+    return this.#columns;
+  }
+}
+
+function addTo({ bucketOf, rank }: RankColumn, row: number): void {
+  const bucket = bucketOf[row] ?? 0;
+  rank[bucket] = (rank[bucket] ?? 0) + 1;
 }

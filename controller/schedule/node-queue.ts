@@ -1,82 +1,116 @@
 /** The best node for tasks that are all alike, one after the other, without a look at every node each time. */
 import { taskObstacle } from './filters.ts';
 import type { ServiceRequest } from './filters.ts';
-import type { NodeLoad } from './node-load.ts';
-import { isBetter, scoreNode } from './scores.ts';
+import type { RankColumn } from './label-counts.ts';
+import type { NodeTable } from './node-table.ts';
+import type { Candidates } from './pick.ts';
+import { roomRank } from './scores.ts';
 
-/** No slot: scores of slots that were nowhere before are the same for all of them. */
+/** No slot: ranks of slots that were nowhere before are the same for all of them. */
 const NO_SLOT = -1;
 
-interface Entry {
-  readonly load: NodeLoad;
-  /** Place in the order of ids: the first of equals wins. */
-  readonly order: number;
-  scores: readonly number[];
-}
-
 /**
- * A heap by scores as they were when last looked at. While a call places, a node only gets fuller and its scores only worse: an entry whose
- * scores still hold at the top is the best of all, one that is worse by now sinks, one that the task does not fit on any more leaves.
+ * A heap by ranks as they were when last looked at. While tasks of one kind are placed, only the node that got one changes its own rank, and what
+ * else changes gets worse: an entry whose ranks still hold at the top is the best of all, one that is worse by now sinks, one that the task does
+ * not fit on any more leaves.
  */
 export class NodeQueue {
+  readonly #table: NodeTable;
   readonly #request: ServiceRequest;
-  readonly #heap: Entry[];
+  readonly #columns: readonly RankColumn[];
+  /** Rows, in heap order. */
+  readonly #heap: Int32Array;
+  /** Ranks of a row when last looked at: as many numbers as there are columns, then its room. */
+  readonly #ranks: Float64Array;
+  readonly #width: number;
+  #length: number;
 
-  constructor(loads: readonly NodeLoad[], request: ServiceRequest) {
+  constructor(table: NodeTable, request: ServiceRequest, { rows, columns }: Candidates) {
+    this.#table = table;
     this.#request = request;
-    this.#heap = loads.map((load, order) => ({ load, order, scores: scoreNode(load, request, NO_SLOT) }));
-    for (let index = Math.floor(this.#heap.length / 2) - 1; index >= 0; index -= 1) {
+    this.#columns = columns;
+    this.#width = columns.length + 1;
+    const { milliCpu, memoryBytes } = request.requests;
+    this.#heap = new Int32Array(rows.length);
+    this.#ranks = new Float64Array(table.size * this.#width);
+    this.#length = 0;
+    for (const row of rows) {
+      if ((table.freeCpu[row] ?? 0) >= milliCpu && (table.freeMemory[row] ?? 0) >= memoryBytes) {
+        this.#heap[this.#length] = row;
+        this.#length += 1;
+        this.#look(row);
+      }
+    }
+    for (let index = Math.floor(this.#length / 2) - 1; index >= 0; index -= 1) {
       this.#sink(index);
     }
   }
 
-  /** The node that a look at all of them would choose; undefined when none fits. */
-  best(): NodeLoad | undefined {
-    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
-      if (taskObstacle(top.load, this.#request, NO_SLOT) !== undefined) {
+  /** The row that a look at all of them would choose for `request`, which is like the queue's own; -1 when none fits. */
+  best(request: ServiceRequest = this.#request): number {
+    while (this.#length > 0) {
+      const top = this.#heap[0] ?? 0;
+      if (taskObstacle(this.#table, request, top, NO_SLOT) !== undefined) {
         this.#dropTop();
-        continue;
+      } else if (this.#look(top)) {
+        this.#sink(0);
+      } else {
+        return top;
       }
-      const scores = scoreNode(top.load, this.#request, NO_SLOT);
-      if (!isBetter(top.scores, scores)) {
-        return top.load;
-      }
-      top.scores = scores;
-      this.#sink(0);
     }
-    return undefined;
+    return -1;
+  }
+
+  /** Ranks the row anew. True when it is worse than it was. */
+  #look(row: number): boolean {
+    const ranks = this.#ranks;
+    const at = row * this.#width;
+    let order = 0;
+    let last = at;
+    for (const { bucketOf, rank } of this.#columns) {
+      const now = rank[bucketOf[row] ?? 0] ?? 0;
+      order = order === 0 ? now - (ranks[last] ?? 0) : order;
+      ranks[last] = now;
+      last += 1;
+    }
+    const room = roomRank(this.#table, this.#request, row);
+    order = order === 0 ? room - (ranks[last] ?? 0) : order;
+    ranks[last] = room;
+    return order > 0;
   }
 
   #dropTop(): void {
-    const last = this.#heap.pop();
-    if (last !== undefined && this.#heap.length > 0) {
-      this.#heap[0] = last;
-      this.#sink(0);
-    }
+    this.#length -= 1;
+    this.#heap[0] = this.#heap[this.#length] ?? 0;
+    this.#sink(0);
   }
 
   #sink(from: number): void {
     const heap = this.#heap;
-    for (let index = from; ;) {
-      const left = 2 * index + 1;
-      let first = index;
-      for (const child of [left, left + 1]) {
-        first = isBefore(heap[child], heap[first]) ? child : first;
+    const moved = heap[from] ?? 0;
+    let index = from;
+    for (let child = 2 * index + 1; child < this.#length; child = 2 * index + 1) {
+      const right = child + 1;
+      const first = right < this.#length && this.#isBefore(heap[right] ?? 0, heap[child] ?? 0) ? right : child;
+      if (!this.#isBefore(heap[first] ?? 0, moved)) {
+        break;
       }
-      const [upper, lower] = [heap[index], heap[first]];
-      if (first === index || upper === undefined || lower === undefined) {
-        return;
-      }
-      heap[index] = lower;
-      heap[first] = upper;
+      heap[index] = heap[first] ?? 0;
       index = first;
     }
+    heap[index] = moved;
   }
-}
 
-function isBefore(left: Entry | undefined, right: Entry | undefined): boolean {
-  if (left === undefined || right === undefined) {
-    return false;
+  /** Of equals the first row. */
+  #isBefore(left: number, right: number): boolean {
+    const ranks = this.#ranks;
+    const width = this.#width;
+    for (let index = 0; index < width; index += 1) {
+      const difference = (ranks[left * width + index] ?? 0) - (ranks[right * width + index] ?? 0);
+      if (difference !== 0) {
+        return difference < 0;
+      }
+    }
+    return left < right;
   }
-  return isBetter(left.scores, right.scores) || (left.order < right.order && !isBetter(right.scores, left.scores));
 }

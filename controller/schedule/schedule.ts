@@ -1,17 +1,23 @@
 /** The scheduler: which node each missing task goes to, and why none where none fits. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import type { NodeId, ServiceId } from '#model/ids.ts';
-import type { Node } from '#model/node.ts';
-import { nodeObstacle, taskObstacle } from './filters.ts';
+import { containersOf } from '#model/companion.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { DeviceUnits } from '#model/task.ts';
+import { eligibleRows } from './eligible.ts';
+import { isPlain, nodeObstacle, taskObstacle } from './filters.ts';
 import type { Obstacle, ServiceRequest } from './filters.ts';
-import { LabelCounts } from './label-counts.ts';
-import { isEnded, nodeLoads, take } from './node-load.ts';
-import type { NodeLoad } from './node-load.ts';
-import type { Task } from '#model/task.ts';
 import { NodeQueue } from './node-queue.ts';
-import { isBetter, scoreNode, spreadLabels } from './scores.ts';
-import { volumeHomes, volumeKeys } from './volume-homes.ts';
+import { NodeTable } from './node-table.ts';
+import { pickRow } from './pick.ts';
+import type { Candidates } from './pick.ts';
+import { findRoom } from './preempt.ts';
+import { Quotas } from './quota.ts';
+import { requestFor } from './request.ts';
+import { Reservations } from './reservations.ts';
+import { rankColumns } from './scores.ts';
+import { turnOrder } from './turn-order.ts';
+import { volumeKeys } from './volume-homes.ts';
 
 export interface WantedSlot {
   readonly slot: number;
@@ -28,6 +34,8 @@ export interface Placement {
   readonly service: ServiceId;
   readonly slot: number;
   readonly node: NodeId;
+  /** Of the named devices that it asks for. Absent: it asks for none. */
+  readonly deviceUnits?: readonly DeviceUnits[];
 }
 
 /** A slot that fits nowhere; one obstacle a node, in order of node ids. */
@@ -35,140 +43,185 @@ export interface Rejection {
   readonly service: ServiceId;
   readonly slot: number;
   readonly obstacles: readonly Obstacle[];
+  /** It is one of a gang of so many, of which the first `fitting` had fitted. */
+  readonly gang?: { readonly size: number; readonly fitting: number };
+}
+
+/** A rejected slot that fits on `node` once `victims`, all of lower priority, and what is stopping there anyway have ended. */
+export interface Preemption {
+  readonly service: ServiceId;
+  readonly slot: number;
+  readonly node: NodeId;
+  readonly victims: readonly TaskId[];
 }
 
 export interface Schedule {
   readonly placements: readonly Placement[];
   readonly rejections: readonly Rejection[];
+  readonly preemptions: readonly Preemption[];
+}
+
+/** What one call knows and decided so far. */
+interface Call {
+  readonly snapshot: ClusterSnapshot;
+  readonly table: NodeTable;
+  readonly quotas: Quotas;
+  readonly reservations: Reservations;
+  readonly placedRows: Map<ServiceId, number[]>;
+  /** Tasks that this call told to stop. */
+  readonly doomed: Set<TaskId>;
+  readonly placements: Placement[];
+  readonly rejections: Rejection[];
+  readonly preemptions: Preemption[];
 }
 
 /**
- * Places slot by slot, services in order of ids and slots from the lowest, each on the best node that passes all filters;
- * of equal nodes the one with the lowest id. The same input in any order gives the same answer.
- *
- * What tasks of one service share (the nodes that can ever take them) is found once per service, so the cost per
- * task is one pass over those.
+ * Places slot by slot, services in the order of `turn-order.ts` and slots from the lowest, each on the best node that passes all filters; of equal
+ * nodes the one with the lowest id. The same input in any order gives the same answer. `table` is of the same snapshot, and is as it was afterwards.
  */
-export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingService[]): Schedule {
-  const loads = nodeLoads(snapshot);
-  const placements: Placement[] = [];
-  const rejections: Rejection[] = [];
-  for (const one of [...pending].sort((left, right) => (left.service.id < right.service.id ? -1 : 1))) {
-    const request = requestFor(snapshot, one.service);
-    const eligibility = findEligible(loads, request);
-    const queue = isAlike(one) ? new NodeQueue(eligibility.loads, request) : undefined;
-    for (const wanted of [...one.slots].sort((left, right) => left.slot - right.slot)) {
-      const choice = placeNext(queue, eligibility, request, wanted);
-      if (choice.kind === 'node') {
-        placements.push({ service: one.service.id, slot: wanted.slot, node: choice.load.node.id });
-        count(choice.load, request, wanted.slot);
-      } else {
-        rejections.push({ service: one.service.id, slot: wanted.slot, obstacles: choice.obstacles });
-      }
+export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingService[], table = new NodeTable(snapshot)): Schedule {
+  const call: Call = {
+    snapshot, table, quotas: new Quotas(snapshot), reservations: new Reservations(table), placedRows: new Map(), doomed: new Set(),
+    placements: [], rejections: [], preemptions: [],
+  };
+  let group: { readonly key: string; readonly queue: NodeQueue } | undefined;
+  for (const { one, key, alike } of turnOrder(table, pending)) {
+    const request = requestFor(snapshot, table, one.service, call.placedRows);
+    call.reservations.turnTo(one.service);
+    if (alike >= QUEUE_FROM && one.slots.length === 1 && isInterchangeable(request, one)) {
+      group = group?.key === key ? group : { key, queue: makeQueue(call, request, one) };
+      placeService(call, request, one, group.queue);
+    } else {
+      placeService(call, request, one, isAlike(one) ? makeQueue(call, request, one) : undefined);
     }
   }
-  return { placements, rejections };
+  table.release();
+  return { placements: call.placements, rejections: call.rejections, preemptions: call.preemptions };
 }
 
-/** Nodes that may take tasks of the service at all, by the filters that do not change during a call. */
-interface Eligibility {
-  readonly loads: readonly NodeLoad[];
-  readonly obstacles: readonly Obstacle[];
+/** A slot that no service has. */
+const NOWHERE = -1;
+
+function makeQueue({ table }: Call, request: ServiceRequest, { service, slots }: PendingService): NodeQueue {
+  return new NodeQueue(table, request, { rows: eligibleRows(table, service), columns: rankColumns(table, request, { isMany: slots.length > 1, slot: NOWHERE }) });
 }
 
-type Choice = { readonly kind: 'node'; readonly load: NodeLoad } | { readonly kind: 'none'; readonly obstacles: readonly Obstacle[] };
-
-function findEligible(loads: readonly NodeLoad[], request: ServiceRequest): Eligibility {
-  const obstacles: Obstacle[] = [];
-  const eligible = loads.filter(load => {
-    const obstacle = nodeObstacle(load, request);
-    if (obstacle !== undefined) {
-      obstacles.push(obstacle);
-    }
-    return obstacle === undefined;
-  });
-  return { loads: eligible, obstacles };
-}
-
-/** Slots from which a queue of the nodes is quicker than a look at all of them for each. */
-const QUEUE_FROM = 8;
+/** Slots, or services of one slot, from which a queue of the nodes is quicker than a look at all of them for each. */
+const QUEUE_FROM = 16;
 
 /** True when no slot differs from another in where it may go. */
 function isAlike({ service, slots }: PendingService): boolean {
-  const hasData = service.spec.container.volumes.some(mount => mount.kind === 'volume');
-  return slots.length >= QUEUE_FROM && !hasData && slots.every(slot => slot.node === undefined);
+  return slots.length >= QUEUE_FROM && !hasData(service) && slots.every(slot => slot.node === undefined);
 }
 
-/** By the queue where there is one and the slot was nowhere before; a look at all nodes says the same, and why none fits. */
-function placeNext(queue: NodeQueue | undefined, eligibility: Eligibility, request: ServiceRequest, wanted: WantedSlot): Choice {
-  const best = queue === undefined || request.previous.has(wanted.slot) ? undefined : queue.best();
-  return best === undefined ? place(eligibility, request, wanted) : { kind: 'node', load: best };
+/** True when nothing but what it asks for tells the service's only task from those of others with the same key. */
+function isInterchangeable(request: ServiceRequest, { service, slots }: PendingService): boolean {
+  return isPlain(request) && request.previous.size === 0 && request.current.total === 0 && !hasData(service) && slots.every(slot => slot.node === undefined);
 }
 
-function place(eligibility: Eligibility, request: ServiceRequest, wanted: WantedSlot): Choice {
-  const obstacles = [...eligibility.obstacles];
-  let best: { readonly load: NodeLoad; readonly scores: readonly number[] } | undefined;
-  for (const load of eligibility.loads) {
-    if (wanted.node !== undefined && wanted.node !== load.node.id) {
-      continue;
-    }
-    const obstacle = taskObstacle(load, request, wanted.slot);
-    if (obstacle !== undefined) {
-      obstacles.push(obstacle);
-      continue;
-    }
-    const scores = scoreNode(load, request, wanted.slot);
-    if (best === undefined || isBetter(scores, best.scores)) {
-      best = { load, scores };
-    }
-  }
-  if (best !== undefined) {
-    return { kind: 'node', load: best.load };
-  }
-  const relevant = obstacles.filter(one => wanted.node === undefined || wanted.node === one.node);
-  return { kind: 'none', obstacles: relevant.sort((left, right) => (left.node < right.node ? -1 : 1)) };
+function hasData({ spec }: Service): boolean {
+  return containersOf(spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
 }
 
-/** What the scheduler knows of a service before it places. */
-export function requestFor(snapshot: ClusterSnapshot, service: Service): ServiceRequest {
-  const { placement } = service.spec;
-  const tasks = [...snapshot.tasksOfService.get(service.id) ?? []].flatMap(id => snapshot.tasks.get(id)?.value ?? []);
-  const present = tasks.filter(task => isPresent(snapshot, task));
-  const nodesOf = (some: readonly Task[]): readonly Node[] => some.flatMap(task => snapshot.nodes.get(task.node)?.value ?? []);
-  const current = present.filter(task => task.desired === 'run' && task.templateHash === service.templateHash);
-  return {
-    service,
-    homes: volumeHomes(snapshot, service),
-    previous: previousNodes(snapshot, tasks),
-    placed: new LabelCounts(placement.maxPer.map(limit => limit.label), nodesOf(present)),
-    current: new LabelCounts(spreadLabels(placement), nodesOf(current)),
+function placeService(call: Call, request: ServiceRequest, { service, slots }: PendingService, queue: NodeQueue | undefined): void {
+  const turn: Turn = {
+    call, request, queue, taken: [],
+    candidates: { rows: eligibleRows(call.table, service), columns: rankColumns(call.table, request, { isMany: slots.length > 1, slot: NOWHERE }) },
   };
+  const { placements, rejections } = call;
+  const [firstPlacement, firstRejection] = [placements.length, rejections.length];
+  for (const wanted of [...slots].sort((left, right) => left.slot - right.slot)) {
+    placeSlot(turn, wanted);
+  }
+  const [failed] = rejections.slice(firstRejection);
+  if (service.spec.placement.isGang && failed !== undefined) {
+    const gang = { size: slots.length, fitting: turn.taken.length };
+    giveBack(turn);
+    placements.length = firstPlacement;
+    rejections.length = firstRejection;
+    slots.forEach(({ slot }) => rejections.push({ service: service.id, slot, obstacles: failed.obstacles, gang }));
+  }
 }
 
-/** It may run on a node that is there. */
-function isPresent(snapshot: ClusterSnapshot, task: Task): boolean {
-  const node = snapshot.nodes.get(task.node)?.value;
-  return node !== undefined && node.condition !== 'lost' && !isEnded(snapshot, task);
+/** One service's turn. */
+interface Turn {
+  readonly call: Call;
+  readonly request: ServiceRequest;
+  readonly queue: NodeQueue | undefined;
+  /** For a slot that was nowhere before. */
+  readonly candidates: Candidates;
+  readonly taken: { readonly row: number; readonly units: readonly DeviceUnits[] }[];
 }
 
-function previousNodes(snapshot: ClusterSnapshot, tasks: readonly Task[]): ReadonlyMap<number, NodeId> {
-  const newest = new Map<number, Task>();
-  for (const task of tasks) {
-    if (task.fence >= (newest.get(task.slot)?.fence ?? 0)) {
-      newest.set(task.slot, task);
+function placeSlot(turn: Turn, wanted: WantedSlot): void {
+  const { call, request } = turn;
+  const { service } = request;
+  const gap = call.quotas.gap(service);
+  const row = gap === undefined ? chooseRow(turn, wanted) : -1;
+  if (row >= 0) {
+    const units = count(turn, row, wanted.slot);
+    call.placements.push({ service: service.id, slot: wanted.slot, node: call.table.node(row).id, ...(units.length === 0 ? {} : { deviceUnits: units }) });
+    return;
+  }
+  const obstacles = gap === undefined ? obstaclesOf(turn, wanted) : call.table.nodes.map((node): Obstacle => ({ node: node.id, kind: 'quota', ...gap }));
+  call.rejections.push({ service: service.id, slot: wanted.slot, obstacles });
+  if (gap === undefined && !service.spec.placement.isGang) {
+    preempt(turn, wanted);
+  }
+}
+
+/** By the queue where there is one and the slot was nowhere before; a look at all nodes says the same. */
+function chooseRow({ call: { table }, request, queue, candidates }: Turn, { slot, node }: WantedSlot): number {
+  const isNew = !request.previous.has(slot);
+  if (queue !== undefined && isNew) {
+    return queue.best(request);
+  }
+  const only = node === undefined ? undefined : table.rowOf(node) ?? -1;
+  const rows = only === undefined ? candidates.rows : candidates.rows.filter(row => row === only);
+  const columns = isNew ? candidates.columns : rankColumns(table, request, { isMany: true, slot });
+  return pickRow(table, request, { rows, columns }, slot);
+}
+
+/** Of a queue's slots one after the other: nothing was placed since the last that did not fit. */
+function obstaclesOf({ call: { table, rejections }, request, queue }: Turn, { slot, node }: WantedSlot): readonly Obstacle[] {
+  const last = rejections.at(-1);
+  if (queue !== undefined && last?.service === request.service.id && last.obstacles[0]?.kind !== 'quota') {
+    return last.obstacles;
+  }
+  return table.nodes.flatMap((one, row) => (node === undefined || node === one.id ? nodeObstacle(one, request.service) ?? taskObstacle(table, request, row, slot) ?? [] : []));
+}
+
+function count({ call, request, taken }: Turn, row: number, slot: number): readonly DeviceUnits[] {
+  const { service } = request;
+  const units = call.table.take(row, service.spec);
+  taken.push({ row, units });
+  request.placed.add(row);
+  request.current.add(row);
+  call.quotas.count(service, 1);
+  const rows = call.placedRows.get(service.id) ?? [];
+  call.placedRows.set(service.id, rows);
+  rows.push(row);
+  if (service.spec.kind !== 'global' && hasData(service)) {
+    for (const key of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
+      request.homes.set(key, call.table.node(row).id);
     }
   }
-  return new Map([...newest].filter(([, task]) => snapshot.statuses.get(task.id)?.value.phase !== 'failed').map(([slot, task]) => [slot, task.node]));
+  return units;
 }
 
-function count(load: NodeLoad, request: ServiceRequest, slot: number): void {
+function giveBack({ call, request: { service }, taken }: Turn): void {
+  taken.forEach(({ row, units }) => { call.table.give(row, service.spec, units); });
+  call.quotas.count(service, -taken.length);
+  call.placedRows.delete(service.id);
+}
+
+/** Where room is being made nothing else is placed in this call. */
+function preempt({ call, request }: Turn, { slot, node }: WantedSlot): void {
   const { service } = request;
-  take(load, service.spec, true);
-  request.placed.add(load.node);
-  request.current.add(load.node);
-  for (const key of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
-    if (service.spec.kind !== 'global') {
-      request.homes.set(key, load.node.id);
-    }
+  const found = findRoom(call.snapshot, call.table, request, { slot, doomed: call.doomed, ...(node === undefined ? {} : { node }) });
+  if (found !== undefined) {
+    found.victims.forEach(victim => call.doomed.add(victim));
+    call.table.take(found.row, service.spec);
+    call.preemptions.push({ service: service.id, slot, node: call.table.node(found.row).id, victims: found.victims });
   }
 }

@@ -1,54 +1,103 @@
-/** How well a node suits a task: numbers from 0 to 1, compared one after the other. */
-import { requestsOf } from '#model/companion.ts';
-import { matches } from '#model/constraint.ts';
-import { addResources } from '#model/resources.ts';
-import type { PlacementSpec } from '#model/service.ts';
+/** How well a node suits a task: ranks, the lower the better, compared one after the other. */
+import { formatPlacementRule, matches } from '#model/constraint.ts';
+import type { PlacementPolicy, PlacementSpec } from '#model/service.ts';
 import type { ServiceRequest } from './filters.ts';
-import type { NodeLoad } from './node-load.ts';
+import type { RankColumn } from './label-counts.ts';
+import type { NodeTable } from './node-table.ts';
 
-/** Labels to be even over; `node` where the service names none. */
+/** Labels to be even over; `node` where the service names none and does not pack. */
 export function spreadLabels(placement: PlacementSpec): readonly string[] {
-  return placement.spread.length === 0 ? ['node'] : placement.spread;
+  return placement.spread.length === 0 && policyOf(placement) === 'spread' ? ['node'] : placement.spread;
 }
 
-/** Scores of a node, most important first: even over each spread label, wished labels, where the slot was before, least loaded. */
-export function scoreNode(load: NodeLoad, request: ServiceRequest, slot: number): readonly number[] {
-  const { placement } = request.service.spec;
+export function policyOf({ policy }: PlacementSpec): PlacementPolicy {
+  return policy ?? 'spread';
+}
+
+/** What the ranks of `rankNode` say, one name each. */
+export function rankNames(placement: PlacementSpec): readonly string[] {
   return [
-    ...spreadLabels(placement).map(label => 1 / (1 + request.current.count(label, load.node))),
-    preference(load, placement),
-    request.previous.get(slot) === load.node.id ? 1 : 0,
-    emptiness(load, request),
+    ...spreadLabels(placement).map(label => `fewer of its tasks on the same ${label}`), 'preferred labels', 'the slot was there before',
+    'no devices that others need', policyOf(placement) === 'spread' ? 'more room' : 'less room left over',
   ];
 }
 
-/** What the scores of `scoreNode` say, one name each. */
-export function scoreNames(placement: PlacementSpec): readonly string[] {
-  return [...spreadLabels(placement).map(label => `fewer of its tasks on the same ${label}`), 'preferred labels', 'the slot was there before', 'more room'];
+/** Ranks of a node, most important first: even over each spread label, wishes, where the slot was before, devices left alone, room. */
+export function rankNode(table: NodeTable, request: ServiceRequest, row: number, slot: number): readonly number[] {
+  const { placement } = request.service.spec;
+  return [
+    ...spreadLabels(placement).map(label => request.current.count(label, row)),
+    unmetWishes(table, request, row),
+    table.rowOf(request.previous.get(slot) ?? table.node(row).id) === row && request.previous.has(slot) ? 0 : 1,
+    spareDevices(table, request, row),
+    roomRank(table, request, row),
+  ];
 }
 
-/** True when `left` is better than `right`; equal scores are not. */
+/** True when `left` is better than `right`; equal ranks are not. */
 export function isBetter(left: readonly number[], right: readonly number[]): boolean {
-  for (const [index, score] of left.entries()) {
-    const other = right[index] ?? 0;
-    if (score !== other) {
-      return score > other;
-    }
+  const index = left.findIndex((rank, at) => rank !== right[at]);
+  return index >= 0 && (left[index] ?? 0) < (right[index] ?? 0);
+}
+
+/**
+ * The ranks before room as columns, without those in which no two nodes can differ while the call places.
+ *
+ * @param isMany  more than one slot is placed, so that even a first one makes counts differ
+ */
+export function rankColumns(table: NodeTable, request: ServiceRequest, { isMany, slot }: { readonly isMany: boolean; readonly slot: number }): readonly RankColumn[] {
+  const { placement } = request.service.spec;
+  const previous = request.previous.get(slot);
+  const devices = request.service.spec.container.deviceRequests.map(one => one.name);
+  return [
+    ...(isMany || request.current.total > 0 ? spreadLabels(placement).map(label => request.current.column(label)) : []),
+    ...wishColumns(table, request),
+    ...(previous === undefined ? [] : [columnOf(table, row => (table.node(row).id === previous ? 0 : 1))]),
+    ...(table.hasDevices ? [table.column(`spare ${devices.join(' ')}`, () => columnOf(table, row => spareDevices(table, request, row)))] : []),
+  ];
+}
+
+/** Wishes for labels say the same for every service that has them. */
+function wishColumns(table: NodeTable, request: ServiceRequest): readonly RankColumn[] {
+  const { prefer } = request.service.spec.placement;
+  const make = (): RankColumn => columnOf(table, row => unmetWishes(table, request, row));
+  if (request.neighbours.some(one => one.weight !== undefined)) {
+    return [make()];
   }
-  return false;
+  return prefer.length === 0 ? [] : [table.column(`prefer ${prefer.map(({ rule, weight }) => `${String(weight)} ${formatPlacementRule(rule)}`).join(',')}`, make)];
 }
 
-/** Share of the wishes' weight that the node meets; 1 where nothing is wished. */
-function preference({ node }: NodeLoad, { prefer }: PlacementSpec): number {
-  const total = prefer.reduce((sum, wish) => sum + wish.weight, 0);
-  const met = prefer.filter(wish => matches(wish.rule, node.labels)).reduce((sum, wish) => sum + wish.weight, 0);
-  return total === 0 ? 1 : met / total;
+function columnOf(table: NodeTable, rank: (row: number) => number): RankColumn {
+  const bucketOf = table.list('identity', () => Int32Array.from(table.nodes, (_, row) => row));
+  return { bucketOf, rank: Float64Array.from(table.nodes, (_, row) => rank(row)) };
 }
 
-/** Free share of the scarcer resource once the task is there. */
-function emptiness({ node, wanted }: NodeLoad, { service }: ServiceRequest): number {
-  const after = addResources(wanted, requestsOf(service.spec));
-  return 1 - Math.max(share(after.milliCpu, node.capacity.milliCpu), share(after.memoryBytes, node.capacity.memoryBytes));
+/** Weight of the wishes that the node does not meet. */
+function unmetWishes(table: NodeTable, { service, neighbours }: ServiceRequest, row: number): number {
+  let unmet = 0;
+  for (const { rule, weight } of service.spec.placement.prefer) {
+    unmet += matches(rule, table.node(row).labels) ? 0 : weight;
+  }
+  for (const { weight = 0, kind, label, counts } of neighbours) {
+    unmet += (counts.count(label, row) > 0) === (kind === 'near') ? 0 : weight;
+  }
+  return unmet;
+}
+
+/** Named devices of the node that the task does not ask for: others may need what stands beside them. */
+function spareDevices(table: NodeTable, { service }: ServiceRequest, row: number): number {
+  const asked = service.spec.container.deviceRequests;
+  return table.node(row).policy.devices.filter(({ name }) => !asked.some(one => one.name === name)).length;
+}
+
+/**
+ * `spread`: the taken share of the scarcer resource once the task is there. `binpack`: what is left then, cpu and memory together, so that the
+ * fullest node that fits is best.
+ */
+export function roomRank(table: NodeTable, { requests, isPacking }: ServiceRequest, row: number): number {
+  const cpu = share((table.wantedCpu[row] ?? 0) + requests.milliCpu, table.capacityCpu[row] ?? 0);
+  const memory = share((table.wantedMemory[row] ?? 0) + requests.memoryBytes, table.capacityMemory[row] ?? 0);
+  return isPacking ? 2 - cpu - memory : Math.max(cpu, memory);
 }
 
 function share(part: number, whole: number): number {

@@ -135,6 +135,7 @@ export class SimStore {
       apps: this.#ordered(this.apps), services: this.#ordered(this.services), serviceStatuses: this.#ordered(this.serviceStatuses),
       tasks, statuses: this.#ordered(this.statuses), nodes: this.#ordered(this.nodes), ledgers: new Map(),
       sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(), unreadableNodes: new Set(),
+      namespaces: new Map(), unreadableNamespaces: new Set(),
       ...(this.massBreaker === undefined ? {} : { massBreaker: this.massBreaker }),
       tasksOfService: index(task => task.serviceId), tasksOnNode: index(task => task.node),
     };

@@ -30,6 +30,18 @@ test('what is absent stays; repeated, a request changes nothing more', async t =
   t.deepEqual(replica.keys('namespaces/'), []);
   await t.throwsAsync(namespaces.deleteNamespace({ requestId: requestId(4), name: 'prod' }, OPERATOR), { code: 'NOT_FOUND' });
 });
+test('a quota is set, shown with what is used of it, and taken away by an empty one', async t => {
+  const replica = await MemoryReplica.start(t);
+  const namespaces = createNamespaceApi(replica.parts);
+  const quota = { tasks: 5, devices: [{ name: 'gpu', count: 1 }] };
+  await namespaces.putNamespace({ requestId: requestId(1), name: 'prod', quota }, OPERATOR);
+  await namespaces.putNamespace({ requestId: requestId(2), name: 'prod', profile: 'restricted' }, OPERATOR);
+  t.like((await namespaces.listNamespaces(OPERATOR))[0], { quota, used: { tasks: 0, milliCpu: 0 } });
+  t.regex(replica.told[0]?.message ?? '', /set namespace prod: quota: tasks=5,gpu=1/);
+  await t.throwsAsync(namespaces.putNamespace({ requestId: requestId(3), name: 'prod', quota: { tasks: -1, devices: [] } }, OPERATOR), { code: 'INVALID_ARGUMENT' });
+  await namespaces.putNamespace({ requestId: requestId(4), name: 'prod', quota: { devices: [] } }, OPERATOR);
+  t.is((await namespaces.listNamespaces(OPERATOR))[0]?.quota, undefined);
+});
 test('a bad name or directory is refused, and whoever is no operator', async t => {
   const replica = await MemoryReplica.start(t);
   const namespaces = createNamespaceApi(replica.parts);

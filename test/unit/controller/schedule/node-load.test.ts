@@ -1,5 +1,5 @@
 import test from 'ava';
-import { freeOf, hostPortsOf, nodeLoads, take } from '../../../../controller/schedule/node-load.ts';
+import { freeOf, hostPortsOf, nodeLoads } from '../../../../controller/schedule/node-load.ts';
 import { container, failed, node, resources, service, snapshot, status, task } from '../../../support/builders.ts';
 
 const PORT = { published: 53, target: 53, protocol: 'udp', mode: 'host', allowFrom: [] } as const;
@@ -9,22 +9,15 @@ test('a node is loaded with its unfinished tasks, wanted or stopping; finished o
   const [runs, stops, ended] = [task(web, 'n1'), task(web, 'n1', { slot: 1, desired: 'stop' }), task(web, 'n1', { slot: 2 })] as const;
   const [load, other] = nodeLoads(snapshot({ nodes: [node('n2'), node('n1')], tasks: [runs, stops, ended], statuses: [status(runs), failed(ended)] }));
   t.deepEqual(load?.used, resources(200, 20));
-  t.deepEqual([...load?.hostPorts ?? []], ['udp/53']);
+  t.deepEqual(load === undefined ? undefined : freeOf(load), resources(3_800, 4_076));
   t.deepEqual(other?.used, resources(0, 0));
-});
-test('taking a task leaves less', t => {
-  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
-  take(load, { container: container({ requests: resources(30, 40), ports: [PORT] }) }, false);
-  t.deepEqual(load.wanted, resources(0, 0), 'what is to stop is not wanted');
-  t.deepEqual(freeOf(load), resources(70, 60));
-  t.true(load.hostPorts.has('udp/53'));
 });
 test('only published ports of mode host take a port of the node', t => {
   const { published: _, ...unpublished } = PORT;
   t.deepEqual(hostPortsOf(container({ ports: [PORT, { ...PORT, mode: 'ingress' }, unpublished, { ...PORT, published: 80, protocol: 'tcp' }] })), ['tcp/80', 'udp/53']);
 });
-test('sidecars are taken with the main container', t => {
-  const load = { node: node('n1', { capacity: resources(100, 100) }), used: resources(0, 0), wanted: resources(0, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
-  take(load, { container: container({ requests: resources(30, 40) }), companions: [{ name: 'proxy', role: 'sidecar', container: container({ requests: resources(5, 6) }) }] }, true);
-  t.deepEqual(load.used, resources(35, 46));
+test('sidecars count with the main container', t => {
+  const web = service({ container: { requests: resources(30, 40) }, companions: [{ name: 'proxy', role: 'sidecar', container: container({ requests: resources(5, 6) }) }] });
+  const one = task(web, 'n1', { companions: web.spec.companions ?? [] });
+  t.deepEqual(nodeLoads(snapshot({ nodes: [node('n1')], tasks: [one] }))[0]?.used, resources(35, 46));
 });

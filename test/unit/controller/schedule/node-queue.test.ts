@@ -3,9 +3,11 @@ import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Node } from '#model/node.ts';
 import type { Task } from '#model/task.ts';
-import { nodeLoads, take } from '../../../../controller/schedule/node-load.ts';
 import { NodeQueue } from '../../../../controller/schedule/node-queue.ts';
-import { requestFor, schedule } from '../../../../controller/schedule/schedule.ts';
+import { NodeTable } from '../../../../controller/schedule/node-table.ts';
+import { requestFor } from '../../../../controller/schedule/request.ts';
+import { schedule } from '../../../../controller/schedule/schedule.ts';
+import { rankColumns } from '../../../../controller/schedule/scores.ts';
 import { node, resources, service, snapshot, task, taskId } from '../../../support/builders.ts';
 import { placementViolations } from '../../../support/placement-checker.ts';
 import { Random } from '../../../sim/random.ts';
@@ -58,7 +60,7 @@ test('many alike in one call go where each by itself would, break no rule, and t
     const { nodes, tasks, of } = one;
     const { placements } = schedule(snapshot({ nodes, services: [of], tasks }), [{ service: of, slots: slotsOf(of) }]);
     t.deepEqual(placements.map(({ slot, node: on }) => `${String(slot)} ${on}`), oneByOne(one), `case ${String(count)}`);
-    t.deepEqual(placementViolations(nodes, tasks, placements.map(({ slot, node: on }) => ({ service: of, slot, node: on }))), []);
+    t.deepEqual(placementViolations({ nodes, tasks, placed: placements.map(({ slot, node: on }) => ({ service: of, slot, node: on })) }), []);
     const shuffled = snapshot({ nodes: nodes.toReversed(), services: [of], tasks: tasks.toReversed() });
     t.deepEqual(schedule(shuffled, [{ service: of, slots: slotsOf(of).toReversed() }]).placements, placements);
   }
@@ -67,11 +69,12 @@ test('many alike in one call go where each by itself would, break no rule, and t
 test('a node that is full leaves, and one that got worse by others is looked at again', t => {
   const of = service({ container: { requests: resources(100, 10) } });
   const state = snapshot({ nodes: [node('n1', { capacity: resources(100, 100) }), node('n2', { capacity: resources(300, 100) })], services: [of] });
-  const [first, second] = nodeLoads(state);
-  const queue = new NodeQueue([first, second].filter(load => load !== undefined), requestFor(state, of));
-  t.is(queue.best(), second, 'the emptier one');
-  if (second !== undefined) take(second, { ...of.spec, container: { ...of.spec.container, requests: resources(250, 10) } }, true);
-  t.is(queue.best(), first);
-  if (first !== undefined) take(first, of.spec, true);
-  t.is(queue.best(), undefined);
+  const table = new NodeTable(state);
+  const request = requestFor(state, table, of);
+  const queue = new NodeQueue(table, request, { rows: Int32Array.of(0, 1), columns: rankColumns(table, request, { isMany: true, slot: -1 }) });
+  t.is(queue.best(), 1, 'the emptier one');
+  table.take(1, { ...of.spec, container: { ...of.spec.container, requests: resources(250, 10) } });
+  t.is(queue.best(), 0);
+  table.take(0, of.spec);
+  t.is(queue.best(), -1);
 });

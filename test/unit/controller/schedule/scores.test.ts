@@ -1,26 +1,52 @@
 import test from 'ava';
-import { LabelCounts } from '../../../../controller/schedule/label-counts.ts';
-import { isBetter, scoreNames, scoreNode, spreadLabels } from '../../../../controller/schedule/scores.ts';
-import { node, resources, service } from '../../../support/builders.ts';
+import { NodeTable } from '../../../../controller/schedule/node-table.ts';
+import { requestFor } from '../../../../controller/schedule/request.ts';
+import { isBetter, rankColumns, rankNames, rankNode, roomRank, spreadLabels } from '../../../../controller/schedule/scores.ts';
+import { CLOSED_NODE_POLICY } from '#model/node.ts';
+import { node, resources, service, snapshot, task, taskId } from '../../../support/builders.ts';
 
-test('scores: spread, wishes, where the slot was, emptiness, each from 0 to 1', t => {
-  const web = service({
-    container: { requests: resources(1_000, 1_024) },
-    placement: { prefer: [{ rule: { label: 'disk', operator: 'exists', values: [] }, weight: 1 }, { rule: { label: 'os', operator: 'exists', values: [] }, weight: 3 }] },
-  });
-  const one = node('n1');
-  const request = { service: web, homes: new Map(), previous: new Map([[3, one.id]]), placed: new LabelCounts([], []), current: new LabelCounts(['node'], [one]) };
-  // What is to stop takes room, and makes no difference to the score.
-  const load = { node: one, used: resources(3_000, 0), wanted: resources(1_000, 0), hostPorts: new Set<string>(), devices: new Map<string, number>() };
-  t.deepEqual(scoreNode(load, request, 0), [0.5, 0.75, 0, 0.5]);
-  t.deepEqual(scoreNode(load, request, 3), [0.5, 0.75, 1, 0.5]);
-  t.is(scoreNames(web.spec.placement).length, 4);
+const prefer = [{ rule: { label: 'disk', operator: 'exists', values: [] }, weight: 1 }, { rule: { label: 'os', operator: 'exists', values: [] }, weight: 3 }] as const;
+const web = service({ container: { requests: resources(1_000, 1_024) }, placement: { prefer } });
+
+test('ranks: spread, wishes, where the slot was, devices left alone, room', t => {
+  const db = service({ name: 'db', container: { requests: resources(1_000, 0) } });
+  const policy = { ...CLOSED_NODE_POLICY, devices: [{ name: 'gpu', count: 1 }] };
+  // What is to stop takes room, and makes no difference to the rank.
+  const tasks = [task(web, 'n1', { slot: 3 }), task(db, 'n1', { id: taskId('td') }), task(db, 'n1', { id: taskId('te'), desired: 'stop' })];
+  const state = snapshot({ nodes: [node('n1', { policy, capacity: resources(4_000, 8_192) })], services: [web, db], tasks });
+  const table = new NodeTable(state);
+  const request = requestFor(state, table, web);
+  t.deepEqual(rankNode(table, request, 0, 0), [1, 1, 1, 1, 0.75]);
+  t.deepEqual(rankNode(table, request, 0, 3), [1, 1, 0, 1, 0.75]);
+  t.is(rankNames(web.spec.placement).length, 5);
 });
-test('a service that names no spread is spread over nodes', t => {
+
+test('packing wants what is left over to be least', t => {
+  const packed = service({ container: { requests: resources(1_000, 1_024) }, placement: { policy: 'binpack' } });
+  const state = snapshot({ nodes: [node('n1', { capacity: resources(2_000, 4_096) }), node('n2', { capacity: resources(4_000, 4_096) })] });
+  const table = new NodeTable(state);
+  const request = requestFor(state, table, packed);
+  t.deepEqual([0, 1].map(row => roomRank(table, request, row)), [1.25, 1.5]);
+});
+
+test('columns say what ranks say, and none that cannot differ', t => {
+  const nodes = [node('n1', { labels: { disk: 'ssd' } }), node('n2')];
+  const state = snapshot({ nodes, services: [web], tasks: [task(web, 'n2')] });
+  const table = new NodeTable(state);
+  const at = (of: typeof web, isMany: boolean, slot: number): readonly (readonly number[])[] =>
+    rankColumns(table, requestFor(state, table, of), { isMany, slot }).map(({ bucketOf, rank }) => [0, 1].map(row => rank[bucketOf[row] ?? 0] ?? -1));
+  t.deepEqual(at(web, true, 0), [[0, 1], [0, 1], [1, 0]]);
+  t.deepEqual(at(service({ name: 'new' }), false, 0), []);
+});
+
+test('a service that names no spread is spread over nodes, unless it packs', t => {
   t.deepEqual(spreadLabels(service().spec.placement), ['node']);
+  t.deepEqual(spreadLabels(service({ placement: { policy: 'binpack' } }).spec.placement), []);
+  t.deepEqual(spreadLabels(service({ placement: { policy: 'binpack', spread: ['zone'] } }).spec.placement), ['zone']);
 });
+
 test('the first difference decides; equal is not better', t => {
-  t.true(isBetter([0.5, 0.2], [0.5, 0.1]));
-  t.false(isBetter([0.4, 1], [0.5, 0]));
+  t.true(isBetter([1, 0.1], [1, 0.2]));
+  t.false(isBetter([2, 0], [1, 1]));
   t.false(isBetter([0.5], [0.5]));
 });

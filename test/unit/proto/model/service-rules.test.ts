@@ -24,6 +24,14 @@ test(refuses, { kind: 'job', job: { timeout: '0s' } }, 'job.timeout', /more than
 test(refuses, { placement: { prefer: [{ rule: 'a == b', weight: 0 }] } }, 'placement.prefer[0].weight', /at least 1/);
 test(refuses, { placement: { max_per: { node: 0 } } }, 'placement.max_per.node', /at least 1/);
 test(refuses, { placement: { spread: ['a b'] } }, 'placement.spread[0]', /not a label name/);
+test(refuses, { placement: { affinity: ['db'] } }, 'placement.affinity[0]', /'db' is no service of this App; one of another App is APP\/NAME/);
+test(refuses, { placement: { avoid: ['web'] } }, 'placement.avoid[0]', /is the service itself/);
+test(refuses, { placement: { avoid: ['a/b/c'] } }, 'placement.avoid[0]', /must be the NAME/);
+test(refuses, { placement: { avoid: [{ service: 'other/db', label: 'a b' }] } }, 'placement.avoid[0].label', /not a label name/);
+test(refuses, { placement: { affinity: [{ service: 'other/db', weight: 0 }] } }, 'placement.affinity[0].weight', /at least 1/);
+test(refuses, { placement: { priority: 1_000_001 } }, 'placement.priority', /at most 1000000/);
+test(refuses, { kind: 'global', placement: { gang: true } }, 'placement.gang', /only service and job/);
+test(refuses, { resources: { requests: { pids: 513 } } }, 'resources.requests.pids', /at most 512/);
 test(refuses, { labels: { 'a b': 'x' } }, 'labels', /invalid name 'a b'/);
 test(refuses, { labels: { a: 'x\n' } }, 'labels', /one line/);
 

@@ -33,6 +33,21 @@ test('placement is parsed', t => {
   });
 });
 
+test('neighbours by name alone must hold, on the node; the rest of placement is off by default', t => {
+  const rest = { services: { web: { image: 'x', placement: { affinity: ['db', { service: 'other/cache', label: 'zone', weight: 5 }], avoid: [{ service: 'db', label: 'rack' }], policy: 'binpack', priority: -7, gang: true } }, db: { image: 'y' } } };
+  t.like(serviceOf({}, rest).placement, {
+    affinity: [{ service: 'db', label: 'node' }, { service: 'other/cache', label: 'zone', weight: 5 }], avoid: [{ service: 'db', label: 'rack' }],
+    policy: 'binpack', priority: -7, isGang: true,
+  });
+  t.deepEqual(violationsOf(manifest({ placement: { policy: 'tight', affinity: [{ servce: 'db' }] } })).map(({ path }) => path).sort(), [
+    'services.web.placement.affinity[0]', 'services.web.placement.affinity[0].servce', 'services.web.placement.affinity[0].service', 'services.web.placement.policy',
+  ]);
+});
+
+test('requests of processes are read', t => {
+  t.is(serviceOf({ resources: { requests: { pids: 10 } } }).container.requests.pids, 10);
+});
+
 test('depends_on is a mapping or a list', t => {
   const rest = (dependsOn: unknown): object => ({ services: { web: { image: 'x', depends_on: dependsOn }, db: { image: 'y' } } });
   t.deepEqual(serviceOf({}, rest(['db'])).dependsOn, [{ service: 'db', condition: 'service_started' }]);
@@ -47,5 +62,5 @@ const later = test.macro({
   },
   title: (_, _web, path: string) => `${path} is not available in this version`,
 });
-test(later, { placement: { priority: 1 } }, 'services.web.placement.priority');
+test(later, { resources: { requests: { disk: '1Gi' } } }, 'services.web.resources.requests.disk');
 test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');

@@ -1,0 +1,64 @@
+/** Slots that get a node, those that wait, and the tasks of lower priority that make room for them. */
+import type { PendingSlot, Service } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { TaskId } from '#model/ids.ts';
+import { explainRejection } from '../schedule/explain.ts';
+import type { NodeTable } from '../schedule/node-table.ts';
+import { schedule } from '../schedule/schedule.ts';
+import type { Placement, Preemption, Rejection } from '../schedule/schedule.ts';
+import type { PlannedEvent } from './plan.ts';
+import type { SlotCreate, SlotPlan } from './slot-plan.ts';
+
+/** Why a task stops that gives its place to one of higher priority. */
+export const PREEMPTED = 'preempted';
+
+export interface Placed {
+  readonly placements: readonly (Placement & { readonly reason: string; readonly of: Service })[];
+  readonly pending: readonly PendingSlot[];
+  /** Tasks that are to stop. */
+  readonly evictions: readonly TaskId[];
+  readonly events: readonly PlannedEvent[];
+}
+
+export const NOTHING_PLACED: Placed = { placements: [], pending: [], evictions: [], events: [] };
+
+/** What tasks are made from: the service, or what it was before the rollout. */
+export interface Makers {
+  readonly service: Service;
+  readonly before: Service;
+}
+
+/**
+ * Those of the old template alone where there are any: two requests of one service would not see what the other takes. At most `createLimit` slots, in their order of
+ * importance. Room is made only for slots within it; what is made stays theirs by the pending slot's node until they are placed.
+ *
+ * @param table  of the same snapshot, where one is kept
+ */
+export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: NodeTable): Placed {
+  const old = all.filter(one => one.isOld === true);
+  const [of, creates]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
+  if (creates.length === 0) {
+    return NOTHING_PLACED;
+  }
+  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table);
+  const places = new Map(creates.map((one, place) => [one.slot, { place, reason: one.reason }]));
+  const placeOf = (slot: number): number => places.get(slot)?.place ?? 0;
+  const chosen = [...placements].sort((left, right) => placeOf(left.slot) - placeOf(right.slot)).slice(0, createLimit);
+  const granted = preemptions.filter(one => placeOf(one.slot) < createLimit);
+  return {
+    placements: chosen.map(one => ({ ...one, of, reason: places.get(one.slot)?.reason ?? '' })),
+    pending: rejections.map(one => pendingSlot(one, granted.find(({ slot }) => slot === one.slot))),
+    evictions: granted.flatMap(one => one.victims),
+    events: granted.flatMap(one => one.victims.map(victim => preemptedEvent(victim, one, of))),
+  };
+}
+
+function pendingSlot(rejection: Rejection, preemption: Preemption | undefined): PendingSlot {
+  const reason = explainRejection(rejection);
+  const { slot } = rejection;
+  return preemption === undefined ? { slot, reason } : { slot, reason: `${reason}; waits for tasks of lower priority to stop on ${preemption.node}`, node: preemption.node };
+}
+
+function preemptedEvent(victim: TaskId, { slot }: Preemption, { id, spec }: Service): PlannedEvent {
+  return { type: 'warning', object: `task/${victim}`, reason: 'Preempted', message: `stops for slot ${String(slot)} of service/${id}, which has priority ${String(spec.placement.priority)}` };
+}
