@@ -17,7 +17,7 @@ import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
 import { addImageVerbs } from './image-verbs.ts';
-import { addResourceVerbs } from './resource-verbs.ts';
+import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
 import { collect, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 
@@ -37,6 +37,7 @@ export function buildProgram(withShell: WithShell): Command {
   addCronVerbs(verbs);
   addTaskVerbs(verbs);
   addResourceVerbs(verbs);
+  addRolloutVerbs(verbs);
   addImageVerbs(verbs);
   addNodeVerbs(verbs);
   addClusterVerbs(verbs);
@@ -212,7 +213,7 @@ function addNodeVerbs(verbs: VerbTable): void {
     });
   }
   node.add<{ readonly detach?: boolean }>({
-    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped',
+    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped; says first what it cannot move',
     options: command => command.option('--detach', 'do not wait'),
     run: async (shell, args, flags) => { await (await import('./commands/node-flow.ts')).drainNodes(shell, many(args[0]), flags); },
   });

@@ -47,7 +47,17 @@ function judgeService(view: ServiceView, cluster: ClusterView): Judged {
   }
   const pending = status?.pending.length ?? 0;
   const counts = `${String(view.healthy)}/${String(view.wanted)} healthy${pending === 0 ? '' : `, ${String(pending)} pending`}`;
+  const rest = describeRest(view);
+  if (rest !== undefined) {
+    return { state: 'done', line: `${counts} (${rest})` };
+  }
   return isSettled(view) && view.healthy >= view.wanted ? { state: 'done', line: counts } : { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
+}
+
+/** A rollout that goes on only when somebody says so. */
+function describeRest({ service, status }: ServiceView): string | undefined {
+  const state = status !== undefined && status.rollout.revision >= service.revision ? status.rollout.state : undefined;
+  return state === 'paused' || state === 'awaiting_promotion' ? status?.rollout.reason : undefined;
 }
 
 /** The leader has seen this revision of the service and brought it home. */

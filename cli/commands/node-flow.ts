@@ -7,6 +7,7 @@ import { isFinished } from '#model/task.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireTarget } from '../target.ts';
+import { drainLimits } from '../drain-limits.ts';
 import { say } from './print-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
 import { watchUntil } from './watch-flow.ts';
@@ -21,6 +22,7 @@ export async function setAvailability(shell: Shell, names: readonly string[], av
 
 /** Make before break: the controller moves the tasks; `--detach` does not wait for the last to go. */
 export async function drainNodes(shell: Shell, names: readonly string[], flags: { readonly detach?: boolean }): Promise<void> {
+  await tellLimits(shell, names);
   await setAvailability(shell, names, 'draining');
   for (const node of flags.detach === true ? [] : names.map(readNode)) {
     const lines = new ProgressLines(shell);
@@ -30,6 +32,18 @@ export async function drainNodes(shell: Shell, names: readonly string[], flags: 
       return left.length === 0 ? true : undefined;
     });
     await say(shell, `node/${node} drained`);
+  }
+}
+
+/** What the drain cannot do, before it begins: tasks that fit nowhere else, and services that are interrupted. */
+async function tellLimits(shell: Shell, names: readonly string[]): Promise<void> {
+  const nodes = names.map(readNode);
+  const client = await shell.connect();
+  const plan = await client.plan({ apps: [], withoutNodes: nodes, addedNodes: [], isSaved: false });
+  const view = await client.view({});
+  const lines = drainLimits(view, { nodes, unplaced: plan.unplaced, actions: plan.actions });
+  if (lines.length > 0 && !shell.options.isQuiet) {
+    await shell.terminal.writeError(lines.map(line => `${line}\n`).join(''));
   }
 }
 

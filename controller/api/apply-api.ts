@@ -20,7 +20,7 @@ import { pinImages } from './digest-flow.ts';
 import type { DigestParts } from './digest-flow.ts';
 import type { EventSink, SecretSealer } from './ports.ts';
 import { configSha256, draftRevision, newServiceCount } from './revision.ts';
-import type { RevisionDraft } from './revision.ts';
+import type { RevisionDraft, RevisionInput } from './revision.ts';
 import { previewWarnings } from './apply-preview.ts';
 import { requireValid } from './violations.ts';
 import { latestVersions, writeAppSecrets } from './secret-flow.ts';
@@ -69,9 +69,11 @@ function privilegedEvents(app: AppSpec, outcome: ApplyOutcome, peer: Peer): read
   }];
 }
 
-type ApplyRequest = Parameters<ControlHandlers['apply']>[0];
+/** What the next Revision is made of. */
+export type RevisionRequest = Pick<Parameters<ControlHandlers['apply']>[0], 'app' | 'expireAfterEndMs' | 'planId'> & Pick<RevisionInput, 'pins' | 'cause'>;
 
-async function draftWrite(request: ApplyRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
+/** The transaction of the next Revision; nothing where it would be as what is in force. */
+export async function draftWrite(request: RevisionRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
   const needsTurn = newServiceCount(request.app, currentServices(request.app, parts)) > 0 || namesSharedThings(request.app);
   const turn = needsTurn ? await takeTurn(parts, parts.signal) : undefined;
   await requirePlan(request, parts);
@@ -114,8 +116,9 @@ export function wouldBeDraft(app: AppSpec, parts: Pick<ApplyParts, 'state' | 'cl
   return draftWith({ app }, wouldBeVersions(app, parts), parts);
 }
 
-function draftWith(
-  request: Pick<ApplyRequest, 'app' | 'expireAfterEndMs'>, secretVersions: ReadonlyMap<string, number>, parts: Pick<ApplyParts, 'state' | 'clock'>,
+/** @throws ClusterError RESOURCE_EXHAUSTED where no virtual IP is left */
+export function draftWith(
+  request: Omit<RevisionRequest, 'planId'>, secretVersions: ReadonlyMap<string, number>, parts: Pick<ApplyParts, 'state' | 'clock'>,
 ): RevisionDraft {
   return draftRevision({
     app: request.app,
@@ -125,6 +128,7 @@ function draftWith(
     freeVirtualIps: nextVirtualIps(request.app, parts),
     nowMs: parts.clock.nowMs(),
     ...(request.expireAfterEndMs === undefined ? {} : { expireAfterEndMs: request.expireAfterEndMs }),
+    ...(request.pins === undefined ? {} : { pins: request.pins }), ...(request.cause === undefined ? {} : { cause: request.cause }),
   });
 }
 

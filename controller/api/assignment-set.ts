@@ -95,7 +95,7 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
     sent: {
       generation: snapshot.etcdRevision,
       tasks: new Map([...kept, ...entries.map(entry => [entry.task.id, toldRevision(entry, held)] as const)]),
-      // The node drops what none of its tasks needs any more.
+      // A node forgets what none of its tasks needs: it is sent again when one does (an earlier Revision that comes back).
       contents: new Set(entries.flatMap(entry => contentsOf(entry.task)).map(content => content.key)),
     },
   };

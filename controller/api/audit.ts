@@ -2,7 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { NodeImagesSpec } from '#model/node-images.ts';
-import type { Peer, ResourceTarget } from '#model/ports.ts';
+import type { Peer, ResourceTarget, TaskMove } from '#model/ports.ts';
 import { printable } from '#model/printable.ts';
 import type { SessionRefusal } from '#model/session.ts';
 import type { TunnelSpec } from '#model/tunnel.ts';
@@ -47,6 +47,9 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.DeleteService': { object: aboutService },
   'ControlApi.Scale': { object: aboutService, details: ({ replicas }) => ({ replicas }) },
   'ControlApi.Restart': { object: aboutService },
+  'ControlApi.ChangeRollout': { object: aboutService, details: ({ action }) => ({ action }) },
+  'ControlApi.Undo': { object: ({ namespace, app }) => `app/${text(namespace)}/${text(app)}`, details: ({ service, toRevision }) => ({ service: text(service), toRevision }) },
+  'ControlApi.MoveTasks': { object: () => '', details: ({ moves }) => ({ moves: texts((moves as readonly TaskMove[]).map(({ task, node }) => `${task} ${node}`)) }) },
   'ControlApi.StopTask': { object: aboutTask },
   'ControlApi.UpdateResources': { object: ({ target }) => aboutTarget(target as ResourceTarget), details: ({ change }) => ({ change }) },
   'ControlApi.SetPaused': { object: () => '', details: ({ tasks, isPaused }) => ({ tasks: texts(tasks), isPaused }) },

@@ -12,11 +12,13 @@ import { createEventApi } from './event-api.ts';
 import { createNamespaceApi } from './namespace-api.ts';
 import { createImageApi } from './image-api.ts';
 import type { ImageApiParts } from './image-api.ts';
+import { createMovesApi } from './moves-api.ts';
 import { createNodeApi } from './node-api.ts';
 import { createPauseApi } from './pause-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
 import { createResizeApi } from './resize-api.ts';
+import { createRolloutApi } from './rollout-api.ts';
 import { createSecretApi } from './secret-api.ts';
 import { createServiceApi } from './service-api.ts';
 import { createUsageApi } from './usage-api.ts';
@@ -32,6 +34,8 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     apply: createApply(parts),
     ...createPlanApi(parts),
     ...createServiceApi(parts),
+    ...createRolloutApi(parts),
+    ...createMovesApi(parts),
     ...createResizeApi(parts),
     ...createPauseApi(parts),
     ...createViewApi(parts),

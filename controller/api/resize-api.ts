@@ -21,6 +21,7 @@ import type { RecordKey } from '../store/keys.ts';
 import type { Compare } from '../store/ports.ts';
 import { decodeRevision, encodeApp, encodeLedger, encodeRevision, encodeService, encodeTask } from '../store/records.ts';
 import { requireRole } from './access.ts';
+import { keptWish } from './revision.ts';
 import type { ServiceApiParts } from './service-api.ts';
 import { requireValid } from './violations.ts';
 import { writeOnce } from './write-once-flow.ts';
@@ -78,9 +79,13 @@ function nextRecords({ app, service, revision }: Records, container: ContainerSp
   const spec = { ...service.spec, container };
   return {
     app: { ...app, revision: number, updatedAtMs: nowMs },
-    service: { ...service, spec, revision: number, updatedAtMs: nowMs },
+    service: { ...withoutWish(service), spec, revision: number, updatedAtMs: nowMs, ...keptWish(service) },
     revision: { ...revision, number, createdAtMs: nowMs, services: revision.services.map(one => (one.name === service.name ? spec : one)) },
   };
+}
+
+function withoutWish({ rollout: _, ...service }: Service): Service {
+  return service;
 }
 
 /** Only in place, and only where its node has room: a task is never replaced because one task was changed. */

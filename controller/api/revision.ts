@@ -18,6 +18,10 @@ export interface RevisionInput {
   readonly nowMs: number;
   /** For `run` Apps. */
   readonly expireAfterEndMs?: number;
+  /** Contents that are stored already: instead of those of `app`. */
+  readonly pins?: ContentPins;
+  /** What makes it, where it is no apply. */
+  readonly cause?: string;
 }
 
 export type ServiceChange = 'created' | 'updated' | 'unchanged' | 'removed';
@@ -42,7 +46,7 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
   const { app, currentApp } = input;
   const id = appId(app.namespace, app.name);
   const number = (currentApp?.revision ?? 0) + 1;
-  const pins: ContentPins = {
+  const pins: ContentPins = input.pins ?? {
     configs: app.configs.map(config => ({ name: config.name, sha256: configSha256(config) })),
     secrets: app.secrets.map(secret => ({ name: secret.name, version: input.secretVersions.get(secret.name) ?? 0 })),
   };
@@ -61,7 +65,7 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
       createdAtMs: currentApp?.createdAtMs ?? input.nowMs, updatedAtMs: input.nowMs,
       ...(input.expireAfterEndMs === undefined ? {} : { expireAfterEndMs: input.expireAfterEndMs }),
     },
-    revision: { app: id, number, services: specs, volumes: app.volumes, pins, createdAtMs: input.nowMs },
+    revision: { app: id, number, services: specs, volumes: app.volumes, pins, createdAtMs: input.nowMs, ...(input.cause === undefined ? {} : { cause: input.cause }) },
     services: [...drafts.filter(draft => draft.change !== 'unchanged').map(draft => draft.service), ...removed],
     changes,
     isChanged: currentApp === undefined || currentApp.isDeleting || changes.some(one => one.change !== 'unchanged'),
@@ -122,6 +126,7 @@ function draftServices(
       restartCount,
       createdAtMs: current?.createdAtMs ?? input.nowMs,
       updatedAtMs: input.nowMs,
+      ...keptWish(current),
     };
     if (current === undefined) {
       return { service, change: 'created' as const };
@@ -129,6 +134,11 @@ function draftServices(
     const isSame = !current.isDeleting && current.templateHash === service.templateHash && canonicalJson(current.spec) === canonicalJson(spec);
     return { service, change: isSame ? 'unchanged' as const : 'updated' as const };
   });
+}
+
+/** A pause outlives the Revision; what was asked of the rollout before does not. */
+export function keptWish(current: Service | undefined): Pick<Service, 'rollout'> {
+  return current?.rollout?.isPaused === true ? { rollout: { isPaused: true, promotedSteps: 0, isAborted: false } } : {};
 }
 
 function requireAddress(addresses: string[]): string {

@@ -12,7 +12,7 @@ import { encodeApp, encodeService, encodeTask } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
-import { templateHash } from './revision.ts';
+import { keptWish, templateHash } from './revision.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
@@ -56,7 +56,8 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
       await write(request.requestId, () => withGrace(request, parts, changeService(request.service, parts, service => {
         requireTasks(service);
         const restartCount = service.restartCount + 1;
-        return { ...service, restartCount, templateHash: templateHash(service.spec, service.pins, service.volumes, restartCount) };
+        const { rollout: _, ...rest } = service;
+        return { ...rest, ...keptWish(service), restartCount, templateHash: templateHash(service.spec, service.pins, service.volumes, restartCount) };
       })));
     },
     async runCron(request, peer) {

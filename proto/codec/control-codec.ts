@@ -1,11 +1,11 @@
 /** Requests and answers of ControlApi that are more than a list of plain fields. */
 import type * as wire from '#gen/gantry/v1/control.ts';
-import { TokenRole } from '#gen/gantry/v1/control.ts';
+import { RolloutAction as WireAction, TokenRole } from '#gen/gantry/v1/control.ts';
 import { parseDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
 import type { NodeId, ServiceId } from '#model/ids.ts';
-import type { ControlHandlers } from '#model/ports.ts';
+import type { ControlHandlers, RolloutAction } from '#model/ports.ts';
 import { appSpecCodec } from './app-codec.ts';
 import { usageSampleCodec } from './news-codec.ts';
 import { availabilityCodec, controllerRecordCodec } from './node-codec.ts';
@@ -40,6 +40,24 @@ export function withDigest<Rest>(): Codec<Rest & { readonly digest: Digest }, Re
 
 export const restartRequestCodec: Codec<RequestOf<'restart'>, wire.RestartRequest> = {
   toWire: request => request, fromWire: request => present({ ...request, service: parseServiceId(request.service) }),
+};
+
+const rolloutActionCodec = enumCodec<RolloutAction, WireAction>('rollout action', {
+  'pause': WireAction.ROLLOUT_ACTION_PAUSE, 'resume': WireAction.ROLLOUT_ACTION_RESUME, 'promote': WireAction.ROLLOUT_ACTION_PROMOTE,
+  'promote-all': WireAction.ROLLOUT_ACTION_PROMOTE_ALL, 'abort': WireAction.ROLLOUT_ACTION_ABORT,
+});
+
+export const changeRolloutRequestCodec: Codec<RequestOf<'changeRollout'>, wire.ChangeRolloutRequest> = {
+  toWire: request => ({ ...request, action: rolloutActionCodec.toWire(request.action) }),
+  fromWire: request => ({ ...request, service: parseServiceId(request.service), action: rolloutActionCodec.fromWire(request.action) }),
+};
+
+export const undoRequestCodec: Codec<RequestOf<'undo'>, wire.UndoRequest> = { toWire: request => request, fromWire: present };
+export const planMovesRequestCodec: Codec<RequestOf<'planMoves'>, wire.PlanMovesRequest> = { toWire: request => request, fromWire: present };
+
+export const moveTasksRequestCodec: Codec<RequestOf<'moveTasks'>, wire.MoveTasksRequest> = {
+  toWire: request => request,
+  fromWire: request => ({ ...request, moves: request.moves.map(({ task, node }) => ({ task: parseTaskId(task), node: parseNodeId(node) })) }),
 };
 
 export const stopTaskRequestCodec: Codec<RequestOf<'stopTask'>, wire.StopTaskRequest> = {

@@ -158,6 +158,16 @@ export interface ViewPage {
 /** Whose resources are to change. */
 export type ResourceTarget = { readonly kind: 'service'; readonly service: ServiceId } | { readonly kind: 'task'; readonly task: TaskId };
 
+/** `promote` leaves the step behind that waits for it, `promote-all` all that there are. */
+export const ROLLOUT_ACTIONS = ['pause', 'resume', 'promote', 'promote-all', 'abort'] as const;
+export type RolloutAction = (typeof ROLLOUT_ACTIONS)[number];
+
+/** A task whose slot is to go on at another node. */
+export interface TaskMove {
+  readonly task: TaskId;
+  readonly node: NodeId;
+}
+
 /** Answers of ControlApi: what clusterctl calls. Every write carries a request id (UUID): repeated, it changes nothing more and answers the same. */
 export interface ControlHandlers {
   apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number; readonly planId?: string }, peer: Peer): Promise<ApplyOutcome>;
@@ -166,6 +176,17 @@ export interface ControlHandlers {
   scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
   /** Replaces every task of the service by its update rules. */
   restart(request: { readonly requestId: string; readonly service: ServiceId; readonly graceMs?: number }, peer: Peer): Promise<void>;
+  /** @throws ClusterError FAILED_PRECONDITION where the rollout is not where the action makes sense */
+  changeRollout(request: { readonly requestId: string; readonly service: ServiceId; readonly action: RolloutAction }, peer: Peer): Promise<void>;
+  /**
+   * The next Revision, made of an earlier one: images, configs and secrets together; replicas stay. `service`: it alone goes back.
+   * @throws ClusterError NOT_FOUND for a revision that is not there, FAILED_PRECONDITION where a content of it is gone or shared
+   */
+  undo(request: { readonly requestId: string; readonly namespace: string; readonly app: string; readonly service?: string; readonly toRevision?: number }, peer: Peer): Promise<ApplyOutcome>;
+  /** Which tasks would be better off elsewhere, without interrupting any service; nothing is changed. */
+  planMoves(request: { readonly maxMoves: number; readonly namespace?: string }, peer: Peer): Promise<ClusterPlan>;
+  /** All of these or none; each is carried out by its service's update rules. @throws ClusterError FAILED_PRECONDITION where a node cannot take its task */
+  moveTasks(request: { readonly requestId: string; readonly moves: readonly TaskMove[] }, peer: Peer): Promise<void>;
   /** One run of a cron now, beside its schedule: the job that it is. */
   runCron(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<{ readonly service: ServiceId }>;
   /** Ends one task; the reconciler makes another where the service still wants it. `graceMs`: instead of its own grace period. */

@@ -2,9 +2,9 @@
 import * as wire from '#gen/gantry/v1/control.ts';
 import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
 import {
-  aboutNode, aboutService, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
+  aboutNode, aboutService, applyRequestCodec, changeRolloutRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
   listRegistryLoginsRequestCodec, listSecretsRequestCodec, plainCodec, putSecretRequestCodec, restartRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec, withDigest,
-  setPausedRequestCodec, stopTaskRequestCodec, updateResourcesRequestCodec,
+  moveTasksRequestCodec, planMovesRequestCodec, setPausedRequestCodec, stopTaskRequestCodec, undoRequestCodec, updateResourcesRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
 import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
@@ -23,6 +23,10 @@ export const CONTROL = {
   deleteService: method(api, methods.deleteService, aboutService<{ requestId: string }>(), doneCodec),
   scale: method(api, methods.scale, aboutService<{ requestId: string; replicas: number }>(), doneCodec),
   restart: method(api, methods.restart, restartRequestCodec, doneCodec),
+  changeRollout: method(api, methods.changeRollout, changeRolloutRequestCodec, doneCodec),
+  undo: method(api, methods.undo, undoRequestCodec, field('outcome', applyOutcomeCodec)),
+  planMoves: method(api, methods.planMoves, planMovesRequestCodec, field('plan', clusterPlanCodec)),
+  moveTasks: method(api, methods.moveTasks, moveTasksRequestCodec, doneCodec),
   runCron: method(api, methods.runCron, aboutService<{ requestId: string }>(), aboutService<object>()),
   stopTask: method(api, methods.stopTask, stopTaskRequestCodec, doneCodec),
   updateResources: method(api, methods.updateResources, updateResourcesRequestCodec, doneCodec),

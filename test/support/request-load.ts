@@ -1,4 +1,4 @@
-import { get } from 'node:http';
+import { Agent, get } from 'node:http';
 
 export interface FailedRequest {
   /** Milliseconds since the load began. */
@@ -8,17 +8,20 @@ export interface FailedRequest {
 
 const REQUEST_LIMIT_MS = 5_000;
 
-/** Requests at a steady rate, each on a connection of its own, with a log of those that failed: no answer, not 200, or too late. */
+/** Requests at a steady rate, each on a connection of its own unless they are kept alive, with a log of those that failed: no answer, not 200, or too late. */
 export class RequestLoad implements AsyncDisposable {
   readonly failures: FailedRequest[] = [];
   readonly #url: string;
   readonly #startedAtMs = performance.now();
   readonly #timer: NodeJS.Timeout;
   readonly #open = new Set<Promise<void>>();
+  readonly #agent: Agent | false;
   sent = 0;
 
-  constructor(url: string, perSecond: number) {
+  /** @param connections  kept alive and used again and again; 0: none */
+  constructor(url: string, perSecond: number, connections = 0) {
     this.#url = url;
+    this.#agent = connections === 0 ? false : new Agent({ keepAlive: true, maxSockets: connections });
     this.#timer = setInterval(() => { this.#fire(); }, 1_000 / perSecond);
   }
 
@@ -26,6 +29,9 @@ export class RequestLoad implements AsyncDisposable {
   async stop(): Promise<{ readonly sent: number; readonly failures: readonly FailedRequest[] }> {
     clearInterval(this.#timer);
     await Promise.all(this.#open);
+    if (this.#agent !== false) {
+      this.#agent.destroy();
+    }
     return { sent: this.sent, failures: this.failures };
   }
 
@@ -36,16 +42,16 @@ export class RequestLoad implements AsyncDisposable {
   #fire(): void {
     this.sent += 1;
     const atMs = Math.round(performance.now() - this.#startedAtMs);
-    const one = requestOnce(this.#url)
+    const one = requestOnce(this.#url, this.#agent)
       .catch((error: unknown) => { this.failures.push({ atMs, reason: error instanceof Error ? error.message : String(error) }); })
       .finally(() => { this.#open.delete(one); });
     this.#open.add(one);
   }
 }
 
-async function requestOnce(url: string): Promise<void> {
+async function requestOnce(url: string, agent: Agent | false): Promise<void> {
   const answered = Promise.withResolvers<undefined>();
-  const request = get(url, { agent: false, timeout: REQUEST_LIMIT_MS }, response => {
+  const request = get(url, { agent, timeout: REQUEST_LIMIT_MS }, response => {
     response.resume();
     response.on('error', answered.reject);
     response.on('end', () => {

@@ -47,3 +47,9 @@ test('the line says what is in the way', t => {
   const tasks = [taskView(WEB, 0, 'n1', { phase: 'pulling', reason: 'ImagePullFailed', message: 'not found' })];
   t.deepEqual(judgeProgress(AWAITED, clusterView({ services: [waiting], tasks })).lines, ['shop/web: 0/3 healthy (web-0-webaa: ImagePullFailed: not found)']);
 });
+
+test('what goes on only when somebody says so is not waited for', t => {
+  const waits = serviceView(WEB, FULL);
+  t.is(judge({ ...waits, status: { ...waits.status!, rollout: { ...waits.status!.rollout, state: 'awaiting_promotion', reason: 'step 1' } } }), 'done');
+  t.is(judge({ ...waits, status: { ...waits.status!, rollout: { ...waits.status!.rollout, state: 'paused' } } }), 'done');
+});

@@ -54,14 +54,14 @@ test('A11: a task whose record cannot be read is not taken away: no full set for
   t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, step?.sent ?? NOTHING_SENT, none)), [`-${one.id}`]);
 });
 
-test('a content whose last user left the node is sent again with the next one: the node dropped it', t => {
-  const container = { ...one.container, secrets: [{ source: 'password', target: '/run/secrets/password', mode: 0o400 }] };
-  const pins = { configs: [], secrets: [{ name: 'password', version: 1 }] };
-  const [first, second] = [{ ...one, container, pins }, { ...two, container, pins }];
-  const contents = (step: AssignmentStep | undefined): readonly string[] => (step?.contents ?? []).map(content => content.key);
-  const both = assignmentDelta(snapshot({ tasks: [first, second] }), n1.id, sentOf([first]), none);
-  t.deepEqual(contents(both), [], 'the first still needs it');
-  const left = assignmentDelta(snapshot({ tasks: [] }), n1.id, sentOf([first]), none);
-  const again = assignmentDelta(snapshot({ tasks: [second] }), n1.id, left?.sent ?? NOTHING_SENT, none);
-  t.deepEqual(contents(again), ['secret/default/password/1']);
+test('a content that no task of the node needs any more is sent again when one does', t => {
+  const paged = service({ container: { configs: [{ source: 'page', target: '/page', mode: 0o444 }] } });
+  const withPage = (sha256: string, slot: number): Task => ({ ...task(paged, n1, { slot }), pins: { configs: [{ name: 'page', sha256 }], secrets: [] } });
+  const [first, second, again] = [withPage('1'.repeat(64), 0), withPage('2'.repeat(64), 1), withPage('1'.repeat(64), 2)];
+  const delta = (tasks: readonly Task[], sent: SentAssignment): AssignmentStep => assignmentDelta(snapshot({ nodes: [n1], tasks, etcdRevision: sent.generation + 1 }), n1.id, sent, none)!;
+  const both = delta([first, second], sentOf([first]));
+  t.deepEqual(both.contents.map(one => one.key), [`config/${'2'.repeat(64)}`]);
+  const replaced = delta([second], both.sent);
+  t.deepEqual(delta([second, again], both.sent).contents, []);
+  t.deepEqual(delta([second, again], replaced.sent).contents.map(one => one.key), [`config/${'1'.repeat(64)}`]);
 });

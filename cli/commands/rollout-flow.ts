@@ -1,0 +1,137 @@
+/** `rollout status|history|undo|pause|resume|promote|abort`. */
+import type { Revision } from '#model/app.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { ClusterView, RolloutAction, ServiceView } from '#model/ports.ts';
+import { EXIT, ProcessExit } from '../exit-code.ts';
+import { historyItem, historyTable, rolloutItem, rolloutLine, rolloutsOf } from '../format/rollout.ts';
+import { listNamespace, readCount } from '../options.ts';
+import type { Shell } from '../ports.ts';
+import { describeFound, requireTarget } from '../target.ts';
+import type { Found } from '../target.ts';
+import { waitForApps } from './apply-flow.ts';
+import { printListing, printPlain, say } from './print-flow.ts';
+import { ProgressLines } from './progress-flow.ts';
+import { watchUntil } from './watch-flow.ts';
+
+const MAX_REVISION = Number.MAX_SAFE_INTEGER;
+
+export interface StatusFlags {
+  readonly watch: boolean;
+}
+
+/** @throws ProcessExit 1 where one failed or was rolled back */
+export async function showRollout(shell: Shell, name: string, { watch }: StatusFlags): Promise<void> {
+  const { output } = shell.options;
+  const isPlain = output === 'json' || output === 'yaml';
+  const lines = new ProgressLines(shell);
+  const isOnce = !watch || isPlain;
+  const services = await watchUntil(shell, scopeOf(shell), async view => {
+    const current = servicesOf(requireTarget(name, view, ['app', 'service']), view);
+    await (isOnce ? undefined : lines.draw(current.map(rolloutLine)));
+    return isOnce || current.every(isOver) ? current : undefined;
+  });
+  if (isPlain) {
+    const items = services.map(rolloutItem);
+    await printPlain(shell, services.length === 1 ? items[0] : { items });
+  } else {
+    await shell.terminal.write(services.map(service => `${rolloutLine(service)}\n`).join(''));
+  }
+  if (services.some(({ status }) => status?.rollout.state === 'failed' || status?.rollout.state === 'rolled_back')) {
+    throw new ProcessExit(EXIT.failed);
+  }
+}
+
+/** Nothing more comes of it by itself. */
+function isOver({ service, status }: ServiceView): boolean {
+  const state = status?.rollout.state;
+  return status !== undefined && status.rollout.revision >= service.revision && state !== 'progressing' && state !== 'waiting';
+}
+
+function scopeOf(shell: Shell): { readonly namespace?: string } {
+  const namespace = listNamespace(shell.options);
+  return namespace === undefined ? {} : { namespace };
+}
+
+/** Runs of crons have no rollout of their own. */
+function servicesOf(found: Extract<Found, { readonly kind: 'app' | 'service' }>, view: ClusterView): readonly ServiceView[] {
+  return found.kind === 'service' ? [found.service] : rolloutsOf(view, found.app);
+}
+
+export type HistoryFlags = object;
+
+export async function showHistory(shell: Shell, name: string): Promise<void> {
+  const client = await shell.connect();
+  const view = await client.view(scopeOf(shell));
+  const found = requireTarget(name, view, ['app', 'service']);
+  const { namespace, app, service } = namesOf(found);
+  const revisions = await client.revisions({ namespace, app });
+  const told = service === undefined ? revisions : changesOf(revisions, service);
+  const services = servicesOf(found, view);
+  const items = told.toSorted((left, right) => right.number - left.number).map(revision => historyItem(revision, { service, services }));
+  await printListing(shell, { items, table: historyTable(items, shell.clock.nowMs()), names: items.map(item => `revision/${String(item.revision)}`), isSingle: false });
+}
+
+function namesOf(found: Extract<Found, { readonly kind: 'app' | 'service' }>): { readonly namespace: string; readonly app: string; readonly service?: string } {
+  if (found.kind === 'app') {
+    return { namespace: found.app.namespace, app: found.app.name };
+  }
+  const { namespace, app, name } = found.service.service;
+  return { namespace, app, service: name };
+}
+
+/** Those in which the service, or what it mounts, is not as in the one before. */
+function changesOf(revisions: readonly Revision[], service: string): readonly Revision[] {
+  const inOrder = revisions.toSorted((left, right) => left.number - right.number).filter(one => one.services.some(spec => spec.name === service));
+  const keys = inOrder.map(revision => JSON.stringify(historyItem(revision, { service, services: [] }).services));
+  return inOrder.filter((_, index) => index === 0 || keys[index] !== keys[index - 1]);
+}
+
+export interface UndoFlags {
+  readonly toRevision?: string;
+  readonly wait?: boolean;
+  readonly detach?: boolean;
+}
+
+export async function undoRollout(shell: Shell, name: string, flags: UndoFlags): Promise<void> {
+  const toRevision = flags.toRevision === undefined ? undefined : readCount('--to-revision', flags.toRevision, 1, MAX_REVISION);
+  const client = await shell.connect();
+  const found = requireTarget(name, await client.view(scopeOf(shell)), ['app', 'service']);
+  const outcome = await client.undo({ requestId: shell.newRequestId(), ...namesOf(found), ...(toRevision === undefined ? {} : { toRevision }) });
+  await say(shell, outcome.isChanged ? `${describeFound(found)} goes back, as revision ${String(outcome.revision)}` : `${describeFound(found)} is so already`);
+  const isWaited = flags.wait === true || (shell.terminal.isOutputTerminal && flags.detach !== true);
+  if (isWaited && outcome.isChanged) {
+    await waitForApps(shell, [outcome]);
+  }
+}
+
+const DONE: Readonly<Record<RolloutAction, string>> = {
+  'pause': 'paused', 'resume': 'resumed', 'promote': 'promoted', 'promote-all': 'promoted to the end', 'abort': 'goes back',
+};
+
+/** Of every service of an App that the action makes sense for; of a service that is named it must. */
+export async function changeRollouts(shell: Shell, names: readonly string[], action: RolloutAction): Promise<void> {
+  const client = await shell.connect();
+  const view = await client.view(scopeOf(shell));
+  for (const found of names.map(name => requireTarget(name, view, ['app', 'service']))) {
+    const services = servicesOf(found, view).filter(one => found.kind === 'service' || IS_MEANT[action](one));
+    if (services.length === 0) {
+      throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} has no service that could be ${DONE[action]}`);
+    }
+    for (const { service } of services) {
+      await client.changeRollout({ requestId: shell.newRequestId(), service: service.id, action });
+      await say(shell, `service/${service.app}/${service.name} ${DONE[action]}`);
+    }
+  }
+}
+
+const IS_MEANT: Readonly<Record<RolloutAction, (view: ServiceView) => boolean>> = {
+  'pause': ({ service: { spec } }) => spec.kind !== 'job' && spec.kind !== 'cron',
+  'resume': ({ service }) => service.rollout?.isPaused === true,
+  'promote': ({ status }) => status?.rollout.state === 'awaiting_promotion',
+  'promote-all': view => ['canary', 'blue_green'].includes(view.service.spec.update.strategy) && isUnderWay(view),
+  'abort': view => isUnderWay(view) && view.status?.settledRevision !== 0,
+};
+
+function isUnderWay({ service, status }: ServiceView): boolean {
+  return status !== undefined && status.settledRevision !== service.revision;
+}

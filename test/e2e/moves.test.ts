@@ -1,0 +1,115 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import { RequestLoad } from '../support/request-load.ts';
+
+const PORT = 18087;
+/** Requests each second, half of them on connections that are kept alive. */
+const RATE = 500;
+const CONNECTIONS = 16;
+
+/** HTTP/1.1; told to end, it closes each connection with its next answer, and ends when those that are kept alive have had one. */
+const SERVER = `
+import http.server, os, signal, threading, time
+ending = threading.Event()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        body = open('/etc/page', 'rb').read()
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        if ending.is_set():
+            self.send_header('Connection', 'close')
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+def finish():
+    time.sleep(1.5)
+    os._exit(0)
+def end(*_):
+    ending.set()
+    threading.Thread(target=finish).start()
+signal.signal(signal.SIGTERM, end)
+Server(('', 80), Handler).serve_forever()
+`;
+
+const indent = (text: string): string => text.trim().split('\n').map(line => `      ${line}`).join('\n');
+
+function web(page: string, replicas: number, more = 'update: { monitor: 500ms }'): string {
+  return `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: moves }
+services:
+  web:
+    image: shop-app:1
+    entrypoint: [python3, /srv/server.py]
+    replicas: ${String(replicas)}
+    configs: [{ source: server, target: /srv/server.py }, { source: page, target: /etc/page }]
+    ports: ["${String(PORT)}:80"]
+    healthcheck: { tcp: { port: 80 }, interval: 500ms, timeout: 1s, retries: 3, start_period: 10s }
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 64Mi } }
+    ${more}
+configs:
+  page: { content: ${page} }
+  server:
+    content: |
+${indent(SERVER)}
+`;
+}
+
+let cluster: DevCluster;
+
+test.before(async () => { cluster = await DevCluster.up({ images: ['shop'] }); });
+test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+
+/** Nothing of either load may fail while `work` is done. */
+async function underLoad(t: ExecutionContext, work: () => Promise<void>): Promise<void> {
+  const url = `http://${cluster.layout.nodes[0]?.address ?? ''}:${String(PORT)}/`;
+  const loads = [new RequestLoad(url, RATE / 2), new RequestLoad(url, RATE / 2, CONNECTIONS)];
+  const startedAtMs = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  const ends = await Promise.all(loads.map(async load => await load.stop()));
+  t.log(`${ends.map(end => `${String(end.sent)} sent, ${String(end.failures.length)} failed`).join('; ')} in ${seconds.toFixed(1)} s`);
+  t.deepEqual(ends.flatMap(end => end.failures), []);
+  t.true(ends.every(end => end.sent > 0));
+}
+
+const nodesOf = async (): Promise<readonly string[]> => (await cluster.tasks('moves/web')).map(task => String(task['node'])).sort();
+
+test.serial('a config change under load, in steps and all at once: no request fails (root)', async t => {
+  await cluster.apply(web('one', 3), '--wait');
+  await underLoad(t, async () => {
+    await cluster.apply(web('two', 3), '--wait');
+    await cluster.apply(web('three', 3, 'update: { monitor: 500ms, strategy: canary, steps: [30%] }'), '--wait');
+    await cluster.apply(web('four', 3, 'update: { monitor: 500ms, strategy: blue_green }'), '--wait');
+  });
+});
+
+test.serial('a config that breaks goes back by itself, and undo goes to any revision: no request fails', async t => {
+  await underLoad(t, async () => {
+    const broken = await cluster.tryApply(web('five', 3).replace('Server((', 'Nobody(('), '--wait');
+    t.is(broken.exitCode, 1);
+    t.regex(broken.stderr, /rolled back/);
+    await cluster.ctl('rollout', 'undo', 'moves/web', '--to-revision', '1', '--wait');
+  });
+  t.regex(await cluster.ctl('rollout', 'history', 'moves/web'), /undo to revision 1 of web/);
+});
+
+test.serial('the node of the only replica is drained, and what is uneven is rebalanced: no request fails', async t => {
+  await cluster.ctl('scale', 'moves/web=1', '--wait');
+  const [before = ''] = await nodesOf();
+  await underLoad(t, async () => { await cluster.ctl('node', 'drain', before); });
+  t.not((await nodesOf())[0], before);
+  await cluster.ctl('scale', 'moves/web=4', '--wait');
+  t.false((await nodesOf()).includes(before));
+  await cluster.ctl('node', 'uncordon', before);
+  await underLoad(t, async () => { await cluster.ctl('rebalance', '--max-moves', '3'); });
+  await eventually('a task on the node that came back', 10_000, async () => (await nodesOf()).includes(before));
+  await cluster.ctl('delete', 'app/moves');
+});

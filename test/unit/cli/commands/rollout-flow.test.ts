@@ -1,0 +1,72 @@
+import test from 'ava';
+import type { ApplyOutcome } from '#model/ports.ts';
+import { migrate, rebalance } from '../../../../cli/commands/rebalance-flow.ts';
+import { changeRollouts, showHistory, showRollout, undoRollout } from '../../../../cli/commands/rollout-flow.ts';
+import { ProcessExit } from '../../../../cli/exit-code.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { service, T0 } from '../../../support/builders.ts';
+import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
+import { FakeCluster, fakeShell } from '../../../support/fake-shell.ts';
+
+const FULL = { running: 3, healthy: 3, wanted: 3 };
+const withWeb = (state: Parameters<typeof serviceView>[2], reason = '') => clusterView({ services: [serviceView(WEB, FULL, state, reason)] });
+const callsOf = (cluster: FakeCluster): readonly unknown[] => cluster.calls.map(([name, request]) => {
+  const { requestId: _, ...rest } = request as Readonly<Record<string, unknown>>;
+  return [name, rest];
+});
+
+test('status waits until it is over; a failed one is exit code 1', async t => {
+  const shell = fakeShell(new FakeCluster(withWeb('progressing'), withWeb('settled')));
+  await showRollout(shell, 'shop/web', { watch: true });
+  t.is(shell.terminal.text, 'shop/web: revision 1 settled, 3/3 healthy\n');
+  await t.throwsAsync(showRollout(fakeShell(new FakeCluster(withWeb('rolled_back', 'it failed'))), 'shop/web', { watch: true }), { instanceOf: ProcessExit });
+});
+test('status --no-watch is as it is now', async t => {
+  const shell = fakeShell(new FakeCluster(withWeb('progressing', 'slot 0: no node fits')));
+  await showRollout(shell, 'app/shop', { watch: false });
+  t.is(shell.terminal.text, 'shop/web: revision 1 progressing, 3/3 healthy (slot 0: no node fits)\n');
+});
+test('actions go to the service, or to those of an App that they make sense for', async t => {
+  const cluster = new FakeCluster(withWeb('progressing'));
+  await changeRollouts(fakeShell(cluster), ['shop/web'], 'pause');
+  t.deepEqual(callsOf(cluster), [['changeRollout', { service: WEB.id, action: 'pause' }]]);
+  await t.throwsAsync(changeRollouts(fakeShell(new FakeCluster(withWeb('settled'))), ['app/shop'], 'promote'), { message: /no service that could be promoted/ });
+});
+test('undo of a service and of an App', async t => {
+  const cluster = new FakeCluster(withWeb('settled'));
+  const outcome: ApplyOutcome = { app: 'shop', namespace: 'default', revision: 3, isChanged: true, services: [], warnings: [] };
+  cluster.answers.set('undo', outcome);
+  const shell = fakeShell(cluster);
+  await undoRollout(shell, 'shop/web', { toRevision: '1' });
+  await undoRollout(shell, 'app/shop', {});
+  t.deepEqual(callsOf(cluster), [['undo', { namespace: 'default', app: 'shop', service: 'web', toRevision: 1 }], ['undo', { namespace: 'default', app: 'shop' }]]);
+  t.true(shell.terminal.text.startsWith('service/shop/web goes back, as revision 3\n'));
+  await t.throwsAsync(undoRollout(shell, 'shop/web', { toRevision: '0' }), { message: /--to-revision/ });
+});
+test('history of a service tells only what changed it', async t => {
+  const cluster = new FakeCluster(withWeb('settled'));
+  const revision = (number: number, image: string) => ({ app: 'default/shop', number, services: [service({ container: { image } }).spec], volumes: [], pins: { configs: [], secrets: [] }, createdAtMs: T0 });
+  cluster.answers.set('revisions', [revision(1, 'web:1'), revision(2, 'web:1'), revision(3, 'web:2')]);
+  const shell = fakeShell(cluster, { output: 'name' });
+  await showHistory(shell, 'shop/web');
+  t.is(shell.terminal.text, 'revision/3\nrevision/1\n');
+});
+
+const moves = { baseRevision: 1, unplaced: [], changes: [], nodes: [], notes: ['service/x stays: y'],
+  actions: [{ kind: 'move', service: WEB.id, slot: 0, task: taskView(WEB, 0, 'n1').task.id, node: parseNodeId('n2'), fromNode: parseNodeId('n1'), reason: 'evens out the service' }] };
+test('rebalance --plan says what would move, and moves nothing', async t => {
+  const cluster = new FakeCluster(withWeb('settled'));
+  cluster.answers.set('planMoves', moves);
+  const shell = fakeShell(cluster);
+  await t.throwsAsync(rebalance(shell, { plan: true, maxMoves: '5' }), { instanceOf: ProcessExit });
+  t.deepEqual(callsOf(cluster), [['planMoves', { maxMoves: 5, namespace: 'default' }]]);
+  t.regex(shell.terminal.text, /move +shop\/web +0 +webaaaaaaaaa +n1 -> n2 +evens out/);
+});
+test('rebalance and migrate return when the tasks have ended', async t => {
+  const gone = clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'complete' })] });
+  const cluster = new FakeCluster(clusterView(), gone);
+  cluster.answers.set('planMoves', moves);
+  await rebalance(fakeShell(cluster), { maxMoves: '10' });
+  await migrate(fakeShell(cluster), 'task/webaaaaaaaaa', { to: 'n2' });
+  t.deepEqual(callsOf(cluster).slice(1), Array.from({ length: 2 }, () => ['moveTasks', { moves: [{ task: 'webaaaaaaaaa', node: 'n2' }] }]));
+});
