@@ -45,10 +45,18 @@ export class LabelCounts {
     return column;
   }
 
+  /** Gives the columns back to the table, empty: columns of as many numbers as there are nodes are dear to make for each service. */
+  release(): void {
+    for (const [label, { bucketOf, rank }] of this.#columns ?? []) {
+      this.#rows.forEach(row => { rank[bucketOf[row] ?? 0] = 0; });
+      this.#table.giveBack(label, rank);
+    }
+    this.#columns = undefined;
+  }
+
   #made(): ReadonlyMap<string, RankColumn> {
     this.#columns ??= new Map(this.#labels.map(label => {
-      const { bucketOf, size } = this.#table.buckets(label);
-      const column = { bucketOf, rank: new Float64Array(size) };
+      const column = { bucketOf: this.#table.buckets(label).bucketOf, rank: this.#table.borrow(label) };
       this.#rows.forEach(row => { addTo(column, row); });
       return [label, column];
     }));

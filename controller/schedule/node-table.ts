@@ -60,6 +60,7 @@ export class NodeTable {
   #masks = new Map<string, Uint8Array>();
   #lists = new Map<string, Int32Array>();
   #columns = new Map<string, RankColumn>();
+  #spare = new Map<string, Float64Array[]>();
   readonly #units = new Map<TaskId, readonly DeviceUnits[]>();
   readonly #touched = new Set<number>();
 
@@ -124,6 +125,17 @@ export class NodeTable {
     const made = { bucketOf, size: numbers.size };
     this.#buckets.set(label, made);
     return made;
+  }
+
+  /** Zeros, one for each bucket of the label, until they are given back as zeros. */
+  borrow(label: string): Float64Array {
+    return this.#spare.get(label)?.pop() ?? new Float64Array(this.buckets(label).size);
+  }
+
+  giveBack(label: string, zeros: Float64Array): void {
+    const spare = this.#spare.get(label) ?? [];
+    this.#spare.set(label, spare);
+    spare.push(zeros);
   }
 
   /** 1 for each row that `holds` says yes to; asked once for each `key`. */
@@ -203,6 +215,7 @@ export class NodeTable {
     this.#masks = new Map();
     this.#lists = new Map();
     this.#columns = new Map();
+    this.#spare = new Map();
     this.#units.clear();
     this.nodes.forEach((_, row) => { this.#loadRow(row); });
     this.#claims.clear();

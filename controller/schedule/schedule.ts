@@ -93,6 +93,8 @@ export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingSer
       placeService(call, request, one, group.queue);
     } else {
       placeService(call, request, one, isAlike(one) ? makeQueue(call, request, one) : undefined);
+      request.placed.release();
+      request.current.release();
     }
   }
   table.release();
@@ -127,6 +129,7 @@ function placeService(call: Call, request: ServiceRequest, { service, slots }: P
   const turn: Turn = {
     call, request, queue, taken: [],
     candidates: { rows: eligibleRows(call.table, service), columns: rankColumns(call.table, request, { isMany: slots.length > 1, slot: NOWHERE }) },
+    firstColumns: rankColumns(call.table, request, { isMany: false, slot: NOWHERE }),
   };
   const { placements, rejections } = call;
   const [firstPlacement, firstRejection] = [placements.length, rejections.length];
@@ -150,6 +153,8 @@ interface Turn {
   readonly queue: NodeQueue | undefined;
   /** For a slot that was nowhere before. */
   readonly candidates: Candidates;
+  /** While it has no task yet: none is spread unevenly. */
+  readonly firstColumns: Candidates['columns'];
   readonly taken: { readonly row: number; readonly units: readonly DeviceUnits[] }[];
 }
 
@@ -171,14 +176,14 @@ function placeSlot(turn: Turn, wanted: WantedSlot): void {
 }
 
 /** By the queue where there is one and the slot was nowhere before; a look at all nodes says the same. */
-function chooseRow({ call: { table }, request, queue, candidates }: Turn, { slot, node }: WantedSlot): number {
+function chooseRow({ call: { table }, request, queue, candidates, firstColumns }: Turn, { slot, node }: WantedSlot): number {
   const isNew = !request.previous.has(slot);
   if (queue !== undefined && isNew) {
     return queue.best(request);
   }
   const only = node === undefined ? undefined : table.rowOf(node) ?? -1;
   const rows = only === undefined ? candidates.rows : candidates.rows.filter(row => row === only);
-  const columns = isNew ? candidates.columns : rankColumns(table, request, { isMany: true, slot });
+  const columns = isNew ? (request.current.total === 0 ? firstColumns : candidates.columns) : rankColumns(table, request, { isMany: true, slot });
   return pickRow(table, request, { rows, columns }, slot);
 }
 

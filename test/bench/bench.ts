@@ -21,6 +21,8 @@ export interface PreparedBench extends AsyncDisposable {
   readonly peer?: Side;
   /** The least that this machine can do: the kernel, a bare program. */
   readonly floor?: Side;
+  /** Instead of the bench's own. */
+  readonly goals?: readonly Goal[];
   /** What else was measured, after the last round. */
   readonly extra: () => Promise<Readonly<Record<string, unknown>>>;
 }
@@ -32,6 +34,8 @@ export interface Bench {
   /** Samples of one side in one round, unless `--runs` says otherwise. */
   readonly runs: number;
   readonly goals: readonly Goal[];
+  /** False: it touches no disk and no kernel. */
+  readonly needsDisk?: false;
   readonly prepare: (site: BenchSite) => Promise<PreparedBench>;
 }
 
@@ -41,6 +45,8 @@ export interface BenchSite {
   readonly directory: string;
   /** `--install-peer`: apt packages of the peer may be installed. */
   readonly mayInstall: boolean;
+  /** Options of this bench alone, by name without dashes. */
+  readonly flags: ReadonlyMap<string, string>;
   /** A line for the person who waits. */
   readonly tell: (line: string) => void;
 }

@@ -2,16 +2,17 @@
  * Measures one thing against a peer and a floor, in turn, on one machine: only the ratios carry over to another.
  *
  *   npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
+ *   npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
  */
 import { parseArgs } from 'node:util';
 import { BENCHES } from './bench-list.ts';
-import type { Bench, PreparedBench, Side } from './bench.ts';
+import type { Bench, Goal, PreparedBench, Side } from './bench.ts';
 import { withBenchDisk } from './bench-disk.ts';
 import { becomesQuiet, machineFacts } from './machine-load.ts';
 import { formatReport, makeReport } from './report.ts';
-import type { SideSamples } from './report.ts';
+import type { BenchReport, SideSamples } from './report.ts';
 
 const ROUNDS = 3;
 
@@ -21,12 +22,19 @@ interface Options {
   readonly rounds: number;
   readonly isJson: boolean;
   readonly mayInstall: boolean;
+  readonly flags: ReadonlyMap<string, string>;
 }
+
+/** Options that only some benches have. */
+const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
 
 function readOptions(): Options {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' } },
+    options: {
+      runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
+      nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' },
+    },
   });
   const [name = '', ...others] = positionals;
   if (!Object.hasOwn(BENCHES, name) || others.length > 0) {
@@ -40,7 +48,7 @@ function readOptions(): Options {
     return text === undefined ? undefined : Number(text);
   };
   const runs = count('runs');
-  return { name, rounds: count('rounds') ?? ROUNDS, isJson: values.json === true, mayInstall: values['install-peer'] === true, ...(runs === undefined ? {} : { runs }) };
+  return { name, rounds: count('rounds') ?? ROUNDS, isJson: values.json === true, mayInstall: values['install-peer'] === true, flags: new Map(FLAGS.flatMap(name => (values[name] === undefined ? [] : [[name, values[name]]]))), ...(runs === undefined ? {} : { runs }) };
 }
 
 /** Each round measures every side once, so that what the machine does meanwhile hits all of them. */
@@ -59,17 +67,19 @@ async function measureRounds(prepared: PreparedBench, rounds: number, runs: numb
   return { samples, isQuiet };
 }
 
-async function measure(bench: Bench, options: Options, directory: string): Promise<ReturnType<typeof makeReport>> {
+async function measure(bench: Bench, options: Options, directory: string): Promise<{ readonly report: BenchReport; readonly goals: readonly Goal[] }> {
   const tell = (line: string): void => { console.error(line); };
-  await using prepared = await bench.prepare({ directory, mayInstall: options.mayInstall, tell });
+  await using prepared = await bench.prepare({ directory, mayInstall: options.mayInstall, flags: options.flags, tell });
   const { samples, isQuiet } = await measureRounds(prepared, options.rounds, options.runs ?? bench.runs, tell);
   const of = (side: Side): SideSamples => ({ name: side.name, samples: samples.get(side) ?? [] });
-  return makeReport({
+  const goals = prepared.goals ?? bench.goals;
+  const report = makeReport({
     bench: options.name, machine: await machineFacts(), rounds: options.rounds, unit: bench.unit, isMoreBetter: bench.isMoreBetter, noisy: !isQuiet, gantry: of(prepared.gantry),
     ...(prepared.peer === undefined ? {} : { peer: of(prepared.peer) }),
     ...(prepared.floor === undefined ? {} : { floor: of(prepared.floor) }),
     extra: await prepared.extra(),
-  }, bench.goals);
+  }, goals);
+  return { report, goals };
 }
 
 /** Also what went wrong before the clean-up went wrong. */
@@ -86,8 +96,8 @@ try {
   const options = readOptions();
   const bench = await BENCHES[options.name]?.();
   if (bench === undefined) throw new Error(`no bench ${options.name}`);
-  const report = await withBenchDisk(async directory => await measure(bench, options, directory));
-  const table = formatReport(report, bench.goals);
+  const { report, goals } = bench.needsDisk === false ? await measure(bench, options, '') : await withBenchDisk(async directory => await measure(bench, options, directory));
+  const table = formatReport(report, goals);
   if (options.isJson) {
     console.error(table);
   } else {

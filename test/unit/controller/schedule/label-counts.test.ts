@@ -15,6 +15,15 @@ test('counts tasks by the value of each label; nodes without it are one group', 
   t.is(counts.total, 4);
 });
 
+test('what is given back is empty for the next', t => {
+  const [first, second] = [new LabelCounts(table, ['zone'], [0, 0]), new LabelCounts(table, ['zone'], [1])];
+  const { rank } = first.column('zone');
+  first.release();
+  t.is(second.column('zone').rank, rank);
+  t.deepEqual([0, 1, 2].map(row => second.count('zone', row)), [0, 1, 0]);
+  t.is(first.count('zone', 0), 2, 'counted anew where it is asked again');
+});
+
 test('a column goes on with the counts', t => {
   const counts = new LabelCounts(table, ['zone'], []);
   const { bucketOf, rank } = counts.column('zone');
