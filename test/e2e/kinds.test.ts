@@ -1,6 +1,9 @@
-/** Jobs of several completions, and a cron, on real nodes. */
+/** Jobs of several completions, a cron, and the ordinals of a stateful service whose node is removed, on real nodes. */
 import test from 'ava';
+import { cutDevNode } from '../../cli/dev/dev-fault-flow.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
+import { lockApp } from '../support/fault-apps.ts';
+import { LockServer } from '../support/lock-server.ts';
 import type { Item } from '../support/dev-cluster.ts';
 
 const APP = `apiVersion: gantry/v1
@@ -49,6 +52,28 @@ test.serial('a cron says when it runs, runs when it is told to, and keeps what i
   await cluster.apply(APP.replace('CODE', '3'));
   await t.throwsAsync(cluster.ctl('trigger', '--wait', 'nightly/report'), { message: /failed: job failed/ });
   t.deepEqual(runsIn(await cluster.ctl('describe', 'cron/nightly/report')).toSorted(), ['failed', 'succeeded']);
+});
+
+test.serial('a stateful service of a lost node waits for it until an operator removes the node: then its ordinals run elsewhere, by their names, each once (root)', async t => {
+  const address = cluster.layout.hostAddress;
+  const locks = await LockServer.listen(address);
+  t.teardown(async () => { await locks.close(); });
+  await cluster.apply(lockApp({ address, port: locks.port }, 2), '--wait');
+  const before = await cluster.tasks('locks/db');
+  const lost = before.filter(task => task['node'] === 'n2');
+  t.is(lost.length, 1);
+  await cutDevNode(cluster.name, 'n2', 'both');
+  await eventually('n2 lost', 20_000, async () => (await cluster.items('get', 'nodes')).find(node => node['name'] === 'n2')?.['state'] === 'lost');
+  t.deepEqual((await cluster.tasks('locks/db')).map(task => task['id']).sort(), before.map(task => task['id']).sort());
+  await cluster.ctl('node', 'rm', 'n2', '-y');
+  await eventually('both ordinals on n1', 30_000, async () => {
+    const now = await cluster.tasks('locks/db');
+    return now.length === 2 && now.every(task => task['node'] === 'n1' && task['state'] === 'running');
+  });
+  t.deepEqual((await cluster.tasks('locks/db')).map(task => task['name']).sort(), ['db-0', 'db-1']);
+  const slot = String(lost[0]?.['slot']);
+  await eventually('the lock of the freed ordinal is taken over', 10_000, () => Promise.resolve(locks.holderOf(`db-${slot}`)?.startsWith(String(lost[0]?.['id'])) === false));
+  t.deepEqual(locks.violations, []);
 });
 
 /** States of the runs that `describe` lists. */
