@@ -68,14 +68,17 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
 /** In the order that a start goes through them. */
 const START_STEPS = ['before-slot', 'before-rootfs', 'before-volumes', 'before-bundle', 'before-create', 'before-journal', 'before-start', 'after-start'];
 
-needsRoot('needs root: the agent killed at each step of a start: one start an attempt, one container, nothing left', async t => {
+/** Of each step: KILLS=10 takes some minutes. */
+const KILLS = Number(process.env['KILLS'] ?? 1);
+
+needsRoot('needs root: E2: the agent killed at each step of a start: one start an attempt, one container, nothing left', async t => {
   t.timeout(180_000);
   const machine = await AgentMachine.create();
   t.teardown(async () => { await machine.close(); });
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
   const web = makeTask(service(), 'n1', { id: taskId('web'), container: container({ ...image, stopGracePeriodMs: 500 }) });
-  for (const [index, step] of START_STEPS.entries()) {
-    const task = { ...web, id: taskId(`web${String.fromCharCode(97 + index)}`) };
+  for (const [index, step] of Array.from({ length: KILLS }, () => START_STEPS).flat().entries()) {
+    const task = { ...web, id: taskId(`web${String.fromCharCode(97 + Math.floor(index / 26))}${String.fromCharCode(97 + index % 26)}`) };
     machine.desire(task);
     await machine.startAgent({ FAILPOINTS: `agent.${step}=1*panic` });
     await machine.agentEnded();

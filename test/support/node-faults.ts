@@ -119,7 +119,7 @@ function namespacesOf(cluster: DevCluster, name: string): readonly string[] {
 /** How a node's running agent was started. */
 export function agentCommand(cluster: DevCluster, node: string): { readonly program: string; readonly inside: readonly string[]; readonly agent: string; readonly args: readonly string[] } {
   const argv = readFileSync(`/proc/${String(cluster.process(node).pid ?? 0)}/cmdline`, 'utf8').split('\0').slice(0, -1);
-  return { program: 'nsenter', inside: namespacesOf(cluster, node), agent: `${BIN}/gantry-agent`, args: argv.slice(2) };
+  return { program: 'nsenter', inside: namespacesOf(cluster, node), agent: `${BIN}/gantry-agent`, args: argv.slice(argv.findIndex(word => word.endsWith('/agent.mjs')) + 1) };
 }
 
 /** Pids of monitors whose container's files are below `directory`. */
