@@ -1,5 +1,5 @@
 import test from 'ava';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
@@ -17,8 +17,13 @@ import { service } from '../../../support/builders.ts';
 import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
 import { FakeCluster, fakeShell, frame, framesOf } from '../../../support/fake-shell.ts';
 
+const directory = mkdtempSync(path.join(tmpdir(), 'gantry-cli-'));
+test.after.always(() => { rmSync(directory, { recursive: true }); });
+
+let files = 0;
 function manifestFile(text: string): string {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'gantry-cli-')), 'shop.yaml');
+  files += 1;
+  const file = path.join(directory, `${String(files)}.yaml`);
   writeFileSync(file, text);
   return file;
 }
