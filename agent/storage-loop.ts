@@ -50,7 +50,11 @@ export class StorageLoop {
     const running = records().filter(({ step }) => step === 'running');
     const use = running.length === 0 ? undefined : await fileUse();
     for (const record of running) {
-      const message = await this.#overBytes(record) ?? (use === undefined ? undefined : await this.#overFiles(record, use));
+      const message = await this.#overBytes(record).catch(tooLong);
+      if (message !== undefined) onExceeded(record.task.id, record.attempt, message);
+    }
+    for (const record of running) {
+      const message = use === undefined ? undefined : await this.#overFiles(record, use).catch(tooLong);
       if (message !== undefined) {
         onExceeded(record.task.id, record.attempt, message);
         return; // what it held is free at a later look
@@ -74,6 +78,12 @@ export class StorageLoop {
     }
     return undefined;
   }
+}
+
+/** A path may be longer from the host than it is inside: what is below it cannot be counted, and nobody needs it. Source: path_resolution(7), PATH_MAX */
+function tooLong(error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
+  return 'its root file system has a path that is too long to be counted, and it has a storage limit or inodes are scarce';
 }
 
 /** Those of the attempt that run, or did. */

@@ -125,7 +125,9 @@ function whilePreparing(desired: Desired, observed: Observed, nowMs: number): Ta
   if (desired !== 'run') {
     return { kind: 'give-up', reason: 'stopped' };
   }
-  return asTaskAction(bringUp(observed, nowMs), observed);
+  const action = asTaskAction(bringUp(observed, nowMs), observed);
+  const { record } = observed;
+  return action.kind === 'start' && isTooEarly(record, nowMs) ? { kind: 'wait', untilMs: record.notBeforeMs, reason: record.reason } : action;
 }
 
 function whileEnded(observed: Observed, nowMs: number): TaskAction {

@@ -111,7 +111,8 @@ function draftDeleteApp(id: AppId, parts: WriteParts): WriteDraft {
   if (app.value.isDeleting) {
     return { compares: [], operations: [], outcome: { kind: 'done' } };
   }
-  const services = [...parts.state.current.services.values()].filter(record => appId(record.value.namespace, record.value.app) === id);
+  // Runs of crons go with their App: there may be more of them than a transaction takes.
+  const services = [...parts.state.current.services.values()].filter(({ value }) => appId(value.namespace, value.app) === id && value.cronRun === undefined);
   const deleted: App = { ...app.value, isDeleting: true, updatedAtMs: parts.clock.nowMs() };
   return {
     compares: [

@@ -36,7 +36,9 @@ export interface Makers {
  */
 export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: NodeTable): Placed {
   const old = all.filter(one => one.isOld === true);
-  const [of, creates]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
+  const [of, offered]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
+  // A gang starts all or none of what it is asked for: that is what may start now.
+  const creates = of.spec.placement.isGang ? offered.slice(0, createLimit) : offered;
   if (creates.length === 0) {
     return NOTHING_PLACED;
   }

@@ -1,6 +1,7 @@
 /** Which records of ended tasks may go. */
 import { containersOf } from '#model/companion.ts';
 import type { Action } from './plan.ts';
+import type { ServiceStatus } from '#model/app.ts';
 import { hasEnded, isLive } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 
@@ -38,18 +39,23 @@ function removal(row: TaskRow, reason: string): Action {
 }
 
 function keptUntilMs({ service, status }: ServiceState, row: TaskRow, age: number): number {
-  if (age === 0 && status?.job !== undefined && service.spec.job?.keepMs !== undefined) {
-    return status.job.endedAtMs + service.spec.job.keepMs;
+  if (age === 0 && isDone(status, row) && service.spec.job?.keepMs !== undefined) {
+    return (status?.job?.endedAtMs ?? 0) + service.spec.job.keepMs;
   }
   return (row.status?.finishedAtMs ?? row.task.createdAtMs) + KEPT_MS;
+}
+
+/** One of those that the job had when it ended well; it may have been asked for more since. */
+function isDone(status: ServiceStatus | undefined, row: TaskRow): boolean {
+  return status?.job !== undefined && row.task.slot < status.job.completions;
 }
 
 function keepsNewest({ rows, service, status }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {
   const { slot, fence } = newest.task;
   const hasData = containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
   const isFollowed = rows.some(row => row.task.slot === slot && row.task.fence > fence && isLive(row));
-  if (status?.job !== undefined && service.spec.kind === 'job') {
-    return hasData || (service.spec.job?.keepMs === undefined && newest.task.templateHash === status.job.templateHash);
+  if (service.spec.kind === 'job' && isDone(status, newest)) {
+    return hasData || (service.spec.job?.keepMs === undefined && newest.task.templateHash === status?.job?.templateHash);
   }
   return !isFollowed && (wanted.has(slot) || hasData);
 }

@@ -46,7 +46,7 @@ export function canaryStage(state: ServiceState, step: CanaryStep, wanted: reado
 
 /**
  * The template whose tasks get the requests of a blue_green service while there are tasks of two: what it was, as long as there are tasks of
- * it, else that of most tasks that serve. Undefined: there are no others than the new ones.
+ * it, else that of most tasks that serve; the new one where no old one does. Undefined: there are no others than the new ones.
  */
 export function activeTemplate({ service, status, rows }: ServiceState): string | undefined {
   const live = rows.filter(isLive);
@@ -59,7 +59,7 @@ export function activeTemplate({ service, status, rows }: ServiceState): string 
   }
   const serving = Map.groupBy(live.filter(row => isServing(row) && row.task.templateHash !== service.templateHash), row => row.task.templateHash);
   const [most] = [...serving].sort(([left, ofLeft], [right, ofRight]) => ofRight.length - ofLeft.length || (left < right ? -1 : 1));
-  return most?.[0];
+  return most?.[0] ?? service.templateHash;
 }
 
 /** Before the switch: what green waits for. */

@@ -234,9 +234,18 @@ function nextStatus(
   }, nowMs);
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
   const value: ServiceStatus = {
-    id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...(service.spec.kind === 'job' && isOver ? { job: jobStatus(state, nowMs) } : {}),
+    id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
   };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+/** What was done stays done while a job of the same template is asked for more. */
+function jobOf(state: ServiceState, isOver: boolean, nowMs: number): Pick<ServiceStatus, 'job'> {
+  const { service, status } = state;
+  if (service.spec.kind === 'job' && isOver) {
+    return { job: jobStatus(state, nowMs) };
+  }
+  return status?.job?.templateHash === service.templateHash ? { job: status.job } : {};
 }
 
 /** What a job that ended well leaves behind; made once. */

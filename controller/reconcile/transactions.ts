@@ -189,9 +189,10 @@ function createServiceUnit(service: Service): Unit {
   };
 }
 
+/** Runs of crons go with their App: there may be more of them than a transaction takes. */
 function deleteAppUnit(id: AppId, { snapshot }: TransactionInput): Unit {
   const app = snapshot.apps.get(id);
-  const services = servicesOf(snapshot, id);
+  const services = servicesOf(snapshot, id).filter(service => snapshot.services.get(service)?.value.cronRun === undefined);
   return {
     reads: [{ kind: 'app', id }, ...services.map(service => ({ kind: 'service', id: service }) as const)],
     operations: [

@@ -18,15 +18,17 @@ interface Disk {
   readonly freeFiles?: number;
   /** Whose root file systems hold many files. */
   readonly many?: readonly string[];
+  /** A path of it cannot be reached from the host. */
+  readonly isTooDeep?: boolean;
 }
 
 /** What is told in two looks. */
-async function told(records: readonly TaskRecord[], { bytes = 0, hasQuota = false, freeFiles = 1_000, many = [] }: Disk): Promise<readonly string[]> {
+async function told(records: readonly TaskRecord[], { bytes = 0, hasQuota = false, freeFiles = 1_000, many = [], isTooDeep = false }: Disk): Promise<readonly string[]> {
   const clock = new FakeClock();
   const seen: string[] = [];
   const ending = new AbortController();
   const loop = new StorageLoop({
-    snapshots: { writableBytes: () => Promise.resolve(bytes), limit: () => Promise.resolve(hasQuota), holdsFiles: id => Promise.resolve(many.some(name => id.includes(taskId(name)))) },
+    snapshots: { writableBytes: () => (isTooDeep ? Promise.reject(Object.assign(new Error('lstat'), { code: 'ENAMETOOLONG' })) : Promise.resolve(bytes)), limit: () => Promise.resolve(hasQuota), holdsFiles: id => Promise.resolve(many.some(name => id.includes(taskId(name)))) },
     records: () => records, fileUse: () => Promise.resolve({ totalFiles: 1_000, freeFiles }), clock, log: silentLogger,
     onExceeded: (id, attempt, message) => { seen.push(`${id} ${String(attempt)} ${message}`); },
   });
@@ -39,6 +41,10 @@ async function told(records: readonly TaskRecord[], { bytes = 0, hasQuota = fals
 
 test('above its limit, without a quota', async t => {
   t.deepEqual(await told([record('ta', MIB)], { bytes: 2 * MIB }), [`${taskId('ta')} 1 its root file system holds 2Mi of what it wrote, the storage limit is 1Mi`]);
+});
+test('each one above its limit is told, and one whose paths are too long to be counted', async t => {
+  t.is((await told([record('ta', MIB), record('tb', MIB)], { bytes: 2 * MIB })).length, 2);
+  t.regex((await told([record('ta', MIB)], { isTooDeep: true })).join(), /too long to be counted/);
 });
 test('at its limit', async t => { t.deepEqual(await told([record('ta', MIB)], { bytes: MIB }), []); });
 test('a driver with a quota holds it by itself', async t => { t.deepEqual(await told([record('ta', MIB)], { bytes: 2 * MIB, hasQuota: true }), []); });

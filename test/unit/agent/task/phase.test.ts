@@ -26,6 +26,7 @@ const leadsTo = test.macro({
 test('a new task starts its first attempt', leadsTo, 'run', seen({}), { kind: 'start', attempt: 1 });
 test('no start without a permit', leadsTo, 'run', seen({}, { mayStart: false }), { kind: 'wait' });
 test('a restart waits for its time', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 + 2_000 }), { kind: 'wait', untilMs: T0 + 2_000 });
+test('beside companions that are up it waits for its time too', leadsTo, 'run', seen({ step: 'preparing', attempt: 1, notBeforeMs: T0 + 2_000, companions: [] }), { kind: 'wait', untilMs: T0 + 2_000 });
 test('a restart whose time has come', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 }), { kind: 'start', attempt: 3 });
 test('a time further away than the policy ever asks for is a clock that went back', leadsTo, 'run', seen({ attempt: 2, notBeforeMs: T0 + 8_001 }), { kind: 'start' });
 test('a half-built attempt is cleared, whatever is wanted', leadsTo, 'stop', seen({ step: 'building', attempt: 1 }), { kind: 'clear' });

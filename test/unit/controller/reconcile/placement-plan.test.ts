@@ -39,6 +39,7 @@ test('a gang is placed whole or not at all, and says how much of it would fit', 
   t.is(placeSlots(state, { creates: many(3), createLimit: 3 }, makers(gang)).placements.length, 3);
   const refused = placeSlots(state, { creates: many(4), createLimit: 4 }, makers(gang));
   t.like(refused, { placements: [], pending: { length: 4 } });
+  t.is(placeSlots(state, { creates: many(4), createLimit: 2 }, makers(gang)).placements.length, 2, 'as many as may start now are the gang');
   t.regex(refused.pending[0]?.reason ?? '', /^only 3 of the gang of 4 fit at once; no node fits/);
 });
 

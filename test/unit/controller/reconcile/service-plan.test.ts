@@ -191,6 +191,14 @@ test('job: what ended well is remembered when its tasks are forgotten, and not d
   const again = plan({ of: { ...job, templateHash: 'hash-2', revision: 2 }, serviceStatuses: settled === undefined ? [] : [settled] });
   t.deepEqual(again.actions.flatMap(line), ['+0@n1 scale-up']);
 });
+test('job: asked for more, it does only what is new, also at the second look', t => {
+  const remembered = serviceStatus(job, { job: { templateHash: job.templateHash, completions: 1, endedAtMs: LATER } });
+  const more = { ...job, revision: 2, spec: { ...job.spec, replicas: 2 } };
+  const first = plan({ of: more, serviceStatuses: [remembered] });
+  t.deepEqual(first.actions.flatMap(line), ['+1@n1 scale-up']);
+  const status = statusOf(first);
+  t.deepEqual(plan({ of: more, serviceStatuses: status === undefined ? [] : [status] }).actions.flatMap(line), ['+1@n1 scale-up']);
+});
 test('job: its timeout is the agent\'s to watch', plans, { of: job, tasks: [{ ...j0, createdAtMs: LATER - 60_000 }] }, []);
 test('job: a retry after a failure', plans, { of: job, tasks: [j0], statuses: [failed(j0)], serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops: [{ slot: 0, failures: 1, notBeforeMs: LATER, task: j0.id }] })] }, ['+0@n1 crash-loop']);
 test('job: failed once the retries are used up', t => {
