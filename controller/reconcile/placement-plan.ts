@@ -34,7 +34,7 @@ export interface Makers {
  *
  * @param table  of the same snapshot, where one is kept
  */
-export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: NodeTable): Placed {
+export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: () => NodeTable): Placed {
   const old = all.filter(one => one.isOld === true);
   const [of, offered]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
   // A gang starts all or none of what it is asked for: that is what may start now.
@@ -42,7 +42,7 @@ export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimi
   if (creates.length === 0) {
     return NOTHING_PLACED;
   }
-  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table);
+  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table?.());
   const places = new Map(creates.map((one, place) => [one.slot, { place, reason: one.reason }]));
   const placeOf = (slot: number): number => places.get(slot)?.place ?? 0;
   const chosen = [...placements].sort((left, right) => placeOf(left.slot) - placeOf(right.slot)).slice(0, createLimit);

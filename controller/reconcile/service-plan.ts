@@ -132,7 +132,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
   const placed = resize.resizes.length > 0
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
-    : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -154,24 +154,24 @@ function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation:
   const { before, step } = situation;
   const isSettled = status?.settledRevision === service.revision;
   const input: SlotInput = {
-    service, rows: movableRows(snapshot, state), wanted: situation.wanted, blocked: situation.blocked,
+    service, rows: movableRows(snapshot, state, context), wanted: situation.wanted, blocked: situation.blocked,
     isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
     canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
     isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }], context.table?.()).placements.length > 0,
   };
   return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
 }
 
 /** A task that was told to move stays as long as the node cannot take it. */
-function movableRows(snapshot: ClusterSnapshot, { service, rows }: ServiceState): readonly TaskRow[] {
+function movableRows(snapshot: ClusterSnapshot, { service, rows }: ServiceState, { table }: PlanContext): readonly TaskRow[] {
   return rows.map(row => {
     const { moveTo, ...task } = row.task;
     const isAlone = rows.filter(other => other.task.slot === task.slot && isLive(other)).length <= 1;
     if (moveTo === undefined || !isLive(row) || !isAlone) {
       return row;
     }
-    const fits = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node: moveTo }] }]).placements.length > 0;
+    const fits = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node: moveTo }] }], table?.()).placements.length > 0;
     return fits ? row : { ...row, task };
   });
 }
