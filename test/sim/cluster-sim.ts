@@ -35,6 +35,8 @@ const STAYS_MS = 10_000;
 /** Clocks, messages on their way, and turns of loops: what counted silence may differ by. */
 const SLACK_MS = 4_000;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
+/** A copy of these that is older than what came meanwhile is known as such. */
+const OLD_AGAIN: ReadonlySet<string> = new Set(['assignment', 'endpoints']);
 const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'assignment-gap']);
 
 export interface SimulationOptions {
@@ -77,7 +79,7 @@ class ClusterSimulation {
     const net = this.#net;
     this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(8, 20) * 100, 2_048), {
       time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit,
-      faults: { lostShare: 0.01, doubledShare: 0.01, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN },
+      faults: { lostShare: 0.01, doubledShare: 0.02, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN, mayBeLate: OLD_AGAIN },
       onDelivered: (node, kind, sentAtMs) => { if (kind === 'ack') this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });

@@ -20,6 +20,11 @@ import type { MachineWitness } from './sim-machine.ts';
 
 const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
 
+/** True for what only a leader writes. */
+export function isLeaders(key: RecordKey | undefined): boolean {
+  return key !== undefined && LEADERS_KINDS.has(key.kind);
+}
+
 export interface CheckerTimes {
   readonly nowMs: () => number;
   /** Silence before a node may be given up, less what clocks and messages differ by. */
@@ -79,8 +84,8 @@ export class SimChecker implements MachineWitness {
 
   committed(batch: StoreBatch, writer: Writer | undefined): void {
     const keys = batch.changes.map(change => parseKey(change.kind === 'put' ? change.entry.key : change.key));
-    const isLeaders = writer?.epoch !== undefined && keys.some(key => key !== undefined && LEADERS_KINDS.has(key.kind));
-    if (isLeaders && this.snapshot.epoch > (writer.epoch ?? 0)) {
+    const isOfLeader = writer?.epoch !== undefined && keys.some(isLeaders);
+    if (isOfLeader && this.snapshot.epoch > (writer.epoch ?? 0)) {
       this.violate(`I2: ${writer.client} of epoch ${String(writer.epoch)} wrote ${String(keys[0]?.kind)} in epoch ${String(this.snapshot.epoch)}`);
     }
     const before = this.#before(batch, keys);
@@ -89,7 +94,7 @@ export class SimChecker implements MachineWitness {
     for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
     }
-    if (isLeaders) {
+    if (isOfLeader) {
       this.#checkReplaced(before);
     }
   }
