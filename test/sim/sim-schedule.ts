@@ -8,9 +8,11 @@ export type Disturbance =
   | { readonly kind: 'wall-agent' | 'wall-controller'; readonly who: number; readonly byMs: number }
   | { readonly kind: 'reset-session'; readonly who: number }
   | { readonly kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' | 'late-leader' }
-  | { readonly kind: 'apply'; readonly app: 'shop' | 'side'; readonly draw: number }
-  | { readonly kind: 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input'; readonly draw: number }
+  | { readonly kind: 'apply'; readonly app: 'shop' | 'side' | 'lab'; readonly draw: number }
+  | { readonly kind: OperatorCall; readonly draw: number }
   | { readonly kind: 'availability'; readonly who: number; readonly to: 'active' | 'cordoned' | 'draining' };
+
+export type OperatorCall = 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input' | 'rollout' | 'undo' | 'rebalance' | 'run-cron' | 'quota';
 
 export interface Step {
   readonly atMs: number;
@@ -38,7 +40,7 @@ const controller = (kind: 'kill-controller' | 'pause-controller' | 'cut-controll
   random => [{ kind, who: random.between(0, CONTROLLERS - 1) }, minMs, maxMs];
 const etcd = (kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' | 'late-leader', minMs: number, maxMs: number): Draw =>
   () => [{ kind }, minMs, maxMs];
-const operator = (kind: 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input'): Draw => random => [{ kind, draw: random.between(0, 1e9) }, 0, 0];
+const operator = (kind: OperatorCall): Draw => random => [{ kind, draw: random.between(0, 1e9) }, 0, 0];
 
 /** Each with how often it comes, relative to the others. */
 const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
@@ -52,8 +54,9 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [2, random => [{ kind: 'wall-controller', who: random.between(0, CONTROLLERS - 1), byMs: random.between(-3_600_000, 3_600_000) }, 5_000, 60_000]],
   [3, (random, nodes) => [{ kind: 'reset-session', who: random.between(0, nodes - 1) }, 0, 0]],
   [2, etcd('pause-etcd', 500, 30_000)], [2, etcd('elect-etcd', 300, 4_000)], [2, etcd('restart-etcd', 500, 10_000)], [2, etcd('compact-etcd', 0, 0)], [2, etcd('lose-event', 0, 0)],
-  [8, random => [{ kind: 'apply', app: random.chance(0.7) ? 'shop' : 'side', draw: random.between(0, 1e9) }, 0, 0]],
+  [8, random => [{ kind: 'apply', app: random.pick(['shop', 'shop', 'shop', 'side', 'side', 'lab', 'lab', 'lab'] as const) ?? 'shop', draw: random.between(0, 1e9) }, 0, 0]],
   [5, operator('scale')], [2, operator('restart')], [3, operator('stop-task')], [1, operator('delete-app')], [1, operator('bad-input')],
+  [4, operator('rollout')], [1, operator('undo')], [2, operator('rebalance')], [1, operator('run-cron')], [3, operator('quota')],
   [4, (random, nodes) => [{ kind: 'availability', who: random.between(0, nodes - 1), to: random.pick(['active', 'cordoned', 'draining'] as const) ?? 'active' }, 0, 0]],
 ];
 const TOTAL_WEIGHT = DRAWS.reduce((sum, [weight]) => sum + weight, 0);
