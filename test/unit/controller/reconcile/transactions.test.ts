@@ -2,7 +2,7 @@ import test from 'ava';
 import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
 import type { Action } from '../../../../controller/reconcile/plan.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
-import { decodeService } from '../../../../controller/store/records.ts';
+import { decodeService, decodeTask } from '../../../../controller/store/records.ts';
 import { node, service, snapshot, task, taskId, T0 } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
@@ -56,4 +56,12 @@ test('a service that is to go is marked, as it was read', t => {
   t.deepEqual(transaction!.compares.slice(1), [{ kind: 'mod-revision', key: buildKey({ kind: 'service', id: web.id }), revision: 20 }]);
   const [operation] = transaction!.operations;
   t.true(operation?.kind === 'put' && decodeService(operation.value).isDeleting);
+});
+
+test('a move that is taken back is the record without the wish', t => {
+  const moved = { ...old, moveTo: n2.id };
+  const [transaction] = planTransactions([{ kind: 'cancel-move', taskId: old.id, reason: 'no room' }], { ...input, snapshot: snapshot({ nodes: [n1, n2], services: [web], tasks: [moved] }) });
+  const [operation] = transaction!.operations;
+  t.deepEqual(transaction!.operations.length, 1);
+  t.deepEqual(operation?.kind === 'put' ? decodeTask(operation.value) : undefined, old);
 });
