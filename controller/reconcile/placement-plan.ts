@@ -35,7 +35,7 @@ export interface Makers {
  *
  * @param table  of the same snapshot, where one is kept
  */
-export function placeSlots(snapshot: ClusterSnapshot, { creates, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: NodeTable): Placed {
+export function placeSlots(snapshot: ClusterSnapshot, { creates, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: () => NodeTable): Placed {
   const old = placeTemplate(snapshot, { of: before, offered: creates.filter(one => one.isOld === true), createLimit }, table);
   const isTaking = old.placements.length > 0 || old.pending.some(one => one.node !== undefined);
   const young = isTaking ? NOTHING_PLACED : placeTemplate(snapshot, { of: service, offered: creates.filter(one => one.isOld !== true), createLimit }, table);
@@ -51,13 +51,13 @@ interface Offer {
   readonly createLimit: number;
 }
 
-function placeTemplate(snapshot: ClusterSnapshot, { of, offered, createLimit }: Offer, table: NodeTable | undefined): Placed {
+function placeTemplate(snapshot: ClusterSnapshot, { of, offered, createLimit }: Offer, table: (() => NodeTable) | undefined): Placed {
   // A gang starts all or none of what it is asked for: that is what may start now.
   const creates = of.spec.placement.isGang ? offered.slice(0, createLimit) : offered;
   if (creates.length === 0) {
     return NOTHING_PLACED;
   }
-  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table);
+  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table?.());
   const places = new Map(creates.map((one, place) => [one.slot, { place, reason: one.reason }]));
   const placeOf = (slot: number): number => places.get(slot)?.place ?? 0;
   const chosen = [...placements].sort((left, right) => placeOf(left.slot) - placeOf(right.slot)).slice(0, createLimit);

@@ -2,6 +2,7 @@
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
 import { resourcesKey } from '#model/resources.ts';
 import { appId } from '#model/ids.ts';
+import type { ServiceSpec } from '#model/service.ts';
 import { templateHash } from '../api/revision.ts';
 import type { PlanContext } from './plan-context.ts';
 import { hasFailed, isLive, isUpToDate } from './task-row.ts';
@@ -36,8 +37,20 @@ function serviceAt(service: Service, revision: Revision, nowMs: number): Service
   const { rollout: _, ...rest } = service;
   return {
     ...rest, spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
-    templateHash: templateHash(spec, pins, volumes, service.restartCount),
+    templateHash: hashOf(revision, spec, service.restartCount),
   };
+}
+
+/** By restart count and name of the service. A Revision is immutable, and asked for at each look while a rollout goes on. */
+const HASHES = new WeakMap<Revision, Map<string, string>>();
+
+function hashOf(revision: Revision, spec: ServiceSpec, restartCount: number): string {
+  const known = HASHES.get(revision) ?? new Map<string, string>();
+  HASHES.set(revision, known);
+  const key = `${String(restartCount)} ${spec.name}`;
+  const hash = known.get(key) ?? templateHash(spec, revision.pins, revision.volumes, restartCount);
+  known.set(key, hash);
+  return hash;
 }
 
 /** Why tasks of the Revision being rolled out fail, from the first of them that does. */

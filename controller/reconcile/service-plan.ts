@@ -130,12 +130,12 @@ interface Situation {
 function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext, resize: ResizePlan): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
-  const moves = planMovesOf(snapshot, state);
+  const moves = planMovesOf(snapshot, state, context.table);
   const slots = planEachSlot(snapshot, { ...state, rows: moves.rows }, situation, context);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
   const placed = resize.resizes.length > 0
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
-    : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -167,7 +167,7 @@ function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation:
     isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
     canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
     isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }], context.table?.()).placements.length > 0,
   };
   return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
 }

@@ -156,7 +156,8 @@ class ClusterSimulation {
       return result;
     };
     return {
-      service: (snapshot, id, context) => twice(id, snapshot, of => PLANNERS.service(of, id, context)),
+      // In another order without the table that is kept between plans: it must say what a new one says.
+      service: (snapshot, id, { table, ...context }) => twice(id, snapshot, of => PLANNERS.service(of, id, { ...context, ...(of === snapshot && table !== undefined ? { table } : {}) })),
       app: (snapshot, id, nowMs) => twice(id, snapshot, of => PLANNERS.app(of, id, nowMs)),
       nodes: (snapshot, evidence, context) => twice('nodes', snapshot, of => PLANNERS.nodes(of, evidence, context)),
     };

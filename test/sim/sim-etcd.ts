@@ -141,9 +141,11 @@ export class SimStore implements Store {
     for (;;) {
       signal.throwIfAborted();
       const { memory } = this.#etcd;
-      const batches = seen < memory.etcdRevision && this.#isReachable() ? memory.historyAfter(seen) : [];
+      const isHearing = seen < memory.etcdRevision && this.#isReachable();
+      const batches = isHearing ? memory.historyAfter(seen) : [];
+      // Also past an event that was lost: nobody is told of it later.
+      seen = isHearing ? memory.etcdRevision : seen;
       for (const batch of batches) {
-        seen = batch.etcdRevision;
         const changes = batch.changes.filter(change => (change.kind === 'put' ? change.entry.key : change.key).startsWith(prefix));
         if (changes.length > 0) {
           yield { etcdRevision: batch.etcdRevision, changes };

@@ -55,7 +55,7 @@ test('a quota holds what is beyond it back', t => {
 test('a table that is kept says the same as one made anew, and is as it was', t => {
   const state = snapshot({ nodes: [n1, node('n2')], services: [low, urgent], tasks: [victim] });
   const table = new NodeTable(state);
-  const [first, second] = [placeSlots(state, { creates, createLimit: 1 }, makers(urgent), table), placeSlots(state, { creates, createLimit: 1 }, makers(urgent), table)];
+  const [first, second] = [placeSlots(state, { creates, createLimit: 1 }, makers(urgent), () => table), placeSlots(state, { creates, createLimit: 1 }, makers(urgent), () => table)];
   t.deepEqual(first, placeSlots(state, { creates, createLimit: 1 }, makers(urgent)));
   t.deepEqual(second, first);
 });
