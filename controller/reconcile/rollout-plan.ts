@@ -10,15 +10,20 @@ import type { ServiceState, TaskRow } from './task-row.ts';
 
 export type Rollout = ServiceStatus['rollout'];
 
-/** The Service as its settled Revision had it; undefined where there is none, or it differs in nothing that a task is made of. */
-export function settledService(state: ServiceState, context: PlanContext): Service | undefined {
-  const { service, status } = state;
+/** The Service as its settled Revision had it, also where that differs in replicas or rules alone; undefined where there is none. */
+export function serviceBefore({ service, status }: ServiceState, context: PlanContext): Service | undefined {
   const settled = status?.settledRevision ?? 0;
   if (settled === 0 || settled === service.revision || service.spec.kind === 'job') {
     return undefined;
   }
   const revision = context.revisionOf(appId(service.namespace, service.app), settled);
-  const before = revision === undefined ? undefined : serviceAt(service, revision, context.nowMs);
+  return revision === undefined ? undefined : serviceAt(service, revision, context.nowMs);
+}
+
+/** As `serviceBefore`; undefined also where it differs in nothing that a task is made of. */
+export function settledService(state: ServiceState, context: PlanContext): Service | undefined {
+  const { service } = state;
+  const before = serviceBefore(state, context);
   const isSame = before?.templateHash === service.templateHash && resourcesKey(before.spec.container) === resourcesKey(service.spec.container);
   return isSame ? undefined : before;
 }

@@ -123,6 +123,10 @@ function unitOf(action: Action, input: TransactionInput): Unit {
       const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
       return { reads: [...taskReads(snapshot, task), ...(IN_ANY_CASE.has(action.reason) ? [] : slotReads(snapshot, task))], operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))] };
     }
+    case 'cancel-move': {
+      const { moveTo: _, ...task } = required(snapshot.tasks.get(action.taskId), action).value;
+      return { reads: [{ kind: 'task', id: task.id }], operations: [put({ kind: 'task', id: task.id }, encodeTask(task))] };
+    }
     case 'resize-task': return {
       reads: taskReads(snapshot, action.task), operations: [put({ kind: 'task', id: action.task.id }, encodeTask(action.task))], places: action.task,
     };

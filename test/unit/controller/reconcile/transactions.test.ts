@@ -2,7 +2,7 @@ import test from 'ava';
 import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
 import type { Action } from '../../../../controller/reconcile/plan.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
-import { decodeService } from '../../../../controller/store/records.ts';
+import { decodeService, decodeTask } from '../../../../controller/store/records.ts';
 import { node, service, snapshot, status, task, taskId, T0 } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
@@ -73,4 +73,12 @@ test('a task is made only under the policy of its namespace that its quota was r
     planTransactions([create('a')], { ...input, snapshot: { ...current, unreadableNamespaces: new Set(unreadableNamespaces) } }).flatMap(({ compares }) => compares.filter(one => one.key === key).map(({ revision }) => revision));
   t.deepEqual(compared([]), [0]);
   t.deepEqual(compared([web.namespace]), [], 'one that cannot be read limits nothing');
+});
+
+test('a move that is taken back is the record without the wish', t => {
+  const moved = { ...old, moveTo: n2.id };
+  const [transaction] = planTransactions([{ kind: 'cancel-move', taskId: old.id, reason: 'no room' }], { ...input, snapshot: snapshot({ nodes: [n1, n2], services: [web], tasks: [moved] }) });
+  const [operation] = transaction!.operations;
+  t.deepEqual(transaction!.operations.length, 1);
+  t.deepEqual(operation?.kind === 'put' ? decodeTask(operation.value) : undefined, old);
 });
