@@ -118,11 +118,7 @@ function unitOf(action: Action, input: TransactionInput): Unit {
   }
   switch (action.kind) {
     case 'create-task': return createUnit(action.task, snapshot);
-    case 'stop-task': {
-      const task = required(snapshot.tasks.get(action.taskId), action).value;
-      const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
-      return { reads: [...taskReads(snapshot, task), ...(IN_ANY_CASE.has(action.reason) ? [] : slotReads(snapshot, task))], operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))] };
-    }
+    case 'stop-task': return stopUnit(action, snapshot);
     case 'cancel-move': {
       const { moveTo: _, ...task } = required(snapshot.tasks.get(action.taskId), action).value;
       return { reads: [{ kind: 'task', id: task.id }], operations: [put({ kind: 'task', id: task.id }, encodeTask(task))] };
@@ -153,6 +149,15 @@ function breakerUnit({ isOpen, reason }: Extract<Action, { readonly kind: 'set-m
   const key = { kind: 'mass-breaker' } as const;
   const record = { type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: reason, firstAtMs: nowMs, lastAtMs: nowMs, count: 1 } as const;
   return { reads: [key], operations: [isOpen ? put(key, encodeClusterEvent(record)) : remove(key)] };
+}
+
+function stopUnit(action: Extract<Action, { readonly kind: 'stop-task' }>, snapshot: ClusterSnapshot): Unit {
+  const task = required(snapshot.tasks.get(action.taskId), action).value;
+  const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
+  return {
+    reads: [...taskReads(snapshot, task), ...(IN_ANY_CASE.has(action.reason) ? [] : slotReads(snapshot, task))],
+    operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))],
+  };
 }
 
 /** Its namespace's record too: what its quota leaves was counted from it. One that cannot be read limits nothing. */
