@@ -28,9 +28,22 @@ export interface BuiltImage {
   readonly blobs: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[];
 }
 
-/** The same input gives the same digests. `architecture` is Go's word: amd64, arm64. */
+/** A layer as it travels. */
+export interface BuiltLayer {
+  /** Digest of the layer's tar. */
+  readonly diffId: Digest;
+  /** The tar, gzipped. */
+  readonly bytes: Uint8Array;
+}
+
+/** The same input gives the same digests. `layers` are tars, lowest first. `architecture` is Go's word: amd64, arm64. */
 export function buildImage(input: { readonly layers: readonly Uint8Array[]; readonly architecture: string; readonly config: BuildConfig }): BuiltImage {
-  const layers = input.layers.map(tar => ({ diffId: sha256Of(tar), ...asBlob(gzipSync(tar)) }));
+  return assembleImage({ ...input, layers: input.layers.map(tar => ({ diffId: sha256Of(tar), bytes: gzipSync(tar) })) });
+}
+
+/** The image of layers that are gzipped already. */
+export function assembleImage(input: { readonly layers: readonly BuiltLayer[]; readonly architecture: string; readonly config: BuildConfig }): BuiltImage {
+  const layers = input.layers.map(({ diffId, bytes }) => ({ diffId, ...asBlob(bytes) }));
   const config = asBlob(Buffer.from(JSON.stringify({
     architecture: input.architecture, os: 'linux', config: input.config, rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.diffId) },
   })));

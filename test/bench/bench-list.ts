@@ -4,6 +4,7 @@ import type { Bench } from './bench.ts';
 export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   burst: async () => (await import('./burst.ts')).burstBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
+  pull: async () => (await import('./pull.ts')).pullBench,
   schedule: async () => (await import('./schedule.ts')).scheduleBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   start: async () => (await import('./start.ts')).startBench,

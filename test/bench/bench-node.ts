@@ -26,6 +26,8 @@ export interface BenchNodeOptions {
   /** Of memory that the agent holds and does not need, in MiB. */
   readonly ballastMib?: number;
   readonly pool?: number;
+  /** The registry's log has a line for each request. */
+  readonly isRegistryLogged?: boolean;
 }
 
 /** Metrics of the agent by name with labels, as /metrics prints them. */
@@ -35,19 +37,24 @@ export class BenchNode implements AsyncDisposable {
   readonly cluster: HandMadeCluster;
   readonly controller: BenchController;
   readonly image: { readonly reference: string; readonly registry: string; readonly digest: string };
-  readonly #caFile: string;
+  readonly caFile: string;
   readonly #options: BenchNodeOptions;
 
   private constructor(cluster: HandMadeCluster, controller: BenchController, registry: { readonly image: BenchNode['image']; readonly caFile: string }, options: BenchNodeOptions) {
     this.cluster = cluster;
     this.controller = controller;
     this.image = registry.image;
-    this.#caFile = registry.caFile;
+    this.caFile = registry.caFile;
     this.#options = options;
   }
 
   get #configDir(): string {
     return path.join(this.#options.directory, 'config');
+  }
+
+  /** Where the agent has its records, images and snapshots. */
+  get stateDir(): string {
+    return path.join(this.#options.directory, 'state');
   }
 
   /** What `run` and `leave` have in common. */
@@ -56,7 +63,7 @@ export class BenchNode implements AsyncDisposable {
     const [own] = layout.nodes;
     if (own === undefined) throw new Error('a layout of one node');
     return [
-      '--node', NODE, '--config-dir', this.#configDir, '--state-dir', path.join(this.#options.directory, 'state'), '--run-dir', `${layout.runDir}/${NODE}`,
+      '--node', NODE, '--config-dir', this.#configDir, '--state-dir', this.stateDir, '--run-dir', `${layout.runDir}/${NODE}`,
       '--scope', own.scope, '--underlay-address', own.address, '--userns-base', String(own.usernsBase), '--controllers', this.controller.address,
     ];
   }
@@ -66,7 +73,7 @@ export class BenchNode implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const cluster = await HandMadeCluster.create(1);
     stack.defer(async () => { await cluster.remove(); });
-    const registry = await cluster.startRegistry();
+    const registry = await cluster.startRegistry({ isLogged: options.isRegistryLogged === true });
     const controller = stack.use(await BenchController.listen({ host: cluster.layout.hostAddress, port: cluster.layout.controllers[0]?.apiPort ?? 0, subnetIndex: SUBNET_INDEX }));
     const image = { reference: `${registry.address}/hello:1`, registry: registry.address, digest: registry.digest };
     const node = new BenchNode(cluster, controller, { image, caFile: registry.caFile }, options);
@@ -93,7 +100,7 @@ export class BenchNode implements AsyncDisposable {
     this.controller.expectRegistration();
     this.cluster.start(NODE, [
       'gantry-agent', ...this.#arguments, '--capacity', 'cpu=64,memory=64Gi', '--pool', String(this.#options.pool ?? POOL),
-      '--metrics-listen', `${this.cluster.layout.nodes[0]?.address ?? ''}:${String(METRICS_PORT)}`, '--metrics-plain', '--registry-ca', this.#caFile, '--log-level', 'warn',
+      '--metrics-listen', `${this.cluster.layout.nodes[0]?.address ?? ''}:${String(METRICS_PORT)}`, '--metrics-plain', '--registry-ca', this.caFile, '--log-level', 'warn',
     ], { node: NODE, environment: ballastMib === 0 ? {} : { NODE_OPTIONS: `--import=${BALLAST}`, GANTRY_BENCH_BALLAST_MIB: String(ballastMib) } });
     await this.controller.ready();
   }
@@ -129,7 +136,7 @@ export class BenchNode implements AsyncDisposable {
   /** The pid of a task's first process, as the agent says. */
   pidOf(id: TaskId): number {
     const pid = this.controller.status(id)?.pid;
-    if (pid === undefined) throw new Error(`task ${id} has no process`);
+    if (pid === undefined) throw new Error(`task ${id} has no process: ${JSON.stringify(this.controller.status(id))}`);
     return pid;
   }
 

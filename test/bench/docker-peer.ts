@@ -108,6 +108,21 @@ export class DockerPeer implements AsyncDisposable {
     await requireCommand('docker', ['--host', `unix://${this.#home}/docker.sock`, 'pull', '--quiet', image], { timeoutMs: 60_000 });
   }
 
+  /** An image that is not there is no failure. */
+  async removeImage(image: string): Promise<void> {
+    try {
+      await this.call('DELETE', `/images/${image}?force=true`);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes(': 404 ')) throw error;
+    }
+  }
+
+  /** Of the container's first process. */
+  async pidOf(id: string): Promise<number> {
+    const { State: state } = await this.call('GET', `/containers/${id}/json`) as { readonly State: { readonly Pid: number } };
+    return state.Pid;
+  }
+
   /** Creates and starts; resolves when the container runs. @returns its id */
   async run(container: DockerContainer): Promise<string> {
     const ports = [...container.publish ?? []];

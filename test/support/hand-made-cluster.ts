@@ -90,9 +90,14 @@ export class HandMadeCluster {
     return stdout;
   }
 
-  /** A registry with a CA of its own, and the image hello:1 in it. */
-  async startRegistry(): Promise<{ readonly address: string; readonly caFile: string; readonly digest: string }> {
-    const directory = path.join(this.layout.stateDir, 'registry');
+  /** Where the registry has what was pushed to it, and its configuration. */
+  get registryDirectory(): string {
+    return path.join(this.layout.stateDir, 'registry');
+  }
+
+  /** A registry with a CA of its own, and the image hello:1 in it. With `isLogged`, its log has a line for each request. */
+  async startRegistry({ isLogged = false }: { readonly isLogged?: boolean } = {}): Promise<{ readonly address: string; readonly caFile: string; readonly digest: string }> {
+    const directory = this.registryDirectory;
     const { hostAddress, registryPort } = this.layout;
     const address = `${hostAddress}:${String(registryPort)}`;
     const caFile = path.join(directory, 'ca.pem');
@@ -103,7 +108,7 @@ export class HandMadeCluster {
     writeFileSync(path.join(directory, 'certificate.pem'), pair.certificatePem);
     writeFileSync(path.join(directory, 'key.pem'), pair.keyPem, { mode: 0o600 });
     writeFileSync(path.join(directory, 'config.yml'), [
-      'version: 0.1', 'log: { level: warn, accesslog: { disabled: true } }', `storage: { filesystem: { rootdirectory: ${directory}/data } }`,
+      'version: 0.1', `log: { level: warn, accesslog: { disabled: ${String(!isLogged)} } }`, `storage: { filesystem: { rootdirectory: ${directory}/data } }`,
       `http: { addr: "${address}", tls: { certificate: ${directory}/certificate.pem, key: ${directory}/key.pem } }`, '',
     ].join('\n'));
     this.start('registry', ['docker-registry', 'serve', path.join(directory, 'config.yml')]);
