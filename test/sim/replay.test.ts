@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
@@ -19,4 +19,11 @@ test('what controllers recorded through faults comes out the same again; a decis
   const tampered = await replayFile(path.join(recordDir, 'c1'));
   t.is(tampered.differences.length, 1);
   t.is(tampered.cut, 1);
+  // What is decided after a gap counts again once the picture is whole.
+  const lines = (await readFile(path.join(recordDir, 'c2'), 'utf8')).split('\n');
+  const middle = Math.floor(lines.length / 2);
+  await writeFile(path.join(recordDir, 'c2'), [...lines.slice(0, middle), formatRecordLine({ kind: 'gap', lines: 100 }).trimEnd(), ...lines.slice(middle + 100)].join('\n'));
+  const { differences, leftOut, decisions } = await replayFile(path.join(recordDir, 'c2'));
+  t.deepEqual(differences, []);
+  t.true(leftOut >= 100 && decisions.size > 0);
 });
