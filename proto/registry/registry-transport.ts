@@ -69,6 +69,8 @@ export class RegistryTransport {
   constructor(options: RegistryOptions, dispatcher?: Agent) {
     this.options = options;
     this.#dispatcher = dispatcher ?? new Agent({
+      // Frames of HTTP/2 cost more than connections do; a blob has its own.
+      allowH2: false,
       headersTimeout: options.answerTimeoutMs ?? 30_000,
       bodyTimeout: options.stallTimeoutMs ?? 60_000,
       connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { ca: [...getCACertificates('default'), options.caPem] }) },
