@@ -54,7 +54,8 @@ export class DecisionRecordFile implements DecisionRecorder {
             return revision;
           },
         });
-        this.#write({ kind: 'service', id, context, away, revisions, decided: decidedOf(plan) });
+        const { table: _, ...recorded } = context;
+        this.#write({ kind: 'service', id, context: recorded, away, revisions, decided: decidedOf(plan) });
         return plan;
       },
       app: (snapshot, id, nowMs) => {

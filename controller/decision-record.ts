@@ -29,8 +29,8 @@ export type Decision =
   | {
     readonly kind: 'service';
     readonly id: ServiceId;
-    /** But for its functions. */
-    readonly context: Omit<PlanContext, 'awayForMs' | 'revisionOf'>;
+    /** But for its functions and the scheduler's table, which the snapshot says again. */
+    readonly context: Omit<PlanContext, 'awayForMs' | 'revisionOf' | 'table'>;
     /** What `awayForMs` answers, by node. */
     readonly away: ReadonlyMap<NodeId, number>;
     /** What `revisionOf` answered while it was decided. */

@@ -6,6 +6,8 @@ import { ClusterError } from '#model/errors.ts';
 import { isFinished } from '#model/task.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
+import { printable } from '#model/printable.ts';
+import type { ControlClient } from '#model/ports.ts';
 import { requireTarget } from '../target.ts';
 import { drainLimits } from '../drain-limits.ts';
 import { say } from './print-flow.ts';
@@ -35,10 +37,22 @@ export async function drainNodes(shell: Shell, names: readonly string[], flags: 
   }
 }
 
-/** What the drain cannot do, before it begins: tasks that fit nowhere else, and services that are interrupted. */
+/** What the drain cannot do, before it begins. Where nobody can say, that is said, and the drain begins all the same. */
 async function tellLimits(shell: Shell, names: readonly string[]): Promise<void> {
   const nodes = names.map(readNode);
   const client = await shell.connect();
+  try {
+    await tellForecast(shell, client, nodes);
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.code === 'NOT_FOUND' || error.code === 'PERMISSION_DENIED') {
+      throw error;
+    }
+    await shell.terminal.writeError(`what the drain cannot do is not known: ${printable(error.message)}\n`);
+  }
+}
+
+/** Tasks that fit nowhere else, and services that are interrupted. */
+async function tellForecast(shell: Shell, client: ControlClient, nodes: readonly NodeId[]): Promise<void> {
   const plan = await client.plan({ apps: [], withoutNodes: nodes, addedNodes: [], isSaved: false });
   const view = await client.view({});
   const lines = drainLimits(view, { nodes, unplaced: plan.unplaced, actions: plan.actions });

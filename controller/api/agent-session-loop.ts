@@ -119,11 +119,14 @@ export class AgentSessionLoop {
 
   async #watchState(signal: AbortSignal): Promise<void> {
     this.#session.send({ kind: 'endpoints', endpoints: this.#parts.endpoints.current });
-    for await (const _ of this.#parts.state.changes(signal)) {
+    for await (const change of this.#parts.state.changes(signal)) {
       if (this.#isOver()) {
         return;
       }
-      this.#wakeSender();
+      // Nothing is sent without a leader, nor a full set while a task cannot be read, whose record names no node then.
+      if (change.nodes.has(this.#session.node) || change.kinds.has('leader') || change.kinds.has('task')) {
+        this.#wakeSender();
+      }
     }
   }
 

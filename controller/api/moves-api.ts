@@ -7,7 +7,7 @@ import type { ControlHandlers, TaskMove } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
-import { planMoves } from '../reconcile/rebalance-plan.ts';
+import { MovePlanner } from '../reconcile/rebalance-plan.ts';
 import { isStopFirst } from '../reconcile/slot-plan.ts';
 import { explainObstacles } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
@@ -23,12 +23,16 @@ const MAX_MOVES = 100;
 
 export function createMovesApi(parts: ServiceApiParts): Pick<ControlHandlers, 'planMoves' | 'moveTasks'> {
   return {
-    planMoves(request, peer) {
+    async planMoves(request, peer) {
       requireRole(peer, 'operator');
       if (!Number.isInteger(request.maxMoves) || request.maxMoves < 1 || request.maxMoves > MAX_MOVES) {
         throw new ClusterError('INVALID_ARGUMENT', `max_moves must be 1..${String(MAX_MOVES)}, got ${String(request.maxMoves)}`);
       }
-      return Promise.resolve(planMoves(parts.state.current, request));
+      const planner = new MovePlanner(parts.state.current, request);
+      while (!planner.step()) {
+        await parts.clock.sleep(0, parts.signal);
+      }
+      return planner.plan;
     },
     async moveTasks({ requestId, moves }, peer) {
       requireRole(peer, 'operator');

@@ -6,17 +6,18 @@ import type { RegistryLoginRecord } from '#model/records.ts';
 import type { ClusterUsage } from '#model/usage.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 import type { Operation } from '../store/ports.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
 
 /**
  * This replica's picture of the cluster.
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current.etcdRevision` reached the revision, so that a
- * caller sees its own write. 3. `changes` yields after each change; several changes may be told as one; it never blocks the mirror.
+ * caller sees its own write. 3. `changes` yields what changed; several changes may be told as one, with all that they touched; it never blocks the mirror.
  */
 export interface ClusterState {
   readonly current: ClusterSnapshot;
   waitFor(etcdRevision: number, signal: AbortSignal): Promise<void>;
-  changes(signal: AbortSignal): AsyncIterable<void>;
+  changes(signal: AbortSignal): AsyncIterable<ClusterChange>;
 }
 
 /** What a tag means now, for those that the namespace's login lets in. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */

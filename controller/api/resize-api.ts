@@ -1,21 +1,19 @@
 /** `update`: the resources of a service, as its App's next Revision, or of one task alone. */
 import type { App, Revision, Service } from '#model/app.ts';
-import { requestsOf } from '#model/companion.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
-import { missingCpu } from '#model/cpuset.ts';
 import { ClusterError } from '#model/errors.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId, TaskId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { changeResources } from '#model/resource-change.ts';
 import { checkResources } from '#model/resource-rules.ts';
-import { addResources, fitsInto, resourcesKey, resourcesOf } from '#model/resources.ts';
+import { resourcesKey, resourcesOf } from '#model/resources.ts';
 import type { ResourceChange } from '#model/resources.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { ledgerAfter } from '../reconcile/transactions.ts';
-import { freeOf, nodeLoads } from '../schedule/node-load.ts';
+import { GrowthRoom } from '../schedule/growth.ts';
 import { buildKey } from '../store/keys.ts';
 import type { RecordKey } from '../store/keys.ts';
 import type { Compare } from '../store/ports.ts';
@@ -121,16 +119,10 @@ function draftTask(id: TaskId, change: ResourceChange, parts: ServiceApiParts): 
 
 /** @throws ClusterError FAILED_PRECONDITION */
 function requireRoom(task: Task, next: Task, { state }: ServiceApiParts): void {
-  const load = nodeLoads(state.current).find(one => one.node.id === task.node);
-  const { limits } = next.container;
-  const [before, after] = [requestsOf(task), requestsOf(next)];
-  const missing = limits.cpuset === undefined || load === undefined ? undefined : missingCpu(limits.cpuset, load.node.cpus);
-  if (load !== undefined && missing !== undefined) {
-    throw new ClusterError('FAILED_PRECONDITION', `cpuset ${String(limits.cpuset)}: ${task.node} has no cpu ${String(missing)}, it has ${load.node.cpus}`);
-  }
-  const hasRoom = load !== undefined && fitsInto(after, addResources(freeOf(load), before));
-  if (!hasRoom && !fitsInto(after, before)) {
-    throw new ClusterError('FAILED_PRECONDITION', `${task.node} has no room for what task ${task.id} would ask for; update its service to have it placed anew`);
+  const service = state.current.services.get(task.serviceId)?.value;
+  const obstacle = service === undefined ? `service ${task.serviceId} is not there any more` : new GrowthRoom(state.current, service).grant(task, next);
+  if (obstacle !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', `task ${task.id} cannot have that where it runs: ${obstacle}; update its service to have it placed anew`);
   }
 }
 

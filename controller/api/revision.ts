@@ -92,12 +92,13 @@ export function templateHash(spec: ServiceSpec, pins: ContentPins, volumes: read
 
 /** JSON with keys sorted at every level, so that equal values give equal text. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (part === null || typeof part !== 'object' || Array.isArray(part)) {
-      return part;
-    }
-    return Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)));
-  });
+  return JSON.stringify(value, (_key, part: unknown) => (part === null || typeof part !== 'object' || Array.isArray(part) ? part : inOrder(part)));
+}
+
+function inOrder(part: object): object {
+  const keys = Object.keys(part);
+  const isInOrder = keys.every((key, index) => index === 0 || (keys[index - 1] ?? '') < key);
+  return isInOrder ? part : Object.fromEntries(keys.sort().map(key => [key, (part as Record<string, unknown>)[key]]));
 }
 
 function byName(left: { readonly name: string }, right: { readonly name: string }): number {

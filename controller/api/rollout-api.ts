@@ -66,6 +66,7 @@ export function nextWish(service: Service, status: ServiceStatus | undefined, ac
     case 'promote-all':
       return { ...wish, promotedSteps: promotedSteps(service, status, action) };
     case 'abort':
+      requireReplaceable(service);
       requireThat(isUnderWay(service, status) && status?.settledRevision !== 0,
         `service ${service.id} has nothing to go back from: its rollout is ${describe(service, status)}`);
       return { ...wish, isAborted: true };

@@ -6,6 +6,7 @@ import type { ServiceId, TaskId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
 import { runsOf } from '../reconcile/cron-run.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
 
 /**
  * The endpoints at the snapshot's revision: tasks that are wanted, serve, and are not on a lost node. A task that is to stop or to pause
@@ -22,9 +23,34 @@ export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
   };
 }
 
+/**
+ * The set after `change`, which led from `before` to the snapshot: equal to a new one, with the services that were not touched taken from `before`
+ * as they are. A change of a node or of a service's own record (its ports may be another's now) makes all of them anew.
+ */
+export function nextEndpointSet(before: EndpointSet, snapshot: ClusterSnapshot, change: Pick<ClusterChange, 'kinds' | 'services'>): EndpointSet {
+  if (before.generation === 0 || change.kinds.has('service') || change.kinds.has('node')) {
+    return endpointSet(snapshot);
+  }
+  const generation = snapshot.etcdRevision;
+  if (change.services.size === 0) {
+    return { ...before, generation };
+  }
+  const owners = ingressOwners(snapshot);
+  const services = before.services.map(known => {
+    const service = snapshot.services.get(known.id)?.value;
+    // What a run serves is its cron's.
+    return service !== undefined && (change.services.has(known.id) || known.kind === 'cron') ? serviceEndpoints(snapshot, service, owners) : known;
+  });
+  return { ...before, generation, services };
+}
+
 /** True when both say the same, whatever revision they were made from. */
 export function sameEndpoints(left: EndpointSet, right: EndpointSet): boolean {
-  return JSON.stringify([left.services, left.nodes]) === JSON.stringify([right.services, right.nodes]);
+  return left.services.length === right.services.length && left.services.every((one, index) => isSame(one, right.services[index])) && isSame(left.nodes, right.nodes);
+}
+
+function isSame(left: unknown, right: unknown): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 
 /**

@@ -2,12 +2,12 @@ import type { EndpointSet } from '#model/endpoints.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ClusterState } from '../api/ports.ts';
 import type { SessionTable } from '../api/session-table.ts';
-import { endpointSet, sameEndpoints } from './endpoint-set.ts';
+import { endpointSet, nextEndpointSet, sameEndpoints } from './endpoint-set.ts';
 
 /**
  * Sends every change of the endpoints to each session of this replica, and knows which sessions have it in force.
  *
- * A set is sent only when its content differs from the one before; `#seenRevision` tells how far the mirror was looked at, so a
+ * A set is sent only when its content differs from the one before; `#newest` tells how far the mirror was looked at, so a
  * revision that changed no endpoint counts as acknowledged with the set before it.
  */
 export class EndpointsLoop {
@@ -15,7 +15,7 @@ export class EndpointsLoop {
   readonly #sessions: SessionTable;
   readonly #clock: Clock;
   #current: EndpointSet = { generation: 0, services: [], nodes: [] };
-  #seenRevision = 0;
+  #newest: EndpointSet = this.#current;
 
   constructor(parts: { readonly state: ClusterState; readonly sessions: SessionTable; readonly clock: Clock }) {
     this.#state = parts.state;
@@ -29,9 +29,9 @@ export class EndpointsLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#recompute();
-    for await (const _ of this.#state.changes(signal)) {
-      this.#recompute();
+    this.#take(endpointSet(this.#state.current));
+    for await (const change of this.#state.changes(signal)) {
+      this.#take(nextEndpointSet(this.#newest, this.#state.current, change));
     }
   }
 
@@ -55,9 +55,8 @@ export class EndpointsLoop {
     }
   }
 
-  #recompute(): void {
-    const next = endpointSet(this.#state.current);
-    this.#seenRevision = next.generation;
+  #take(next: EndpointSet): void {
+    this.#newest = next;
     if (this.#current.generation === 0 || !sameEndpoints(this.#current, next)) {
       this.#current = next;
       for (const session of this.#sessions.all()) {
@@ -68,7 +67,7 @@ export class EndpointsLoop {
   }
 
   #isAcknowledged(generation: number): boolean {
-    return this.#seenRevision >= generation
+    return this.#newest.generation >= generation
       && this.#sessions.all().every(session => session.endpointsGeneration >= this.#current.generation);
   }
 }

@@ -157,8 +157,7 @@ export function unplacedService(snapshot: ClusterSnapshot, id: ServiceId): Unpla
   if (first === undefined) {
     return undefined;
   }
-  const slots = wanted.filter(one => rejections.some(rejection => rejection.slot === one.slot));
-  const fix = cheapestFix({ snapshot, service, slots });
+  const fix = cheapestFix({ snapshot, service, slots: wanted });
   return { service: id, count: rejections.length, reasons: reasonsOf(first.obstacles), ...(fix === undefined ? {} : { fix }) };
 }
 

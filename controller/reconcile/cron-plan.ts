@@ -10,6 +10,12 @@ import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { rowsOf } from './task-row.ts';
 import type { ServiceState } from './task-row.ts';
 
+/**
+ * Runs of `allow` that go on at once: a schedule whose runs hang stops there instead of filling the cluster.
+ * Source: Kubernetes, "CronJob limitations", which gives up at as many missed times
+ */
+export const MAX_ACTIVE_RUNS = 100;
+
 /** A run that there is. */
 export interface CronRunState {
   readonly service: Service;
@@ -34,7 +40,7 @@ export function planCron(snapshot: ClusterSnapshot, state: ServiceState, nowMs: 
   const history = planHistory(service, cron, runs, nowMs);
   const next: ServiceStatus = {
     id: service.id, settledRevision: service.revision, pending: [], crashLoops: [], cron: step.status,
-    rollout: { state: 'settled', reason: '', revision: service.revision, startedAtMs: status?.rollout.revision === service.revision ? status.rollout.startedAtMs : nowMs },
+    rollout: { state: 'settled', reason: crowdReason(runs) ?? '', revision: service.revision, startedAtMs: status?.rollout.revision === service.revision ? status.rollout.startedAtMs : nowMs },
   };
   const isSame = status !== undefined && canonicalJson(status) === canonicalJson(next);
   const wakes = [step.status.nextAtMs, history.wakeAtMs].filter(time => time !== undefined);
@@ -43,6 +49,12 @@ export function planCron(snapshot: ClusterSnapshot, state: ServiceState, nowMs: 
     events: step.events,
     ...(wakes.length === 0 ? {} : { wakeAtMs: Math.min(...wakes) }),
   };
+}
+
+/** Why no more runs are started, where so many go on. */
+function crowdReason(runs: readonly CronRunState[]): string | undefined {
+  const active = runs.filter(run => run.state === 'active').length;
+  return active < MAX_ACTIVE_RUNS ? undefined : `${String(active)} runs go on, ${String(MAX_ACTIVE_RUNS)} at most: no other starts until one ends or is deleted`;
 }
 
 interface Step {
@@ -104,6 +116,10 @@ function obstacleOf(snapshot: ClusterSnapshot, { service, cron, runs }: StepInpu
   }
   if (cron.concurrency === 'forbid' && active !== undefined) {
     return { reason: 'RunSkipped', message: `the run of ${iso(timeMs)} is left out: ${active.service.name} goes on` };
+  }
+  const crowd = cron.concurrency === 'allow' ? crowdReason(runs) : undefined;
+  if (crowd !== undefined) {
+    return { reason: 'RunSkipped', message: `the run of ${iso(timeMs)} is left out: ${crowd}` };
   }
   const name = scheduledRunName(service.name, timeMs);
   const isTaken = [...snapshot.services.values()].some(({ value }) => value.name === name && value.app === service.app && value.namespace === service.namespace);

@@ -37,6 +37,7 @@ export class EventLoop implements Loop {
   readonly #pending = new Map<string, ClusterEvent>();
   #lease: { readonly id: string; readonly grantedAtMs: number } | undefined;
   #dropped = 0;
+  #wake: () => void = () => undefined;
 
   constructor(options: EventLoopOptions) {
     this.#options = options;
@@ -54,14 +55,29 @@ export class EventLoop implements Loop {
       this.#pending.set(key, event);
       this.#options.onEvent?.(event);
     }
+    this.#wake();
   }
 
-  /** Resolves when `signal` aborts. */
+  /** Writes what was recorded FLUSH_INTERVAL_MS after the first of it. @throws the signal's reason when it aborts */
   async run(signal: AbortSignal): Promise<void> {
     for (;;) {
+      await this.#recorded(signal);
       await this.#options.clock.sleep(FLUSH_INTERVAL_MS, signal);
       while (this.#pending.size > 0 && await this.#flush(signal)) { /* the next batch */ }
     }
+  }
+
+  async #recorded(signal: AbortSignal): Promise<void> {
+    if (this.#pending.size > 0) {
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const wake = (): void => { resolve(undefined); };
+    this.#wake = wake;
+    signal.addEventListener('abort', wake);
+    await promise;
+    signal.removeEventListener('abort', wake);
+    signal.throwIfAborted();
   }
 
   /** False when etcd does not take events now. */

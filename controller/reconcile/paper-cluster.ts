@@ -82,6 +82,8 @@ export class PaperCluster {
         return this.#taskChange('task', action.task);
       case 'stop-task':
         return this.#taskChange('task', this.#edit(tasks, action.taskId, task => ({ ...task, desired: 'stop', reason: action.reason })));
+      case 'cancel-move':
+        return this.#taskChange('task', this.#edit(tasks, action.taskId, ({ moveTo: _, ...task }) => task));
       case 'remove-task':
         return this.#removeTask(action.taskId);
       case 'set-service-status':

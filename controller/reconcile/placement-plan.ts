@@ -29,20 +29,35 @@ export interface Makers {
 }
 
 /**
- * Those of the old template alone where there are any: two requests of one service would not see what the other takes. At most `createLimit` slots, in their order of
- * importance. Room is made only for slots within it; what is made stays theirs by the pending slot's node until they are placed.
+ * Slots of the old template before those of the new; the new ones wait for the next look where an old one takes a place, or waits for one that
+ * is being made: two requests of one service would not see what the other takes. At most `createLimit` slots, in their order of importance.
+ * Room is made only for slots within it; what is made stays theirs by the pending slot's node until they are placed.
  *
  * @param table  of the same snapshot, where one is kept
  */
-export function placeSlots(snapshot: ClusterSnapshot, { creates: all, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: NodeTable): Placed {
-  const old = all.filter(one => one.isOld === true);
-  const [of, offered]: readonly [Service, readonly SlotCreate[]] = old.length > 0 ? [before, old] : [service, all];
+export function placeSlots(snapshot: ClusterSnapshot, { creates, createLimit }: Pick<SlotPlan, 'creates' | 'createLimit'>, { service, before }: Makers, table?: () => NodeTable): Placed {
+  const old = placeTemplate(snapshot, { of: before, offered: creates.filter(one => one.isOld === true), createLimit }, table);
+  const isTaking = old.placements.length > 0 || old.pending.some(one => one.node !== undefined);
+  const young = isTaking ? NOTHING_PLACED : placeTemplate(snapshot, { of: service, offered: creates.filter(one => one.isOld !== true), createLimit }, table);
+  return {
+    placements: [...old.placements, ...young.placements], evictions: [...old.evictions, ...young.evictions], events: [...old.events, ...young.events],
+    pending: [...old.pending, ...young.pending.filter(one => old.pending.every(({ slot }) => slot !== one.slot))].sort((left, right) => left.slot - right.slot),
+  };
+}
+
+interface Offer {
+  readonly of: Service;
+  readonly offered: readonly SlotCreate[];
+  readonly createLimit: number;
+}
+
+function placeTemplate(snapshot: ClusterSnapshot, { of, offered, createLimit }: Offer, table: (() => NodeTable) | undefined): Placed {
   // A gang starts all or none of what it is asked for: that is what may start now.
   const creates = of.spec.placement.isGang ? offered.slice(0, createLimit) : offered;
   if (creates.length === 0) {
     return NOTHING_PLACED;
   }
-  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table);
+  const { placements, rejections, preemptions } = schedule(snapshot, [{ service: of, slots: creates }], table?.());
   const places = new Map(creates.map((one, place) => [one.slot, { place, reason: one.reason }]));
   const placeOf = (slot: number): number => places.get(slot)?.place ?? 0;
   const chosen = [...placements].sort((left, right) => placeOf(left.slot) - placeOf(right.slot)).slice(0, createLimit);

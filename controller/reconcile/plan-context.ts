@@ -1,6 +1,7 @@
 import type { Revision } from '#model/app.ts';
 import type { AppId, NodeId } from '#model/ids.ts';
 import type { Times } from '#model/times.ts';
+import type { NodeTable } from '../schedule/node-table.ts';
 
 /** What a plan needs beside the snapshot. */
 export interface PlanContext {
@@ -12,4 +13,6 @@ export interface PlanContext {
   readonly awayForMs: (node: NodeId) => number;
   /** The stored Revision, where it is known. */
   readonly revisionOf: (app: AppId, number: number) => Revision | undefined;
+  /** Of the snapshot that is planned on, where one is kept; the plan leaves it as it was. Absent: each placing makes its own, which says the same. */
+  readonly table?: () => NodeTable;
 }

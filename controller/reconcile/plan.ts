@@ -14,6 +14,8 @@ export type Action =
   | { readonly kind: 'stop-task'; readonly taskId: TaskId; readonly reason: string }
   /** Changes what a task that runs is held to, in place; the ledger of its node goes with it. */
   | { readonly kind: 'resize-task'; readonly task: Task; readonly reason: string }
+  /** Takes back the wish that the task goes on elsewhere. */
+  | { readonly kind: 'cancel-move'; readonly taskId: TaskId; readonly reason: string }
   /** Deletes the task's records. */
   | { readonly kind: 'remove-task'; readonly taskId: TaskId; readonly reason: string }
   | { readonly kind: 'set-service-status'; readonly status: ServiceStatus }

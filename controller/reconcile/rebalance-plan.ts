@@ -3,12 +3,15 @@ import type { Service } from '#model/app.ts';
 import type { ClusterPlan, NodePicture, PlannedTask } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
-import type { NodeId } from '#model/ids.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import { addResources, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
 import { nodeLoads } from '../schedule/node-load.ts';
 import type { NodeLoad } from '../schedule/node-load.ts';
+import { NodeTable } from '../schedule/node-table.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { isBetter } from '../schedule/scores.ts';
 import { PaperCluster } from './paper-cluster.ts';
 import { isStopFirst } from './slot-plan.ts';
 import { isLive, isServing, mayStay, serviceState } from './task-row.ts';
@@ -27,24 +30,153 @@ export interface MoveLimits {
   readonly namespace?: string;
 }
 
-/** Moves on paper, one after the other, the task that gains most from the fullest node; `notes` says what may not move at all. */
-export function planMoves(snapshot: ClusterSnapshot, limits: MoveLimits): ClusterPlan {
-  const paper = new PaperCluster(snapshot);
-  const { movable, notes } = movableTasks(snapshot, limits);
-  const waiting = [...movable];
-  const actions: PlannedTask[] = [];
-  for (let tries = 0; tries < MAX_TRIES && actions.length < limits.maxMoves; tries += 1) {
-    const [next] = inOrder(waiting, paper.snapshot);
-    if (next === undefined) {
-      break;
+/** Tries of one turn: the event loop is free between turns. */
+export const TRIES_PER_TURN = 8;
+
+/**
+ * Moves on paper, one after the other, the task that gains most from the fullest node; `notes` says what may not move at all.
+ *
+ * 1. The snapshot is read once, when this is made: later changes of it do not matter. 2. It is one paper cluster and one table, however many tasks
+ * are tried. 3. A turn calls the scheduler TRIES_PER_TURN times at most, all turns together MAX_TRIES times.
+ */
+export class MovePlanner {
+  readonly #limits: MoveLimits;
+  readonly #place: typeof schedule;
+  readonly #paper: PaperCluster;
+  readonly #table: NodeTable;
+  readonly #loads: ReadonlyMap<NodeId, NodeLoad>;
+  readonly #before: ReadonlyMap<NodeId, Resources>;
+  readonly #copies: CopyCounts;
+  readonly #waiting: Movable[];
+  readonly #notes: readonly string[];
+  readonly #baseRevision: number;
+  readonly #actions: PlannedTask[] = [];
+  #tries = 0;
+
+  /** @param place  the scheduler */
+  constructor(snapshot: ClusterSnapshot, limits: MoveLimits, place: typeof schedule = schedule) {
+    this.#limits = limits;
+    this.#place = place;
+    this.#paper = new PaperCluster(detached(snapshot));
+    this.#table = new NodeTable(this.#paper.snapshot);
+    this.#loads = new Map(nodeLoads(snapshot).map(load => [load.node.id, load]));
+    this.#before = new Map([...this.#loads].map(([node, { used }]) => [node, used]));
+    this.#copies = new CopyCounts(snapshot);
+    const { movable, notes } = movableTasks(snapshot, limits);
+    this.#waiting = [...movable];
+    this.#notes = notes;
+    this.#baseRevision = snapshot.etcdRevision;
+  }
+
+  /** One turn. True: there is no more to try. */
+  step(): boolean {
+    for (let turn = 0; turn < TRIES_PER_TURN; turn += 1) {
+      const next = this.#tries < MAX_TRIES && this.#actions.length < this.#limits.maxMoves ? this.#takeNext() : undefined;
+      if (next === undefined) {
+        return true;
+      }
+      this.#tries += 1;
+      this.#try(next);
     }
-    waiting.splice(waiting.indexOf(next), 1);
-    const move = betterPlace(paper, next);
+    return false;
+  }
+
+  /** What the turns so far came to. */
+  get plan(): ClusterPlan {
+    const nodes = [...this.#loads.values()].map(({ node, used }): NodePicture => ({ node: node.id, capacity: node.capacity, before: this.#before.get(node.id) ?? used, after: used }));
+    return { baseRevision: this.#baseRevision, actions: this.#actions, unplaced: [], changes: [], nodes, notes: this.#notes };
+  }
+
+  /** Of the service with most tasks on one node, then from the fullest node, then the largest. */
+  #takeNext(): Movable | undefined {
+    let best: { readonly at: number; readonly ranks: readonly number[]; readonly id: TaskId } | undefined;
+    for (const [at, { task, service }] of this.#waiting.entries()) {
+      const load = this.#loads.get(task.node);
+      const ranks = [-this.#copies.on(service.id, task.node), load === undefined ? 0 : -shareOf(load, load.used), -requestsOf(task).memoryBytes];
+      if (best === undefined || isBetter(ranks, best.ranks) || (!isBetter(best.ranks, ranks) && task.id < best.id)) {
+        best = { at, ranks, id: task.id };
+      }
+    }
+    return best === undefined ? undefined : this.#waiting.splice(best.at, 1)[0];
+  }
+
+  /** Carries the move out on paper, where there is one that gains more than it costs. */
+  #try({ task, service }: Movable): void {
+    const status = this.#paper.snapshot.statuses.get(task.id)?.value;
+    this.#paper.apply({ kind: 'remove-task', taskId: task.id, reason: '' });
+    this.#refresh(task.node);
+    const [placement] = this.#place(this.#paper.snapshot, [{ service, slots: [{ slot: task.slot }] }], this.#table).placements;
+    const move = placement === undefined ? undefined : this.#worth({ task, service }, placement.node);
+    const node = move?.node ?? task.node;
+    this.#paper.apply({ kind: 'create-task', task: { ...task, node }, reason: '' });
+    if (status !== undefined && move === undefined) {
+      this.#paper.report(status);
+    }
+    this.#refresh(node);
     if (move !== undefined) {
-      actions.push(move);
+      this.#actions.push(move);
+      this.#copies.move(service.id, task.node, node);
+      shift(this.#loads.get(task.node), this.#loads.get(node), requestsOf(task));
     }
   }
-  return { baseRevision: snapshot.etcdRevision, actions, unplaced: [], changes: [], nodes: picturesOf(snapshot, paper.snapshot), notes };
+
+  #refresh(node: NodeId): void {
+    this.#table.refresh(this.#paper.snapshot, { nodes: [node], services: [] });
+  }
+
+  #worth({ task, service }: Movable, node: NodeId): PlannedTask | undefined {
+    const [from, to] = [this.#loads.get(task.node), this.#loads.get(node)];
+    if (from === undefined || to === undefined || from === to) {
+      return undefined;
+    }
+    const [here, there] = [this.#copies.on(service.id, task.node), this.#copies.on(service.id, node)];
+    const evened = here - there - 1;
+    const gain = gainOf(from, to, requestsOf(task));
+    if (evened < 0 || (evened === 0 && gain <= MOVE_COST)) {
+      return undefined;
+    }
+    const reason = evened > 0
+      ? `evens out the service: ${String(here)} of its tasks on ${task.node}, ${String(there)} on ${node}`
+      : `takes ${(100 * gain).toFixed(0)} points of load off ${task.node}; a move costs ${(100 * MOVE_COST).toFixed(0)}`;
+    return { kind: 'move', service: service.id, slot: task.slot, task: task.id, node, fromNode: task.node, reason };
+  }
+}
+
+/** The indexes are changed where they are as the cluster changes; a plan of several turns goes on from what it began with. */
+function detached(snapshot: ClusterSnapshot): ClusterSnapshot {
+  const copyOf = <Owner>(index: ReadonlyMap<Owner, ReadonlySet<TaskId>>): ReadonlyMap<Owner, ReadonlySet<TaskId>> => new Map([...index].map(([owner, ids]) => [owner, new Set(ids)]));
+  return { ...snapshot, tasksOfService: copyOf(snapshot.tasksOfService), tasksOnNode: copyOf(snapshot.tasksOnNode) };
+}
+
+/** How many wanted tasks of a service are on a node. */
+class CopyCounts {
+  readonly #counts = new Map<string, number>();
+
+  constructor({ tasks }: ClusterSnapshot) {
+    for (const { value: task } of tasks.values()) {
+      this.#add(task.serviceId, task.node, task.desired === 'run' ? 1 : 0);
+    }
+  }
+
+  on(service: ServiceId, node: NodeId): number {
+    return this.#counts.get(`${service} ${node}`) ?? 0;
+  }
+
+  move(service: ServiceId, from: NodeId, to: NodeId): void {
+    this.#add(service, from, -1);
+    this.#add(service, to, 1);
+  }
+
+  #add(service: ServiceId, node: NodeId, count: number): void {
+    this.#counts.set(`${service} ${node}`, this.on(service, node) + count);
+  }
+}
+
+function shift(from: NodeLoad | undefined, to: NodeLoad | undefined, size: Resources): void {
+  if (from !== undefined && to !== undefined) {
+    from.used = subtractResources(from.used, size);
+    to.used = addResources(to.used, size);
+  }
 }
 
 interface Movable {
@@ -83,44 +215,6 @@ function obstacleOf(snapshot: ClusterSnapshot, service: Service, isQuiet: boolea
   return isQuiet && isSettled ? undefined : 'its tasks do not all serve, are being updated, or move already';
 }
 
-/** From the fullest node first; of one node the service with most tasks there, then the largest. */
-function inOrder(tasks: readonly Movable[], snapshot: ClusterSnapshot): readonly Movable[] {
-  const shares = new Map(nodeLoads(snapshot).map(load => [load.node.id, shareOf(load, load.used)]));
-  const keyed = tasks.map(one => ({ one, copies: copiesOn(snapshot, one.service, one.task.node), share: shares.get(one.task.node) ?? 0 }));
-  return keyed.sort((left, right) => right.copies - left.copies || right.share - left.share || sizeOf(right.one) - sizeOf(left.one)
-    || (left.one.task.id < right.one.task.id ? -1 : 1)).map(({ one }) => one);
-}
-
-function sizeOf({ task }: Movable): number {
-  return requestsOf(task).memoryBytes;
-}
-
-/** Carries the move out on paper, where there is one that gains more than it costs. */
-function betterPlace(paper: PaperCluster, { task, service }: Movable): PlannedTask | undefined {
-  const before = paper.snapshot;
-  const loads = nodeLoads(before);
-  const copies = (node: NodeId): number => copiesOn(before, service, node);
-  const without = new PaperCluster(before);
-  without.apply({ kind: 'remove-task', taskId: task.id, reason: '' });
-  const [placement] = schedule(without.snapshot, [{ service, slots: [{ slot: task.slot }] }]).placements;
-  const from = loads.find(load => load.node.id === task.node);
-  const to = loads.find(load => load.node.id === placement?.node);
-  if (from === undefined || to === undefined || from === to) {
-    return undefined;
-  }
-  const evened = copies(task.node) - copies(to.node.id) - 1;
-  const gain = gainOf(from, to, requestsOf(task));
-  if (evened < 0 || (evened === 0 && gain <= MOVE_COST)) {
-    return undefined;
-  }
-  paper.apply({ kind: 'remove-task', taskId: task.id, reason: '' });
-  paper.apply({ kind: 'create-task', task: { ...task, node: to.node.id }, reason: '' });
-  const reason = evened > 0
-    ? `evens out the service: ${String(copies(task.node))} of its tasks on ${task.node}, ${String(copies(to.node.id))} on ${to.node.id}`
-    : `takes ${(100 * gain).toFixed(0)} points of load off ${task.node}; a move costs ${(100 * MOVE_COST).toFixed(0)}`;
-  return { kind: 'move', service: service.id, slot: task.slot, task: task.id, node: to.node.id, fromNode: task.node, reason };
-}
-
 /** How much lower the fuller of the two nodes is after the move, as a share of its capacity. */
 function gainOf(from: NodeLoad, to: NodeLoad, size: Resources): number {
   const before = Math.max(shareOf(from, from.used), shareOf(to, to.used));
@@ -134,16 +228,4 @@ function gainOf(from: NodeLoad, to: NodeLoad, size: Resources): number {
 /** Of the scarcer of cpu and memory. */
 function shareOf({ node: { capacity } }: NodeLoad, used: Pick<Resources, 'milliCpu' | 'memoryBytes'>): number {
   return Math.max(used.milliCpu / Math.max(1, capacity.milliCpu), used.memoryBytes / Math.max(1, capacity.memoryBytes));
-}
-
-function copiesOn(snapshot: ClusterSnapshot, service: Service, node: NodeId): number {
-  return [...(snapshot.tasksOfService.get(service.id) ?? [])].filter(id => {
-    const task = snapshot.tasks.get(id)?.value;
-    return task?.node === node && task.desired === 'run';
-  }).length;
-}
-
-function picturesOf(before: ClusterSnapshot, after: ClusterSnapshot): readonly NodePicture[] {
-  const used = new Map(nodeLoads(before).map(load => [load.node.id, load.used]));
-  return nodeLoads(after).map(({ node, used: usedAfter }) => ({ node: node.id, capacity: node.capacity, before: used.get(node.id) ?? usedAfter, after: usedAfter }));
 }

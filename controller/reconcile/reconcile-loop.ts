@@ -24,6 +24,7 @@ import type { NodeEvidence, NodePlan, NodePlanContext } from './node-plan.ts';
 import type { Plan, PlannedEvent } from './plan.ts';
 import type { PlanContext } from './plan-context.ts';
 import type { RevisionCache } from './revision-store.ts';
+import { KeptTable } from '../schedule/kept-table.ts';
 
 export interface Planners {
   readonly service: (snapshot: ClusterSnapshot, id: ServiceId, context: PlanContext) => Plan;
@@ -77,6 +78,7 @@ export class ReconcileLoop implements Loop {
   readonly #leadership: Leadership;
   readonly #queue: KeyedQueue<ReconcileKey>;
   readonly #wakes = new Map<ReconcileKey, number>();
+  readonly #table = new KeptTable();
   #evidence: NodeEvidence = NO_EVIDENCE;
   #hasRoom = false;
 
@@ -104,10 +106,11 @@ export class ReconcileLoop implements Loop {
   }
 
   #onChange(change: ClusterChange): void {
+    this.#table.touch(change);
     for (const key of affectedKeys(change, this.#options.cluster.current)) {
       this.#queue.request(key);
     }
-    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task');
+    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task') || change.kinds.has('namespace');
   }
 
   #requestAll(): void {
@@ -155,6 +158,7 @@ export class ReconcileLoop implements Loop {
     try {
       outcome = await this.#reconcile(key, signal);
     } catch (error) {
+      this.#table.drop();
       signal.throwIfAborted();
       if (error instanceof DeposedError) {
         throw error;
@@ -191,9 +195,9 @@ export class ReconcileLoop implements Loop {
   }
 
   #planContext(): PlanContext {
-    const { clock, clusterId, revisions, times } = this.#options;
+    const { clock, cluster, clusterId, revisions, times } = this.#options;
     const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, clock.monotonicMs());
-    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number) };
+    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number), table: () => this.#table.at(cluster.current) };
   }
 
   /** Evictions are decided again on a snapshot that is as new as etcd: a watch that lags must not cost a node its tasks. */

@@ -2,6 +2,7 @@
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
 import { resourcesKey } from '#model/resources.ts';
 import { appId } from '#model/ids.ts';
+import type { ServiceSpec } from '#model/service.ts';
 import { templateHash } from '../api/revision.ts';
 import type { PlanContext } from './plan-context.ts';
 import { hasFailed, isLive, isUpToDate } from './task-row.ts';
@@ -9,15 +10,20 @@ import type { ServiceState, TaskRow } from './task-row.ts';
 
 export type Rollout = ServiceStatus['rollout'];
 
-/** The Service as its settled Revision had it; undefined where there is none, or it differs in nothing that a task is made of. */
-export function settledService(state: ServiceState, context: PlanContext): Service | undefined {
-  const { service, status } = state;
+/** The Service as its settled Revision had it, also where that differs in replicas or rules alone; undefined where there is none. */
+export function serviceBefore({ service, status }: ServiceState, context: PlanContext): Service | undefined {
   const settled = status?.settledRevision ?? 0;
   if (settled === 0 || settled === service.revision || service.spec.kind === 'job') {
     return undefined;
   }
   const revision = context.revisionOf(appId(service.namespace, service.app), settled);
-  const before = revision === undefined ? undefined : serviceAt(service, revision, context.nowMs);
+  return revision === undefined ? undefined : serviceAt(service, revision, context.nowMs);
+}
+
+/** As `serviceBefore`; undefined also where it differs in nothing that a task is made of. */
+export function settledService(state: ServiceState, context: PlanContext): Service | undefined {
+  const { service } = state;
+  const before = serviceBefore(state, context);
   const isSame = before?.templateHash === service.templateHash && resourcesKey(before.spec.container) === resourcesKey(service.spec.container);
   return isSame ? undefined : before;
 }
@@ -31,8 +37,20 @@ function serviceAt(service: Service, revision: Revision, nowMs: number): Service
   const { rollout: _, ...rest } = service;
   return {
     ...rest, spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
-    templateHash: templateHash(spec, pins, volumes, service.restartCount),
+    templateHash: hashOf(revision, spec, service.restartCount),
   };
+}
+
+/** By restart count and name of the service. A Revision is immutable, and asked for at each look while a rollout goes on. */
+const HASHES = new WeakMap<Revision, Map<string, string>>();
+
+function hashOf(revision: Revision, spec: ServiceSpec, restartCount: number): string {
+  const known = HASHES.get(revision) ?? new Map<string, string>();
+  HASHES.set(revision, known);
+  const key = `${String(restartCount)} ${spec.name}`;
+  const hash = known.get(key) ?? templateHash(spec, revision.pins, revision.volumes, restartCount);
+  known.set(key, hash);
+  return hash;
 }
 
 /** Why tasks of the Revision being rolled out fail, from the first of them that does. */

@@ -10,6 +10,8 @@ import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { planCron } from './cron-plan.ts';
 import { runsOf } from './cron-run.ts';
 import { unmetDependency } from './dependencies.ts';
+import { planMovesOf } from './move-plan.ts';
+import type { MovePlan } from './move-plan.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { EMPTY_PLAN } from './plan.ts';
@@ -17,7 +19,7 @@ import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
 import { planRetention } from './retention-plan.ts';
-import { nextRollout, rolloutFailure, settledService } from './rollout-plan.ts';
+import { nextRollout, rolloutFailure, serviceBefore, settledService } from './rollout-plan.ts';
 import type { StageFacts } from './rollout-plan.ts';
 import { activeTemplate, canaryStage, canaryStep, greenStage } from './rollout-stage.ts';
 import type { CanaryStep } from './rollout-stage.ts';
@@ -94,7 +96,7 @@ function planRollback(state: ServiceState, context: PlanContext): Plan | undefin
   if (failure === undefined || (service.spec.update.onFailure !== 'rollback' && !isAborted)) {
     return undefined;
   }
-  const before = settledService(state, context);
+  const before = isAborted ? serviceBefore(state, context) : settledService(state, context);
   if (before === undefined || status === undefined) {
     return undefined;
   }
@@ -128,11 +130,12 @@ interface Situation {
 function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext, resize: ResizePlan): Plan {
   const { service } = state;
   const situation = assess(snapshot, state, context);
-  const slots = planEachSlot(snapshot, state, situation, context);
+  const moves = planMovesOf(snapshot, state, context.table);
+  const slots = planEachSlot(snapshot, { ...state, rows: moves.rows }, situation, context);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
   const placed = resize.resizes.length > 0
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
-    : placeSlots(snapshot, slots, { service, before: situation.before ?? service });
+    : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
@@ -142,11 +145,17 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
     ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resize.resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
+    ...cancelledMoves(moves, resize),
     ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
-  return { actions, events: [...placed.events, ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...placed.events, ...moveEvents(moves), ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+/** A task that is resized is written once: its wish goes at the next look. */
+function cancelledMoves({ abandoned }: MovePlan, { resizes }: ResizePlan): readonly Action[] {
+  return abandoned.filter(({ task }) => resizes.every(one => one.id !== task.id)).map(({ task, reason }) => ({ kind: 'cancel-move', taskId: task.id, reason }));
 }
 
 function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation: Situation, context: PlanContext): SlotPlan {
@@ -154,26 +163,13 @@ function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation:
   const { before, step } = situation;
   const isSettled = status?.settledRevision === service.revision;
   const input: SlotInput = {
-    service, rows: movableRows(snapshot, state), wanted: situation.wanted, blocked: situation.blocked,
+    service, rows: state.rows, wanted: situation.wanted, blocked: situation.blocked,
     isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
     canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
     isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }]).placements.length > 0,
+    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }], context.table?.()).placements.length > 0,
   };
   return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
-}
-
-/** A task that was told to move stays as long as the node cannot take it. */
-function movableRows(snapshot: ClusterSnapshot, { service, rows }: ServiceState): readonly TaskRow[] {
-  return rows.map(row => {
-    const { moveTo, ...task } = row.task;
-    const isAlone = rows.filter(other => other.task.slot === task.slot && isLive(other)).length <= 1;
-    if (moveTo === undefined || !isLive(row) || !isAlone) {
-      return row;
-    }
-    const fits = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node: moveTo }] }]).placements.length > 0;
-    return fits ? row : { ...row, task };
-  });
 }
 
 function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Situation {
@@ -309,6 +305,10 @@ function resizeEvents({ service, status }: ServiceState, { resizes, replaced }: 
     ...resizes.map((task): PlannedEvent => ({ type: 'normal', object: `task/${task.id}`, reason: 'Resizing', message: `${task.name} gets its new resources in place on ${task.node}` })),
     ...told.map(([id, why]): PlannedEvent => ({ type: 'normal', object: `task/${id}`, reason: 'NotInPlace', message: `its new resources need another task: ${why}` })),
   ];
+}
+
+function moveEvents({ abandoned }: MovePlan): readonly PlannedEvent[] {
+  return abandoned.map(({ task, reason }) => ({ type: 'warning', object: `task/${task.id}`, reason: 'MoveAbandoned', message: `it stays where it is: ${reason}` }));
 }
 
 function isSame(before: ServiceStatus | undefined, after: ServiceStatus): boolean {

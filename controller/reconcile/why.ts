@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { obstaclesOn } from '../schedule/blocked.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { allObstacles } from '../schedule/filters.ts';
 import type { ServiceRequest } from '../schedule/filters.ts';
@@ -155,7 +156,7 @@ function serviceOnNode(snapshot: ClusterSnapshot, state: ServiceState, node: Nod
   }
   const slot = state.status?.pending[0]?.slot ?? state.rows.find(isLive)?.task.slot ?? 0;
   const live = state.rows.find(row => isLive(row) && row.task.slot === slot);
-  return live === undefined ? obstaclesOn(snapshot, state.service, { slot, node }) : notOnNode(withoutTask(snapshot, live.task.id), { task: live.task, node });
+  return live === undefined ? notOn(snapshot, state.service, { slot, node }) : notOnNode(withoutTask(snapshot, live.task.id), { task: live.task, node });
 }
 
 /** Why the task is not on `node`; `without` is the cluster without it. */
@@ -164,7 +165,7 @@ function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Ta
   if (service === undefined) {
     return { state: `not on ${node}`, reasons: [] };
   }
-  const barred = obstaclesOn(without, service, { slot: task.slot, node });
+  const barred = notOn(without, service, { slot: task.slot, node });
   if (barred.reasons.length > 0) {
     return barred;
   }
@@ -174,10 +175,8 @@ function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Ta
   return { state: `not on ${node}`, reasons: [plain('score', [task.node], rule.startsWith('now ') ? `${task.node} is ${rule}` : `${task.node} is ahead of ${node}: ${rule}`)] };
 }
 
-function obstaclesOn(snapshot: ClusterSnapshot, service: Service, wanted: Required<WantedSlot>): Omit<WhyAnswer, 'target'> {
-  const table = new NodeTable(snapshot);
-  const row = table.rowOf(wanted.node);
-  const obstacles = row === undefined ? [] : allObstacles(table, requestFor(snapshot, table, service), row, wanted.slot);
+function notOn(snapshot: ClusterSnapshot, service: Service, wanted: Required<WantedSlot>): Omit<WhyAnswer, 'target'> {
+  const obstacles = obstaclesOn(snapshot, service, wanted);
   const fix = obstacles.length === 0 ? undefined : cheapestFix({ snapshot, service, slots: [wanted] });
   return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf([one])), ...(fix === undefined ? {} : { fix }) };
 }

@@ -68,7 +68,7 @@ function ruleOf(obstacle: Obstacle): string {
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
@@ -83,6 +83,7 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
     case 'near': return { have: 'none of its tasks', need: first.service };
     case 'avoid': return { have: first.service, need: 'none of its tasks' };
     case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
+    case 'reserved': return { have: `room for ${first.service}`, need: `priority above ${String(first.priority)}` };
   }
 }
 
@@ -95,6 +96,7 @@ function openingRule(obstacle: OpeningObstacle): string {
     case 'near': return `affinity ${obstacle.service}`;
     case 'avoid': return `avoid ${obstacle.service}`;
     case 'quota': return `quota ${obstacle.resource}`;
+    case 'reserved': return `room for ${obstacle.service}`;
   }
 }
 
@@ -167,12 +169,13 @@ function groupKey(obstacle: Obstacle): string {
       return `${obstacle.kind}/${obstacle.hostPath}`;
     case 'device':
       return `${obstacle.kind}/${obstacle.device}`;
-    case 'near':
-    case 'avoid':
-      return `${obstacle.kind}/${obstacle.service}/${obstacle.label}`;
     default:
-      return obstacle.kind;
+      return 'service' in obstacle ? neighbourKey(obstacle) : obstacle.kind;
   }
+}
+
+function neighbourKey(obstacle: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'reserved' }>): string {
+  return `${obstacle.kind}/${obstacle.service}/${'label' in obstacle ? obstacle.label : ''}`;
 }
 
 function better(left: Obstacle, right: Obstacle): Obstacle {
@@ -211,14 +214,21 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
       return `host port ${first.port} taken`;
+    case 'quota':
+      return `no part in what the quota leaves (${quotaAmount(first.resource, first.free)} of ${first.resource})`;
+    default:
+      return 'service' in first ? company(first) : scarcity(first, best);
+  }
+}
+
+function company(first: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'reserved' }>): string {
+  switch (first.kind) {
     case 'near':
       return `no task of ${first.service} on the same ${first.label}, which it must be near`;
     case 'avoid':
       return `a task of ${first.service} on the same ${first.label}, which must be apart from it`;
-    case 'quota':
-      return `no part in what the quota leaves (${quotaAmount(first.resource, first.free)} of ${first.resource})`;
-    default:
-      return scarcity(first, best);
+    case 'reserved':
+      return `room that is being made for ${first.service}, of priority ${String(first.priority)}`;
   }
 }
 

@@ -27,6 +27,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
   | { readonly kind: 'host-port'; readonly port: string }
+  | { readonly kind: 'reserved'; readonly service: ServiceId; readonly priority: number }
   | { readonly kind: Amount; readonly need: number; readonly free: number }
   | ({ readonly kind: 'quota' } & QuotaGap)
 );

@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import { requestsOf } from '#model/companion.ts';
-import { NO_RESOURCES, addResources, subtractResources } from '#model/resources.ts';
+import { NO_RESOURCES, addResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import { isFinished } from '#model/task.ts';
@@ -38,10 +38,6 @@ export function unfinishedTasksOn(snapshot: ClusterSnapshot, node: NodeId): read
 export function isEnded(snapshot: ClusterSnapshot, task: Task): boolean {
   const status = snapshot.statuses.get(task.id)?.value;
   return status !== undefined && isFinished(status.phase);
-}
-
-export function freeOf(load: NodeLoad): Resources {
-  return subtractResources(load.node.capacity, load.used);
 }
 
 /** `protocol/port` of every port that the task's node must have free, sorted. */

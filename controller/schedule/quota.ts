@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { ContainerSet } from '#model/companion.ts';
 import type { NamespaceQuota } from '#model/namespace.ts';
+import type { Task } from '#model/task.ts';
 import { isEnded } from './node-load.ts';
 import { WHOLE } from './device-share.ts';
 
@@ -41,8 +42,17 @@ export function countUse(use: QuotaUse, set: ContainerSet, times = 1): void {
 
 /** The first amount that one more task of the service goes beyond. */
 export function quotaGap(quota: NamespaceQuota, use: QuotaUse, { namespace, spec }: Pick<Service, 'namespace' | 'spec'>): QuotaGap | undefined {
+  return gapOf(quota, use, { namespace, amounts: amountsOf(spec) });
+}
+
+interface Need {
+  readonly namespace: string;
+  readonly amounts: readonly (readonly [string, number])[];
+}
+
+function gapOf(quota: NamespaceQuota, use: QuotaUse, { namespace, amounts }: Need): QuotaGap | undefined {
   const limits = limitsOf(quota);
-  for (const [resource, need] of amountsOf(spec)) {
+  for (const [resource, need] of amounts) {
     const limit = limits.get(resource);
     const free = (limit ?? Infinity) - (use.get(resource) ?? 0);
     if (limit !== undefined && need > free) {
@@ -67,17 +77,35 @@ export class Quotas {
     return quota === undefined ? undefined : quotaGap(quota, this.#useOf(service), service);
   }
 
+  /** What the task goes beyond when it asks for what `next` does. */
+  growthGap(task: Task, next: Task): QuotaGap | undefined {
+    const quota = this.#quotaOf(task);
+    if (quota === undefined) {
+      return undefined;
+    }
+    const [use, before] = [this.#useOf(task), new Map(amountsOf(task))];
+    const grown = amountsOf(next).map(([name, amount]) => [name, amount - (before.get(name) ?? 0)] as const);
+    return gapOf(quota, use, { namespace: task.namespace, amounts: grown.filter(([, amount]) => amount > 0) });
+  }
+
+  grow(task: Task, next: Task): void {
+    if (this.#quotaOf(task) !== undefined) {
+      countUse(this.#useOf(task), task, -1);
+      countUse(this.#useOf(task), next);
+    }
+  }
+
   count(service: Service, times: number): void {
     if (this.#quotaOf(service) !== undefined) {
       countUse(this.#useOf(service), service.spec, times);
     }
   }
 
-  #quotaOf({ namespace }: Service): NamespaceQuota | undefined {
+  #quotaOf({ namespace }: Pick<Service, 'namespace'>): NamespaceQuota | undefined {
     return this.#snapshot.namespaces.get(namespace)?.value.quota;
   }
 
-  #useOf({ namespace }: Service): QuotaUse {
+  #useOf({ namespace }: Pick<Service, 'namespace'>): QuotaUse {
     const use = this.#uses.get(namespace) ?? quotaUse(this.#snapshot, namespace);
     this.#uses.set(namespace, use);
     return use;

@@ -1,6 +1,6 @@
 /** Room that is being made for a slot of one service is not for others of the same or less priority. */
 import type { Service } from '#model/app.ts';
-import type { ServiceId } from '#model/ids.ts';
+import type { NodeId, ServiceId } from '#model/ids.ts';
 import type { DeviceUnits } from '#model/task.ts';
 import type { Claim } from './claims.ts';
 import type { NodeTable } from './node-table.ts';
@@ -36,6 +36,12 @@ export class Reservations {
       this.#held.delete(claim);
     }
   }
+}
+
+/** The service of the highest priority for which room is being made on the node that is not for `service`. */
+export function roomHeldAgainst(table: NodeTable, { id, spec }: Service, node: NodeId): Service | undefined {
+  const held = table.claims.flatMap(claim => (claim.kind === 'room' && claim.node === node && isAgainst(claim, id, spec.placement.priority) ? [claim.by] : []));
+  return held.toSorted((left, right) => right.spec.placement.priority - left.spec.placement.priority)[0];
 }
 
 function isAgainst({ by }: RoomClaim, service: ServiceId, priority: number): boolean {

@@ -21,6 +21,14 @@ export interface ClusterChange {
   readonly nodes: ReadonlySet<NodeId>;
 }
 
+/** What both touched. */
+export function joinChanges(earlier: ClusterChange, later: ClusterChange): ClusterChange {
+  return {
+    etcdRevision: later.etcdRevision, kinds: new Set([...earlier.kinds, ...later.kinds]), apps: new Set([...earlier.apps, ...later.apps]),
+    services: new Set([...earlier.services, ...later.services]), nodes: new Set([...earlier.nodes, ...later.nodes]),
+  };
+}
+
 /** A record that this program cannot read. */
 export interface InvalidRecord {
   readonly key: string;

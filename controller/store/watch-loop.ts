@@ -9,7 +9,7 @@ import type { MirrorInput } from '../decision-record.ts';
 import { MIRRORED_KINDS, prefixOf, ROOT } from './keys.ts';
 import { CompactedError } from './ports.ts';
 import type { Store } from './ports.ts';
-import { ClusterMirror } from './snapshot.ts';
+import { ClusterMirror, joinChanges } from './snapshot.ts';
 import type { ClusterChange, InvalidRecord } from './snapshot.ts';
 
 export interface WatchLoopOptions {
@@ -34,7 +34,7 @@ class StoreWentBackError extends Error {
  * This replica's picture of the cluster: list, watch, and list again each `relistMs`.
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current` is at least that new. 3. Listeners are
- * called with what changed, after `current` has it; `changes` yields after each change of a mirrored kind, several told as one. Neither blocks the mirror.
+ * called with what changed, after `current` has it; `changes` yields those of mirrored kinds, several joined in one. Neither blocks the mirror.
  * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs.
  */
 export class ClusterWatch implements Loop {
@@ -88,10 +88,12 @@ export class ClusterWatch implements Loop {
     }
   }
 
-  async *changes(signal: AbortSignal): AsyncIterable<void> {
+  async *changes(signal: AbortSignal): AsyncIterable<ClusterChange> {
     let next = Promise.withResolvers<undefined>();
+    let told: ClusterChange | undefined;
     const stop = this.onChange(change => {
-      if (MIRRORED_KINDS.some(kind => change.kinds.has(kind))) {
+      if (told !== undefined || MIRRORED_KINDS.some(kind => change.kinds.has(kind))) {
+        told = told === undefined ? change : joinChanges(told, change);
         next.resolve(undefined);
       }
     });
@@ -99,7 +101,11 @@ export class ClusterWatch implements Loop {
       for (;;) {
         await raceAbort(next.promise, signal);
         next = Promise.withResolvers<undefined>();
-        yield;
+        const change = told;
+        told = undefined;
+        if (change !== undefined) {
+          yield change;
+        }
       }
     } finally {
       stop();

@@ -2,7 +2,7 @@
 import { isDeviceName } from './device-rules.ts';
 import type { NamespaceQuota } from './namespace.ts';
 import { quoted } from './printable.ts';
-import { formatMemory, parseCpu, parseMemory } from './quantity.ts';
+import { parseCpu, parseMemory } from './quantity.ts';
 import type { Parsed } from './quantity.ts';
 
 const MAX_DEVICES = 64;
@@ -55,7 +55,14 @@ export function isEmptyQuota(quota: NamespaceQuota): boolean {
 /** As `parseQuota` reads it. */
 export function formatQuota({ milliCpu, memoryBytes, tasks, devices }: NamespaceQuota): string {
   return [
-    ...(milliCpu === undefined ? [] : [`cpus=${String(milliCpu / 1000)}`]), ...(memoryBytes === undefined ? [] : [`memory=${formatMemory(memoryBytes)}`]),
+    ...(milliCpu === undefined ? [] : [`cpus=${String(milliCpu / 1000)}`]), ...(memoryBytes === undefined ? [] : [`memory=${exactMemory(memoryBytes)}`]),
     ...(tasks === undefined ? [] : [`tasks=${String(tasks)}`]), ...devices.map(({ name, count }) => `${name}=${String(count)}`),
   ].join(',');
+}
+
+/** In the largest unit that divides it: a quota is read back as it was. */
+function exactMemory(bytes: number): string {
+  const unit = [['Ti', 2 ** 40], ['Gi', 2 ** 30], ['Mi', 2 ** 20], ['Ki', 2 ** 10]] as const;
+  const [name, factor] = unit.find(([, size]) => bytes > 0 && bytes % size === 0) ?? ['', 1];
+  return `${String(bytes / factor)}${name}`;
 }

@@ -5,7 +5,7 @@ import type { TaskId } from '#model/ids.ts';
 import { phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { isOnLostNode, isServing, mayRun, rowsOf } from '../../controller/reconcile/task-row.ts';
-import { freeOf, hostPortsOf, isEnded, nodeLoads } from '../../controller/schedule/node-load.ts';
+import { hostPortsOf, isEnded, nodeLoads } from '../../controller/schedule/node-load.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
 import type { DevLayout } from '../../cli/dev/layout.ts';
 import type { HistoryEntry } from './cluster-history.ts';
@@ -67,12 +67,14 @@ function statusText({ attempt, phase }: TaskStatus): string {
 /** I12: requests fit, host ports have one owner. */
 function checkFit(snapshot: ClusterSnapshot): readonly string[] {
   return nodeLoads(snapshot).flatMap(load => {
-    const free = freeOf(load);
+    const { used, node: { capacity, pids } } = load;
+    const isOver = used.milliCpu > capacity.milliCpu || used.memoryBytes > capacity.memoryBytes || (used.diskBytes ?? 0) > (capacity.diskBytes ?? Infinity)
+      || (used.pids ?? 0) > (capacity.pids ?? (pids > 0 ? pids : Infinity));
     const tasks = [...(snapshot.tasksOnNode.get(load.node.id) ?? [])].map(id => snapshot.tasks.get(id)?.value)
       .filter(task => task !== undefined && !isEnded(snapshot, task));
     const ports = tasks.flatMap(task => (task === undefined ? [] : hostPortsOf(task.container)));
     return [
-      ...(free.milliCpu < 0 || free.memoryBytes < 0 ? [`I12: node ${load.node.id} promised more than it has`] : []),
+      ...(isOver ? [`I12: node ${load.node.id} promised more than it has`] : []),
       ...(new Set(ports).size < ports.length ? [`I12: node ${load.node.id} has a host port with two owners`] : []),
     ];
   });

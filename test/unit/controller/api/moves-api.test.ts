@@ -47,6 +47,6 @@ for (const [what, id, on, message] of [
     t.is(replica.state.current.tasks.get(moved.id)?.value.moveTo, undefined);
   });
 }
-test('a plan of moves has bounds', t => {
-  t.throws(() => createMovesApi({} as never).planMoves({ maxMoves: 0 }, OPERATOR), { message: /max_moves must be 1\.\.100/ });
+test('a plan of moves has bounds', async t => {
+  await t.throwsAsync(createMovesApi({} as never).planMoves({ maxMoves: 0 }, OPERATOR), { message: /max_moves must be 1\.\.100/ });
 });

@@ -64,8 +64,8 @@ test('one task: its record and the ledger of its node, in the room that there is
 });
 
 for (const [what, target, change, code, message] of [
-  ['more than the node has', OF_ONE, { memoryBytes: 512 * MIB, requestMemoryBytes: 512 * MIB }, 'FAILED_PRECONDITION', /^n1 has no room/],
-  ['a cpu that the node has not', OF_ONE, { cpuset: '0,7' }, 'FAILED_PRECONDITION', /^cpuset 0,7: n1 has no cpu 7, it has 0-1/],
+  ['more than the node has', OF_ONE, { memoryBytes: 512 * MIB, requestMemoryBytes: 512 * MIB }, 'FAILED_PRECONDITION', /where it runs: n1 has no room for it; update its service/],
+  ['a cpu that the node has not', OF_ONE, { cpuset: '0,7' }, 'FAILED_PRECONDITION', /n1 has no cpu 7/],
   ['too little memory', OF_WEB, { memoryBytes: 1 }, 'INVALID_ARGUMENT', /limits\.memory/],
   ['a limit below the request', OF_ONE, { memoryBytes: 16 * MIB }, 'INVALID_ARGUMENT', /at least what is requested/],
   ['a list out of order', OF_ONE, { cpuset: '1,0' }, 'INVALID_ARGUMENT', /must be in order, each cpu once: 0-1/],

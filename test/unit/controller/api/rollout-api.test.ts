@@ -37,7 +37,9 @@ test('what is under way', wishes, 'abort', {}, at('progressing'), { isAborted: t
 test('what has settled', wishes, 'abort', {}, serviceStatus(of()), /nothing to go back from: its rollout is settled/);
 test('the first Revision', wishes, 'abort', {}, { ...at('progressing'), settledRevision: 0 }, /nothing to go back from/);
 test('a job has no rollout', t => {
-  t.regex(t.throws(() => nextWish(service({ kind: 'job' }), undefined, 'pause')).message, /of kind job/);
+  for (const action of ['pause', 'abort'] as const) {
+    t.regex(t.throws(() => nextWish(service({ kind: 'job', revision: 2 }), at('progressing'), action)).message, /of kind job, which has no rollout/);
+  }
 });
 
 const shop = (image: string, page: string, more: object = {}) => appOf({

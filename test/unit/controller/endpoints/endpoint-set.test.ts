@@ -1,5 +1,5 @@
 import test from 'ava';
-import { endpointSet, sameEndpoints } from '../../../../controller/endpoints/endpoint-set.ts';
+import { endpointSet, nextEndpointSet, sameEndpoints } from '../../../../controller/endpoints/endpoint-set.ts';
 import type { TaskStatus } from '#model/task.ts';
 import { node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import type { NodeOptions, SnapshotOptions } from '../../../support/builders.ts';
@@ -73,4 +73,22 @@ test('what the runs of a cron serve is the cron\'s; they are no services of thei
   const made = task(run, 'n1');
   const { services } = endpointSet(snapshot({ services: [cron, run], nodes: [node('n1')], tasks: [made] }));
   t.deepEqual(services.map(one => [one.service, one.virtualIp, one.endpoints.map(endpoint => endpoint.task)]), [['report', '10.160.0.1', [made.id]]]);
+});
+
+test('the next set equals a new one; what was not touched is taken as it is', t => {
+  const [api, nightly] = [service({ name: 'api' }), service({ name: 'nightly', kind: 'cron' })];
+  const before = snapshot({ services: [web, api, nightly], nodes: [node('n1')], tasks: [one], etcdRevision: 7 });
+  const after = snapshot({ services: [web, api, nightly], nodes: [node('n1')], tasks: [one], statuses: [status(one, { health: 'unhealthy' })], etcdRevision: 8 });
+  const known = endpointSet(before);
+  const next = nextEndpointSet(known, after, { kinds: new Set(['status']), services: new Set([web.id]) });
+  t.deepEqual(next, endpointSet(after));
+  t.false(sameEndpoints(known, next));
+  t.is(next.services[0], known.services[0], 'api was not touched');
+  const moved = snapshot({ services: [web, api, nightly], nodes: [node('n1', { condition: 'lost' })], tasks: [one], etcdRevision: 9 });
+  t.deepEqual(nextEndpointSet(known, moved, { kinds: new Set(['node']), services: new Set() }), endpointSet(moved));
+  const published = { ...api, spec: { ...api.spec, container: { ...api.spec.container, ports: [{ published: 80, target: 80, protocol: 'tcp', mode: 'ingress', allowFrom: [] } as const] } } };
+  const opened = snapshot({ services: [web, published, nightly], nodes: [node('n1')], tasks: [one], etcdRevision: 9 });
+  t.deepEqual(nextEndpointSet(known, opened, { kinds: new Set(['service']), services: new Set([api.id]) }), endpointSet(opened));
+  const elsewhere = snapshot({ services: [web, api, nightly], nodes: [node('n1')], tasks: [one], etcdRevision: 10 });
+  t.deepEqual(nextEndpointSet(known, elsewhere, { kinds: new Set(['secret']), services: new Set() }), { ...known, generation: 10 });
 });

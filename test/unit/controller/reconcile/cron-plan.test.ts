@@ -4,6 +4,7 @@ import type { CronSpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { cronRunService, scheduledRunName } from '../../../../controller/reconcile/cron-run.ts';
+import { MAX_ACTIVE_RUNS } from '../../../../controller/reconcile/cron-plan.ts';
 import { planService } from '../../../../controller/reconcile/service-plan.ts';
 import type { Action, Plan } from '../../../../controller/reconcile/plan.ts';
 import { failed, node, service, serviceStatus, snapshot, status, T0, task, taskId } from '../../../support/builders.ts';
@@ -21,7 +22,7 @@ function run(hour: number, state: 'active' | 'succeeded' | 'failed', of: Service
   const atMs = T0 + hour * HOUR_MS;
   const made = cronRunService(of, scheduledRunName('report', atMs), { cron: 'report', scheduledAtMs: atMs, isManual: false }, atMs);
   const rollout = { state: state === 'active' ? 'progressing' : state === 'succeeded' ? 'settled' : 'failed', reason: '', revision: 1, startedAtMs: atMs } as const;
-  return { service: made, status: serviceStatus(made, { rollout }), task: task(made, 'n1', { id: taskId(`r${String.fromCharCode(97 + hour)}`) }) };
+  return { service: made, status: serviceStatus(made, { rollout }), task: task(made, 'n1', { id: taskId(`r${String.fromCharCode(97 + Math.floor(hour / 26), 97 + hour % 26)}`) }) };
 }
 function ended({ task: made }: Run, state: 'active' | 'succeeded' | 'failed') {
   return state === 'active' ? status(made) : state === 'failed' ? failed(made, { finishedAtMs: made.createdAtMs }) : status(made, { phase: 'complete', finishedAtMs: made.createdAtMs + 60_000 });
@@ -123,4 +124,13 @@ test('what is no cron any more deletes its runs', t => {
   const of = service({ name: 'report', kind: 'job' });
   const plan = planFor({ nowMs: at(9), runs: [[1, 'active']] }, { services: [of, run(1, 'active').service], serviceStatuses: [serviceStatus(of, { cron: { scheduleKey: KEY, handledUntilMs: at(1) } })], tasks: [], statuses: [] });
   t.deepEqual(plan.actions.flatMap(line).slice(0, 1), ['-1 not a cron any more']);
+});
+
+test('allow: a hundred runs that go on are enough, and the status says so; when one has ended the next starts', t => {
+  const hanging = Array.from({ length: MAX_ACTIVE_RUNS }, (_, index) => [index + 1, 'active'] as const);
+  const input = { nowMs: at(101), handledUntilMs: at(100) };
+  const full = planFor({ ...input, runs: hanging });
+  t.deepEqual([full.actions.flatMap(line), full.events.map(event => event.reason)], [[], ['RunSkipped']]);
+  t.regex(full.actions.flatMap(action => (action.kind === 'set-service-status' ? [action.status.rollout.reason] : []))[0] ?? '', /^100 runs go on, 100 at most: no other starts/);
+  t.deepEqual(planFor({ ...input, runs: [[1, 'succeeded'], ...hanging.slice(1)] }).actions.flatMap(line), ['+101']);
 });

@@ -55,7 +55,18 @@ test('a quota holds what is beyond it back', t => {
 test('a table that is kept says the same as one made anew, and is as it was', t => {
   const state = snapshot({ nodes: [n1, node('n2')], services: [low, urgent], tasks: [victim] });
   const table = new NodeTable(state);
-  const [first, second] = [placeSlots(state, { creates, createLimit: 1 }, makers(urgent), table), placeSlots(state, { creates, createLimit: 1 }, makers(urgent), table)];
+  const [first, second] = [placeSlots(state, { creates, createLimit: 1 }, makers(urgent), () => table), placeSlots(state, { creates, createLimit: 1 }, makers(urgent), () => table)];
   t.deepEqual(first, placeSlots(state, { creates, createLimit: 1 }, makers(urgent)));
   t.deepEqual(second, first);
+});
+
+test('slots of the old template that fit nowhere do not keep the new ones waiting; those that take a place do', t => {
+  const blue = service({ container: { requests: resources(900, 1), runtime: 'kata' } });
+  const green = { ...service({ container: { requests: resources(100, 1) } }), revision: 2, templateHash: 'hash-2' };
+  const both = [{ slot: 0, reason: 'node-lost', isOld: true as const }, { slot: 0, reason: 'rollout' }, { slot: 1, reason: 'rollout' }];
+  const placed = placeSlots(snapshot({ nodes: [n1], services: [green] }), { creates: both, createLimit: 4 }, { service: green, before: blue });
+  t.deepEqual(placed.placements.map(one => [one.slot, one.of.revision, one.reason]), [[0, 2, 'rollout'], [1, 2, 'rollout']]);
+  t.regex(placed.pending.map(one => `${String(one.slot)} ${one.reason}`).join(), /^0 no node fits.*no runtime kata$/);
+  const fitting = placeSlots(snapshot({ nodes: [node('n1', { runtimes: ['kata', 'crun'] })], services: [green] }), { creates: both, createLimit: 4 }, { service: green, before: blue });
+  t.deepEqual(fitting.placements.map(one => [one.slot, one.of.revision]), [[0, 1]]);
 });

@@ -1,10 +1,18 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Service } from '#model/app.ts';
+import type { ClusterPlan } from '#model/cluster-plan.ts';
 import type { Task } from '#model/task.ts';
-import { planMoves } from '../../../../controller/reconcile/rebalance-plan.ts';
+import { MovePlanner, TRIES_PER_TURN } from '../../../../controller/reconcile/rebalance-plan.ts';
+import { schedule } from '../../../../controller/schedule/schedule.ts';
 import { container, node, resources, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import type { ServiceOptions, SnapshotOptions } from '../../../support/builders.ts';
+
+function planMoves(...args: ConstructorParameters<typeof MovePlanner>): ClusterPlan {
+  const planner = new MovePlanner(...args);
+  while (!planner.step());
+  return planner.plan;
+}
 
 const NODES = ['n1', 'n2', 'n3'].map(name => node(name));
 const id = (index: number): Task['id'] => taskId(`m${String.fromCharCode(97 + Math.floor(index / 26))}${String.fromCharCode(97 + index % 26)}`);
@@ -61,4 +69,58 @@ test('the same again is the same', t => {
   const tasks = ['n1', 'n1', 'n1', 'n2'].map((name, slot) => task(six, name, { slot, id: id(slot) }));
   const of = (list: readonly Task[]) => planMoves(snapshot({ services: [six], nodes: [...NODES].reverse(), tasks: list, statuses: list.map(one => status(one)), serviceStatuses: [serviceStatus(six)] }), { maxMoves: 9 });
   t.deepEqual(of(tasks), of([...tasks].reverse()));
+});
+
+/** A map that counts how often it is walked through and asked. */
+class CountingMap<Key, Value> extends Map<Key, Value> {
+  walks = 0;
+  gets = 0;
+  override get(key: Key): Value | undefined {
+    this.gets += 1;
+    return super.get(key);
+  }
+  override values(): MapIterator<Value> {
+    this.walks += 1;
+    return super.values();
+  }
+  override entries(): MapIterator<[Key, Value]> {
+    this.walks += 1;
+    return super.entries();
+  }
+  override [Symbol.iterator](): MapIterator<[Key, Value]> {
+    return this.entries();
+  }
+}
+
+test('2,000 tasks: one paper cluster a plan, and so many calls of the scheduler a turn, however many tasks are tried', t => {
+  const nodes = Array.from({ length: 50 }, (_, index) => node(`n${String(index + 1)}`, { capacity: resources(64_000, 65_536) }));
+  const services = Array.from({ length: 100 }, (_, index) => service({ name: `s${String(index)}`, replicas: 20, container: { requests: resources(100, 64) } }));
+  const letters = (index: number): string => [index / 676, index / 26 % 26, index % 26].map(part => String.fromCharCode(97 + Math.floor(part))).join('');
+  const tasks = services.flatMap((of, index) => Array.from({ length: 20 }, (_, slot) => task(of, `n${String(slot % 10 + 1)}`, { slot, id: taskId(letters(index * 20 + slot)) })));
+  const state = snapshot({ nodes, services, tasks, serviceStatuses: services.map(of => serviceStatus(of)) });
+  const records = new CountingMap(state.tasks);
+  records.walks = 0;
+  const calls: number[] = [];
+  let turn = 0;
+  const planner = new MovePlanner({ ...state, tasks: records }, { maxMoves: 100 }, (...args) => {
+    calls[turn] = (calls[turn] ?? 0) + 1;
+    return schedule(...args);
+  });
+  const [walks, gets] = [records.walks, records.gets];
+  while (!planner.step()) turn += 1;
+  t.is(planner.plan.actions.length, 100);
+  t.true(walks <= 3, String(walks));
+  t.true(gets <= 4 * tasks.length, String(gets));
+  t.deepEqual([records.walks, records.gets], [walks, gets], 'the turns read their paper alone');
+  t.true(calls.length >= 100 / TRIES_PER_TURN && calls.every(count => count <= TRIES_PER_TURN), calls.join());
+});
+test('what changes while it plans is not looked at', t => {
+  const tasks = ['n1', 'n1', 'n1', 'n1'].map((name, slot) => task(six, name, { slot, id: id(slot) }));
+  const state = snapshot({ services: [six], nodes: NODES, tasks, serviceStatuses: [serviceStatus(six)] });
+  const expected = planMoves(state, { maxMoves: 9 });
+  const planner = new MovePlanner(state, { maxMoves: 9 });
+  (state.tasksOnNode.get(NODES[0]!.id) as Set<unknown>).clear();
+  (state.tasks as Map<unknown, unknown>).clear();
+  while (!planner.step());
+  t.deepEqual(planner.plan, expected);
 });

@@ -3,7 +3,7 @@ import { planService } from '../../../../controller/reconcile/service-plan.ts';
 import type { Action, Plan } from '../../../../controller/reconcile/plan.ts';
 import { templateHash } from '../../../../controller/api/revision.ts';
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
-import { appId } from '#model/ids.ts';
+import { appId, parseNodeId } from '#model/ids.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { T0, app, failed, node, resources, revisionWith, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
@@ -256,4 +256,18 @@ test('A11: a Node that cannot be read is not removed: its tasks are neither forg
   const state = { of, tasks: [task(of, 'n1')], nodes: others };
   t.deepEqual(plan(state).actions.flatMap(line).length, 2);
   t.deepEqual(plan({ ...state, unreadableNodes: first === undefined ? [] : [first.id] }).actions, []);
+});
+
+test('aborted where only replicas changed: as many as before again', t => {
+  const three = { ...web, templateHash: templateHash(web.spec, web.pins, web.volumes, 0) };
+  const five = { ...three, revision: 2, spec: { ...three.spec, replicas: 5 }, rollout: { isPaused: false, promotedSteps: 0, isAborted: true } };
+  const tasks = running.map(one => ({ ...one, templateHash: three.templateHash }));
+  const aborted = plan({ of: five, tasks, serviceStatuses: [serviceStatus(three)], revisions: [revisionWith(three)] });
+  t.like(aborted.actions[0], { kind: 'rollback-service', service: { revision: 1, spec: { replicas: 3 } } });
+  t.like(statusOf(aborted)?.rollout, { state: 'rolled_back', reason: 'revision 2 rolled back to 1: aborted by an operator' });
+});
+test('a move that cannot be is taken back, and told', t => {
+  const stuck = plan({ of: web, tasks: [{ ...w0, moveTo: parseNodeId('n2') }, w1, w2], nodes: [THREE[0]!, node('n2', { availability: 'cordoned' }), THREE[2]!] });
+  t.deepEqual(stuck.actions.flatMap(line), ['cancel-move']);
+  t.like(stuck.events[0], { type: 'warning', object: `task/${w0.id}`, reason: 'MoveAbandoned' });
 });

@@ -43,3 +43,12 @@ test('why to stop; a task of a lost node; one that is not there', t => {
   t.is(whyTask(snapshot({ nodes: [node('n1', { condition: 'lost' })], tasks: [one] }), one.id, undefined)?.state, 'lost');
   t.deepEqual([whyTask(PLACED, taskId('zz'), undefined), whyService(snapshot(), web.id, undefined)], [undefined, undefined]);
 });
+test('why not there: the quota of the namespace, and room that is being made for another', t => {
+  const urgent = service({ name: 'db', placement: { priority: 7 }, container: { requests: resources(3_980, 64) } });
+  const held = snapshot({ nodes: [node('n1')], services: [web, urgent], serviceStatuses: [serviceStatus(urgent, { pending: [{ slot: 0, reason: '', node: parseNodeId('n1') }] })] });
+  const answer = whyService(held, web.id, parseNodeId('n1'));
+  t.like(answer, { reasons: [{ rule: 'room for default/shop/db' }], fix: { edit: { path: 'services.web.placement.priority', value: '8' } } });
+  const value = { name: 'default', profile: 'baseline', bindPrefixes: [], quota: { tasks: 0, devices: [] }, createdAtMs: T0, updatedAtMs: T0 } as const;
+  const spent = { ...snapshot({ nodes: [node('n1')], services: [web] }), namespaces: new Map([['default', { value, createRevision: 1, modRevision: 1 }]]) };
+  t.like(whyService(spent, web.id, parseNodeId('n1')), { reasons: [{ rule: 'quota tasks', have: '0', need: '1' }], fix: { edit: { path: 'namespaces.default.quota', value: 'tasks=1' } } });
+});

@@ -1,122 +1,79 @@
 import test from 'ava';
 import type { Service } from '#model/app.ts';
-import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { parsePlacementRule } from '#model/constraint.ts';
-import { parseNodeId } from '#model/ids.ts';
-import type { Node } from '#model/node.ts';
-import { parseCpu, parseMemory } from '#model/quantity.ts';
-import type { PlacementRule, PlacementSpec } from '#model/service.ts';
-import type { FixEdit } from '#model/cluster-plan.ts';
+import type { Fix } from '#model/cluster-plan.ts';
 import { cheapestFix } from '../../../../controller/schedule/fix.ts';
 import { schedule } from '../../../../controller/schedule/schedule.ts';
-import { node, resources, service, snapshot, task } from '../../../support/builders.ts';
+import { node, resources, service, snapshot } from '../../../support/builders.ts';
+import { ALL_REASONS, applied, caseOf, mixedCase, servicesOf, slotsOf } from '../../../support/unplaceable.ts';
+import type { Case } from '../../../support/unplaceable.ts';
 import { Random } from '../../../sim/random.ts';
 
 const SERVICES = 500;
 
-function rule(text: string): PlacementRule {
-  const parsed = parsePlacementRule(text);
-  if (parsed.kind === 'error') throw new Error(parsed.message);
-  return parsed.rule;
+function webOf({ document }: Case): Service {
+  const found = servicesOf(document).get('web');
+  if (found === undefined) throw new Error('no service web');
+  return found;
 }
 
-function fits(state: ClusterSnapshot, of: Service): boolean {
-  return schedule(state, [{ service: of, slots: [{ slot: 0 }] }]).placements.length === 1;
+/** All that the manifest asks for is placed. */
+function fits(one: Case): boolean {
+  const web = webOf(one);
+  return schedule(one.state, [{ service: web, slots: slotsOf(web, one.state) }]).placements.length === slotsOf(web, one.state).length;
 }
 
-/** What a person would do with the manifest, by the fix's words alone. */
-function edited(of: Service, edit: Extract<FixEdit, { readonly kind: 'field' }>): Service {
-  const { placement, container } = of.spec;
-  const path = edit.path.replace(`services.${of.name}.`, '');
-  const list = edit.value.slice(1, -1).split(', ').filter(text => text !== '').map(text => text.replaceAll('"', ''));
-  const place = (change: Partial<PlacementSpec>): Service => ({ ...of, spec: { ...of.spec, placement: { ...placement, ...change } } });
-  const hold = (change: Partial<typeof container>): Service => ({ ...of, spec: { ...of.spec, container: { ...container, ...change } } });
-  if (path === 'placement.tolerate') return place({ tolerate: list });
-  if (path === 'placement.require') return place({ require: list.map(rule) });
-  if (path.startsWith('placement.max_per.')) return place({ maxPer: placement.maxPer.map(one => (path.endsWith(`.${one.label}`) ? { ...one, count: Number(edit.value) } : one)) });
-  if (path === 'resources.requests.cpus') return hold({ requests: { ...container.requests, milliCpu: valueOf(parseCpu(edit.value)) } });
-  if (path === 'resources.requests.memory') return hold({ requests: { ...container.requests, memoryBytes: valueOf(parseMemory(edit.value)) } });
-  if (path === 'runtime') return hold({ runtime: edit.value });
-  throw new Error(`no manifest has ${edit.path}`);
+/** Every other case has one reason of them all, in turn; the rest are wrong in any ways. */
+function* unplaceable(random: Random): Iterable<{ readonly of: Case; readonly reason: string }> {
+  for (let turn = 0; ; turn += 1) {
+    const reason = ALL_REASONS[turn % ALL_REASONS.length] ?? 'cpu';
+    yield { of: caseOf(reason, random), reason };
+    yield { of: mixedCase(random), reason: 'mixed' };
+  }
 }
 
-type NodeEdit = (one: Node) => Partial<Node>;
-
-/** What each phrase of a fix does to a node. */
-const PHRASES: readonly (readonly [RegExp, (...words: readonly string[]) => NodeEdit])[] = [
-  [/^label it ([^=]+)=(.*)$/, (label = '', text = '') => ({ labels }) => ({ labels: new Map([...labels, [label, text]]) })],
-  [/^remove its label (.*)$/, gone => ({ labels }) => ({ labels: new Map([...labels].filter(([key]) => key !== gone)) })],
-  [/^remove its taints /, () => () => ({ taints: [] })],
-  [/^install the runtime (.*)$/, (runtime = '') => ({ runtimes }) => ({ runtimes: [...runtimes, runtime] })],
-  [/^(?:uncordon it|bring it back)$/, () => () => ({ availability: 'active', condition: 'ready' })],
-  [/^give it (.*) more cpu$/, (text = '') => ({ capacity }) => ({ capacity: { ...capacity, milliCpu: capacity.milliCpu + valueOf(parseCpu(text)) } })],
-  [/^give it (.*) more memory$/, (text = '') => ({ capacity }) => ({ capacity: { ...capacity, memoryBytes: capacity.memoryBytes + valueOf(parseMemory(text)) } })],
-];
-
-const valueOf = (parsed: ReturnType<typeof parseCpu>): number => ('value' in parsed ? parsed.value : Number.NaN);
-
-function changed(one: Node, change: string): Node {
-  return change.split(/, (?=[a-z]+ )/).reduce((current, phrase) => {
-    const known = PHRASES.map(([pattern, edit]) => ({ words: pattern.exec(phrase), edit })).find(({ words }) => words !== null);
-    return { ...current, ...known?.edit(...known.words?.slice(1) ?? [])(current) };
-  }, one);
+/** What of the promise the fix breaks: one field or one node, nothing deleted, applied it fits, taken back it does not. */
+function problemsOf(of: Case, { sentence, edit }: Fix): readonly string[] {
+  const after = applied(of, edit);
+  return [
+    ...(/delete|nothing/.test(`${sentence} ${JSON.stringify(edit)}`) ? ['nobody is helped by that'] : []),
+    ...(fits(after) ? [] : ['it does not help']),
+    ...(fits(of) ? ['without it, it fits too'] : []),
+    ...changesOf(of, after),
+  ];
 }
 
-function added(name: string, text: string): Node {
-  const pairs = new Map(text.split(',').map(pair => pair.split('=') as [string, string]));
-  const capacity = { milliCpu: valueOf(parseCpu(pairs.get('cpu') ?? '')), memoryBytes: valueOf(parseMemory(pairs.get('memory') ?? '')) };
-  const labels = Object.fromEntries([...pairs].filter(([key]) => key !== 'cpu' && key !== 'memory'));
-  return node(name, { capacity, labels, runtimes: ['crun', 'kata'] });
+/** More than one thing that is not as it was. */
+function changesOf(before: Case, after: Case): readonly string[] {
+  const isOther = JSON.stringify(before.document) !== JSON.stringify(after.document);
+  const nodes = [...after.state.nodes].filter(([id, record]) => before.state.nodes.get(id) !== record).length;
+  const namespaces = before.state.namespaces === after.state.namespaces ? 0 : 1;
+  return Number(isOther) + nodes + namespaces === 1 ? [] : [`${String(Number(isOther) + nodes + namespaces)} things change`];
 }
 
-/** The cluster with the node as the fix's words make it. */
-function mended(state: ClusterSnapshot, { node: name, change }: Extract<FixEdit, { readonly kind: 'node' }>): ClusterSnapshot {
-  const current = state.nodes.get(parseNodeId(name))?.value;
-  const value = current === undefined ? added(name, change.replace('add ', '')) : changed(current, change);
-  return { ...state, nodes: new Map(state.nodes).set(value.id, { value, createRevision: 1, modRevision: 1 }) };
-}
-
-function randomCase(random: Random): { readonly state: ClusterSnapshot; readonly of: Service } {
-  const filler = service({ name: 'filler', container: { requests: resources(1_000, 1_024) } });
-  const nodes = Array.from({ length: random.between(0, 5) }, (_, index) => node(`n${String(index + 1)}`, {
-    labels: { zone: random.pick(['a', 'b']) ?? 'a', ...(random.chance(0.3) ? { disk: 'ssd' } : {}) }, taints: random.chance(0.3) ? [random.pick(['spot', 'gpu']) ?? 'spot'] : [],
-    availability: random.pick(['active', 'active', 'cordoned', 'draining'] as const) ?? 'active', condition: random.pick(['ready', 'ready', 'ready', 'silent', 'lost'] as const) ?? 'ready',
-    capacity: resources(random.between(1, 4) * 1_000, random.between(1, 4) * 1_024), runtimes: random.chance(0.8) ? ['crun'] : ['runc'],
-  }));
-  const tasks = nodes.flatMap((one, index) => (random.chance(0.5) ? [task(filler, one, { slot: index })] : []));
-  const texts = [['zone == a', 'zone != b', 'zone in (c, d)'], ['disk == ssd', 'disk exists', 'disk not-exists'], ['rack > 3']];
-  const of = service({
-    replicas: 1, placement: {
-      require: texts.filter(() => random.chance(0.3)).map(group => rule(random.pick(group) ?? 'zone == a')), tolerate: random.chance(0.2) ? ['spot'] : [],
-      maxPer: random.chance(0.2) ? [{ label: 'node', count: 1 }] : [],
-    },
-    container: { requests: resources(random.between(1, 50) * 100, random.between(1, 50) * 100), runtime: random.pick(['crun', 'crun', 'crun', 'kata']) ?? 'crun' },
-  });
-  return { state: snapshot({ nodes, services: [filler, of], tasks }), of };
-}
-
-test(`of ${String(SERVICES)} random services that fit nowhere each gets one change after which it fits, and without which it does not`, t => {
-  const random = new Random(2026);
+test(`of ${String(SERVICES)} random services that do not fit each gets one change after which it does, and without which it does not`, t => {
+  const seen = new Map<string, number>();
   const kinds = new Map<string, number>();
-  for (let found = 0; found < SERVICES;) {
-    const { state, of } = randomCase(random);
-    if (fits(state, of)) {
+  const wrong: string[] = [];
+  let found = 0;
+  for (const { of, reason } of unplaceable(new Random(2026))) {
+    if (found === SERVICES) break;
+    if (fits(of)) continue;
+    found += 1;
+    seen.set(reason, (seen.get(reason) ?? 0) + 1);
+    const web = webOf(of);
+    const fix = cheapestFix({ snapshot: of.state, service: web, slots: slotsOf(web, of.state) });
+    if (fix === undefined) {
+      wrong.push(`no fix for ${reason}: ${JSON.stringify(of.document)}`);
       continue;
     }
-    found += 1;
-    const fix = cheapestFix({ snapshot: state, service: of, slots: [{ slot: 0 }] });
-    if (fix === undefined) {
-      t.fail(`no fix for ${JSON.stringify(of.spec.placement)}`);
-      return;
-    }
     const { edit } = fix;
-    t.notRegex(`${fix.sentence} ${JSON.stringify(edit)}`, /delete|nothing/);
-    t.true(edit.kind === 'field' ? fits(state, edited(of, edit)) : fits(mended(state, edit), of), `${fix.sentence} does not help`);
-    t.false(fits(state, of), 'taken back, it fails again');
-    const kind = edit.kind === 'field' ? edit.path.split('.').slice(2, 4).join('.') : edit.change.split(' ')[0] ?? '';
+    wrong.push(...problemsOf(of, fix).map(problem => `${reason}: ${fix.sentence}: ${problem}; ${JSON.stringify(of.document)}`));
+    const kind = edit.kind === 'field' ? edit.path.replace(/\d+/, '').split('.').slice(2, 4).join('.') : edit.change.split(' ').slice(0, 2).join(' ').replace(/ \S*[\d,].*/, '');
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
-  t.true(kinds.size >= 6, `kinds of fixes: ${JSON.stringify([...kinds])}`);
+  t.deepEqual(wrong, []);
+  t.deepEqual(ALL_REASONS.filter(reason => (seen.get(reason) ?? 0) < 3), [], 'each reason comes up');
+  t.true(kinds.size >= 16, JSON.stringify([...kinds]));
 });
 
 const CPU = service({ container: { requests: resources(900, 10) } });
@@ -128,6 +85,15 @@ test('a node that is held back comes before anything that the service would lose
   const state = snapshot({ nodes: [node('n1', { availability: 'cordoned' }), node('n2', { taints: ['spot'] })], services: [CPU] });
   t.deepEqual(cheapestFix({ snapshot: state, service: CPU, slots: [{ slot: 0 }] })?.edit, { kind: 'node', node: 'n1', change: 'uncordon it' });
 });
-test('nothing waits, nothing is to be changed', t => {
+test('where no change helps all slots, one that helps the first that waits', t => {
+  const apart = service({ replicas: 2, placement: { maxPer: [{ label: 'node', count: 1 }] } });
+  t.regex(cheapestFix({ snapshot: snapshot({ services: [apart] }), service: apart, slots: [{ slot: 0 }, { slot: 1 }] })?.sentence ?? '', /^add a node/);
+});
+test('nothing waits, or all of it fits: nothing is to be changed', t => {
   t.is(cheapestFix({ snapshot: snapshot(), service: CPU, slots: [] }), undefined);
+  t.is(cheapestFix({ snapshot: snapshot({ nodes: [node('n1')], services: [CPU] }), service: CPU, slots: [{ slot: 0 }] }), undefined);
+});
+test('two things are wrong, which no single change mends', t => {
+  const far = service({ placement: { affinity: [{ service: 'db', label: 'node' }] } });
+  t.is(cheapestFix({ snapshot: snapshot({ services: [far] }), service: far, slots: [{ slot: 0 }] }), undefined);
 });

@@ -9,7 +9,7 @@ import type { Operation } from '../../../../controller/store/ports.ts';
 import {
   encodeControllerRecord, encodeLedger, encodeNode, encodeSecretVersion, encodeService, encodeTask, encodeTaskStatus,
 } from '../../../../controller/store/records.ts';
-import { ClusterMirror } from '../../../../controller/store/snapshot.ts';
+import { ClusterMirror, joinChanges } from '../../../../controller/store/snapshot.ts';
 import { node, service, status, task, taskId, T0 } from '../../../support/builders.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
@@ -174,4 +174,14 @@ test('index sets are in the order of ids, whatever the order of births', t => {
     etcd.historyAfter(mirror.current.etcdRevision).forEach(batch => mirror.apply(batch));
   }
   t.deepEqual([...mirror.current.tasksOfService.get(web.id) ?? []], [taskId('a'), taskId('b'), taskId('c')]);
+});
+
+test('changes joined name all that either touched, at the revision of the later', t => {
+  const mirror = new ClusterMirror();
+  const web = service();
+  const one = task(web, 'n1');
+  const put = (key: RecordKey, value: Uint8Array, modRevision: number) => mirror.apply({ etcdRevision: modRevision, changes: [{ kind: 'put', entry: { key: buildKey(key), value, createRevision: modRevision, modRevision } }] });
+  const joined = joinChanges(put({ kind: 'service', id: web.id }, encodeService(web), 2), put({ kind: 'task', id: one.id }, encodeTask(one), 3));
+  t.deepEqual({ ...joined, kinds: [...joined.kinds], apps: [...joined.apps], services: [...joined.services], nodes: [...joined.nodes] },
+    { etcdRevision: 3, kinds: ['service', 'task'], apps: [], services: [web.id], nodes: [one.node] });
 });

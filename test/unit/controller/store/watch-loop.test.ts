@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { encodeTask } from '../../../../controller/store/records.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
 import type { Operation } from '../../../../controller/store/ports.ts';
+import type { ClusterChange } from '../../../../controller/store/snapshot.ts';
 import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
 import { service, task, taskId } from '../../../support/builders.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
@@ -59,7 +60,11 @@ watching('3 changes yields once for several, and again for later ones', async (t
   t.is(watch.current.tasks.size, 2);
   const second = iterator.next();
   etcd.commit([], [putTask('c')]);
-  await second;
+  t.deepEqual([...((await second).value as ClusterChange).kinds], ['task']);
+  etcd.commit([], [removeTask('a')]);
+  etcd.commit([], [removeTask('b')]);
+  await settle();
+  t.is(((await iterator.next()).value as ClusterChange).etcdRevision, watch.current.etcdRevision, 'what came while nobody asked');
   await iterator.return?.();
 });
 
