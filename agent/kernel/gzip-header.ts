@@ -1,5 +1,4 @@
 /** The header of a gzip member. Source: RFC 1952 section 2.3 */
-import { crc32 } from 'node:zlib';
 
 export type GzipHeader =
   | { readonly kind: 'whole'; readonly lengthBytes: number }
@@ -19,7 +18,7 @@ const RESERVED_FLAGS = 0xe0;
 const MAX_BYTES = 128 * 1024;
 
 /** What `bytes`, which begin a member, say of its header. Problems are in zlib's words. */
-export function readGzipHeader(bytes: Uint8Array): GzipHeader {
+export function readGzipHeader(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number): GzipHeader {
   const flags = bytes[3] ?? 0;
   const why = problemOf(bytes, flags);
   if (why !== undefined) {

@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 import test from 'ava';
 import { readGzipHeader } from '../../../../agent/kernel/gzip-header.ts';
 
@@ -10,9 +10,9 @@ function header(flags: number, ...rest: readonly (string | Uint8Array)[]): Buffe
 
 const reads = test.macro({
   exec(t, bytes: Uint8Array, lengthBytes: number) {
-    t.deepEqual(readGzipHeader(bytes), { kind: 'whole', lengthBytes });
-    t.deepEqual(readGzipHeader(Buffer.concat([bytes, Buffer.from('contents')])), { kind: 'whole', lengthBytes });
-    for (let length = 0; length < lengthBytes; length += 1) t.deepEqual(readGzipHeader(bytes.subarray(0, length)), { kind: 'begun' }, String(length));
+    t.deepEqual(readGzipHeader(bytes, crc32), { kind: 'whole', lengthBytes });
+    t.deepEqual(readGzipHeader(Buffer.concat([bytes, Buffer.from('contents')]), crc32), { kind: 'whole', lengthBytes });
+    for (let length = 0; length < lengthBytes; length += 1) t.deepEqual(readGzipHeader(bytes.subarray(0, length), crc32), { kind: 'begun' }, String(length));
   },
   title: name => `whole with ${name ?? ''}, begun when any byte lacks`,
 });
@@ -25,7 +25,7 @@ test('extra field, name and comment', reads, header(28, Uint8Array.of(1, 0, 9), 
 
 const isBad = test.macro({
   exec(t, bytes: Uint8Array, why: string) {
-    t.deepEqual(readGzipHeader(bytes), { kind: 'bad', why });
+    t.deepEqual(readGzipHeader(bytes, crc32), { kind: 'bad', why });
   },
   title: name => `bad: ${name ?? ''}`,
 });
