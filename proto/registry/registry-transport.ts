@@ -77,8 +77,8 @@ export class RegistryTransport {
     });
   }
 
-  /** The same connections with another login: tokens of one are never used for the other. */
-  withOptions(options: Pick<RegistryOptions, 'credentials' | 'onRetry'>): RegistryTransport {
+  /** The same connections with other options: tokens of one login are never used for another. */
+  withOptions(options: Partial<Pick<RegistryOptions, 'credentials' | 'onRetry' | 'mirrors'>>): RegistryTransport {
     return new RegistryTransport({ ...this.options, ...options }, this.#dispatcher);
   }
 
