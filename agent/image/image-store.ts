@@ -135,10 +135,8 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     if (record === undefined) {
       return undefined;
     }
-    for (const layer of record.allLayers) {
-      if (await this.#layers.find(layer) === undefined) return undefined;
-    }
-    return record;
+    const areThere = await Promise.all(record.allLayers.map(async layer => await this.#layers.has(layer)));
+    return areThere.every(Boolean) ? record : undefined;
   }
 
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {

@@ -1,6 +1,6 @@
 /** blue_green: a whole set of new tasks beside the old ones, which serve until the switch and stay until the new ones were watched. */
 import type { Service } from '#model/app.ts';
-import { planSlots } from './slot-plan.ts';
+import { occupies, planSlots } from './slot-plan.ts';
 import type { SlotInput, SlotPlan, Stop } from './slot-plan.ts';
 import { isLive, isUpToDate } from './task-row.ts';
 
@@ -23,19 +23,25 @@ export function planBlueGreen(input: SlotInput, { active, before, isSettled }: B
   if (!others.some(isLive)) {
     return planSlots(input);
   }
+  const room = roomOf(input);
   const green = planGreen(input);
   const blueRows = others.filter(row => row.task.templateHash === active);
   const stale = others.filter(row => isLive(row) && !blueRows.includes(row)).map((row): Stop => ({ row, reason: 'replaced' }));
   if (active === undefined || active === service.templateHash) {
-    return isSettled ? { ...green, stops: [...green.stops, ...stale] } : green;
+    return { ...green, createLimit: Math.min(green.createLimit, room), stops: isSettled ? [...green.stops, ...stale] : green.stops };
   }
   const blue = planBlue(input, blueRows, before);
   return {
     creates: [...blue.creates, ...green.creates],
-    createLimit: blue.createLimit + green.createLimit,
+    createLimit: Math.min(blue.createLimit + green.createLimit, room),
     stops: [...green.stops, ...blue.stops, ...stale],
     stopsOnceReplaced: [...green.stopsOnceReplaced, ...blue.stopsOnceReplaced],
   };
+}
+
+/** What stops, and what is of neither colour, is there until it has ended. */
+function roomOf({ service, rows, wanted }: SlotInput): number {
+  return Math.max(0, 2 * (wanted.length + service.spec.update.maxSurge) - rows.filter(row => occupies(row, service)).length);
 }
 
 function planGreen(input: SlotInput): SlotPlan {

@@ -110,7 +110,7 @@ export class ReconcileLoop implements Loop {
     for (const key of affectedKeys(change, this.#options.cluster.current)) {
       this.#queue.request(key);
     }
-    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task');
+    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task') || change.kinds.has('namespace');
   }
 
   #requestAll(): void {

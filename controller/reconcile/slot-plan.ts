@@ -84,7 +84,7 @@ export function isHeldOnLoss({ spec }: Service): boolean {
 }
 
 /** What still may run counts as a copy; on a lost node only where two must never be. */
-function occupies(row: TaskRow, { spec }: Service): boolean {
+export function occupies(row: TaskRow, { spec }: Service): boolean {
   return mayRun(row) && (!isOnLostNode(row) || spec.onDisconnect.kind === 'hold');
 }
 

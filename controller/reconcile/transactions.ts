@@ -117,12 +117,8 @@ function unitOf(action: Action, input: TransactionInput): Unit {
     return serviceUnit(action, snapshot);
   }
   switch (action.kind) {
-    case 'create-task': return createUnit(action.task);
-    case 'stop-task': {
-      const task = required(snapshot.tasks.get(action.taskId), action).value;
-      const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
-      return { reads: taskReads(snapshot, task), operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))] };
-    }
+    case 'create-task': return createUnit(action.task, snapshot);
+    case 'stop-task': return stopUnit(action, snapshot);
     case 'cancel-move': {
       const { moveTo: _, ...task } = required(snapshot.tasks.get(action.taskId), action).value;
       return { reads: [{ kind: 'task', id: task.id }], operations: [put({ kind: 'task', id: task.id }, encodeTask(task))] };
@@ -155,9 +151,23 @@ function breakerUnit({ isOpen, reason }: Extract<Action, { readonly kind: 'set-m
   return { reads: [key], operations: [isOpen ? put(key, encodeClusterEvent(record)) : remove(key)] };
 }
 
-function createUnit(task: Task): Unit {
+function stopUnit(action: Extract<Action, { readonly kind: 'stop-task' }>, snapshot: ClusterSnapshot): Unit {
+  const task = required(snapshot.tasks.get(action.taskId), action).value;
+  const stopped: Task = { ...task, desired: 'stop', reason: action.reason };
   return {
-    reads: [{ kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id }],
+    reads: [...taskReads(snapshot, task), ...(IN_ANY_CASE.has(action.reason) ? [] : slotReads(snapshot, task))],
+    operations: [put({ kind: 'task', id: task.id }, encodeTask(stopped))],
+  };
+}
+
+/** Its namespace's record too: what its quota leaves was counted from it. One that cannot be read limits nothing. */
+function createUnit(task: Task, { unreadableNamespaces }: ClusterSnapshot): Unit {
+  const { namespace: name } = task;
+  return {
+    reads: [
+      { kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id },
+      ...(unreadableNamespaces.has(name) ? [] : [{ kind: 'namespace', name } as const]),
+    ],
     operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
     places: task,
   };
@@ -222,14 +232,28 @@ function taskReads(snapshot: ClusterSnapshot, task: Task): readonly RecordKey[] 
   ];
 }
 
+/** Why tasks stop that do so whether they serve or not. */
+const IN_ANY_CASE: ReadonlySet<string> = new Set(['service-deleted', 'scale-down', 'node-lost']);
+
+/** What its slot's tasks report: whether it served, and whether another does, is what a stop was decided from (I7). */
+function slotReads({ tasks, tasksOfService }: ClusterSnapshot, { serviceId: service, slot }: Task): readonly RecordKey[] {
+  const ofSlot = [...(tasksOfService.get(service) ?? [])].filter(id => {
+    const task = tasks.get(id)?.value;
+    return task?.slot === slot && task.desired === 'run';
+  });
+  return ofSlot.map(id => ({ kind: 'status', id }));
+}
+
 function versionOf(snapshot: ClusterSnapshot, key: RecordKey): Versioned<unknown> | undefined {
   switch (key.kind) {
     case 'service': return snapshot.services.get(key.id);
     case 'service-status': return snapshot.serviceStatuses.get(key.id);
     case 'task': return snapshot.tasks.get(key.id);
+    case 'status': return snapshot.statuses.get(key.id);
     case 'node': return snapshot.nodes.get(key.id);
     case 'ledger': return snapshot.ledgers.get(key.id);
     case 'app': return snapshot.apps.get(key.id);
+    case 'namespace': return snapshot.namespaces.get(key.name);
     case 'mass-breaker': return snapshot.massBreaker;
     default: throw new Error(`no plan reads ${key.kind} records`);
   }

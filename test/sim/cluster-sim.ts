@@ -34,7 +34,10 @@ const REPEAT_EACH = 25;
 const STAYS_MS = 10_000;
 /** Clocks, messages on their way, and turns of loops: what counted silence may differ by. */
 const SLACK_MS = 4_000;
+const APP_NAMES = ['shop', 'side', 'lab'] as const;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
+/** A copy of these that is older than what came meanwhile is known as such. */
+const OLD_AGAIN: ReadonlySet<string> = new Set(['assignment', 'endpoints']);
 const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'assignment-gap']);
 
 export interface SimulationOptions {
@@ -75,9 +78,9 @@ class ClusterSimulation {
       ...(recordDir === undefined ? {} : { recordDir }),
     }));
     const net = this.#net;
-    this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(8, 20) * 100, 2_048), {
+    this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(12, 24) * 100, 2_048), {
       time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit,
-      faults: { lostShare: 0.01, doubledShare: 0.01, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN },
+      faults: { lostShare: 0.01, doubledShare: 0.02, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN, mayBeLate: OLD_AGAIN },
       onDelivered: (node, kind, sentAtMs) => { if (kind === 'ack') this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
@@ -89,8 +92,7 @@ class ClusterSimulation {
     const isOver = (): boolean => this.checker.violations.length > 0;
     this.#controllers.forEach((one, index) => { time.after(index * 300, () => { one.start(); }); });
     this.#agents.forEach((one, index) => { time.after(500 + index * 100, () => { one.start(); }); });
-    this.#at(3_000, () => this.#operator.apply('shop', this.#schedule.seed, true));
-    this.#at(3_500, () => this.#operator.apply('side', this.#schedule.seed, true));
+    APP_NAMES.forEach((app, index) => { this.#at(3_000 + index * 500, () => this.#operator.apply(app, this.#schedule.seed, 'first')); });
     this.#schedule.steps.forEach(step => { this.#plan(step); });
     this.#at(FAULTS_END_MS, () => this.#calm());
     await time.runUntil(RUN_MS - STAYS_MS, isOver);
@@ -112,8 +114,10 @@ class ClusterSimulation {
     for (const { node } of this.#agents) {
       await this.#operator.setAvailability(node, 'active');
     }
-    await this.#operator.apply('shop', this.#schedule.seed, true);
-    await this.#operator.apply('side', this.#schedule.seed, true);
+    await this.#operator.letGo();
+    for (const app of APP_NAMES) {
+      await this.#operator.apply(app, this.#schedule.seed, 'last');
+    }
     this.#loseLeader(new Random(this.#schedule.seed + 11));
   }
 

@@ -15,10 +15,17 @@ import type { RecordKey } from '../../controller/store/keys.ts';
 import type { StoreBatch } from '../../controller/store/ports.ts';
 import { decodeRevision } from '../../controller/store/records.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
+import { isServing, quotaProblems, replacedProblems, servingSlots } from './sim-budgets.ts';
+import type { Before } from './sim-budgets.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
 
 const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
+
+/** True for what only a leader writes. */
+export function isLeaders(key: RecordKey | undefined): boolean {
+  return key !== undefined && LEADERS_KINDS.has(key.kind);
+}
 
 export interface CheckerTimes {
   readonly nowMs: () => number;
@@ -49,6 +56,7 @@ export class SimChecker implements MachineWitness {
   readonly #requests = new Set<string>();
   readonly #lastAckMs = new Map<string, number>();
   readonly #jobsDone = new Set<string>();
+  readonly #runs = new Set<ServiceId>();
 
   constructor(times: CheckerTimes) {
     this.#times = times;
@@ -79,25 +87,25 @@ export class SimChecker implements MachineWitness {
 
   committed(batch: StoreBatch, writer: Writer | undefined): void {
     const keys = batch.changes.map(change => parseKey(change.kind === 'put' ? change.entry.key : change.key));
-    const isLeaders = writer?.epoch !== undefined && keys.some(key => key !== undefined && LEADERS_KINDS.has(key.kind));
-    if (isLeaders && this.snapshot.epoch > (writer.epoch ?? 0)) {
+    const isOfLeader = writer?.epoch !== undefined && keys.some(isLeaders);
+    if (isOfLeader && this.snapshot.epoch > (writer.epoch ?? 0)) {
       this.violate(`I2: ${writer.client} of epoch ${String(writer.epoch)} wrote ${String(keys[0]?.kind)} in epoch ${String(this.snapshot.epoch)}`);
     }
     const before = this.#before(batch, keys);
     this.#mirror.apply(batch);
     this.#trace(batch);
-    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...this.#checkAtomic(batch, keys)]) {
+    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...quotaProblems(this.snapshot, before), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
     }
-    if (isLeaders) {
-      this.#checkReplaced(before);
+    if (isOfLeader) {
+      replacedProblems(this.snapshot, before).forEach(problem => { this.violate(problem); });
     }
   }
 
   started(node: NodeId, id: string): void {
     const name = parseContainerId(id);
     const task = name === undefined ? undefined : this.#placed.get(name.task);
-    this.#count('container started');
+    this.count('container started');
     if (name === undefined || task === undefined) {
       this.violate(`I1: ${id} was started on ${node}, and no such task was ever placed`);
       return;
@@ -126,7 +134,7 @@ export class SimChecker implements MachineWitness {
   ended(_node: NodeId, id: string, code: number | null): void {
     this.#running.delete(id);
     this.#endCodes.set(id, code);
-    this.#count('container ended');
+    this.count('container ended');
   }
 
   /** I6: only what etcd no longer wants, or what is not healthy, is stopped. */
@@ -151,7 +159,7 @@ export class SimChecker implements MachineWitness {
     const stopped = [...tasks.values()].flatMap(({ task }) => (task === undefined ? [] : [task.serviceId]));
     const created = batch.changes.length === 0 ? [] : keys.flatMap(key => (key?.kind === 'service-status' ? [key.id] : []));
     const services = new Set<ServiceId>([...stopped, ...created]);
-    return { tasks, conditions, serving: new Map([...services].map(id => [id, this.#servingSlots(id)])) };
+    return { tasks, conditions, serving: new Map([...services].map(id => [id, servingSlots(snapshot, id)])) };
   }
 
   #trace(batch: StoreBatch): void {
@@ -170,7 +178,7 @@ export class SimChecker implements MachineWitness {
       switch (key?.kind) {
         case 'task': return this.#checkTask(key.id, before);
         case 'status': return this.#checkStatus(key.id, before);
-        case 'service': return this.#checkService(key.id);
+        case 'service': return [...this.#checkService(key.id), ...this.#checkRun(key.id)];
         case 'node': return this.#checkLoss(key.id, before);
         case 'request': {
           const isSecond = this.#requests.has(key.id);
@@ -188,7 +196,7 @@ export class SimChecker implements MachineWitness {
     if (node?.condition !== 'lost' || before.conditions.get(id) === 'lost') {
       return [];
     }
-    this.#count('node lost');
+    this.count('node lost');
     const nowMs = this.#times.nowMs();
     const silentMs = nowMs - (this.#lastAckMs.get(id) ?? nowMs);
     return node.isLossConfirmed || silentMs >= this.#times.lossMs ? [] : [`I18: ${id} is lost ${String(silentMs)} ms after a heartbeat of it was acknowledged`];
@@ -206,6 +214,19 @@ export class SimChecker implements MachineWitness {
     return isWhole ? [] : [`I3: service ${id} is not as its revision ${String(service.revision)} has it`];
   }
 
+  /** I13: a time of a cron is run once, whoever leads and whatever is kept of it. */
+  #checkRun(id: ServiceId): readonly string[] {
+    const entry = this.snapshot.services.get(id);
+    const run = entry?.value.cronRun;
+    if (entry === undefined || run === undefined || entry.createRevision !== entry.modRevision) {
+      return [];
+    }
+    this.count('cron run');
+    const isSecond = !run.isManual && this.#runs.has(id);
+    this.#runs.add(id);
+    return isSecond ? [`I13: the run ${id} was made twice`] : [];
+  }
+
   #revisionName(app: AppId, number: number): string {
     return `${app} ${String(number)} ${String(this.snapshot.apps.get(app)?.createRevision)}`;
   }
@@ -218,11 +239,11 @@ export class SimChecker implements MachineWitness {
     }
     this.#placed.set(id, task);
     if (previous === undefined) {
-      this.#count(`task made: ${task.reason}`);
+      this.count(`task made: ${task.reason}`);
       const job = `${task.serviceId}/${String(task.slot)}/${task.templateHash}`;
       return task.kind === 'job' && this.#jobsDone.has(job) ? [`I1: job slot ${job} is run again after it completed`] : [];
     }
-    if (previous.desired === 'run' && task.desired === 'stop') this.#count(`task stopped: ${task.reason}`);
+    if (previous.desired === 'run' && task.desired === 'stop') this.count(`task stopped: ${task.reason}`);
     const isBack = previous.node !== task.node || (previous.desired === 'stop' && task.desired === 'run');
     return isBack ? [`I14: task ${task.name} went from ${previous.node} ${previous.desired} to ${task.node} ${task.desired}`] : [];
   }
@@ -281,7 +302,7 @@ export class SimChecker implements MachineWitness {
       if (change.kind !== 'put' || key?.kind !== 'revision') {
         return [];
       }
-      this.#count('revision');
+      this.count('revision');
       const revision = decodeRevision(change.entry.value);
       const name = this.#revisionName(key.app, key.number);
       const torn = revision.services.filter(spec => JSON.stringify(snapshot.services.get(`${key.app}/${spec.name}` as ServiceId)?.value.spec) !== JSON.stringify(spec));
@@ -295,53 +316,13 @@ export class SimChecker implements MachineWitness {
     });
   }
 
-  /** I7: what a write of the leader takes away itself stays within max_unavailable, what it adds within max_surge. */
-  #checkReplaced({ serving, tasks }: Before): void {
-    for (const [id, before] of serving) {
-      const service = this.snapshot.services.get(id)?.value;
-      if (service?.spec.kind !== 'service' || service.isDeleting) {
-        continue;
-      }
-      const { replicas, update } = service.spec;
-      const wanted = [...before].filter(slot => slot < replicas);
-      const after = [...this.#servingSlots(id)].filter(slot => slot < replicas);
-      const unavailable = update.maxSurge === 0 ? Math.max(1, update.maxUnavailable) : update.maxUnavailable;
-      if (after.length < wanted.length && after.length < replicas - unavailable) {
-        this.violate(`I7: ${id} serves ${String(after.length)} of ${String(replicas)} after a write of the leader, ${String(wanted.length)} before`);
-      }
-      const isMore = [...tasks].some(([task, { task: known }]) => known === undefined && this.snapshot.tasks.get(task)?.value.serviceId === id);
-      // A copy on a node that was given up stops when the node is back: until then there may be one more (reliability 3).
-      const copies = this.#tasksOf(id).filter(task => !isFinished(this.snapshot.statuses.get(task.id)?.value.phase ?? 'pending')
-        && (task.desired === 'run' || task.reason !== 'node-lost') && this.snapshot.nodes.get(task.node)?.value.condition !== 'lost').length;
-      if (isMore && copies > replicas + update.maxSurge) {
-        this.violate(`I7: ${id} has ${String(copies)} copies for ${String(replicas)} + ${String(update.maxSurge)}`);
-      }
-    }
-  }
-
-  #tasksOf(id: ServiceId): readonly Task[] {
-    return [...this.snapshot.tasksOfService.get(id) ?? []].flatMap(task => this.snapshot.tasks.get(task)?.value ?? []);
-  }
-
-  #servingSlots(id: ServiceId): ReadonlySet<number> {
-    return new Set(this.#tasksOf(id).filter(task => this.isServing(task)).map(task => task.slot));
-  }
-
   isServing(task: Task): boolean {
-    const status = this.snapshot.statuses.get(task.id)?.value;
-    return task.desired === 'run' && status?.phase === 'running' && (status.health === 'none' || status.health === 'healthy') && !status.isPaused
-      && this.snapshot.nodes.get(task.node)?.value.condition !== 'lost';
+    return isServing(this.snapshot, task);
   }
 
-  #count(what: string): void {
+  count(what: string): void {
     this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }
-}
-
-interface Before {
-  readonly tasks: ReadonlyMap<TaskId, { readonly task: Task | undefined; readonly status: TaskStatus | undefined }>;
-  readonly conditions: ReadonlyMap<NodeId, string | undefined>;
-  readonly serving: ReadonlyMap<ServiceId, ReadonlySet<number>>;
 }
 
 function isCompanion(id: string): boolean {

@@ -32,6 +32,7 @@ export class SimEtcd {
   #writer: Writer | undefined;
   #isDown = false;
   #queue: (() => void)[] = [];
+  readonly #senders = new Set<(writer: Writer) => void>();
 
   constructor(time: SimTime, net: SimNet, onCommit: (batch: StoreBatch, writer: Writer | undefined) => void) {
     this.time = time;
@@ -53,6 +54,16 @@ export class SimEtcd {
     } else {
       this.process.enter(work);
     }
+  }
+
+  /** Told of each write before it is sent, until the returned function is called. */
+  onSend(listener: (writer: Writer) => void): () => void {
+    this.#senders.add(listener);
+    return () => { this.#senders.delete(listener); };
+  }
+
+  sending(writer: Writer): void {
+    for (const listener of [...this.#senders]) listener(writer);
   }
 
   write(writer: Writer): TransactOutcome {
@@ -121,6 +132,7 @@ export class SimStore implements Store {
     requireTransactable(compares, operations);
     const epoch = this.#epoch();
     const writer: Writer = { client: this.#name, compares, operations, ...(epoch === undefined ? {} : { epoch }) };
+    this.#etcd.sending(writer);
     return await this.#call(() => this.#etcd.write(writer), true, signal);
   }
 

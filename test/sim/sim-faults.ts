@@ -1,5 +1,9 @@
 /** How each fault of a schedule is done, and undone. */
+import { LEADER_KEY } from '../../controller/store/epoch.ts';
+import { parseKey } from '../../controller/store/keys.ts';
+import type { StoreBatch } from '../../controller/store/ports.ts';
 import type { SimAgent } from './sim-agent.ts';
+import { isLeaders } from './sim-checker.ts';
 import type { SimController } from './sim-controller.ts';
 import type { SimEtcd } from './sim-etcd.ts';
 import type { SimNet } from './sim-net.ts';
@@ -48,6 +52,7 @@ export class SimFaults {
     'pause-leader': pauseProcess,
     'cut-controller': one => this.#cut(one.name, ['etcd'], 'both'),
     'cut-leader': one => this.#cut(one.name, ['etcd'], 'both'),
+    'late-leader': one => this.#lateWrite(one),
     'slow-controller': (one, { delayMs }) => this.#slow(one.name, delayMs),
     'wall-controller': jumpWall,
   };
@@ -109,6 +114,28 @@ export class SimFaults {
     return this.#world.controllers.find(one => one.isLeading) ?? this.#world.controllers[0];
   }
 
+  /**
+   * The leader's next write as a leader, and all that it sends to etcd after it, stays on its way until another leads: it comes right after the
+   * new leader's key, before anything that the new one decides.
+   */
+  #lateWrite(one: SimController): Undo {
+    const { net, etcd } = this.#world;
+    let stopWatching = nothing;
+    const stopWaiting = etcd.onSend(({ client, epoch, operations }) => {
+      if (client === one.name && epoch !== undefined && operations.some(({ key }) => isLeaders(parseKey(key)))) {
+        stopWaiting();
+        net.cut(one.name, 'etcd');
+        stopWatching = etcd.memory.onChange(() => { if (etcd.memory.historyAfter(etcd.memory.etcdRevision - 1).some(isNewLeader)) end(); });
+      }
+    });
+    const end = (): void => {
+      stopWaiting();
+      stopWatching();
+      net.heal(one.name, 'etcd');
+    };
+    return end;
+  }
+
   #controllerNames(): readonly string[] {
     return this.#world.controllers.map(({ name }) => name);
   }
@@ -124,6 +151,10 @@ export class SimFaults {
     lanes.forEach(([from, to]) => { net.cut(from, to); });
     return () => { lanes.forEach(([from, to]) => { net.heal(from, to); }); };
   }
+}
+
+function isNewLeader({ changes }: StoreBatch): boolean {
+  return changes.some(change => change.kind === 'put' && change.entry.key === LEADER_KEY && change.entry.createRevision === change.entry.modRevision);
 }
 
 function killController(one: SimController): Undo {

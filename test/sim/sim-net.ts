@@ -59,6 +59,19 @@ export class SimNet {
     this.#carry(this.#lane(from, to), this.#time.nowMs + this.#delayMs(from, to), deliver);
   }
 
+  /** Out of order, up to `lateMs` after what is sent with it. */
+  sendLate(from: string, to: string, lateMs: number, deliver: () => void): void {
+    const lane = this.#lane(from, to);
+    const dueMs = this.#time.nowMs + this.#delayMs(from, to) + this.#random.between(0, lateMs);
+    this.#time.at(dueMs, () => {
+      if (lane.isCut) {
+        lane.waiting.push({ dueMs, deliver });
+      } else {
+        deliver();
+      }
+    });
+  }
+
   #carry(lane: Lane, dueMs: number, deliver: () => void): void {
     const parcel = { dueMs: Math.max(dueMs, lane.lastDueMs), deliver };
     lane.lastDueMs = parcel.dueMs;

@@ -3,19 +3,19 @@ import type { AppSpec } from '#model/app.ts';
 import { ClusterError, isRetryable } from '#model/errors.ts';
 import { parseNodeId, parseServiceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { ControlHandlers, Peer } from '#model/ports.ts';
-import type { ServiceSpec } from '#model/service.ts';
-import { resources, service } from '../support/builders.ts';
+import { ROLLOUT_ACTIONS } from '#model/ports.ts';
+import type { ControlHandlers, Peer, TaskMove } from '#model/ports.ts';
 import { Random } from './random.ts';
+import { APPS } from './sim-apps.ts';
+import type { AppName, AppPhase } from './sim-apps.ts';
 import type { SimChecker } from './sim-checker.ts';
 import { callOver, uuid } from './sim-controller.ts';
 import type { SimController } from './sim-controller.ts';
 import type { SimEtcd } from './sim-etcd.ts';
-import type { Disturbance } from './sim-schedule.ts';
+import type { Disturbance, OperatorCall } from './sim-schedule.ts';
 import { SimProcess } from './sim-time.ts';
 
 const OPERATOR: Peer = { role: 'operator', name: 'ann', address: '' };
-const HEALTHCHECK = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 } as const;
 const CALL_LIMIT_MS = 20_000;
 const TRIES = 12;
 /** Answers that say that the operator came too late or too early, not that anything is wrong. */
@@ -51,35 +51,85 @@ export class SimOperator {
 
   async carryOut(what: Disturbance): Promise<void> {
     switch (what.kind) {
-      case 'apply': await this.apply(what.app, what.draw, false); break;
-      case 'scale': await this.#scale(what.draw); break;
-      case 'restart': await this.#restart(what.draw); break;
-      case 'stop-task': await this.#stopTask(what.draw); break;
-      case 'delete-app': await this.#deleteApp(); break;
-      case 'bad-input': await this.#badInput(what.draw); break;
+      case 'apply': await this.apply(what.app, what.draw, 'drawn'); break;
       case 'availability': await this.setAvailability(parseNodeId(`n${String(what.who + 1)}`), what.to); break;
-      default: throw new Error(`${what.kind} is not an operator's`);
+      default: {
+        const call = this.#calls[what.kind as OperatorCall] as ((draw: number) => Promise<void>) | undefined;
+        if (call === undefined) throw new Error(`${what.kind} is not an operator's`);
+        await call('draw' in what ? what.draw : 0);
+      }
     }
   }
 
+  readonly #calls: Readonly<Record<OperatorCall, (draw: number) => Promise<void>>> = {
+    scale: draw => this.#scale(draw), restart: draw => this.#restart(draw), 'stop-task': draw => this.#stopTask(draw), 'delete-app': () => this.#deleteApp(), 'bad-input': draw => this.#badInput(draw),
+    rollout: draw => this.#changeRollout(draw), undo: draw => this.#undo(draw), rebalance: () => this.#rebalance(), 'run-cron': () => this.#runCron(), quota: draw => this.#setQuota(draw),
+  };
+
   /** @param draw  what the App is like; the same draw gives the same App but for its image tags */
-  async apply(app: 'shop' | 'side', draw: number, isGood: boolean): Promise<void> {
+  async apply(app: AppName, draw: number, phase: AppPhase): Promise<void> {
     this.#applied += 1;
-    const spec = app === 'shop' ? shop(new Random(draw), this.#applied, isGood) : side(new Random(draw), this.#applied, isGood);
+    const spec = APPS[app](new Random(draw), this.#applied, phase);
     const outcome = await this.#call(`apply ${app}`, (control, requestId) => control.apply({ requestId, app: spec, isDryRun: false }, OPERATOR));
     if (outcome !== undefined) this.#acknowledged.set(app, outcome.revision);
   }
 
   async #scale(draw: number): Promise<void> {
     const random = new Random(draw);
-    const target = parseServiceId(`default/${random.pick(['shop/web', 'shop/db', 'side/api']) ?? 'shop/web'}`);
+    const target = parseServiceId(`default/${random.pick(['shop/web', 'shop/db', 'side/api', 'lab/canary', 'lab/green', 'lab/low', 'lab/high']) ?? 'shop/web'}`);
     const replicas = random.between(0, 5);
     await this.#call('scale', (control, requestId) => control.scale({ requestId, service: target, replicas }, OPERATOR));
   }
 
   async #restart(draw: number): Promise<void> {
-    const target = parseServiceId(`default/${new Random(draw).pick(['shop/web', 'shop/db', 'shop/agent', 'side/api']) ?? 'shop/web'}`);
+    const target = parseServiceId(`default/${new Random(draw).pick(['shop/web', 'shop/db', 'shop/agent', 'side/api', 'lab/canary', 'lab/green']) ?? 'shop/web'}`);
     await this.#call('restart', (control, requestId) => control.restart({ requestId, service: target }, OPERATOR));
+  }
+
+  async #changeRollout(draw: number): Promise<void> {
+    const random = new Random(draw);
+    const target = parseServiceId(`default/${random.pick(['shop/web', 'side/api', 'lab/canary', 'lab/canary', 'lab/green', 'lab/green']) ?? 'lab/canary'}`);
+    const action = random.pick(ROLLOUT_ACTIONS) ?? 'promote';
+    await this.#call(action, (control, requestId) => control.changeRollout({ requestId, service: target, action }, OPERATOR));
+  }
+
+  async #undo(draw: number): Promise<void> {
+    const app = new Random(draw).pick(['shop', 'side', 'lab'] as const) ?? 'shop';
+    const outcome = await this.#call('undo', (control, requestId) => control.undo({ requestId, namespace: 'default', app }, OPERATOR));
+    if (outcome !== undefined) this.#acknowledged.set(app, outcome.revision);
+  }
+
+  async #runCron(): Promise<void> {
+    await this.#call('run-cron', (control, requestId) => control.runCron({ requestId, service: parseServiceId('default/lab/nightly') }, OPERATOR));
+  }
+
+  async #rebalance(): Promise<void> {
+    const plan = await this.#call('plan moves', control => control.planMoves({ maxMoves: 5 }, OPERATOR));
+    const moves = (plan?.actions ?? []).flatMap(({ kind, task, node }): readonly TaskMove[] => (kind === 'move' && task !== undefined ? [{ task, node }] : []));
+    if (moves.length > 0) {
+      this.#world.checker.count('moves');
+      await this.#call('move', (control, requestId) => control.moveTasks({ requestId, moves }, OPERATOR));
+    }
+  }
+
+  /** While something grows: each of the two may come first. */
+  async #setQuota(draw: number): Promise<void> {
+    const random = new Random(draw);
+    const tasks = random.between(2, 25);
+    const growing = random.chance(0.5) ? this.#scale(random.between(0, 1e9)) : this.apply(random.pick(['shop', 'side', 'lab'] as const) ?? 'lab', random.between(0, 1e9), 'drawn');
+    await Promise.all([growing, this.#putQuota(random.chance(0.2) ? {} : { tasks })]);
+  }
+
+  async #putQuota(limits: { readonly tasks?: number }): Promise<void> {
+    await this.#call('quota', (control, requestId) => control.putNamespace({ requestId, name: 'default', quota: { ...limits, devices: [] } }, OPERATOR));
+  }
+
+  /** Nothing that an operator did keeps any service from what its App says. */
+  async letGo(): Promise<void> {
+    await this.#putQuota({});
+    for (const { value } of [...this.#world.checker.snapshot.services.values()].filter(one => one.value.rollout?.isPaused === true)) {
+      await this.#call('resume', (control, requestId) => control.changeRollout({ requestId, service: value.id, action: 'resume' }, OPERATOR));
+    }
   }
 
   async #stopTask(draw: number): Promise<void> {
@@ -100,7 +150,7 @@ export class SimOperator {
   /** I9, I10: a spec that breaks a rule, and a caller who may not. */
   async #badInput(draw: number): Promise<void> {
     const random = new Random(draw);
-    const good = side(random, 0, true);
+    const good = APPS.side(random, 0, 'last');
     const bad: AppSpec = { ...good, services: good.services.map(one => ({ ...one, replicas: -1 })) };
     await this.#refused('INVALID_ARGUMENT', (control, requestId) => control.apply({ requestId, app: bad, isDryRun: false }, OPERATOR));
     await this.#refused('PERMISSION_DENIED', (control, requestId) => control.apply({ requestId, app: good, isDryRun: false }, { role: 'node', name: 'n1', address: '' }));
@@ -141,38 +191,4 @@ export class SimOperator {
     const to = this.#random.pick(this.#world.controllers);
     return await callOver(this.#world.etcd, { name: 'operator', process: this.#process }, to, replica => ask(replica.control, requestId), CALL_LIMIT_MS);
   }
-}
-
-function shop(random: Random, tag: number, isGood: boolean): AppSpec {
-  const web = random.between(0, 2);
-  const services: readonly ServiceSpec[] = [
-    service({ name: 'agent', kind: 'global', container: program(random, tag, isGood) }).spec,
-    service({
-      name: 'db', kind: 'stateful', replicas: random.between(1, 3),
-      container: { ...program(random, tag, isGood), volumes: [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }] },
-    }).spec,
-    service({ name: 'report', kind: 'job', replicas: 2, container: { ...program(random, tag, true), image: `docker.io/library/work:${String(tag)}`, restart: { mode: 'on-failure', maxAttempts: 3, windowMs: 600_000, delayMs: 1_000 } } }).spec,
-    service({
-      name: 'web', replicas: random.between(1, 4), dependsOn: random.chance(0.5) ? [{ service: 'db', condition: 'service_started' }] : [],
-      update: { maxSurge: web, maxUnavailable: web === 0 ? 1 : random.between(0, 1), monitorMs: 10_000 },
-      placement: { spread: random.chance(0.5) ? ['zone'] : [] },
-      container: { ...program(random, tag, isGood), healthcheck: HEALTHCHECK },
-    }).spec,
-  ];
-  return { namespace: 'default', name: 'shop', services, configs: [], secrets: [], volumes: [{ name: 'data', perReplica: true }] };
-}
-
-/** One service with a config: its content is another in each apply. */
-function side(random: Random, tag: number, isGood: boolean): AppSpec {
-  const api = service({
-    name: 'api', replicas: random.between(1, 3), update: { monitorMs: 10_000 },
-    container: { ...program(random, tag, isGood), healthcheck: HEALTHCHECK, configs: [{ source: 'settings', target: '/etc/settings', mode: 0o444 }] },
-  }).spec;
-  return { namespace: 'default', name: 'side', services: [api], configs: [{ name: 'settings', content: Buffer.from(`tag=${String(tag)}`) }], secrets: [], volumes: [] };
-}
-
-/** Most are good; the rest crash, or are never healthy. Half of them are the same image as before. */
-function program(random: Random, tag: number, isGood: boolean): { readonly image: string; readonly requests: ReturnType<typeof resources> } {
-  const quality = isGood || random.chance(0.7) ? 'good' : random.chance(0.5) ? 'crash' : 'sick';
-  return { image: `docker.io/library/${quality}:${isGood || random.chance(0.5) ? String(tag) : 'steady'}`, requests: resources(random.between(1, 3) * 50, 64) };
 }

@@ -5,9 +5,19 @@ import type { SimChecker } from './sim-checker.ts';
 
 export function restProblems(checker: SimChecker, agents: readonly SimAgent[]): readonly string[] {
   const { snapshot } = checker;
-  const services = [...snapshot.services.values()].flatMap(({ value }) => serviceProblems(value, checker, agents.length));
+  const services = [...snapshot.services.values()].flatMap(({ value }) => (isOfCron(value) ? cronProblems(value, checker) : serviceProblems(value, checker, agents.length)));
   const conditions = [...snapshot.nodes.values()].filter(({ value }) => value.condition !== 'ready').map(({ value }) => `I15: node ${value.id} is ${value.condition}`);
   return [...conditions, ...services, ...agents.flatMap(agent => leftovers(agent, checker))];
+}
+
+function isOfCron({ spec, cronRun }: Service): boolean {
+  return spec.kind === 'cron' || cronRun !== undefined;
+}
+
+/** At rest a cron is suspended: its runs are over, well or not. */
+function cronProblems({ id }: Service, checker: SimChecker): readonly string[] {
+  const busy = checker.running.filter(({ task }) => task.serviceId === id).length;
+  return busy === 0 ? [] : [`I15: ${id} runs ${String(busy)} containers while its cron is suspended`];
 }
 
 /** Each wanted slot has one task of the newest template that serves (or is complete), and nothing else runs. */

@@ -7,10 +7,12 @@ export type Disturbance =
   | { readonly kind: 'slow-node' | 'slow-controller'; readonly who: number; readonly delayMs: number }
   | { readonly kind: 'wall-agent' | 'wall-controller'; readonly who: number; readonly byMs: number }
   | { readonly kind: 'reset-session'; readonly who: number }
-  | { readonly kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' }
-  | { readonly kind: 'apply'; readonly app: 'shop' | 'side'; readonly draw: number }
-  | { readonly kind: 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input'; readonly draw: number }
+  | { readonly kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' | 'late-leader' }
+  | { readonly kind: 'apply'; readonly app: 'shop' | 'side' | 'lab'; readonly draw: number }
+  | { readonly kind: OperatorCall; readonly draw: number }
   | { readonly kind: 'availability'; readonly who: number; readonly to: 'active' | 'cordoned' | 'draining' };
+
+export type OperatorCall = 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input' | 'rollout' | 'undo' | 'rebalance' | 'run-cron' | 'quota';
 
 export interface Step {
   readonly atMs: number;
@@ -36,14 +38,14 @@ const node = (kind: 'kill-agent' | 'pause-agent' | 'full-disk' | 'reboot' | 'cra
   (random, nodes) => [{ kind, who: random.between(0, nodes - 1) }, minMs, maxMs];
 const controller = (kind: 'kill-controller' | 'pause-controller' | 'cut-controller', minMs: number, maxMs: number): Draw =>
   random => [{ kind, who: random.between(0, CONTROLLERS - 1) }, minMs, maxMs];
-const etcd = (kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader', minMs: number, maxMs: number): Draw =>
+const etcd = (kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' | 'late-leader', minMs: number, maxMs: number): Draw =>
   () => [{ kind }, minMs, maxMs];
-const operator = (kind: 'scale' | 'restart' | 'stop-task' | 'delete-app' | 'bad-input'): Draw => random => [{ kind, draw: random.between(0, 1e9) }, 0, 0];
+const operator = (kind: OperatorCall): Draw => random => [{ kind, draw: random.between(0, 1e9) }, 0, 0];
 
 /** Each with how often it comes, relative to the others. */
 const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, controller('kill-controller', 500, 20_000)], [3, controller('pause-controller', 500, 30_000)], [2, controller('cut-controller', 1_000, 40_000)],
-  [3, etcd('kill-leader', 500, 20_000)], [3, etcd('pause-leader', 1_000, 40_000)], [3, etcd('cut-leader', 1_000, 40_000)],
+  [3, etcd('kill-leader', 500, 20_000)], [3, etcd('pause-leader', 1_000, 40_000)], [3, etcd('cut-leader', 1_000, 40_000)], [3, etcd('late-leader', 15_000, 60_000)],
   [4, node('kill-agent', 200, 30_000)], [3, node('pause-agent', 500, 80_000)], [3, node('full-disk', 2_000, 40_000)], [2, node('reboot', 1_000, 70_000)], [2, node('crashes', 10_000, 60_000)],
   [4, node('cut-node', 1_000, 90_000)], [2, node('cut-node-up', 1_000, 80_000)], [2, node('cut-node-down', 1_000, 80_000)],
   [2, (random, nodes) => [{ kind: 'slow-node', who: random.between(0, nodes - 1), delayMs: random.between(50, 2_000) }, 5_000, 60_000]],
@@ -52,8 +54,9 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [2, random => [{ kind: 'wall-controller', who: random.between(0, CONTROLLERS - 1), byMs: random.between(-3_600_000, 3_600_000) }, 5_000, 60_000]],
   [3, (random, nodes) => [{ kind: 'reset-session', who: random.between(0, nodes - 1) }, 0, 0]],
   [2, etcd('pause-etcd', 500, 30_000)], [2, etcd('elect-etcd', 300, 4_000)], [2, etcd('restart-etcd', 500, 10_000)], [2, etcd('compact-etcd', 0, 0)], [2, etcd('lose-event', 0, 0)],
-  [8, random => [{ kind: 'apply', app: random.chance(0.7) ? 'shop' : 'side', draw: random.between(0, 1e9) }, 0, 0]],
+  [8, random => [{ kind: 'apply', app: random.pick(['shop', 'shop', 'shop', 'side', 'side', 'lab', 'lab', 'lab'] as const) ?? 'shop', draw: random.between(0, 1e9) }, 0, 0]],
   [5, operator('scale')], [2, operator('restart')], [3, operator('stop-task')], [1, operator('delete-app')], [1, operator('bad-input')],
+  [4, operator('rollout')], [1, operator('undo')], [2, operator('rebalance')], [1, operator('run-cron')], [3, operator('quota')],
   [4, (random, nodes) => [{ kind: 'availability', who: random.between(0, nodes - 1), to: random.pick(['active', 'cordoned', 'draining'] as const) ?? 'active' }, 0, 0]],
 ];
 const TOTAL_WEIGHT = DRAWS.reduce((sum, [weight]) => sum + weight, 0);

@@ -12,7 +12,12 @@ export interface MessageFaults {
   readonly doubledShare: number;
   readonly mayBeLost: ReadonlySet<string>;
   readonly mayBeDoubled: ReadonlySet<string>;
+  /** Of those what a copy may come of after newer messages. */
+  readonly mayBeLate: ReadonlySet<string>;
 }
+
+/** How late a copy comes at most. */
+const LATEST_MS = 20_000;
 
 interface Side {
   readonly name: string;
@@ -76,16 +81,21 @@ function carry<Message extends { readonly kind: string }>(message: Message, from
   const sentAtMs = time.nowMs;
   const isLost = faults.mayBeLost.has(message.kind) && random.chance(faults.lostShare);
   const copies = isLost ? 0 : faults.mayBeDoubled.has(message.kind) && random.chance(faults.doubledShare) ? 2 : 1;
-  for (let copy = 0; copy < copies; copy += 1) {
-    net.send(from.name, to.name, () => {
-      to.process.enter(() => {
-        if (!inbox.isClosed) {
-          inbox.queue.push(message);
-          onDelivered(to.name, message.kind, sentAtMs);
-          inbox.wake();
-        }
-      });
+  const deliver = (): void => {
+    to.process.enter(() => {
+      if (!inbox.isClosed) {
+        inbox.queue.push(message);
+        onDelivered(to.name, message.kind, sentAtMs);
+        inbox.wake();
+      }
     });
+  };
+  for (let copy = 0; copy < copies; copy += 1) {
+    if (copy > 0 && faults.mayBeLate.has(message.kind)) {
+      net.sendLate(from.name, to.name, LATEST_MS, deliver);
+    } else {
+      net.send(from.name, to.name, deliver);
+    }
   }
 }
 

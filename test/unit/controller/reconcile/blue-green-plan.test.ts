@@ -37,3 +37,12 @@ test('paused: green gets nothing more', plans, BLUE, { isPaused: true }, [], [])
 test('blue of an unknown Revision is left as it is', plans, [BLUE[0]!, ...GREEN], { before: undefined }, [], []);
 test('blue on a node that is drained is replaced by blue', plans, [row('hash-1', 0, node('n2', { availability: 'draining' })), BLUE[1]!, ...GREEN], {}, ['old 0 drain'], []);
 test('without old tasks as any service', plans, [GREEN[0]!], { active: undefined }, ['new 1 scale-up'], []);
+
+test('planBlueGreen: what stops counts until it has ended: no more than twice the replicas and the surge are there', t => {
+  const stopping = [2, 3, 4].map(slot => ({ ...row('hash-0', slot), task: { ...row('hash-0', slot).task, desired: 'stop' as const } }));
+  const limit = (rows: readonly TaskRow[]): number => planBlueGreen(
+    { service: green, rows, wanted: [{ slot: 0 }, { slot: 1 }], blocked: new Set(), isPaused: false, canMakeOld: true, isReplaceable: () => true, fitsElsewhere: () => true },
+    { active: 'hash-1', before, isSettled: false },
+  ).createLimit;
+  t.deepEqual([limit(BLUE) >= 2, limit([...BLUE, ...stopping])], [true, 1]);
+});

@@ -3,7 +3,7 @@ import { planTransactions } from '../../../../controller/reconcile/transactions.
 import type { Action } from '../../../../controller/reconcile/plan.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
 import { decodeService, decodeTask } from '../../../../controller/store/records.ts';
-import { node, service, snapshot, task, taskId, T0 } from '../../../support/builders.ts';
+import { node, service, snapshot, status, task, taskId, T0 } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
 const web = service();
@@ -56,6 +56,23 @@ test('a service that is to go is marked, as it was read', t => {
   t.deepEqual(transaction!.compares.slice(1), [{ kind: 'mod-revision', key: buildKey({ kind: 'service', id: web.id }), revision: 20 }]);
   const [operation] = transaction!.operations;
   t.true(operation?.kind === 'put' && decodeService(operation.value).isDeleting);
+});
+
+test('a stop that was decided from what its slot reports compares that; one that comes in any case does not', t => {
+  const [next, other] = [task(web, n2, { id: taskId('new') }), task(web, n2, { id: taskId('other'), slot: 1 })];
+  const state = snapshot({ nodes: [n1, n2], services: [web], tasks: [old, next, other], statuses: [status(old), status(other)] });
+  const compared = (reason: string): readonly string[] => planTransactions([{ kind: 'stop-task', taskId: old.id, reason }], { ...input, snapshot: state })
+    .flatMap(({ compares }) => compares.filter(({ key }) => key.includes('/status/')).map(({ key, revision }) => `${key.split('/').pop() ?? ''} ${String(revision > 0)}`));
+  t.deepEqual(compared('rollout').toSorted(), [`${next.id} false`, `${old.id} true`]);
+  t.deepEqual(compared('scale-down'), []);
+});
+
+test('a task is made only under the policy of its namespace that its quota was read from', t => {
+  const key = buildKey({ kind: 'namespace', name: web.namespace });
+  const compared = (unreadableNamespaces: readonly string[]): readonly number[] =>
+    planTransactions([create('a')], { ...input, snapshot: { ...current, unreadableNamespaces: new Set(unreadableNamespaces) } }).flatMap(({ compares }) => compares.filter(one => one.key === key).map(({ revision }) => revision));
+  t.deepEqual(compared([]), [0]);
+  t.deepEqual(compared([web.namespace]), [], 'one that cannot be read limits nothing');
 });
 
 test('a move that is taken back is the record without the wish', t => {

@@ -1,0 +1,82 @@
+/** I7 and the quotas of I12: what a write may take from a service or a namespace, and add to it. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
+import type { Service } from '#model/app.ts';
+import { isFinished } from '#model/task.ts';
+import type { Task, TaskStatus } from '#model/task.ts';
+
+/** What was there before a write, of all that it touches. */
+export interface Before {
+  readonly tasks: ReadonlyMap<TaskId, { readonly task: Task | undefined; readonly status: TaskStatus | undefined }>;
+  readonly conditions: ReadonlyMap<NodeId, string | undefined>;
+  readonly serving: ReadonlyMap<ServiceId, ReadonlySet<number>>;
+}
+
+/** What a write of the leader takes away itself stays within max_unavailable, what it adds within max_surge; room is made only for those of higher priority. */
+export function replacedProblems(snapshot: ClusterSnapshot, before: Before): readonly string[] {
+  return [...before.serving].flatMap(([id, serving]) => {
+    const service = snapshot.services.get(id)?.value;
+    return service?.spec.kind !== 'service' || service.isDeleting ? [] : [
+      ...servingProblems(snapshot, service, serving, before), ...copiesProblems(snapshot, service, before), ...preemptionProblems(snapshot, service, before),
+    ];
+  });
+}
+
+function servingProblems(snapshot: ClusterSnapshot, { id, spec: { replicas, update } }: Service, serving: ReadonlySet<number>, before: Before): readonly string[] {
+  const preempted = new Set(preemptedOf(snapshot, id, before).map(task => task.slot));
+  const wanted = [...serving].filter(slot => slot < replicas && !preempted.has(slot));
+  const after = [...servingSlots(snapshot, id)].filter(slot => slot < replicas);
+  const unavailable = (update.maxSurge === 0 ? Math.max(1, update.maxUnavailable) : update.maxUnavailable) + preempted.size;
+  return after.length < wanted.length && after.length < replicas - unavailable
+    ? [`I7: ${id} serves ${String(after.length)} of ${String(replicas)} after a write of the leader, ${String(wanted.length)} before`] : [];
+}
+
+/** A copy on a node that was given up stops when the node is back: until then there may be one more (reliability 3). Each colour of a blue_green has its replicas and its surge. */
+function copiesProblems(snapshot: ClusterSnapshot, { id, spec: { replicas, update } }: Service, { tasks }: Before): readonly string[] {
+  const isMore = [...tasks].some(([task, { task: known }]) => known === undefined && snapshot.tasks.get(task)?.value.serviceId === id);
+  const copies = tasksOf(snapshot, id).filter(task => isUnfinished(snapshot, task)
+    && (task.desired === 'run' || task.reason !== 'node-lost') && snapshot.nodes.get(task.node)?.value.condition !== 'lost').length;
+  const surge = update.strategy === 'blue_green' ? replicas + 2 * update.maxSurge : update.maxSurge;
+  return isMore && copies > replicas + surge ? [`I7: ${id} has ${String(copies)} copies for ${String(replicas)} + ${String(surge)}`] : [];
+}
+
+function preemptionProblems(snapshot: ClusterSnapshot, { id, spec }: Service, before: Before): readonly string[] {
+  const isAskedFor = [...snapshot.serviceStatuses.values()].some(({ value }) => value.pending.length > 0
+    && (snapshot.services.get(value.id)?.value.spec.placement.priority ?? 0) > spec.placement.priority);
+  return preemptedOf(snapshot, id, before).length > 0 && !isAskedFor ? [`I7: a task of ${id} makes room, and nothing of higher priority waits`] : [];
+}
+
+function preemptedOf(snapshot: ClusterSnapshot, id: ServiceId, { tasks }: Before): readonly Task[] {
+  return [...tasks].flatMap(([task, { task: known }]) => {
+    const now = snapshot.tasks.get(task)?.value;
+    return now?.serviceId === id && known?.desired === 'run' && now.desired === 'stop' && now.reason === 'preempted' ? [now] : [];
+  });
+}
+
+/** I12: no task is made beyond what its namespace's quota allows at that revision; what was there when the quota came down may stay. */
+export function quotaProblems(snapshot: ClusterSnapshot, { tasks }: Before): readonly string[] {
+  const namespaces = new Set([...tasks].flatMap(([id, { task }]) => (task === undefined ? snapshot.tasks.get(id)?.value.namespace ?? [] : [])));
+  return [...namespaces].flatMap(name => {
+    const limit = snapshot.namespaces.get(name)?.value.quota?.tasks;
+    const used = [...snapshot.tasks.values()].filter(({ value }) => value.namespace === name && isUnfinished(snapshot, value)).length;
+    return limit !== undefined && used > limit ? [`I12: namespace ${name} has ${String(used)} tasks after one was made, its quota is ${String(limit)}`] : [];
+  });
+}
+
+export function servingSlots(snapshot: ClusterSnapshot, id: ServiceId): ReadonlySet<number> {
+  return new Set(tasksOf(snapshot, id).filter(task => isServing(snapshot, task)).map(task => task.slot));
+}
+
+export function isServing(snapshot: ClusterSnapshot, task: Task): boolean {
+  const status = snapshot.statuses.get(task.id)?.value;
+  return task.desired === 'run' && status?.phase === 'running' && (status.health === 'none' || status.health === 'healthy') && !status.isPaused
+    && snapshot.nodes.get(task.node)?.value.condition !== 'lost';
+}
+
+function tasksOf(snapshot: ClusterSnapshot, id: ServiceId): readonly Task[] {
+  return [...snapshot.tasksOfService.get(id) ?? []].flatMap(task => snapshot.tasks.get(task)?.value ?? []);
+}
+
+function isUnfinished(snapshot: ClusterSnapshot, task: Task): boolean {
+  return !isFinished(snapshot.statuses.get(task.id)?.value.phase ?? 'pending');
+}
