@@ -26,6 +26,8 @@ export interface NodeNetworkOptions {
   readonly userNamespaceBase: number;
   /** Ready slots to keep. */
   readonly poolSize: number;
+  /** Resolves when no task waits for the processor: then ready slots are made. Absent: at any time. */
+  readonly quiet?: () => Promise<void>;
   readonly vxlanId: number;
   readonly vxlanPort: number;
   /** `HOST:PORT` of controllers and NATS; those that are no IPv4 addresses are left out. */
@@ -72,7 +74,7 @@ export class KernelNetwork implements NodeNetwork {
     };
     await this.#serially(() => this.#repair(site));
     if (this.#ready === undefined) {
-      const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex') }, this.#log);
+      const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex'), quiet: this.#options.quiet ?? (() => Promise.resolve()) }, this.#log);
       await pool.open();
       this.#ready = { site, pool };
     }
@@ -125,7 +127,7 @@ export class KernelNetwork implements NodeNetwork {
   /** Slots and links of an agent that did not live to take them away. */
   async #removeStrangers(): Promise<void> {
     const site: SlotSite = { names: this.#names, slotsDir: path.join(this.#options.runDir, 'slots'), subnetIndex: 0, mtuBytes: 0, userNamespaceBase: 0 };
-    await new SlotPool(site, { size: 0, newSuffix: () => '' }, this.#log).close();
+    await new SlotPool(site, { size: 0, newSuffix: () => '', quiet: () => Promise.resolve() }, this.#log).close();
     for (const name of await listLinkNames()) {
       if (name.startsWith(this.#names.taskLinkPrefix)) {
         await deleteLink(name);

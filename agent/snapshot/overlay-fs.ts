@@ -1,5 +1,6 @@
 import { chmod, chown, mkdir, readdir, stat, utimes } from 'node:fs/promises';
 import { closeSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { UndoStack } from '#kit/undo-stack.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -48,8 +49,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    await makeDirectories(directories, mapping.hostBase);
-    await this.#copyRoot(directories.upper, layers, mapping.hostBase);
+    const [root] = await Promise.all([this.#rootOf(layers), makeDirectories(directories, mapping.hostBase)]);
+    await copyRoot(root, directories.upper, mapping.hostBase);
     await this.#mountAll(directories, layers, mapping);
     await checkRuntimeDirectories(directories.rootfs, mapping.hostBase);
     undo.keep();
@@ -97,14 +98,9 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     unmount(directories.lower, MNT_DETACH);
   }
 
-  /** The upper directory's root is what shows: owner and mode are those of the topmost layer's. */
-  async #copyRoot(upper: string, layers: readonly string[], hostBase: number): Promise<void> {
+  async #rootOf(layers: readonly string[]): Promise<Stats | undefined> {
     const top = layers.at(-1);
-    if (top === undefined) return;
-    const { uid, gid, mode, atime, mtime } = await stat(path.join(this.#options.layersPath, top));
-    await chown(upper, hostBase + uid, hostBase + gid);
-    await chmod(upper, mode & 0o7777);
-    await utimes(upper, atime, mtime);
+    return top === undefined ? undefined : await stat(path.join(this.#options.layersPath, top));
   }
 
   async #open(): Promise<void> {
@@ -118,15 +114,21 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 }
 
-async function makeDirectories(directories: OverlayDirectories, hostBase: number): Promise<void> {
-  await mkdir(directories.top, { mode: 0o711 });
-  for (const directory of [directories.upper, directories.work, directories.rootfs, directories.lower, directories.empty]) {
+/** The root directory of the container, and the work directory's files, belong to its root user. */
+async function makeDirectories({ top, rootfs, lower, upper, work, empty }: OverlayDirectories, hostBase: number): Promise<void> {
+  await mkdir(top, { mode: 0o711 });
+  const owned = [upper, work, empty];
+  await Promise.all([...owned, rootfs, lower].map(async directory => {
     await mkdir(directory, { mode: 0o755 });
-  }
-  // The root directory of the container, and the work directory's files, belong to its root user.
-  for (const directory of [directories.upper, directories.work, directories.empty]) {
-    await chown(directory, hostBase, hostBase);
-  }
+    if (owned.includes(directory)) await chown(directory, hostBase, hostBase);
+  }));
+}
+
+/** The upper directory's root is what shows: owner, mode and times are those of the topmost layer's. */
+async function copyRoot(root: Stats | undefined, upper: string, hostBase: number): Promise<void> {
+  if (root === undefined) return;
+  await chown(upper, hostBase + root.uid, hostBase + root.gid);
+  await Promise.all([chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime)]);
 }
 
 function mountOverlay(plan: OverlayMount, target: string): void {

@@ -25,7 +25,7 @@ export async function attachIdmapped(source: string, target: string, mapping: Id
 
 /** Makes what is absent, for `owner`. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */
 export async function checkRuntimeDirectories(rootfs: string, owner: number): Promise<void> {
-  for (const name of RUNTIME_DIRECTORIES) {
+  await Promise.all(RUNTIME_DIRECTORIES.map(async name => {
     const directory = path.join(rootfs, name);
     const found = await lstat(directory).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -37,7 +37,7 @@ export async function checkRuntimeDirectories(rootfs: string, owner: number): Pr
     } else if (!found.isDirectory()) {
       throw new ClusterError('FAILED_PRECONDITION', `container refused: '/${name}' in the image is ${found.isSymbolicLink() ? 'a symlink' : 'no directory'}`);
     }
-  }
+  }));
 }
 
 /** Also what was mounted twice. A busy one is detached: it goes with its last user. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AssignedContent } from '#model/assignment.ts';
@@ -41,8 +41,9 @@ export class DirectoryVolumes implements Volumes {
 
   async prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]> {
     await this.remove(key);
+    const steps = planMounts(task, owner.user);
+    if (steps.length === 0) return [];
     try {
-      const steps = planMounts(task, owner.user);
       await this.#makeDirectories(key, steps);
       const mounts: OciMount[] = [];
       for (const step of steps) {
@@ -57,6 +58,7 @@ export class DirectoryVolumes implements Volumes {
 
   async remove(key: string): Promise<void> {
     const directory = this.#directory(key);
+    if (!existsSync(directory)) return;
     for (const mounted of (await mountsBelow(directory)).reverse()) {
       unmount(mounted, MNT_DETACH);
     }
