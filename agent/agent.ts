@@ -279,7 +279,7 @@ function usageSources(config: AgentConfig, { cgroups }: Machine): UsageSources {
 export async function leave(config: AgentConfig, log: Logger): Promise<void> {
   const machine = await openMachine(config, log, () => Promise.resolve(undefined));
   await leaveCluster({
-    ...machine, directories: [config.runDir, config.stateDir], removePrograms: () => { unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
+    ...machine, directories: [config.runDir, config.stateDir], removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
   });
 }
@@ -295,7 +295,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
   const prefix = `${String(process.pid)}-`;
   const disk = await diskOf(config.stateDir);
   const cgroups = new CgroupFs(config.scope, systemClock, disk === undefined ? {} : { disk });
-  const programs = mountPrograms(await findRuntimes(), programsDir(config));
+  const programs = await mountPrograms(await findRuntimes(), programsDir(config));
   const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
   const startGate = new StartGate(availableParallelism() * STARTS_PER_CORE);

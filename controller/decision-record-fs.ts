@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import type { Logger } from '#kit/logger.ts';
 import type { Revision } from '#model/app.ts';
@@ -7,8 +7,13 @@ import { decidedOf, formatRecordLine } from './decision-record.ts';
 import type { MirrorInput, RecordLine } from './decision-record.ts';
 import type { Planners } from './reconcile/reconcile-loop.ts';
 
-/** A record ends at this size: it is for looking into a trouble, not for keeping. */
-const MAX_BYTES = 1024 * 1024 * 1024;
+/** `maxBytes`: a record ends at this size, over all lives of the controller; it is for looking into a trouble, not for keeping. `maxWaitingBytes`: what waits for the disk at most. */
+export interface RecordLimits {
+  readonly maxBytes: number;
+  readonly maxWaitingBytes: number;
+}
+
+const LIMITS: RecordLimits = { maxBytes: 1024 * 1024 * 1024, maxWaitingBytes: 32 * 1024 * 1024 };
 
 /** Where the core says what it takes in and decides. */
 export interface DecisionRecorder {
@@ -19,19 +24,24 @@ export interface DecisionRecorder {
 
 /**
  * Adds a record to a file, behind the controller's work: a crash may cost the last lines. What the file system refuses is logged once,
- * and nothing more is recorded. It holds what etcd holds: sealed secrets, and everything else as it is; so it is for its owner alone.
+ * and nothing more is recorded. Lines that come while too many wait for the disk are left out, and a `gap` tells how many. It holds what etcd holds: sealed secrets, and everything else as it is; so it is for its owner alone.
  */
 export class DecisionRecordFile implements DecisionRecorder {
   readonly #stream: WriteStream;
   readonly #logger: Logger;
-  #bytes = 0;
+  readonly #limits: RecordLimits;
+  #bytes: number;
+  #leftOut = 0;
   #isOver = false;
   #lastNodes = '';
 
-  constructor(path: string, start: Extract<RecordLine, { readonly kind: 'start' }>, logger: Logger) {
+  constructor(path: string, start: Extract<RecordLine, { readonly kind: 'start' }>, logger: Logger, limits = LIMITS) {
     this.#logger = logger;
+    this.#limits = limits;
+    this.#bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     this.#stream = createWriteStream(path, { flags: 'a', mode: 0o600 });
     this.#stream.on('error', error => { this.#end(error, 'the record of decisions cannot be written'); });
+    this.#stream.on('drain', () => { this.#goOn(); });
     // Ends a line that a crash cut.
     this.#stream.write('\n');
     this.#write(start);
@@ -80,13 +90,27 @@ export class DecisionRecordFile implements DecisionRecorder {
     if (this.#isOver) {
       return;
     }
+    if (this.#leftOut > 0 || this.#stream.writableLength > this.#limits.maxWaitingBytes) {
+      this.#leftOut += 1;
+      return;
+    }
     const text = formatRecordLine(line);
-    this.#bytes += text.length;
-    if (this.#bytes > MAX_BYTES) {
+    this.#bytes += Buffer.byteLength(text);
+    if (this.#bytes > this.#limits.maxBytes) {
       this.#end(undefined, 'the record of decisions is full');
       return;
     }
     this.#stream.write(text);
+  }
+
+  /** The disk has all that waited for it. */
+  #goOn(): void {
+    const lines = this.#leftOut;
+    this.#leftOut = 0;
+    if (lines > 0) {
+      this.#logger.warn({ lines }, 'the record of decisions has a gap: its disk is too slow');
+      this.#write({ kind: 'gap', lines });
+    }
   }
 
   #end(error: unknown, message: string): void {

@@ -40,7 +40,12 @@ export type Decision =
   | { readonly kind: 'app'; readonly id: AppId; readonly nowMs: number; readonly decided: Decided }
   | { readonly kind: 'nodes'; readonly evidence: NodeEvidence; readonly context: NodePlanContext; readonly decided: Decided };
 
-export type RecordLine = { readonly kind: 'start'; readonly controller: string; readonly version: string; readonly startedAtMs: number } | MirrorInput | Decision;
+export type RecordLine =
+  | { readonly kind: 'start'; readonly controller: string; readonly version: string; readonly startedAtMs: number }
+  /** So many lines are missing here: the disk was slower than the decisions. What follows can be made again from the next whole list on. */
+  | { readonly kind: 'gap'; readonly lines: number }
+  | MirrorInput
+  | Decision;
 
 export function formatRecordLine(line: RecordLine): string {
   return `${JSON.stringify(line, writeValue)}\n`;

@@ -8,7 +8,7 @@ import { diskAnswer } from '../disk-pressure.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
-import type { Platform } from './manifest.ts';
+import type { Platform } from './platform.ts';
 import type { ImageStore, ListedImages, LocalImage, PrunableImages, PullProgress, PullRequest, StoredImage } from './ports.ts';
 import type { UsedImage } from './prune.ts';
 import { PullClient } from './pull-client.ts';

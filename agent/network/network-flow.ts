@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { isIpv4Address, VIRTUAL_IP_RANGE, VXLAN_OVERHEAD_BYTES } from '#model/addressing.ts';
 import type { PeerNode } from '#model/endpoints.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -40,6 +41,8 @@ export class KernelNetwork implements NodeNetwork {
   readonly #names: NetworkNames;
   readonly #log: Logger;
   #peers: readonly PeerNode[] | undefined;
+  /** Those that the last repair on their account brought into force; absent: to be done again. */
+  #peersInForce: readonly PeerNode[] | undefined;
   #ready: { readonly site: SlotSite; readonly pool: SlotPool } | undefined;
   #rulesWanted = '';
   /** What nft printed after our own load; another text means that somebody else wrote. */
@@ -99,10 +102,15 @@ export class KernelNetwork implements NodeNetwork {
 
   async setPeers(peers: readonly PeerNode[]): Promise<void> {
     const { site } = this.#require();
+    // What nodes report as their address goes into commands here.
+    const wanted = peers.filter(peer => peer.subnetIndex !== site.subnetIndex && isIpv4Address(peer.address));
     await this.#serially(async () => {
-      // What nodes report as their address goes into commands here.
-      this.#peers = peers.filter(peer => peer.subnetIndex !== site.subnetIndex && isIpv4Address(peer.address));
+      // Each change of an endpoint comes by here; whether the machine still is as it was made is the audit's to look.
+      if (isDeepStrictEqual(wanted, this.#peersInForce)) return;
+      this.#peersInForce = undefined;
+      this.#peers = wanted;
       await this.#repair(site);
+      this.#peersInForce = wanted;
     });
   }
 

@@ -231,7 +231,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const silence = { path: '/dev/null' };
     let pid: number;
     try {
-      pid = spawnProcess({
+      pid = await spawnProcess({
         program: this.#options.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
         // An OOM is also noted by an empty file `oom` in the working directory. Source: conmon, src/oom.c, write_oom_files
         directory: bundlePath,

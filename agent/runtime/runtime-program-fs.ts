@@ -1,8 +1,7 @@
 /** Runtimes where containers cannot write to them, and where they need not make sure of it themselves. */
 import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { SyscallError } from '../kernel/file-syscall.ts';
-import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_RDONLY, unmount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_RDONLY } from '../kernel/mount-syscall.ts';
 
 /**
  * Shows each program read-only below `directory`; answers their new paths by name. Done anew at each start of the agent: a package may have
@@ -11,11 +10,11 @@ import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_RDONLY, unmount } fr
  * A runtime guards itself against containers that write to /proc/PID/exe (CVE-2019-5736) by running a read-only copy of itself, which takes half
  * of a call; one that is on a read-only mount already runs at once. Source: crun, src/libcrun/cloned_binary.c, is_self_cloned()
  */
-export function mountPrograms(programs: ReadonlyMap<string, string>, directory: string): ReadonlyMap<string, string> {
+export async function mountPrograms(programs: ReadonlyMap<string, string>, directory: string): Promise<ReadonlyMap<string, string>> {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  return new Map([...programs].map(([name, program]) => {
+  return new Map(await Promise.all([...programs].map(async ([name, program]) => {
     const target = path.join(directory, name);
-    unmountProgram(target);
+    await detachMount(target);
     writeFileSync(target, '', { mode: 0o600 });
     const clone = cloneIdmapped(program, undefined, MOUNT_ATTR_RDONLY);
     try {
@@ -23,21 +22,12 @@ export function mountPrograms(programs: ReadonlyMap<string, string>, directory: 
     } finally {
       closeSync(clone);
     }
-    return [name, target];
-  }));
+    return [name, target] as const;
+  })));
 }
 
 /** Takes away what `mountPrograms` made. */
-export function unmountPrograms(names: Iterable<string>, directory: string): void {
-  for (const name of names) unmountProgram(path.join(directory, name));
+export async function unmountPrograms(names: Iterable<string>, directory: string): Promise<void> {
+  for (const name of names) await detachMount(path.join(directory, name));
   rmSync(directory, { recursive: true, force: true });
-}
-
-function unmountProgram(target: string): void {
-  try {
-    unmount(target, MNT_DETACH);
-  } catch (error) {
-    // Source: umount2(2): EINVAL, no mount point; ENOENT, no such file.
-    if (!(error instanceof SyscallError) || !['EINVAL', 'ENOENT'].includes(error.code)) throw error;
-  }
 }

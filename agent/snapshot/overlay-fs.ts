@@ -1,11 +1,12 @@
 import { chmod, chown, mkdir, readdir, stat, utimes } from 'node:fs/promises';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { allEnded } from '#kit/all-ended.ts';
 import { UndoStack } from '#kit/undo-stack.ts';
 import { ClusterError } from '#model/errors.ts';
 import { SyscallError } from '../kernel/file-syscall.ts';
-import { MNT_DETACH, MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, mountFileSystem, openFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, detachMount, mountFileSystem, openFileSystem } from '../kernel/mount-syscall.ts';
 import { overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
@@ -60,8 +61,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   async remove(key: string): Promise<void> {
     const directories = overlayDirectories(this.#snapshotsPath, key);
     await this.#open();
-    unmountAll(directories.rootfs);
-    unmountAll(directories.lower);
+    if (!existsSync(directories.top)) return;
+    await allEnded([unmountAll(directories.rootfs), unmountAll(directories.lower)]);
     await this.#trash.discard(directories.top);
   }
 
@@ -95,7 +96,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   async #mountAll(directories: OverlayDirectories, layers: readonly string[], mapping: IdMapping): Promise<void> {
     await attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
-    unmount(directories.lower, MNT_DETACH);
+    await detachMount(directories.lower);
   }
 
   async #rootOf(layers: readonly string[]): Promise<Stats | undefined> {

@@ -3,8 +3,7 @@ import { chown, lstat, mkdir, open, readFile } from 'node:fs/promises';
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import { SyscallError } from '../kernel/file-syscall.ts';
-import { MNT_DETACH, attachMount, cloneIdmapped, unmount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
 import { RUNTIME_DIRECTORIES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
@@ -40,17 +39,9 @@ export async function checkRuntimeDirectories(rootfs: string, owner: number): Pr
   }));
 }
 
-/** Also what was mounted twice. A busy one is detached: it goes with its last user. */
-export function unmountAll(target: string): void {
-  for (;;) {
-    try {
-      unmount(target, MNT_DETACH);
-    } catch (error) {
-      // Source: umount2(2): EINVAL, no mount point; ENOENT, no such directory.
-      if (error instanceof SyscallError && (error.code === 'EINVAL' || error.code === 'ENOENT')) return;
-      throw error;
-    }
-  }
+/** Also what was mounted twice. */
+export async function unmountAll(target: string): Promise<void> {
+  while (await detachMount(target));
 }
 
 export async function isMountPoint(target: string): Promise<boolean> {

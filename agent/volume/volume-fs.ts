@@ -5,7 +5,7 @@ import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
-import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
 import { openWithoutLinks } from '../kernel/path-syscall.ts';
 import { isAllowedHostPath, planMounts } from './mount-plan.ts';
 import type { MountStep } from './mount-plan.ts';
@@ -60,7 +60,7 @@ export class DirectoryVolumes implements Volumes {
     const directory = this.#directory(key);
     if (!existsSync(directory)) return;
     for (const mounted of (await mountsBelow(directory)).reverse()) {
-      unmount(mounted, MNT_DETACH);
+      await detachMount(mounted);
     }
     // Never recursive where a volume was mounted: an unmount that did not happen would empty it.
     const volumesDir = path.join(directory, 'volumes');

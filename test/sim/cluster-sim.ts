@@ -7,12 +7,13 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { PLANNERS } from '../../controller/core-loop.ts';
 import type { Planners } from '../../controller/reconcile/reconcile-loop.ts';
 import { resources } from '../support/builders.ts';
-import { restProblems } from './sim-rest.ts';
+import { pictureProblems, recordProblems, restProblems } from './sim-rest.ts';
 import { Random } from './random.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimChecker } from './sim-checker.ts';
 import { SimController, TIMES } from './sim-controller.ts';
 import { SimEtcd } from './sim-etcd.ts';
+import { CountedLog } from './sim-log.ts';
 import { SimNet } from './sim-net.ts';
 import { SimOperator } from './sim-operator.ts';
 import { CONTROLLERS, FAULTS_END_MS, RUN_MS } from './sim-schedule.ts';
@@ -73,13 +74,19 @@ class ClusterSimulation {
     this.#net = new SimNet(time, new Random(schedule.seed + 1_000_003));
     this.#etcd = new SimEtcd(time, this.#net, (batch, writer) => { this.checker.committed(batch, writer); });
     const onExit = (name: string, error: unknown): void => { this.checker.violate(`${name} ended by itself: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); };
+    const logs = new Map<string, CountedLog>();
+    const log = (name: string): CountedLog => {
+      const known = logs.get(name) ?? new CountedLog(() => time.nowMs, bytes => { this.checker.violate(`I17: ${name} logged ${String(bytes)} bytes within a minute`); });
+      logs.set(name, known);
+      return known;
+    };
     this.#controllers = Array.from({ length: CONTROLLERS }, (_, index) => new SimController(`c${String(index + 1)}`, {
-      etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), others: () => this.#controllers, onExit,
+      etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), others: () => this.#controllers, onExit, log,
       ...(recordDir === undefined ? {} : { recordDir }),
     }));
     const net = this.#net;
     this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(12, 24) * 100, 2_048), {
-      time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit,
+      time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit, log,
       faults: { lostShare: 0.01, doubledShare: 0.02, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN, mayBeLate: OLD_AGAIN },
       onDelivered: (node, kind, sentAtMs) => { if (kind === 'ack') this.checker.acknowledged(node, sentAtMs); },
     }));
@@ -101,10 +108,10 @@ class ClusterSimulation {
     this.#checkRest();
   }
 
-  /** I8, I13, I15. */
+  /** I5, I8, I13, I15, I17. */
   #checkRest(): void {
     if (this.checker.violations.length === 0) {
-      const problems = [...restProblems(this.checker, this.#agents), ...this.#operator.lostApplies()];
+      const problems = [...restProblems(this.checker, this.#agents), ...pictureProblems(this.checker, this.#controllers), ...recordProblems(this.checker), ...this.#operator.lostApplies()];
       problems.slice(0, 3).forEach(problem => { this.checker.violate(problem); });
     }
   }

@@ -15,6 +15,8 @@ export interface ReplayReport {
   readonly starts: number;
   /** Lines that a crash cut. */
   readonly cut: number;
+  /** Lines that a slow disk cost, and decisions after them that cannot be made again: the picture was not whole. */
+  readonly leftOut: number;
   /** Each decision that came out otherwise: what it was, and what it is now. */
   readonly differences: readonly string[];
 }
@@ -34,6 +36,9 @@ class Replay {
   #actions = 0;
   #starts = 0;
   #cut = 0;
+  #leftOut = 0;
+  /** After a gap the picture is whole with the first list that was asked for after it. */
+  #missing: 'begin-list' | 'list' | undefined;
   #lines = 0;
 
   take(text: string): void {
@@ -46,7 +51,13 @@ class Replay {
     switch (line.kind) {
       case 'start':
         this.#mirror = new ClusterMirror();
+        this.#missing = undefined;
         this.#starts += 1;
+        break;
+      case 'gap':
+        this.#mirror = new ClusterMirror();
+        this.#missing = 'begin-list';
+        this.#leftOut += line.lines;
         break;
       case 'begin-list': case 'list': case 'batch':
         this.#input(line);
@@ -57,10 +68,13 @@ class Replay {
   }
 
   report(): ReplayReport {
-    return { decisions: this.#decisions, actions: this.#actions, starts: this.#starts, cut: this.#cut, differences: this.#differences };
+    return { decisions: this.#decisions, actions: this.#actions, starts: this.#starts, cut: this.#cut, leftOut: this.#leftOut, differences: this.#differences };
   }
 
   #input(line: MirrorInput): void {
+    if (line.kind === this.#missing) {
+      this.#missing = line.kind === 'begin-list' ? 'list' : undefined;
+    }
     switch (line.kind) {
       case 'begin-list': this.#mirror.beginList(); break;
       case 'list': this.#mirror.reset(line.list); break;
@@ -69,6 +83,10 @@ class Replay {
   }
 
   #decide(line: Decision): void {
+    if (this.#missing !== undefined) {
+      this.#leftOut += 1;
+      return;
+    }
     this.#decisions.set(line.kind, (this.#decisions.get(line.kind) ?? 0) + 1);
     const decided = decidedOf(this.#plan(line));
     this.#actions += decided.text === '' ? 0 : 1;

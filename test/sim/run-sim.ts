@@ -119,9 +119,9 @@ async function runOne(seed: number): Promise<number> {
 }
 
 async function runReplay(path: string): Promise<number> {
-  const { decisions, actions, starts, cut, differences } = await replayFile(path);
+  const { decisions, actions, starts, cut, leftOut, differences } = await replayFile(path);
   const total = [...decisions.values()].reduce((sum, one) => sum + one, 0);
-  console.log(`${String(total)} decisions (${[...decisions].map(([kind, number]) => `${String(number)} ${kind}`).join(', ')}), ${String(actions)} of them did something; ${String(starts)} starts, ${String(cut)} lines cut`);
+  console.log(`${String(total)} decisions (${[...decisions].map(([kind, number]) => `${String(number)} ${kind}`).join(', ')}), ${String(actions)} of them did something; ${String(starts)} starts, ${String(cut)} lines cut, ${String(leftOut)} left out`);
   differences.slice(0, 20).forEach(line => { console.log(line); });
   console.log(total === 0 ? 'nothing to replay' : `${String(differences.length)} came out otherwise`);
   return total > 0 && differences.length === 0 ? 0 : 1;

@@ -4,6 +4,7 @@ import type { ControllerMessage, AgentMessage } from '#model/session.ts';
 import { ClusterError } from '#model/errors.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
+import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { EMPTY_DESIRED_SET } from '../../agent/assignment.ts';
 import { EndpointsLoop } from '../../agent/endpoints-loop.ts';
@@ -15,7 +16,6 @@ import { ReportBook } from '../../agent/task/report-book.ts';
 import { StartGate } from '../../agent/task/start-gate-flow.ts';
 import { TaskSet } from '../../agent/task/task-set-loop.ts';
 import { T0 } from '../support/builders.ts';
-import { silentLogger } from '../support/silent-logger.ts';
 import type { Random } from './random.ts';
 import { TIMES, uuid } from './sim-controller.ts';
 import type { SimController } from './sim-controller.ts';
@@ -35,6 +35,7 @@ export interface AgentWorld {
   readonly controllers: readonly SimController[];
   readonly witness: MachineWitness;
   readonly onExit: (name: string, error: unknown) => void;
+  readonly log: (name: string) => Logger;
   readonly onDelivered: (to: string, kind: string, sentAtMs: number) => void;
 }
 
@@ -90,11 +91,11 @@ export class SimAgent {
 
   async #run(process: SimProcess): Promise<void> {
     const { signal } = new AbortController();
-    const { random } = this.#world;
+    const { random, log } = this.#world;
     const assignments = this.machine.held(process);
     const held = await assignments.load();
     const reports = new ReportBook();
-    const shared = { clock: process, log: silentLogger, random: () => random.next() };
+    const shared = { clock: process, log: log(this.node), random: () => random.next() };
     const recover = async (): Promise<TaskSet> => {
       const parts = {
         ...this.machine.parts(process), ...shared, permit: session, startGate: new StartGate(2), events: { happened: () => undefined },

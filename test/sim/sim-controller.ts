@@ -1,8 +1,10 @@
 /** A controller as it is shipped, but for its process: core, replica and election over the simulated etcd and network. */
 import { createHash } from 'node:crypto';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { ControlHandlers, PeerHandlers } from '#model/ports.ts';
+import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { ReplicaLoop } from '../../controller/api/replica-loop.ts';
@@ -31,6 +33,7 @@ export interface ControllerWorld {
   readonly others: () => readonly SimController[];
   /** A loop ended with an error: what is shipped would exit. */
   readonly onExit: (name: string, error: unknown) => void;
+  readonly log: (name: string) => Logger;
 }
 
 interface Life {
@@ -68,6 +71,11 @@ export class SimController {
     return this.#life?.replica;
   }
 
+  /** What it takes for the cluster's state; undefined while it is not there. */
+  get picture(): ClusterSnapshot | undefined {
+    return this.#life?.core.cluster.current;
+  }
+
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
     this.#life?.process.jumpWall(byMs);
@@ -79,11 +87,11 @@ export class SimController {
   }
 
   start(): void {
-    const { etcd, random, planners, recordDir } = this.#world;
+    const { etcd, random, planners, recordDir, log } = this.#world;
     const process = new SimProcess(etcd.time, this.#wallOffsetMs);
     const core: CoreLoop = new CoreLoop({
       store: new SimStore(etcd, process, this.name, () => (this.#epoch = core.leadership.leadership?.epoch ?? this.#epoch)),
-      clock: process, logger: silentLogger, times: TIMES, clusterId: 'sim', random: () => random.next(), planners,
+      clock: process, logger: log(this.name), times: TIMES, clusterId: 'sim', random: () => random.next(), planners,
       record: { id: this.name, apiAddress: this.name, metricsAddress: '', startedAtMs: process.nowMs() },
       ...(recordDir === undefined ? {} : { recorder: new DecisionRecordFile(`${recordDir}/${this.name}`, { kind: 'start', controller: this.name, version: '0.1.0', startedAtMs: process.nowMs() }, silentLogger) }),
     });
@@ -108,7 +116,7 @@ export class SimController {
     await core.cluster.ready(signal);
     const replica = new ReplicaLoop({
       controllerId: this.name, version: '0.1.0', defaultRegistry: 'docker.io', times: TIMES, settings, store, state: core.cluster, events: core.events,
-      usage: undefined, clock: process, log: silentLogger, audit: silentLogger, sealer: TURNING_SEALER,
+      usage: undefined, clock: process, log: this.#world.log(this.name), audit: silentLogger, sealer: TURNING_SEALER,
       resolver: {
         resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(`${image.repository}:${image.tag ?? ''}`).digest('hex')}` as never),
         listTags: unused, tag: unused, checkLogin: unused,

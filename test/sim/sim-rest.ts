@@ -1,7 +1,10 @@
-/** What must be so once nothing disturbs any more: I15, and I8 on every machine. */
+/** What must be so once nothing disturbs any more: I15, I8 on every machine, I5 of every picture, and what is kept (I17). */
 import type { Service } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { SimAgent } from './sim-agent.ts';
+import { isFinished } from '#model/task.ts';
 import type { SimChecker } from './sim-checker.ts';
+import type { SimController } from './sim-controller.ts';
 
 export function restProblems(checker: SimChecker, agents: readonly SimAgent[]): readonly string[] {
   const { snapshot } = checker;
@@ -49,4 +52,39 @@ function leftovers({ machine, node }: SimAgent, checker: SimChecker): readonly s
     ...(fake.slots.size === wanted.length ? [] : [`I8: ${node} has ${String(fake.slots.size)} network slots for ${String(wanted.length)} tasks`]),
     ...(fake.admitted.size === wanted.length ? [] : [`I8: ${node} lets out ${String(fake.admitted.size)} addresses for ${String(wanted.length)} tasks`]),
   ];
+}
+
+/** I5: whatever was lost, doubled or late on the way to it, each controller's picture is what etcd holds. */
+export function pictureProblems(checker: SimChecker, controllers: readonly SimController[]): readonly string[] {
+  const real = picture(checker.snapshot);
+  return controllers.flatMap(({ name, picture: held }) => {
+    const other = held === undefined ? [] : [...picture(held)].filter(([table, text]) => text !== real.get(table)).map(([table]) => table);
+    return other.length === 0 ? [] : [`I5: ${name} has another picture than etcd of ${other.join(', ')}`];
+  });
+}
+
+/** By table; whatever order its records came in. */
+function picture(snapshot: ClusterSnapshot): ReadonlyMap<string, string> {
+  const { etcdRevision: _, ...tables } = snapshot;
+  return new Map(Object.entries(tables).map(([name, table]: [string, unknown]) => [name, JSON.stringify(table, inOrder)]));
+}
+
+function inOrder(_key: string, value: unknown): unknown {
+  if (value instanceof Set) {
+    return [...value as ReadonlySet<string>].sort();
+  }
+  return value instanceof Map ? [...value as ReadonlyMap<string, unknown>].sort(([left], [right]) => (left < right ? -1 : 1)) : value;
+}
+
+/** Of a slot, one that is over, two to be looked at, and one that the leader is about to remove. */
+const MOST_ENDED = 4;
+
+/** I17: records of what ended do not pile up. */
+export function recordProblems({ snapshot }: SimChecker): readonly string[] {
+  const ended = new Map<string, number>();
+  for (const { value: { id, serviceId, slot } } of snapshot.tasks.values()) {
+    const isOver = isFinished(snapshot.statuses.get(id)?.value.phase ?? 'pending');
+    if (isOver) ended.set(`${serviceId} slot ${String(slot)}`, (ended.get(`${serviceId} slot ${String(slot)}`) ?? 0) + 1);
+  }
+  return [...ended].filter(([, count]) => count > MOST_ENDED).map(([slot, count]) => `I17: ${String(count)} ended tasks of ${slot} are kept`);
 }
