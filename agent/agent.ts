@@ -62,6 +62,7 @@ import type { NodeFacts, SessionSink } from './ports.ts';
 import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
 import { ConmonRuntime } from './runtime/conmon-process.ts';
 import { OciConfigFs } from './runtime/oci-config-fs.ts';
+import { mountPrograms, unmountPrograms } from './runtime/runtime-program-fs.ts';
 import { findRuntimes } from './runtime/runtime-probe-process.ts';
 import { probeSecurityModules } from './runtime/security-module-fs.ts';
 import { appArmorProfile } from './runtime/security-module.ts';
@@ -157,7 +158,6 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
     const parts = {
       ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,
       permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
-      startGate: new StartGate(availableParallelism() * STARTS_PER_CORE),
     };
     const recovered = await recoverTasks(parts);
     for (const stray of recovered.strays) {
@@ -279,9 +279,13 @@ function usageSources(config: AgentConfig, { cgroups }: Machine): UsageSources {
 export async function leave(config: AgentConfig, log: Logger): Promise<void> {
   const machine = await openMachine(config, log, () => Promise.resolve(undefined));
   await leaveCluster({
-    ...machine, directories: [config.runDir, config.stateDir], removeCgroup: async () => { await machine.cgroups.removeParent(); },
+    ...machine, directories: [config.runDir, config.stateDir], removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
   });
+}
+
+function programsDir({ runDir }: AgentConfig): string {
+  return join(runDir, 'programs');
 }
 
 /** The parts that touch this machine. */
@@ -291,9 +295,10 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
   const prefix = `${String(process.pid)}-`;
   const disk = await diskOf(config.stateDir);
   const cgroups = new CgroupFs(config.scope, systemClock, disk === undefined ? {} : { disk });
-  const programs = await findRuntimes();
+  const programs = await mountPrograms(await findRuntimes(), programsDir(config));
   const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
+  const startGate = new StartGate(availableParallelism() * STARTS_PER_CORE);
   const names = networkNames(config.scope);
   const imagesDir = join(config.stateDir, 'images');
   const { snapshots, choice } = await openSnapshotter(config.snapshotter, { layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix });
@@ -310,9 +315,10 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
       registries: config.registries, credentials: login, idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
     snapshots,
+    startGate,
     network: new KernelNetwork({
       scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
-      poolSize: config.poolSize, vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
+      poolSize: config.poolSize, quiet: () => startGate.quiet(), vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
       managers: [...config.controllers, ...config.natsServers],
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),

@@ -13,6 +13,8 @@ export interface LeaveParts {
   readonly network: Pick<NodeNetwork, 'tearDown'>;
   readonly dns: Pick<NodeDns, 'tearDown'>;
   readonly removeCgroup: () => Promise<void>;
+  /** The mounts of the runtimes' programs. */
+  readonly removePrograms: () => Promise<void>;
   /** Directories of the node's state; named volumes are in one of them. */
   readonly directories: readonly string[];
   readonly forgetIdentity: () => Promise<void>;
@@ -25,6 +27,7 @@ export async function leaveCluster(parts: LeaveParts): Promise<void> {
   for (const directory of parts.directories) {
     undo.push(`directory ${directory}`, async () => { await rm(directory, { recursive: true, force: true }); });
   }
+  undo.push('programs', async () => { await parts.removePrograms(); });
   undo.push('control group', async () => { await parts.removeCgroup(); });
   undo.push('network', async () => { await parts.network.tearDown(); });
   undo.push('names', async () => { await parts.dns.tearDown(); });

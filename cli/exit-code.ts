@@ -77,7 +77,7 @@ export function describeEnding(error: unknown, isJson: boolean): Ending {
   if (error instanceof ManifestError) {
     return { exitCode, text: formatProblems(error.problems) };
   }
-  const lines = violationsOf(error).map(({ path, message: text }) => printable(`  ${path}: ${text}`));
+  const lines = violationsOf(error).map(({ path, message: text }) => `${path}: ${text}`).filter(line => !message.includes(line)).map(line => printable(`  ${line}`));
   const head = `error: ${printable(message)}${hint === undefined ? '' : `; ${hint}`}`;
   return { exitCode, text: `${[head, ...lines].join('\n')}\n` };
 }

@@ -55,6 +55,12 @@ export function processesDir(layout: CgroupLayout, path: string): string {
   return `${root ?? '/sys/fs/cgroup'}${path}`;
 }
 
+/** Version 1: the file that lists the processes of the group that the text of /proc/self/cgroup names. Source: cgroups(7), "/proc/pid/cgroup" */
+export function ownProcessesFile(layout: CgroupLayout, selfCgroup: string): string {
+  const path = /^\d+:(?:[^:]*,)?pids(?:,[^:]*)?:(.*)$/m.exec(selfCgroup)?.[1] ?? '/';
+  return `${layout.roots.get('pids') ?? '/sys/fs/cgroup'}${path === '/' ? '' : path}/cgroup.procs`;
+}
+
 /** The files that say how many processes there are, and may be. */
 export function processCountFiles(layout: CgroupLayout, path: string): { readonly count: string; readonly limit: string } {
   const directory = `${layout.roots.get(layout.version === 2 ? 'unified' : 'pids') ?? '/sys/fs/cgroup'}${path}`;

@@ -7,6 +7,8 @@ export interface Cgroups {
   pathFor(containerId: string): string;
   /** Where its files are. */
   place(containerId: string): { readonly version: 1 | 2; readonly path: string; readonly directories: readonly string[] };
+  /** A process will move into a group within some milliseconds. */
+  expectMove(): void;
   /** Its processes now, as this process sees their ids; none when it is not there. */
   processes(containerId: string): Promise<readonly number[]>;
   /** Processes and threads in it, and how many there may be (absent: no limit). */

@@ -4,12 +4,14 @@ import path from 'node:path';
 import type { Digest } from '#model/digest.ts';
 
 const REPLAY_BYTES = 256 * 1024;
+/** Written at once: a call a piece would cost more than the piece. */
+const WRITE_BYTES = 256 * 1024;
 
 /**
  * Beginnings of blobs, so that an interrupted pull goes on where it was.
  *
  * 1. One user of a partial at a time: a second `open` gets undefined. 2. Bytes are only in the page cache: a reader hashes what it replays.
- * 3. A partial stays until `remove`.
+ * 3. A partial stays until `remove`. 4. It holds a beginning of what was appended, at most `WRITE_BYTES` less until `close`.
  */
 export class PartialStore {
   readonly #path: string;
@@ -55,6 +57,8 @@ export class Partial {
   readonly #sizeBytes: number;
   readonly #file: FileHandle;
   readonly #onClose: () => void;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
 
   constructor(file: FileHandle, sizeBytes: number, onClose: () => void) {
     this.#file = file;
@@ -77,17 +81,39 @@ export class Partial {
     }
   }
 
+  /** `bytes` are not to change from now on. */
   async append(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      at += (await this.#file.write(bytes, at)).bytesWritten;
-    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes >= WRITE_BYTES) await this.#write();
   }
 
+  /** What cannot be written any more is fetched again some day. */
   async close(): Promise<void> {
     try {
+      await this.#write().catch(() => undefined);
       await this.#file.close();
     } finally {
       this.#onClose();
     }
   }
+
+  async #write(): Promise<void> {
+    let pieces: readonly Uint8Array[] = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    while (pieces.length > 0) {
+      pieces = after(pieces, (await this.#file.writev(pieces)).bytesWritten);
+    }
+  }
+}
+
+/** What follows the first `bytes` of `pieces`. */
+function after(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let skip = bytes;
+  return pieces.flatMap(piece => {
+    const rest = piece.subarray(Math.min(skip, piece.length));
+    skip -= piece.length - rest.length;
+    return rest.length === 0 ? [] : [rest];
+  });
 }

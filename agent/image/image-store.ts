@@ -8,7 +8,7 @@ import { diskAnswer } from '../disk-pressure.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
-import type { Platform } from './manifest.ts';
+import type { Platform } from './platform.ts';
 import type { ImageStore, ListedImages, LocalImage, PrunableImages, PullProgress, PullRequest, StoredImage } from './ports.ts';
 import type { UsedImage } from './prune.ts';
 import { PullClient } from './pull-client.ts';
@@ -135,10 +135,8 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     if (record === undefined) {
       return undefined;
     }
-    for (const layer of record.allLayers) {
-      if (await this.#layers.find(layer) === undefined) return undefined;
-    }
-    return record;
+    const areThere = await Promise.all(record.allLayers.map(async layer => await this.#layers.has(layer)));
+    return areThere.every(Boolean) ? record : undefined;
   }
 
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {

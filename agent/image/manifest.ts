@@ -9,6 +9,8 @@ import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import type { ImageConfig } from '#model/node-images.ts';
+import { formatPlatform } from './platform.ts';
+import type { Platform } from './platform.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
 
@@ -22,19 +24,13 @@ export interface LayerDescriptor extends Descriptor {
   readonly compression: Compression;
 }
 
-export interface Platform {
-  readonly os: string;
-  /** Go's word: amd64, arm64. */
-  readonly architecture: string;
-}
-
 export type Manifest =
   /** Layers lowest first. */
   | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly LayerDescriptor[] }
   | { readonly kind: 'index'; readonly entries: readonly IndexEntry[] };
 
 export interface IndexEntry extends Descriptor {
-  readonly platform?: Platform & { readonly variant?: string };
+  readonly platform?: Platform;
 }
 
 const OCI = 'application/vnd.oci.image.';
@@ -79,16 +75,6 @@ export function parseManifest(bytes: Uint8Array, contentType: string): Manifest 
   return parseImage(body);
 }
 
-/** The entry for `platform`; the first where several fit. @throws ClusterError FAILED_PRECONDITION naming the platforms there are */
-export function choosePlatform(entries: readonly IndexEntry[], platform: Platform): IndexEntry {
-  const chosen = entries.find(entry => entry.platform?.os === platform.os && entry.platform.architecture === platform.architecture);
-  if (chosen === undefined) {
-    const offered = entries.flatMap(entry => entry.platform === undefined ? [] : [`${entry.platform.os}/${entry.platform.architecture}`]);
-    throw refusal(`the image has no ${platform.os}/${platform.architecture} variant, only ${quoted(offered.join(', '))}`);
-  }
-  return chosen;
-}
-
 export interface ParsedConfig {
   readonly config: ImageConfig;
   /** Digests of the inflated layers, lowest first. */
@@ -99,7 +85,7 @@ export interface ParsedConfig {
 export function parseConfig(bytes: Uint8Array, layerCount: number, platform: Platform): ParsedConfig {
   const body = parseObject(bytes, 'image config');
   if (body['os'] !== platform.os || body['architecture'] !== platform.architecture) {
-    throw refusal(`the image is for ${shown(body['os'])}/${shown(body['architecture'])}, the node is ${platform.os}/${platform.architecture}`);
+    throw refusal(`the image is for ${shown(body['os'])}/${shown(body['architecture'])}, the node is ${formatPlatform(platform)}`);
   }
   const rootfs = requireObject(body['rootfs'], 'image config rootfs');
   const diffIds = requireList(rootfs['diff_ids'] ?? [], 'image config rootfs.diff_ids').map((value, index) => {
@@ -161,10 +147,15 @@ function parseIndex(body: Readonly<Record<string, unknown>>): Manifest {
       const platform = entry['platform'] === undefined ? undefined : requireObject(entry['platform'], `manifests[${String(index)}].platform`);
       return {
         ...parseDescriptor(entry, `manifests[${String(index)}]`, MAX_CONFIG_BYTES),
-        ...(platform === undefined ? {} : { platform: { os: textOf(platform['os'], 'os'), architecture: textOf(platform['architecture'], 'architecture') } }),
+        ...(platform === undefined ? {} : { platform: parsePlatform(platform, `manifests[${String(index)}].platform`) }),
       };
     }),
   };
+}
+
+function parsePlatform(platform: Readonly<Record<string, unknown>>, where: string): Platform {
+  const variant = textOf(platform['variant'], `${where}.variant`);
+  return { os: textOf(platform['os'], `${where}.os`), architecture: textOf(platform['architecture'], `${where}.architecture`), ...(variant === '' ? {} : { variant }) };
 }
 
 function parseImage(body: Readonly<Record<string, unknown>>): Manifest {
@@ -242,7 +233,11 @@ function textsOf(value: unknown, what: string): readonly string[] {
   });
 }
 
+/** A list or an object is named, not printed: it may be deeper than the stack. */
 function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) ? 'a list' : 'an object';
+  }
   return quoted(typeof value === 'string' ? value : value === undefined ? 'nothing' : JSON.stringify(value));
 }
 

@@ -6,7 +6,7 @@ import type { RegistryLogin } from '#model/node-images.ts';
 import type { RegistrySettings } from '#registry/registry-settings-parse.ts';
 import { DiskPressureError } from '../disk-pressure.ts';
 import { workerEntryUrl } from '../snapshot/worker-entry.ts';
-import type { Platform } from './manifest.ts';
+import type { Platform } from './platform.ts';
 import type { LocalImage, PullProgress, PullRequest } from './ports.ts';
 
 /** Given to the thread at its start. */

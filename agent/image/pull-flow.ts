@@ -12,9 +12,11 @@ import { layerName } from '../snapshot/layer-fs.ts';
 import type { LayerRecord, LayerStore } from '../snapshot/layer-fs.ts';
 import type { LayerSummary } from '../snapshot/layer-writer-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
-import { choosePlatform, parseConfig, parseManifest } from './manifest.ts';
-import type { LayerDescriptor, Manifest, Platform } from './manifest.ts';
+import { parseConfig, parseManifest } from './manifest.ts';
+import type { LayerDescriptor, Manifest } from './manifest.ts';
 import { LayerCounter } from './layer-counter.ts';
+import { choosePlatform } from './platform.ts';
+import type { Platform } from './platform.ts';
 import type { SharedWork } from './shared-work-flow.ts';
 
 /** The part of the registry client that a pull needs. */

@@ -53,13 +53,15 @@ const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_IN_ROOT = 0x10n;
 
+const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+
 /** A failed system call; `code` is the errno's name, as in Node's own errors. */
 export class SyscallError extends Error {
   override readonly name = 'SyscallError';
   readonly code: string;
 
   constructor(call: string, errno: number) {
-    const code = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${String(errno)}`;
+    const code = ERRNO_NAMES.get(errno) ?? `errno ${String(errno)}`;
     super(`${call}: ${code}`);
     this.code = code;
   }
@@ -97,6 +99,12 @@ export function openDirectoryInRoot(root: number, path: string): number {
 /** Opens any file itself for looking at; follows no link, opens no device or fifo. @throws SyscallError */
 export function openPath(parent: number, name: string): number {
   return checked('openat', calls.openat(parent, raw(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+}
+
+/** Like `openPath`; undefined when nothing has the name. */
+export function openPathIfThere(parent: number, name: string): number | undefined {
+  const outcome: unknown = calls.openat(parent, raw(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+  return outcome === -1 && koffi.errno() === koffi.os.errno['ENOENT'] ? undefined : checked('openat', outcome);
 }
 
 /** Makes a new regular file and opens it for writing; an existing name is refused. The mode's permission bits alone count, less the umask. @throws SyscallError */

@@ -1,7 +1,7 @@
 /** Mounts, by the classic call and by the newer ones with descriptors. */
 import { closeSync } from 'node:fs';
 import koffi from 'koffi';
-import { checked } from './file-syscall.ts';
+import { checked, SyscallError } from './file-syscall.ts';
 
 const libc = koffi.load('libc.so.6');
 const calls = {
@@ -39,6 +39,9 @@ const FSMOUNT_CLOEXEC = 1;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 export const MNT_DETACH = 2;
+// Source: include/uapi/asm-generic/errno-base.h.
+const ENOENT = 2;
+const EINVAL = 22;
 
 /** mount(2) without flags. @throws SyscallError */
 export function mountFileSystem(type: string, source: string, target: string, options: string): void {
@@ -53,6 +56,26 @@ export function bindMount(source: string, target: string): void {
 /** @throws SyscallError EINVAL when nothing is mounted there */
 export function unmount(target: string, flags = 0): void {
   checked('umount2', calls.umount2(target, flags));
+}
+
+/**
+ * Detaches what is mounted last at `target`: a busy mount goes with its last user. False: nothing is mounted, or there is no such path.
+ *
+ * It runs on a thread beside, since the kernel waits until no processor reads the old tree. Source: fs/namespace.c, namespace_unlock(); umount2(2)
+ * @throws SyscallError
+ */
+export async function detachMount(target: string): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    calls.umount2.async(target, MNT_DETACH, (error: Error | null, outcome: number) => {
+      if (error !== null) {
+        reject(error);
+      } else if (outcome === 0 || [EINVAL, ENOENT].includes(koffi.errno())) {
+        resolve(outcome === 0);
+      } else {
+        reject(new SyscallError('umount2', koffi.errno()));
+      }
+    });
+  });
 }
 
 /**

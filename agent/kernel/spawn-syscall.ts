@@ -29,7 +29,7 @@ type Native = (...args: unknown[]) => number;
 const declare = (signature: string): Native => libc.func(signature) as Native;
 const pipe2 = declare('int pipe2(_Out_ int *fds, int flags)');
 const waitpid = declare('int waitpid(int pid, _Out_ int *status, int options)');
-const posixSpawn = declare('int posix_spawn(_Out_ int *pid, str path, void *actions, void *attributes, str *argv, str *envp)');
+const posixSpawn = libc.func('int posix_spawn(_Out_ int *pid, str path, void *actions, void *attributes, str *argv, str *envp)');
 const actionsInit = declare('int posix_spawn_file_actions_init(void *actions)');
 const actionsDestroy = declare('int posix_spawn_file_actions_destroy(void *actions)');
 const actionsDup = declare('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)');
@@ -65,11 +65,12 @@ export function makePipe(): { readonly readFd: number; readonly writeFd: number 
 }
 
 /**
- * Starts `request.program` in a session of its own, signals at their defaults and unblocked, and returns its pid. The caller reaps it.
+ * Starts `request.program` in a session of its own, signals at their defaults and unblocked, and answers its pid. The caller reaps it.
  *
+ * It runs on a thread beside, which stands still until the program is loaded: a millisecond or two on a busy machine.
  * @throws Error naming the program and the errno
  */
-export function spawnProcess(request: SpawnRequest): number {
+export async function spawnProcess(request: SpawnRequest): Promise<number> {
   const actions = Buffer.alloc(OPAQUE_BYTES);
   const attributes = Buffer.alloc(OPAQUE_BYTES);
   actionsInit(actions);
@@ -87,7 +88,12 @@ export function spawnProcess(request: SpawnRequest): number {
     const pid = [0];
     const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
     const argv = [request.program, ...request.args, null];
-    const errno = posixSpawn(pid, request.program, actions, attributes, argv, [...environment, null]);
+    const errno = await new Promise<number>((resolve, reject) => {
+      posixSpawn.async(pid, request.program, actions, attributes, argv, [...environment, null], (error: Error | null, outcome: number) => {
+        if (error === null) resolve(outcome);
+        else reject(error);
+      });
+    });
     if (errno !== 0) {
       throw new Error(`posix_spawn ${request.program}: errno ${String(errno)}`);
     }

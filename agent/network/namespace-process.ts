@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
+import { allEnded } from '#kit/all-ended.ts';
 import { TOOL_PATH } from '#kit/command-process.ts';
-import { SyscallError } from '../kernel/file-syscall.ts';
-import { bindMount, MNT_DETACH, unmount } from '../kernel/mount-syscall.ts';
+import { bindMount, detachMount } from '../kernel/mount-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
 
@@ -39,7 +39,7 @@ export async function createNamespaces(paths: SlotPaths, hostBase: number, idCou
   await mkdir(paths.directory, { recursive: true });
   await writeFile(paths.userNamespacePath, '');
   await writeFile(paths.networkNamespacePath, '');
-  const holder = startHolder();
+  const holder = await startHolder();
   try {
     await holder.ready();
     const holderDir = `/proc/${String(holder.pid)}`;
@@ -60,11 +60,11 @@ interface Holder {
   readonly end: () => Promise<void>;
 }
 
-function startHolder(): Holder {
+async function startHolder(): Promise<Holder> {
   const [input, output] = [makePipe(), makePipe()];
   let pid: number;
   try {
-    pid = spawnProcess({
+    pid = await spawnProcess({
       program: UNSHARE, args: ['--user', '--net', 'cat'], environment: { PATH: TOOL_PATH },
       files: new Map<number, ChildFile>([[0, { fd: input.readFd }], [1, { fd: output.writeFd }], [2, { path: '/dev/null' }]]),
     });
@@ -104,9 +104,7 @@ export async function areNamespacesBound(paths: SlotPaths): Promise<boolean> {
 
 /** Unbinds both namespaces and removes the directory; what is not there is fine. */
 export async function removeNamespaces(paths: SlotPaths): Promise<void> {
-  for (const file of [paths.networkNamespacePath, paths.userNamespacePath]) {
-    unmountAll(file);
-  }
+  await allEnded([detachMount(paths.networkNamespacePath), detachMount(paths.userNamespacePath)]);
   await rm(paths.directory, { recursive: true, force: true });
 }
 
@@ -114,13 +112,4 @@ export async function removeNamespaces(paths: SlotPaths): Promise<void> {
 export async function listSlotIds(slotsDir: string): Promise<readonly string[]> {
   await mkdir(slotsDir, { recursive: true, mode: 0o700 });
   return (await readdir(slotsDir)).sort();
-}
-
-function unmountAll(file: string): void {
-  try {
-    unmount(file, MNT_DETACH);
-  } catch (error) {
-    // Source: umount2(2): EINVAL, no mount point; ENOENT, no such file.
-    if (!(error instanceof SyscallError) || (error.code !== 'EINVAL' && error.code !== 'ENOENT')) throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { isIpv4Address, VIRTUAL_IP_RANGE, VXLAN_OVERHEAD_BYTES } from '#model/addressing.ts';
 import type { PeerNode } from '#model/endpoints.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -26,6 +27,8 @@ export interface NodeNetworkOptions {
   readonly userNamespaceBase: number;
   /** Ready slots to keep. */
   readonly poolSize: number;
+  /** Resolves when no task waits for the processor: then ready slots are made. Absent: at any time. */
+  readonly quiet?: () => Promise<void>;
   readonly vxlanId: number;
   readonly vxlanPort: number;
   /** `HOST:PORT` of controllers and NATS; those that are no IPv4 addresses are left out. */
@@ -38,6 +41,8 @@ export class KernelNetwork implements NodeNetwork {
   readonly #names: NetworkNames;
   readonly #log: Logger;
   #peers: readonly PeerNode[] | undefined;
+  /** Those that the last repair on their account brought into force; absent: to be done again. */
+  #peersInForce: readonly PeerNode[] | undefined;
   #ready: { readonly site: SlotSite; readonly pool: SlotPool } | undefined;
   #rulesWanted = '';
   /** What nft printed after our own load; another text means that somebody else wrote. */
@@ -72,7 +77,7 @@ export class KernelNetwork implements NodeNetwork {
     };
     await this.#serially(() => this.#repair(site));
     if (this.#ready === undefined) {
-      const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex') }, this.#log);
+      const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex'), quiet: this.#options.quiet ?? (() => Promise.resolve()) }, this.#log);
       await pool.open();
       this.#ready = { site, pool };
     }
@@ -97,10 +102,15 @@ export class KernelNetwork implements NodeNetwork {
 
   async setPeers(peers: readonly PeerNode[]): Promise<void> {
     const { site } = this.#require();
+    // What nodes report as their address goes into commands here.
+    const wanted = peers.filter(peer => peer.subnetIndex !== site.subnetIndex && isIpv4Address(peer.address));
     await this.#serially(async () => {
-      // What nodes report as their address goes into commands here.
-      this.#peers = peers.filter(peer => peer.subnetIndex !== site.subnetIndex && isIpv4Address(peer.address));
+      // Each change of an endpoint comes by here; whether the machine still is as it was made is the audit's to look.
+      if (isDeepStrictEqual(wanted, this.#peersInForce)) return;
+      this.#peersInForce = undefined;
+      this.#peers = wanted;
       await this.#repair(site);
+      this.#peersInForce = wanted;
     });
   }
 
@@ -125,7 +135,7 @@ export class KernelNetwork implements NodeNetwork {
   /** Slots and links of an agent that did not live to take them away. */
   async #removeStrangers(): Promise<void> {
     const site: SlotSite = { names: this.#names, slotsDir: path.join(this.#options.runDir, 'slots'), subnetIndex: 0, mtuBytes: 0, userNamespaceBase: 0 };
-    await new SlotPool(site, { size: 0, newSuffix: () => '' }, this.#log).close();
+    await new SlotPool(site, { size: 0, newSuffix: () => '', quiet: () => Promise.resolve() }, this.#log).close();
     for (const name of await listLinkNames()) {
       if (name.startsWith(this.#names.taskLinkPrefix)) {
         await deleteLink(name);

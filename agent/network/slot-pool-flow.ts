@@ -12,13 +12,15 @@ export interface SlotPoolOptions {
   readonly size: number;
   /** Lower-case letters and digits that were never given before. */
   readonly newSuffix: () => string;
+  /** Resolves when the node has time to make ready what nobody waits for. */
+  readonly quiet: () => Promise<void>;
 }
 
 /**
  * The node's slots: ready ones, assigned ones, and those of an earlier agent until `sweep`.
  *
  * 1. A host number is in at most one slot that has a directory. 2. The pool fills only after `sweep` or the first `acquire`,
- * never with numbers that an earlier agent's slots have. 3. At most one slot is being made in the background.
+ * never with numbers that an earlier agent's slots have. 3. At most one slot is being made in the background, while the node is quiet.
  */
 export class SlotPool {
   readonly #site: SlotSite;
@@ -155,6 +157,8 @@ export class SlotPool {
   async #fillUp(): Promise<boolean> {
     try {
       while (this.#isWanting()) {
+        await this.#options.quiet();
+        if (this.#isClosed) break;
         this.#ready.push(await this.#create());
       }
       return true;

@@ -27,6 +27,7 @@ export class NftServiceProxy implements ServiceProxy {
   #inForce: { readonly table: NftTable; readonly set: EndpointSet } | undefined;
   /** What nft printed once the rules were in force; another text means that somebody else wrote. Elements of maps are not looked at. */
   #printed: string | undefined;
+  #printing: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** The transaction that has not begun: it takes along what changes until then. */
   #next: Promise<void> | undefined;
@@ -54,7 +55,7 @@ export class NftServiceProxy implements ServiceProxy {
 
   async audit(): Promise<readonly string[]> {
     return await this.#serially(async () => {
-      if (this.#inForce === undefined) {
+      if (this.#inForce === undefined || this.#printing !== undefined) {
         return [];
       }
       const printed = await listNftRules('ip', this.#site.table);
@@ -86,14 +87,20 @@ export class NftServiceProxy implements ServiceProxy {
       // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
       this.#inForce = undefined;
       await applyNft(text);
-      if (before === undefined || !isSameFrame(before.table, table)) {
-        this.#printed = await listNftRules('ip', this.#site.table);
-      }
+      if (before === undefined || !isSameFrame(before.table, table)) this.#printSoon();
     }
     this.#inForce = { table, set };
     if (before?.set !== set) {
       await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, set), this.#log);
     }
+  }
+
+  /** Nobody waits for it but what comes after. */
+  #printSoon(): void {
+    this.#printing ??= this.#serially(async () => {
+      this.#printing = undefined;
+      this.#printed = await listNftRules('ip', this.#site.table);
+    });
   }
 
   #serially<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -1,5 +1,5 @@
-import { closeSync, watch } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { closeSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -9,6 +9,7 @@ import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
 import { moveLogAside } from '../logs/log-fs.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { conmonArgs } from './conmon-args.ts';
+import { containerEnds } from './container-ends-flow.ts';
 import { requireContainerId } from './container-id.ts';
 import { ContainerRecords, identify } from './container-record-fs.ts';
 import type { ContainerRecord } from './container-record-fs.ts';
@@ -37,8 +38,6 @@ const CREATE_TIMEOUT_MS = 30_000;
 const CREATOR_LOOK_MS = 500;
 /** Looks without one until conmon, which then only has a pid file to read, is taken for stuck. */
 const MAX_IDLE_LOOKS = 4;
-/** How often ends are looked for besides conmon's own word: what notices a monitor that was killed. */
-const SWEEP_INTERVAL_MS = 1000;
 /** conmon drains the container's output before it goes; then it is ended. */
 const MONITOR_GRACE_MS = 2000;
 const MONITOR_POLL_MS = 5;
@@ -68,15 +67,16 @@ export class ConmonRuntime implements ContainerRuntime {
     const runtime = this.#runtime(request.runtime);
     const { id, bundlePath, logPath, terminal, stdin } = request;
     const record: ContainerRecord = { runtime: request.runtime, bundlePath, logPath, terminal, stdin };
-    await this.#records.open(id, record);
+    this.#records.open(id, record);
     try {
-      await writeFile(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
+      writeFileSync(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
+      this.#options.cgroups.expectMove();
       await this.#spawnMonitor(request, runtime);
-      const { container, monitor } = await this.#records.processes(id);
+      const { container, monitor } = this.#records.processes(id);
       if (container === undefined || monitor === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${id} ended while it was created`);
       }
-      await this.#records.write(id, { ...record, container, monitor });
+      this.#records.write(id, { ...record, container, monitor });
       signal.throwIfAborted();
       return { container, monitor };
     } catch (error) {
@@ -85,12 +85,17 @@ export class ConmonRuntime implements ContainerRuntime {
     }
   }
 
+  async created(id: string): Promise<CreatedContainer | undefined> {
+    const { container, monitor } = this.#records.read(id) ?? {};
+    return await Promise.resolve(container === undefined || monitor === undefined ? undefined : { container, monitor });
+  }
+
   async start(id: string): Promise<void> {
-    await (await this.#runtimeOf(id)).start(id);
+    await this.#runtimeOf(id).start(id);
   }
 
   async state(id: string): Promise<ContainerState> {
-    const record = await this.#records.read(id);
+    const record = this.#records.read(id);
     return record === undefined ? 'absent' : await this.#runtime(record.runtime).state(id);
   }
 
@@ -98,7 +103,7 @@ export class ConmonRuntime implements ContainerRuntime {
     if (everyProcess) {
       await this.#options.cgroups.killAll(requireContainerId(id));
     } else {
-      await (await this.#runtimeOf(id)).kill(id, signal);
+      await this.#runtimeOf(id).kill(id, signal);
       if (/^(?:SIG)?KILL$|^9$/.test(signal)) {
         await this.#options.cgroups.thaw(id); // a frozen process does not die
       }
@@ -106,8 +111,8 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   async remove(id: string): Promise<void> {
-    const { monitor } = await this.#records.processes(id);
-    const record = await this.#records.read(id);
+    const { monitor } = this.#records.processes(id);
+    const record = this.#records.read(id);
     if (monitor !== undefined && record?.container === undefined) {
       await abandonCreate(id, monitor);
     }
@@ -119,67 +124,43 @@ export class ConmonRuntime implements ContainerRuntime {
       await this.#endMonitor(id, monitor);
     }
     await this.#options.cgroups.remove(id);
-    await this.#tellAttached(id);
+    this.#tellAttached(id);
     await this.#records.remove(id);
   }
 
   /** Whoever is attached looks for the end a moment after it: then it may have been taken away already, or half, which looks like a lost monitor. */
-  async #tellAttached(id: string): Promise<void> {
-    const end = this.#attached.has(id) ? await this.#records.readEnd(id) : undefined;
+  #tellAttached(id: string): void {
+    const end = this.#attached.has(id) ? this.#records.readEnd(id) : undefined;
     this.#attached.get(id)?.forEach(watch => { watch.end = end; });
   }
 
   async list(): Promise<readonly string[]> {
-    const lists = await Promise.all([this.#records.list(), ...[...this.#runtimes.values()].map(runtime => runtime.list())]);
-    return [...new Set(lists.flat())].sort();
+    const known = await Promise.all([...this.#runtimes.values()].map(async runtime => await runtime.list()));
+    return [...new Set([...this.#records.list(), ...known.flat()])].sort();
   }
 
   async readEnd(id: string): Promise<ContainerEnd | undefined> {
-    const end = await this.#records.readEnd(id);
-    if (end !== undefined) {
+    return await Promise.resolve(this.#endOf(id));
+  }
+
+  #endOf(id: string): ContainerEnd | undefined {
+    const end = this.#records.readEnd(id);
+    const { container, monitor } = end === undefined ? this.#records.read(id) ?? {} : {};
+    if (container === undefined || monitor === undefined || isRunning(monitor) || isRunning(container)) {
       return end;
     }
-    const record = await this.#records.read(id);
-    if (record?.container === undefined || record.monitor === undefined) {
-      return undefined;
-    }
-    if (isSameProcess(record.monitor, identify(record.monitor.pid)) || isSameProcess(record.container, identify(record.container.pid))) {
-      return undefined;
-    }
     // conmon writes the file before it goes: both gone and still no file means there never will be one.
-    const late = await this.#records.readEnd(id);
-    if (late === undefined) {
-      await this.#records.markLost(id);
-    }
-    return late ?? await this.#records.readEnd(id);
+    if (this.#records.readEnd(id) === undefined) this.#records.markLost(id);
+    return this.#records.readEnd(id);
   }
 
   ends(signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly end: ContainerEnd }> {
-    let wake: () => void = () => undefined;
-    let hasNews = true;
-    const watcher = watch(this.#records.exitDir, () => {
-      hasNews = true;
-      wake();
-    });
-    signal.addEventListener('abort', () => {
-      watcher.close();
-      wake();
-    }, { once: true });
-    const waitForNews = async (): Promise<void> => {
-      const timer = new AbortController();
-      const woken = new Promise<void>(resolve => { wake = resolve; });
-      if (!hasNews && !signal.aborted) {
-        await Promise.race([woken, this.#options.clock.sleep(SWEEP_INTERVAL_MS, timer.signal).catch(() => undefined)]);
-      }
-      timer.abort();
-      hasNews = false;
-    };
-    return this.#watchEnds(waitForNews, signal);
+    return containerEnds({ exitDir: this.#records.exitDir, list: () => this.#records.list(), endOf: async id => await this.#endOrOrphan(id), clock: this.#options.clock }, signal);
   }
 
   async exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams> {
     signal.throwIfAborted();
-    const record = await this.#requireRecord(id);
+    const record = this.#requireRecord(id);
     if (record.container === undefined || !await this.isAlive(record.container)) {
       throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not running`);
     }
@@ -198,7 +179,7 @@ export class ConmonRuntime implements ContainerRuntime {
 
   async attach(id: string, signal: AbortSignal): Promise<ProcessStreams> {
     signal.throwIfAborted();
-    const record = await this.#requireRecord(id);
+    const record = this.#requireRecord(id);
     const watch = { end: undefined as ContainerEnd | undefined };
     const watches = this.#attached.get(id) ?? new Set();
     this.#attached.set(id, watches.add(watch));
@@ -212,16 +193,16 @@ export class ConmonRuntime implements ContainerRuntime {
     signal.throwIfAborted();
     const { id, bundlePath, configJson, tty, stdin } = request;
     const runtime = this.#runtime(request.runtime);
-    await this.#records.open(id, { runtime: request.runtime, bundlePath, logPath: '', terminal: tty, stdin });
-    await writeFile(`${bundlePath}/config.json`, configJson, { mode: 0o600 });
+    this.#records.open(id, { runtime: request.runtime, bundlePath, logPath: '', terminal: tty, stdin });
+    writeFileSync(`${bundlePath}/config.json`, configJson, { mode: 0o600 });
     return await startForeground({ id, runtime, name: `${this.#records.dirOf(id)}/run`, args: files => runtime.runArgs(id, bundlePath, files) }, request);
   }
 
   /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent. */
   async rotateLogs(maxBytes: number): Promise<void> {
-    for (const id of await this.#records.list()) {
-      const record = await this.#records.read(id);
-      if (record?.monitor === undefined || !isSameProcess(record.monitor, identify(record.monitor.pid))) {
+    for (const id of this.#records.list()) {
+      const record = this.#records.read(id);
+      if (record?.monitor === undefined || !isRunning(record.monitor)) {
         this.#reopening.delete(id);
         continue;
       }
@@ -236,7 +217,7 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   isAlive(identity: ProcessIdentity): Promise<boolean> {
-    return Promise.resolve(isSameProcess(identity, identify(identity.pid)));
+    return Promise.resolve(isRunning(identity));
   }
 
   /** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. */
@@ -250,7 +231,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const silence = { path: '/dev/null' };
     let pid: number;
     try {
-      pid = spawnProcess({
+      pid = await spawnProcess({
         program: this.#options.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
         // An OOM is also noted by an empty file `oom` in the working directory. Source: conmon, src/oom.c, write_oom_files
         directory: bundlePath,
@@ -284,7 +265,7 @@ export class ConmonRuntime implements ContainerRuntime {
       const deadlineMs = clock.monotonicMs() + CREATE_TIMEOUT_MS;
       for (let idleLooks = 0; idleLooks < MAX_IDLE_LOOKS && clock.monotonicMs() < deadlineMs;) {
         await clock.sleep(CREATOR_LOOK_MS, over.signal);
-        idleLooks = await this.#isCreating(id) ? 0 : idleLooks + 1;
+        idleLooks = this.#isCreating(id) ? 0 : idleLooks + 1;
       }
       socket.destroy();
     })().catch(() => { /* the word came */ });
@@ -298,36 +279,16 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   /** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime. */
-  async #isCreating(id: string): Promise<boolean> {
-    const { monitor } = await this.#records.processes(id);
+  #isCreating(id: string): boolean {
+    const { monitor } = this.#records.processes(id);
     return monitor === undefined || hasChildOutside(monitor.pid, id);
-  }
-
-  async *#watchEnds(waitForNews: () => Promise<void>, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
-    const told = new Set<string>();
-    while (!signal.aborted) {
-      await waitForNews();
-      const ids = await this.#records.list();
-      for (const id of ids) {
-        const end = told.has(id) ? undefined : await this.#endOrOrphan(id);
-        if (end !== undefined) {
-          told.add(id);
-          yield { id, end };
-        }
-      }
-      for (const id of told) {
-        if (!ids.includes(id)) {
-          told.delete(id);
-        }
-      }
-    }
   }
 
   /** A container whose monitor is gone has no reader and no exit code any more: it is killed, so that its end can be told. */
   async #endOrOrphan(id: string): Promise<ContainerEnd | undefined> {
     const end = await this.readEnd(id);
-    const record = end === undefined ? await this.#records.read(id) : undefined;
-    if (record?.monitor !== undefined && !isSameProcess(record.monitor, identify(record.monitor.pid)) && await this.#records.readEnd(id) === undefined) {
+    const record = end === undefined ? this.#records.read(id) : undefined;
+    if (record?.monitor !== undefined && !isRunning(record.monitor) && this.#records.readEnd(id) === undefined) {
       await this.#options.cgroups.killAll(id);
       return await this.readEnd(id);
     }
@@ -336,7 +297,7 @@ export class ConmonRuntime implements ContainerRuntime {
 
   /** Waits until conmon ended by itself, then kills it. */
   async #endMonitor(id: string, monitor: ProcessIdentity): Promise<void> {
-    const isIt = (): boolean => isSameProcess(monitor, identify(monitor.pid));
+    const isIt = (): boolean => isRunning(monitor);
     if (!await isMonitorOf(id, monitor)) {
       return;
     }
@@ -349,7 +310,7 @@ export class ConmonRuntime implements ContainerRuntime {
 
   async #waitGone(record: ContainerRecord, signal: AbortSignal): Promise<void> {
     const monitor = record.monitor;
-    while (monitor !== undefined && !signal.aborted && isSameProcess(monitor, identify(monitor.pid))) {
+    while (monitor !== undefined && !signal.aborted && isRunning(monitor)) {
       await this.#options.clock.sleep(MONITOR_POLL_MS * 4, signal).catch(() => undefined);
     }
   }
@@ -362,17 +323,21 @@ export class ConmonRuntime implements ContainerRuntime {
     return runtime;
   }
 
-  async #runtimeOf(id: string): Promise<RuntimeProcess> {
-    return this.#runtime((await this.#requireRecord(id)).runtime);
+  #runtimeOf(id: string): RuntimeProcess {
+    return this.#runtime(this.#requireRecord(id).runtime);
   }
 
-  async #requireRecord(id: string): Promise<ContainerRecord> {
-    const record = await this.#records.read(id);
+  #requireRecord(id: string): ContainerRecord {
+    const record = this.#records.read(id);
     if (record === undefined) {
       throw new ClusterError('FAILED_PRECONDITION', `container ${id} is not running: nothing of it is on this node`);
     }
     return record;
   }
+}
+
+function isRunning(identity: ProcessIdentity): boolean {
+  return isSameProcess(identity, identify(identity.pid));
 }
 
 /** The first line that comes, or undefined when the socket was destroyed or ended before. */
@@ -412,7 +377,7 @@ async function abandonCreate(id: string, monitor: ProcessIdentity): Promise<void
 /** False when it is gone, or its pid is another program's. */
 async function isMonitorOf(id: string, monitor: ProcessIdentity): Promise<boolean> {
   const words = (await readFile(`/proc/${String(monitor.pid)}/cmdline`, 'utf8').catch(() => '')).split('\0');
-  return words.includes(id) && isSameProcess(monitor, identify(monitor.pid));
+  return words.includes(id) && isRunning(monitor);
 }
 
 function killQuietly(pid: number): void {

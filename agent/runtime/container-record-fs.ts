@@ -2,10 +2,10 @@
  * What the runtime remembers of each container, on a file system that lives as long as the boot.
  *
  * `exits/ID` is conmon's, written when the first process ends. `records/ID/` holds `record.json`, conmon's pid files, `oom`
- * and, where conmon vanished, `lost`.
+ * and, where conmon vanished, `lost`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { accessSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
 import type { ContainerEnd, ProcessIdentity } from './ports.ts';
@@ -44,20 +44,20 @@ export class ContainerRecords {
   }
 
   /** Makes the directory that conmon writes to. @throws when there is one, or when exits could not be written (conmon would lose the code) */
-  async open(id: string, record: ContainerRecord): Promise<void> {
-    await access(this.exitDir);
-    await mkdir(this.dirOf(id), { mode: 0o700 });
-    await this.write(id, record);
+  open(id: string, record: ContainerRecord): void {
+    accessSync(this.exitDir);
+    mkdirSync(this.dirOf(id), { mode: 0o700 });
+    this.write(id, record);
   }
 
-  async write(id: string, record: ContainerRecord): Promise<void> {
+  write(id: string, record: ContainerRecord): void {
     const path = `${this.dirOf(id)}/record.json`;
-    await writeFile(`${path}.new`, JSON.stringify(record));
-    await rename(`${path}.new`, path);
+    writeFileSync(`${path}.new`, JSON.stringify(record));
+    renameSync(`${path}.new`, path);
   }
 
-  async read(id: string): Promise<ContainerRecord | undefined> {
-    const text = await readIfThere(`${this.dirOf(id)}/record.json`);
+  read(id: string): ContainerRecord | undefined {
+    const text = readIfThere(`${this.dirOf(id)}/record.json`);
     return text === undefined ? undefined : JSON.parse(text) as ContainerRecord;
   }
 
@@ -66,45 +66,44 @@ export class ContainerRecords {
     await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
   }
 
-  async list(): Promise<readonly string[]> {
-    const names = await Promise.all([readdir(this.#recordsDir), readdir(this.exitDir)]);
-    return [...new Set(names.flat())].filter(isContainerId).sort();
+  list(): readonly string[] {
+    return [...new Set([...readdirSync(this.#recordsDir), ...readdirSync(this.exitDir)])].filter(isContainerId).sort();
   }
 
   /** The end that conmon or `markLost` wrote. conmon's `oom` tells of any process, so only code 137 makes it the first one's. */
-  async readEnd(id: string): Promise<ContainerEnd | undefined> {
+  readEnd(id: string): ContainerEnd | undefined {
     const exitPath = `${this.exitDir}/${requireContainerId(id)}`;
-    const text = await readIfThere(exitPath);
-    const exitedAtMs = await writtenAtMs(exitPath);
+    const text = readIfThere(exitPath);
+    const exitedAtMs = writtenAtMs(exitPath);
     if (text !== undefined && exitedAtMs !== undefined && /^-?\d+$/.test(text.trim())) {
       const code = Number(text.trim());
-      const hadOom = await writtenAtMs(`${this.dirOf(id)}/oom`) !== undefined;
+      const hadOom = writtenAtMs(`${this.dirOf(id)}/oom`) !== undefined;
       return { code, isOomKilled: hadOom && code === KILLED_CODE, ...(hadOom && code !== KILLED_CODE ? { hadChildOom: true } : {}), finishedAtMs: exitedAtMs };
     }
-    const lostAtMs = await writtenAtMs(`${this.dirOf(id)}/lost`);
+    const lostAtMs = writtenAtMs(`${this.dirOf(id)}/lost`);
     return lostAtMs === undefined ? undefined : { code: null, isOomKilled: false, finishedAtMs: lostAtMs, reason: 'its monitor was lost' };
   }
 
   /** Nobody will ever know the exit code. A container that was removed meanwhile stays so. */
-  async markLost(id: string): Promise<void> {
+  markLost(id: string): void {
     try {
-      await writeFile(`${this.dirOf(id)}/lost`, '', { flag: 'a' });
+      writeFileSync(`${this.dirOf(id)}/lost`, '', { flag: 'a' });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
 
   /** The processes of a container, by conmon's pid files where the record is not complete. */
-  async processes(id: string): Promise<{ readonly container?: ProcessIdentity; readonly monitor?: ProcessIdentity }> {
-    const record = await this.read(id);
-    const container = record?.container ?? await this.#pidFile(id, CONTAINER_PID_FILE);
-    const monitor = record?.monitor ?? await this.#pidFile(id, MONITOR_PID_FILE);
+  processes(id: string): { readonly container?: ProcessIdentity; readonly monitor?: ProcessIdentity } {
+    const record = this.read(id);
+    const container = record?.container ?? this.#pidFile(id, CONTAINER_PID_FILE);
+    const monitor = record?.monitor ?? this.#pidFile(id, MONITOR_PID_FILE);
     return { ...(container === undefined ? {} : { container }), ...(monitor === undefined ? {} : { monitor }) };
   }
 
   /** Only used within the boot, and checked against the command line or the cgroup before anything is signalled. */
-  async #pidFile(id: string, name: string): Promise<ProcessIdentity | undefined> {
-    const text = await readIfThere(`${this.dirOf(id)}/${name}`);
+  #pidFile(id: string, name: string): ProcessIdentity | undefined {
+    const text = readIfThere(`${this.dirOf(id)}/${name}`);
     return text === undefined ? undefined : identify(Number(text));
   }
 }
@@ -118,9 +117,9 @@ export function identify(pid: number): ProcessIdentity | undefined {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+function readIfThere(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       return undefined;
@@ -129,6 +128,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function writtenAtMs(path: string): Promise<number | undefined> {
-  return await stat(path).then(facts => Math.round(facts.mtimeMs), () => undefined);
+function writtenAtMs(path: string): number | undefined {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts === undefined ? undefined : Math.round(facts.mtimeMs);
 }

@@ -77,7 +77,7 @@ export async function startForeground(target: Foreground, request: Pick<ExecRequ
   let pid: number;
   try {
     const files = { pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) };
-    pid = spawnProcess({
+    pid = await spawnProcess({
       program: target.runtime.program, args: target.args(files), environment: TOOL_ENVIRONMENT,
       files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
     });

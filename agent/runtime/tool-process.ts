@@ -31,7 +31,7 @@ export async function runTool(program: string, args: readonly string[], timeoutM
   const pipe = makePipe();
   let pid: number;
   try {
-    pid = spawnProcess({
+    pid = await spawnProcess({
       program, args, environment: TOOL_ENVIRONMENT,
       files: new Map([[0, DEV_NULL], [1, { fd: pipe.writeFd }], [2, { fd: pipe.writeFd }]]),
     });

@@ -82,7 +82,7 @@ export class CopySnapshotter implements RootfsSnapshotter {
   async remove(key: string): Promise<void> {
     const directories = this.#directories(key);
     await this.#open();
-    unmountAll(directories.rootfs);
+    await unmountAll(directories.rootfs);
     await this.#trash.discard(directories.top);
     await this.#dropBases();
   }

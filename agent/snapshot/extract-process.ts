@@ -13,6 +13,8 @@ import { workerEntryUrl } from './worker-entry.ts';
 /** chown needs CHOWN, FOWNER and DAC_OVERRIDE, set-id bits FSETID, file capabilities SETFCAP, overlay's own attributes SYS_ADMIN. Source: capabilities(7). */
 const CAPABILITIES = ['chown', 'dac_override', 'fowner', 'fsetid', 'setfcap', 'sys_admin', 'sys_chroot'];
 const MAX_HEAP_MIB = 256;
+/** Sent at once: a call a piece costs as much as the piece. */
+const BATCH_BYTES = 128 * 1024;
 
 export interface ExtractorPoolOptions {
   /** Root directory of the extractors; each layer gets a directory in it. */
@@ -134,17 +136,27 @@ class Extractor {
   async #feed(job: ExtractJob, source: AsyncIterable<Uint8Array>, answered: AbortSignal): Promise<void> {
     const header = Buffer.from(JSON.stringify(job));
     await this.#write(Buffer.concat([frameHeader(header.length), header]), answered);
-    for await (const piece of source) {
+    for await (const batch of batches(source, BATCH_BYTES)) {
       if (answered.aborted) return;
-      if (piece.length === 0) continue;
-      this.#input.write(frameHeader(piece.length));
-      await this.#write(piece, answered);
+      this.#input.cork();
+      for (const piece of batch) {
+        this.#input.write(frameHeader(piece.length));
+        this.#input.write(piece);
+      }
+      this.#input.uncork();
+      await this.#drained(answered);
     }
     await this.#write(frameHeader(0), answered);
   }
 
   async #write(bytes: Uint8Array, answered: AbortSignal): Promise<void> {
-    if (answered.aborted || this.#input.write(bytes)) return;
+    if (answered.aborted) return;
+    this.#input.write(bytes);
+    await this.#drained(answered);
+  }
+
+  async #drained(answered: AbortSignal): Promise<void> {
+    if (!this.#input.writableNeedDrain) return;
     // A broken pipe or an early answer ends the wait: the answer, or the child's end, tells what happened.
     await once(this.#input, 'drain', { signal: answered }).catch(() => undefined);
   }
@@ -156,6 +168,22 @@ class Extractor {
     }
     return JSON.parse(line.value) as ExtractReply;
   }
+}
+
+/** The pieces of `source`, none of them empty, as many together as make `bytes`. */
+async function *batches(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<readonly Uint8Array[]> {
+  let batch: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of source) {
+    if (piece.length === 0) continue;
+    batch.push(piece);
+    size += piece.length;
+    if (size >= bytes) {
+      yield batch;
+      [batch, size] = [[], 0];
+    }
+  }
+  if (size > 0) yield batch;
 }
 
 function requirePipe<Pipe extends Writable | Readable>(pipe: Pipe | null): Pipe {

@@ -7,15 +7,15 @@
  * One layer after another; after a refused one it ends, so that no state of a hostile layer meets the next.
  */
 import { createHash } from 'node:crypto';
-import { PassThrough, Readable } from 'node:stream';
-import type { Duplex } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { ClusterError } from '#model/errors.ts';
 import { changeRoot, makeDirectory, openDirectory } from '../kernel/file-syscall.ts';
+import { FastGunzip } from '../kernel/inflate-syscall.ts';
 import { filterSyscalls } from '../kernel/seccomp-syscall.ts';
 import { FrameReader, refusalOf } from './extract-messages.ts';
-import type { ExtractJob, ExtractReply } from './extract-messages.ts';
+import type { Compression, ExtractJob, ExtractReply } from './extract-messages.ts';
 import { extractorFilter } from './extractor-filter.ts';
 import { LayerWriter } from './layer-writer-fs.ts';
 import type { LayerSummary } from './layer-writer-fs.ts';
@@ -27,6 +27,9 @@ const PIECE_BYTES = 256 * 1024;
 /** Source: RFC 8878 section 3.1.1.1.2: decoders should support windows of 8 MiB at least; zstd's own default limit is 2^27. */
 const ZSTD_WINDOW_LOG_MAX = 27;
 
+/** Loaded before this process has another root. */
+const fastGunzip = FastGunzip.open();
+
 /** Unpacks one layer whose compressed bytes are `source`. */
 async function extract(job: ExtractJob, source: AsyncIterable<Buffer>): Promise<LayerSummary> {
   makeDirectory(AT_FDCWD, job.id, 0o700);
@@ -37,8 +40,8 @@ async function extract(job: ExtractJob, source: AsyncIterable<Buffer>): Promise<
   const reader = new TarReader(writer);
   const hash = createHash(job.diffId.startsWith('sha512:') ? 'sha512' : 'sha256');
   const meter = new Meter(job);
-  await pipeline(Readable.from(meter.compressed(source)), inflater(job), async inflated => {
-    for await (const piece of inflated as AsyncIterable<Buffer>) {
+  await inflate(job.compression, meter.compressed(source), async inflated => {
+    for await (const piece of inflated) {
       meter.addInflated(piece.length);
       hash.update(piece);
       reader.write(piece);
@@ -81,15 +84,23 @@ class Meter {
   }
 }
 
-function inflater(job: ExtractJob): Duplex {
-  switch (job.compression) {
-    case 'gzip':
-      return createGunzip({ chunkSize: PIECE_BYTES });
-    case 'zstd':
-      return createZstdDecompress({ chunkSize: PIECE_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } });
-    case 'none':
-      return new PassThrough();
+/** Gives `take` what `source` inflates to; a piece is only good until the next. */
+async function inflate(compression: Compression, source: AsyncIterable<Uint8Array>, take: (inflated: AsyncIterable<Uint8Array>) => Promise<void>): Promise<void> {
+  if (compression === 'none') {
+    await take(source);
+  } else if (compression === 'gzip' && fastGunzip !== undefined) {
+    await take(gunzip(fastGunzip, source));
+  } else {
+    const inflater = compression === 'gzip' ? createGunzip({ chunkSize: PIECE_BYTES })
+      : createZstdDecompress({ chunkSize: PIECE_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } });
+    await pipeline(Readable.from(source), inflater, take);
   }
+}
+
+async function *gunzip(fast: FastGunzip, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  fast.begin();
+  for await (const piece of source) yield *fast.write(piece);
+  fast.end();
 }
 
 /** Frames of standard input, one layer after another. */

@@ -66,9 +66,12 @@ export class LayerStore {
     }
   }
 
+  async has(name: string): Promise<boolean> {
+    return await stat(path.join(this.layersPath, name)).then(found => found.isDirectory(), () => false);
+  }
+
   async find(name: string): Promise<LayerRecord | undefined> {
-    const isThere = await stat(path.join(this.layersPath, name)).then(found => found.isDirectory(), () => false);
-    if (!isThere) {
+    if (!await this.has(name)) {
       return undefined;
     }
     return JSON.parse(await readFile(this.#recordPath(name), 'utf8')) as LayerRecord;

@@ -2,7 +2,7 @@ import { closeSync, fchmodSync, fstatSync, ftruncateSync, writeSync } from 'node
 import { ClusterError } from '#model/errors.ts';
 import {
   SyscallError, changeOpenTime, changeOwner, changeTime, createFile, makeDirectory, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectory,
-  openDirectoryForAttributes, openDirectoryInRoot, openPath, removeFile, rename, seekToEnd, setAttribute,
+  openDirectoryForAttributes, openDirectoryInRoot, openPathIfThere, removeFile, rename, seekToEnd, setAttribute,
 } from '../kernel/file-syscall.ts';
 import { planEntry } from './layer-entries.ts';
 import type { FileOperation, LayerPath } from './layer-entries.ts';
@@ -379,13 +379,8 @@ function setOpaque(parent: number, name: string): void {
 }
 
 function find(parent: number, name: string): Found {
-  let descriptor: number;
-  try {
-    descriptor = openPath(parent, name);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 'nothing';
-    throw error;
-  }
+  const descriptor = openPathIfThere(parent, name);
+  if (descriptor === undefined) return 'nothing';
   try {
     const stat = fstatSync(descriptor);
     if (stat.isDirectory()) return 'directory';

@@ -60,7 +60,7 @@ function requireJudgement(error: unknown): void {
 }
 
 async function clear(directory: string): Promise<void> {
-  unmountAll(path.join(directory, 'rootfs'));
+  await unmountAll(path.join(directory, 'rootfs'));
   await deleteTree(directory);
 }
 

@@ -1,10 +1,12 @@
 import { chmod, chown, mkdir, readdir, stat, utimes } from 'node:fs/promises';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { allEnded } from '#kit/all-ended.ts';
 import { UndoStack } from '#kit/undo-stack.ts';
 import { ClusterError } from '#model/errors.ts';
 import { SyscallError } from '../kernel/file-syscall.ts';
-import { MNT_DETACH, MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, mountFileSystem, openFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, detachMount, mountFileSystem, openFileSystem } from '../kernel/mount-syscall.ts';
 import { overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
@@ -48,8 +50,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    await makeDirectories(directories, mapping.hostBase);
-    await this.#copyRoot(directories.upper, layers, mapping.hostBase);
+    const [root] = await Promise.all([this.#rootOf(layers), makeDirectories(directories, mapping.hostBase)]);
+    await copyRoot(root, directories.upper, mapping.hostBase);
     await this.#mountAll(directories, layers, mapping);
     await checkRuntimeDirectories(directories.rootfs, mapping.hostBase);
     undo.keep();
@@ -59,8 +61,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   async remove(key: string): Promise<void> {
     const directories = overlayDirectories(this.#snapshotsPath, key);
     await this.#open();
-    unmountAll(directories.rootfs);
-    unmountAll(directories.lower);
+    if (!existsSync(directories.top)) return;
+    await allEnded([unmountAll(directories.rootfs), unmountAll(directories.lower)]);
     await this.#trash.discard(directories.top);
   }
 
@@ -94,17 +96,12 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   async #mountAll(directories: OverlayDirectories, layers: readonly string[], mapping: IdMapping): Promise<void> {
     await attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
-    unmount(directories.lower, MNT_DETACH);
+    await detachMount(directories.lower);
   }
 
-  /** The upper directory's root is what shows: owner and mode are those of the topmost layer's. */
-  async #copyRoot(upper: string, layers: readonly string[], hostBase: number): Promise<void> {
+  async #rootOf(layers: readonly string[]): Promise<Stats | undefined> {
     const top = layers.at(-1);
-    if (top === undefined) return;
-    const { uid, gid, mode, atime, mtime } = await stat(path.join(this.#options.layersPath, top));
-    await chown(upper, hostBase + uid, hostBase + gid);
-    await chmod(upper, mode & 0o7777);
-    await utimes(upper, atime, mtime);
+    return top === undefined ? undefined : await stat(path.join(this.#options.layersPath, top));
   }
 
   async #open(): Promise<void> {
@@ -118,15 +115,21 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 }
 
-async function makeDirectories(directories: OverlayDirectories, hostBase: number): Promise<void> {
-  await mkdir(directories.top, { mode: 0o711 });
-  for (const directory of [directories.upper, directories.work, directories.rootfs, directories.lower, directories.empty]) {
+/** The root directory of the container, and the work directory's files, belong to its root user. */
+async function makeDirectories({ top, rootfs, lower, upper, work, empty }: OverlayDirectories, hostBase: number): Promise<void> {
+  await mkdir(top, { mode: 0o711 });
+  const owned = [upper, work, empty];
+  await Promise.all([...owned, rootfs, lower].map(async directory => {
     await mkdir(directory, { mode: 0o755 });
-  }
-  // The root directory of the container, and the work directory's files, belong to its root user.
-  for (const directory of [directories.upper, directories.work, directories.empty]) {
-    await chown(directory, hostBase, hostBase);
-  }
+    if (owned.includes(directory)) await chown(directory, hostBase, hostBase);
+  }));
+}
+
+/** The upper directory's root is what shows: owner, mode and times are those of the topmost layer's. */
+async function copyRoot(root: Stats | undefined, upper: string, hostBase: number): Promise<void> {
+  if (root === undefined) return;
+  await chown(upper, hostBase + root.uid, hostBase + root.gid);
+  await Promise.all([chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime)]);
 }
 
 function mountOverlay(plan: OverlayMount, target: string): void {

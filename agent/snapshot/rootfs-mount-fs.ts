@@ -3,8 +3,7 @@ import { chown, lstat, mkdir, open, readFile } from 'node:fs/promises';
 import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import { SyscallError } from '../kernel/file-syscall.ts';
-import { MNT_DETACH, attachMount, cloneIdmapped, unmount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
 import { RUNTIME_DIRECTORIES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
@@ -25,7 +24,7 @@ export async function attachIdmapped(source: string, target: string, mapping: Id
 
 /** Makes what is absent, for `owner`. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */
 export async function checkRuntimeDirectories(rootfs: string, owner: number): Promise<void> {
-  for (const name of RUNTIME_DIRECTORIES) {
+  await Promise.all(RUNTIME_DIRECTORIES.map(async name => {
     const directory = path.join(rootfs, name);
     const found = await lstat(directory).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -37,20 +36,12 @@ export async function checkRuntimeDirectories(rootfs: string, owner: number): Pr
     } else if (!found.isDirectory()) {
       throw new ClusterError('FAILED_PRECONDITION', `container refused: '/${name}' in the image is ${found.isSymbolicLink() ? 'a symlink' : 'no directory'}`);
     }
-  }
+  }));
 }
 
-/** Also what was mounted twice. A busy one is detached: it goes with its last user. */
-export function unmountAll(target: string): void {
-  for (;;) {
-    try {
-      unmount(target, MNT_DETACH);
-    } catch (error) {
-      // Source: umount2(2): EINVAL, no mount point; ENOENT, no such directory.
-      if (error instanceof SyscallError && (error.code === 'EINVAL' || error.code === 'ENOENT')) return;
-      throw error;
-    }
-  }
+/** Also what was mounted twice. */
+export async function unmountAll(target: string): Promise<void> {
+  while (await detachMount(target));
 }
 
 export async function isMountPoint(target: string): Promise<boolean> {

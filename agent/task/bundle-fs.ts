@@ -1,9 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entriesOf, isAbsent } from './durable-fs.ts';
 import type { Bundles } from './ports.ts';
 
-/** Bundles as directories under the run directory. */
+/** Bundles as directories under the run directory, which is in memory. */
 export class BundleFs implements Bundles {
   readonly #directory: string;
 
@@ -11,14 +12,14 @@ export class BundleFs implements Bundles {
     this.#directory = directory;
   }
 
-  async create(id: string, files: ReadonlyMap<string, string>): Promise<string> {
+  create(id: string, files: ReadonlyMap<string, string>): Promise<string> {
     const path = this.pathOf(id);
-    await rm(path, { recursive: true, force: true });
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { recursive: true, mode: 0o755 });
     for (const [name, text] of files) {
-      await writeFile(join(path, name), text, { mode: 0o644 });
+      writeFileSync(join(path, name), text, { mode: 0o644 });
     }
-    return path;
+    return Promise.resolve(path);
   }
 
   async readConfig(id: string): Promise<string | undefined> {

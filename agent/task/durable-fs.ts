@@ -1,5 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { allEnded } from '#kit/all-ended.ts';
 import { onDisk } from '../disk-fs.ts';
 
 /**
@@ -11,15 +13,15 @@ import { onDisk } from '../disk-fs.ts';
 export async function replaceDurably(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;
   await onDisk(dirname(path), async () => {
-    const file = await open(temporary, 'w', 0o600);
+    const [file, directory] = await allOpened(open(temporary, 'w', 0o600), open(dirname(path), 'r'));
     try {
       await file.writeFile(content);
       await file.sync();
+      await rename(temporary, path);
+      await directory.sync();
     } finally {
-      await file.close();
+      await Promise.all([file.close(), directory.close()]);
     }
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
   });
 }
 
@@ -53,7 +55,17 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Both, or none. */
+async function allOpened(...opening: readonly [Promise<FileHandle>, Promise<FileHandle>]): Promise<readonly [FileHandle, FileHandle]> {
+  try {
+    return await allEnded(opening);
+  } catch (error) {
+    await Promise.all((await Promise.allSettled(opening)).map(async one => { if (one.status === 'fulfilled') await one.value.close(); }));
+    throw error;
+  }
+}
+
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(join(path, '.'), 'r');
   try {
     await directory.sync();

@@ -34,7 +34,9 @@ export interface TaskRecords {
   appendStart(name: ContainerName): Promise<void>;
   /** The highest attempt that the journal knows of each task. */
   lastStarts(): Promise<ReadonlyMap<TaskId, number>>;
-  /** Where the container's output goes; the directory exists once the record was saved. */
+  /** Makes the directory of the task's logs; it lasts when the record was saved. */
+  makeLogs(task: TaskId): Promise<void>;
+  /** Where the container's output goes. */
   logPath(task: TaskId, log: LogName): string;
   /** The log of the same container's run before; undefined where none is left. */
   previousLogPath(task: TaskId, current: LogName): Promise<string | undefined>;
@@ -123,7 +125,7 @@ export interface TaskParts {
   readonly hostPorts: HostPorts;
   readonly volumes: Volumes;
   readonly runtime: ContainerRuntime;
-  readonly cgroups: Pick<Cgroups, 'pathFor' | 'killAll' | 'limit' | 'freeze' | 'thaw'>;
+  readonly cgroups: Pick<Cgroups, 'pathFor' | 'expectMove' | 'killAll' | 'limit' | 'freeze' | 'thaw'>;
   readonly dns: Pick<NodeDns, 'resolvConf'>;
   readonly prober: HealthProber;
   readonly configs: ContainerConfigs;

@@ -11,7 +11,7 @@ import type { AttemptEnd } from './restart-decision.ts';
  * `idle`: nothing of any attempt is left; the next one may begin at `notBeforeMs`.
  * `preparing`: its companions are brought up, as far as `companions` says; nothing of the main container is there. Only of tasks that have some.
  * `building`: anything that is named after the attempt may exist, but it was not started.
- * `starting`: created, with `container` known; started or not, the runtime tells.
+ * `starting`: created, with `container` known; started or not, the runtime tells. A recovery finds it, nobody writes it.
  * `running`: started. `ended`: its end is in `lastExit`, the rest of it may still be there; `ending` says what follows.
  * `finished`: nothing of the task is left but this record and the logs, and nothing will run again.
  */
@@ -41,7 +41,7 @@ export interface CompanionRecord {
 /** All that must survive a crash about one task. Its only writer is the task's own loop (at the start: recovery). */
 export interface TaskRecord {
   readonly task: Task;
-  /** 0 before the first. Never falls, and each number is built at most once. */
+  /** 0 before the first. Never falls, and each number is started at most once. */
   readonly attempt: number;
   readonly step: RecordStep;
   /** The boot in which this was written: pids and namespaces of another one mean nothing. */

@@ -32,19 +32,21 @@ export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
   for (const task of corrupt) {
     parts.log.error({ task }, 'record is not readable: its container is removed and the task starts anew');
   }
+  const containers = await parts.runtime.list();
+  const floors = await attemptFloors(containers, parts);
   const recovered: TaskRecord[] = [];
   for (const record of records) {
     parts.devices.adopt(record.task.id, record.deviceUnits ?? []);
-    recovered.push(await recoverOne(record, parts));
+    recovered.push(await recoverOne(withFloor(record, floors, parts), parts));
   }
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
   const secrets = (await Promise.all(recovered.flatMap(({ task }) => filesOf(task)).map(async ({ task, key }) => await parts.volumes.recall(task, key)))).flat();
-  const containers = await parts.runtime.list();
   const strays = await removeStrays(recovered, containers, parts);
-  return { records: recovered, attemptFloors: await attemptFloors(containers, parts), strays, secrets: new Map(secrets.map(secret => [secret.key, secret])) };
+  return { records: recovered, attemptFloors: floors, strays, secrets: new Map(secrets.map(secret => [secret.key, secret])) };
 }
 
-async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
+async function recoverOne(saved: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
+  const record = await asCreated(saved, parts);
   const found = await find(record, parts);
   const verdict = decideRecovery(record, found, parts.clock.nowMs());
   parts.log.info({ task: record.task.id, attempt: record.attempt, verdict: verdict.kind, reason: verdict.reason }, 'recovered task');
@@ -55,6 +57,18 @@ async function recoverOne(record: TaskRecord, parts: RecoveryParts): Promise<Tas
     parts.log.error({ task: record.task.id, err: error }, 'recovered, but the record could not be written');
   });
   return next;
+}
+
+/** The journal's line and the record of an attempt are written side by side: a machine that went down may have kept the line alone. */
+function withFloor(record: TaskRecord, floors: ReadonlyMap<TaskId, number>, { bootId }: RecoveryParts): TaskRecord {
+  return record.bootId === bootId ? record : { ...record, attempt: Math.max(record.attempt, floors.get(record.task.id) ?? 0) };
+}
+
+/** A start writes one record before its work; how far that came is in the runtime's own, which is of this boot or not there. */
+async function asCreated(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
+  if (record.step !== 'building' || record.bootId !== parts.bootId) return record;
+  const container = await parts.runtime.created(containerId(record.task.id, record.attempt));
+  return container === undefined ? record : { ...record, step: 'starting', container };
 }
 
 /** Of another boot nothing is there, so the runtime knows none of them. */

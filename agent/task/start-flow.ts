@@ -1,3 +1,4 @@
+import { allEnded } from '#kit/all-ended.ts';
 import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { resourcesOf } from '#model/resources.ts';
@@ -8,6 +9,7 @@ import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
 import { freshCompanions } from './record.ts';
 import type { CompanionRecord, TaskRecord } from './record.ts';
+import type { CreatedContainer } from '../runtime/ports.ts';
 
 /** One attempt to be started. `record` is at `building`, with the attempt's number; nothing of the main container exists yet. */
 export interface AttemptStart {
@@ -41,8 +43,10 @@ export async function prepareAttempt(start: AttemptStart, parts: TaskParts, sign
 /**
  * Builds and starts one attempt's main container; the returned record is `running` and not saved yet.
  *
- * The order is that of reliability 5: slot, root file system, files, bundle, created, journal line on disk, start. On throw, whatever
- * was built is still there: all of it is named after the attempt, so clearing the attempt takes it away.
+ * The order is that of reliability 5: slot, root file system, files, bundle, created, and then the start. Before that the record and the journal
+ * line are on disk, written meanwhile: both are only about what is started. That it was created is in the runtime's own record, which lasts as long
+ * as the boot, as the container does. On throw, whatever was built is still there: all of it is named after the attempt, so clearing the attempt,
+ * or a recovery that finds no record of it, takes it away.
  *
  * @throws StartError, NotPermittedError, or the signal's reason
  */
@@ -114,16 +118,13 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   const unit = unitOf(record);
-  await start.save(record);
-  const admitted = parts.proxy.admit(slot.address, record.task);
-  admitted.catch(() => { /* awaited before the start, if it comes to that */ });
-  const configJson = await prepareFiles(unit, { image, slot, deviceUnits, contents: start.contents }, parts, signal);
-  start.onProgress('starting', '', '');
-  const created = await createContainer(unit, configJson, parts, signal);
-  const starting: TaskRecord = { ...record, step: 'starting', container: created };
-  await failpoint('agent.before-journal');
-  await Promise.all([start.save(starting), parts.records.appendStart(unit.name), holdTo(record, parts)]);
-  await admitted;
+  await parts.records.makeLogs(record.task.id);
+  const [container] = await allEnded([
+    create({ ...start, record }, { image, slot, deviceUnits, contents: start.contents }, parts, signal),
+    start.save(record),
+    parts.records.appendStart(unit.name),
+    parts.proxy.admit(slot.address, record.task),
+  ]);
   await failpoint('agent.before-start');
   signal.throwIfAborted();
   requirePermit(start.record, parts);
@@ -131,7 +132,19 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   await failpoint('agent.after-start');
   const health = record.task.container.healthcheck === undefined ? 'none' : 'starting';
   const resources = resourcesOf(record.task.container);
-  return { ...starting, step: 'running', startedAtMs: parts.clock.nowMs(), health, resources, isFrozen: false, reason: '', message: '' };
+  return { ...record, container, step: 'running', startedAtMs: parts.clock.nowMs(), health, resources, isFrozen: false, reason: '', message: '' };
+}
+
+/** Everything up to a container that waits for its start. */
+async function create({ record, onProgress }: AttemptStart, from: Parameters<typeof prepareFiles>[1], parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {
+  const unit = unitOf(record);
+  parts.cgroups.expectMove();
+  const configJson = await prepareFiles(unit, from, parts, signal);
+  onProgress('starting', '', '');
+  const container = await createContainer(unit, configJson, parts, signal);
+  await holdTo(record, parts);
+  await failpoint('agent.before-journal');
+  return container;
 }
 
 /** By the same hand that changes them later; nothing of the container runs yet. */

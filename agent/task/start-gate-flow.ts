@@ -4,11 +4,19 @@
  * A waiter whose signal aborts leaves the queue.
  */
 export class StartGate {
+  readonly #width: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
+  #onQuiet: (() => void)[] = [];
 
   constructor(width: number) {
+    this.#width = width;
     this.#free = width;
+  }
+
+  /** Resolves when nobody is being let through: the time for work that would only make starts slower. */
+  async quiet(): Promise<void> {
+    if (this.#free < this.#width) await new Promise<void>(resolve => { this.#onQuiet.push(resolve); });
   }
 
   async pass<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
@@ -46,10 +54,14 @@ export class StartGate {
 
   #leave(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) {
-      this.#free += 1;
-    } else {
+    if (next !== undefined) {
       next();
+      return;
+    }
+    this.#free += 1;
+    if (this.#free === this.#width) {
+      this.#onQuiet.forEach(resolve => { resolve(); });
+      this.#onQuiet = [];
     }
   }
 }

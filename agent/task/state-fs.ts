@@ -1,10 +1,11 @@
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { allEnded } from '#kit/all-ended.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 import { onDisk } from '../disk-fs.ts';
-import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './durable-fs.ts';
+import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably, syncDirectory } from './durable-fs.ts';
 import { formatLogName, parseLogName, previousLog } from './log-name.ts';
 import type { LogName } from './log-name.ts';
 import type { ContainerName } from './names.ts';
@@ -35,11 +36,19 @@ export class TaskStateFs implements TaskRecords {
 
   async save(record: TaskRecord): Promise<void> {
     const id = record.task.id;
-    if (!this.#known.has(id)) {
-      await makeDirectoryDurably(join(this.#pathOf(id), 'logs'));
-      this.#known.add(id);
+    const isNew = !this.#known.has(id);
+    if (isNew) await this.makeLogs(id);
+    await allEnded([
+      replaceDurably(join(this.#pathOf(id), 'record.json'), formatRecord(record, this.#unknown.get(id) ?? {})),
+      isNew ? syncDirectory(join(this.#directory, 'tasks')) : Promise.resolve(),
+    ]);
+    this.#known.add(id);
+  }
+
+  async makeLogs(task: TaskId): Promise<void> {
+    if (!this.#known.has(task)) {
+      await onDisk(this.#directory, async () => await mkdir(join(this.#pathOf(task), 'logs'), { recursive: true, mode: 0o700 }));
     }
-    await replaceDurably(join(this.#pathOf(id), 'record.json'), formatRecord(record, this.#unknown.get(id) ?? {}));
   }
 
   async load(): Promise<{ readonly records: readonly TaskRecord[]; readonly corrupt: readonly TaskId[] }> {

@@ -1,11 +1,11 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
-import { attachMount, cloneIdmapped, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem, unmount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
 import { openWithoutLinks } from '../kernel/path-syscall.ts';
 import { isAllowedHostPath, planMounts } from './mount-plan.ts';
 import type { MountStep } from './mount-plan.ts';
@@ -41,8 +41,9 @@ export class DirectoryVolumes implements Volumes {
 
   async prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]> {
     await this.remove(key);
+    const steps = planMounts(task, owner.user);
+    if (steps.length === 0) return [];
     try {
-      const steps = planMounts(task, owner.user);
       await this.#makeDirectories(key, steps);
       const mounts: OciMount[] = [];
       for (const step of steps) {
@@ -57,8 +58,9 @@ export class DirectoryVolumes implements Volumes {
 
   async remove(key: string): Promise<void> {
     const directory = this.#directory(key);
+    if (!existsSync(directory)) return;
     for (const mounted of (await mountsBelow(directory)).reverse()) {
-      unmount(mounted, MNT_DETACH);
+      await detachMount(mounted);
     }
     // Never recursive where a volume was mounted: an unmount that did not happen would empty it.
     const volumesDir = path.join(directory, 'volumes');

@@ -20,7 +20,7 @@ export function registryResolver(client: RegistryClient, logins: Pick<RegistryLo
     },
     async tag(image, tag, namespace, signal) {
       const known = requireRegistry(image);
-      const asking = await clientFor(known, namespace, signal);
+      const asking = (await clientFor(known, namespace, signal)).withoutMirrors();
       const { digest, bytes, contentType } = await asking.fetchManifest(known, signal);
       await asking.pushManifest({ registry: known.registry, repository: known.repository, tag }, { mediaType: contentType, bytes }, signal);
       return digest;

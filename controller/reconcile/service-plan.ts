@@ -1,5 +1,5 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
-import type { CrashLoop, JobStatus, Service, ServiceStatus } from '#model/app.ts';
+import type { CrashLoop, JobStatus, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
@@ -18,6 +18,7 @@ import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
+import { plannedSlots, preferPlanned } from './planned-slots.ts';
 import { planRetention } from './retention-plan.ts';
 import { nextRollout, rolloutFailure, serviceBefore, settledService } from './rollout-plan.ts';
 import type { StageFacts } from './rollout-plan.ts';
@@ -104,8 +105,9 @@ function planRollback(state: ServiceState, context: PlanContext): Plan | undefin
   const startedAtMs = status.rollout.revision === service.revision ? status.rollout.startedAtMs : context.nowMs;
   // The old tasks get the requests again in the same transaction.
   const active = status.rollout.activeTemplate === undefined ? {} : { activeTemplate: before.templateHash };
+  const { planned: _, ...known } = status;
   const rolledBack: ServiceStatus = {
-    ...status, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs, ...active },
+    ...known, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs, ...active },
   };
   return {
     actions: [{ kind: 'rollback-service', service: before, reason }, { kind: 'set-service-status', status: rolledBack }],
@@ -131,7 +133,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const { service } = state;
   const situation = assess(snapshot, state, context);
   const moves = planMovesOf(snapshot, state, context.table);
-  const slots = planEachSlot(snapshot, { ...state, rows: moves.rows }, situation, context);
+  const slots = preferPlanned(planEachSlot(snapshot, { ...state, rows: moves.rows }, situation, context), state);
   // What is resized takes room that the snapshot does not show yet: new tasks wait for the next look.
   const placed = resize.resizes.length > 0
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
@@ -139,7 +141,8 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
   const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
-  const status = nextStatus(state, situation, { placed, resize, nowMs: context.nowMs });
+  const planned = plannedSlots(snapshot, state, { wanted: situation.wanted, placements: placed.placements }, context);
+  const status = nextStatus(state, situation, { placed, planned, resize, nowMs: context.nowMs });
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
@@ -215,7 +218,7 @@ function createAction(snapshot: ClusterSnapshot, context: PlanContext, { of: ser
 }
 
 function nextStatus(
-  state: ServiceState, situation: Situation, { placed, resize, nowMs }: { readonly placed: Placed; readonly resize: ResizePlan; readonly nowMs: number },
+  state: ServiceState, situation: Situation, { placed, planned, resize, nowMs }: { readonly placed: Placed; readonly planned: readonly PlannedSlot[]; readonly resize: ResizePlan; readonly nowMs: number },
 ): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
   const { service, rows } = state;
   const stage = stageOf(state, situation);
@@ -231,6 +234,7 @@ function nextStatus(
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
   const value: ServiceStatus = {
     id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
+    ...(isOver || planned.length === 0 ? {} : { planned }),
   };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }

@@ -36,6 +36,8 @@ export interface Stop {
 
 export interface SlotCreate extends WantedSlot {
   readonly reason: string;
+  /** Where it goes if it fits there. */
+  readonly preferred?: NodeId;
   /** Of the template before: the slot's turn has not come. */
   readonly isOld?: true;
 }

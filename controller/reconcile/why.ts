@@ -12,7 +12,7 @@ import type { ServiceRequest } from '../schedule/filters.ts';
 import { cheapestFix } from '../schedule/fix.ts';
 import { NodeTable } from '../schedule/node-table.ts';
 import { requestFor } from '../schedule/request.ts';
-import type { WantedSlot } from '../schedule/schedule.ts';
+import type { SlotOnNode } from '../schedule/schedule.ts';
 import { isBetter, rankNames, rankNode } from '../schedule/scores.ts';
 import { unplacedService } from './cluster-plan.ts';
 import { PaperCluster } from './paper-cluster.ts';
@@ -175,7 +175,7 @@ function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Ta
   return { state: `not on ${node}`, reasons: [plain('score', [task.node], rule.startsWith('now ') ? `${task.node} is ${rule}` : `${task.node} is ahead of ${node}: ${rule}`)] };
 }
 
-function notOn(snapshot: ClusterSnapshot, service: Service, wanted: Required<WantedSlot>): Omit<WhyAnswer, 'target'> {
+function notOn(snapshot: ClusterSnapshot, service: Service, wanted: SlotOnNode): Omit<WhyAnswer, 'target'> {
   const obstacles = obstaclesOn(snapshot, service, wanted);
   const fix = obstacles.length === 0 ? undefined : cheapestFix({ snapshot, service, slots: [wanted] });
   return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf([one])), ...(fix === undefined ? {} : { fix }) };

@@ -10,7 +10,7 @@ import { Quotas } from './quota.ts';
 import { requestFor } from './request.ts';
 import { Reservations, roomHeldAgainst } from './reservations.ts';
 import { schedule } from './schedule.ts';
-import type { Placement, WantedSlot } from './schedule.ts';
+import type { Placement, SlotOnNode, WantedSlot } from './schedule.ts';
 import { volumeKeys } from './volume-homes.ts';
 
 /** A node with all that speaks against it; where nothing does, the slot waits for the rest of its gang. */
@@ -47,7 +47,7 @@ export function findBlocked(snapshot: ClusterSnapshot, service: Service, slots: 
 }
 
 /** What keeps the task of the slot off one node, its namespace's quota and room that others wait for included. */
-export function obstaclesOn(snapshot: ClusterSnapshot, service: Service, { slot, node }: Required<WantedSlot>): readonly Obstacle[] {
+export function obstaclesOn(snapshot: ClusterSnapshot, service: Service, { slot, node }: SlotOnNode): readonly Obstacle[] {
   return nodesFor(snapshot, new NodeTable(snapshot), { service, placements: [], wanted: { slot, node } }).flatMap(one => one.obstacles);
 }
 

@@ -11,6 +11,7 @@ import { claimsBy } from './claims.ts';
 import type { Claim } from './claims.ts';
 import type { RankColumn } from './label-counts.ts';
 import { hostPortsOf, unfinishedTasksOn } from './node-load.ts';
+import type { SettlingAmount } from './settling.ts';
 
 /** Bucket of each row by its value of one label, and how many buckets there are. A node without the label has the value ''. */
 export interface LabelBuckets {
@@ -63,6 +64,7 @@ export class NodeTable {
   #spare = new Map<string, Float64Array[]>();
   readonly #units = new Map<TaskId, readonly DeviceUnits[]>();
   readonly #touched = new Set<number>();
+  #settling: readonly SettlingAmount[] = [];
 
   constructor(snapshot: ClusterSnapshot) {
     this.#snapshot = snapshot;
@@ -186,8 +188,23 @@ export class NodeTable {
     return this.#units.get(task) ?? [];
   }
 
+  /** Counts what rollouts will leave into what is wanted, until `release`. */
+  settle(amounts: readonly SettlingAmount[]): void {
+    this.#addSettling(amounts, 1);
+    this.#settling = amounts;
+  }
+
+  #addSettling(amounts: readonly SettlingAmount[], sign: 1 | -1): void {
+    for (const { row, milliCpu, memoryBytes } of amounts) {
+      add(this.wantedCpu, row, sign * milliCpu);
+      add(this.wantedMemory, row, sign * memoryBytes);
+    }
+  }
+
   /** The rows as the snapshot has them. */
   release(): void {
+    this.#addSettling(this.#settling, -1);
+    this.#settling = [];
     this.#touched.forEach(row => { this.#loadRow(row); });
     this.#touched.clear();
   }

@@ -16,6 +16,7 @@ import { Quotas } from './quota.ts';
 import { requestFor } from './request.ts';
 import { Reservations } from './reservations.ts';
 import { rankColumns } from './scores.ts';
+import { settlingAmounts } from './settling.ts';
 import { turnOrder } from './turn-order.ts';
 import { volumeKeys } from './volume-homes.ts';
 
@@ -23,6 +24,12 @@ export interface WantedSlot {
   readonly slot: number;
   /** The only node it may go to (`global`). */
   readonly node?: NodeId;
+  /** Where it goes if it fits there, however other nodes rank. */
+  readonly preferred?: NodeId;
+}
+
+export interface SlotOnNode extends WantedSlot {
+  readonly node: NodeId;
 }
 
 export interface PendingService {
@@ -84,6 +91,7 @@ export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingSer
     snapshot, table, quotas: new Quotas(snapshot), reservations: new Reservations(table), placedRows: new Map(), doomed: new Set(),
     placements: [], rejections: [], preemptions: [],
   };
+  table.settle(settlingAmounts(snapshot, node => table.rowOf(node)));
   let group: { readonly key: string; readonly queue: NodeQueue } | undefined;
   for (const { one, key, alike } of turnOrder(table, pending)) {
     const request = requestFor(snapshot, table, one.service, call.placedRows);
@@ -113,12 +121,17 @@ const QUEUE_FROM = 16;
 
 /** True when no slot differs from another in where it may go. */
 function isAlike({ service, slots }: PendingService): boolean {
-  return slots.length >= QUEUE_FROM && !hasData(service) && slots.every(slot => slot.node === undefined);
+  return slots.length >= QUEUE_FROM && !hasData(service) && slots.every(isFree);
 }
 
 /** True when nothing but what it asks for tells the service's only task from those of others with the same key. */
 function isInterchangeable(request: ServiceRequest, { service, slots }: PendingService): boolean {
-  return isPlain(request) && request.previous.size === 0 && request.current.total === 0 && !hasData(service) && slots.every(slot => slot.node === undefined);
+  return isPlain(request) && request.previous.size === 0 && request.current.total === 0 && !hasData(service) && slots.every(isFree);
+}
+
+/** It may go anywhere. */
+function isFree({ node, preferred }: WantedSlot): boolean {
+  return node === undefined && preferred === undefined;
 }
 
 function hasData({ spec }: Service): boolean {
@@ -175,8 +188,13 @@ function placeSlot(turn: Turn, wanted: WantedSlot): void {
   }
 }
 
+function chooseRow(turn: Turn, { slot, node, preferred }: WantedSlot): number {
+  const row = preferred === undefined ? -1 : bestRow(turn, { slot, node: preferred });
+  return row >= 0 ? row : bestRow(turn, { slot, ...(node === undefined ? {} : { node }) });
+}
+
 /** By the queue where there is one and the slot was nowhere before; a look at all nodes says the same. */
-function chooseRow({ call: { table }, request, queue, candidates, firstColumns }: Turn, { slot, node }: WantedSlot): number {
+function bestRow({ call: { table }, request, queue, candidates, firstColumns }: Turn, { slot, node }: WantedSlot): number {
   const isNew = !request.previous.has(slot);
   if (queue !== undefined && isNew) {
     return queue.best(request);

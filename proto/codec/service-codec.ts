@@ -107,7 +107,7 @@ export const serviceCodec: Codec<Service, wire.Service> = {
 };
 
 export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
-  toWire: status => ({ ...status, rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
+  toWire: status => ({ ...status, planned: status.planned ?? [], rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
   fromWire: status => {
     const rollout = required(status.rollout, 'service status.rollout');
     return present({
@@ -117,6 +117,7 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
       rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
       cron: optional(status.cron, present),
+      planned: status.planned.length === 0 ? undefined : status.planned.map(one => ({ ...one, node: parseNodeId(one.node) })),
     });
   },
 };

@@ -177,6 +177,14 @@ export interface ServiceStatus {
   readonly cron?: CronStatus;
   readonly job?: JobStatus;
   readonly autoscale?: AutoscaleStatus;
+  /** Slots that get a task later in this rollout; ascending. Absent: none. */
+  readonly planned?: readonly PlannedSlot[];
+}
+
+/** The node that a slot gets at its turn, where it still fits there. */
+export interface PlannedSlot {
+  readonly slot: number;
+  readonly node: NodeId;
 }
 
 /** A stored secret version: AES-256-GCM by the cluster's secrets key. Written by ControlApi. */

@@ -59,6 +59,11 @@ export class RegistryClient {
     return new RegistryClient(this.#transport.withOptions({ credentials: () => Promise.resolve(login), ...(onRetry === undefined ? {} : { onRetry }) }));
   }
 
+  /** The same client that asks no mirror: what is written to a registry is made of what it has itself. */
+  withoutMirrors(): RegistryClient {
+    return new RegistryClient(this.#transport.withOptions({ mirrors: new Map() }));
+  }
+
   /** @throws ClusterError PERMISSION_DENIED when the registry does not take the login */
   async checkLogin(registry: string, signal: AbortSignal): Promise<void> {
     const response = await this.#transport.send({ registry, scope: '', method: 'GET', url: '/v2/' }, signal);

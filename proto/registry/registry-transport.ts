@@ -69,14 +69,16 @@ export class RegistryTransport {
   constructor(options: RegistryOptions, dispatcher?: Agent) {
     this.options = options;
     this.#dispatcher = dispatcher ?? new Agent({
+      // Frames of HTTP/2 cost more than connections do; a blob has its own.
+      allowH2: false,
       headersTimeout: options.answerTimeoutMs ?? 30_000,
       bodyTimeout: options.stallTimeoutMs ?? 60_000,
       connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { ca: [...getCACertificates('default'), options.caPem] }) },
     });
   }
 
-  /** The same connections with another login: tokens of one are never used for the other. */
-  withOptions(options: Pick<RegistryOptions, 'credentials' | 'onRetry'>): RegistryTransport {
+  /** The same connections with other options: tokens of one login are never used for another. */
+  withOptions(options: Partial<Pick<RegistryOptions, 'credentials' | 'onRetry' | 'mirrors'>>): RegistryTransport {
     return new RegistryTransport({ ...this.options, ...options }, this.#dispatcher);
   }
 

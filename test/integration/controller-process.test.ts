@@ -132,7 +132,13 @@ test.serial('needs etcd: metrics, targets and health are served to certificates 
     const { metricsPort } = controllers.get('c1')!;
     const operator = await issueCertificate(authority, { role: 'operator', name: 'o', dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() });
     const tls = { ca: authority.certificatePem, cert: operator.certificatePem, key: operator.keyPem };
-    t.like(await page(metricsPort, '/healthz', tls), { status: 200, body: 'ok\n' });
+    // 503 until etcd was read, and again where that took long.
+    let health = await page(metricsPort, '/healthz', tls);
+    for (let tries = 0; tries < 100 && health.status !== 200; tries += 1) {
+      await sleep(100);
+      health = await page(metricsPort, '/healthz', tls);
+    }
+    t.like(health, { status: 200, body: 'ok\n' });
     t.true((await page(metricsPort, '/metrics', tls)).body.includes('gantry_leader 1'));
     let targets: unknown = [];
     for (let tries = 0; tries < 50 && JSON.stringify(targets) === '[]'; tries += 1) {

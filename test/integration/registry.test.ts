@@ -10,6 +10,7 @@ import { RegistryClient } from '#registry/registry-client.ts';
 import type { BlobDescriptor, RegistryImage } from '#registry/registry-client.ts';
 import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
 import type { RegistryOptions } from '#registry/registry-transport.ts';
+import { registryResolver } from '../../controller/api/image-resolver-client.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
@@ -54,6 +55,29 @@ test('push, resolve and fetch over TLS of the cluster\'s authority (needs docker
   await t.throwsAsync(client.resolve({ ...image, tag: 'none' }, NO_SIGNAL), { code: 'NOT_FOUND', message: /team\/app:none: not in the registry/ });
   await using stranger = makeClient({});
   await t.throwsAsync(stranger.fetchManifest({ ...image, tag: 'v2' }, AbortSignal.timeout(500)));
+});
+
+test('a tag is made of what the registry itself has, whatever a mirror has (needs docker-registry)', async t => {
+  await using server = await startRegistry();
+  await using mirror = await startFakeRegistry();
+  mirror.serve(SERVED);
+  await using pusher = makeClient(server);
+  const image = { registry: server.registry, repository: 'team/app', tag: 'v1' };
+  const built = buildImage({ layers: [buildTar([{ t: 'f', n: 'a' }])], architecture: 'amd64', config: { Cmd: ['/a'] } });
+  await pushImage(pusher, image, built, NO_SIGNAL);
+  const client = new RegistryClient({
+    ...NO_REGISTRY_SETTINGS, caPem: server.caPem, plainRegistries: [mirror.registry], mirrors: new Map([[server.registry, [mirror.registry]]]),
+    credentials: () => Promise.resolve(undefined), clock: systemClock, random: () => 0,
+  });
+  try {
+    const resolver = registryResolver(client, { find: () => Promise.resolve(undefined) });
+    t.is(await resolver.tag(image, 'v2', 'default', NO_SIGNAL), built.digest);
+    t.is(mirror.requests.length, 0);
+    t.is(await pusher.resolve({ ...image, tag: 'v2' }, NO_SIGNAL), built.digest);
+    t.is(await client.resolve(image, NO_SIGNAL), sha256Of(MANIFEST.bytes), 'what is asked for to run comes from the mirror');
+  } finally {
+    await client.close();
+  }
 });
 
 test('a registry that is away is UNAVAILABLE after its tries, naming the cause', async t => {

@@ -17,7 +17,7 @@ import type { ClusterChange } from '../../controller/store/snapshot.ts';
 import { app, node, resources, service, snapshot, T0 } from '../support/builders.ts';
 import { Random } from './random.ts';
 
-const NAMES = ['api', 'cache', 'db', 'front', 'web', 'worker'] as const;
+const NAMES = ['api', 'cache', 'db', 'front', 'queue', 'web', 'worker'] as const;
 const ZONES = ['a', 'b', 'c'] as const;
 const TURN_MS = 100;
 /** The longest monitor and many rounds of stops and starts. */
@@ -69,7 +69,7 @@ export class PlanSimulation {
     const random = this.#random;
     const current = this.#cluster.services.get(service({ name }).id)?.value;
     const isNewTemplate = current === undefined || random.chance(0.5);
-    const kind = name === 'db' ? 'stateful' : name === 'cache' ? 'global' : 'service';
+    const kind = name === 'db' || name === 'queue' ? 'stateful' : name === 'cache' ? 'global' : 'service';
     const made = service({
       name, kind, revision: this.#revision, ...(kind === 'global' ? {} : { replicas: random.between(0, 6) }),
       placement: { spread: random.chance(0.3) ? ['zone', 'node'] : [], require: random.chance(0.1) ? [{ label: 'zone', operator: '==', values: [random.pick(ZONES) ?? 'a'] }] : [] },

@@ -16,15 +16,12 @@ test('a change of one service ends exactly where the plan said, whenever agents 
   }
 });
 
-test('of changes of many services at once at most 1 in 20 ends elsewhere: rollouts that go on at once race for the emptiest node', t => {
-  let elsewhere = 0;
+test('and so does a change of many services at once, whose rollouts go on beside each other', t => {
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     const simulation = new PlanSimulation(seed, 6);
     for (let change = 1; change <= CHANGES; change += 1) {
       const { planned, carriedOut } = simulation.change();
-      elsewhere += JSON.stringify(planned) === JSON.stringify(carriedOut) ? 0 : 1;
-      t.is(planned.length, carriedOut.length, 'as many tasks run');
+      t.deepEqual(carriedOut, planned, `seed ${String(seed)}, change ${String(change)}`);
     }
   }
-  t.true(elsewhere * 20 <= SEEDS * CHANGES, `${String(elsewhere)} of ${String(SEEDS * CHANGES)}`);
 });

@@ -4,7 +4,7 @@
  *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk (--no-shrink: at once)
  *   npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
  *   npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
- *   npm run sim -- plans [--seeds N]           random clusters: where a plan of one change says that tasks go, and where they then run
+ *   npm run sim -- plans [--seeds N]           random clusters: where a plan of changes of up to six services says that tasks go, and where they then run
  *   npm run sim -- replay FILE                 a record of a controller (--record FILE): every decision again; exits 1 when one comes out otherwise
  */
 import { fork } from 'node:child_process';
@@ -26,6 +26,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const CHANGES_OF_A_CLUSTER = 3;
+/** Services that a change is of, at most. */
+const CHANGED_AT_ONCE = 6;
 const [first, count] = [Number(values.from), Number(values.seeds)];
 if (process.send !== undefined) {
   serveSeeds();
@@ -129,7 +131,7 @@ function runPlans(): number {
   let elsewhere = 0;
   let tasks = 0;
   for (let seed = first; seed < first + count; seed += 1) {
-    const simulation = new PlanSimulation(seed, 1);
+    const simulation = new PlanSimulation(seed, CHANGED_AT_ONCE);
     for (let change = 1; change <= CHANGES_OF_A_CLUSTER; change += 1) {
       const { planned, carriedOut } = simulation.change();
       tasks += planned.length;

@@ -182,6 +182,7 @@ export class FakeNode {
       runtime: this.#runtime(),
       cgroups: {
         pathFor: id => `/gantry/${id}`,
+        expectMove: () => undefined,
         killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }),
         limit: (id, resources) => this.#step('cgroups.limit', () => this.#limit(id, resources)),
         freeze: id => this.#step('cgroups.freeze', () => { this.frozen.add(id); }),
@@ -202,6 +203,7 @@ export class FakeNode {
       records: {
         save: record => this.#step('records.save', () => { this.records.set(record.task.id, JSON.stringify(record)); }),
         load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [] })),
+        makeLogs: () => this.#step('records.makeLogs', () => undefined),
         forget: task => this.#step('records.forget', () => { this.records.delete(task); }),
         appendStart: name => this.#step('records.appendStart', () => { this.journal.push(journalLine(name)); }),
         lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.split(' ')[1])]))),
@@ -226,6 +228,7 @@ export class FakeNode {
   #runtime(): TaskParts['runtime'] {
     return {
       create: request => this.#step('runtime.create', () => this.#create(request.id)),
+      created: id => this.#step('runtime.created', () => this.containers.get(id)?.pids),
       start: id => this.#step('runtime.start', () => { this.#start(id); }),
       state: id => this.#step('runtime.state', () => this.containers.get(id)?.state ?? 'absent'),
       kill: (id, signal, everyProcess) => this.#step('runtime.kill', () => { this.#signal(id, signal, everyProcess); }),

@@ -165,6 +165,7 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   cron: fc.record({ scheduleKey: text, handledUntilMs: big, lastScheduledAtMs: big, nextAtMs: big }, { requiredKeys: ['scheduleKey', 'handledUntilMs'] }),
   job: fc.record({ templateHash: text, completions: count, endedAtMs: big }),
   autoscale: fc.record({ replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ replicas: count, atMs: big }), few) }),
+  planned: fc.array(fc.record({ slot: count, node: nodeId }), { minLength: 1, maxLength: 3 }),
 }, { requiredKeys: ['id', 'settledRevision', 'rollout', 'pending', 'crashLoops'] });
 
 export const appSpec: fc.Arbitrary<AppSpec> = fc.record({

@@ -23,6 +23,12 @@ test('violations without lines are listed under the error', t => {
   t.is(describeEnding(error, false).text, 'error: no\n  services.web: bad\n');
 });
 
+test('what the error says already is not said again', t => {
+  const violations = [{ path: 'services.run.image', message: 'image r/x:1: not in the registry' }, { path: 'services.web', message: 'bad' }];
+  const error = new ClusterError('INVALID_ARGUMENT', 'services.run.image: image r/x:1: not in the registry', { violations });
+  t.is(describeEnding(error, false).text, 'error: services.run.image: image r/x:1: not in the registry\n  services.web: bad\n');
+});
+
 test('20 problems are shown, the rest is counted', t => {
   const problems = Array.from({ length: 23 }, (_, index) => ({ file: 'f', line: index + 1, column: 1, path: 'p', message: 'm' }));
   const lines = describeEnding(new ManifestError(problems), false).text.split('\n');

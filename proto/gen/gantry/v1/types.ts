@@ -870,6 +870,7 @@ export interface ServiceStatus {
   readonly cron?: CronStatus | undefined;
   readonly job?: JobStatus | undefined;
   readonly autoscale?: AutoscaleStatus | undefined;
+  readonly planned: readonly ServiceStatus_PlannedSlot[];
 }
 
 export interface ServiceStatus_Rollout {
@@ -901,6 +902,12 @@ export interface ServiceStatus_CrashLoop {
   readonly notBeforeMs: number;
   /** The failed task that was counted last. */
   readonly task: string;
+}
+
+/** The node that a slot gets at its turn, chosen when its revision was first seen. */
+export interface ServiceStatus_PlannedSlot {
+  readonly slot: number;
+  readonly node: string;
 }
 
 export interface Task {
@@ -5900,6 +5907,7 @@ function createBaseServiceStatus(): ServiceStatus {
     cron: undefined,
     job: undefined,
     autoscale: undefined,
+    planned: [],
   };
 }
 
@@ -5928,6 +5936,9 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     }
     if (message.autoscale !== undefined) {
       AutoscaleStatus.encode(message.autoscale, writer.uint32(578).fork()).join();
+    }
+    for (const v of message.planned) {
+      ServiceStatus_PlannedSlot.encode(v!, writer.uint32(1122).fork()).join();
     }
     return writer;
   },
@@ -6007,6 +6018,14 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
             }
 
             message.autoscale = AutoscaleStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 140: {
+            if (tag !== 1122) {
+              break;
+            }
+
+            message.planned.push(ServiceStatus_PlannedSlot.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -6274,6 +6293,63 @@ export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
             }
 
             message.task = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceStatus_PlannedSlot(): ServiceStatus_PlannedSlot {
+  return { slot: 0, node: "" };
+}
+
+export const ServiceStatus_PlannedSlot: MessageFns<ServiceStatus_PlannedSlot> = {
+  encode(message: ServiceStatus_PlannedSlot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slot !== 0) {
+      writer.uint32(1120).int64(message.slot);
+    }
+    if (message.node !== "") {
+      writer.uint32(1130).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceStatus_PlannedSlot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceStatus_PlannedSlot() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 140: {
+            if (tag !== 1120) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.int64());
+            continue;
+          }
+          case 141: {
+            if (tag !== 1130) {
+              break;
+            }
+
+            message.node = reader.string();
             continue;
           }
         }

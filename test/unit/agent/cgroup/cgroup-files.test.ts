@@ -1,5 +1,5 @@
 import test from 'ava';
-import { cgroupLayout, groupDirs, processesDir, usageFiles } from '../../../../agent/cgroup/cgroup-files.ts';
+import { cgroupLayout, groupDirs, ownProcessesFile, processesDir, usageFiles } from '../../../../agent/cgroup/cgroup-files.ts';
 
 const V1 = [
   '30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw',
@@ -18,6 +18,11 @@ test('v1: each controller at its mount, each mount once', t => {
   t.deepEqual(groupDirs(layout, '/p/c'), ['cpu,cpuacct', 'freezer', 'memory', 'pids', 'systemd'].map(name => `/sys/fs/cgroup/${name}/p/c`));
   t.is(processesDir(layout, '/p/c'), '/sys/fs/cgroup/freezer/p/c');
   t.is(usageFiles(layout, '/p/c')['cpu'], '/sys/fs/cgroup/cpu,cpuacct/p/c/cpuacct.usage');
+});
+test('v1: the group of a process, by the controller that counts processes', t => {
+  const layout = cgroupLayout(V1);
+  t.is(ownProcessesFile(layout, '9:name=systemd:/x\n8:pids:/agents/n1\n0::/\n'), '/sys/fs/cgroup/pids/agents/n1/cgroup.procs');
+  t.is(ownProcessesFile(layout, '8:memory,pids:/\n'), '/sys/fs/cgroup/pids/cgroup.procs');
 });
 test('a hybrid is v1, its unified mount is none of ours', t => { t.deepEqual(cgroupLayout(HYBRID), cgroupLayout(V1)); });
 test('v2: one hierarchy', t => {

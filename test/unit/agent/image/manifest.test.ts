@@ -1,6 +1,5 @@
 import test from 'ava';
-import { choosePlatform, parseConfig, parseManifest } from '../../../../agent/image/manifest.ts';
-import type { IndexEntry } from '../../../../agent/image/manifest.ts';
+import { parseConfig, parseManifest } from '../../../../agent/image/manifest.ts';
 import { sha256Of } from '#registry/image-build.ts';
 
 const OCI = 'application/vnd.oci.image.manifest.v1+json';
@@ -25,8 +24,8 @@ test('zstd and plain layers are known', t => {
 });
 test('an index gives its entries with their platforms', t => {
   const entry = { mediaType: OCI, digest, size: 9 };
-  t.deepEqual(parse({ schemaVersion: 2, mediaType: INDEX, manifests: [{ ...entry, platform: { os: 'linux', architecture: 'arm64' } }, entry] }, INDEX), {
-    kind: 'index', entries: [{ mediaType: OCI, digest, sizeBytes: 9, platform: { os: 'linux', architecture: 'arm64' } }, { mediaType: OCI, digest, sizeBytes: 9 }],
+  t.deepEqual(parse({ schemaVersion: 2, mediaType: INDEX, manifests: [{ ...entry, platform: { os: 'linux', architecture: 'arm', variant: 'v7' } }, entry] }, INDEX), {
+    kind: 'index', entries: [{ mediaType: OCI, digest, sizeBytes: 9, platform: { os: 'linux', architecture: 'arm', variant: 'v7' } }, { mediaType: OCI, digest, sizeBytes: 9 }],
   });
 });
 
@@ -54,14 +53,12 @@ for (const bad of [-1, 1.5, 2 ** 60, '5', null]) {
   test(`size ${JSON.stringify(bad)}`, refuses, image({ layers: [layer({ size: bad })] }), /invalid size in layers\[0\]/);
 }
 test('an index of 1001 entries', refuses, { schemaVersion: 2, manifests: Array.from({ length: 1001 }, () => ({})) }, /index of 1001 entries, over 1000/, INDEX);
+test('a media type deeper than the stack', t => {
+  const deep = `{"schemaVersion":2,"mediaType":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+  t.throws(() => parseManifest(Buffer.from(deep), OCI), { code: 'FAILED_PRECONDITION', message: /^mediaType a list does not match/ });
+});
 test('bytes that are no JSON are refused', t => { t.throws(() => parseManifest(Buffer.from('{'), OCI), { code: 'FAILED_PRECONDITION', message: 'manifest is no JSON' }); });
 test('bytes that are no UTF-8 are refused', t => { t.throws(() => parseManifest(Buffer.from([0x22, 0xff, 0x22]), OCI), { message: 'manifest is no JSON' }); });
-
-const entry = (architecture: string): IndexEntry => ({ mediaType: OCI, digest: sha256Of(Buffer.from(architecture)), sizeBytes: 1, platform: { os: 'linux', architecture } });
-test('the entry of the platform is chosen', t => { t.is(choosePlatform([entry('arm64'), entry('amd64')], { os: 'linux', architecture: 'amd64' }).platform?.architecture, 'amd64'); });
-test('no entry of the platform names those there are', t => {
-  t.throws(() => choosePlatform([entry('arm64'), entry('s390x')], { os: 'linux', architecture: 'amd64' }), { message: "the image has no linux/amd64 variant, only 'linux/arm64, linux/s390x'" });
-});
 
 const PLATFORM = { os: 'linux', architecture: 'amd64' };
 const configOf = (run: object, fields: object = {}): Buffer => Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', config: run, rootfs: { diff_ids: [digest] }, ...fields }));
@@ -94,3 +91,29 @@ for (const directory of ['app', '../..', '/a/../../b']) {
 }
 test('a command that is no list', refusesConfig, configOf({ Cmd: 'sh' }), /Cmd: expected a list/);
 test('a command with a number', refusesConfig, configOf({ Cmd: [1] }), /Cmd: expected a list of texts/);
+
+test('whatever one value of a manifest becomes, the answer is a manifest or a refusal in words', t => {
+  const values: readonly unknown[] = [null, true, -1, 1.5, 2 ** 53, '', 'x', '\0', [], [[]], {}, { toString: 1 }, Array.from({ length: 2_000 }, () => ({}))];
+  const index = { schemaVersion: 2, mediaType: INDEX, manifests: [{ mediaType: OCI, digest, size: 9, platform: { os: 'linux', architecture: 'arm', variant: 'v7' } }] };
+  const config = { os: 'linux', architecture: 'amd64', config: { User: 'a', Env: ['A=1'], Entrypoint: ['/e'], Cmd: ['c'], WorkingDir: '/', StopSignal: 'SIGQUIT' }, rootfs: { diff_ids: [digest] } };
+  const readers: readonly (readonly [object, (bytes: Buffer) => unknown])[] = [
+    [image({ mediaType: OCI }), bytes => parseManifest(bytes, OCI)], [index, bytes => parseManifest(bytes, INDEX)], [config, bytes => parseConfig(bytes, 1, PLATFORM)],
+  ];
+  for (const [whole, read] of readers) {
+    for (const changed of changes(whole, values)) {
+      try {
+        read(Buffer.from(JSON.stringify(changed)));
+      } catch (error) {
+        t.like(error, { name: 'ClusterError', code: 'FAILED_PRECONDITION' }, JSON.stringify(changed).slice(0, 300));
+        t.true((error as Error).message.length < 500);
+      }
+    }
+  }
+});
+
+/** Copies of `value`, in each of which one value in it is another. */
+function changes(value: unknown, values: readonly unknown[]): readonly unknown[] {
+  if (typeof value !== 'object' || value === null) return values;
+  const inner = Object.entries(value).flatMap(([key, child]) => changes(child, values).map(other => (Array.isArray(value) ? value.map((one: unknown, at) => (String(at) === key ? other : one)) : { ...value, [key]: other })));
+  return [...values, ...inner];
+}

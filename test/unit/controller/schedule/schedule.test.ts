@@ -4,6 +4,8 @@ import { explainObstacles } from '../../../../controller/schedule/explain.ts';
 import { schedule } from '../../../../controller/schedule/schedule.ts';
 import type { Schedule } from '../../../../controller/schedule/schedule.ts';
 import type { Service } from '#model/app.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { failed, node, resources, service, snapshot, task, taskId } from '../../../support/builders.ts';
@@ -194,4 +196,17 @@ test('property: shuffled input gives the same bytes', t => {
     );
     t.is(JSON.stringify(one), JSON.stringify(two));
   }));
+});
+
+test('a slot goes where it is preferred, if it fits there; else where it is best', t => {
+  const web = service({ container: { requests: resources(3_000, 64) } });
+  const state = snapshot({ nodes: [node('n1'), node('n2'), node('n3', { availability: 'cordoned' })], services: [web] });
+  const placed = (slots: readonly { readonly slot: number; readonly preferred?: NodeId }[]): readonly unknown[] => schedule(state, [{ service: web, slots }]).placements.map(one => one.node);
+  t.deepEqual(placed([{ slot: 0, preferred: parseNodeId('n2') }]), ['n2']);
+  t.deepEqual(placed([{ slot: 0, preferred: parseNodeId('n2') }, { slot: 1, preferred: parseNodeId('n2') }]), ['n2', 'n1'], 'full by then');
+  t.deepEqual(placed([{ slot: 0, preferred: parseNodeId('n3') }]), ['n1'], 'cordoned');
+  t.deepEqual(placed([{ slot: 0, preferred: parseNodeId('gone') }]), ['n1']);
+  const many = Array.from({ length: 20 }, (_, slot) => ({ slot, preferred: parseNodeId('n2') }));
+  const small = service({ container: { requests: resources(1, 1) } });
+  t.true(schedule(state, [{ service: small, slots: many }]).placements.every(one => one.node === 'n2'), 'as many as there are');
 });

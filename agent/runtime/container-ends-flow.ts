@@ -1,0 +1,57 @@
+/** Ends of containers as they come: by conmon's exit files at once, and by a look at all of them now and then. */
+import { watch } from 'node:fs';
+import type { Clock } from '#kit/clock.ts';
+import { Doorbell } from '../doorbell-flow.ts';
+import { isContainerId } from './container-id.ts';
+import type { ContainerEnd } from './ports.ts';
+
+/** How often all are looked at besides conmon's own word: what notices a monitor that was killed. */
+const SWEEP_INTERVAL_MS = 1000;
+
+export interface EndSources {
+  /** Where conmon puts a file with the name of a container that ended. */
+  readonly exitDir: string;
+  readonly list: () => readonly string[];
+  /** Its end, where it ended or lost its monitor. */
+  readonly endOf: (id: string) => Promise<ContainerEnd | undefined>;
+  readonly clock: Clock;
+}
+
+/** Each end once, as long as the container is listed; those that are there already come first. It ends with the signal. */
+export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
+  const bell = new Doorbell();
+  const news = new Set<string>();
+  const told = new Set<string>();
+  const watcher = watch(exitDir, (_event, name) => {
+    if (name !== null && isContainerId(name)) news.add(name);
+    bell.ring();
+  });
+  // Also when nobody asks for the next end any more.
+  signal.addEventListener('abort', () => { watcher.close(); }, { once: true });
+  try {
+    let sweepAtMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      const isSweep = nowMs >= sweepAtMs;
+      if (isSweep) sweepAtMs = nowMs + SWEEP_INTERVAL_MS;
+      const listed = new Set(list());
+      const looked = [...isSweep ? listed : news].filter(id => listed.has(id) && !told.has(id));
+      news.clear();
+      for (const id of [...told].filter(one => !listed.has(one))) told.delete(id);
+      for await (const found of endsAmong(looked, endOf)) {
+        told.add(found.id);
+        yield found;
+      }
+      await bell.wait(sweepAtMs - clock.monotonicMs(), clock, signal).catch(() => { /* the loop's condition sees the signal */ });
+    }
+  } finally {
+    watcher.close();
+  }
+}
+
+async function* endsAmong(ids: readonly string[], endOf: EndSources['endOf']): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
+  for (const id of ids) {
+    const end = await endOf(id);
+    if (end !== undefined) yield { id, end };
+  }
+}

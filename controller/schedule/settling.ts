@@ -1,0 +1,89 @@
+/** What rollouts that are under way will leave on each node, as far as it differs from what is there: whoever places meanwhile ranks nodes by that. */
+import type { PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { requestsOf } from '#model/companion.ts';
+import type { NodeId } from '#model/ids.ts';
+import { NO_RESOURCES, subtractResources } from '#model/resources.ts';
+import type { Resources } from '#model/resources.ts';
+import type { Task } from '#model/task.ts';
+import { isEnded } from './node-load.ts';
+
+/** To be added to what is wanted of the row; less than 0 where less will be. */
+export interface SettlingAmount {
+  readonly row: number;
+  readonly milliCpu: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * A slot counts once, by its newest task, and with what its service asks for now: a replacement goes back where its slot was, or to the node that
+ * was chosen for it, so that neither how far a rollout is nor how fast its tasks start changes what is wanted of a node. Slots that go count as
+ * gone. Ascending by row.
+ */
+export function settlingAmounts(snapshot: ClusterSnapshot, rowOf: RowOf): readonly SettlingAmount[] {
+  const sums: Sums = new Map();
+  for (const { value: status } of snapshot.serviceStatuses.values()) {
+    const service = snapshot.services.get(status.id)?.value;
+    if (service !== undefined && isUnderWay(service, status)) {
+      addService(sums, snapshot, { service, status, rowOf });
+    }
+  }
+  return [...sums].map(([row, sum]) => ({ row, ...sum })).filter(one => one.milliCpu !== 0 || one.memoryBytes !== 0).sort((left, right) => left.row - right.row);
+}
+
+type RowOf = (node: NodeId) => number | undefined;
+type Sums = Map<number, { readonly milliCpu: number; readonly memoryBytes: number }>;
+
+interface Settling {
+  readonly service: Service;
+  readonly status: ServiceStatus;
+  readonly rowOf: RowOf;
+}
+
+function isUnderWay({ spec, revision, isDeleting }: Service, { rollout, settledRevision }: ServiceStatus): boolean {
+  return !isDeleting && spec.kind !== 'job' && spec.kind !== 'cron' && (rollout.state !== 'settled' || settledRevision !== revision);
+}
+
+function addService(sums: Sums, snapshot: ClusterSnapshot, { service, status, rowOf }: Settling): void {
+  const tasks = wantedTasks(snapshot, service);
+  const newest = newestOfSlots(tasks);
+  const planned = new Map(plannedOf(service, status).filter(({ slot }) => newest.get(slot)?.templateHash !== service.templateHash).map(({ slot, node }) => [slot, node]));
+  const wanted = requestsOf(service.spec);
+  for (const task of tasks) {
+    const stays = newest.get(task.slot) === task && isWanted(service, task.slot) && !planned.has(task.slot);
+    add(sums, rowOf(task.node), subtractResources(stays ? wanted : NO_RESOURCES, requestsOf(task)));
+  }
+  for (const [slot, node] of planned) {
+    add(sums, isWanted(service, slot) ? rowOf(node) : undefined, wanted);
+  }
+}
+
+function wantedTasks(snapshot: ClusterSnapshot, { id }: Service): readonly Task[] {
+  const tasks = [...(snapshot.tasksOfService.get(id) ?? [])].flatMap(task => snapshot.tasks.get(task)?.value ?? []);
+  return tasks.filter(task => task.desired === 'run' && !isEnded(snapshot, task));
+}
+
+function newestOfSlots(tasks: readonly Task[]): ReadonlyMap<number, Task> {
+  const newest = new Map<number, Task>();
+  for (const task of tasks) {
+    if (task.fence >= (newest.get(task.slot)?.fence ?? 0)) {
+      newest.set(task.slot, task);
+    }
+  }
+  return newest;
+}
+
+function plannedOf({ revision }: Service, { rollout, planned = [] }: ServiceStatus): readonly PlannedSlot[] {
+  return rollout.revision === revision ? planned : [];
+}
+
+function add(sums: Sums, row: number | undefined, { milliCpu, memoryBytes }: Resources): void {
+  if (row !== undefined) {
+    const sum = sums.get(row) ?? NO_RESOURCES;
+    sums.set(row, { milliCpu: sum.milliCpu + milliCpu, memoryBytes: sum.memoryBytes + memoryBytes });
+  }
+}
+
+function isWanted({ spec }: Service, slot: number): boolean {
+  return spec.kind === 'global' || spec.autoscale !== undefined || slot < spec.replicas;
+}
