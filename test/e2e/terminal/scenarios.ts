@@ -231,6 +231,38 @@ async function logs(stage: Stage): Promise<void> {
   await stage.run(['logs', 'nosuch'], { isRefusal: true });
 }
 
+/** A container of tools beside a running one. */
+async function debugging(stage: Stage): Promise<void> {
+  await stage.start('seen', [stage.image, 'sh', '-c', 'echo of the target > /tmp/mark; mkdir /w; echo hello > /w/index.html; httpd -p 80 -h /w; exec sleep 1000']);
+  await stage.until(['exec', 'seen', 'cat', '/proc/1/cmdline'], 'sleep');
+  const sh = async (script: string, ...flags: readonly string[]): Promise<void> => { await stage.run(['debug', 'seen', ...flags, '--', 'sh', '-c', script]); };
+  await sh('tr "\\0" " " < /proc/1/cmdline; wget -qO- http://127.0.0.1/; ls /tmp; id -u');
+  await sh('echo $KEY; echo err >&2; exit 7', '-e', 'KEY=a b');
+  await sh('kill -TERM $$');
+  await stage.run(['debug', 'seen', '-i', '--', 'wc', '-c'], { input: TEN_MEGABYTES });
+  await stage.run(['debug', 'seen', '-i', '--', 'cat'], { input: TEN_MEGABYTES });
+  await stage.run(['debug', 'seen', '--', '/nope'], { isRefusal: true });
+  const shell = stage.open(['debug', 'seen', '-it', '--', 'sh'], { columns: 91, rows: 27 });
+  await shell.expect(PROMPT);
+  for (const line of ['stty size', 'tty; echo $TERM', 'cat /proc/1/root/tmp/mark', 'false', 'echo $?']) {
+    shell.type(`${line}\r`);
+    await shell.expect(PROMPT);
+  }
+  shell.resize({ columns: 132, rows: 43 });
+  await shell.expect(REDRAWN);
+  shell.type('stty size\r');
+  await shell.expect(PROMPT);
+  shell.type('sh -c "echo waiting; sleep 1000"\r');
+  await shell.expect('waiting\r\n');
+  shell.type(CTRL_C);
+  await shell.expect(PROMPT);
+  shell.type('exit 3\r');
+  await shell.end();
+  const plain = stage.open(['debug', 'seen', '-t', '--', 'sh', '-c', 'echo out; echo err >&2; exit 4']);
+  await plain.end();
+  await stage.state('seen', 'running');
+}
+
 async function copies(stage: Stage): Promise<void> {
   const { scratch } = stage;
   const cp = async (from: string, to: string, isRefusal = false): Promise<void> => { await stage.run(['cp', '-q', from, to], { isRefusal }); };
@@ -311,6 +343,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'attach-plain': attachPlain,
   'exec': execCommands,
   'exec-terminal': execTerminal,
+  'debug': debugging,
   'logs': logs,
   'cp': copies,
   'stop': stopping,

@@ -47,7 +47,7 @@ export class Stage {
   /** Runs a command with pipes, to its end. */
   async run(words: readonly string[], extras: RunExtras = {}): Promise<void> {
     this.#begin(words);
-    const { code, stdout, stderr } = await runPiped([...this.#dialect.program, ...words], extras.input, { ...this.#dialect.options, workingDir: this.scratch });
+    const { code, stdout, stderr } = await runPiped([...this.#dialect.program, ...this.#dialect.words(words)], extras.input, { ...this.#dialect.options, workingDir: this.scratch });
     if (extras.isRefusal === true) {
       this.#lines.push(stdout.length + stderr.length === 0 ? '(nothing is said)' : '(why)');
     } else {
@@ -59,7 +59,7 @@ export class Stage {
 
   /** Runs a command at a terminal. */
   open(words: readonly string[], shape: TerminalShape = DEFAULT_SHAPE): Screen {
-    const program = new PtyProcess([...this.#dialect.program, ...words], shape, { ...this.#dialect.options, workingDir: this.scratch });
+    const program = new PtyProcess([...this.#dialect.program, ...this.#dialect.words(words)], shape, { ...this.#dialect.options, workingDir: this.scratch });
     return {
       expect: async text => { await program.expect(text); },
       type: text => { program.type(text); },
