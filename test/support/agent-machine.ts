@@ -17,6 +17,7 @@ import { agentService } from '#rpc/agent-server.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
 import type { RpcServer } from '#rpc/rpc-server.ts';
 import { push } from './image-fixture.ts';
+import { leaveNothingOf } from './last-will.ts';
 import { eventually, run } from './node-namespaces.ts';
 import { freePort, makeCertificate } from './registry-process.ts';
 import { TestAuthority } from './rpc-cluster.ts';
@@ -35,6 +36,7 @@ export class AgentMachine {
   registrations = 0;
   readonly #hostAddress = `10.198.${String(process.pid % 250)}.1`;
   readonly #address = `10.198.${String(process.pid % 250)}.2`;
+  readonly #revokeWill = leaveNothingOf({ directory: this.directory, group: this.scope });
   readonly #processes: ChildProcess[] = [];
   #controller: RpcServer | undefined;
   #session: ControllerSessionEnd | undefined;
@@ -166,6 +168,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     run('sh', '-c', `ip netns del ${this.scope}; ip link del ${this.scope}h; umount ${this.#mountNamespace}; umount -l ${this.directory}/mnt; true`);
     run('sh', '-c', `find /sys/fs/cgroup -depth -type d -name ${this.scope} -exec rmdir {} + 2>/dev/null; true`);
     rmSync(this.directory, { recursive: true, force: true });
+    this.#revokeWill();
   }
 
   /** After a test that failed in the middle: containers outlive their agent. */

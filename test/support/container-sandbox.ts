@@ -9,6 +9,7 @@ import { heldCapabilities } from '../../agent/runtime/held-capabilities.ts';
 import { NO_SECURITY_MODULES } from '../../agent/runtime/security-module.ts';
 import type { ContainerEnd, ContainerRequest, ContainerRuntime, CreatedContainer } from '../../agent/runtime/ports.ts';
 import { containerTask, IMAGE } from './container-task.ts';
+import { leaveNothingOf } from './last-will.ts';
 import type { TaskOverrides } from './container-task.ts';
 
 const HOST_BASE = 1_900_544_000;
@@ -42,6 +43,7 @@ export function makeSandbox(name: string): Sandbox {
   makeRootfs(rootfs);
   const slot = makeSlot(directory);
   const parent = directory.slice('/tmp/'.length).toLowerCase();
+  const revokeWill = leaveNothingOf({ directory, group: parent });
   const cgroups = new CgroupFs(parent, systemClock);
   const options = {
     stateDir: `${directory}/state`, conmonPath: '/usr/bin/conmon', cgroups, clock: systemClock,
@@ -88,6 +90,7 @@ export function makeSandbox(name: string): Sandbox {
       await cgroups.removeParent();
       execFileSync('umount', [slot.userNamespacePath, slot.networkNamespacePath]);
       rmSync(directory, { recursive: true });
+      revokeWill();
       return left;
     },
   };
