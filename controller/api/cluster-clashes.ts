@@ -1,9 +1,13 @@
-/** What an App may not take because another App of the cluster has it: published ports, and places of volumes. */
+/** What an App may not have because of another App of the cluster: published ports, places of volumes, circles of services that must be near each other. */
 import type { AppSpec, Service, VolumeSpec } from '#model/app.ts';
+import { circleOf, describeCircle } from '#model/affinity-rules.ts';
 import { findVolumeClash } from '#model/app-rules.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Violation } from '#model/errors.ts';
+import { appId, parseServiceId, serviceId } from '#model/ids.ts';
+import type { ServiceId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
+import { targetOf } from '../schedule/claims.ts';
 
 /** True when the App names something that only one App may have: its apply takes a turn, so that two of them cannot both win. */
 export function namesSharedThings(app: AppSpec): boolean {
@@ -20,8 +24,26 @@ export function findClashes(app: AppSpec, snapshot: ClusterSnapshot): readonly V
       const path = `services.${service.name}.ports[${String(index)}].published`;
       return owner === undefined ? [] : [{ path, message: `port ${String(port.published)}/${port.protocol} is already published by service ${owner.id}; choose another` }];
     })),
+    ...affinityCircles(app, others),
     ...app.volumes.flatMap(volume => volumeClash(volume, others.filter(other => other.namespace === app.namespace))),
   ];
+}
+
+/** Services that must be near each other across Apps; within one, `checkAppSpec` tells. */
+function affinityCircles({ namespace, name: app, services }: AppSpec, others: readonly Service[]): readonly Violation[] {
+  const own = services.map(spec => ({ namespace, app, spec }));
+  const targets = new Map([...own, ...others].map(one => [serviceId(one.namespace, one.app, one.spec.name), nearOf(one)]));
+  return own.flatMap(one => one.spec.placement.affinity.flatMap((affinity, index) => {
+    const id = serviceId(namespace, app, one.spec.name);
+    const target = targetOf(one, affinity.service);
+    const isStrange = affinity.weight === undefined && !target.startsWith(`${appId(namespace, app)}/`);
+    const circle = isStrange ? circleOf(id, target, name => targets.get(parseServiceId(name)) ?? []) : undefined;
+    return circle === undefined ? [] : [{ path: `services.${one.spec.name}.placement.affinity[${String(index)}]`, message: describeCircle(circle) }];
+  }));
+}
+
+function nearOf(one: Pick<Service, 'namespace' | 'app' | 'spec'>): readonly ServiceId[] {
+  return one.spec.placement.affinity.filter(affinity => affinity.weight === undefined).map(affinity => targetOf(one, affinity.service));
 }
 
 /** A host port is the node's alone, which the scheduler sees to; an ingress port is the whole cluster's. */

@@ -2,12 +2,13 @@
 import type { AppSpec } from '#model/app.ts';
 import { checkAppSpec } from '#model/app-rules.ts';
 import type { AddedNode, ClusterPlan } from '#model/cluster-plan.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Violation } from '#model/errors.ts';
-import { appId, TASK_ID_BYTES } from '#model/ids.ts';
+import { appId } from '#model/ids.ts';
 import type { ControlHandlers, PlanRequest } from '#model/ports.ts';
 import type { Times } from '#model/times.ts';
-import { planCluster } from '../reconcile/cluster-plan.ts';
+import { ClusterPlanner } from '../reconcile/cluster-plan.ts';
 import type { PlanContext } from '../reconcile/plan-context.ts';
 import type { RevisionCache } from '../reconcile/revision-store.ts';
 import { whyService, whyTask } from '../reconcile/why.ts';
@@ -26,6 +27,8 @@ export interface PlanParts extends ApplyParts {
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
+/** A plan takes no longer: clients wait for it, and other calls wait for its steps. */
+const PLAN_BUDGET_MS = 20_000;
 /** Apps in one plan. */
 const MAX_APPS = 500;
 
@@ -38,9 +41,11 @@ export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 
       const apps = await pinAll(request.apps, parts);
       await loadRevisions(parts);
       requireValid(eachApp(apps, app => findClashes(app, parts.state.current)));
-      const plan = planNow({ ...request, apps }, parts);
-      // The record is made in the same turn of the event loop as the plan: from the same snapshot.
-      return request.isSaved ? { ...plan, planId: await savePlan(apps, parts.randomBytes(TASK_ID_BYTES), parts) } : plan;
+      const { plan, before, isWhole } = await planInTime({ ...request, apps }, parts);
+      if (request.isSaved && !isWhole) {
+        throw new ClusterError('DEADLINE_EXCEEDED', `the plan is not at its end after ${String(PLAN_BUDGET_MS / 1000)} s, and half a plan is no promise; plan fewer Apps at once`);
+      }
+      return request.isSaved ? { ...plan, planId: await savePlan(apps, before, parts) } : plan;
     },
     why({ target, node }, peer) {
       requireRole(peer, 'operator');
@@ -57,9 +62,25 @@ export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 
   };
 }
 
-function planNow({ apps, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): ClusterPlan {
+interface TimedPlan {
+  readonly plan: ClusterPlan;
+  /** What it was made from. */
+  readonly before: ClusterSnapshot;
+  readonly isWhole: boolean;
+}
+
+/** Between its steps others are served. */
+async function planInTime({ apps, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): Promise<TimedPlan> {
+  const { clock, state, signal } = parts;
   const drafts = apps.map(app => wouldBeDraft(app, parts));
-  return planCluster(parts.state.current, { apps: drafts, withoutNodes, addedNodes }, contextOf(parts));
+  const planner = new ClusterPlanner(state.current, { apps: drafts, withoutNodes, addedNodes }, contextOf(parts));
+  const deadlineMs = clock.monotonicMs() + PLAN_BUDGET_MS;
+  let isWhole = planner.step();
+  while (!isWhole && clock.monotonicMs() < deadlineMs) {
+    await clock.sleep(0, signal);
+    isWhole = planner.step();
+  }
+  return { plan: planner.plan, before: planner.before, isWhole };
 }
 
 /** Lost nodes are lost for good in a plan: whoever waits for one has waited long enough. */

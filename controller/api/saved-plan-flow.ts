@@ -1,7 +1,8 @@
 /** Plans kept for `apply --plan`. */
 import type { AppSpec } from '#model/app.ts';
 import { ClusterError } from '#model/errors.ts';
-import { taskIdFromBytes } from '#model/ids.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { TASK_ID_BYTES, taskIdFromBytes } from '#model/ids.ts';
 import { planRecord, stalePlanReason } from '../reconcile/plan-record.ts';
 import { decodePlanRecord, encodePlanRecord } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
@@ -11,12 +12,16 @@ export interface SavedPlanParts extends WriteParts {
   readonly signal: AbortSignal;
 }
 
+interface PlanIdParts {
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
 const PLAN_ID = /^[a-z2-7]{12}$/;
 
-/** Made from the current snapshot, before the first await. Answers the plan's id. */
-export async function savePlan(apps: readonly AppSpec[], random: Uint8Array, parts: SavedPlanParts): Promise<string> {
-  const id: string = taskIdFromBytes(random);
-  const record = planRecord({ id, snapshot: parts.state.current, apps, nowMs: parts.clock.nowMs() });
+/** @param snapshot  what the plan was made from. Answers the plan's id. */
+export async function savePlan(apps: readonly AppSpec[], snapshot: ClusterSnapshot, parts: SavedPlanParts & PlanIdParts): Promise<string> {
+  const id: string = taskIdFromBytes(parts.randomBytes(TASK_ID_BYTES));
+  const record = planRecord({ id, snapshot, apps, nowMs: parts.clock.nowMs() });
   const leaseId = await parts.requestLease.id();
   await parts.store.transact([], [{ kind: 'put', key: buildKey({ kind: 'plan', id }), value: encodePlanRecord(record), leaseId }], parts.signal);
   return id;

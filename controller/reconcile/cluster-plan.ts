@@ -12,7 +12,7 @@ import { nodeLoads } from '../schedule/node-load.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { fieldChanges } from './field-changes.ts';
 import { Forecast } from './forecast.ts';
-import { PaperCluster } from './paper-cluster.ts';
+import { detached, PaperCluster } from './paper-cluster.ts';
 import type { PlanContext } from './plan-context.ts';
 import { isLive, rowsOf, serviceState } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
@@ -35,28 +35,68 @@ export interface PlanWish {
   readonly addedNodes: readonly AddedNode[];
 }
 
-/** Plans by carrying out on paper: the reconcilers and the scheduler decide, as they do for real. The snapshot is not changed. */
-export function planCluster(snapshot: ClusterSnapshot, wish: PlanWish, context: PlanContext): ClusterPlan {
-  const paper = new PaperCluster(snapshot);
-  const forecast = new Forecast(paper, context);
-  changeNodes(paper, forecast, wish);
-  for (const { app, services, isChanged } of wish.apps) {
-    if (isChanged) {
-      forecast.request(paper.putApp(app, services));
-      // An App's first tasks are placed before the next App is applied.
-      forecast.settleDecisions();
-    }
+/** Turns of the leader in one step: the event loop is free between steps. */
+const TURNS_PER_STEP = 50;
+
+/**
+ * Plans by carrying out on paper: the reconcilers and the scheduler decide, as they do for real. The snapshot is read once, when this is made,
+ * and not changed.
+ */
+export class ClusterPlanner {
+  /** The cluster as the plan began. */
+  readonly before: ClusterSnapshot;
+  readonly #wish: PlanWish;
+  readonly #paper: PaperCluster;
+  readonly #forecast: Forecast;
+  readonly #waiting: WouldBeApp[];
+  #progress: 'rest' | 'endless' | 'more' = 'more';
+
+  constructor(snapshot: ClusterSnapshot, wish: PlanWish, context: PlanContext) {
+    this.before = detached(snapshot);
+    this.#wish = wish;
+    this.#paper = new PaperCluster(this.before);
+    this.#forecast = new Forecast(this.#paper, context);
+    this.#waiting = wish.apps.filter(one => one.isChanged);
+    changeNodes(this.#paper, this.#forecast, wish);
   }
-  const isAtRest = forecast.run();
-  const after = paper.snapshot;
-  return {
-    baseRevision: snapshot.etcdRevision,
-    actions: actionsOf(snapshot, after, { wish, stops: forecast.stops }),
-    unplaced: unplacedServices(after),
-    changes: wish.apps.flatMap(({ services, isChanged }) => (isChanged ? services : [])).flatMap(one => fieldChanges(snapshot.services.get(one.id)?.value, one)),
-    nodes: picturesOf(snapshot, after),
-    notes: [...(isAtRest ? [] : ['the cluster does not come to rest: this is only its beginning']), ...notesOf(after, wish)],
-  };
+
+  /** True: there is no more to find out. An App's first tasks are placed before the next App is applied. */
+  step(): boolean {
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      this.#forecast.request(this.#paper.putApp(next.app, next.services));
+      this.#forecast.settleDecisions();
+      return false;
+    }
+    this.#progress = this.#progress === 'more' ? this.#forecast.step(TURNS_PER_STEP) : this.#progress;
+    return this.#progress !== 'more';
+  }
+
+  /** What the steps so far came to; `notes` says where they did not come to an end. */
+  get plan(): ClusterPlan {
+    const [before, after, wish] = [this.before, this.#paper.snapshot, this.#wish];
+    return {
+      baseRevision: before.etcdRevision,
+      actions: actionsOf(before, after, { wish, stops: this.#forecast.stops }),
+      unplaced: unplacedServices(after),
+      changes: wish.apps.flatMap(({ services, isChanged }) => (isChanged ? services : [])).flatMap(one => fieldChanges(before.services.get(one.id)?.value, one)),
+      nodes: picturesOf(before, after),
+      notes: [...UNFINISHED[this.#progress], ...notesOf(after, wish)],
+    };
+  }
+}
+
+const UNFINISHED: Readonly<Record<'rest' | 'endless' | 'more', readonly string[]>> = {
+  rest: [],
+  endless: ['the cluster does not come to rest: this is only its beginning'],
+  more: ['there was no time to follow the cluster to its rest: this is only its beginning'],
+};
+
+/** All steps at once. */
+export function planCluster(snapshot: ClusterSnapshot, wish: PlanWish, context: PlanContext): ClusterPlan {
+  const planner = new ClusterPlanner(snapshot, wish, context);
+  while (!planner.step());
+  return planner.plan;
 }
 
 function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, addedNodes }: PlanWish): void {

@@ -84,11 +84,17 @@ interface StepInput {
   readonly before: CronStatus | undefined;
 }
 
+/** Between what was handled and the next time, which is in the status, there is none: most looks need no more than this. */
+function waiting(before: CronStatus | undefined, key: string, nowMs: number): DueTimes | undefined {
+  const isWaiting = before?.scheduleKey === key && before.nextAtMs !== undefined && nowMs < before.nextAtMs;
+  return isWaiting ? { hasEarlier: false, nextAtMs: before.nextAtMs } : undefined;
+}
+
 function nextStep(snapshot: ClusterSnapshot, input: StepInput, nowMs: number): Step {
   const { service, cron, before } = input;
   const key = scheduleKey(cron);
   const handledUntilMs = before?.scheduleKey === key ? before.handledUntilMs : service.updatedAtMs;
-  const due = dueTimes(cron, handledUntilMs, nowMs);
+  const due = waiting(before, key, nowMs) ?? dueTimes(cron, handledUntilMs, nowMs);
   const next = due.nextAtMs === undefined ? {} : { nextAtMs: due.nextAtMs };
   if (due.newestMs === undefined) {
     return { status: { scheduleKey: key, handledUntilMs, ...lastOf(before), ...next }, actions: [], events: [] };

@@ -3,6 +3,7 @@ import { parseAppId, parseServiceId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
+import { KeptTable } from '../schedule/kept-table.ts';
 import { affectedKeys, allKeys, waitingServices } from './affected-keys.ts';
 import type { ReconcileKey } from './affected-keys.ts';
 import { planApp } from './app-plan.ts';
@@ -25,6 +26,8 @@ export class Forecast {
   #nowMs: number;
   #turns = 0;
   #hasRoom = false;
+  #hasBegun = false;
+  readonly #table = new KeptTable();
 
   constructor(paper: PaperCluster, context: PlanContext) {
     this.#paper = paper;
@@ -39,34 +42,59 @@ export class Forecast {
 
   /** What the loop looks at after `change`, in its order. */
   request(change: ClusterChange): void {
+    this.#table.touch(change);
     for (const key of affectedKeys(change, this.#paper.snapshot)) {
       this.#queue.add(key);
     }
     this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task');
   }
 
-  /** One pass over what is requested, as the leader makes before any agent answers. */
+  /** All that is requested, as the leader looks at it before any agent answers. */
   settleDecisions(): void {
-    for (const key of this.#queue) {
-      this.#queue.delete(key);
-      if (this.#turns >= MAX_TURNS) {
-        return;
-      }
-      this.#turns += 1;
-      this.#turn(key);
-    }
+    while (this.#takeTurn());
   }
 
   /** Goes on until no task moves, no plan acts and no rollout waits for the clock. False: it did not come to rest. */
   run(): boolean {
-    allKeys(this.#paper.snapshot).forEach(key => this.#queue.add(key));
-    while (this.#turns < MAX_TURNS) {
-      this.settleDecisions();
-      if (!this.#moveTasks() && !this.#lookForRoom() && !this.#wake()) {
-        return true;
+    for (;;) {
+      const progress = this.step(MAX_TURNS);
+      if (progress !== 'more') {
+        return progress === 'rest';
       }
     }
-    return false;
+  }
+
+  /** At most so many turns of the leader, of which `rest` says that none is left and `endless` that there are too many. */
+  step(turns: number): 'rest' | 'endless' | 'more' {
+    this.#begin();
+    for (let turn = 0; turn < turns; turn += 1) {
+      if (this.#turns >= MAX_TURNS) {
+        return 'endless';
+      }
+      if (!this.#takeTurn() && !this.#moveTasks() && !this.#lookForRoom() && !this.#wake()) {
+        return 'rest';
+      }
+    }
+    return 'more';
+  }
+
+  #begin(): void {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      allKeys(this.#paper.snapshot).forEach(key => this.#queue.add(key));
+    }
+  }
+
+  /** False: nothing is requested. */
+  #takeTurn(): boolean {
+    const [key] = this.#queue;
+    if (key === undefined || this.#turns >= MAX_TURNS) {
+      return false;
+    }
+    this.#queue.delete(key);
+    this.#turns += 1;
+    this.#turn(key);
+    return true;
   }
 
   #turn(key: ReconcileKey): void {
@@ -89,7 +117,7 @@ export class Forecast {
   #plan(key: ReconcileKey): Plan {
     const { snapshot } = this.#paper;
     if (key.startsWith('service/')) {
-      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, nowMs: this.#nowMs });
+      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, nowMs: this.#nowMs, table: () => this.#table.at(snapshot) });
     }
     return key.startsWith('app/') ? planApp(snapshot, parseAppId(key.slice('app/'.length)), this.#nowMs) : EMPTY_PLAN;
   }

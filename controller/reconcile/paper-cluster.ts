@@ -180,6 +180,14 @@ export class PaperCluster {
   }
 }
 
+/** As it is now, also later: a mirror changes its tables and indexes where they are. */
+export function detached(snapshot: ClusterSnapshot): ClusterSnapshot {
+  const copyOf = <Owner>(index: ReadonlyMap<Owner, ReadonlySet<TaskId>>): ReadonlyMap<Owner, ReadonlySet<TaskId>> => new Map([...index].map(([owner, ids]) => [owner, new Set(ids)]));
+  return new PaperCluster({
+    ...snapshot, tasksOfService: copyOf(snapshot.tasksOfService), tasksOnNode: copyOf(snapshot.tasksOnNode), namespaces: new Map(snapshot.namespaces),
+  }).snapshot;
+}
+
 /** What the agent of a node that is there would say next of the task; undefined when it said all. */
 function nextStatus(task: Task, status: TaskStatus | undefined, nowMs: number): TaskStatus | undefined {
   if (status !== undefined && isFinished(status.phase)) {

@@ -12,7 +12,7 @@ import type { NodeLoad } from '../schedule/node-load.ts';
 import { NodeTable } from '../schedule/node-table.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { isBetter } from '../schedule/scores.ts';
-import { PaperCluster } from './paper-cluster.ts';
+import { detached, PaperCluster } from './paper-cluster.ts';
 import { isStopFirst } from './slot-plan.ts';
 import { isLive, isServing, mayStay, serviceState } from './task-row.ts';
 
@@ -140,12 +140,6 @@ export class MovePlanner {
       : `takes ${(100 * gain).toFixed(0)} points of load off ${task.node}; a move costs ${(100 * MOVE_COST).toFixed(0)}`;
     return { kind: 'move', service: service.id, slot: task.slot, task: task.id, node, fromNode: task.node, reason };
   }
-}
-
-/** The indexes are changed where they are as the cluster changes; a plan of several turns goes on from what it began with. */
-function detached(snapshot: ClusterSnapshot): ClusterSnapshot {
-  const copyOf = <Owner>(index: ReadonlyMap<Owner, ReadonlySet<TaskId>>): ReadonlyMap<Owner, ReadonlySet<TaskId>> => new Map([...index].map(([owner, ids]) => [owner, new Set(ids)]));
-  return { ...snapshot, tasksOfService: copyOf(snapshot.tasksOfService), tasksOnNode: copyOf(snapshot.tasksOnNode) };
 }
 
 /** How many wanted tasks of a service are on a node. */

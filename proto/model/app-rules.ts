@@ -1,4 +1,5 @@
 /** What must hold of an AppSpec, whoever made it: the CLI's reader and the controller ask the same question. */
+import { checkAffinityCircles } from './affinity-rules.ts';
 import type { AppSpec, VolumeSpec } from './app.ts';
 import type { Violation } from './errors.ts';
 import { isLabel } from './ids.ts';
@@ -21,6 +22,7 @@ export function checkAppSpec(app: AppSpec): readonly Violation[] {
     ...app.services.flatMap(service => checkService(service, app)),
     ...checkIngressPorts(app.services),
     ...checkCycles(app.services),
+    ...checkAffinityCircles(app),
     ...checkKeys(app.configs, 'configs'),
     ...app.configs.flatMap(config => checkContent(config.content, `configs.${config.name}`)),
     ...checkKeys(app.secrets, 'secrets'),

@@ -3,8 +3,10 @@ import type { Bench } from './bench.ts';
 /** Every bench by name; only the one that runs is loaded. */
 export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   burst: async () => (await import('./burst.ts')).burstBench,
+  'e2e-latency': async () => (await import('./e2e-latency.ts')).endToEndBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
   pull: async () => (await import('./pull.ts')).pullBench,
+  scale: async () => (await import('./scale.ts')).scaleBench,
   schedule: async () => (await import('./schedule.ts')).scheduleBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   start: async () => (await import('./start.ts')).startBench,

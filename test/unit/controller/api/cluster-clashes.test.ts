@@ -40,3 +40,12 @@ test('a turn is taken for published ports and volumes', t => {
   t.true(namesSharedThings(appOf(manifest({ ports: ['80:80'] }))));
   t.true(namesSharedThings(appOf(manifest({}, { volumes: { v: {} } }))));
 });
+
+test('services of two Apps that must be near each other', t => {
+  const theirs = (weight?: number): Service => other([], { placement: { affinity: [{ service: 'shop/web', label: 'node', ...(weight === undefined ? {} : { weight }) }] } });
+  const wish = appOf(manifest({ placement: { affinity: ['other/web'] } }));
+  t.like(findClashes(wish, snapshot({ services: [theirs()] })), [{ path: 'services.web.placement.affinity[0]' }]);
+  t.regex(findClashes(wish, snapshot({ services: [theirs()] }))[0]?.message ?? '', /^cycle: default\/shop\/web -> default\/other\/web -> default\/shop\/web; /);
+  t.deepEqual(findClashes(wish, snapshot({ services: [theirs(5)] })), []);
+  t.deepEqual(findClashes(wish, snapshot({ services: [other([])] })), []);
+});

@@ -1,9 +1,10 @@
 import test from 'ava';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Service } from '#model/app.ts';
 import type { ClusterPlan } from '#model/cluster-plan.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
-import { planCluster, unplacedService, unplacedServices } from '../../../../controller/reconcile/cluster-plan.ts';
+import { ClusterPlanner, planCluster, unplacedService, unplacedServices } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanWish } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanContext } from '../../../../controller/reconcile/plan-context.ts';
 import { app, node, resources, service, serviceStatus, snapshot, T0, task, taskId } from '../../../support/builders.ts';
@@ -92,4 +93,19 @@ test('in whatever order the state is read, the plan is the same', t => {
   const one = plan({ ...AT_REST, tasks }, wish);
   const other = plan({ ...AT_REST, tasks: tasks.toReversed(), nodes: NODES.toReversed() }, wish);
   t.deepEqual(other.actions, one.actions);
+});
+
+test('a plan in steps is the same, whatever the cluster does meanwhile; one that is cut short says so', t => {
+  const web = service({ replicas: 3, revision: 2, templateHash: 'hash-2' });
+  const of = (): ClusterSnapshot => snapshot({ nodes: NODES, ...AT_REST });
+  const wish = { apps: [{ app: app('shop', { revision: 2 }), services: [web], isChanged: true }], withoutNodes: [], addedNodes: [] };
+  const whole = planCluster(of(), wish, CONTEXT);
+  const state = of();
+  const planner = new ClusterPlanner(state, wish, CONTEXT);
+  t.false(planner.step());
+  t.deepEqual(planner.plan.notes, ['there was no time to follow the cluster to its rest: this is only its beginning', ...planner.plan.notes.slice(1)]);
+  for (const table of [state.tasks, state.nodes, state.services, state.statuses, state.tasksOfService, state.tasksOnNode]) (table as Map<unknown, unknown>).clear();
+  while (!planner.step());
+  t.deepEqual(planner.plan, whole);
+  t.true(whole.actions.some(one => one.kind !== 'keep'));
 });

@@ -32,6 +32,18 @@ test('tainted, and not tolerated', wants, { taints: ['gpu'] }, false, true);
 test('without the label', wants, { labels: { os: 'other' } }, false, true);
 test('without the runtime', wants, { runtimes: [] }, false, true);
 
+const outdated = test.macro({
+  exec(t, options: NodeOptions, isWanted: boolean) {
+    const next = { ...agent, revision: 2, templateHash: 'hash-2' };
+    const state = snapshot({ services: [next], nodes: [node('n7', options)], tasks: [task(agent, 'n7', { slot: 7 })] });
+    t.is(wantedSlots(state, serviceState(state, next.id)!).length, isWanted ? 1 : 0);
+  },
+  title: (name = '') => `global, updated, with its old task on a node that is ${name}`,
+});
+test('ready', outdated, {}, true);
+test('silent, lost or cordoned: it may come back', outdated, { condition: 'lost', availability: 'cordoned' }, true);
+test('not for the update', outdated, { labels: { os: 'other' } }, false);
+
 test('a cron wants no tasks: its runs do', t => {
   const cron = service({ kind: 'cron', replicas: 2 });
   const state = snapshot({ services: [cron] });
