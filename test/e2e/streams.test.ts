@@ -65,6 +65,17 @@ test.serial('100 MB of lines are followed through rotations, each once and in or
   t.is(await followed, expected);
 });
 
+test.serial('100 MB go in and out through attach, in through exec, and out through cp (root)', async t => {
+  await cluster.ctl('run', '-d', '-i', '--name', 'echo', 'hello:1', 'cat');
+  t.is(await through(['attach', 'echo'], file), expected);
+  const sum = `${expected}  -\n`;
+  t.is(await through(['exec', '-i', 'big/web', '--', 'sha256sum'], file), createHash('sha256').update(sum).digest('hex'));
+  await cluster.ctl('cp', file, 'big/web:/tmp/copied');
+  const back = path.join(cluster.home, 'back');
+  await cluster.ctl('cp', 'big/web:/tmp/copied', back);
+  t.is(await digest(createReadStream(back)), expected);
+});
+
 test.serial('100 MB come through run, go in and out through debug, and in through cp and out through exec (root)', async t => {
   t.is(await through(['run', '--rm', 'hello:1', 'seq', '1', String(LINES)]), expected);
   t.is(await through(['debug', '-i', 'big/web', '--image', 'hello:1', '--', 'cat'], file), expected);
