@@ -6,14 +6,12 @@ import { systemClock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
-import { containersOf } from '#model/companion.ts';
 import type { Digest } from '#model/digest.ts';
 import type { NodePolicy } from '#model/node.ts';
 import type { TaskId } from '#model/ids.ts';
 import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
-import type { News } from '#news/ports.ts';
 import { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { AssignmentFs } from './assignment-fs.ts';
@@ -29,7 +27,6 @@ import { ControllerClient } from './controller-client.ts';
 import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
-import { parseNameservers } from './dns/resolv-conf.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
 import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
@@ -47,7 +44,7 @@ import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
-import { defaultAddress, defaultCapacity, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
+import { defaultAddress, defaultCapacity, goArchitecture, machineResolvers, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
 import { takenHostPort } from './network/host-ports-fs.ts';
@@ -72,7 +69,7 @@ import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
 import { StorageLoop } from './storage-loop.ts';
 import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
-import type { TaskEvents, TaskParts } from './task/ports.ts';
+import type { StartStep } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 import { recoverTasks } from './task/recovery-flow.ts';
 import { ReportBook } from './task/report-book.ts';
@@ -87,6 +84,7 @@ import { readSamples } from './usage-flow.ts';
 import type { UsageSources } from './usage-flow.ts';
 import { UsageLoop } from './usage-loop.ts';
 import { DirectoryVolumes } from './volume/volume-fs.ts';
+import { desiredAsRecorded, statusSink, taskEvents, tasksByDigest } from './task-sinks-flow.ts';
 
 export const AGENT_VERSION = '0.1.0';
 
@@ -157,6 +155,7 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
   const recover = async (): Promise<TaskSet> => {
     const parts = {
       ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,
+      onStep: (step: StartStep, durationMs: number) => { shared.metrics.observeStep(step, durationMs); },
       permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
     };
     const recovered = await recoverTasks(parts);
@@ -371,46 +370,9 @@ function probeModules(log: Logger): SecurityModules {
   return modules;
 }
 
-/** The images that tasks of this node need, those that only stop among them. */
-function tasksByDigest(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlyMap<Digest, readonly TaskId[]> {
-  const named = new Map<Digest, Set<TaskId>>();
-  const tasks = [...records.map(record => record.task), ...assignment.tasks.values()];
-  for (const { id, digest } of tasks.flatMap(task => containersOf(task).map(container => ({ id: task.id, digest: container.digest })))) {
-    if (digest !== undefined) named.set(digest, (named.get(digest) ?? new Set()).add(id));
-  }
-  return new Map([...named].map(([digest, ids]) => [digest, [...ids].sort()]));
-}
-
 /** What a pull asks a controller for. */
 function loginOf({ image, namespace }: PullRequest): { readonly namespace: string; readonly registry: string } {
   return { namespace: namespace ?? '', registry: image.slice(0, Math.max(0, image.indexOf('/'))) };
-}
-
-/** Without a readable assignment, what the records say is wanted: a lost file stops nothing. */
-function desiredAsRecorded(records: readonly TaskRecord[]): DesiredSet {
-  return { ...EMPTY_DESIRED_SET, tasks: new Map(records.map(record => [record.task.id, record.task])) };
-}
-
-function statusSink(reports: ReportBook, session: SessionLoop): TaskParts['statuses'] {
-  return {
-    report: status => {
-      if (reports.take(status)) {
-        session.poke();
-      }
-    },
-    drop: task => { reports.drop(task); },
-  };
-}
-
-function taskEvents(to: { readonly log: Logger; readonly metrics: AgentMetrics; readonly news: News | undefined }): TaskEvents {
-  return {
-    happened({ type, task, reason, message }) {
-      const atMs = systemClock.nowMs();
-      to.log.info({ task: task.id, service: task.serviceId, reason, message }, 'task event');
-      to.metrics.countEvent(reason);
-      to.news?.publishEvent({ type, object: `task/${task.id}`, reason, message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
-    },
-  };
 }
 
 function natsNews(config: AgentConfig, identity: IdentityHolder, log: Logger): NatsNews {
@@ -430,14 +392,4 @@ function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: Ident
 
 function tlsOf(identity: NodeIdentity): TlsIdentity {
   return { caPem: identity.caPem, pair: { certificatePem: identity.certificatePem, keyPem: identity.keyPem } };
-}
-
-async function machineResolvers(): Promise<readonly string[]> {
-  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
-  return parseNameservers(text).filter(address => !address.startsWith('127.'));
-}
-
-/** Source: OCI image-spec, config.md: GOARCH words */
-function goArchitecture(): string {
-  return process.arch === 'x64' ? 'amd64' : process.arch;
 }

@@ -1,3 +1,4 @@
+import { parseNameservers } from './dns/resolv-conf.ts';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism, networkInterfaces, totalmem } from 'node:os';
 import { dirname } from 'node:path';
@@ -70,4 +71,15 @@ export async function makePassable(directory: string): Promise<void> {
       throw new ClusterError('FAILED_PRECONDITION', `${parent} has to be passable for containers (mode 0711): ${directory} is below it`);
     }
   }
+}
+
+/** Name servers that this machine asks, those on it left out: tasks do not reach them. */
+export async function machineResolvers(): Promise<readonly string[]> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return parseNameservers(text).filter(address => !address.startsWith('127.'));
+}
+
+/** Source: OCI image-spec, config.md: GOARCH words */
+export function goArchitecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
 }

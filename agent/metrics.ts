@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Task } from '#model/task.ts';
 import type { Pressure } from './runtime/ports.ts';
 import type { LinkCounters } from './network/link-counters.ts';
+import type { StartStep } from './task/ports.ts';
 
 /** Every metric of gantry-agent; the README's table says the same. Node.js's own come beside them as `gantry_process_` and `gantry_nodejs_`. */
 export const AGENT_METRICS = {
@@ -24,6 +25,7 @@ export const AGENT_METRICS = {
   gantry_agent_tasks: 'task records, by step',
   gantry_agent_task_events_total: 'what happened to tasks here, by reason; Started counts the starts',
   gantry_agent_pull_duration_seconds: 'time of one image pull, by outcome: done, failed',
+  gantry_agent_start_step_seconds: 'time of one step of a start: net (the network slot), mount (the root file system), create, start',
   gantry_agent_images: 'whole images on disk',
   gantry_agent_session_connected: '1 while a controller acknowledges',
   gantry_agent_nats_connected: '1 while NATS is connected; 0 also without --nats',
@@ -63,6 +65,7 @@ export interface AgentMetricSources {
 const TASK_LABELS = ['namespace', 'app', 'service', 'task'] as const;
 type TaskLabel = (typeof TASK_LABELS)[number];
 const MICROSECONDS = 1_000_000;
+const STEP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const PULL_BUCKETS = [0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** The values of one task, by metric. */
@@ -97,6 +100,7 @@ export class AgentMetrics {
   readonly #tasks = new Gauge({ ...described('gantry_agent_tasks'), labelNames: ['step'], registers: [this.registry] });
   readonly #events = new Counter({ ...described('gantry_agent_task_events_total'), labelNames: ['reason'], registers: [this.registry] });
   readonly #pulls = new Histogram({ ...described('gantry_agent_pull_duration_seconds'), labelNames: ['outcome'], buckets: PULL_BUCKETS, registers: [this.registry] });
+  readonly #steps = new Histogram({ ...described('gantry_agent_start_step_seconds'), labelNames: ['step'], buckets: STEP_BUCKETS, registers: [this.registry] });
   readonly #loopLag = new Gauge({ ...described('gantry_agent_event_loop_lag_seconds'), registers: [this.registry] });
 
   constructor() {
@@ -113,6 +117,10 @@ export class AgentMetrics {
 
   observePull(outcome: 'done' | 'failed', durationMs: number): void {
     this.#pulls.observe({ outcome }, durationMs / 1_000);
+  }
+
+  observeStep(step: StartStep, durationMs: number): void {
+    this.#steps.observe({ step }, durationMs / 1_000);
   }
 
   setLag(lagMs: number): void {

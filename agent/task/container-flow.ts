@@ -16,7 +16,7 @@ import { etcFiles } from './etc-files.ts';
 import { isOnHostNetwork } from './host-network.ts';
 import { containerId, filesKey } from './names.ts';
 import type { CompanionRun, ContainerName } from './names.ts';
-import type { TaskParts } from './ports.ts';
+import type { StartStep, TaskParts } from './ports.ts';
 import type { TaskRecord } from './record.ts';
 
 /** One container of an attempt. */
@@ -153,7 +153,7 @@ export async function prepareFiles(
   const { image, slot } = from;
   const mapping = idMapping(task, slot);
   await failpoint('agent.before-rootfs');
-  const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, mapping, signal);
+  const { rootfsPath } = await timed('mount', parts, async () => await parts.snapshots.prepare(id, image.layers, mapping, signal));
   if (task.container.limits.storageBytes !== undefined) await parts.snapshots.limit(id, task.container.limits.storageBytes);
   await failpoint('agent.before-volumes');
   const user = await parts.configs.userOf(task, image.config, rootfsPath);
@@ -170,7 +170,7 @@ function idMapping(task: Task, slot: NetworkSlot): IdMapping {
 
 export async function createContainer({ id, name, task }: ContainerUnit, configJson: string, parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {
   await failpoint('agent.before-create');
-  return await parts.runtime.create({
+  return await timed('create', parts, async () => await parts.runtime.create({
     id,
     runtime: task.container.runtime,
     bundlePath: parts.bundles.pathOf(id),
@@ -178,7 +178,15 @@ export async function createContainer({ id, name, task }: ContainerUnit, configJ
     logPath: parts.records.logPath(task.id, name),
     terminal: task.container.tty,
     stdin: task.container.stdin,
-  }, signal);
+  }, signal));
+}
+
+/** Tells how long `work` took, when it worked. */
+export async function timed<Result>(step: StartStep, { clock, onStep }: Pick<TaskParts, 'clock' | 'onStep'>, work: () => Promise<Result>): Promise<Result> {
+  const beganAtMs = clock.monotonicMs();
+  const result = await work();
+  onStep(step, clock.monotonicMs() - beganAtMs);
+  return result;
 }
 
 /** All of a container goes by its id, each part whatever the others do; absent is fine. */

@@ -108,6 +108,9 @@ export interface TaskEvents {
   happened(event: TaskEvent): void;
 }
 
+/** What the time of a start goes into. */
+export type StartStep = 'net' | 'mount' | 'create' | 'start';
+
 /** Ports of the machine that tasks publish as they are. */
 export interface HostPorts {
   /** Which of `ports` a process of the machine has already, and which process, in words; undefined: none. */
@@ -136,6 +139,7 @@ export interface TaskParts {
   readonly events: TaskEvents;
   readonly permit: StartPermit;
   readonly startGate: StartGate;
+  readonly onStep: (step: StartStep, durationMs: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** 0 <= random() < 1, for jitter. */

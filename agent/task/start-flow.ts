@@ -3,7 +3,7 @@ import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { resourcesOf } from '#model/resources.ts';
 import type { LocalImage } from '../image/ports.ts';
-import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, StartError, unitOf } from './container-flow.ts';
+import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, StartError, timed, unitOf } from './container-flow.ts';
 import type { Progress } from './container-flow.ts';
 import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
@@ -114,7 +114,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   requirePermit(start.record, parts);
   start.onProgress('preparing', '', '');
   await failpoint('agent.before-slot');
-  const slot = start.record.slot ?? await parts.network.acquire(signal);
+  const slot = start.record.slot ?? await timed('net', parts, async () => await parts.network.acquire(signal));
   const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   const unit = unitOf(record);
@@ -128,7 +128,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   await failpoint('agent.before-start');
   signal.throwIfAborted();
   requirePermit(start.record, parts);
-  await parts.runtime.start(unit.id);
+  await timed('start', parts, async () => { await parts.runtime.start(unit.id); });
   await failpoint('agent.after-start');
   const health = record.task.container.healthcheck === undefined ? 'none' : 'starting';
   const resources = resourcesOf(record.task.container);
