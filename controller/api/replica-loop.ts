@@ -71,7 +71,7 @@ export class ReplicaLoop implements Loop {
       ...options, endpoints, liveness, broker, signal,
       clusterId: options.settings.clusterId,
       requestLease: new RequestLease(store, clock),
-      withdrawal: new WithdrawalFlow(endpoints, peers, signal),
+      withdrawal: new WithdrawalFlow(endpoints, peers, clock, signal),
       contents: async (wanted: Parameters<typeof readContents>[0], inner: AbortSignal) => await readContents(wanted, options, inner),
       onTunnelRefused: (id: string, code: string, message: string) => { broker.refuse(id, code, message); },
       mayAcknowledge: () => mayAcknowledge(options.lastRenewedMonotonicMs(), clock.monotonicMs(), options.times.leaseMs),

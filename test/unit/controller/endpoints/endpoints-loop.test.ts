@@ -3,11 +3,11 @@ import type { ExecutionContext } from 'ava';
 import { parseNodeId } from '#model/ids.ts';
 import type { ControllerMessage } from '#model/session.ts';
 import { EndpointsLoop } from '../../../../controller/endpoints/endpoints-loop.ts';
-import { WITHDRAWAL_LIMIT_MS, WithdrawalFlow } from '../../../../controller/endpoints/withdrawal-flow.ts';
+import { IN_FLIGHT_MS, WITHDRAWAL_LIMIT_MS, WithdrawalFlow } from '../../../../controller/endpoints/withdrawal-flow.ts';
 import { SessionTable } from '../../../../controller/api/session-table.ts';
 import type { LiveSession } from '../../../../controller/api/session-table.ts';
 import { encodeService } from '../../../../controller/store/records.ts';
-import { service, snapshot, task } from '../../../support/builders.ts';
+import { container, service, snapshot, task } from '../../../support/builders.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
 
@@ -81,7 +81,7 @@ test('a task that is to stop is held until the endpoints are withdrawn everywher
   const { replica, open, endpoints } = await start(t);
   open('n1');
   await replica.put({ kind: 'service', id: web.id }, encodeService(web));
-  const withdrawal = new WithdrawalFlow(endpoints, { awaitAtPeers: () => Promise.resolve() }, replica.signal);
+  const withdrawal = new WithdrawalFlow(endpoints, { awaitAtPeers: () => Promise.resolve() }, replica.clock, replica.signal);
   const stopping = task(web, 'n1', { desired: 'stop' });
   const running = task(web, 'n1', { slot: 1 });
   const state = snapshot({ tasks: [stopping, running], services: [web] });
@@ -92,5 +92,19 @@ test('a task that is to stop is held until the endpoints are withdrawn everywher
   t.deepEqual(held(), [stopping.id]);
   await replica.clock.advance(1);
   t.true(wakes > 0);
+  t.deepEqual(held(), []);
+});
+
+test('a task with ports has time to answer what it was asked before', async t => {
+  const { replica, endpoints } = await start(t);
+  const serving = container({ ports: [{ target: 80, protocol: 'tcp', mode: 'ingress', allowFrom: [] }] });
+  const withdrawal = new WithdrawalFlow(endpoints, { awaitAtPeers: () => Promise.resolve() }, replica.clock, replica.signal);
+  const [stopping, silent] = [task(web, 'n1', { desired: 'stop', container: serving }), task(web, 'n1', { slot: 1, desired: 'stop' })];
+  const state = snapshot({ tasks: [stopping, silent], services: [web] });
+  const held = () => [...withdrawal.heldTasks(parseNodeId('n1'), state, () => undefined)];
+  t.deepEqual(held(), [stopping.id, silent.id]);
+  await replica.clock.advance(IN_FLIGHT_MS - 1);
+  t.deepEqual(held(), [stopping.id]);
+  await replica.clock.advance(1);
   t.deepEqual(held(), []);
 });
