@@ -97,6 +97,8 @@ test('a task that is to stop is held until the endpoints are withdrawn everywher
 
 test('a task with ports has time to answer what it was asked before', async t => {
   const { replica, endpoints } = await start(t);
+  // As new as the records of `snapshot`, so that the endpoints count as withdrawn at once.
+  while (replica.etcd.etcdRevision < 20) await replica.put({ kind: 'service', id: web.id }, encodeService(web));
   const serving = container({ ports: [{ target: 80, protocol: 'tcp', mode: 'ingress', allowFrom: [] }] });
   const withdrawal = new WithdrawalFlow(endpoints, { awaitAtPeers: () => Promise.resolve() }, replica.clock, replica.signal);
   const [stopping, silent] = [task(web, 'n1', { desired: 'stop', container: serving }), task(web, 'n1', { slot: 1, desired: 'stop' })];
