@@ -16,11 +16,16 @@ export class RequestLoad implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   readonly #open = new Set<Promise<void>>();
   readonly #agent: Agent | false;
+  readonly #localAddress: string | undefined;
   sent = 0;
 
-  /** @param connections  kept alive and used again and again; 0: none */
-  constructor(url: string, perSecond: number, connections = 0) {
+  /**
+   * @param connections  kept alive and used again and again; 0: none
+   * @param localAddress  where the connections come from
+   */
+  constructor(url: string, perSecond: number, connections = 0, localAddress?: string) {
     this.#url = url;
+    this.#localAddress = localAddress;
     this.#agent = connections === 0 ? false : new Agent({ keepAlive: true, maxSockets: connections });
     this.#timer = setInterval(() => { this.#fire(); }, 1_000 / perSecond);
   }
@@ -42,16 +47,16 @@ export class RequestLoad implements AsyncDisposable {
   #fire(): void {
     this.sent += 1;
     const atMs = Math.round(performance.now() - this.#startedAtMs);
-    const one = requestOnce(this.#url, this.#agent)
+    const one = requestOnce(this.#url, { agent: this.#agent, ...(this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }) })
       .catch((error: unknown) => { this.failures.push({ atMs, reason: error instanceof Error ? error.message : String(error) }); })
       .finally(() => { this.#open.delete(one); });
     this.#open.add(one);
   }
 }
 
-async function requestOnce(url: string, agent: Agent | false): Promise<void> {
+async function requestOnce(url: string, from: { readonly agent: Agent | false; readonly localAddress?: string }): Promise<void> {
   const answered = Promise.withResolvers<undefined>();
-  const request = get(url, { agent, timeout: REQUEST_LIMIT_MS }, response => {
+  const request = get(url, { ...from, timeout: REQUEST_LIMIT_MS }, response => {
     response.resume();
     response.on('error', answered.reject);
     response.on('end', () => {
