@@ -59,9 +59,12 @@ async function recoverOne(saved: TaskRecord, parts: RecoveryParts): Promise<Task
   return next;
 }
 
-/** The journal's line and the record of an attempt are written side by side: a machine that went down may have kept the line alone. */
+/**
+ * The journal's line and the record of an attempt are written side by side: an agent that was killed, or a machine that went down, may have left the
+ * line alone. In this boot that is so only before the first record of the attempt, when the one before it is `idle`.
+ */
 function withFloor(record: TaskRecord, floors: ReadonlyMap<TaskId, number>, { bootId }: RecoveryParts): TaskRecord {
-  return record.bootId === bootId ? record : { ...record, attempt: Math.max(record.attempt, floors.get(record.task.id) ?? 0) };
+  return record.bootId === bootId && record.step !== 'idle' ? record : { ...record, attempt: Math.max(record.attempt, floors.get(record.task.id) ?? 0) };
 }
 
 /** A start writes one record before its work; how far that came is in the runtime's own, which is of this boot or not there. */
