@@ -1,6 +1,6 @@
 /** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
@@ -139,14 +139,17 @@ async function takeLock(): Promise<boolean> {
   }
 }
 
+/** Why a directory that clusters share stays: another cluster is in it, another removed it, or it is a mount point. Source: rmdir(2) */
+const STAYS: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY']);
+
 /** Everything of the cluster on disk. */
 export async function removeFiles(name: string): Promise<void> {
   await rm(stateDirOf(name), { recursive: true, force: true });
   await rm(runDirOf(name), { recursive: true, force: true });
   for (const root of [STATE_ROOT, RUN_ROOT]) {
-    if ((await readdir(root).catch(() => ['?'])).length === 0) {
-      await rm(root, { recursive: true });
-    }
+    await rmdir(root).catch((error: unknown) => {
+      if (!STAYS.has((error as NodeJS.ErrnoException).code)) throw error;
+    });
   }
 }
 

@@ -13,7 +13,8 @@ import type { Item } from '../support/dev-cluster.ts';
 import { push } from '../support/image-fixture.ts';
 import { readStarts } from '../support/invariants.ts';
 import { inside, mountLoopDisk, unmountDisk, whyNoLoopDisk } from '../support/loop-disk.ts';
-import { identityOf, oneService, pidOf, running } from '../support/node-faults.ts';
+import { identityOf, oneService, pidOf, runTask, running } from '../support/node-faults.ts';
+import type { WithTask } from '../support/node-faults.ts';
 import { run } from '../support/node-namespaces.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
 import { SideProcess } from '../support/side-process.ts';
@@ -63,16 +64,7 @@ function bad(id: string, body: (t: ExecutionContext) => Promise<void>): void {
   });
 }
 
-/** Applies an App of one service, runs `body` with its task and deletes it. */
-async function withTask(app: Parameters<typeof oneService>[0], body: (view: TaskView) => Promise<void>): Promise<void> {
-  await cluster.apply(oneService(app));
-  try {
-    const [view] = await running(client, app.name);
-    if (view !== undefined) await body(view);
-  } finally {
-    await cluster.ctl('delete', `app/${app.name}`, '-y');
-  }
-}
+const withTask: WithTask = async (app, body) => { await runTask({ cluster, client }, app, body); };
 
 /** The ended task of each job of the App. */
 async function endsOf(app: string, jobs: number): Promise<ReadonlyMap<string, TaskView>> {

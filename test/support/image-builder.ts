@@ -1,4 +1,5 @@
 /** Images of fixtures/badinputs/images.jsonl: a recipe becomes what a registry serves. */
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Digest } from '#model/digest.ts';
 import { MANIFEST_TYPE, sha256Of } from '#registry/image-build.ts';
@@ -43,6 +44,20 @@ export interface RecipeImage {
   readonly digest: Digest;
   readonly served: ServedImage;
   readonly script: RegistryScript;
+}
+
+/** One that runs: a layer with the machine's busybox and bytes that do not compress. */
+export function goodImage(salt: string, bytes: number): ReturnType<typeof buildRecipe> {
+  const noise = Buffer.alloc(bytes);
+  let state = salt.length + 1;
+  for (let at = 0; at < bytes; at += 4) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    noise.writeUInt32LE(state, at);
+  }
+  return buildRecipe({
+    layers: [[{ t: 'd', n: 'bin' }, { t: 'f', n: 'bin/busybox', data: readFileSync('/bin/busybox'), mode: 0o755 }, { t: 'f', n: `noise-${salt}`, data: noise }]],
+    config: { Cmd: ['/bin/busybox', 'sleep', '1000'] },
+  });
 }
 
 /** @throws Error for a key that no test knows */

@@ -44,6 +44,24 @@ export async function running(client: ControlClient, name: string, count = 1, li
   });
 }
 
+export type WithTask = (app: AppOptions, body: (view: TaskView) => Promise<void>) => Promise<void>;
+
+/** Applies an App, runs `body` with its first task and deletes it. */
+export async function runTask({ cluster, client }: { readonly cluster: DevCluster; readonly client: ControlClient }, app: AppOptions, body: (view: TaskView) => Promise<void>): Promise<void> {
+  await cluster.apply(oneService(app));
+  try {
+    const [view] = await running(client, app.name, app.replicas);
+    if (view !== undefined) await body(view);
+  } finally {
+    await cluster.ctl('delete', `app/${app.name}`, '-y');
+  }
+}
+
+/** The newest task of the App once `holds` of it. */
+export async function taskOnce(client: ControlClient, app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 15_000): Promise<TaskView> {
+  return await eventually(what, limitMs, async () => (await client.view({ app })).tasks.find(holds));
+}
+
 /** The first process of a task on this machine. */
 export function pidOf(view: TaskView | undefined): number {
   const pid = view?.status?.pid;

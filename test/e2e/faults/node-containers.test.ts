@@ -4,7 +4,8 @@ import test from 'ava';
 import type { ControlClient, TaskView } from '#model/ports.ts';
 import { runCommand } from '#kit/command-process.ts';
 import { DevCluster, eventually } from '../../support/dev-cluster.ts';
-import { identityOf, logLines, logSize, monitorOf, oneService, pidOf, running, taskOutput, wantedTasks } from '../../support/node-faults.ts';
+import { identityOf, logLines, logSize, monitorOf, oneService, pidOf, runTask, running, taskOnce, taskOutput, wantedTasks } from '../../support/node-faults.ts';
+import type { WithTask } from '../../support/node-faults.ts';
 import { settleNodes } from '../../support/node-leftovers.ts';
 
 let cluster: DevCluster;
@@ -24,21 +25,9 @@ const stateOf = (view: TaskView | undefined, file: string): string => `${cluster
 const keepDown = async (): Promise<void> => { await cluster.ctl('dev', 'kill', 'n1', '--name', cluster.name); };
 const bringBack = async (): Promise<void> => { await cluster.ctl('dev', 'start', 'n1', '--name', cluster.name); };
 
-/** Applies an App of one task, runs `body` with it and deletes it. */
-async function withTask(app: Parameters<typeof oneService>[0], body: (view: TaskView) => Promise<void>): Promise<void> {
-  await cluster.apply(oneService(app));
-  try {
-    const [view] = await running(client, app.name, app.replicas);
-    if (view !== undefined) await body(view);
-  } finally {
-    await cluster.ctl('delete', `app/${app.name}`, '-y');
-  }
-}
+const withTask: WithTask = async (app, body) => { await runTask({ cluster, client }, app, body); };
 
-/** The newest task of the App once `holds` of it. */
-async function once(app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 15_000): Promise<TaskView> {
-  return await eventually(what, limitMs, async () => (await client.view({ app })).tasks.find(holds));
-}
+const once = async (app: string, what: string, holds: (view: TaskView) => boolean): Promise<TaskView> => await taskOnce(client, app, what, holds);
 
 test.serial('E1: the agent is killed with 50 containers: all adopted within 5 s, no line of a log lost or doubled', async t => {
   const count = 50;

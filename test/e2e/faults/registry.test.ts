@@ -7,7 +7,7 @@ import { sha256Of } from '#registry/image-build.ts';
 import { DevCluster, eventually } from '../../support/dev-cluster.ts';
 import type { FakeRegistry } from '../../support/fake-registry.ts';
 import { startFakeRegistry } from '../../support/fake-registry.ts';
-import { buildRecipe } from '../../support/image-builder.ts';
+import { buildRecipe, goodImage } from '../../support/image-builder.ts';
 import type { ImageRecipe } from '../../support/image-builder.ts';
 import { identityOf, running, wantedTasks, withOptions } from '../../support/node-faults.ts';
 import type { HandRun } from '../../support/node-faults.ts';
@@ -44,20 +44,6 @@ function recipeOf(id: string): ImageRecipe {
   const found = CASES.find(one => one.id === id);
   if (found === undefined) throw new Error(`no case ${id}`);
   return found.recipe;
-}
-
-/** A layer with the machine's busybox and bytes that do not compress. */
-function goodImage(salt: string, bytes: number): ReturnType<typeof buildRecipe> {
-  const noise = Buffer.alloc(bytes);
-  let state = salt.length + 1;
-  for (let at = 0; at < bytes; at += 4) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    noise.writeUInt32LE(state, at);
-  }
-  return buildRecipe({
-    layers: [[{ t: 'd', n: 'bin' }, { t: 'f', n: 'bin/busybox', data: readFileSync('/bin/busybox'), mode: 0o755 }, { t: 'f', n: `noise-${salt}`, data: noise }]],
-    config: { Cmd: ['/bin/busybox', 'sleep', '1000'] },
-  });
 }
 
 async function deploy(name: string, digest: string): Promise<void> {

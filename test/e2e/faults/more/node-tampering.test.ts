@@ -1,0 +1,139 @@
+/** Rows E13, E14 and F15: somebody takes away what a node stands on, and what there is only one of (needs root). */
+import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import test from 'ava';
+import { requireCommand } from '#kit/command-process.ts';
+import type { ControlClient, TaskView } from '#model/ports.ts';
+import { cgroupMounts } from '../../../../cli/dev/cgroup-fs.ts';
+import { DevCluster, eventually } from '../../../support/dev-cluster.ts';
+import { identityOf, inMountsOf, oneService, pidOf, runTask, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
+import type { WithTask } from '../../../support/node-faults.ts';
+import { settleNodes } from '../../../support/node-leftovers.ts';
+
+/** What row E13 allows. */
+const REPAIR_MS = 10_000;
+const SLEEPER = 'trap "exit 0" TERM; while :; do sleep 1; done';
+const PORT = 18_441;
+
+let cluster: DevCluster;
+let client: ControlClient;
+
+test.before(async () => {
+  cluster = await DevCluster.up({ nodes: 1, controllers: 1 });
+  client = cluster.client();
+});
+
+test.after.always('nothing is left', async t => {
+  client.close();
+  t.deepEqual(await cluster.down(), []);
+});
+
+const withTask: WithTask = async (app, body) => { await runTask({ cluster, client }, app, body); };
+const runDir = (): string => `${cluster.layout.runDir}/n1`;
+const scope = (): string => cluster.layout.nodes[0]?.scope ?? '';
+const idOf = ({ task, status }: TaskView): string => `gantry-${task.id}-${String(status?.attempt ?? 0)}`;
+const onNode = async (...words: readonly [string, ...string[]]): Promise<string> => {
+  const { exitCode, stdout, stderr } = await cluster.onNode('n1', ...words);
+  if (exitCode !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
+  return stdout;
+};
+
+/** Waits until the task runs again, as a later attempt. */
+async function startedAgain(app: string, view: TaskView): Promise<TaskView> {
+  return await taskOnce(client, app, 'the next attempt', one => one.task.id === view.task.id && one.state === 'running' && (one.status?.attempt ?? 0) > (view.status?.attempt ?? 0), REPAIR_MS);
+}
+
+test.serial('E13: its container deleted by the runtime: the task runs again', async t => {
+  await withTask({ name: 'container', script: SLEEPER }, async view => {
+    await requireCommand('crun', ['--root', `${runDir()}/runtime/crun/root`, 'delete', '-f', idOf(view)]);
+    const after = await startedAgain('container', view);
+    t.is(after.status?.restarts, 1);
+    t.is(identityOf(pidOf(view)), '');
+  });
+});
+
+test.serial('E13: its processes moved out of their control group, and the group removed: the task is held to its limits again', async t => {
+  await withTask({ name: 'group', script: SLEEPER }, async view => {
+    const groups = (await cgroupMounts()).map(mount => ({ mount, group: `${mount}/${scope()}/${view.task.id}/${idOf(view)}` })).filter(({ group }) => existsSync(group));
+    t.true(groups.length > 0);
+    for (const { mount, group } of groups) {
+      await eventually(`${group} empty`, 5_000, () => {
+        const pids = readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(line => line !== '');
+        pids.forEach(pid => { writeFileSync(`${mount}/cgroup.procs`, pid); });
+        return pids.length === 0;
+      });
+      rmdirSync(group);
+    }
+    const after = await startedAgain('group', view);
+    t.is(identityOf(pidOf(view)), '', 'what had no limits is gone');
+    t.true(readFileSync(`/proc/${String(pidOf(after))}/cgroup`, 'utf8').includes(idOf(after)));
+  });
+});
+
+test.serial('E13: its link deleted: it is wired again, and answers', async t => {
+  await withTask({ name: 'link', script: 'mkdir /tmp/www; echo here > /tmp/www/index.html; exec httpd -f -p 80 -h /tmp/www' }, async view => {
+    const address = view.status?.address ?? '';
+    const link = `${scope()}t${address.split('.').at(-1) ?? ''}`;
+    const answer = async (): Promise<string> => await onNode('busybox', 'wget', '-q', '-T', '1', '-O', '-', `http://${address}/`);
+    t.is((await eventually('its first answer', REPAIR_MS, answer)).trim(), 'here');
+    await onNode('ip', 'link', 'del', link);
+    t.is((await eventually('its answer over the new link', REPAIR_MS, answer)).trim(), 'here');
+    t.is(identityOf(pidOf((await running(client, 'link'))[0])), identityOf(pidOf(view)));
+  });
+});
+
+test.serial('E13: its root file system unmounted on the node: it goes on, and leaves nothing when it ends', async t => {
+  await withTask({ name: 'rootfs', script: SLEEPER }, async view => {
+    const rootfs = readFileSync(`/proc/${String(cluster.process('n1').pid ?? 0)}/mountinfo`, 'utf8').split('\n').map(line => line.split(' ')[4] ?? '').find(target => target.includes(`/snapshots/${idOf(view)}/`));
+    await inMountsOf(cluster, 'n1', 'umount', '-l', rootfs ?? '');
+    t.is((await cluster.ctl('exec', 'rootfs/main', '--', 'sh', '-c', 'echo of-it > /tmp/x && cat /tmp/x')).trim(), 'of-it');
+  });
+  await settleNodes(cluster);
+});
+
+test.serial('E13: every firewall rule flushed: all of them are back, isolation among them', async t => {
+  await withTask({ name: 'rules', script: SLEEPER }, async () => {
+    const rules = async (): Promise<string> => (await onNode('nft', '-s', 'list', 'ruleset')).replaceAll(/ # handle \d+/g, '');
+    const before = await eventually('rules that stay', REPAIR_MS, async () => {
+      const first = await rules();
+      return first === await rules() ? first : undefined;
+    });
+    const management = async (): Promise<number | null> => (await cluster.tryCtl('exec', 'rules/main', '--', 'nc', '-w', '1', cluster.layout.hostAddress, String(cluster.layout.etcdPort), '-e', 'true')).exitCode;
+    t.not(await management(), 0);
+    await onNode('nft', 'flush', 'ruleset');
+    await eventually('the same rules', REPAIR_MS, async () => await rules() === before);
+    t.not(await management(), 0, 'the way to the management ports is closed again');
+  });
+});
+
+test.serial('E14: the directory of exit files away or not one: the start is refused in words, and goes on once it is back', async t => {
+  const exits = `${runDir()}/runtime/exits`;
+  await cluster.apply(oneService({ name: 'exits', replicas: 0 }));
+  renameSync(exits, `${exits}.away`);
+  writeFileSync(exits, '');
+  chmodSync(exits, 0);
+  await cluster.ctl('scale', 'exits/main=1');
+  try {
+    const refused = await taskOnce(client, 'exits', 'the refusal', view => (view.status?.message ?? '').includes('exits'));
+    t.regex(refused.status?.message ?? '', /runtime\/exits/);
+    t.is(refused.status?.pid, undefined);
+    t.deepEqual(readdirSync(`${runDir()}/runtime/records`), [], 'no container was made');
+  } finally {
+    rmSync(exits);
+    renameSync(`${exits}.away`, exits);
+  }
+  const [view] = await running(client, 'exits');
+  t.true(pidOf(view) > 0);
+  await cluster.ctl('delete', 'app/exits', '-y');
+});
+
+test.serial('F15: the only host port taken: the second task says so, and has it soon after the first stopped', async t => {
+  const more = [`ports: [{ published: ${String(PORT)}, target: 80, mode: host }]`];
+  await cluster.apply(oneService({ name: 'first', more }));
+  await running(client, 'first');
+  await cluster.apply(oneService({ name: 'second', more }));
+  await eventually('the reason', 15_000, async () => (await cluster.ctl('why', 'second/main')).includes(`host port tcp/${String(PORT)} taken`));
+  t.deepEqual((await wantedTasks(client, 'second')).filter(({ state }) => state === 'running'), []);
+  await cluster.ctl('delete', 'app/first', '-y');
+  t.is((await running(client, 'second', 1, REPAIR_MS)).length, 1);
+  await cluster.ctl('delete', 'app/second', '-y');
+});
