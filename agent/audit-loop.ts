@@ -1,17 +1,19 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
-import { isStray, claimedNames } from './audit.ts';
+import { claimedNames, isStray, runningContainers } from './audit.ts';
 import type { NodeNetwork } from './network/ports.ts';
 import type { ServiceProxy } from './proxy/ports.ts';
 import type { RootfsSnapshotter } from './snapshot/ports.ts';
 import type { Cgroups } from './cgroup/ports.ts';
+import type { ContainerRuntime } from './runtime/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 
 export interface AuditParts {
   readonly network: Pick<NodeNetwork, 'audit'>;
   readonly proxy: Pick<ServiceProxy, 'audit'>;
   readonly snapshots: Pick<RootfsSnapshotter, 'list' | 'remove'>;
-  readonly cgroups: Pick<Cgroups, 'list' | 'killAll' | 'remove'>;
+  readonly cgroups: Pick<Cgroups, 'holds' | 'list' | 'killAll' | 'remove'>;
+  readonly runtime: Pick<ContainerRuntime, 'isAlive' | 'kill'>;
   readonly records: () => readonly TaskRecord[];
   /** Each task looks at its own container again. */
   readonly wakeTasks: () => void;
@@ -27,7 +29,8 @@ const AUDIT_INTERVAL_MS = 5_000;
 
 /**
  * Compares the node with what should be there, and puts back what somebody else took away: links, rules, and each task's container. What
- * nobody claims at two looks in a row is removed.
+ * nobody claims at two looks in a row is removed. A container outside its control group has no limits: it is killed, and its restart policy
+ * says what follows.
  */
 export class AuditLoop {
   readonly #parts: AuditParts;
@@ -52,7 +55,18 @@ export class AuditLoop {
     wakeTasks();
     await this.#attempt('network', async () => { this.#repaired(await network.audit()); });
     await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
+    await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
+  }
+
+  async #killUnlimited(): Promise<void> {
+    const { cgroups, runtime, records, tell } = this.#parts;
+    for (const { id, process } of runningContainers(records())) {
+      if (!await cgroups.holds(id, process.pid) && await runtime.isAlive(process)) {
+        tell(`container ${id} was outside its control group, without limits, and is killed`);
+        await runtime.kill(id, 'KILL', false);
+      }
+    }
   }
 
   async #removeStrays(): Promise<void> {

@@ -61,6 +61,13 @@ export function ownProcessesFile(layout: CgroupLayout, selfCgroup: string): stri
   return `${layout.roots.get('pids') ?? '/sys/fs/cgroup'}${path === '/' ? '' : path}/cgroup.procs`;
 }
 
+/** True when a process, by the text of its /proc/PID/cgroup, is in the group or below it in each hierarchy that limits. Source: cgroups(7), "/proc/pid/cgroup" */
+export function isInGroup(layout: CgroupLayout, processCgroup: string, path: string): boolean {
+  const lines = processCgroup.split('\n').map(line => /^\d+:([^:]*):(.*)$/.exec(line)).filter(match => match !== null);
+  const limiting = lines.filter(([, controllers = '']) => layout.version === 2 ? controllers === '' : controllers.split(',').some(name => layout.roots.has(name) && !name.startsWith('name=')));
+  return limiting.every(([, , group = '']) => group === path || group.startsWith(`${path}/`));
+}
+
 /** The files that say how many processes there are, and may be. */
 export function processCountFiles(layout: CgroupLayout, path: string): { readonly count: string; readonly limit: string } {
   const directory = `${layout.roots.get(layout.version === 2 ? 'unified' : 'pids') ?? '/sys/fs/cgroup'}${path}`;

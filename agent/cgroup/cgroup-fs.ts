@@ -5,7 +5,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
-import { cgroupLayout, groupDirs, isTaskGroup, ownProcessesFile, processCountFiles, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
+import { cgroupLayout, groupDirs, isInGroup, isTaskGroup, ownProcessesFile, processCountFiles, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { parseUsage } from './cgroup-stats.ts';
 import { limitFiles } from './limit-files.ts';
@@ -68,6 +68,11 @@ export class CgroupFs implements Cgroups {
     if (this.#layout.version === 2 || this.#isMoving) return;
     this.#isMoving = true;
     writeFile(ownProcessesFile(this.#layout, readFileSync('/proc/self/cgroup', 'utf8')), String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => { this.#isMoving = false; });
+  }
+
+  async holds(containerId: string, pid: number): Promise<boolean> {
+    const text = await readFile(`/proc/${String(pid)}/cgroup`, 'utf8').catch(() => undefined);
+    return text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId));
   }
 
   async processes(containerId: string): Promise<readonly number[]> {

@@ -9,6 +9,8 @@ export interface Cgroups {
   place(containerId: string): { readonly version: 1 | 2; readonly path: string; readonly directories: readonly string[] };
   /** A process will move into a group within some milliseconds. */
   expectMove(): void;
+  /** False when the process is somebody else's to limit: outside the group of the container. True for one that is gone. */
+  holds(containerId: string, pid: number): Promise<boolean>;
   /** Its processes now, as this process sees their ids; none when it is not there. */
   processes(containerId: string): Promise<readonly number[]>;
   /** Processes and threads in it, and how many there may be (absent: no limit). */

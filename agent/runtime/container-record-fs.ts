@@ -4,8 +4,9 @@
  * `exits/ID` is conmon's, written when the first process ends. `records/ID/` holds `record.json`, conmon's pid files, `oom`
  * and, where conmon vanished, `lost`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
  */
-import { accessSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
 import type { ContainerEnd, ProcessIdentity } from './ports.ts';
@@ -43,9 +44,13 @@ export class ContainerRecords {
     return `${this.#recordsDir}/${requireContainerId(id)}`;
   }
 
-  /** Makes the directory that conmon writes to. @throws when there is one, or when exits could not be written (conmon would lose the code) */
+  /** Makes the directory that conmon writes to. @throws when there is one, or ClusterError FAILED_PRECONDITION when exits could not be written: conmon would lose the code */
   open(id: string, record: ContainerRecord): void {
-    accessSync(this.exitDir);
+    try {
+      accessSync(`${this.exitDir}/.`, constants.W_OK);
+    } catch (error) {
+      throw new ClusterError('FAILED_PRECONDITION', `exit codes could not be kept: ${this.exitDir} is not a directory that can be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error });
+    }
     mkdirSync(this.dirOf(id), { mode: 0o700 });
     this.write(id, record);
   }
@@ -66,8 +71,9 @@ export class ContainerRecords {
     await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
   }
 
+  /** Without a directory of exit files there are no exit files. */
   list(): readonly string[] {
-    return [...new Set([...readdirSync(this.#recordsDir), ...readdirSync(this.exitDir)])].filter(isContainerId).sort();
+    return [...new Set([...readdirSync(this.#recordsDir), ...(orAbsent(() => readdirSync(this.exitDir)) ?? [])])].filter(isContainerId).sort();
   }
 
   /** The end that conmon or `markLost` wrote. conmon's `oom` tells of any process, so only code 137 makes it the first one's. */
@@ -118,10 +124,16 @@ export function identify(pid: number): ProcessIdentity | undefined {
 }
 
 function readIfThere(path: string): string | undefined {
+  return orAbsent(() => readFileSync(path, 'utf8'));
+}
+
+/** Undefined where the file is not there, or something else is where its directory was. */
+function orAbsent<T>(read: () => T): T | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
       return undefined;
     }
     throw error;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { claimedNames, isStray } from '../../../agent/audit.ts';
+import { claimedNames, isStray, runningContainers } from '../../../agent/audit.ts';
 import { newRecord } from '../../../agent/task/record.ts';
 import { service, task, taskId } from '../../support/builders.ts';
 
@@ -18,4 +18,13 @@ test('a finished task claims nothing', t => {
 
 test('foreign names are nobody\'s business', t => {
   t.false(isStray('docker-abc', CLAIMED));
+});
+
+test('containers that run are those of the steps `running`, companions among them', t => {
+  const processes = (pid: number) => ({ container: { pid, startTicks: 1 }, monitor: { pid: pid + 1, startTicks: 1 } });
+  const companion = { run: 3, recent: [], notBeforeMs: 0, isDone: false };
+  const record = { ...RECORD, container: processes(10), companions: [{ ...companion, step: 'running' as const, container: processes(20) }, { ...companion, step: 'ended' as const, container: processes(30) }] };
+  t.deepEqual(runningContainers([record, { ...record, step: 'ended', companions: [] }]), [
+    { id: 'gantry-webaaaaaaaaa-2', process: { pid: 10, startTicks: 1 } }, { id: 'gantry-webaaaaaaaaa-2-c0-3', process: { pid: 20, startTicks: 1 } },
+  ]);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { cgroupLayout, groupDirs, ownProcessesFile, processesDir, usageFiles } from '../../../../agent/cgroup/cgroup-files.ts';
+import { cgroupLayout, groupDirs, isInGroup, ownProcessesFile, processesDir, usageFiles } from '../../../../agent/cgroup/cgroup-files.ts';
 
 const V1 = [
   '30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw',
@@ -23,6 +23,17 @@ test('v1: the group of a process, by the controller that counts processes', t =>
   const layout = cgroupLayout(V1);
   t.is(ownProcessesFile(layout, '9:name=systemd:/x\n8:pids:/agents/n1\n0::/\n'), '/sys/fs/cgroup/pids/agents/n1/cgroup.procs');
   t.is(ownProcessesFile(layout, '8:memory,pids:/\n'), '/sys/fs/cgroup/pids/cgroup.procs');
+});
+test('v1: a process is held only when each limiting controller has it in the group or below; named and unknown hierarchies do not limit', t => {
+  const layout = cgroupLayout(V1);
+  const text = (memory: string): string => `9:name=systemd:/\n8:pids:/p/c\n7:rdma:/\n6:cpu,cpuacct:/p/c\n5:freezer:/p/c/inner\n4:memory:${memory}\n0::/\n`;
+  t.true(isInGroup(layout, text('/p/c'), '/p/c'));
+  t.false(isInGroup(layout, text('/'), '/p/c'));
+  t.false(isInGroup(layout, text('/p/c2'), '/p/c'));
+});
+test('v2: a process is held by the one hierarchy', t => {
+  t.true(isInGroup(cgroupLayout(V2), '0::/p/c\n', '/p/c'));
+  t.false(isInGroup(cgroupLayout(V2), '0::/p\n', '/p/c'));
 });
 test('a hybrid is v1, its unified mount is none of ours', t => { t.deepEqual(cgroupLayout(HYBRID), cgroupLayout(V1)); });
 test('v2: one hierarchy', t => {
