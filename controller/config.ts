@@ -23,6 +23,8 @@ export interface ControllerConfig {
   /** Absent: etcd is reached without TLS, which only a test's etcd on loopback should be. */
   readonly etcdTls?: { readonly caFile: string; readonly certificateFile: string; readonly keyFile: string };
   readonly natsServers: readonly string[];
+  /** Absent: no service scales by a metric. */
+  readonly prometheusUrl?: string;
   readonly configDir: string;
   readonly secretsKeyFile: string;
   readonly times: Times;
@@ -56,6 +58,7 @@ export const CONTROLLER_OPTIONS = {
   'etcd-cert': { value: 'FILE', meaning: 'PEM of our client certificate for etcd' },
   'etcd-key': { value: 'FILE', meaning: 'PEM of its key' },
   'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
+  'prometheus': { value: 'URL', meaning: 'where metrics are asked for that services scale by, as http://HOST:PORT[/PATH]; without it none does' },
   'config-dir': { value: 'DIR', fallback: '/etc/gantry', meaning: 'certificate, key and CA of this controller' },
   'secrets-key': { value: 'FILE', meaning: 'key that seals secrets, the same on all controllers; default: secrets.key in --config-dir' },
   'times': { value: 'PRESET', fallback: 'default', meaning: 'default, or test for short times' },
@@ -100,6 +103,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
       'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
     }),
     logLevel: checked('log-level', text(values, 'log-level'), level => LOG_LEVELS.includes(level), LOG_LEVELS.join(', ')),
+    ...parsePrometheus(text(values, 'prometheus')),
     ...(etcdTls === undefined ? {} : { etcdTls }),
     ...(registryCaFile === undefined ? {} : { registryCaFile }),
     ...(recordFile === undefined ? {} : { recordFile: absolute('record', recordFile) }),
@@ -144,6 +148,10 @@ function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {
     throw new ClusterError('INVALID_ARGUMENT', '--etcd-ca, --etcd-cert and --etcd-key come together');
   }
   return { caFile, certificateFile, keyFile };
+}
+
+function parsePrometheus(url: string | undefined): Pick<ControllerConfig, 'prometheusUrl'> {
+  return url === undefined ? {} : { prometheusUrl: checked('prometheus', url, one => /^https?:\/\/[^/\s?#@]+(?:\/[^\s?#]*)?$/.test(one) && URL.canParse(one), 'http:// or https:// with a host, and a path where it has one; no user, query or fragment') };
 }
 
 function parsePreset(preset = ''): keyof typeof TIMES_PRESETS {

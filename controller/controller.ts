@@ -13,6 +13,8 @@ import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { NatsNews } from '#news/nats-client.ts';
 import { IdentityHolder } from '#rpc/identity-holder.ts';
 import { RegistryClient } from '#registry/registry-client.ts';
+import type { Measures } from './autoscale/ports.ts';
+import { PrometheusClient } from './autoscale/prometheus-client.ts';
 import { ApiLoop } from './api/api-loop.ts';
 import { registryResolver } from './api/image-resolver-client.ts';
 import { RegistryLoginStore } from './api/registry-login-store.ts';
@@ -86,15 +88,16 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const core = new CoreLoop({
     store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
     onEvent: event => { news?.publishEvent(event); }, onTurn: metrics.onTurn, onPlan: metrics.onPlan,
+    measures: measuresOf(config, () => usage),
     ...(config.recordFile === undefined ? {} : { recorder: new DecisionRecordFile(config.recordFile, { kind: 'start', controller: config.id, version: VERSION, startedAtMs: clock.nowMs() }, logger) }),
   });
   const { cluster, events, registration } = core;
-  const usage = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
+  const usage: UsageLoop | undefined = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
   const sealer = await readSealer(config.secretsKeyFile);
   const logins = new RegistryLoginStore({ store, sealer, clock });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry,
-    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
+    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, hasPrometheus: config.prometheusUrl !== undefined, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock), logins),
     logins, sealer,
     authority: certificateAuthority(authority, clock, config.certificateLifeMs),
@@ -102,6 +105,12 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
   return { config, clock, logger, identity, settings, record, store, core, news, usage, api, metrics };
+}
+
+/** `usage` hears what the picture of the cluster, which the core makes, has tasks for. */
+function measuresOf({ prometheusUrl }: ControllerConfig, usage: () => UsageLoop | undefined): Measures {
+  const client = prometheusUrl === undefined ? undefined : new PrometheusClient(prometheusUrl);
+  return { usage: () => usage()?.now(), ...(client === undefined ? {} : { query: async (query, signal) => await client.query(query, signal) }) };
 }
 
 /** Whatever the level of the rest: an account with gaps is none. */

@@ -6,6 +6,8 @@ import type { ClusterEvent } from '#model/event.ts';
 import type { ControllerRecord } from '#model/node.ts';
 import type { Times } from '#model/times.ts';
 import type { DecisionRecorder } from './decision-record-fs.ts';
+import { AutoscaleLoop } from './autoscale/autoscale-loop.ts';
+import type { Measures } from './autoscale/ports.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
 import { planApp } from './reconcile/app-plan.ts';
 import { EventLoop } from './reconcile/event-loop.ts';
@@ -35,6 +37,8 @@ export interface CoreOptions {
   /** Default: `PLANNERS`. */
   readonly planners?: Planners;
   readonly recorder?: DecisionRecorder;
+  /** What services are scaled by. Absent: none is. */
+  readonly measures?: Measures;
 }
 
 /** The decisions of the reconcile loop. */
@@ -59,7 +63,13 @@ export class CoreLoop implements Loop {
     this.registration = new RegistrationLoop({ store, clock, record, leaseMs: times.leaseMs });
     this.leadership = new LeadershipLoop({
       store, clock, logger, cluster, record, leaseMs: times.leaseMs,
-      work: term => (this.#newestTerm = new ReconcileLoop({ ...options, planners, cluster, events, revisions }, term)),
+      work: term => {
+        this.#newestTerm = new ReconcileLoop({ ...options, planners, cluster, events, revisions }, term);
+        const { measures } = options;
+        return measures === undefined ? this.#newestTerm : together({
+          reconcile: this.#newestTerm, autoscale: new AutoscaleLoop({ store, clock, logger, cluster, events, measures }, term),
+        });
+      },
     });
   }
 
@@ -72,4 +82,8 @@ export class CoreLoop implements Loop {
     const { cluster, events, leadership, registration } = this;
     await superviseLoops({ cluster, events, leadership, registration }, signal);
   }
+}
+
+function together(loops: Readonly<Record<string, Loop>>): Loop {
+  return { run: async signal => { await superviseLoops(loops, signal); } };
 }

@@ -37,7 +37,22 @@ export function serviceItem({ service, status, running, healthy, wanted }: Servi
     resources: resourcesOf(container), virtualIp: service.virtualIp,
     endpoints: tasks.filter(({ task }) => task.serviceId === service.id).flatMap(task => endpointItems(task)),
     rollout: { state: status?.rollout.state ?? 'progressing', reason: status?.rollout.reason ?? '' },
+    ...autoscaleItem({ service, wanted, ...(status === undefined ? {} : { status }) }),
     ...cronItem({ service, ...(status === undefined ? {} : { status }) }),
+  };
+}
+
+/** Of a service that scales by itself: its limits, what it scales by, and why there are as many replicas as there are. */
+function autoscaleItem({ service: { spec: { autoscale } }, status, wanted }: Pick<ServiceView, 'service' | 'status' | 'wanted'>): Item {
+  if (autoscale === undefined) {
+    return {};
+  }
+  const { min, max, cpuPercent = null, memoryPercent = null, metric = null } = autoscale;
+  const { reason = '', problem = '', changedAtMs } = status?.autoscale ?? {};
+  return {
+    autoscale: {
+      min, max, replicas: wanted, cpuPercent, memoryPercent, metric, reason, problem, changedAt: formatTime(changedAtMs),
+    },
   };
 }
 

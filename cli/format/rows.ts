@@ -3,6 +3,7 @@ import { formatCpu, formatMemory } from '#model/quantity.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import type { AutoscaleSpec } from '#model/service.ts';
 import { formatAge } from './age.ts';
 import { describeTimes } from './crons.ts';
 import { decimalSize } from './docker-units.ts';
@@ -23,7 +24,7 @@ export function nodeTable(nodes: readonly NodeView[]): Table {
 
 export function serviceTable(services: readonly ServiceView[], nowMs: number, isWide: boolean): Table {
   return {
-    head: ['NAMESPACE', 'NAME', 'KIND', 'RUNNING', 'HEALTHY', 'REVISION', 'IMAGE', 'PORTS', 'ROLLOUT', 'AGE', ...(isWide ? ['VIRTUAL IP', 'DIGEST'] : [])],
+    head: ['NAMESPACE', 'NAME', 'KIND', 'RUNNING', 'HEALTHY', 'REVISION', 'IMAGE', 'PORTS', 'ROLLOUT', 'AGE', ...(isWide ? ['SCALES', 'VIRTUAL IP', 'DIGEST'] : [])],
     rows: services.map(view => serviceRow(view, nowMs, isWide)),
   };
 }
@@ -33,8 +34,13 @@ function serviceRow(view: ServiceView, nowMs: number, isWide: boolean): Table['r
   return [
       service.namespace, `${service.app}/${service.name}`, service.spec.kind, `${String(running)}/${String(wanted)}`, String(healthy), String(service.revision),
       service.spec.container.image, formatPorts(service.spec.container.ports), describeTimes(view, nowMs) ?? status?.rollout.state ?? 'progressing', formatAge(service.createdAtMs, nowMs),
-      ...(isWide ? [service.virtualIp, service.spec.container.digest ?? ''] : []),
+      ...(isWide ? [formatScale(service.spec.autoscale), service.virtualIp, service.spec.container.digest ?? ''] : []),
   ];
+}
+
+/** `2 to 20` for a service that scales by itself. */
+function formatScale(autoscale: AutoscaleSpec | undefined): string {
+  return autoscale === undefined ? '' : `${String(autoscale.min)} to ${String(autoscale.max)}`;
 }
 
 /** `crons`: services that have no task now and say when they will. */

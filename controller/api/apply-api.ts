@@ -31,6 +31,8 @@ import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 export interface ApplyParts extends WriteParts, DigestParts {
   readonly sealer: SecretSealer;
   readonly events: EventSink;
+  /** Whether this controller can ask for metrics. */
+  readonly hasPrometheus: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -199,6 +201,13 @@ function wouldBeVersions(app: AppSpec, parts: Pick<ApplyParts, 'state'>): Readon
   return new Map(app.secrets.map(secret => [secret.name, latest.get(secret.name)?.version ?? 1]));
 }
 
-export function checkPolicy(app: AppSpec, parts: Pick<ApplyParts, 'state'>): readonly Violation[] {
-  return checkNamespacePolicy(app, policyOf(app.namespace, parts.state.current));
+/** What the namespace and this controller allow. */
+export function checkPolicy(app: AppSpec, parts: Pick<ApplyParts, 'state' | 'hasPrometheus'>): readonly Violation[] {
+  return [...checkNamespacePolicy(app, policyOf(app.namespace, parts.state.current)), ...(parts.hasPrometheus ? [] : metricsWithoutSource(app))];
+}
+
+function metricsWithoutSource({ services }: AppSpec): readonly Violation[] {
+  return services.filter(service => service.autoscale?.metric !== undefined).map(service => ({
+    path: `services.${service.name}.autoscale.metric`, message: 'this cluster has no Prometheus to ask; start its controllers with --prometheus URL',
+  }));
 }

@@ -1,6 +1,7 @@
 /** What an apply warns of: new tasks that fit nowhere now. It is accepted all the same; they stay pending. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { explainRejection } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { PendingService } from '../schedule/schedule.ts';
@@ -13,11 +14,15 @@ export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Se
   return wanted.flatMap(service => {
     const rejected = rejections.filter(one => one.service === service.id);
     const [first] = rejected;
-    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(service.spec.replicas)} tasks cannot be placed now: ${explainRejection(first)}`];
+    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(replicasOf(snapshot, service))} tasks cannot be placed now: ${explainRejection(first)}`];
   });
 }
 
 function missingSlots(snapshot: ClusterSnapshot, service: Service): PendingService['slots'] {
   const taken = new Set([...(snapshot.tasksOfService.get(service.id) ?? [])].flatMap(id => snapshot.tasks.get(id)?.value.slot ?? []));
-  return Array.from({ length: service.spec.replicas }, (_, slot) => ({ slot })).filter(wanted => !taken.has(wanted.slot));
+  return Array.from({ length: replicasOf(snapshot, service) }, (_, slot) => ({ slot })).filter(wanted => !taken.has(wanted.slot));
+}
+
+function replicasOf(snapshot: ClusterSnapshot, { id, spec }: Service): number {
+  return replicasInForce(spec, snapshot.serviceStatuses.get(id)?.value);
 }

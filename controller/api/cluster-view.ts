@@ -6,6 +6,7 @@ import type { Node } from '#model/node.ts';
 import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { isFinished, isServing } from '#model/task.ts';
 import type { Task, TaskState, TaskStatus } from '#model/task.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { ledgerAfter } from '../reconcile/transactions.ts';
 
 /** All lists sorted by id. `lastSeen` is what this replica heard of the nodes whose sessions it holds. */
@@ -63,7 +64,7 @@ function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | un
     ...(status === undefined ? {} : { status }),
     running: statuses.filter(one => one.phase === 'running').length,
     healthy: statuses.filter(isServing).length,
-    wanted: service.spec.kind === 'global' ? eligible : service.spec.kind === 'cron' ? 0 : service.spec.replicas,
+    wanted: service.spec.kind === 'global' ? eligible : service.spec.kind === 'cron' ? 0 : replicasInForce(service.spec, status),
   };
 }
 

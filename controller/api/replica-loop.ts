@@ -34,6 +34,8 @@ export interface ReplicaOptions {
   readonly events: EventSink;
   /** Absent without `--nats`. */
   readonly usage: UsageSource | undefined;
+  /** Services may scale by metrics. */
+  readonly hasPrometheus: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** One line for each write, each way into a task, and each refusal of a certificate. */

@@ -94,6 +94,11 @@ function requireScalable(service: Service): void {
   if (service.spec.kind === 'global' || service.spec.kind === 'job' || service.spec.kind === 'cron') {
     throw new ClusterError('FAILED_PRECONDITION', `service ${service.id} is of kind ${service.spec.kind}, which has no replicas to set`);
   }
+  const { autoscale } = service.spec;
+  if (autoscale !== undefined) {
+    const [min, max] = [String(autoscale.min), String(autoscale.max)];
+    throw new ClusterError('FAILED_PRECONDITION', `service ${service.id} scales by itself, from ${min} to ${max} replicas; apply it with another autoscale.min or autoscale.max, which hold at once, or without autoscale`);
+  }
 }
 
 /** @throws ClusterError FAILED_PRECONDITION */

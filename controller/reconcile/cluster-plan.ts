@@ -6,6 +6,7 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { cheapestFix } from '../schedule/fix.ts';
 import { nodeLoads } from '../schedule/node-load.ts';
@@ -212,7 +213,16 @@ function picturesOf(before: ClusterSnapshot, after: ClusterSnapshot): readonly N
 function notesOf(after: ClusterSnapshot, { apps }: PlanWish): readonly string[] {
   return apps.flatMap(({ services }) => services).flatMap(({ id }) => {
     const status = after.serviceStatuses.get(id)?.value;
+    const scaled = scaledNote(after, id);
     const isTold = status === undefined || status.rollout.state === 'settled' || status.pending.length > 0;
-    return isTold ? [] : [`service/${id} ends ${status.rollout.state}${status.rollout.reason === '' ? '' : `: ${status.rollout.reason}`}`];
+    return [...scaled, ...(isTold ? [] : [`service/${id} ends ${status.rollout.state}${status.rollout.reason === '' ? '' : `: ${status.rollout.reason}`}`])];
   });
+}
+
+/** What will be measured nobody knows. */
+function scaledNote({ services, serviceStatuses }: ClusterSnapshot, id: ServiceId): readonly string[] {
+  const spec = services.get(id)?.value.spec;
+  return spec?.autoscale === undefined ? [] : [
+    `service/${id} scales by itself, from ${String(spec.autoscale.min)} to ${String(spec.autoscale.max)} replicas; the plan is for ${String(replicasInForce(spec, serviceStatuses.get(id)?.value))}`,
+  ];
 }

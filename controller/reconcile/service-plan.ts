@@ -235,8 +235,14 @@ function nextStatus(
   const value: ServiceStatus = {
     id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
     ...(isOver || planned.length === 0 ? {} : { planned }),
+    ...scaleOf(state),
   };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+/** Written by the autoscale loop; here it is kept. */
+function scaleOf({ service, status }: ServiceState): Pick<ServiceStatus, 'autoscale'> {
+  return service.spec.autoscale === undefined || status?.autoscale === undefined ? {} : { autoscale: status.autoscale };
 }
 
 /** What was done stays done while a job of the same template is asked for more. */

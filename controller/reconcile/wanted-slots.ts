@@ -3,6 +3,7 @@ import { matches } from '#model/constraint.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Node } from '#model/node.ts';
 import type { ServiceSpec } from '#model/service.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import type { WantedSlot } from './slot-plan.ts';
 import { isLive, isUpToDate } from './task-row.ts';
 import type { ServiceState } from './task-row.ts';
@@ -17,7 +18,7 @@ export function wantedSlots(snapshot: ClusterSnapshot, state: ServiceState): rea
     return [];
   }
   if (spec.kind !== 'global') {
-    return Array.from({ length: spec.replicas }, (_, slot) => ({ slot })).slice(doneSlots(state));
+    return Array.from({ length: replicasInForce(spec, state.status) }, (_, slot) => ({ slot })).slice(doneSlots(state));
   }
   const live = state.rows.filter(isLive);
   const occupied = new Set(live.map(row => row.task.node));

@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { obstaclesOn } from '../schedule/blocked.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { allObstacles } from '../schedule/filters.ts';
@@ -31,10 +32,10 @@ export function whyService(snapshot: ClusterSnapshot, id: ServiceId, node: NodeI
   }
   const unplaced = unplacedService(snapshot, id);
   if (unplaced !== undefined) {
-    return { target, state: 'pending', reasons: [...unplaced.reasons, ...rolloutReasons(state)], ...(unplaced.fix === undefined ? {} : { fix: unplaced.fix }) };
+    return { target, state: 'pending', reasons: [...unplaced.reasons, ...rolloutReasons(state), ...scaleReasons(state)], ...(unplaced.fix === undefined ? {} : { fix: unplaced.fix }) };
   }
   const placed = state.rows.filter(isLive).flatMap(row => placementReasons(snapshot, row.task));
-  return { target, state: state.status?.rollout.state ?? 'progressing', reasons: [...rolloutReasons(state), ...crashReasons(state), ...placed] };
+  return { target, state: state.status?.rollout.state ?? 'progressing', reasons: [...rolloutReasons(state), ...scaleReasons(state), ...crashReasons(state), ...placed] };
 }
 
 /** Undefined when there is no such task. */
@@ -101,6 +102,20 @@ function rolloutReasons({ status }: ServiceState): readonly RuleReason[] {
     return [];
   }
   return [plain('rollout', [], `revision ${String(status.rollout.revision)} is ${status.rollout.state}: ${status.rollout.reason}`)];
+}
+
+/** Why there are as many replicas as there are, and what keeps the number from being decided anew. */
+function scaleReasons({ service: { spec }, status }: ServiceState): readonly RuleReason[] {
+  if (spec.autoscale === undefined) {
+    return [];
+  }
+  const { min, max } = spec.autoscale;
+  const [limits, count] = [`${String(min)} to ${String(max)}`, String(replicasInForce(spec, status))];
+  const { reason, problem } = status?.autoscale ?? { reason: 'it was not measured yet', problem: undefined };
+  return [
+    plain('autoscale', [], `wants ${count} of ${limits} replicas: ${reason}`),
+    ...(problem === undefined ? [] : [plain('autoscale', [], `is not scaled down: ${problem}`)]),
+  ];
 }
 
 function crashReasons({ status }: ServiceState): readonly RuleReason[] {

@@ -6,6 +6,7 @@ import type { NodeId } from '#model/ids.ts';
 import { NO_RESOURCES, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
+import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { isEnded } from './node-load.ts';
 
 /** To be added to what is wanted of the row; less than 0 where less will be. */
@@ -50,11 +51,11 @@ function addService(sums: Sums, snapshot: ClusterSnapshot, { service, status, ro
   const planned = new Map(plannedOf(service, status).filter(({ slot }) => newest.get(slot)?.templateHash !== service.templateHash).map(({ slot, node }) => [slot, node]));
   const wanted = requestsOf(service.spec);
   for (const task of tasks) {
-    const stays = newest.get(task.slot) === task && isWanted(service, task.slot) && !planned.has(task.slot);
+    const stays = newest.get(task.slot) === task && isWanted(service, status, task.slot) && !planned.has(task.slot);
     add(sums, rowOf(task.node), subtractResources(stays ? wanted : NO_RESOURCES, requestsOf(task)));
   }
   for (const [slot, node] of planned) {
-    add(sums, isWanted(service, slot) ? rowOf(node) : undefined, wanted);
+    add(sums, isWanted(service, status, slot) ? rowOf(node) : undefined, wanted);
   }
 }
 
@@ -84,6 +85,6 @@ function add(sums: Sums, row: number | undefined, { milliCpu, memoryBytes }: Res
   }
 }
 
-function isWanted({ spec }: Service, slot: number): boolean {
-  return spec.kind === 'global' || spec.autoscale !== undefined || slot < spec.replicas;
+function isWanted({ spec }: Service, status: ServiceStatus, slot: number): boolean {
+  return spec.kind === 'global' || slot < replicasInForce(spec, status);
 }

@@ -117,6 +117,7 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
       rollout: present({ ...rollout, state: rolloutStateCodec.fromWire(rollout.state) }),
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
       cron: optional(status.cron, present),
+      autoscale: optional(status.autoscale, present),
       planned: status.planned.length === 0 ? undefined : status.planned.map(one => ({ ...one, node: parseNodeId(one.node) })),
     });
   },

@@ -126,13 +126,23 @@ export interface JobStatus {
 }
 
 export interface AutoscaleStatus {
-  /** In force instead of the spec's. */
+  /** In force instead of the spec's, within its `min` and `max`. */
   readonly replicas: number;
   readonly changedAtMs: number;
   /** What was measured when it was set last. */
   readonly reason: string;
-  /** The most that was wanted in each tenth of the stabilization time, oldest first. */
-  readonly wishes: readonly { readonly replicas: number; readonly atMs: number }[];
+  /** Oldest first. Empty: `replicas` was all that was wanted in the stabilization time. */
+  readonly wishes: readonly AutoscaleWish[];
+  /** Why nothing is decided now. Absent: all that it scales by is known. */
+  readonly problem?: string;
+}
+
+/** What was wanted in a tenth of the stabilization time, which ends `atMs`. */
+export interface AutoscaleWish {
+  readonly atMs: number;
+  /** The most. */
+  readonly replicas: number;
+  readonly least: number;
 }
 
 /** Failures in a row of one slot's tasks. */

@@ -1,13 +1,17 @@
-/** What must hold of a job and a cron; autoscaling is refused. */
+/** What must hold of a job, a cron and of autoscaling. */
 import { scheduleProblem, timezoneProblem } from './cron-schedule.ts';
 import type { Violation } from './errors.ts';
 import { quoted } from './printable.ts';
 import { checkRange } from './range-rules.ts';
-import type { ServiceSpec } from './service.ts';
+import type { AutoscaleSpec, ServiceSpec } from './service.ts';
 
 const MAX_REPLICAS = 10_000;
 const MAX_JOB_RETRIES = 1_000;
 const MAX_KEPT_RUNS = 1_000;
+const MAX_PERCENT = 1_000;
+const MAX_QUERY_LENGTH = 4_096;
+/** Source: Kubernetes, HorizontalPodAutoscaler v2, `stabilizationWindowSeconds` */
+const MAX_STABILIZATION_MS = 3_600_000;
 const MAX_TIME_MS = 365 * 86_400_000;
 /** A run is a service: its name is the cron's and up to 13 characters, in the 63 of a label. */
 const MAX_CRON_NAME_LENGTH = 50;
@@ -52,7 +56,48 @@ function withValue(value: string, problem: string | undefined): string | undefin
   return problem === undefined ? undefined : `${quoted(value)} ${problem}`;
 }
 
-/** Its fields are read and carried; nothing scales by them yet. */
-function checkAutoscale({ autoscale }: ServiceSpec, path: string): readonly Violation[] {
-  return autoscale === undefined ? [] : [{ path: `${path}.autoscale`, message: 'is not available in this version' }];
+function checkAutoscale({ kind, replicas, autoscale, container }: ServiceSpec, path: string): readonly Violation[] {
+  if (autoscale === undefined) {
+    return [];
+  }
+  const at = `${path}.autoscale`;
+  if (kind !== 'service' && kind !== 'stateful') {
+    return [{ path: at, message: `only a service of kind service or stateful is scaled; this one is of kind ${kind}` }];
+  }
+  const { min, max, cpuPercent, memoryPercent, metric, stabilizationMs, upStabilizationMs } = autoscale;
+  const measures = [cpuPercent, memoryPercent, metric].filter(one => one !== undefined);
+  return [
+    ...checkRange(min, `${at}.min`, 0, MAX_REPLICAS),
+    ...(min === 0 && metric === undefined ? [{ path: `${at}.min`, message: 'must be at least 1 without a metric: what runs nowhere uses no cpu and memory that would bring it back' }] : []),
+    ...checkRange(max, `${at}.max`, Math.max(1, min), MAX_REPLICAS),
+    ...(min <= max && (replicas < min || replicas > max) ? [{ path: `${path}.replicas`, message: `must be ${String(min)} to ${String(max)}, as autoscale says; it is what the service begins with, and min where it is left out` }] : []),
+    ...(measures.length === 0 ? [{ path: at, message: 'says nothing to scale by; give it cpu, memory or a metric' }] : []),
+    ...checkShare(cpuPercent, `${at}.cpu`, { requested: container.requests.milliCpu, request: 'resources.requests.cpus' }),
+    ...checkShare(memoryPercent, `${at}.memory`, { requested: container.requests.memoryBytes, request: 'resources.requests.memory' }),
+    ...checkMetric(metric, `${at}.metric`),
+    ...checkRange(stabilizationMs, `${at}.stabilization`, 0, MAX_STABILIZATION_MS),
+    ...checkRange(upStabilizationMs, `${at}.stabilization.up`, 0, MAX_STABILIZATION_MS),
+  ];
+}
+
+function checkShare(percent: number | undefined, path: string, { requested, request }: { readonly requested: number; readonly request: string }): readonly Violation[] {
+  if (percent === undefined) {
+    return [];
+  }
+  return [
+    ...checkRange(percent, path, 1, MAX_PERCENT),
+    ...(requested > 0 ? [] : [{ path, message: `is a share of ${request}, which is 0; ask for some` }]),
+  ];
+}
+
+function checkMetric(metric: AutoscaleSpec['metric'], path: string): readonly Violation[] {
+  if (metric === undefined) {
+    return [];
+  }
+  const { query, target } = metric;
+  return [
+    ...(query.length <= MAX_QUERY_LENGTH ? [] : [{ path: `${path}.query`, message: `has ${String(query.length)} characters, at most ${String(MAX_QUERY_LENGTH)} are allowed; record it by a rule in Prometheus` }]),
+    ...(query.trim() === '' ? [{ path: `${path}.query`, message: 'required' }] : []),
+    ...(Number.isFinite(target) && target > 0 ? [] : [{ path: `${path}.target`, message: `must be more than 0, got ${String(target)}` }]),
+  ];
 }

@@ -1,5 +1,6 @@
 /** What only some kinds of services have: `job`, the fields of a cron, `autoscale`. */
 import { parseDuration, parsePercent } from './quantity.ts';
+import { isRawMap } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
 import type { AutoscaleSpec, CronSpec, JobSpec, ServiceKind } from './service.ts';
 
@@ -9,6 +10,7 @@ export const CRON_SERVICE_KEYS = ['schedule', 'timezone', 'concurrency', 'starti
 const JOB_KEYS: KeyTable = { known: ['completions', 'parallelism', 'retries', 'timeout', 'keep'] };
 const HISTORY_KEYS: KeyTable = { known: ['succeeded', 'failed'] };
 const AUTOSCALE_KEYS: KeyTable = { known: ['min', 'max', 'cpu', 'memory', 'metric', 'stabilization'] };
+const STABILIZATION_KEYS: KeyTable = { known: ['up', 'down'] };
 const METRIC_KEYS: KeyTable = { known: ['query', 'target'] };
 
 const DEFAULT_RETRIES = 3;
@@ -78,9 +80,18 @@ export function readAutoscale(field: SchemaField): { readonly autoscale?: Autosc
       ...(cpuPercent === undefined ? {} : { cpuPercent }),
       ...(memoryPercent === undefined ? {} : { memoryPercent }),
       ...readMetric(field.at('metric')),
-      stabilizationMs: field.at('stabilization').parsed(parseDuration) ?? DEFAULT_STABILIZATION_MS,
+      ...readStabilization(field.at('stabilization')),
     },
   };
+}
+
+/** A time alone is that of the way down. */
+function readStabilization(field: SchemaField): Pick<AutoscaleSpec, 'stabilizationMs' | 'upStabilizationMs'> {
+  if (!isRawMap(field.value)) {
+    return { stabilizationMs: field.parsed(parseDuration) ?? DEFAULT_STABILIZATION_MS, upStabilizationMs: 0 };
+  }
+  field.checkKeys(STABILIZATION_KEYS);
+  return { stabilizationMs: field.at('down').parsed(parseDuration) ?? DEFAULT_STABILIZATION_MS, upStabilizationMs: field.at('up').parsed(parseDuration) ?? 0 };
 }
 
 /** One that cannot be read is complained about; it is there all the same. */

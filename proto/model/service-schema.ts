@@ -17,9 +17,8 @@ const SERVICE_KEYS: KeyTable = {
     'image', 'kind', 'replicas', 'command', 'entrypoint', 'environment', 'ports', 'healthcheck', 'restart', 'resources', 'configs', 'secrets',
     'volumes', 'placement', 'update', 'stop_signal', 'stop_grace_period', 'working_dir', 'init', 'hostname', 'labels', 'ulimits', 'sysctls',
     'shm_size', 'extra_hosts', 'dns', 'devices', 'depends_on', 'security', 'runtime', 'pull_policy', 'on_disconnect', 'job', 'tty', 'stdin_open', 'init_containers', 'sidecars',
-    ...CRON_SERVICE_KEYS,
+    'autoscale', ...CRON_SERVICE_KEYS,
   ],
-  later: ['autoscale'],
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate', 'affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };

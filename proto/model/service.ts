@@ -210,6 +210,8 @@ export interface AutoscaleSpec {
   readonly metric?: { readonly query: string; readonly target: number };
   /** Replicas go down only to the most that was wanted in this time. */
   readonly stabilizationMs: number;
+  /** Replicas go up only to the least that was wanted in this time. */
+  readonly upStabilizationMs: number;
 }
 
 /** The part of a Service that one container needs; a Task carries a copy. */

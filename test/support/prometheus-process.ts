@@ -47,6 +47,17 @@ export class PrometheusProcess {
     return new PrometheusProcess(directory, await freePort());
   }
 
+  /** One that scrapes nothing. */
+  static async startEmpty(): Promise<PrometheusProcess> {
+    const directory = mkdtempSync(path.join(tmpdir(), 'gantry-prometheus-'));
+    writeFileSync(path.join(directory, 'prometheus.yml'), 'scrape_configs: []\n');
+    return new PrometheusProcess(directory, await freePort());
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
   async targets(): Promise<readonly ScrapeTarget[]> {
     return (await this.#get<{ readonly activeTargets: readonly ScrapeTarget[] }>('/api/v1/targets?state=active')).activeTargets;
   }

@@ -126,8 +126,8 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
     keptSucceeded: count, keptFailed: count, isSuspended: fc.boolean(),
   }, { requiredKeys: ['schedule', 'timezone', 'concurrency', 'keptSucceeded', 'keptFailed', 'isSuspended'] }),
   autoscale: fc.record({
-    min: count, max: count, cpuPercent: count, memoryPercent: count, metric: fc.record({ query: text, target: fc.double({ noNaN: true, min: 0.001 }) }), stabilizationMs: big,
-  }, { requiredKeys: ['min', 'max', 'stabilizationMs'] }),
+    min: count, max: count, cpuPercent: count, memoryPercent: count, metric: fc.record({ query: text, target: fc.double({ noNaN: true, min: 0.001 }) }), stabilizationMs: big, upStabilizationMs: big,
+  }, { requiredKeys: ['min', 'max', 'stabilizationMs', 'upStabilizationMs'] }),
   container: containerSpec, companions,
 }, { requiredKeys: ['name', 'kind', 'replicas', 'labels', 'placement', 'update', 'dependsOn', 'onDisconnect', 'container'] });
 
@@ -164,7 +164,9 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
   cron: fc.record({ scheduleKey: text, handledUntilMs: big, lastScheduledAtMs: big, nextAtMs: big }, { requiredKeys: ['scheduleKey', 'handledUntilMs'] }),
   job: fc.record({ templateHash: text, completions: count, endedAtMs: big }),
-  autoscale: fc.record({ replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ replicas: count, atMs: big }), few) }),
+  autoscale: fc.record({
+    replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ atMs: big, replicas: count, least: count }), few), problem: text,
+  }, { requiredKeys: ['replicas', 'changedAtMs', 'reason', 'wishes'] }),
   planned: fc.array(fc.record({ slot: count, node: nodeId }), { minLength: 1, maxLength: 3 }),
 }, { requiredKeys: ['id', 'settledRevision', 'rollout', 'pending', 'crashLoops'] });
 

@@ -10,6 +10,11 @@ test('defaults follow what is given', t => {
   t.is(config().etcdTls, undefined);
 });
 
+test('Prometheus may be below a path; without the option there is none', t => {
+  t.is(config().prometheusUrl, undefined);
+  t.is(config('--prometheus', 'https://metrics.example:9090/prometheus').prometheusUrl, 'https://metrics.example:9090/prometheus');
+});
+
 test('what is given counts', t => {
   t.like(config('--etcd', 'http://a:1,http://b:2', '--times', 'test', '--nats', 'n:1,n:2', '--etcd-ca', 'a', '--etcd-cert', 'b', '--etcd-key', 'c', '--join-listen', '[::1]:9'), {
     etcdHosts: ['http://a:1', 'http://b:2'], times: TEST_TIMES, natsServers: ['n:1', 'n:2'], joinListen: '[::1]:9',
@@ -26,6 +31,8 @@ for (const [args, words] of [
   [['--etcd-ca', 'x'], '--etcd-ca, --etcd-cert and --etcd-key come together'],
   [['--times', 'slow'], '--times is "slow", expected default or test'],
   [['--log-level', 'loud'], '--log-level is "loud"'],
+  [['--prometheus', 'prometheus:9090'], '--prometheus is "prometheus:9090", expected http:// or https://'],
+  [['--prometheus', 'http://u:p@prometheus:9090'], 'no user'],
   [['--record', 'here'], '--record is "here", expected an absolute path'],
   [['--config-dir', 'etc'], '--config-dir is "etc", expected an absolute path'],
   [['--metrics-listen', '10.0.0.1:1', '--metrics-plain'], '--metrics-plain is "10.0.0.1:1", expected a loopback address'],

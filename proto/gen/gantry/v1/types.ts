@@ -673,6 +673,7 @@ export interface AutoscaleSpec {
   readonly memoryPercent?: number | undefined;
   readonly metric?: AutoscaleMetric | undefined;
   readonly stabilizationMs: number;
+  readonly upStabilizationMs: number;
 }
 
 export interface Ulimit {
@@ -851,13 +852,17 @@ export interface AutoscaleStatus {
   readonly replicas: number;
   readonly changedAtMs: number;
   readonly reason: string;
-  /** The highest of each tenth of the stabilization time, oldest first. */
+  /** What was wanted in each tenth of the stabilization time, oldest first. */
   readonly wishes: readonly AutoscaleStatus_Wish[];
+  /** Why nothing is decided now. */
+  readonly problem?: string | undefined;
 }
 
 export interface AutoscaleStatus_Wish {
+  /** The most. */
   readonly replicas: number;
   readonly atMs: number;
+  readonly least: number;
 }
 
 export interface ServiceStatus {
@@ -3898,7 +3903,15 @@ export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
 };
 
 function createBaseAutoscaleSpec(): AutoscaleSpec {
-  return { min: 0, max: 0, cpuPercent: undefined, memoryPercent: undefined, metric: undefined, stabilizationMs: 0 };
+  return {
+    min: 0,
+    max: 0,
+    cpuPercent: undefined,
+    memoryPercent: undefined,
+    metric: undefined,
+    stabilizationMs: 0,
+    upStabilizationMs: 0,
+  };
 }
 
 export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
@@ -3920,6 +3933,9 @@ export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
     }
     if (message.stabilizationMs !== 0) {
       writer.uint32(48).int64(message.stabilizationMs);
+    }
+    if (message.upStabilizationMs !== 0) {
+      writer.uint32(56).int64(message.upStabilizationMs);
     }
     return writer;
   },
@@ -3983,6 +3999,14 @@ export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
             }
 
             message.stabilizationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.upStabilizationMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -5762,7 +5786,7 @@ export const JobStatus: MessageFns<JobStatus> = {
 };
 
 function createBaseAutoscaleStatus(): AutoscaleStatus {
-  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [] };
+  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [], problem: undefined };
 }
 
 export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
@@ -5778,6 +5802,9 @@ export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
     }
     for (const v of message.wishes) {
       AutoscaleStatus_Wish.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.problem !== undefined) {
+      writer.uint32(42).string(message.problem);
     }
     return writer;
   },
@@ -5827,6 +5854,14 @@ export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
             message.wishes.push(AutoscaleStatus_Wish.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5841,7 +5876,7 @@ export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
 };
 
 function createBaseAutoscaleStatus_Wish(): AutoscaleStatus_Wish {
-  return { replicas: 0, atMs: 0 };
+  return { replicas: 0, atMs: 0, least: 0 };
 }
 
 export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
@@ -5851,6 +5886,9 @@ export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
     }
     if (message.atMs !== 0) {
       writer.uint32(16).int64(message.atMs);
+    }
+    if (message.least !== 0) {
+      writer.uint32(24).int64(message.least);
     }
     return writer;
   },
@@ -5882,6 +5920,14 @@ export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
             }
 
             message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.least = longToNumber(reader.int64());
             continue;
           }
         }

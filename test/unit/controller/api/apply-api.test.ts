@@ -97,3 +97,13 @@ test('only operators apply', async t => {
   const call = createApply(replica.parts)({ requestId: requestId(1), app: spec('shop'), isDryRun: false }, { ...OPERATOR, role: 'node' });
   t.like(await t.throwsAsync(call), { code: 'PERMISSION_DENIED' });
 });
+
+test('a metric is refused where no controller can ask for it', async t => {
+  const replica = await MemoryReplica.start(t);
+  const app = spec('shop', { autoscale: { min: 1, max: 3, metric: { query: 'sum(jobs)', target: 10 } } });
+  const error = await t.throwsAsync(apply(replica, 1, app));
+  t.like(error, { code: 'INVALID_ARGUMENT', violations: [{ path: 'services.web.autoscale.metric' }] });
+  t.deepEqual(replica.keys('apps/'), []);
+  await createApply({ ...replica.parts, hasPrometheus: true })({ requestId: requestId(2), app, isDryRun: false }, OPERATOR);
+  t.deepEqual(replica.keys('apps/'), ['apps/default/shop']);
+});

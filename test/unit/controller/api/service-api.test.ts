@@ -26,6 +26,15 @@ const scale = async (replica: MemoryReplica, id: number, replicas: number, of = 
   await createServiceApi(replica.parts).scale({ requestId: requestId(id), service: of, replicas }, OPERATOR);
 };
 
+test('a service that scales by itself is not scaled by hand; the answer says what to do', async t => {
+  const replica = await MemoryReplica.start(t);
+  const scaling = service({ autoscale: { min: 2, max: 9, cpuPercent: 50, stabilizationMs: 0, upStabilizationMs: 0 } });
+  await replica.put({ kind: 'service', id: scaling.id }, encodeService(scaling));
+  const error = await t.throwsAsync(scale(replica, 1, 5, scaling.id));
+  t.like(error, { code: 'FAILED_PRECONDITION' });
+  t.regex(error.message, /scales by itself, from 2 to 9 replicas; apply it with another autoscale\.min or autoscale\.max/);
+});
+
 test('scale sets replicas within bounds, of a service that has some', async t => {
   const replica = await start(t);
   await scale(replica, 1, 10_000);

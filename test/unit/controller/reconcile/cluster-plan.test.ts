@@ -109,3 +109,11 @@ test('a plan in steps is the same, whatever the cluster does meanwhile; one that
   t.deepEqual(planner.plan, whole);
   t.true(whole.actions.some(one => one.kind !== 'keep'));
 });
+
+test('a service that scales by itself is planned with the replicas that it has, and says so', t => {
+  const scaling = service({ replicas: 2, revision: 2, autoscale: { min: 2, max: 9, cpuPercent: 50, stabilizationMs: 0, upStabilizationMs: 0 } });
+  const autoscale = { replicas: 4, changedAtMs: T0, reason: '', wishes: [] };
+  const result = plan({ ...AT_REST, serviceStatuses: [serviceStatus(web, { autoscale })] }, { services: [scaling] });
+  t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'keep 2 n3', 'start 3 n1 scale-up']);
+  t.deepEqual(result.notes, ['service/default/shop/web scales by itself, from 2 to 9 replicas; the plan is for 4']);
+});

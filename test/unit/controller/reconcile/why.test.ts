@@ -52,3 +52,11 @@ test('why not there: the quota of the namespace, and room that is being made for
   const spent = { ...snapshot({ nodes: [node('n1')], services: [web] }), namespaces: new Map([['default', { value, createRevision: 1, modRevision: 1 }]]) };
   t.like(whyService(spent, web.id, parseNodeId('n1')), { reasons: [{ rule: 'quota tasks', have: '0', need: '1' }], fix: { edit: { path: 'namespaces.default.quota', value: 'tasks=1' } } });
 });
+test('why so many replicas, and why they are not decided anew', t => {
+  const scaling = service({ replicas: 1, autoscale: { min: 1, max: 9, cpuPercent: 50, stabilizationMs: 0, upStabilizationMs: 0 } });
+  const autoscale = { replicas: 4, changedAtMs: T0, reason: 'cpu is 120% of what is requested, 50% is aimed at', wishes: [], problem: 'its cpu is not known: NATS is away' };
+  const answer = whyService(snapshot({ nodes: NODES, services: [scaling], serviceStatuses: [serviceStatus(scaling, { autoscale })] }), scaling.id, undefined);
+  t.is(sentences(answer), 'wants 4 of 1 to 9 replicas: cpu is 120% of what is requested, 50% is aimed at; is not scaled down: its cpu is not known: NATS is away');
+  const fresh = whyService(snapshot({ nodes: NODES, services: [scaling], serviceStatuses: [serviceStatus(scaling)] }), scaling.id, undefined);
+  t.is(sentences(fresh), 'wants 1 of 1 to 9 replicas: it was not measured yet');
+});

@@ -22,6 +22,19 @@ test('all that a cron can say', t => {
   t.like(spec, { replicas: 2, cron: { timezone: 'Europe/Paris', concurrency: 'forbid', startingDeadlineMs: 600_000, keptSucceeded: 5, keptFailed: 2, isSuspended: true } });
 });
 
+test('a service that scales begins with its least, goes up at once and comes down after five minutes', t => {
+  t.like(serviceOf({ autoscale: { min: 2, max: 20, cpu: '60%' } }), {
+    replicas: 2, autoscale: { min: 2, max: 20, cpuPercent: 60, stabilizationMs: 300_000, upStabilizationMs: 0 },
+  });
+});
+
+test('all that scaling can say', t => {
+  const spec = serviceOf({ replicas: 3, autoscale: { min: 0, max: 20, memory: '80%', metric: { query: 'sum(jobs)', target: 2.5 }, stabilization: { up: '1m', down: '10m' } } });
+  t.is(spec.replicas, 3);
+  t.deepEqual(spec.autoscale, { min: 0, max: 20, memoryPercent: 80, metric: { query: 'sum(jobs)', target: 2.5 }, stabilizationMs: 600_000, upStabilizationMs: 60_000 });
+  t.like(serviceOf({ autoscale: { max: 2, cpu: '50%', stabilization: '30s' } }).autoscale, { min: 1, stabilizationMs: 30_000, upStabilizationMs: 0 });
+});
+
 const refused = test.macro({
   exec(t, web: object, path: string, message: RegExp) {
     const [violation, other] = violationsOf(manifest(web));
@@ -38,3 +51,6 @@ test(refused, { kind: 'cron' }, 'schedule', /required/);
 test(refused, { kind: 'cron', schedule: '@daily', concurrency: 'queue' }, 'concurrency', /allow, forbid, replace/);
 test(refused, { kind: 'cron', schedule: '@daily', history: { kept: 1 } }, 'history.kept', /unknown key/);
 test(refused, { kind: 'job', job: { complitions: 3 } }, 'job.complitions', /did you mean 'completions'/);
+test(refused, { autoscale: { cpu: '60%' } }, 'autoscale.max', /required/);
+test(refused, { autoscale: { max: 2, cpu: 60 } }, 'autoscale.cpu', /60%/);
+test(refused, { autoscale: { max: 2, cpu: '60%', stabilization: { sideways: '1m' } } }, 'autoscale.stabilization.sideways', /unknown key/);
