@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { ApplyFlags } from './commands/apply-flow.ts';
 import type { DebugFlags } from './commands/debug-flow.ts';
 import type { DeleteFlags } from './commands/delete-flow.ts';
+import type { DrainFlags } from './commands/drain-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
 import type { GetFlags, PsFlags } from './commands/get-flow.ts';
@@ -212,10 +213,12 @@ function addNodeVerbs(verbs: VerbTable): void {
       run: async (shell, args) => { await (await import('./commands/node-flow.ts')).setAvailability(shell, many(args[0]), availability); },
     });
   }
-  node.add<{ readonly detach?: boolean }>({
-    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped; says first what it cannot move',
-    options: command => command.option('--detach', 'do not wait'),
-    run: async (shell, args, flags) => { await (await import('./commands/node-flow.ts')).drainNodes(shell, many(args[0]), flags); },
+  node.add<DrainFlags>({
+    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped; exit code 1 where some cannot leave, with the reason',
+    examples: ['clusterctl node drain n1', 'clusterctl node drain n1 --force', 'clusterctl node drain n1 n2 --deadline 10m'],
+    options: command => command.option('--detach', 'do not wait').option('--wait', 'also until what cannot leave now can')
+      .option('--force', 'stop what cannot leave, when all else has left').option('--deadline <duration>', 'wait this long for what cannot leave, then stop what is left'),
+    run: async (shell, args, flags) => { await (await import('./commands/drain-flow.ts')).drainNodes(shell, many(args[0]), flags); },
   });
   node.add({
     usage: 'label <node> <changes...>', about: 'KEY=VALUE sets, KEY- removes',

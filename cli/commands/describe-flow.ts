@@ -17,8 +17,9 @@ import { printPlain } from './print-flow.ts';
 export async function describeTarget(shell: Shell, name: string): Promise<void> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
-  const view = await client.view(namespace === undefined ? {} : { namespace });
-  const found = requireTarget(name, view, ['app', 'service', 'task', 'node']);
+  const narrow = await client.view(namespace === undefined ? {} : { namespace });
+  const found = requireTarget(name, narrow, ['app', 'service', 'task', 'node']);
+  const view = found.kind === 'node' ? await client.view({ node: found.node.node.id }) : narrow;
   const events = await client.events({ object: eventObject(found) });
   const item = itemOf(found, view);
   if (shell.options.output === 'json' || shell.options.output === 'yaml') {
@@ -28,8 +29,8 @@ export async function describeTarget(shell: Shell, name: string): Promise<void> 
   const nowMs = shell.clock.nowMs();
   const tasks = tasksOf(found, view);
   const sections = [
-    formatFields(item, ''),
-    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable(tasks, pendingOf(found, view), nowMs))}`,
+    formatFields(found.kind === 'node' && item['drained'] === true ? { ...item, state: 'drained', drained: null } : item, ''),
+    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable({ tasks, pending: pendingOf(found, view) }, nowMs, shell.options.output === 'wide'))}`,
     runsSection(found, view, nowMs),
     revisionLine(found, nowMs),
     events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,
@@ -46,7 +47,7 @@ function itemOf(found: Found, view: ClusterView): Item {
     case 'task':
       return taskItem(found.task);
     case 'node':
-      return nodeItem(found.node);
+      return nodeItem(found.node, view.tasks);
   }
 }
 

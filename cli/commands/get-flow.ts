@@ -97,7 +97,7 @@ async function sizedListing(shell: Shell, { tasks, pending }: Pick<ClusterView, 
   const sizes = new Map(meter.rows(tasks).map(({ view, usage }) => [view.task.id, usage?.sample.writableBytes]));
   return {
     items: [...tasks.map(view => ({ ...taskItem(view), writableBytes: sizes.get(view.task.id) ?? null })), ...pending.map(slot => ({ ...pendingItem(slot), writableBytes: null }))],
-    table: withSizes(taskTable(tasks, pending, shell.clock.nowMs()), tasks.map(view => sizes.get(view.task.id))),
+    table: withSizes(taskTable({ tasks, pending }, shell.clock.nowMs(), shell.options.output === 'wide'), tasks.map(view => sizes.get(view.task.id))),
     names: tasks.map(({ task }) => `task/${task.id}`), isSingle: false,
     ...(failures.length === 0 ? {} : { notice: failures.map(failure => `sizes unknown: ${printable(failure.message)}`).join('\n') }),
   };
@@ -127,24 +127,25 @@ async function printViews(shell: Shell, { client, filter }: Source, flags: GetFl
 
 function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: boolean): Listing {
   const nowMs = shell.clock.nowMs();
+  const isWide = shell.options.output === 'wide';
   switch (type) {
     case 'node':
       return {
-        items: view.nodes.map(nodeItem), table: nodeTable(view.nodes), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle,
+        items: view.nodes.map(node => nodeItem(node, view.tasks)), table: nodeTable(view.nodes, view.tasks, nowMs, isWide), names: view.nodes.map(({ node }) => `node/${node.id}`), isSingle,
         ...(view.massBreaker === undefined ? {} : { notice: `the mass breaker is open: ${printable(view.massBreaker.reason)}` }),
       };
     case 'service': {
-      const table = serviceTable(view.services, nowMs, shell.options.output === 'wide');
+      const table = serviceTable(view.services, nowMs, isWide);
       const names = view.services.map(({ service }) => `service/${service.app}/${service.name}`);
       return { items: view.services.map(service => serviceItem(service, view.tasks)), table, names, isSingle };
     }
     case 'task': {
       const items = [...view.tasks.map(taskItem), ...view.pending.map(pendingItem)];
       const crons = isSingle ? [] : view.services.filter(({ service }) => service.spec.kind === 'cron');
-      return { items, table: taskTable(view.tasks, view.pending, nowMs, crons), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
+      return { items, table: taskTable({ ...view, crons }, nowMs, isWide), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
     }
     case 'app':
-      return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs), names: view.apps.map(app => `app/${app.name}`), isSingle };
+      return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs, isWide), names: view.apps.map(app => `app/${app.name}`), isSingle };
     case 'secret':
     case 'event':
       throw new Error(`${type} is no part of a view`);

@@ -46,7 +46,7 @@ async function documentOf(found: Found, view: ClusterView, means: Means): Promis
       return { type: 'service', ...serviceItem(found.service, view.tasks), record: service, status: status ?? null, tasks: await taskDocuments(view.tasks.filter(({ task }) => task.serviceId === service.id), means) };
     }
     case 'node':
-      return { type: 'node', ...nodeItem(found.node), record: found.node.node, ledger: found.node.ledger };
+      return { type: 'node', ...nodeItem(found.node, (await means.client.view({ node: found.node.node.id })).tasks), record: found.node.node, ledger: found.node.ledger };
     case 'task':
       return await taskDocument(found.task, means);
   }

@@ -7,13 +7,15 @@ const RETRY_MS = 500;
 /** A watch that cannot be opened again for this long is given up. */
 const GIVE_UP_MS = 10_000;
 
-/** Calls `look` with each newest view until it answers something. A watch that breaks is opened again. */
-export async function watchUntil<T>(shell: Shell, filter: ListFilter, look: (view: ClusterView) => T | undefined | Promise<T | undefined>): Promise<T> {
+/** Calls `look` with each newest view until it answers something. A watch that breaks is opened again. @throws the reason of `signal` once that aborts */
+export async function watchUntil<T>(
+  shell: Shell, filter: ListFilter, look: (view: ClusterView) => T | undefined | Promise<T | undefined>, signal: AbortSignal = shell.signal,
+): Promise<T> {
   let lastSeenMs = shell.clock.monotonicMs();
   for (;;) {
     try {
       const client = await shell.connect();
-      const answer = await firstAnswer(client.watch(filter, shell.signal), async view => {
+      const answer = await firstAnswer(client.watch(filter, signal), async view => {
         lastSeenMs = shell.clock.monotonicMs();
         return await look(view);
       });
@@ -21,13 +23,13 @@ export async function watchUntil<T>(shell: Shell, filter: ListFilter, look: (vie
         return answer;
       }
     } catch (error) {
-      shell.signal.throwIfAborted();
+      signal.throwIfAborted();
       const isOver = shell.clock.monotonicMs() - lastSeenMs > GIVE_UP_MS;
       if (isOver || !(isClusterError(error, 'UNAVAILABLE') || isClusterError(error, 'RESOURCE_EXHAUSTED'))) {
         throw error;
       }
     }
-    await shell.clock.sleep(RETRY_MS, shell.signal);
+    await shell.clock.sleep(RETRY_MS, signal);
   }
 }
 

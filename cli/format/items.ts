@@ -4,6 +4,7 @@ import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { resourcesOf } from '#model/resources.ts';
+import { isFinished } from '#model/task.ts';
 import type { CompanionStatus, TaskStatus } from '#model/task.ts';
 import { formatTime } from './age.ts';
 
@@ -16,10 +17,16 @@ export function nodeState({ node }: NodeView): 'ready' | 'lost' | 'draining' | '
   return node.availability === 'active' ? 'ready' : node.availability;
 }
 
-export function nodeItem(view: NodeView): Item {
+/** Nothing runs there any more, and nothing will: it may be taken away. */
+export function isDrained({ node }: NodeView, tasks: readonly TaskView[]): boolean {
+  return node.availability === 'draining' && node.condition !== 'lost' && tasks.every(({ task, status }) => task.node !== node.id || isFinished(status?.phase ?? 'pending'));
+}
+
+/** @param tasks  at least those of the node */
+export function nodeItem(view: NodeView, tasks: readonly TaskView[]): Item {
   const { node, ledger, lastSeenMs } = view;
   return {
-    name: node.id, state: nodeState(view), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
+    name: node.id, state: nodeState(view), drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
     agentVersion: node.agentVersion, runtimes: node.runtimes,

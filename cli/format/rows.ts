@@ -2,24 +2,34 @@
 import { formatCpu, formatMemory } from '#model/quantity.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
+import { isFinished } from '#model/task.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import type { AutoscaleSpec } from '#model/service.ts';
 import { formatAge } from './age.ts';
 import { describeTimes } from './crons.ts';
 import { decimalSize } from './docker-units.ts';
-import { appState, nodeState, servicesOfApp } from './items.ts';
+import { appState, isDrained, nodeState, servicesOfApp } from './items.ts';
 import type { Table } from './table.ts';
 
-export function nodeTable(nodes: readonly NodeView[]): Table {
+/** @param tasks  at least those of the nodes */
+export function nodeTable(nodes: readonly NodeView[], tasks: readonly TaskView[], nowMs: number, isWide: boolean): Table {
   return {
-    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION'],
+    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', ...(isWide ? ['TASKS', 'SEEN', 'RUNTIMES', 'SNAPSHOTTER', 'AGE', 'LABELS'] : [])],
     rows: nodes.map(view => [
-      view.node.id, nodeState(view), view.node.address,
+      view.node.id, isDrained(view, tasks) ? 'drained' : nodeState(view), view.node.address,
       `${formatCpu(view.ledger.requests.milliCpu)}/${formatCpu(view.node.capacity.milliCpu)}`,
       `${formatMemory(view.ledger.requests.memoryBytes)}/${formatMemory(view.node.capacity.memoryBytes)}`,
-      view.node.taints.join(','), view.node.agentVersion,
+      view.node.taints.join(','), view.node.agentVersion, ...(isWide ? wideNode(view, tasks, nowMs) : []),
     ]),
   };
+}
+
+function wideNode({ node, lastSeenMs }: NodeView, tasks: readonly TaskView[], nowMs: number): readonly string[] {
+  const running = tasks.filter(({ task, status }) => task.node === node.id && !isFinished(status?.phase ?? 'pending')).length;
+  return [
+    String(running), lastSeenMs === undefined ? '' : formatAge(lastSeenMs, nowMs), node.runtimes.join(','), node.snapshotter, formatAge(node.createdAtMs, nowMs),
+    [...node.labels].map(([name, value]) => `${name}=${value}`).toSorted().join(','),
+  ];
 }
 
 export function serviceTable(services: readonly ServiceView[], nowMs: number, isWide: boolean): Table {
@@ -43,22 +53,40 @@ function formatScale(autoscale: AutoscaleSpec | undefined): string {
   return autoscale === undefined ? '' : `${String(autoscale.min)} to ${String(autoscale.max)}`;
 }
 
-/** `crons`: services that have no task now and say when they will. */
-export function taskTable(tasks: readonly TaskView[], pending: readonly PendingSlot[], nowMs: number, crons: readonly ServiceView[] = []): Table {
+export interface TaskRows {
+  readonly tasks: readonly TaskView[];
+  readonly pending: readonly PendingSlot[];
+  /** Services that have no task now and say when they will. */
+  readonly crons?: readonly ServiceView[];
+}
+
+export function taskTable({ tasks, pending, crons = [] }: TaskRows, nowMs: number, isWide = false): Table {
   return {
-    head: ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON'],
+    head: ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON', ...(isWide ? ['NAMESPACE', 'IMAGE', 'PID', 'STARTED', 'PORTS'] : [])],
     rows: [
-      ...tasks.map(({ task, status, state }) => [
-        task.id, task.name, `${task.app}/${task.service}`, task.node, state, status === undefined || status.health === 'none' ? '' : status.health,
-        String(status?.restarts ?? 0), status?.address ?? '', formatAge(task.createdAtMs, nowMs), formatReason(status),
-      ]),
+      ...tasks.map(view => [...taskRow(view, nowMs), ...(isWide ? wideTask(view, nowMs) : [])]),
       ...pending.map(({ service, slot, reason }) => {
-        const { app, service: name } = splitServiceId(service);
-        return ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason];
+        const { namespace, app, service: name } = splitServiceId(service);
+        return ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason, ...(isWide ? [namespace, '', '', '', ''] : [])];
       }),
-      ...crons.map(view => ['', view.service.name, `${view.service.app}/${view.service.name}`, '', 'scheduled', '', '', '', formatAge(view.service.createdAtMs, nowMs), describeTimes(view, nowMs) ?? '']),
+      ...crons.map(view => [
+        '', view.service.name, `${view.service.app}/${view.service.name}`, '', 'scheduled', '', '', '', formatAge(view.service.createdAtMs, nowMs), describeTimes(view, nowMs) ?? '',
+        ...(isWide ? [view.service.namespace, view.service.spec.container.image, '', '', ''] : []),
+      ]),
     ],
   };
+}
+
+function taskRow({ task, status, state }: TaskView, nowMs: number): readonly string[] {
+  return [
+    task.id, task.name, `${task.app}/${task.service}`, task.node, state, status === undefined || status.health === 'none' ? '' : status.health,
+    String(status?.restarts ?? 0), status?.address ?? '', formatAge(task.createdAtMs, nowMs), formatReason(status),
+  ];
+}
+
+function wideTask({ task, status }: TaskView, nowMs: number): readonly string[] {
+  const { container } = task;
+  return [task.namespace, container.image, String(status?.pid ?? ''), status?.startedAtMs === undefined ? '' : `${formatAge(status.startedAtMs, nowMs)} ago`, formatPorts(container.ports)];
 }
 
 /** The table of tasks with a column more, before their reasons; `bytes` of its first rows, in their order. */
@@ -71,14 +99,20 @@ function formatSize(bytes: number | undefined): string {
   return bytes === undefined ? '' : decimalSize(bytes);
 }
 
-export function appTable(view: ClusterView, nowMs: number): Table {
+export function appTable(view: ClusterView, nowMs: number, isWide = false): Table {
   return {
-    head: ['NAMESPACE', 'NAME', 'REVISION', 'SERVICES', 'STATE', 'AGE'],
+    head: ['NAMESPACE', 'NAME', 'REVISION', 'SERVICES', 'STATE', 'AGE', ...(isWide ? ['RUNNING', 'UPDATED', 'IMAGES'] : [])],
     rows: view.apps.map(app => {
       const services = servicesOfApp(app, view);
-      return [app.namespace, app.name, String(app.revision), services.map(({ service }) => service.name).join(','), appState(app, services), formatAge(app.createdAtMs, nowMs)];
+      const row = [app.namespace, app.name, String(app.revision), services.map(({ service }) => service.name).join(','), appState(app, services), formatAge(app.createdAtMs, nowMs)];
+      return [...row, ...(isWide ? [runningOf(services), `${formatAge(app.updatedAtMs, nowMs)} ago`, [...new Set(services.map(({ service }) => service.spec.container.image))].join(',')] : [])];
     }),
   };
+}
+
+function runningOf(services: readonly ServiceView[]): string {
+  const sum = (of: (service: ServiceView) => number): string => String(services.reduce((total, service) => total + of(service), 0));
+  return `${sum(({ running }) => running)}/${sum(({ wanted }) => wanted)}`;
 }
 
 export function eventTable(events: readonly ClusterEvent[], nowMs: number): Table {

@@ -79,7 +79,7 @@ export class ClusterPlanner {
     return {
       baseRevision: before.etcdRevision,
       actions: actionsOf(before, after, { wish, stops: this.#forecast.stops }),
-      unplaced: unplacedServices(after),
+      unplaced: unplacedOrKept(after, wish.withoutNodes),
       changes: wish.apps.flatMap(({ services, isChanged }) => (isChanged ? services : [])).flatMap(one => fieldChanges(before.services.get(one.id)?.value, one)),
       nodes: picturesOf(before, after),
       notes: [...UNFINISHED[this.#progress], ...notesOf(after, wish)],
@@ -184,15 +184,29 @@ export function unplacedServices(snapshot: ClusterSnapshot): readonly UnplacedSe
     .flatMap(({ id }) => unplacedService(snapshot, id) ?? []);
 }
 
+/** Also services whose tasks end before others start: they stay on the drained nodes, and nothing is pending. */
+function unplacedOrKept(after: ClusterSnapshot, drained: readonly NodeId[]): readonly UnplacedService[] {
+  const unplaced = unplacedServices(after);
+  const kept = Map.groupBy(drained.flatMap(node => [...(after.tasksOnNode.get(node) ?? [])]).flatMap(id => after.tasks.get(id)?.value ?? []), task => task.serviceId);
+  const others = [...kept].filter(([id]) => unplaced.every(one => one.service !== id)).flatMap(([id, tasks]) => {
+    const live = new Set(rowsOf(after, id).filter(isLive).map(row => row.task.id));
+    return unfitSlots(after, id, new Set(tasks.filter(task => live.has(task.id)).map(task => task.slot))) ?? [];
+  });
+  return [...unplaced, ...others].sort((left, right) => (left.service < right.service ? -1 : 1));
+}
+
 /** What keeps the pending slots of a service from every node now; undefined when they fit after all. */
 export function unplacedService(snapshot: ClusterSnapshot, id: ServiceId): UnplacedService | undefined {
+  return unfitSlots(snapshot, id, new Set(snapshot.serviceStatuses.get(id)?.value.pending.map(one => one.slot)));
+}
+
+function unfitSlots(snapshot: ClusterSnapshot, id: ServiceId, slots: ReadonlySet<number>): UnplacedService | undefined {
   const state = serviceState(snapshot, id);
-  const pending = new Set(state?.status?.pending.map(one => one.slot));
-  if (state === undefined || pending.size === 0) {
+  if (state === undefined || slots.size === 0) {
     return undefined;
   }
   const { service } = state;
-  const wanted = wantedSlots(snapshot, state).filter(one => pending.has(one.slot));
+  const wanted = wantedSlots(snapshot, state).filter(one => slots.has(one.slot));
   const { rejections } = schedule(snapshot, [{ service, slots: wanted }]);
   const [first] = rejections;
   if (first === undefined) {

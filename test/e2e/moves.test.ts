@@ -113,3 +113,43 @@ test.serial('the node of the only replica is drained, and what is uneven is reba
   await eventually('a task on the node that came back', 10_000, async () => (await nodesOf()).includes(before));
   await cluster.ctl('delete', 'app/moves');
 });
+
+const HELD = `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: held }
+services:
+  db:
+    kind: stateful
+    image: shop-app:1
+    entrypoint: [python3, -c, "import signal; signal.pause()"]
+    stop_grace_period: 1s
+    volumes: ["data:/data"]
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 64Mi } }
+  web:
+    image: shop-app:1
+    entrypoint: [python3, -c, "import signal; signal.pause()"]
+    replicas: 3
+    stop_grace_period: 1s
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 64Mi } }
+volumes:
+  data: { per_replica: true }
+`;
+
+test.serial('a task whose volume is on the node: the drain moves the others, says what stays and ends; by force it waits for its node (root)', async t => {
+  await cluster.apply(HELD, '--wait');
+  const [db] = await cluster.tasks('held/db');
+  const node = String(db?.['node']);
+  const drained = await cluster.tryCtl('node', 'drain', node, '--timeout', '2m');
+  t.is(drained.exitCode, 1, drained.stderr);
+  t.regex(drained.stderr, new RegExp(`task/${String(db?.['id'])}: held/db: .*has the data of volume default/data-0; stop it with --force`));
+  t.deepEqual((await cluster.tasks()).filter(task => task['node'] === node).map(task => task['id']), [db?.['id']]);
+  t.like(JSON.parse(await cluster.ctl('get', 'node', node, '-o', 'json')), { state: 'draining', drained: false });
+
+  await cluster.ctl('node', 'drain', node, '--force');
+  t.like(JSON.parse(await cluster.ctl('get', 'node', node, '-o', 'json')), { state: 'draining', drained: true });
+  t.regex(await cluster.ctl('get', 'nodes'), new RegExp(`^${node} +drained `, 'm'));
+  await cluster.ctl('node', 'uncordon', node);
+  await eventually('the task back at its data', 20_000, async () => (await cluster.tasks('held/db')).some(task => task['node'] === node && task['state'] === 'running'));
+  await cluster.ctl('delete', 'app/held');
+});

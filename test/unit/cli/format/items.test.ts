@@ -8,7 +8,7 @@ const VIEW = clusterView();
 
 test('the JSON shapes that scripts rely on', t => {
   const items = {
-    nodes: VIEW.nodes.map(nodeItem),
+    nodes: VIEW.nodes.map(one => nodeItem(one, VIEW.tasks)),
     services: VIEW.services.map(service => serviceItem(service, VIEW.tasks)),
     tasks: [...VIEW.tasks.map(taskItem), ...VIEW.pending.map(pendingItem)],
     apps: VIEW.apps.map(app => appItem(app, VIEW)),

@@ -1,8 +1,10 @@
 import test from 'ava';
 import { appTable, eventTable, formatPorts, nodeTable, serviceTable, taskTable } from '../../../../cli/format/rows.ts';
 import { formatTable } from '../../../../cli/format/table.ts';
-import { clusterView } from '../../../support/cluster-view.ts';
-import { T0 } from '../../../support/builders.ts';
+import { parseNodeId } from '#model/ids.ts';
+import type { TaskView } from '#model/ports.ts';
+import { clusterView, taskView, WEB } from '../../../support/cluster-view.ts';
+import { node, resources, T0 } from '../../../support/builders.ts';
 import { golden } from '../../../support/golden.ts';
 
 const VIEW = clusterView();
@@ -10,10 +12,18 @@ const NOW = T0 + 185_000;
 
 test('tables as a person reads them', t => {
   const tables = [
-    nodeTable(VIEW.nodes), serviceTable(VIEW.services, NOW, false), serviceTable(VIEW.services, NOW, true), taskTable(VIEW.tasks, VIEW.pending, NOW), appTable(VIEW, NOW),
+    ...[false, true].flatMap(isWide => [nodeTable(VIEW.nodes, VIEW.tasks, NOW, isWide), serviceTable(VIEW.services, NOW, isWide), taskTable(VIEW, NOW, isWide), appTable(VIEW, NOW, isWide)]),
     eventTable([{ type: 'warning', object: 'node/n1', reason: 'Lost', message: 'a\u001b[31mb', firstAtMs: T0, lastAtMs: T0, count: 2 }], NOW),
   ];
   golden(t, 'cli/tables.txt', tables.map(formatTable).join('\n'));
+});
+
+test('a node that is being drained is drained when nothing runs there', t => {
+  const stateOf = (tasks: readonly TaskView[], condition: 'ready' | 'lost' = 'ready'): string | undefined =>
+    nodeTable([{ node: node('n1', { availability: 'draining', condition }), ledger: { node: parseNodeId('n1'), requests: resources(0, 0), hostPorts: [] } }], tasks, NOW, false).rows[0]?.[1];
+  t.is(stateOf([taskView(WEB, 0, 'n1')]), 'draining');
+  t.is(stateOf([taskView(WEB, 0, 'n1', { phase: 'complete' }), taskView(WEB, 1, 'n2')]), 'drained');
+  t.is(stateOf([], 'lost'), 'lost');
 });
 
 test('formatPorts', t => {

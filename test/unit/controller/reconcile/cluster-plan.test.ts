@@ -57,6 +57,13 @@ test('a node less: its tasks move', t => {
   t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'move 2 n3 n1 drain']);
 });
 
+test('a node less: what has its data there stays, and is told with the rule that keeps it', t => {
+  const db = service({ name: 'db', kind: 'stateful', replicas: 1, volumes: [{ name: 'data', perReplica: true }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const result = plan({ ...AT_REST, services: [web, db], serviceStatuses: [serviceStatus(web), serviceStatus(db)], tasks: [...AT_REST.tasks ?? [], task(db, 'n3', { id: taskId('db') })] }, { withoutNodes: [parseNodeId('n3')] });
+  t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'move 2 n3 n1 drain']);
+  t.deepEqual(result.unplaced.map(({ service: id, count, reasons }) => [id, count, reasons.map(one => one.rule)]), [[db.id, 1, ['volume default/data-0', 'draining']]]);
+});
+
 test('a node more: what was pending starts there, and the snapshot is as it was', t => {
   const big = service({ replicas: 1, container: { requests: resources(8_000, 64) } });
   const pending = serviceStatus(big, { settledRevision: 0, rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: T0 }, pending: [{ slot: 0, reason: 'no node fits' }] });
