@@ -44,7 +44,7 @@ import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
-import { defaultAddress, defaultCapacity, goArchitecture, machineResolvers, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
+import { defaultAddress, defaultCapacity, defaultDiskBytes, goArchitecture, machineResolvers, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
 import { takenHostPort } from './network/host-ports-fs.ts';
@@ -344,7 +344,7 @@ async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFac
     agentVersion: AGENT_VERSION,
     bootId: machine.bootId,
     address: machine.underlayAddress,
-    capacity: config.capacity ?? defaultCapacity(),
+    capacity: { diskBytes: await defaultDiskBytes(config.stateDir), ...config.capacity ?? defaultCapacity() },
     pids: await readMaxPids(),
     labels: config.labels,
     runtimes: machine.runtimes,

@@ -70,7 +70,7 @@ export const AGENT_OPTIONS = {
   'run-dir': { value: 'DIR', fallback: '/run/gantry', meaning: 'what does not outlive a boot' },
   'scope': { value: 'LABEL', fallback: 'gantry', meaning: 'prefix of links, tables and control groups; keeps agents on one machine apart' },
   'underlay-address': { value: 'IPV4', meaning: 'where other nodes reach this one; default: the address of the default route' },
-  'capacity': { value: 'cpu=4,memory=7Gi', meaning: 'what tasks may use; default: what the machine has, less a reserve' },
+  'capacity': { value: 'cpu=4,memory=7Gi', meaning: 'what tasks may use, also with disk=100Gi; default: what the machine has, less a reserve' },
   'labels': { value: 'NAME=VALUE,...', fallback: '', meaning: 'labels of the node' },
   'userns-base': { value: 'ID', fallback: '1048576', meaning: 'first host id of user namespaces' },
   'pool': { value: 'COUNT', fallback: '16', meaning: 'ready network slots to keep' },
@@ -177,12 +177,12 @@ function parseNode(name: string | undefined): NodeId {
 
 function parseCapacity(given: string): Resources {
   const parts = new Map(given.split(',').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
-  const cpu = parseCpu(parts.get('cpu') ?? '');
-  const memory = parseMemory(parts.get('memory') ?? '');
-  if ('problem' in cpu || 'problem' in memory || parts.size !== 2) {
-    throw refusal('capacity', given, 'cpu=N,memory=SIZE');
+  const [cpu, memory, disk] = [parseCpu(parts.get('cpu') ?? ''), parseMemory(parts.get('memory') ?? ''), parseMemory(parts.get('disk') ?? '')];
+  const hasDisk = parts.has('disk');
+  if ('problem' in cpu || 'problem' in memory || (hasDisk && 'problem' in disk) || parts.size !== (hasDisk ? 3 : 2)) {
+    throw refusal('capacity', given, 'cpu=N,memory=SIZE or cpu=N,memory=SIZE,disk=SIZE');
   }
-  return { milliCpu: cpu.value, memoryBytes: memory.value };
+  return { milliCpu: cpu.value, memoryBytes: memory.value, ...('value' in disk ? { diskBytes: disk.value } : {}) };
 }
 
 function parseLabels(entries: readonly string[]): ReadonlyMap<string, string> {

@@ -4,11 +4,15 @@ import { availableParallelism, networkInterfaces, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import type { Resources } from '#model/resources.ts';
+import { readDiskUse } from './disk-fs.ts';
 import { parsePressure } from './cgroup/cgroup-stats.ts';
 import type { Pressure } from './runtime/ports.ts';
 
 /** What the agent and the machine keep for themselves when no capacity is given. */
 const RESERVED = { milliCpu: 100, memoryBytes: 256 * 1024 * 1024 } as const;
+
+/** The rest is for images that no task needs, logs and what nobody asked for: fuller, the disk is cleaned (`--image-disk`). */
+const DISK_SHARE = 0.85;
 
 const PASSABLE_MODE = 0o711;
 /** Source: inode(7), S_IXOTH */
@@ -36,11 +40,17 @@ export async function readPressure(): Promise<Pressure | undefined> {
   return cpu === undefined || memory === undefined || io === undefined ? undefined : { cpu, memory, io };
 }
 
+/** Without the disk. */
 export function defaultCapacity(): Resources {
   return {
     milliCpu: Math.max(100, availableParallelism() * 1_000 - RESERVED.milliCpu),
     memoryBytes: Math.max(RESERVED.memoryBytes, totalmem() - RESERVED.memoryBytes),
   };
+}
+
+/** What tasks may ask for of the disk that has `stateDir`. */
+export async function defaultDiskBytes(stateDir: string): Promise<number> {
+  return Math.floor((await readDiskUse(stateDir)).totalBytes * DISK_SHARE);
 }
 
 /** The IPv4 address of the link that the default route uses. @throws ClusterError FAILED_PRECONDITION when there is none. Source: proc_net(5), route */

@@ -1,12 +1,18 @@
 /** `--add-node` text -> a node that is not there. */
 import type { AddedNode } from '#model/cluster-plan.ts';
+import { isDeviceName } from '#model/device-rules.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { quoted } from '#model/printable.ts';
 import { parseCpu, parseMemory } from '#model/quantity.ts';
 import type { Parsed } from '#model/quantity.ts';
 import { UsageError } from './options.ts';
 
-/** `name=n9,cpu=4,memory=8Gi,taint=spot,runtime=runc,zone=b`: any other key is a label. @throws UsageError naming the part */
+/**
+ * `name=n9,cpu=4,memory=8Gi,disk=100Gi,pids=4096,device=nvidia.com/gpu:2,taint=spot,runtime=runc,zone=b`: any other key is a label, and
+ * so is one after `label.`, as in `label.disk=ssd`. Devices, taints and runtimes may be repeated.
+ *
+ * @throws UsageError naming the part
+ */
 export function parseAddedNode(text: string): AddedNode {
   const pairs = text.split(',').map(part => {
     const equals = part.indexOf('=');
@@ -23,12 +29,50 @@ export function parseAddedNode(text: string): AddedNode {
     }
     return value;
   };
-  const own = new Set(['name', 'cpu', 'memory', 'taint', 'runtime']);
+  const optional = (key: string): string | undefined => (all(key).length === 0 ? undefined : one(key));
   return {
     name: parseName(one('name')),
-    capacity: { milliCpu: valueOf('cpu', parseCpu(one('cpu'))), memoryBytes: valueOf('memory', parseMemory(one('memory'))) },
-    labels: new Map(pairs.filter(([key]) => !own.has(key))), taints: all('taint'), runtimes: all('runtime'),
+    capacity: {
+      milliCpu: valueOf('cpu', parseCpu(one('cpu'))), memoryBytes: valueOf('memory', parseMemory(one('memory'))),
+      ...readExtra(optional('disk'), optional('pids')),
+    },
+    labels: new Map(pairs.filter(([key]) => !OWN_KEYS.has(key)).map(([key, value]) => [key.startsWith(LABEL_PREFIX) ? key.slice(LABEL_PREFIX.length) : key, value])), taints: all('taint'), runtimes: all('runtime'), devices: readDevices(all('device')),
   };
+}
+
+const OWN_KEYS = new Set(['name', 'cpu', 'memory', 'disk', 'pids', 'device', 'taint', 'runtime']);
+const LABEL_PREFIX = 'label.';
+
+function readExtra(disk: string | undefined, pids: string | undefined): Pick<AddedNode['capacity'], 'diskBytes' | 'pids'> {
+  return {
+    ...(disk === undefined ? {} : { diskBytes: valueOf('disk', parseMemory(disk)) }),
+    ...(pids === undefined ? {} : { pids: countOf('pids', pids) }),
+  };
+}
+
+/** Of `NAME:COUNT`, sorted by name. @throws UsageError for one that is named twice */
+function readDevices(texts: readonly string[]): AddedNode['devices'] {
+  const devices = texts.map(text => {
+    const [name = '', count, rest] = text.split(':');
+    if (!isDeviceName(name) || count === undefined || rest !== undefined) {
+      throw new UsageError(`--add-node device=${text}: write NAME:COUNT, as in device=nvidia.com/gpu:2`);
+    }
+    return { name, count: countOf(`device=${name}`, count) };
+  });
+  const names = devices.map(device => device.name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) {
+    throw new UsageError(`--add-node device=${twice} is named twice; write their sum`);
+  }
+  return devices.sort((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function countOf(key: string, text: string): number {
+  const count = Number(text);
+  if (!/^\d{1,9}$/.test(text) || count === 0) {
+    throw new UsageError(`--add-node ${key}: ${quoted(text)} is not a number of at least 1`);
+  }
+  return count;
 }
 
 function parseName(text: string): AddedNode['name'] {
@@ -41,7 +85,7 @@ function parseName(text: string): AddedNode['name'] {
 
 function valueOf(key: string, parsed: Parsed<number>): number {
   if ('problem' in parsed) {
-    throw new UsageError(`--add-node ${key}: ${parsed.problem}`);
+    throw new UsageError(`--add-node ${key}: ${parsed.problem}; a label of that name is written label.${key}=...`);
   }
   return parsed.value;
 }

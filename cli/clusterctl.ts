@@ -136,7 +136,7 @@ function addCronVerbs(verbs: VerbTable): void {
 function addPlanVerb(verbs: VerbTable, name: 'plan' | 'diff', about: string): void {
   verbs.add<PlanFlags>({
     usage: name, about,
-    examples: [`clusterctl ${name} -f shop.yaml`, `clusterctl ${name} -f shop.yaml --save`, `clusterctl ${name} --without-node n2`, `clusterctl ${name} --add-node name=n9,cpu=4,memory=8Gi,zone=b`],
+    examples: [`clusterctl ${name} -f shop.yaml`, `clusterctl ${name} -f shop.yaml --save`, `clusterctl ${name} --without-node n2`, `clusterctl ${name} --add-node name=n9,cpu=4,memory=8Gi,disk=100Gi,pids=4096,device=nvidia.com/gpu:2,taint=spot,zone=b`],
     options: command => command
       .option('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
       .option('--save', 'print an id for `apply --plan`, kept an hour')

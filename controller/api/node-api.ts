@@ -4,10 +4,10 @@ import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ControlHandlers } from '#model/ports.ts';
-import { printable } from '#model/printable.ts';
 import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
+import { labelNameProblem, labelValueProblem } from './node-label-rules.ts';
 import type { ServiceApiParts } from './service-api.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
@@ -16,8 +16,6 @@ type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'set
 
 /** Labels that the cluster writes itself. */
 const OWN_LABELS: readonly string[] = ['node', 'arch', 'os'];
-const MAX_LABEL_VALUE_LENGTH = 1024;
-const LABEL_NAME = /^[a-z0-9A-Z](?:[a-z0-9A-Z._/-]{0,251}[a-z0-9A-Z])?$/;
 
 export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
   const change = async (request: { readonly requestId: string; readonly node: NodeId }, next: (node: Node) => Node): Promise<void> => {
@@ -31,7 +29,7 @@ export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
     async setLabels(request, peer) {
       requireRole(peer, 'operator');
       requireOperatorLabels([...request.set.keys(), ...request.remove]);
-      requireLabelValues(request.set);
+      requireNone([...request.set].map(([name, value]) => labelValueProblem(name, value)));
       await change(request, node => {
         const labels = new Map([...node.labels, ...request.set]);
         request.remove.forEach(name => labels.delete(name));
@@ -63,21 +61,17 @@ export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
 }
 
 function requireOperatorLabels(names: readonly string[]): void {
-  for (const name of names) {
-    if (OWN_LABELS.includes(name)) {
-      throw new ClusterError('INVALID_ARGUMENT', `label ${name} belongs to the cluster; choose another name`);
-    }
-    if (!LABEL_NAME.test(name)) {
-      throw new ClusterError('INVALID_ARGUMENT', `label name ${JSON.stringify(name)} is not letters, digits, . _ / - (at most 253, ends in a letter or digit)`);
-    }
+  const own = names.find(name => OWN_LABELS.includes(name));
+  if (own !== undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `label ${own} belongs to the cluster; choose another name`);
   }
+  requireNone(names.map(labelNameProblem));
 }
 
-function requireLabelValues(labels: ReadonlyMap<string, string>): void {
-  for (const [name, value] of labels) {
-    if (value.length > MAX_LABEL_VALUE_LENGTH || printable(value) !== value) {
-      throw new ClusterError('INVALID_ARGUMENT', `the value of label ${name} must be one line of at most ${String(MAX_LABEL_VALUE_LENGTH)} characters`);
-    }
+function requireNone(problems: readonly (string | undefined)[]): void {
+  const problem = problems.find(one => one !== undefined);
+  if (problem !== undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', problem);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Plan and why: the leader's own code on this replica's picture; nothing of the cluster is changed. */
 import type { AppSpec } from '#model/app.ts';
 import { checkAppSpec } from '#model/app-rules.ts';
-import type { AddedNode, ClusterPlan } from '#model/cluster-plan.ts';
+import type { ClusterPlan } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Violation } from '#model/errors.ts';
@@ -13,6 +13,7 @@ import type { PlanContext } from '../reconcile/plan-context.ts';
 import type { RevisionCache } from '../reconcile/revision-store.ts';
 import { whyService, whyTask } from '../reconcile/why.ts';
 import { requireRole } from './access.ts';
+import { checkAddedNode } from './added-node-rules.ts';
 import { checkPolicy, missingSecrets, wouldBeDraft } from './apply-api.ts';
 import { requireValid } from './violations.ts';
 import type { ApplyParts } from './apply-api.ts';
@@ -110,18 +111,13 @@ function requestViolations({ apps, isSaved, withoutNodes, addedNodes }: PlanRequ
     ...(isSaved && apps.length === 0 ? [{ path: 'is_saved', message: 'a plan of no App cannot be applied' }] : []),
     ...twice,
     ...eachApp(apps, app => [...checkAppSpec(app), ...checkPolicy(app, parts), ...missingSecrets(app, parts), ...deletingApp(app, parts)]),
-    ...addedNodes.flatMap(nodeViolations),
+    ...addedNodes.flatMap(checkAddedNode),
   ];
 }
 
 function deletingApp(app: AppSpec, { state }: PlanParts): readonly Violation[] {
   const isDeleting = state.current.apps.get(appId(app.namespace, app.name))?.value.isDeleting === true;
   return isDeleting ? [{ path: 'metadata.name', message: `App ${app.namespace}/${app.name} is being deleted; plan again when it is gone` }] : [];
-}
-
-function nodeViolations({ name, capacity }: AddedNode): readonly Violation[] {
-  const isWhole = [capacity.milliCpu, capacity.memoryBytes].every(value => Number.isSafeInteger(value) && value > 0);
-  return isWhole ? [] : [{ path: `added_nodes.${name}.capacity`, message: 'cpu and memory must be more than nothing' }];
 }
 
 /** @throws ClusterError NOT_FOUND, ALREADY_EXISTS */

@@ -124,8 +124,8 @@ function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
   return {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
     labels: new Map([['arch', like.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
-    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '',
-    policy: like.policy,
+    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: added.capacity.pids ?? like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '',
+    policy: { ...like.policy, devices: added.devices },
     runtimes: added.runtimes.length === 0 ? like.runtimes : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };

@@ -14,6 +14,8 @@ import { labelChange, withLabels } from './fix-label.ts';
 import { requestFor } from './request.ts';
 
 const MIB = 1024 ** 2;
+/** They mean something else in `--add-node`, where a label of that name is written with `label.` before it. */
+const MACHINE_WORDS = new Set(['name', 'cpu', 'memory', 'disk', 'pids', 'device', 'taint', 'runtime']);
 /** What a machine has anyway. */
 const PIDS = 32_768;
 const CPUS = '0-3';
@@ -34,7 +36,7 @@ export function newNode(blocked: Blocked): Candidate {
     runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
-  const parts = [...capacityText(capacity), ...[...given].map(([label, text]) => `${label}=${text}`), ...machineText(blocked, value, like)];
+  const parts = [...capacityText(capacity), ...[...given].map(([label, text]) => `${MACHINE_WORDS.has(label) ? 'label.' : ''}${label}=${text}`), ...machineText(blocked, value, like)];
   return {
     service, snapshot: { ...snapshot, nodes: new Map(snapshot.nodes).set(id, { value, createRevision: 0, modRevision: 0 }) },
     fix: { sentence: `add a node with ${parts.join(', ')}`, edit: { kind: 'node', node: id, change: `add ${parts.join(',')}` } },
@@ -104,7 +106,7 @@ function machineText({ service }: Blocked, { policy, cpus }: Node, like: Node | 
   return [
     ...(like?.runtimes.includes(runtime) === true ? [] : [`runtime=${runtime}`]),
     ...(cpuset === undefined ? [] : [`cpus=${cpus.replaceAll(',', '+')}`]),
-    ...policy.devices.map(({ name, count }) => `device ${name}=${String(count)}`),
+    ...policy.devices.map(({ name, count }) => `device=${name}:${String(count)}`),
     ...policy.bindPrefixes.filter(one => !bindPrefixes.includes(one)).map(one => `bind-prefix=${one}`),
     ...policy.devicePaths.filter(one => !devicePaths.includes(one)).map(one => `device-path=${one}`),
     ...(policy.allowsPrivileged && !allowsPrivileged ? ['allow-privileged=true'] : []),

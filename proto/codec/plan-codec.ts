@@ -31,7 +31,7 @@ function addedNodeToWire(node: AddedNode): wire.AddedNode {
 }
 
 function addedNodeFromWire(node: wire.AddedNode): AddedNode {
-  return { ...node, name: parseNodeId(node.name), capacity: present(required(node.capacity, 'added node.capacity')) };
+  return { ...node, name: parseNodeId(node.name), capacity: present(required(node.capacity, 'added node.capacity')), devices: node.devices.map(present) };
 }
 
 export const clusterPlanCodec: Codec<ClusterPlan, wire.PlanResponse> = {

@@ -1,6 +1,7 @@
 /** What an apply, or a change of nodes, would do to the tasks of the cluster; and why a task is where it is. Computed by controllers. */
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
 import type { Resources } from './resources.ts';
+import type { DeviceCount } from './service.ts';
 
 /** What becomes of one slot. `move` keeps the template and changes the node; `replace` is a new task of another template, wherever. */
 export interface PlannedTask {
@@ -77,11 +78,14 @@ export interface ClusterPlan {
 /** A node that is not there, for `--add-node`. */
 export interface AddedNode {
   readonly name: NodeId;
+  /** Processes that are not said are those of the other nodes; a disk that is not said is not limited. */
   readonly capacity: Resources;
   readonly labels: ReadonlyMap<string, string>;
   readonly taints: readonly string[];
   /** Empty: what the other nodes have. */
   readonly runtimes: readonly string[];
+  /** Units of named devices; empty: none. */
+  readonly devices: readonly DeviceCount[];
 }
 
 /** Why something is as it is. */

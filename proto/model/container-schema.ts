@@ -13,7 +13,7 @@ import { splitShellWords } from './shell-words.ts';
 const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
-const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'devices'], later: ['disk'] };
+const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'disk', 'pids', 'devices'] };
 const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io', 'storage'] };
 const IO_KEYS: KeyTable = { known: ['weight', 'read_bps', 'write_bps', 'read_iops', 'write_iops'] };
 

@@ -11,6 +11,8 @@ import type { ContainerSpec } from './service.ts';
 const OWN_DEVICES = /^\/dev\/(?:null|zero|full|random|urandom|tty|console|ptmx|fd|stdin|stdout|stderr|core|(?:pts|shm|mqueue)(?:\/.*)?)$/;
 const DEVICE_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?)?$/;
 const MAX_DEVICES = 64;
+/** Of one named device, on a node. */
+export const MAX_DEVICE_UNITS = 1_024;
 /** Source: resolv.conf(5): MAXNS; more are never asked. The cluster's own is one of them. */
 const MAX_SERVERS = 2;
 const MAX_SEARCH = 6;
@@ -30,7 +32,7 @@ export function checkDevices(container: ContainerSpec, path: string): readonly V
       return problem === undefined ? [] : [{ path: `${path}.devices[${String(index)}]`, message: problem }];
     }),
     ...container.deviceRequests.flatMap(({ name, count }) => (isDeviceName(name)
-      ? checkRange(count, `${path}.resources.requests.devices.${name}`, 1, 1024)
+      ? checkRange(count, `${path}.resources.requests.devices.${name}`, 1, MAX_DEVICE_UNITS)
       : [{ path: `${path}.resources.requests.devices`, key: name, message: `invalid name ${quoted(name)}; devices are named like nvidia.com/gpu` }])),
   ];
 }

@@ -308,19 +308,19 @@ function changed(one: Node, change: string): Node {
   }, one);
 }
 
-const MACHINE_KEYS = ['cpu', 'memory', 'pids', 'runtime', 'cpus', 'bind-prefix', 'device-path', 'allow-privileged'];
+const MACHINE_KEYS = ['cpu', 'memory', 'disk', 'pids', 'runtime', 'cpus', 'bind-prefix', 'device-path', 'allow-privileged'];
 
 function added(name: string, text: string): Node {
   const pairs = text.split(',').map(pair => pair.split('=') as [string, string]);
   const all = (key: string): readonly string[] => pairs.filter(([one]) => one === key).map(([, value]) => value);
-  const [cpu = '', memory = '', pids] = [all('cpu')[0], all('memory')[0], all('pids')[0]];
+  const [cpu = '', memory = '', disk, pids] = ['cpu', 'memory', 'disk', 'pids'].map(key => all(key)[0]);
   return node(name, {
-    capacity: { milliCpu: valueOf(parseCpu(cpu)), memoryBytes: valueOf(parseMemory(memory)), ...(pids === undefined ? {} : { pids: Number(pids) }) },
-    labels: Object.fromEntries(pairs.filter(([key]) => !MACHINE_KEYS.includes(key) && !key.startsWith('device '))),
+    capacity: { milliCpu: valueOf(parseCpu(cpu)), memoryBytes: valueOf(parseMemory(memory)), ...(disk === undefined ? {} : { diskBytes: valueOf(parseMemory(disk)) }), ...(pids === undefined ? {} : { pids: Number(pids) }) },
+    labels: Object.fromEntries(pairs.filter(([key]) => !MACHINE_KEYS.includes(key) && key !== 'device').map(([key, value]) => [key.replace(/^label\./, ''), value])),
     runtimes: ['crun', ...all('runtime')], cpus: all('cpus')[0]?.replaceAll('+', ',') ?? '0-3',
     policy: {
       bindPrefixes: all('bind-prefix'), devicePaths: all('device-path'), allowsPrivileged: all('allow-privileged').length > 0,
-      devices: pairs.filter(([key]) => key.startsWith('device ')).map(([key, count]) => ({ name: key.slice('device '.length), count: Number(count) })),
+      devices: pairs.filter(([key]) => key === 'device').map(([, text]) => ({ name: text.split(':')[0] ?? '', count: Number(text.split(':')[1]) })),
     },
   });
 }

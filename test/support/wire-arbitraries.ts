@@ -355,7 +355,7 @@ const plannedKind = fc.constantFrom('start' as const, 'stop' as const, 'move' as
 
 export const planRequest: fc.Arbitrary<PlanRequest> = fc.record({
   apps: fc.array(appSpec, { maxLength: 2 }), withoutNodes: fc.array(nodeId, few), isSaved: fc.boolean(),
-  addedNodes: fc.array(fc.record({ name: nodeId, capacity: resources, labels, taints: texts, runtimes: texts }), few),
+  addedNodes: fc.array(fc.record({ name: nodeId, capacity: resources, labels, taints: texts, runtimes: texts, devices: fc.array(fc.record({ name: text, count }), few) }), few),
 });
 
 export const clusterPlan: fc.Arbitrary<ClusterPlan> = fc.record({

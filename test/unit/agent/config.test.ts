@@ -35,6 +35,13 @@ test('an unknown option', refused, ['--node', 'n1', '--nodes'], /nodes/);
 test('a relative directory', refused, ['--node', 'n1', '--state-dir', 'x'], /--state-dir "x" is not an absolute path/);
 test('a scope that is too long for a link', refused, ['--node', 'n1', '--scope', 'abcdefghijkl'], /--scope/);
 test('half a capacity', refused, ['--node', 'n1', '--capacity', 'cpu=4'], /--capacity "cpu=4" is not cpu=N,memory=SIZE/);
+test('a capacity of a disk alone', refused, ['--node', 'n1', '--capacity', 'cpu=4,disk=1Gi'], /is not cpu=N,memory=SIZE or cpu=N,memory=SIZE,disk=SIZE/);
+test('a disk without a size', refused, ['--node', 'n1', '--capacity', 'cpu=4,memory=1Gi,disk='], /is not cpu=N,memory=SIZE/);
+test('a capacity of what is none', refused, ['--node', 'n1', '--capacity', 'cpu=4,memory=1Gi,tape=1Gi'], /is not cpu=N,memory=SIZE/);
+
+test('a capacity may say how much of the disk tasks may ask for', t => {
+  t.deepEqual(parseAgentConfig(['--node', 'n1', '--controllers', 'c:1', '--capacity', 'cpu=4,memory=1Gi,disk=2Gi']).capacity, { milliCpu: 4_000, memoryBytes: 2 ** 30, diskBytes: 2 ** 31 });
+});
 test('a pool that is no number', refused, ['--node', 'n1', '--pool', '1x'], /--pool/);
 test('an address that is a name', refused, ['--node', 'n1', '--underlay-address', 'localhost'], /--underlay-address/);
 test('a label without a value', refused, ['--node', 'n1', '--labels', 'ssd'], /--labels/);

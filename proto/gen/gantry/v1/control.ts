@@ -12,6 +12,7 @@ import {
   Availability,
   ClusterEvent,
   ControllerRecord,
+  DeviceCount,
   IoLimits,
   Ledger,
   Node,
@@ -603,6 +604,7 @@ export interface AddedNode {
   readonly labels: Map<string, string>;
   readonly taints: readonly string[];
   readonly runtimes: readonly string[];
+  readonly devices: readonly DeviceCount[];
 }
 
 export interface AddedNode_LabelsEntry {
@@ -5662,7 +5664,7 @@ export const UsageResponse: MessageFns<UsageResponse> = {
 };
 
 function createBaseAddedNode(): AddedNode {
-  return { name: "", capacity: undefined, labels: new Map(), taints: [], runtimes: [] };
+  return { name: "", capacity: undefined, labels: new Map(), taints: [], runtimes: [], devices: [] };
 }
 
 export const AddedNode: MessageFns<AddedNode> = {
@@ -5681,6 +5683,9 @@ export const AddedNode: MessageFns<AddedNode> = {
     }
     for (const v of message.runtimes) {
       writer.uint32(42).string(v!);
+    }
+    for (const v of message.devices) {
+      DeviceCount.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -5739,6 +5744,14 @@ export const AddedNode: MessageFns<AddedNode> = {
             }
 
             message.runtimes.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.devices.push(DeviceCount.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -68,7 +68,7 @@ test('a node more: what was pending starts there, and the snapshot is as it was'
   const big = service({ replicas: 1, container: { requests: resources(8_000, 64) } });
   const pending = serviceStatus(big, { settledRevision: 0, rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: T0 }, pending: [{ slot: 0, reason: 'no node fits' }] });
   const state = snapshot({ nodes: NODES, services: [big], serviceStatuses: [pending] });
-  const added = { name: parseNodeId('n9'), capacity: resources(16_000, 4_096), labels: new Map(), taints: [], runtimes: [] };
+  const added = { name: parseNodeId('n9'), capacity: resources(16_000, 4_096), labels: new Map(), taints: [], runtimes: [], devices: [] };
   const before = JSON.stringify([...state.nodes.keys(), ...state.tasks.keys()]);
   t.deepEqual(lines(planCluster(state, { apps: [], withoutNodes: [], addedNodes: [added] }, CONTEXT)), ['start 0 n9 scale-up']);
   t.is(JSON.stringify([...state.nodes.keys(), ...state.tasks.keys()]), before);
@@ -123,4 +123,16 @@ test('a service that scales by itself is planned with the replicas that it has, 
   const result = plan({ ...AT_REST, serviceStatuses: [serviceStatus(web, { autoscale })] }, { services: [scaling] });
   t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'keep 2 n3', 'start 3 n1 scale-up']);
   t.deepEqual(result.notes, ['service/default/shop/web scales by itself, from 2 to 9 replicas; the plan is for 4']);
+});
+
+test('an added node takes what asks for its devices, its disk and its processes, and no more than it has', t => {
+  const picky = service({ replicas: 3, placement: { tolerate: ['gpu'] }, container: { requests: { ...resources(50, 32), diskBytes: 100, pids: 10 }, deviceRequests: [{ name: 'acme.com/gpu', count: 1 }] } });
+  const added = (change: object, count = 2) => ({
+    name: parseNodeId('n9'), capacity: { ...resources(16_000, 4_096), diskBytes: 1_000, pids: 100, ...change }, labels: new Map(), taints: ['gpu'], runtimes: [], devices: [{ name: 'acme.com/gpu', count }],
+  });
+  const started = (node: ReturnType<typeof added>): number => plan({}, { services: [picky], addedNodes: [node] }).actions.filter(action => action.node === 'n9').length;
+  t.is(started(added({})), 2);
+  t.is(started(added({}, 9)), 3);
+  t.is(started(added({ diskBytes: 199 })), 1);
+  t.is(started(added({ pids: 19 })), 1);
 });

@@ -26,11 +26,14 @@ const special = service({
   },
 });
 test('offers what the service needs of a machine', fits, snapshot({ nodes: [node('n1')], services: [special] }), special,
-  'cpu=0.1,memory=64Mi,pids=20,runtime=kata,cpus=1+5,device acme.com/gpu=4,bind-prefix=/srv/x,device-path=/dev/fuse');
+  'cpu=0.1,memory=64Mi,pids=20,runtime=kata,cpus=1+5,device=acme.com/gpu:4,bind-prefix=/srv/x,device-path=/dev/fuse');
 
 const db = service({ name: 'db' });
 const near = service({ container: { requests: resources(9_000, 64) }, placement: { affinity: [{ service: 'db', label: 'zone' }] } });
 test('is where its neighbours are', fits, snapshot({ nodes: [node('n1', { labels: { zone: 'b' } })], services: [near, db], tasks: [task(db, 'n1')] }), near, 'cpu=18,memory=128Mi,zone=b');
+
+const onSsd = service({ container: { requests: resources(9_000, 64) }, placement: { require: [{ label: 'disk', operator: '==', values: ['ssd'] }] } });
+test('tells a label from an amount of that name', fits, snapshot({ nodes: [node('n1')], services: [onSsd] }), onSsd, 'cpu=18,memory=128Mi,label.disk=ssd');
 
 const away = service({ placement: { avoid: [{ service: 'db', label: 'zone' }] } });
 test('is apart from those that it must not meet', fits, snapshot({ nodes: [node('n1', { labels: { zone: 'b' } })], services: [away, db], tasks: [task(db, 'n1')] }), away, 'cpu=0.1,memory=64Mi,zone=new-2');

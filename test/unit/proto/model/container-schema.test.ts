@@ -50,3 +50,9 @@ test('ulimits are one number or two', t => {
 test('extra_hosts keep the colons of an address', t => {
   t.deepEqual(container({ extra_hosts: ['old:10.1.2.3', 'six:fd00::1'] }).extraHosts, [{ name: 'old', address: '10.1.2.3' }, { name: 'six', address: 'fd00::1' }]);
 });
+
+test('a disk that is asked for is counted by the scheduler; it is not there unless it is written', t => {
+  t.is(serviceOf({ resources: { requests: { disk: '2Gi' } } }).container.requests.diskBytes, 2 ** 31);
+  t.is(serviceOf({ resources: { limits: { storage: '1Gi' } } }).container.requests.diskBytes, undefined);
+  t.like(violationsOf(manifest({ resources: { requests: { disk: '2G' } } })), [{ path: 'services.web.resources.requests.disk' }]);
+});

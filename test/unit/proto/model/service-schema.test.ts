@@ -62,5 +62,4 @@ const later = test.macro({
   },
   title: (_, _web, path: string) => `${path} is not available in this version`,
 });
-test(later, { resources: { requests: { disk: '1Gi' } } }, 'services.web.resources.requests.disk');
 test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');
