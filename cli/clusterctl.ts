@@ -30,7 +30,8 @@ export function buildProgram(withShell: WithShell): Command {
     .description('Gantry: run containers on a cluster of machines. Also installed as `gantry`.')
     .enablePositionalOptions()
     .showSuggestionAfterError(true)
-    .helpCommand('help [command]', 'what a command does')
+    .version(`clusterctl (Gantry) ${VERSION}`, '-V, --version', 'whose clusterctl this is, and which')
+    .addHelpText('after', '\nStart here:\n  clusterctl apply -f shop.yaml --wait\n  clusterctl ps\n  clusterctl why shop/web\n  clusterctl help rollout undo\n')
     .configureHelp({ sortSubcommands: true });
   const verbs = new VerbTable(program, withShell);
   addObjectVerbs(verbs);
@@ -50,7 +51,7 @@ export function buildProgram(withShell: WithShell): Command {
 
 function addObjectVerbs(verbs: VerbTable): void {
   verbs.add<GetFlags>({
-    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, secrets, events',
+    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, configs, secrets, events',
     examples: ['clusterctl get svc', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
     options: command => command.option('-w, --watch', 'print again whenever something changes'),
     run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
@@ -69,8 +70,8 @@ function addObjectVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/top-flow.ts')).showUsage(shell, one(args[0]), flags); },
   });
   verbs.add({
-    usage: 'describe <target>', about: 'all that is known of one object, with its tasks and events',
-    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2'],
+    usage: 'describe <target>', about: 'all that is known of one object, with its tasks and events; of configs and secrets who mounts them, never what is in them',
+    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml'],
     run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTarget(shell, args.map(one).join('')); },
   });
   verbs.add<EventFlags>({
@@ -176,6 +177,7 @@ function addTaskVerbs(verbs: VerbTable): void {
   });
   verbs.add<{ readonly stdin?: boolean; readonly container?: string }>({
     usage: 'attach <target>', about: 'be at the task\'s own process; ctrl-p ctrl-q leaves it running',
+    examples: ['clusterctl attach shop/web', 'clusterctl attach --no-stdin task/k3f9abcd2345'],
     options: command => inContainer(command).option('--no-stdin', 'send nothing'),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).attachToTask(shell, one(args[0]), flags); },
   });
@@ -202,14 +204,14 @@ function addTaskVerbs(verbs: VerbTable): void {
 function addNodeVerbs(verbs: VerbTable): void {
   const node = verbs.group('node', 'the machines of the cluster');
   node.add<GetFlags>({
-    usage: 'ls', about: 'list nodes',
+    usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide'],
     run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, 'nodes', [], flags); },
   });
   for (const [name, availability, about] of [
     ['cordon', 'cordoned', 'place nothing new there'], ['uncordon', 'active', 'place tasks there again'],
   ] as const) {
     node.add({
-      usage: `${name} <nodes...>`, about,
+      usage: `${name} <nodes...>`, about, examples: [`clusterctl node ${name} n1`],
       run: async (shell, args) => { await (await import('./commands/node-flow.ts')).setAvailability(shell, many(args[0]), availability); },
     });
   }
@@ -221,19 +223,19 @@ function addNodeVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/drain-flow.ts')).drainNodes(shell, many(args[0]), flags); },
   });
   node.add({
-    usage: 'label <node> <changes...>', about: 'KEY=VALUE sets, KEY- removes',
+    usage: 'label <node> <changes...>', about: 'KEY=VALUE sets, KEY- removes', examples: ['clusterctl node label n1 zone=a disk=ssd', 'clusterctl node label n1 disk-'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).labelNode(shell, one(args[0]), many(args[1])); },
   });
   node.add({
-    usage: 'taint <node> <changes...>', about: 'TAINT adds, TAINT- removes',
+    usage: 'taint <node> <changes...>', about: 'TAINT adds, TAINT- removes', examples: ['clusterctl node taint n1 spot', 'clusterctl node taint n1 spot-'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).taintNode(shell, one(args[0]), many(args[1])); },
   });
   node.add({
-    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost',
+    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost', examples: ['clusterctl node rm n1'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).removeNodes(shell, many(args[0])); },
   });
   node.add({
-    usage: 'confirm-lost <nodes...>', about: 'tell the cluster that the loss of many nodes at once is true',
+    usage: 'confirm-lost <nodes...>', about: 'tell the cluster that the loss of many nodes at once is true', examples: ['clusterctl node confirm-lost n4 n5 n6'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).confirmLost(shell, many(args[0])); },
   });
 }
@@ -245,9 +247,9 @@ function addClusterVerbs(verbs: VerbTable): void {
     options: command => command.option('--from-file <path>', 'value').option('--from-stdin', 'value'),
     run: async (shell, args, flags) => { await (await import('./commands/secret-flow.ts')).createSecret(shell, one(args[0]), flags); },
   });
-  secret.add({ usage: 'ls', about: 'list names and versions', run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
+  secret.add({ usage: 'ls', about: 'list names and versions', examples: ['clusterctl secret ls -A'], run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
   secret.add({
-    usage: 'rm <name>', about: 'delete all versions',
+    usage: 'rm <name>', about: 'delete all versions', examples: ['clusterctl secret rm db-password'],
     run: async (shell, args) => { await (await import('./commands/secret-flow.ts')).deleteSecret(shell, one(args[0])); },
   });
   const namespace = verbs.group('namespace', 'what the services of a namespace may ask for');
@@ -261,24 +263,24 @@ function addClusterVerbs(verbs: VerbTable): void {
       .option('--clear-quota', 'no quota any more'),
     run: async (shell, args, flags) => { await (await import('./commands/namespace-flow.ts')).setNamespace(shell, one(args[0]), flags); },
   });
-  namespace.add({ usage: 'ls', about: 'list them with their policies', run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });
+  namespace.add({ usage: 'ls', about: 'list them with their policies', examples: ['clusterctl namespace ls'], run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });
   namespace.add({
-    usage: 'rm <name>', about: 'take its policy away: baseline at most, no host directory',
+    usage: 'rm <name>', about: 'take its policy away: baseline at most, no host directory', examples: ['clusterctl namespace rm prod'],
     run: async (shell, args) => { await (await import('./commands/namespace-flow.ts')).deleteNamespace(shell, one(args[0])); },
   });
   verbs.group('token', 'what a new node joins with').add<{ readonly ttl?: string; readonly role?: string }>({
-    usage: 'create', about: 'a token that is good once',
+    usage: 'create', about: 'a token that is good once', examples: ['clusterctl token create --ttl 10m'],
     options: command => command.option('--ttl <duration>', 'at most 1h', '1h').option('--role <role>', 'node', 'node'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).createToken(shell, flags); },
   });
   const context = verbs.group('context', 'the clusters this machine knows');
-  context.add({ usage: 'ls', about: 'list them', run: async shell => { await (await import('./commands/context-flow.ts')).listContexts(shell); } });
+  context.add({ usage: 'ls', about: 'list them', examples: ['clusterctl context ls'], run: async shell => { await (await import('./commands/context-flow.ts')).listContexts(shell); } });
   context.add({
-    usage: 'use <name>', about: 'talk to this one from now on',
+    usage: 'use <name>', about: 'talk to this one from now on', examples: ['clusterctl context use prod'],
     run: async (shell, args) => { await (await import('./commands/context-flow.ts')).useContext(shell, one(args[0])); },
   });
   verbs.add<{ readonly client?: boolean }>({
-    usage: 'version', about: 'whose clusterctl this is, and which', options: command => command.option('--client', 'without asking the cluster'),
+    usage: 'version', about: 'whose clusterctl this is, and which', examples: ['clusterctl version', 'clusterctl version -o json'], options: command => command.option('--client', 'without asking the cluster'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },
   });
 }

@@ -9,12 +9,12 @@ export function addImageVerbs(verbs: VerbTable): void {
   const flow = async () => await import('./commands/image-flow.ts');
   const onNodes = (command: Command): Command => command.option('--node <name>', 'only on this node; may be repeated', collect);
   const image = verbs.group('image', 'images on the nodes');
-  for (const [group, pull, list, remove] of [[verbs, 'pull', 'images', 'rmi'], [image, 'pull', 'ls', 'rm']] as const) {
-    group.add<ImageFlags>({ usage: `${pull} <image>`, about: 'bring an image onto every node, or some', options: onNodes, examples: ['clusterctl pull nginx:1.27', 'clusterctl pull -n prod registry.acme.test/web:1.4.2 --node n1 --node n2'],
+  for (const [group, pull, list, remove, words] of [[verbs, 'pull', 'images', 'rmi', 'clusterctl'], [image, 'pull', 'ls', 'rm', 'clusterctl image']] as const) {
+    group.add<ImageFlags>({ usage: `${pull} <image>`, about: 'bring an image onto every node, or some', options: onNodes, examples: [`${words} ${pull} nginx:1.27`, `${words} ${pull} -n prod registry.acme.test/web:1.4.2 --node n1 --node n2`],
       run: async (shell, args, flags) => { await (await flow()).pullImage(shell, one(args[0]), flags); } });
-    group.add<ImageFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: onNodes, examples: ['clusterctl images', 'clusterctl images web -o wide', 'clusterctl images --node n1 -o json'],
+    group.add<ImageFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: onNodes, examples: [`${words} ${list}`, `${words} ${list} web -o wide`, `${words} ${list} --node n1 -o json`],
       run: async (shell, args, flags) => { await (await flow()).listImages(shell, args[0]?.toString(), flags); } });
-    group.add<ImageFlags>({ usage: `${remove} <images...>`, about: 'remove images from the nodes; refused where a task needs one', options: onNodes, examples: ['clusterctl rmi web:1.4.1', 'clusterctl rmi 3f9a12bc04de --node n2'],
+    group.add<ImageFlags>({ usage: `${remove} <images...>`, about: 'remove images from the nodes; refused where a task needs one', options: onNodes, examples: [`${words} ${remove} web:1.4.1`, `${words} ${remove} 3f9a12bc04de --node n2`],
       run: async (shell, args, flags) => { await (await flow()).removeImages(shell, many(args[0]), flags); } });
   }
   image.add<ImageFlags>({ usage: 'inspect <images...>', about: 'all that is known of images, as JSON', options: onNodes, examples: ['clusterctl image inspect web:1.4.2'],

@@ -5,6 +5,8 @@ import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { systemClock } from '#kit/clock.ts';
 import { buildProgram } from './clusterctl.ts';
+import { commandPath, explainUnknown, listCommands } from './completion.ts';
+import { describeCommand } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 import { describeEnding, EXIT, ProcessExit, TimeoutError } from './exit-code.ts';
 import { readGlobalOptions, UsageError } from './options.ts';
@@ -39,7 +41,7 @@ async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return EXIT.done;
   } catch (error) {
-    const known = error instanceof CommanderError ? usageOf(error, usage.join('')) : error;
+    const known = error instanceof CommanderError ? usageOf(error, { said: usage.join(''), program, argv }) : error;
     if (known === undefined) {
       return EXIT.done;
     }
@@ -93,17 +95,31 @@ function catchUsage(command: Command, say: (text: string) => void): void {
   }
 }
 
-/** undefined when commander has only shown help. `text` is what it would have said on stderr. */
-function usageOf(error: CommanderError, text: string): UsageError | undefined {
+interface UsageFacts {
+  /** What commander would have said on stderr. */
+  readonly said: string;
+  readonly program: Command;
+  readonly argv: readonly string[];
+}
+
+/** undefined when commander has only shown help or the version. */
+function usageOf(error: CommanderError, { said, program, argv }: UsageFacts): UsageError | undefined {
   if (error.exitCode === 0) {
     return undefined;
   }
-  if (error.code === 'commander.help') {
-    return new UsageError(`no command given; see clusterctl --help`);
+  const path = commandPath(describeCommand(program), argv.slice(2));
+  const [command] = path.slice(-1);
+  const words = path.map(({ name }) => name).join(' ');
+  const unknown = /^error: unknown command '(.*)'/.exec(error.message)?.[1];
+  if (command !== undefined && unknown !== undefined) {
+    return new UsageError(explainUnknown({ ...command, name: words }, unknown));
   }
-  const suggestion = /\(Did you mean (.*)\?\)/.exec(text)?.[1];
+  if (command !== undefined && error.code === 'commander.help') {
+    return new UsageError(`no command given; ${listCommands({ ...command, name: words })}`);
+  }
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(said)?.[1];
   const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean[^)]*\)/s, '');
-  return new UsageError(suggestion === undefined ? `${message}; see clusterctl --help` : `${message}; did you mean '${suggestion.replace('one of ', '')}'?`);
+  return new UsageError(suggestion === undefined ? `${message}; see ${words} --help` : `${message}; did you mean '${suggestion.replace('one of ', '')}'?`);
 }
 
 function asksForJson(argv: readonly string[]): boolean {

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContentTable } from '#model/app-schema.ts';
 import { ClusterError } from '#model/errors.ts';
+import { nearestWord } from '#model/nearest-word.ts';
 import { MAX_APPLY_BYTES } from './manifest.ts';
 import type { ManifestDocument, ManifestFile } from './manifest.ts';
 
@@ -40,14 +41,14 @@ async function readContent(file: string): Promise<{ readonly content: Uint8Array
     const { size } = await stat(file);
     return size > MAX_CONTENT_BYTES ? { problem: `${file} is ${String(size)} bytes; at most 512 KiB` } : { content: await readFile(file) };
   } catch (error) {
-    return { problem: `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}` };
+    return { problem: `${file} ${describeCause(error)}` };
   }
 }
 
 async function listDirectory(directory: string): Promise<readonly string[]> {
   const names = (await readdir(directory)).filter(name => /\.ya?ml$/.test(name)).toSorted();
   if (names.length === 0) {
-    throw new ClusterError('FAILED_PRECONDITION', `${directory} has no .yaml file`);
+    throw new ClusterError('FAILED_PRECONDITION', `${directory} is a directory without a .yaml or .yml file; give the path of a manifest, or of a directory that has one`);
   }
   return names.map(name => path.join(directory, name));
 }
@@ -57,13 +58,31 @@ async function readWhole(file: string): Promise<Uint8Array> {
   if (size > MAX_APPLY_BYTES) {
     throw new ClusterError('INVALID_ARGUMENT', `${file} is ${String(size)} bytes; an apply is at most 8 MiB`);
   }
-  return await readFile(file);
+  return await readFile(file).catch(async (error: unknown) => { throw await explainMissing(file, error); });
 }
 
 async function statOrThrow(name: string): ReturnType<typeof stat> {
   try {
     return await stat(name);
   } catch (error) {
-    throw new ClusterError('FAILED_PRECONDITION', `cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}; give the path of a manifest`, { cause: error });
+    throw await explainMissing(name, error);
   }
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist', ENOTDIR: 'does not exist: a part of its path is a file', EACCES: 'may not be read by this user', EPERM: 'may not be read by this user', ELOOP: 'is a link to itself',
+};
+
+function describeCause(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  return CAUSES[code] ?? `cannot be read (${code})`;
+}
+
+/** What is wrong with the path, and the manifest that was probably meant. */
+async function explainMissing(name: string, error: unknown): Promise<ClusterError> {
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const beside = isMissing ? await readdir(path.dirname(name)).catch(() => [] /* its directory is not there either */) : [];
+  const near = nearestWord(path.basename(name), beside.filter(one => /\.ya?ml$/.test(one)));
+  const advice = near === undefined ? 'give the path of a manifest, of a directory of them, or - for stdin' : `did you mean '${path.join(path.dirname(name), near)}'?`;
+  return new ClusterError('FAILED_PRECONDITION', `${name} ${describeCause(error)}; ${advice}`, { cause: error });
 }

@@ -110,7 +110,7 @@ function parseFile(file: ManifestFile, variables: Variables): ParsedManifests {
     { documents: [], problems: [{ file: file.name, line: 1, column: 1, path, message }] });
   const text = decodeUtf8(file.bytes);
   if (typeof text === 'number') {
-    return problemAt('(encoding)', `not valid UTF-8 at byte ${String(text)}`);
+    return problemAt('(encoding)', `not valid UTF-8 at byte ${String(text)}; a manifest is YAML text`);
   }
   if (text.split(/^---(?=\s|$)/m).some(part => part.length > MAX_DOCUMENT_BYTES)) {
     return problemAt('(document)', 'a document is at most 1 MiB');

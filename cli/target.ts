@@ -5,14 +5,14 @@ import { nearestWord } from '#model/nearest-word.ts';
 import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 
-export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'secret', 'event'] as const;
+export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'config', 'secret', 'event'] as const;
 export type TargetType = (typeof TARGET_TYPES)[number];
 
 const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
   service: 'service', services: 'service', svc: 'service', job: 'service', jobs: 'service',
   cron: 'service', crons: 'service', cronjob: 'service', cronjobs: 'service', cj: 'service',
   task: 'task', tasks: 'task', node: 'node', nodes: 'node', no: 'node', app: 'app', apps: 'app',
-  secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
+  config: 'config', configs: 'config', cm: 'config', secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
 };
 
 /** Characters of a task's id that a person must at least give. */
@@ -30,9 +30,16 @@ export type Found =
   | { readonly kind: 'task'; readonly task: TaskView }
   | { readonly kind: 'node'; readonly node: NodeView };
 
+/** One word for each type, as `get` takes them. */
+export const TYPE_NAMES: readonly string[] = ['apps', 'svc', 'tasks', 'nodes', 'configs', 'secrets', 'events'];
+
+export function typeOf(word: string): TargetType | undefined {
+  return Object.hasOwn(TYPE_WORDS, word) ? TYPE_WORDS[word] : undefined;
+}
+
 /** The type that a word of `get` names. @throws ClusterError INVALID_ARGUMENT with the nearest word */
 export function parseType(word: string): TargetType {
-  const type = Object.hasOwn(TYPE_WORDS, word) ? TYPE_WORDS[word] : undefined;
+  const type = typeOf(word);
   if (type !== undefined) {
     return type;
   }
@@ -42,7 +49,7 @@ export function parseType(word: string): TargetType {
 
 export function parseTarget(text: string): Target {
   const [first = '', ...rest] = text.split('/');
-  const type = rest.length > 0 && Object.hasOwn(TYPE_WORDS, first) ? TYPE_WORDS[first] : undefined;
+  const type = rest.length > 0 ? typeOf(first) : undefined;
   return type === undefined ? { name: text } : { type, name: rest.join('/') };
 }
 

@@ -1,6 +1,9 @@
 /** How a verb is written down: its words, its help, and the flow that runs it with a Shell. */
-import type { Command} from 'commander';
+import type { Command } from 'commander';
 import { Option } from 'commander';
+import { explainUnknown } from './completion.ts';
+import type { CompletionCommand } from './completion.ts';
+import { UsageError } from './options.ts';
 import type { GlobalFlags } from './options.ts';
 import type { Shell } from './ports.ts';
 
@@ -25,7 +28,8 @@ export interface Verb<Flags> {
   /** `name <argument> [more...]` as commander reads it. */
   readonly usage: string;
   readonly about: string;
-  readonly examples?: readonly string[];
+  /** The first one is shown in the help of its group, too. */
+  readonly examples: readonly [string, ...string[]];
   readonly options?: (command: Command) => Command;
   readonly run: (shell: Shell, args: readonly (string | readonly string[] | undefined)[], flags: Flags & GlobalFlags) => Promise<void>;
 }
@@ -33,18 +37,19 @@ export interface Verb<Flags> {
 export class VerbTable {
   readonly #parent: Command;
   readonly #withShell: WithShell;
+  readonly #examples: string[] = [];
 
   constructor(parent: Command, withShell: WithShell) {
     this.#parent = parent;
     this.#withShell = withShell;
+    addHelp(parent);
   }
 
   add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
     const command = globals(this.#parent.command(verb.usage)).description(verb.about);
     verb.options?.(command);
-    if (verb.examples !== undefined) {
-      command.addHelpText('after', `\nExamples:\n${verb.examples.map(example => `  ${example}\n`).join('')}`);
-    }
+    command.addHelpText('after', formatExamples(verb.examples));
+    this.#examples.push(verb.examples[0]);
     command.action(async (...given: unknown[]) => {
       const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
       const args = given.slice(0, -2) as readonly (string | readonly string[] | undefined)[];
@@ -53,8 +58,35 @@ export class VerbTable {
   }
 
   group(name: string, about: string): VerbTable {
-    return new VerbTable(this.#parent.command(name).description(about), this.#withShell);
+    const group = this.#parent.command(name).description(about);
+    const verbs = new VerbTable(group, this.#withShell);
+    group.addHelpText('after', () => formatExamples(verbs.#examples));
+    return verbs;
   }
+}
+
+/** The commands as words, for completion and for what is said of an unknown one. */
+export function describeCommand(command: Command): CompletionCommand {
+  return { name: command.name(), flags: command.options.flatMap(({ long }) => long ?? []), children: command.commands.map(describeCommand) };
+}
+
+/** `help WORDS...`: what `WORDS... --help` shows. */
+function addHelp(parent: Command): void {
+  parent.helpCommand(false).command('help [command...]').description('what a command does').action((words: readonly string[]) => {
+    let found = parent;
+    for (const word of words) {
+      const next = found.commands.find(child => child.name() === word);
+      if (next === undefined) {
+        throw new UsageError(explainUnknown(describeCommand(found), word));
+      }
+      found = next;
+    }
+    found.outputHelp();
+  });
+}
+
+function formatExamples(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map(example => `  ${example}\n`).join('')}`;
 }
 
 export function one(value: string | readonly string[] | undefined): string {

@@ -1,14 +1,18 @@
 /** `completion SHELL` prints the script; the script asks `completion words -- ...`. */
 import type { Command } from 'commander';
+import { printable } from '#model/printable.ts';
+import { completeNames, wantedNames, wantedNamespace } from '../completion-names.ts';
 import { completeWords, completionScript, SHELLS } from '../completion.ts';
 import type { CompletionCommand } from '../completion.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
+import { describeCommand } from '../verb-table.ts';
 
 export async function printCompletion(shell: Shell, program: Command, what: string, words: readonly string[]): Promise<void> {
   if (what === 'words') {
     const typed = words[0] === '--' ? words.slice(1) : words;
-    await shell.terminal.write(completeWords(describeCommand(program), typed).map(word => `${word}\n`).join(''));
+    const known = await candidates(shell, describeCommand(program), typed);
+    await shell.terminal.write(known.map(word => `${word}\n`).join(''));
     return;
   }
   const known = SHELLS.find(one => one === what);
@@ -18,10 +22,13 @@ export async function printCompletion(shell: Shell, program: Command, what: stri
   await shell.terminal.write(completionScript(known));
 }
 
-function describeCommand(command: Command): CompletionCommand {
-  return {
-    name: command.name(),
-    flags: command.options.flatMap(({ long }) => long ?? []),
-    children: command.commands.map(describeCommand),
-  };
+/** Asks the cluster only where one of its names may follow. */
+async function candidates(shell: Shell, root: CompletionCommand, typed: readonly string[]): Promise<readonly string[]> {
+  const wanted = wantedNames(root, typed);
+  if (wanted.kinds.length + wanted.types.length === 0) {
+    return completeWords(root, typed);
+  }
+  const needsNodes = wanted.kinds.length === 1 && wanted.kinds[0] === 'node';
+  const view = wanted.kinds.length === 0 ? { services: [], tasks: [], apps: [], nodes: [] } : await (await shell.connect()).view(needsNodes ? {} : wantedNamespace(typed));
+  return completeNames(wanted, typed.at(-1) ?? '', view).map(printable);
 }

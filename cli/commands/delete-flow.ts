@@ -1,5 +1,7 @@
 /** `delete TARGET...` and `delete -f F...`; waits until nothing is left, unless told not to. */
+import { ClusterError } from '#model/errors.ts';
 import type { ClusterView } from '#model/ports.ts';
+import { quoted } from '#model/printable.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
@@ -19,6 +21,7 @@ export async function deleteObjects(shell: Shell, names: readonly string[], flag
   if (names.length === 0 && flags.filename === undefined) {
     throw new UsageError('delete needs what to delete: targets, or -f with a manifest');
   }
+  refuseConfigs(names);
   const secrets = names.map(parseTarget).filter(({ type }) => type === 'secret');
   for (const { name } of secrets) {
     await deleteSecret(shell, name);
@@ -44,6 +47,13 @@ export async function deleteObjects(shell: Shell, names: readonly string[], flag
   }
   for (const one of found) {
     await say(shell, `${describeFound(one)} deleted`);
+  }
+}
+
+function refuseConfigs(names: readonly string[]): void {
+  const config = names.find(name => parseTarget(name).type === 'config');
+  if (config !== undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', `${quoted(config)}: a config belongs to its App's manifest; take it out there and apply, or delete the App`);
   }
 }
 

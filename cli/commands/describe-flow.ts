@@ -1,20 +1,26 @@
 /** `describe TARGET`: one object, all that is known of it, and its events. */
 import type { ClusterView } from '#model/ports.ts';
-import { printable } from '#model/printable.ts';
 import { formatAge } from '../format/age.ts';
 import { runItem, runsOfCron, runTable } from '../format/crons.ts';
+import { formatFields } from '../format/fields.ts';
 import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
 import { eventTable, taskTable } from '../format/rows.ts';
 import { formatTable } from '../format/table.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, requireTarget } from '../target.ts';
+import { describeFound, parseTarget, requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
+import { describeConfig, describeSecret } from './content-flow.ts';
 import { eventObject } from './events-flow.ts';
 import { printPlain } from './print-flow.ts';
 
 export async function describeTarget(shell: Shell, name: string): Promise<void> {
+  const target = parseTarget(name);
+  if (target.type === 'secret' || target.type === 'config') {
+    await (target.type === 'secret' ? describeSecret : describeConfig)(shell, target.name);
+    return;
+  }
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
   const narrow = await client.view(namespace === undefined ? {} : { namespace });
@@ -75,25 +81,4 @@ function runsSection(found: Found, view: ClusterView, nowMs: number): string {
 
 function revisionLine(found: Found, nowMs: number): string {
   return found.kind === 'app' ? `updated: ${formatAge(found.app.updatedAtMs, nowMs)} ago\n` : '';
-}
-
-/** `key: value` lines, nested mappings and lists indented; empty ones left out. */
-export function formatFields(item: Item, indent: string): string {
-  return Object.entries(item).map(([key, value]) => formatField(key, value, indent)).join('');
-}
-
-function formatField(key: string, value: unknown, indent: string): string {
-  if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
-    return '';
-  }
-  if (Array.isArray(value)) {
-    const items = value as readonly unknown[];
-    return items.every(one => typeof one === 'string' || typeof one === 'number')
-      ? `${indent}${key}: ${printable(items.join(', '))}\n`
-      : `${indent}${key}:\n${items.map(one => `${indent}  - ${printable(JSON.stringify(one))}\n`).join('')}`;
-  }
-  if (typeof value === 'object') {
-    return Object.keys(value).length === 0 ? '' : `${indent}${key}:\n${formatFields(value as Item, `${indent}  `)}`;
-  }
-  return `${indent}${key}: ${printable(JSON.stringify(value).replace(/^"(.*)"$/, '$1'))}\n`;
 }

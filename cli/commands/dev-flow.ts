@@ -8,7 +8,7 @@ import { createControlClient } from '#rpc/control-client.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext } from '../context.ts';
-import { statusItem } from '../dev/cluster-file.ts';
+import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
 import { writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
@@ -21,6 +21,7 @@ import type { DevParts } from '../dev/ports.ts';
 import { controllerAddresses, processTable } from '../dev/process-table.ts';
 import { SupervisorLoop } from '../dev/supervisor-loop.ts';
 import { homeOwners, giveFile } from '../dev/user-fs.ts';
+import { formatTable } from '../format/table.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { printPlain, say } from './print-flow.ts';
@@ -87,7 +88,13 @@ export async function devDownCommand(shell: Shell, name: string | undefined, fla
 }
 
 export async function devStatusCommand(shell: Shell, name: string | undefined): Promise<void> {
-  await printPlain(shell, statusItem(await requireCluster(requireName(name))));
+  const file = await requireCluster(requireName(name));
+  const { output } = shell.options;
+  if (output === 'json' || output === 'yaml') {
+    await printPlain(shell, statusItem(file));
+    return;
+  }
+  await shell.terminal.write(output === 'name' ? file.processes.map(process => `${process.name}\n`).join('') : `${formatTable(statusTable(file))}${statusLines(file)}`);
 }
 
 /** Runs until it is ended: what systemd is on a real machine. */

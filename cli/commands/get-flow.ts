@@ -11,6 +11,7 @@ import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, parseType, requireTarget } from '../target.ts';
 import type { Found, TargetType } from '../target.ts';
+import { listConfigs } from './content-flow.ts';
 import { listEvents } from './events-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
@@ -36,7 +37,11 @@ export async function getObjects(shell: Shell, typeWord: string, names: readonly
   const type = parseType(typeText);
   const wanted = rest.length > 0 ? [rest.join('/'), ...names] : names;
   if (type === 'secret') {
-    await listSecrets(shell);
+    await listSecrets(shell, wanted);
+    return;
+  }
+  if (type === 'config') {
+    await listConfigs(shell, wanted);
     return;
   }
   if (type === 'event') {
@@ -146,6 +151,7 @@ function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: 
     }
     case 'app':
       return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs, isWide), names: view.apps.map(app => `app/${app.name}`), isSingle };
+    case 'config':
     case 'secret':
     case 'event':
       throw new Error(`${type} is no part of a view`);

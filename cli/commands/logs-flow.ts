@@ -45,7 +45,16 @@ export async function showLogs(shell: Shell, names: readonly string[], flags: Lo
     }
     return;
   }
+  await tellFollowed(shell, tasks);
   await followAll(shell, filter, view => chooseTasks(view, names, flags), stream);
+}
+
+/** For a person who looks on: whose lines these are, and how to have fewer. */
+async function tellFollowed(shell: Shell, tasks: readonly TaskView[]): Promise<void> {
+  if (shell.terminal.isErrorTerminal && !shell.options.isQuiet) {
+    const names = tasks.length === 0 ? 'tasks that are to come' : tasks.map(({ task }) => task.name).join(', ');
+    await shell.terminal.writeError(`${shell.terminal.style('dim', `following ${names}; new ones join, ctrl-c ends; one alone: clusterctl logs -f TASK`)}\n`);
+  }
 }
 
 /** Streams every task that there is and every one that comes, until the command is ended or each has ended. */

@@ -1,6 +1,7 @@
 /** `secret create|ls|rm`. A value is read from a file or from stdin, never from an argument, and never shown. */
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
+import { quoted } from '#model/printable.ts';
 import { describeLabelProblem } from '#model/app-rules.ts';
 import { formatAge, formatTime } from '../format/age.ts';
 import { DEFAULT_NAMESPACE, listNamespace, UsageError } from '../options.ts';
@@ -25,10 +26,16 @@ export async function createSecret(shell: Shell, name: string, flags: SecretFlag
   await say(shell, `secret/${name} version ${String(version)}`);
 }
 
-export async function listSecrets(shell: Shell): Promise<void> {
+/** @param names  none: all. @throws ClusterError NOT_FOUND for a name that no secret has */
+export async function listSecrets(shell: Shell, names: readonly string[] = []): Promise<void> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
-  const secrets = await client.listSecrets(namespace === undefined ? {} : { namespace });
+  const known = await client.listSecrets(namespace === undefined ? {} : { namespace });
+  const missing = names.find(name => !known.some(secret => secret.name === name));
+  if (missing !== undefined) {
+    throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(missing)}; see clusterctl secret ls -A`);
+  }
+  const secrets = known.filter(secret => names.length === 0 || names.includes(secret.name));
   await printListing(shell, {
     items: secrets.map(({ createdAtMs, ...secret }) => ({ ...secret, createdAt: formatTime(createdAtMs) })),
     table: {
@@ -36,7 +43,7 @@ export async function listSecrets(shell: Shell): Promise<void> {
       rows: secrets.map(secret => [secret.namespace, secret.name, String(secret.version), formatAge(secret.createdAtMs, shell.clock.nowMs())]),
     },
     names: secrets.map(secret => `secret/${secret.name}`),
-    isSingle: false,
+    isSingle: names.length === 1 && secrets.length === 1,
   });
 }
 

@@ -1,4 +1,5 @@
 /** cluster.json of a local cluster: its layout, what its supervisor runs, what it changed on the machine. */
+import type { Table } from '../format/table.ts';
 import type { DevLayout } from './layout.ts';
 
 export type DevProcessKind = 'etcd' | 'nats' | 'registry' | 'controller' | 'agent';
@@ -25,12 +26,29 @@ export interface ClusterFile {
   readonly url?: string;
 }
 
+export function statusTable({ layout, processes }: ClusterFile): Table {
+  const addresses = new Map(layout.nodes.map(({ name, address }) => [name, address]));
+  return {
+    head: ['PROCESS', 'KIND', 'STATE', 'PID', 'NODE', 'ADDRESS'],
+    rows: processes.map(({ name, kind, node = '', pid }) => [name, kind, pid === undefined ? 'down' : 'up', String(pid ?? ''), node, addresses.get(node) ?? '']),
+  };
+}
+
+/** What stands below the table. */
+export function statusLines(file: ClusterFile): string {
+  return `\n${file.url === undefined ? '' : `example: ${file.url}\n`}registry: ${registryOf(file)}\n`;
+}
+
+function registryOf({ layout }: ClusterFile): string {
+  return `${layout.hostAddress}:${String(layout.registryPort)}`;
+}
+
 /** The shape of `dev status -o json` (cli.md). */
 export function statusItem(file: ClusterFile): object {
   return {
     name: file.layout.name,
     url: file.url ?? null,
-    registry: `${file.layout.hostAddress}:${String(file.layout.registryPort)}`,
+    registry: registryOf(file),
     processes: file.processes.map(process => ({ name: process.name, kind: process.kind, node: process.node ?? null, pid: process.pid ?? null })),
   };
 }

@@ -107,7 +107,7 @@ test.serial('events are one JSON object a line (root)', async t => {
 });
 
 test.serial('dev status has every process, with the controllers dead too (root)', async t => {
-  const status = async (): Promise<Item> => JSON.parse(await cluster.ctl('dev', 'status', cluster.name)) as Item;
+  const status = async (): Promise<Item> => JSON.parse(await cluster.ctl('dev', 'status', cluster.name, '-o', 'json')) as Item;
   const before = await status();
   t.deepEqual(problemsOf(before, DEV_STATUS, 'status'), []);
   t.deepEqual((before['processes'] as readonly Item[]).map(({ kind, node }) => `${String(kind)} ${String(node)}`).sort(),

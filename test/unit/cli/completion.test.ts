@@ -1,5 +1,5 @@
 import test from 'ava';
-import { completeWords, completionScript, SHELLS } from '../../../cli/completion.ts';
+import { commandPath, completeWords, completionScript, explainUnknown, listCommands, SHELLS } from '../../../cli/completion.ts';
 
 const ROOT = {
   name: 'clusterctl', flags: ['--output', '--namespace'], children: [
@@ -22,4 +22,14 @@ test('each script asks the program itself', t => {
   for (const shell of SHELLS) {
     t.regex(completionScript(shell), /completion words --/);
   }
+});
+
+test('the commands that words name; arguments and flags are passed over', t => {
+  t.deepEqual(commandPath(ROOT, ['--output', 'json', 'node', 'drain', 'n1']).map(({ name }) => name), ['clusterctl', 'node', 'drain']);
+});
+test('an unknown command: the near one, or what there is', t => {
+  const node = ROOT.children[1] ?? ROOT;
+  t.is(explainUnknown(ROOT, 'gte'), "unknown command 'gte'; did you mean 'get'?");
+  t.is(explainUnknown(node, 'explode'), "unknown command 'explode'; node has drain, ls");
+  t.is(listCommands({ name: 'x', flags: [], children: Array.from({ length: 20 }, (_, index) => ({ name: String(index), flags: [], children: [] })) }), 'see x --help');
 });

@@ -1,0 +1,78 @@
+/** Names of the cluster that may follow at a tab: services, tasks, Apps and nodes, as each verb takes them. */
+import type { ClusterView, ListFilter } from '#model/ports.ts';
+import { commandPath } from './completion.ts';
+import type { CompletionCommand } from './completion.ts';
+import { DEFAULT_NAMESPACE } from './options.ts';
+import { parseTarget, typeOf, TYPE_NAMES } from './target.ts';
+import type { TargetType } from './target.ts';
+
+type Named = Extract<TargetType, 'service' | 'task' | 'app' | 'node'>;
+
+const CONTAINERS: readonly Named[] = ['service', 'task'];
+const ANYTHING: readonly Named[] = ['service', 'task', 'app', 'node'];
+const of = (names: readonly Named[], ...verbs: readonly string[]): readonly (readonly [string, readonly Named[]])[] => verbs.map(verb => [verb, names] as const);
+
+/** What the arguments of a verb name. */
+const TAKES: ReadonlyMap<string, readonly Named[]> = new Map([
+  ...of(CONTAINERS, 'logs', 'exec', 'attach', 'debug', 'cp', 'stop', 'restart', 'kill', 'pause', 'unpause', 'update', 'stats', 'why', 'wait'),
+  ...of(ANYTHING, 'describe', 'inspect', 'events', 'ps', 'delete'),
+  ...of(['service'], 'scale', 'trigger', 'rollout status', 'rollout pause', 'rollout resume', 'rollout abort', 'rollout promote', 'rollout restart'),
+  ...of(['service', 'app'], 'rollout history', 'rollout undo', 'rollback'),
+  ...of(['task'], 'migrate'),
+  ...of(['node'], 'node drain', 'node cordon', 'node uncordon', 'node label', 'node taint', 'node rm', 'node confirm-lost', 'dev cut'),
+]);
+const NODE_FLAGS: readonly string[] = ['--node', '--to', '--without-node'];
+const NAMESPACE_FLAGS: readonly string[] = ['-n', '--namespace'];
+
+/** What may stand where the last of `words` is being typed. `types`: words for types; nothing of both where no name may. */
+export interface WantedNames {
+  readonly kinds: readonly Named[];
+  readonly types: readonly string[];
+}
+
+const NO_NAMES: WantedNames = { kinds: [], types: [] };
+
+export function wantedNames(root: CompletionCommand, words: readonly string[]): WantedNames {
+  const path = commandPath(root, words.slice(0, -1));
+  const command = path.at(-1) ?? root;
+  const verb = path.slice(1).map(({ name }) => name).join(' ');
+  const [before = '', typed = ''] = ['', ...words].slice(-2);
+  const isGroup = command.children.length > 0;
+  if (isGroup || typed.startsWith('-') || NAMESPACE_FLAGS.includes(before)) {
+    return NO_NAMES;
+  }
+  if (NODE_FLAGS.includes(before)) {
+    return { kinds: ['node'], types: [] };
+  }
+  return verb === 'get' ? wantedOfGet(words) : { kinds: TAKES.get(verb) ?? [], types: [] };
+}
+
+function wantedOfGet(words: readonly string[]): WantedNames {
+  const [first] = words.slice(words.indexOf('get') + 1, -1).filter(word => !word.startsWith('-'));
+  const type = first === undefined ? undefined : typeOf(first);
+  return { kinds: ANYTHING.filter(kind => kind === type), types: first === undefined ? TYPE_NAMES : [] };
+}
+
+/** The namespace that the words name, as every verb reads it. */
+export function wantedNamespace(words: readonly string[]): ListFilter {
+  const flag = words.findIndex(word => NAMESPACE_FLAGS.includes(word));
+  const isAll = words.includes('-A') || words.includes('--all-namespaces');
+  return isAll ? {} : { namespace: flag < 0 ? DEFAULT_NAMESPACE : words[flag + 1] ?? DEFAULT_NAMESPACE };
+}
+
+/** Sorted; after `svc/` and the like only names of that type. */
+export function completeNames({ kinds, types }: WantedNames, typed: string, view: Pick<ClusterView, 'services' | 'tasks' | 'apps' | 'nodes'>): readonly string[] {
+  const { type } = parseTarget(typed);
+  const prefix = type === undefined ? '' : typed.slice(0, typed.indexOf('/') + 1);
+  const names = kinds.filter(kind => type === undefined || kind === type).flatMap(kind => namesOf(kind, view)).map(name => `${prefix}${name}`);
+  return [...new Set([...types, ...names])].filter(name => name.startsWith(typed)).toSorted();
+}
+
+function namesOf(kind: Named, { services, tasks, apps, nodes }: Pick<ClusterView, 'services' | 'tasks' | 'apps' | 'nodes'>): readonly string[] {
+  switch (kind) {
+    case 'service': return services.map(({ service }) => `${service.app}/${service.name}`);
+    case 'task': return tasks.filter(({ task }) => task.desired === 'run').map(({ task }) => task.name);
+    case 'app': return apps.map(({ name }) => name);
+    case 'node': return nodes.map(({ node }) => node.id);
+  }
+}

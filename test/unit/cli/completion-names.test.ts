@@ -1,0 +1,31 @@
+import test from 'ava';
+import { completeNames, wantedNames, wantedNamespace } from '../../../cli/completion-names.ts';
+import { clusterView } from '../../support/cluster-view.ts';
+
+const verb = (name: string, ...children: readonly string[]): { readonly name: string; readonly flags: readonly string[]; readonly children: readonly { readonly name: string; readonly flags: readonly string[]; readonly children: readonly [] }[] } => (
+  { name, flags: [], children: children.map(child => ({ name: child, flags: [], children: [] })) });
+const ROOT = { name: 'clusterctl', flags: [], children: [verb('get'), verb('logs'), verb('describe'), verb('scale'), verb('run'), verb('node', 'drain')] };
+const view = clusterView();
+
+const offers = test.macro({
+  exec: (t, words: readonly string[], expected: readonly string[]) => { t.deepEqual(completeNames(wantedNames(ROOT, words), words.at(-1) ?? '', view), expected); },
+  title: (_, words: readonly string[]) => `after ${JSON.stringify(words)}`,
+});
+test(offers, ['logs', ''], ['db-0', 'shop/db', 'shop/web', 'web-0-webaa', 'web-1-webba']);
+test(offers, ['logs', '-f', 'shop/w'], ['shop/web']);
+test(offers, ['describe', 'n'], ['n1', 'n2']);
+test(offers, ['describe', 'svc/'], ['svc/shop/db', 'svc/shop/web']);
+test(offers, ['scale', ''], ['shop/db', 'shop/web']);
+test(offers, ['node', 'drain', ''], ['n1', 'n2']);
+test(offers, ['run', '--node', ''], ['n1', 'n2']);
+test(offers, ['run', ''], []);
+test(offers, ['logs', '-'], []);
+test(offers, ['logs', '-n', ''], []);
+test(offers, ['node', ''], []);
+test(offers, ['get', 's'], ['secrets', 'svc']);
+test(offers, ['get', '-o', 'nodes', 'n'], ['n1', 'n2']);
+test(offers, ['get', 'svc', 'shop/d'], ['shop/db']);
+
+test('the namespace is that of the words', t => {
+  t.deepEqual([['logs', ''], ['logs', '-n', 'prod', ''], ['-A', 'logs', ''], ['logs', '-n']].map(wantedNamespace), [{ namespace: 'default' }, { namespace: 'prod' }, {}, { namespace: 'default' }]);
+});

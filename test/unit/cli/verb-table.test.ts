@@ -1,0 +1,37 @@
+import test from 'ava';
+import type { Command } from 'commander';
+import { buildProgram } from '../../../cli/clusterctl.ts';
+
+/** What the program writes and how it ends. */
+async function run(...words: readonly string[]): Promise<{ readonly text: string; readonly error: string }> {
+  const written: string[] = [];
+  const program = buildProgram(() => Promise.resolve());
+  const catchAll = (command: Command): void => {
+    command.exitOverride().configureOutput({ writeOut: text => written.push(text), writeErr: () => undefined });
+    command.commands.forEach(catchAll);
+  };
+  catchAll(program);
+  const error = await program.parseAsync(['node', 'clusterctl', ...words]).then(() => '', (reason: unknown) => String(reason));
+  return { text: written.join(''), error };
+}
+
+test('help of a verb of a group is that of the verb', async t => {
+  const { text, error } = await run('help', 'rollout', 'undo');
+  t.regex(text, /^Usage: clusterctl rollout undo /);
+  t.is(error, '');
+});
+test('help of what is not there is refused, with the nearest word or all there are', async t => {
+  t.is((await run('help', 'aply')).error, "UsageError: unknown command 'aply'; did you mean 'apply'?");
+  t.regex((await run('help', 'rollout', 'explode')).error, /^UsageError: unknown command 'explode'; rollout has abort, history, /);
+});
+test('each group and each verb shows examples', async t => {
+  for (const { name, commands } of buildProgram(() => Promise.resolve()).commands.map(command => ({ name: command.name(), commands: command.commands })).filter(one => one.name !== 'help')) {
+    t.regex((await run(name, '--help')).text, /\nExamples:\n {2}\S/, name);
+    for (const child of commands.filter(one => one.name() !== 'help')) {
+      t.regex((await run(name, child.name(), '--help')).text, /\nExamples:\n {2}\S/, `${name} ${child.name()}`);
+    }
+  }
+});
+test('the version is told', async t => {
+  t.regex((await run('--version')).text, /^clusterctl \(Gantry\) \d+\.\d+\.\d+\n$/);
+});
