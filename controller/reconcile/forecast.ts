@@ -117,7 +117,7 @@ export class Forecast {
   #plan(key: ReconcileKey): Plan {
     const { snapshot } = this.#paper;
     if (key.startsWith('service/')) {
-      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, nowMs: this.#nowMs, table: () => this.#table.at(snapshot) });
+      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, ignoresDeadlines: true, nowMs: this.#nowMs, table: () => this.#table.at(snapshot) });
     }
     return key.startsWith('app/') ? planApp(snapshot, parseAppId(key.slice('app/'.length)), this.#nowMs) : EMPTY_PLAN;
   }

@@ -20,6 +20,7 @@ import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
 import { plannedSlots, preferPlanned } from './planned-slots.ts';
 import { planRetention } from './retention-plan.ts';
+import { deadlineAtMs, deadlineFailure, nextProgress } from './rollout-progress.ts';
 import { nextRollout, rolloutFailure, serviceBefore, settledService } from './rollout-plan.ts';
 import type { StageFacts } from './rollout-plan.ts';
 import { activeTemplate, canaryStage, canaryStep, greenStage } from './rollout-stage.ts';
@@ -93,7 +94,7 @@ function deleteRuns(runs: readonly Service[], reason: string): readonly Action[]
 function planRollback(state: ServiceState, context: PlanContext): Plan | undefined {
   const { service, status } = state;
   const isAborted = service.rollout?.isAborted === true;
-  const failure = isAborted ? 'aborted by an operator' : rolloutFailure(state);
+  const failure = isAborted ? 'aborted by an operator' : rolloutFailure(state) ?? deadlineFailure(state, context);
   if (failure === undefined || (service.spec.update.onFailure !== 'rollback' && !isAborted)) {
     return undefined;
   }
@@ -152,7 +153,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
-  const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, ...waits(state, situation, context)]);
+  const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, deadlineAtMs({ service, status: status.value }, context), ...waits(state, situation, context)]);
   return { actions, events: [...placed.events, ...moveEvents(moves), ...resizeEvents(state, resize), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
@@ -188,7 +189,7 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanCon
     return nextCrashLoop(rowsOfSlot.get(slot) ?? [], service, before, nowMs) ?? [];
   });
   const spent = crashLoops.filter(loop => isSpent(loop, state));
-  const failure = spent.length > 0 ? `job failed: ${String(spent[0]?.failures ?? 0)} attempts used up` : rolloutFailure(state);
+  const failure = spent.length > 0 ? `job failed: ${String(spent[0]?.failures ?? 0)} attempts used up` : rolloutFailure(state) ?? deadlineFailure(state, context);
   const blocked = new Set([
     ...(waiting === undefined ? [] : wanted.map(one => one.slot)),
     ...crashLoops.filter(loop => waitUntilMs(loop, nowMs) !== undefined).map(loop => loop.slot),
@@ -232,8 +233,9 @@ function nextStatus(
     stuck: stuckReason(state, placed) ?? resize.refusal,
   }, nowMs);
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
+  const progress = nextProgress(state, rollout, nowMs);
   const value: ServiceStatus = {
-    id: service.id, settledRevision, rollout, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
+    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
     ...(isOver || planned.length === 0 ? {} : { planned }),
     ...scaleOf(state),
   };

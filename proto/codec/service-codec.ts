@@ -159,10 +159,11 @@ function updateToWire(update: UpdateSpec): wire.UpdateSpec {
 }
 
 function updateFromWire(update: wire.UpdateSpec): UpdateSpec {
-  const { stepPercents, promote, ...rest } = update;
+  const { stepPercents, promote, progressDeadlineMs, ...rest } = update;
   return {
     ...rest, strategy: strategyCodec.fromWire(update.strategy), onFailure: failureActionCodec.fromWire(update.onFailure),
     ...(stepPercents.length === 0 ? {} : { stepPercents }), ...(promote === undefined ? {} : { promote: promoteCodec.fromWire(promote) }),
+    ...(progressDeadlineMs === undefined ? {} : { progressDeadlineMs }),
   };
 }
 

@@ -179,6 +179,8 @@ export interface ServiceStatus {
     readonly step?: number;
     /** `blue_green` while there are tasks of two templates: those of this one get the requests. */
     readonly activeTemplate?: string;
+    /** Only with `progressDeadlineMs`, while tasks are being replaced. */
+    readonly progress?: RolloutProgress;
   };
   readonly pending: readonly PendingSlot[];
   /** New tasks of a crash-looping slot wait until then. */
@@ -189,6 +191,12 @@ export interface ServiceStatus {
   readonly autoscale?: AutoscaleStatus;
   /** Slots that get a task later in this rollout; ascending. Absent: none. */
   readonly planned?: readonly PlannedSlot[];
+}
+
+/** Most slots that served in the Revision at once, and since when there were no more. */
+export interface RolloutProgress {
+  readonly reached: number;
+  readonly sinceMs: number;
 }
 
 /** The node that a slot gets at its turn, where it still fits there. */

@@ -114,6 +114,8 @@ export interface UpdateSpec {
   readonly stepPercents?: readonly number[];
   /** `canary` and `blue_green`. Absent: auto. */
   readonly promote?: PromoteMode;
+  /** Without another task that serves for this long, the rollout has failed. Absent: it may take as long as it likes. */
+  readonly progressDeadlineMs?: number;
 }
 
 /** What a container may ask for at most, narrowest first (reliability 9). */

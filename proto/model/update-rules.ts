@@ -16,9 +16,17 @@ export function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: s
     ...(isHold && update.maxSurge > 0
       ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
     ...checkRange(update.monitorMs, `${path}.monitor`, 0, 86_400_000),
+    ...checkDeadline({ update, kind }, `${path}.progress_deadline`),
     ...checkStrategy({ update, onDisconnect, kind }, path),
     ...checkSteps(update, `${path}.steps`),
   ];
+}
+
+function checkDeadline({ update: { progressDeadlineMs }, kind }: Pick<ServiceSpec, 'update' | 'kind'>, path: string): readonly Violation[] {
+  if (progressDeadlineMs === undefined) {
+    return [];
+  }
+  return kind === 'job' || kind === 'cron' ? [{ path, message: 'a job has no rollout; its time is job.timeout' }] : checkRange(progressDeadlineMs, path, 1_000, 86_400_000);
 }
 
 /** Canary and blue_green run two versions side by side, and look at them for as long as they like. */

@@ -5,13 +5,14 @@ import type { KeyTable, SchemaField } from './schema-field.ts';
 import { PROMOTE_MODES } from './service.ts';
 import type { DisconnectSpec, UpdateSpec } from './service.ts';
 
-const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure', 'steps', 'promote'] };
+const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure', 'steps', 'promote', 'progress_deadline'] };
 const DEFAULT_MONITOR_MS = 5_000;
 
 /** Hold never runs two copies of a replica, so it cannot start the new one first. */
 export function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): UpdateSpec {
   field.checkKeys(UPDATE_KEYS);
   const isHold = onDisconnect.kind === 'hold';
+  const progressDeadlineMs = field.at('progress_deadline').parsed(parseDuration);
   const strategy = field.at('strategy').choice({ words: ['rolling', 'canary', 'blue_green', 'recreate'] }, 'rolling');
   return {
     strategy,
@@ -21,6 +22,7 @@ export function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): Up
     onFailure: field.at('on_failure').choice({ words: ['rollback', 'pause'] }, 'rollback'),
     ...readSteps(field.at('steps'), strategy),
     ...readPromote(field.at('promote'), strategy),
+    ...(progressDeadlineMs === undefined ? {} : { progressDeadlineMs }),
   };
 }
 

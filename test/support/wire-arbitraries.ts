@@ -114,7 +114,7 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
   }, { requiredKeys: ['require', 'prefer', 'spread', 'maxPer', 'tolerate', 'affinity', 'avoid', 'priority', 'isGang'] }),
   update: fc.record({
     strategy: fc.constantFrom('rolling', 'recreate', 'canary', 'blue_green'), maxSurge: count, maxUnavailable: count, monitorMs: big,
-    onFailure: fc.constantFrom('rollback', 'pause'), stepPercents: fc.array(count, { minLength: 1, maxLength: 3 }), promote: fc.constantFrom(...PROMOTE_MODES),
+    onFailure: fc.constantFrom('rollback', 'pause'), stepPercents: fc.array(count, { minLength: 1, maxLength: 3 }), promote: fc.constantFrom(...PROMOTE_MODES), progressDeadlineMs: big,
   }, { requiredKeys: ['strategy', 'maxSurge', 'maxUnavailable', 'monitorMs', 'onFailure'] }),
   dependsOn: fc.array(fc.record({
     service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
@@ -158,7 +158,7 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   id: anyServiceId, settledRevision: count,
   rollout: fc.record({
     state: fc.constantFrom('settled', 'progressing', 'waiting', 'rolled_back', 'failed', 'paused', 'awaiting_promotion'), reason: text, revision: count, startedAtMs: big,
-    healthySinceMs: big, step: count, activeTemplate: text,
+    healthySinceMs: big, step: count, activeTemplate: text, progress: fc.record({ reached: count, sinceMs: big }),
   }, { requiredKeys: ['state', 'reason', 'revision', 'startedAtMs'] }),
   pending: fc.array(fc.record({ slot: count, reason: text, node: nodeId }, { requiredKeys: ['slot', 'reason'] }), few),
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),

@@ -572,7 +572,11 @@ export interface UpdateSpec {
   /** Of a canary: per cent of the replicas, rising. */
   readonly stepPercents: readonly number[];
   /** Of canary and blue_green. */
-  readonly promote?: PromoteMode | undefined;
+  readonly promote?:
+    | PromoteMode
+    | undefined;
+  /** Without another task that serves for this long, the rollout has failed. */
+  readonly progressDeadlineMs?: number | undefined;
 }
 
 export interface SecuritySpec {
@@ -878,6 +882,12 @@ export interface ServiceStatus {
   readonly planned: readonly ServiceStatus_PlannedSlot[];
 }
 
+/** How far a rollout with a deadline came, and since when no further. */
+export interface ServiceStatus_Progress {
+  readonly reached: number;
+  readonly sinceMs: number;
+}
+
 export interface ServiceStatus_Rollout {
   readonly state: RolloutState;
   readonly reason: string;
@@ -892,6 +902,7 @@ export interface ServiceStatus_Rollout {
     | undefined;
   /** Of a blue_green: tasks of this template get the requests. */
   readonly activeTemplate?: string | undefined;
+  readonly progress?: ServiceStatus_Progress | undefined;
 }
 
 export interface ServiceStatus_Pending {
@@ -2903,6 +2914,7 @@ function createBaseUpdateSpec(): UpdateSpec {
     onFailure: 0,
     stepPercents: [],
     promote: undefined,
+    progressDeadlineMs: undefined,
   };
 }
 
@@ -2932,6 +2944,9 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
     }
     if (message.promote !== undefined) {
       writer.uint32(408).int32(message.promote);
+    }
+    if (message.progressDeadlineMs !== undefined) {
+      writer.uint32(416).int64(message.progressDeadlineMs);
     }
     return writer;
   },
@@ -3013,6 +3028,14 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
             }
 
             message.promote = reader.int32() as any;
+            continue;
+          }
+          case 52: {
+            if (tag !== 416) {
+              break;
+            }
+
+            message.progressDeadlineMs = longToNumber(reader.int64());
             continue;
           }
         }
@@ -6087,6 +6110,63 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
   },
 };
 
+function createBaseServiceStatus_Progress(): ServiceStatus_Progress {
+  return { reached: 0, sinceMs: 0 };
+}
+
+export const ServiceStatus_Progress: MessageFns<ServiceStatus_Progress> = {
+  encode(message: ServiceStatus_Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reached !== 0) {
+      writer.uint32(8).int64(message.reached);
+    }
+    if (message.sinceMs !== 0) {
+      writer.uint32(16).int64(message.sinceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceStatus_Progress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceStatus_Progress() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.reached = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sinceMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseServiceStatus_Rollout(): ServiceStatus_Rollout {
   return {
     state: 0,
@@ -6096,6 +6176,7 @@ function createBaseServiceStatus_Rollout(): ServiceStatus_Rollout {
     healthySinceMs: undefined,
     step: undefined,
     activeTemplate: undefined,
+    progress: undefined,
   };
 }
 
@@ -6121,6 +6202,9 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
     }
     if (message.activeTemplate !== undefined) {
       writer.uint32(410).string(message.activeTemplate);
+    }
+    if (message.progress !== undefined) {
+      ServiceStatus_Progress.encode(message.progress, writer.uint32(418).fork()).join();
     }
     return writer;
   },
@@ -6192,6 +6276,14 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
             }
 
             message.activeTemplate = reader.string();
+            continue;
+          }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.progress = ServiceStatus_Progress.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -136,3 +136,10 @@ test('an added node takes what asks for its devices, its disk and its processes,
   t.is(started(added({ diskBytes: 199 })), 1);
   t.is(started(added({ pids: 19 })), 1);
 });
+
+test('a plan shows what fits nowhere, not the end of a rollout at its deadline', t => {
+  const big = service({ revision: 2, templateHash: 'hash-2', update: { progressDeadlineMs: 60_000 }, container: { requests: resources(99_000, 64) } });
+  const result = plan(AT_REST, { services: [big] });
+  t.deepEqual(result.unplaced.map(one => [one.service, one.count]), [[big.id, 3]]);
+  t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'keep 2 n3']);
+});

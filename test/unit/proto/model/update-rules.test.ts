@@ -27,3 +27,8 @@ test(refuses, { kind: 'global', update: { strategy: 'blue_green' } }, ['update.s
 test(refuses, { onDisconnect: { kind: 'hold' }, update: { strategy: 'blue_green', maxSurge: 0, maxUnavailable: 1 } }, ['update.strategy']);
 test(refuses, { kind: 'job', update: { strategy: 'canary', stepPercents: [10] } }, ['update.strategy']);
 test(refuses, { kind: 'global', update: { strategy: 'canary', stepPercents: [10] } }, ['update.strategy']);
+test(refuses, { update: { progressDeadlineMs: 1_000 } }, []);
+test(refuses, { update: { progressDeadlineMs: 86_400_000 } }, []);
+test(refuses, { update: { progressDeadlineMs: 999 } }, ['update.progress_deadline']);
+test(refuses, { update: { progressDeadlineMs: 86_400_001 } }, ['update.progress_deadline']);
+test(refuses, { kind: 'job', update: { progressDeadlineMs: 60_000 } }, ['update.progress_deadline']);

@@ -12,6 +12,11 @@ test('blue_green can wait for an operator', t => {
   t.false('stepPercents' in update);
 });
 
+test('a deadline of the progress is there where it is written', t => {
+  t.is(serviceOf({ update: { progress_deadline: '10m' } }).update.progressDeadlineMs, 600_000);
+  t.false('progressDeadlineMs' in serviceOf({}).update);
+});
+
 const complains = test.macro({
   exec(t, update: object, path: string, message: RegExp) {
     const [first] = violationsOf(manifest({ update }));
@@ -28,3 +33,4 @@ test(complains, { promote: 'auto' }, 'promote', /only the strategies canary and 
 test(complains, { strategy: 'canary', steps: ['10%'], promote: 'later' }, 'promote', /none of auto, manual/);
 test(complains, { strategy: 'blue' }, 'strategy', /none of rolling, canary, blue_green, recreate/);
 test(complains, { step: [] }, 'step', /did you mean 'steps'/);
+test(complains, { progress_deadline: 600 }, 'progress_deadline', /.+/);
