@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -27,7 +27,12 @@ export interface CgroupOptions {
   readonly disk?: string;
 }
 
-/** Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side. */
+/**
+ * Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side.
+ *
+ * Files that lie in memory are read and written at once: a thread's turn for each of some hundred a start costs more than all of them. What can make
+ * the kernel wait (a limit below what is in use, freezing, usage of many groups) goes through threads.
+ */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
@@ -76,8 +81,8 @@ export class CgroupFs implements Cgroups {
   }
 
   async processes(containerId: string): Promise<readonly number[]> {
-    const groups = await groupsBelow(processesDir(this.#layout, this.pathFor(containerId)));
-    return (await Promise.all(groups.map(processesOf))).flat().sort((left, right) => left - right);
+    const groups = groupsBelow(processesDir(this.#layout, this.pathFor(containerId)));
+    return await Promise.resolve(groups.flatMap(processesOf).sort((left, right) => left - right));
   }
 
   async processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }> {
@@ -93,19 +98,18 @@ export class CgroupFs implements Cgroups {
   }
 
   async limit(containerId: string, resources: TaskResources, before?: TaskResources): Promise<readonly string[]> {
-    const inUse = (await this.usage(containerId))?.memoryBytes ?? 0;
-    const context: LimitContext = {
-      layout: this.#layout, path: this.pathFor(containerId), device: this.#disk, memoryBefore: await this.#memoryLimit(containerId), allCpus: await this.#allCpus(),
-    };
+    const isNew = before === undefined;
+    const inUse = isNew ? 0 : (await this.usage(containerId))?.memoryBytes ?? 0;
+    const context: LimitContext = { layout: this.#layout, path: this.pathFor(containerId), device: this.#disk, memoryBefore: this.#memoryLimit(containerId), allCpus: this.#allCpus() };
     const problem = findProblem(resources, context, inUse);
     if (problem !== undefined) {
       throw new ClusterError('FAILED_PRECONDITION', problem);
     }
     try {
-      return await writeLimits(limitFiles(resources, context));
+      return await writeLimits(limitFiles(resources, context), isNew ? writeNow : writeOnThread);
     } catch (error) {
       if (before !== undefined) {
-        await writeLimits(limitFiles(before, { ...context, memoryBefore: await this.#memoryLimit(containerId) })).catch(() => { /* the first failure is told */ });
+        await writeLimits(limitFiles(before, { ...context, memoryBefore: this.#memoryLimit(containerId) }), writeOnThread).catch(() => { /* the first failure is told */ });
       }
       throw error;
     }
@@ -135,8 +139,8 @@ export class CgroupFs implements Cgroups {
     const root = processesDir(this.#layout, this.pathFor(containerId));
     const deadlineMs = this.#clock.monotonicMs() + KILL_TIMEOUT_MS;
     for (;;) {
-      const groups = await groupsBelow(root);
-      const pids = (await Promise.all(groups.map(processesOf))).flat();
+      const groups = groupsBelow(root);
+      const pids = groups.flatMap(processesOf);
       if (pids.length === 0) {
         return;
       }
@@ -153,37 +157,38 @@ export class CgroupFs implements Cgroups {
 
   async remove(containerId: string): Promise<void> {
     for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
-      for (const group of [...await groupsBelow(dir)].reverse()) {
-        await rmdir(group).catch(ignoreAbsent);
-      }
+      for (const group of [...groupsBelow(dir)].reverse()) removeGroup(group);
     }
-    await this.#removeTaskGroup(taskGroupOf(containerId));
+    this.#removeTaskGroup(taskGroupOf(containerId));
+    await Promise.resolve();
   }
 
   async list(): Promise<readonly string[]> {
-    const names = await Promise.all(groupDirs(this.#layout, `/${this.#parent}`).map(async dir => {
-      const children = await childrenOf(dir);
-      const inTasks = await Promise.all(children.filter(isTaskGroup).map(name => childrenOf(`${dir}/${name}`)));
-      return [...children.filter(name => !isTaskGroup(name)), ...inTasks.flat()];
-    }));
-    return [...new Set(names.flat())].sort();
+    const names = groupDirs(this.#layout, `/${this.#parent}`).flatMap(dir => {
+      const children = childrenOf(dir);
+      return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => childrenOf(`${dir}/${name}`))];
+    });
+    return await Promise.resolve([...new Set(names)].sort());
   }
 
   /** The last container of a task takes the task's own group with it. */
-  async #removeTaskGroup(task: string | undefined): Promise<void> {
+  #removeTaskGroup(task: string | undefined): void {
     for (const dir of task === undefined ? [] : groupDirs(this.#layout, `/${this.#parent}/${task}`)) {
-      await rmdir(dir).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') ignoreAbsent(error);
-      });
+      try {
+        removeGroup(dir);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      }
     }
   }
 
   /** Removes the parent group itself, once it is empty: for the end of a node. */
   async removeParent(): Promise<void> {
     for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
-      await Promise.all((await childrenOf(dir)).filter(isTaskGroup).map(name => rmdir(`${dir}/${name}`).catch(ignoreAbsent)));
-      await rmdir(dir).catch(ignoreAbsent);
+      for (const name of childrenOf(dir).filter(isTaskGroup)) removeGroup(`${dir}/${name}`);
+      removeGroup(dir);
     }
+    await Promise.resolve();
   }
 
   /** The containers of a task stand still together. */
@@ -192,16 +197,16 @@ export class CgroupFs implements Cgroups {
     return processesDir(this.#layout, task === undefined ? this.pathFor(containerId) : `/${this.#parent}/${task}`);
   }
 
-  async #memoryLimit(containerId: string): Promise<number> {
-    const text = (await readIfThere(usageFiles(this.#layout, this.pathFor(containerId))['memoryLimit'] ?? ''))?.trim();
+  #memoryLimit(containerId: string): number {
+    const text = readNow(usageFiles(this.#layout, this.pathFor(containerId))['memoryLimit'] ?? '')?.trim();
     return text === undefined || text === 'max' ? Number.MAX_SAFE_INTEGER : Number(text);
   }
 
   /** What the parent group has: a group of v1 cannot have more. */
-  async #allCpus(): Promise<string> {
+  #allCpus(): string {
     const root = this.#layout.roots.get(this.#layout.version === 1 ? 'cpuset' : 'unified') ?? '/sys/fs/cgroup';
     const file = this.#layout.version === 1 ? 'cpuset.cpus' : 'cpuset.cpus.effective';
-    return (await readIfThere(`${root}/${this.#parent}/${file}`) ?? '').trim();
+    return (readNow(`${root}/${this.#parent}/${file}`) ?? '').trim();
   }
 
   /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. */
@@ -211,9 +216,7 @@ export class CgroupFs implements Cgroups {
       return;
     }
     await writeFile(`${group}/freezer.state`, 'FROZEN').catch(ignoreAbsent);
-    for (const pid of await processesOf(group)) {
-      killIfThere(pid);
-    }
+    for (const pid of processesOf(group)) killIfThere(pid);
     await writeFile(`${group}/freezer.state`, 'THAWED').catch(ignoreAbsent);
   }
 }
@@ -222,11 +225,21 @@ function inTask(task: string | undefined): string {
   return task === undefined ? '' : `/${task}`;
 }
 
+/** How a limit is written: one below what is in use makes the kernel reclaim, which takes its time. */
+type Write = (path: string, text: string) => Promise<void>;
+
+const writeOnThread: Write = async (path, text) => { await writeFile(path, text, { flag: 'r+' }); };
+
+const writeNow: Write = async (path, text) => {
+  writeFileSync(path, text, { flag: 'r+' });
+  await Promise.resolve();
+};
+
 /** Writes in order. @throws ClusterError FAILED_PRECONDITION with the kernel's answer */
-async function writeLimits(files: readonly LimitFile[]): Promise<readonly string[]> {
+async function writeLimits(files: readonly LimitFile[], write: Write): Promise<readonly string[]> {
   const ignored: string[] = [];
   for (const file of files) {
-    const written = await Promise.all(file.paths.map(async path => await writeIfThere(path, file)));
+    const written = await Promise.all(file.paths.map(async path => await writeIfThere(path, file, write)));
     if (written.includes(true) || file.ifAbsent === 'ignore') {
       continue;
     }
@@ -238,9 +251,9 @@ async function writeLimits(files: readonly LimitFile[]): Promise<readonly string
   return ignored;
 }
 
-async function writeIfThere(path: string, { text, what }: LimitFile): Promise<boolean> {
+async function writeIfThere(path: string, { text, what }: LimitFile, write: Write): Promise<boolean> {
   try {
-    await writeFile(path, text, { flag: 'r+' });
+    await write(path, text);
     return true;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
@@ -252,22 +265,38 @@ async function writeIfThere(path: string, { text, what }: LimitFile): Promise<bo
 }
 
 /** The group and all groups in it, parents first. */
-async function groupsBelow(dir: string): Promise<readonly string[]> {
-  const below = await Promise.all((await childrenOf(dir)).map(name => groupsBelow(`${dir}/${name}`)));
-  return [dir, ...below.flat()];
+function groupsBelow(dir: string): readonly string[] {
+  return [dir, ...childrenOf(dir).flatMap(name => groupsBelow(`${dir}/${name}`))];
 }
 
-async function childrenOf(dir: string): Promise<readonly string[]> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => { ignoreAbsent(error); return []; });
+function childrenOf(dir: string): readonly string[] {
+  const entries = ifThere(() => readdirSync(dir, { withFileTypes: true })) ?? [];
   return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
 }
 
-async function processesOf(group: string): Promise<readonly number[]> {
-  return (await readIfThere(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
+function processesOf(group: string): readonly number[] {
+  return (readNow(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
+}
+
+function removeGroup(group: string): void {
+  ifThere(() => { rmdirSync(group); });
+}
+
+function readNow(path: string): string | undefined {
+  return ifThere(() => readFileSync(path, 'utf8'));
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
   return await readFile(path, 'utf8').catch((error: unknown) => { ignoreAbsent(error); return undefined; });
+}
+
+function ifThere<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    ignoreAbsent(error);
+    return undefined;
+  }
 }
 
 /** A group that went away meanwhile is what its caller wanted. Source: cgroups(7): reads of a removed group answer ENODEV */

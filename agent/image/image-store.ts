@@ -47,6 +47,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
   #pruning: Promise<unknown> = Promise.resolve();
   /** Callers of `ensure` at work: layers of theirs may have no record yet. */
   #ensuring = 0;
+  #marking: Promise<void> = Promise.resolve();
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
       await this.#markUsed(found, request.image);
       return found;
     }
+    if (found === undefined) await request.onAbsent?.();
     const listeners = this.#listeners.get(request.digest) ?? new Set();
     this.#listeners.set(request.digest, listeners.add(onProgress));
     try {
@@ -118,12 +120,13 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
   /** Ends the pull thread; pulls in progress fail. */
   async close(): Promise<void> {
     await this.#client.close();
+    await this.#marking;
     await this.#layers.settled();
   }
 
-  /** A name that cannot be written down, on a full disk, is no reason not to start. */
+  /** A name that cannot be written down, on a full disk, is no reason not to start; the mark never fails and nobody waits for it. */
   async #markUsed(record: ImageRecord, name: string): Promise<void> {
-    await this.#records.markUsed(record.digest, systemClock.nowMs());
+    this.#marking = this.#records.markUsed(record.digest, systemClock.nowMs());
     if (record.names?.includes(name) !== true) {
       await this.#records.rename(record.digest, name).catch((error: unknown) => { if (diskAnswer(error) === undefined) throw error; });
     }

@@ -37,6 +37,8 @@ export interface PullRequest {
   readonly login?: RegistryLogin | 'anonymous';
   /** Asks the registry also when the image is complete: the namespace may have lost its access. What is on disk is not fetched again. */
   readonly isChecked?: boolean;
+  /** Awaited before each pull of an image that is not complete on disk; what it throws, `ensure` throws. */
+  readonly onAbsent?: () => Promise<void>;
 }
 
 export interface PullProgress {

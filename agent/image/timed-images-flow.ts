@@ -4,7 +4,7 @@ import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.
 /** Tells how each pull ended and how long it took. */
 export type OnPulled = (outcome: 'done' | 'failed', durationMs: number) => void;
 
-/** An image store whose pulls are told; starts look with `find` first, so whoever asks `ensure` waits for a pull. */
+/** An image store whose pulls are told: of images that were not complete on disk, or are asked of the registry again. */
 export class TimedImages implements ImageStore {
   readonly #images: ImageStore;
   readonly #clock: Clock;
@@ -19,12 +19,17 @@ export class TimedImages implements ImageStore {
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const beganAtMs = this.#clock.monotonicMs();
     let outcome: 'done' | 'failed' = 'failed';
+    let isPulled = request.isChecked === true;
+    const onAbsent = async (): Promise<void> => {
+      isPulled = true;
+      await request.onAbsent?.();
+    };
     try {
-      const image = await this.#images.ensure(request, onProgress, signal);
+      const image = await this.#images.ensure({ ...request, onAbsent }, onProgress, signal);
       outcome = 'done';
       return image;
     } finally {
-      this.#onPulled(outcome, this.#clock.monotonicMs() - beganAtMs);
+      if (isPulled) this.#onPulled(outcome, this.#clock.monotonicMs() - beganAtMs);
     }
   }
 

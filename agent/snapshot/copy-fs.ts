@@ -8,7 +8,7 @@ import { requireKey } from './overlay-mounts.ts';
 import type { SnapshotterOptions } from './overlay-fs.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
 import { attachIdmapped, checkRuntimeDirectories, isMountPoint, unmountAll } from './rootfs-mount-fs.ts';
-import { Trash, deleteTree } from './trash-fs.ts';
+import { Trash, deleteTrees } from './trash-fs.ts';
 
 /** How a driver makes and deletes trees. */
 export interface TreeStore {
@@ -56,9 +56,9 @@ export class CopySnapshotter implements RootfsSnapshotter {
     this.#trees = trees;
     this.#snapshotsPath = path.join(options.statePath, 'snapshots');
     this.#basesPath = path.join(options.statePath, 'snapshot-bases');
-    this.#trash = new Trash(path.join(options.statePath, 'snapshots-trash'), options.prefix, async directory => {
-      await trees.delete(path.join(directory, 'tree'));
-      await deleteTree(directory);
+    this.#trash = new Trash(path.join(options.statePath, 'snapshots-trash'), options.prefix, async directories => {
+      for (const directory of directories) await trees.delete(path.join(directory, 'tree'));
+      await deleteTrees(directories);
     });
   }
 

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entriesOf, isAbsent } from './durable-fs.ts';
 import type { Bundles } from './ports.ts';
@@ -34,7 +34,8 @@ export class BundleFs implements Bundles {
   }
 
   async remove(id: string): Promise<void> {
-    await rm(this.pathOf(id), { recursive: true, force: true });
+    rmSync(this.pathOf(id), { recursive: true, force: true });
+    await Promise.resolve();
   }
 
   async list(): Promise<readonly string[]> {

@@ -120,22 +120,26 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
   if (digest === undefined) {
     throw new StartError('ImagePullFailed', new Error(`image ${image} was sent without a digest`));
   }
-  const local = await parts.images.find(digest);
-  if (local !== undefined && (pullPolicy === 'never' || (pullPolicy === undefined && how.mayBeHeld))) {
+  const local = pullPolicy === 'never' || (pullPolicy === undefined && how.mayBeHeld) ? await parts.images.find(digest) : undefined;
+  if (local !== undefined) {
     return local;
   }
   if (pullPolicy === 'never') {
     throw new StartError('ImageNotPresent', new Error(`image ${image}@${digest} is not on this node, and pull_policy is never; bring it with clusterctl pull --node ${parts.node}, or drop pull_policy`));
   }
-  if (local === undefined) {
+  let prepared: Promise<void> | undefined;
+  const onAbsent = async (): Promise<void> => {
+    if (prepared !== undefined) return;
     how.onProgress('pulling', '', '');
-    await how.beforePull();
-  }
+    prepared = how.beforePull();
+    await prepared;
+  };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await parts.images.ensure({ image, digest, namespace: task.namespace, isChecked: pullPolicy === 'always' }, pullTeller(how.onProgress, parts), signal);
+      return await parts.images.ensure({ image, digest, namespace: task.namespace, isChecked: pullPolicy === 'always', onAbsent }, pullTeller(how.onProgress, parts), signal);
     } catch (error) {
       signal.throwIfAborted();
+      await prepared;
       if (!isPullRetried(error)) {
         throw new StartError('ImagePullFailed', error);
       }

@@ -10,6 +10,7 @@ import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 import { signalProcess } from './process-scan-fs.ts';
 import { natsConfig, registryConfig } from './process-table.ts';
+import { makeRunDir, unmountRunDir } from './run-dir-process.ts';
 
 const LOCK_FILE = '/run/gantry-dev.lock';
 const LOCK_LOOK_MS = 50;
@@ -65,6 +66,7 @@ export async function createFiles(layout: DevLayout, nowMs: number): Promise<voi
   const { stateDir, runDir } = layout;
   // Container roots are reached by their own ids: the directories above must let them through.
   await mkdir(stateDir, { recursive: true, mode: MODE_PASSABLE_DIR });
+  await makeRunDir(runDir);
   for (const folder of ['down', 'env']) {
     await mkdir(`${runDir}/${folder}`, { recursive: true, mode: MODE_PASSABLE_DIR });
   }
@@ -145,6 +147,7 @@ const STAYS: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'ENOENT', '
 /** Everything of the cluster on disk. */
 export async function removeFiles(name: string): Promise<void> {
   await rm(stateDirOf(name), { recursive: true, force: true });
+  await unmountRunDir(runDirOf(name));
   await rm(runDirOf(name), { recursive: true, force: true });
   for (const root of [STATE_ROOT, RUN_ROOT]) {
     await rmdir(root).catch((error: unknown) => {

@@ -7,6 +7,7 @@ import { Agent, request } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, runCommand } from '#kit/command-process.ts';
+import { makeRunDir } from '../../cli/dev/run-dir-process.ts';
 import { removeGroup } from '../support/docker-daemon.ts';
 
 const START_LIMIT_MS = 30_000;
@@ -55,6 +56,7 @@ export class DockerPeer implements AsyncDisposable {
     const home = path.join(options.directory, 'docker');
     const name = `gantry-bench-${String(process.pid)}`;
     mkdirSync(home, { mode: 0o711 });
+    await makeRunDir(`${home}/exec`);
     await joinHub(name, options.hub);
     const foreign = ['/run/docker', '/opt/containerd'].filter(folder => !existsSync(folder));
     const log = openSync(`${home}/log`, 'a');

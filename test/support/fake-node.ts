@@ -147,11 +147,14 @@ export class FakeNode {
       node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2), onStep: () => undefined,
       images: {
         find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
-        ensure: (_request, onProgress) => this.#step('images.ensure', () => {
-          this.pullRetries.forEach((lastRetry, index) => { onProgress({ layers: [], retries: index + 1, lastRetry }); });
-          this.hasImage = true;
-          return this.#image();
-        }),
+        ensure: async (request, onProgress) => {
+          if (!this.hasImage) await request.onAbsent?.();
+          return await this.#step('images.ensure', () => {
+            this.pullRetries.forEach((lastRetry, index) => { onProgress({ layers: [], retries: index + 1, lastRetry }); });
+            this.hasImage = true;
+            return this.#image();
+          });
+        },
         prune: () => Promise.resolve({ freedBytes: 0 }),
       },
       snapshots: {

@@ -12,6 +12,7 @@ import { applyHostRules, createHubNetwork, createMountNamespaces, setSetting } f
 import { devLayout, portsOf } from '../../cli/dev/layout.ts';
 import type { DevLayout } from '../../cli/dev/layout.ts';
 import { findFreePorts, findFreeUnderlay } from '../../cli/dev/machine-process.ts';
+import { makeRunDir } from '../../cli/dev/run-dir-process.ts';
 import { findLeftovers } from './leftovers.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -42,7 +43,7 @@ export class HandMadeCluster {
       const ports = await findFreePorts(PORTS, new Set(others.flatMap(file => portsOf(file.layout))));
       const layout = devLayout({ name, underlayIndex: await findFreeUnderlay(new Set(others.map(file => file.layout.underlayIndex))), nodeCount, controllerCount: 3, ports });
       mkdirSync(layout.stateDir, { recursive: true, mode: 0o711 });
-      mkdirSync(layout.runDir, { recursive: true, mode: 0o711 });
+      await makeRunDir(layout.runDir);
       await writeClusterFile({ layout, processes: [], previousSettings: {}, links: [] });
       return new HandMadeCluster(layout, ports.slice(4 + 3 * 3));
     });
