@@ -25,8 +25,7 @@ export class AssignmentFs implements HeldAssignment {
 
   /** Contents first: an assignment on disk always has its configs. */
   async save(set: DesiredSet): Promise<void> {
-    await makeDirectoryDurably(join(this.#directory, 'configs'));
-    this.#written ??= new Set(await entriesOf(join(this.#directory, 'configs')));
+    this.#written ??= await this.#open();
     const wanted = [...set.contents.values()].filter(content => content.key.startsWith(CONFIG_PREFIX));
     for (const content of wanted) {
       await this.#writeOnce(content);
@@ -47,6 +46,12 @@ export class AssignmentFs implements HeldAssignment {
       contents.set(key, { key, content: await readFile(join(this.#directory, 'configs', name)) });
     }
     return { epoch: stored.epoch, generation: stored.generation, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents };
+  }
+
+  /** Names of the configs on disk. */
+  async #open(): Promise<Set<string>> {
+    await makeDirectoryDurably(join(this.#directory, 'configs'));
+    return new Set(await entriesOf(join(this.#directory, 'configs')));
   }
 
   async #writeOnce(content: AssignedContent): Promise<void> {

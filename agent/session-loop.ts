@@ -66,7 +66,7 @@ const RECONNECT_LOST_SHARE = 0.5;
 /** A session this old counts as good: the next dial starts at the first delay again. */
 const GOOD_SESSION_MS = 10_000;
 /** Changes this close together share a heartbeat: a burst of starts is a few messages, not one each. */
-const COALESCE_MS = 5;
+const COALESCE_MS = 2;
 
 /**
  * Keeps one session to one of the controllers: registers, beats, takes assignments and endpoints, opens tunnels, and dials another one
@@ -91,6 +91,8 @@ export class SessionLoop implements StartPermit {
   #current: OpenSession | undefined;
   /** Slow work of messages, in their order; acknowledgements pass it by, so that a frozen disk is no silence. */
   #slowWork: Promise<void> = Promise.resolve();
+  /** Ends when the network of this session's registration is there: endpoints need that, and wait for no assignment's way to the disk. */
+  #broughtUp: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly times: Times; readonly held: DesiredSet }) {
     this.#parts = parts;
@@ -254,6 +256,7 @@ export class SessionLoop implements StartPermit {
           await this.#parts.instance.accepted();
           await this.#parts.sink.registered(message);
         });
+        this.#broughtUp = this.#slowWork;
         break;
       case 'ack':
         this.#acknowledged(message, session);
@@ -262,7 +265,7 @@ export class SessionLoop implements StartPermit {
         later(async () => { await this.#assigned(message.assignment, session); });
         break;
       case 'endpoints':
-        later(async () => { await Promise.resolve(); this.#parts.sink.endpoints(message.endpoints); });
+        this.#broughtUp = this.#broughtUp.then(() => { if (!session.signal.aborted) this.#parts.sink.endpoints(message.endpoints); });
         break;
       case 'open-tunnel':
         this.#openTunnel(message, session);
@@ -343,7 +346,6 @@ export class SessionLoop implements StartPermit {
     }
     this.#tellWaiting([], '');
     this.#parts.sink.desired(next.set);
-    this.poke();
   }
 
   /** Until the disk takes the newest one, or the session ends: the next one begins with a full set. */

@@ -1,7 +1,8 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** A directory of hosts files that dnsmasq watches: a file is there whole or not at all. */
+/** A directory of hosts files that dnsmasq watches: a file is there whole or not at all. It is in memory, so it is read and written at once. */
 export class HostsDirectory {
   readonly hostsDir: string;
   readonly #directory: string;
@@ -16,25 +17,25 @@ export class HostsDirectory {
   }
 
   /** Makes the directories; readable for the account dnsmasq runs as. */
-  async create(): Promise<void> {
-    await mkdir(this.hostsDir, { recursive: true, mode: 0o755 });
-    await mkdir(this.#stagingDir, { recursive: true, mode: 0o755 });
+  create(): void {
+    mkdirSync(this.hostsDir, { recursive: true, mode: 0o755 });
+    mkdirSync(this.#stagingDir, { recursive: true, mode: 0o755 });
   }
 
   /** Writes what differs and removes what is not in `files`. */
-  async apply(files: ReadonlyMap<string, string>): Promise<void> {
-    const onDisk = this.#onDisk ??= await this.#read();
+  apply(files: ReadonlyMap<string, string>): void {
+    const onDisk = this.#onDisk ??= this.#read();
     for (const [name, text] of files) {
       if (onDisk.get(name) !== text) {
         const staged = path.join(this.#stagingDir, name);
-        await writeFile(staged, text, { mode: 0o644 });
-        await rename(staged, path.join(this.hostsDir, name));
+        writeFileSync(staged, text, { mode: 0o644 });
+        renameSync(staged, path.join(this.hostsDir, name));
         onDisk.set(name, text);
       }
     }
     for (const name of [...onDisk.keys()]) {
       if (!files.has(name)) {
-        await rm(path.join(this.hostsDir, name), { force: true });
+        rmSync(path.join(this.hostsDir, name), { force: true });
         onDisk.delete(name);
       }
     }
@@ -46,9 +47,8 @@ export class HostsDirectory {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #read(): Promise<Map<string, string>> {
-    const names = await readdir(this.hostsDir);
-    return new Map(await Promise.all(names.map(async name => [name, await readFile(path.join(this.hostsDir, name), 'utf8')] as const)));
+  #read(): Map<string, string> {
+    return new Map(readdirSync(this.hostsDir).map(name => [name, readFileSync(path.join(this.hostsDir, name), 'utf8')] as const));
   }
 }
 

@@ -41,7 +41,7 @@ export class DnsmasqNodeDns implements NodeDns {
 
   async ensureRunning(gatewayAddress: string, signal: AbortSignal): Promise<void> {
     this.#gatewayAddress = gatewayAddress;
-    await this.#hosts.create();
+    this.#hosts.create();
     const args = dnsmasqArgs({
       gatewayAddress, hostsDir: this.#hosts.hostsDir, pidFile: this.#pidFile,
       upstreams: this.#options.upstreams.filter(address => address !== gatewayAddress),
@@ -73,8 +73,9 @@ export class DnsmasqNodeDns implements NodeDns {
   }
 
   async apply(set: EndpointSet): Promise<void> {
-    await this.#hosts.create();
-    await this.#hosts.apply(hostFiles(set));
+    this.#hosts.create();
+    this.#hosts.apply(hostFiles(set));
+    await Promise.resolve();
   }
 
   resolvConf(namespace: string, app: string): string {

@@ -20,7 +20,8 @@ export async function replaceDurably(path: string, content: string | Uint8Array)
       await rename(temporary, path);
       await directory.sync();
     } finally {
-      await Promise.all([file.close(), directory.close()]);
+      closeSoon(file);
+      closeSoon(directory);
     }
   });
 }
@@ -53,6 +54,11 @@ export async function entriesOf(path: string): Promise<readonly string[]> {
 
 export function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** What was written is on disk or told as lost before: closing has nothing to add, and nobody waits for it. */
+function closeSoon(handle: FileHandle): void {
+  handle.close().catch(() => undefined);
 }
 
 /** Both, or none. */
