@@ -132,7 +132,9 @@ export class CgroupFs implements Cgroups {
 
   async thaw(containerId: string): Promise<void> {
     const dir = this.#frozenDir(containerId);
-    await (this.#layout.version === 1 ? writeFile(`${dir}/freezer.state`, 'THAWED') : writeFile(`${dir}/cgroup.freeze`, '0')).catch(ignoreAbsent);
+    const [file, word] = this.#layout.version === 1 ? ['freezer.state', 'THAWED'] as const : ['cgroup.freeze', '0'] as const;
+    ifThere(() => { writeFileSync(`${dir}/${file}`, word); });
+    await Promise.resolve();
   }
 
   async killAll(containerId: string): Promise<void> {
@@ -212,7 +214,7 @@ export class CgroupFs implements Cgroups {
   /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. */
   async #killGroup(group: string): Promise<void> {
     if (this.#layout.version === 2) {
-      await writeFile(`${group}/cgroup.kill`, '1').catch(ignoreAbsent);
+      ifThere(() => { writeFileSync(`${group}/cgroup.kill`, '1'); });
       return;
     }
     await writeFile(`${group}/freezer.state`, 'FROZEN').catch(ignoreAbsent);

@@ -1,5 +1,5 @@
-import { closeSync, writeSync } from 'node:fs';
-import { mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { closeSync, mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import path from 'node:path';
@@ -33,19 +33,19 @@ const UNSHARE = '/usr/bin/unshare';
  * Makes a user namespace and a network namespace that belongs to it, and binds both to files.
  *
  * A holder process makes them, since a program with threads cannot unshare a user namespace; it ends when its stdin does, so a dead
- * agent leaves none. Source: user_namespaces(7), "ownership of other namespaces"; unshare(2), EINVAL for threads.
+ * agent leaves none. Its files are in memory, so they are written at once. Source: user_namespaces(7), "ownership of other namespaces"; unshare(2), EINVAL for threads.
  */
 export async function createNamespaces(paths: SlotPaths, hostBase: number, idCount: number): Promise<void> {
-  await mkdir(paths.directory, { recursive: true });
-  await writeFile(paths.userNamespacePath, '');
-  await writeFile(paths.networkNamespacePath, '');
+  mkdirSync(paths.directory, { recursive: true });
+  writeFileSync(paths.userNamespacePath, '');
+  writeFileSync(paths.networkNamespacePath, '');
   const holder = await startHolder();
   try {
     await holder.ready();
     const holderDir = `/proc/${String(holder.pid)}`;
     const map = `0 ${String(hostBase)} ${String(idCount)}`;
-    await writeFile(`${holderDir}/uid_map`, map);
-    await writeFile(`${holderDir}/gid_map`, map);
+    writeFileSync(`${holderDir}/uid_map`, map);
+    writeFileSync(`${holderDir}/gid_map`, map);
     bindMount(`${holderDir}/ns/user`, paths.userNamespacePath);
     bindMount(`${holderDir}/ns/net`, paths.networkNamespacePath);
   } finally {
@@ -105,11 +105,11 @@ export async function areNamespacesBound(paths: SlotPaths): Promise<boolean> {
 /** Unbinds both namespaces and removes the directory; what is not there is fine. */
 export async function removeNamespaces(paths: SlotPaths): Promise<void> {
   await allEnded([detachMount(paths.networkNamespacePath), detachMount(paths.userNamespacePath)]);
-  await rm(paths.directory, { recursive: true, force: true });
+  rmSync(paths.directory, { recursive: true, force: true });
 }
 
 /** Slots that have a directory. */
-export async function listSlotIds(slotsDir: string): Promise<readonly string[]> {
-  await mkdir(slotsDir, { recursive: true, mode: 0o700 });
-  return (await readdir(slotsDir)).sort();
+export function listSlotIds(slotsDir: string): readonly string[] {
+  mkdirSync(slotsDir, { recursive: true, mode: 0o700 });
+  return readdirSync(slotsDir).sort();
 }

@@ -78,7 +78,7 @@ export class KernelNetwork implements NodeNetwork {
     await this.#serially(() => this.#repair(site));
     if (this.#ready === undefined) {
       const pool = new SlotPool(site, { size: this.#options.poolSize, newSuffix: () => randomBytes(4).toString('hex'), quiet: this.#options.quiet ?? (() => Promise.resolve()) }, this.#log);
-      await pool.open();
+      pool.open();
       this.#ready = { site, pool };
     }
   }

@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { gatewayAddress, subnetPrefix } from '#model/addressing.ts';
 import { hostNumberOfSlot, IDS_PER_SLOT } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
@@ -50,12 +49,12 @@ export async function createSlot(site: SlotSite, id: string): Promise<NetworkSlo
 /** The veth pair, both ends; also for a slot whose pair somebody deleted. */
 export async function wireSlot(site: SlotSite, slot: NetworkSlot): Promise<void> {
   const link = slotLink(site, slot);
-  const namespace = await open(slot.networkNamespacePath, 'r');
+  const namespace = openSync(slot.networkNamespacePath, 'r');
   try {
     using outside = new RouteSocket();
-    await outside.request(hostLinkRequests(link, namespace.fd));
+    await outside.request(hostLinkRequests(link, namespace));
   } finally {
-    await namespace.close();
+    closeSync(namespace);
   }
   const [socket, taskLinkIndex] = inNetworkNamespace(slot.networkNamespacePath, () => {
     for (const [name, value] of slotSettings(slot.hostBase, IDS_PER_SLOT)) {

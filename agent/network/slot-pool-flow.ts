@@ -45,8 +45,8 @@ export class SlotPool {
   }
 
   /** Takes note of the slots of an earlier agent. */
-  async open(): Promise<void> {
-    for (const id of await listSlotIds(this.#site.slotsDir)) {
+  open(): void {
+    for (const id of listSlotIds(this.#site.slotsDir)) {
       const hostNumber = hostNumberOfSlot(id);
       if (hostNumber !== undefined) {
         this.#strangers.add(id);
@@ -108,7 +108,7 @@ export class SlotPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#refill;
-    await destroySlots(this.#site, await listSlotIds(this.#site.slotsDir));
+    await destroySlots(this.#site, listSlotIds(this.#site.slotsDir));
   }
 
   async #create(): Promise<NetworkSlot> {

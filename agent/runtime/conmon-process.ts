@@ -1,4 +1,4 @@
-import { closeSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ClusterError } from '#model/errors.ts';
@@ -114,7 +114,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const { monitor } = this.#records.processes(id);
     const record = this.#records.read(id);
     if (monitor !== undefined && record?.container === undefined) {
-      await abandonCreate(id, monitor);
+      abandonCreate(id, monitor);
     }
     await this.#options.cgroups.killAll(id);
     for (const runtime of record === undefined ? this.#runtimes.values() : [this.#runtime(record.runtime)]) {
@@ -125,7 +125,7 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     await this.#options.cgroups.remove(id);
     this.#tellAttached(id);
-    await this.#records.remove(id);
+    this.#records.remove(id);
   }
 
   /** Whoever is attached looks for the end a moment after it: then it may have been taken away already, or half, which looks like a lost monitor. */
@@ -298,7 +298,7 @@ export class ConmonRuntime implements ContainerRuntime {
   /** Waits until conmon ended by itself, then kills it. */
   async #endMonitor(id: string, monitor: ProcessIdentity): Promise<void> {
     const isIt = (): boolean => isRunning(monitor);
-    if (!await isMonitorOf(id, monitor)) {
+    if (!isMonitorOf(id, monitor)) {
       return;
     }
     const deadlineMs = this.#options.clock.monotonicMs() + MONITOR_GRACE_MS;
@@ -368,16 +368,24 @@ function requireCreated(id: string, word: string | undefined): void {
 }
 
 /** Kills a monitor that is still at its create, and with it the runtime: both are in the session that it made. Source: conmon, src/conmon.c, setsid */
-async function abandonCreate(id: string, monitor: ProcessIdentity): Promise<void> {
-  if (await isMonitorOf(id, monitor)) {
+function abandonCreate(id: string, monitor: ProcessIdentity): void {
+  if (isMonitorOf(id, monitor)) {
     killQuietly(monitor.pid);
   }
 }
 
 /** False when it is gone, or its pid is another program's. */
-async function isMonitorOf(id: string, monitor: ProcessIdentity): Promise<boolean> {
-  const words = (await readFile(`/proc/${String(monitor.pid)}/cmdline`, 'utf8').catch(() => '')).split('\0');
-  return words.includes(id) && isRunning(monitor);
+function isMonitorOf(id: string, monitor: ProcessIdentity): boolean {
+  return commandOf(monitor.pid).includes(id) && isRunning(monitor);
+}
+
+/** Words of its command line; none when it is gone. */
+function commandOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 function killQuietly(pid: number): void {

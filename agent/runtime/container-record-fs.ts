@@ -4,8 +4,7 @@
  * `exits/ID` is conmon's, written when the first process ends. `records/ID/` holds `record.json`, conmon's pid files, `oom`
  * and, where conmon vanished, `lost`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
  */
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
@@ -66,9 +65,9 @@ export class ContainerRecords {
     return text === undefined ? undefined : JSON.parse(text) as ContainerRecord;
   }
 
-  async remove(id: string): Promise<void> {
-    await rm(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
-    await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
+  remove(id: string): void {
+    rmSync(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
+    rmSync(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
   }
 
   /** Without a directory of exit files there are no exit files. */

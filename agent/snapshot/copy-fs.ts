@@ -74,7 +74,7 @@ export class CopySnapshotter implements RootfsSnapshotter {
     await this.#makeTree(directories.tree, layers, signal);
     await checkRuntimeDirectories(directories.tree, 0);
     await writeFile(directories.ready, '');
-    await attachIdmapped(directories.tree, directories.rootfs, mapping, NO_FLAGS);
+    attachIdmapped(directories.tree, directories.rootfs, mapping, NO_FLAGS);
     undo.keep();
     return { rootfsPath: directories.rootfs };
   }

@@ -94,7 +94,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 
   async #mountAll(directories: OverlayDirectories, layers: readonly string[], mapping: IdMapping): Promise<void> {
-    await attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
+    attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
     await detachMount(directories.lower);
   }

@@ -1,6 +1,6 @@
 /** What all drivers do with a container's root: look at it before the runtime does, and take it away. */
-import { chown, lstat, mkdir, open, readFile } from 'node:fs/promises';
-import { closeSync } from 'node:fs';
+import { chown, lstat, mkdir, readFile } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
@@ -8,17 +8,17 @@ import { RUNTIME_DIRECTORIES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
 /** Attaches `source` at `target` with the ids of the container's user namespace; `flags` as of mount_setattr(2). */
-export async function attachIdmapped(source: string, target: string, mapping: IdMapping, flags: number): Promise<void> {
-  const userNamespace = mapping.userNamespacePath === undefined ? undefined : await open(mapping.userNamespacePath, 'r');
+export function attachIdmapped(source: string, target: string, mapping: IdMapping, flags: number): void {
+  const userNamespace = mapping.userNamespacePath === undefined ? undefined : openSync(mapping.userNamespacePath, 'r');
   try {
-    const clone = cloneIdmapped(source, userNamespace?.fd, flags);
+    const clone = cloneIdmapped(source, userNamespace, flags);
     try {
       attachMount(clone, target);
     } finally {
       closeSync(clone);
     }
   } finally {
-    await userNamespace?.close();
+    if (userNamespace !== undefined) closeSync(userNamespace);
   }
 }
 
