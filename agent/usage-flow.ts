@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '#kit/clock.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { UsageSample } from '#model/usage.ts';
@@ -15,7 +16,7 @@ import { writableBytesOf } from './writable-flow.ts';
 export interface UsageSources {
   readonly cgroups: Pick<Cgroups, 'usage'>;
   /** By the name of a task's link. */
-  readonly linkCounters: () => Promise<ReadonlyMap<string, LinkCounters>>;
+  readonly linkCounters: () => ReadonlyMap<string, LinkCounters>;
   readonly taskLinkPrefix: string;
 }
 
@@ -27,9 +28,14 @@ export interface SampleSources extends UsageSources {
 
 /** What the running ones of `records` use now; one that ended meanwhile is left out. */
 export async function readUsages(records: readonly TaskRecord[], sources: UsageSources): Promise<readonly TaskUsage[]> {
-  const links = await sources.linkCounters();
-  const usages = await Promise.all(records.filter(record => record.step === 'running').map(async record => await usageOf(record, links, sources)));
-  return usages.filter(usage => usage !== undefined);
+  const links = sources.linkCounters();
+  const usages: TaskUsage[] = [];
+  for (const record of records.filter(one => one.step === 'running')) {
+    const usage = await usageOf(record, links, sources);
+    if (usage !== undefined) usages.push(usage);
+    await turn(); // hundreds of tasks are no single block of the loop
+  }
+  return usages;
 }
 
 /** The same as they leave the node; `withWritable`: also what their writable layers hold. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -30,8 +30,8 @@ export interface CgroupOptions {
 /**
  * Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side.
  *
- * Files that lie in memory are read and written at once: a thread's turn for each of some hundred a start costs more than all of them. What can make
- * the kernel wait (a limit below what is in use, freezing, usage of many groups) goes through threads.
+ * Its files lie in memory, so they are read and written at once: a thread's turn for each of some hundred a start costs more than all of them, and
+ * reading on threads takes 64 KiB each time. What makes the kernel wait (a limit below what is in use, freezing) goes through threads.
  */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
@@ -87,14 +87,13 @@ export class CgroupFs implements Cgroups {
 
   async processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }> {
     const files = processCountFiles(this.#layout, this.pathFor(containerId));
-    const [count = '0', limit = 'max'] = await Promise.all([readIfThere(files.count), readIfThere(files.limit)]);
-    return { count: Number(count), ...(limit.trim() === 'max' ? {} : { limit: Number(limit) }) };
+    const [count = '0', limit = 'max'] = [readNow(files.count), readNow(files.limit)];
+    return await Promise.resolve({ count: Number(count), ...(limit.trim() === 'max' ? {} : { limit: Number(limit) }) });
   }
 
   async usage(containerId: string): Promise<ContainerUsage | undefined> {
-    const files = Object.entries(usageFiles(this.#layout, this.pathFor(containerId)));
-    const texts = await Promise.all(files.map(async ([name, path]) => [name, await readIfThere(path)] as const));
-    return texts.every(([, text]) => text === undefined) ? undefined : parseUsage(this.#layout.version, Object.fromEntries(texts));
+    const texts = Object.entries(usageFiles(this.#layout, this.pathFor(containerId))).map(([name, path]) => [name, readNow(path)] as const);
+    return await Promise.resolve(texts.every(([, text]) => text === undefined) ? undefined : parseUsage(this.#layout.version, Object.fromEntries(texts)));
   }
 
   async limit(containerId: string, resources: TaskResources, before?: TaskResources): Promise<readonly string[]> {
@@ -121,7 +120,7 @@ export class CgroupFs implements Cgroups {
       ? ['freezer.state', 'FROZEN', 'freezer.state', /^FROZEN$/m] as const : ['cgroup.freeze', '1', 'cgroup.events', /^frozen 1$/m] as const;
     await writeFile(`${dir}/${file}`, word);
     const deadlineMs = this.#clock.monotonicMs() + FREEZE_TIMEOUT_MS;
-    while (!pattern.test(await readIfThere(`${dir}/${seen}`) ?? '')) {
+    while (!pattern.test(readNow(`${dir}/${seen}`) ?? '')) {
       if (this.#clock.monotonicMs() >= deadlineMs) {
         await this.thaw(containerId);
         throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: a process does not stand still; it hangs in the kernel`);
@@ -286,10 +285,6 @@ function removeGroup(group: string): void {
 
 function readNow(path: string): string | undefined {
   return ifThere(() => readFileSync(path, 'utf8'));
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch((error: unknown) => { ignoreAbsent(error); return undefined; });
 }
 
 function ifThere<Result>(work: () => Result): Result | undefined {

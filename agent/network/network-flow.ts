@@ -151,11 +151,11 @@ export class KernelNetwork implements NodeNetwork {
     await applyNetworkPlan(plan);
     const changed = [...plan.ipLines, ...plan.bridgeLines];
     for (const [name, value] of requiredSettings(this.#names)) {
-      if (await ensureSetting(name, value)) {
+      if (ensureSetting(name, value)) {
         changed.push(`${name.replaceAll('/', '.')}=${value}`);
       }
     }
-    if (await ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
+    if (ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
       changed.push('net.bridge.bridge-nf-call-iptables=0');
     }
     const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: peerAddresses(desired, observed), managers: this.#managers() });

@@ -1,6 +1,5 @@
 import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Socket } from 'node:net';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
@@ -17,6 +16,7 @@ import { startExec, startForeground } from './exec-process.ts';
 import type {
   ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams, RunRequest,
 } from './ports.ts';
+import { readLine } from './pipe-text.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { isSameProcess } from './process-identity.ts';
 import { RuntimeProcess } from './runtime-process.ts';
@@ -41,6 +41,8 @@ const MAX_IDLE_LOOKS = 4;
 /** conmon drains the container's output before it goes; then it is ended. */
 const MONITOR_GRACE_MS = 2000;
 const MONITOR_POLL_MS = 5;
+/** Made once: an abort without a reason makes an error with its stack each time. */
+const WORD_CAME = new Error('the word came');
 /** Source: conmon, src/conmon.c, get_pipe_fd_from_env("_OCI_SYNCPIPE") */
 const SYNC_FD = 3;
 
@@ -260,7 +262,7 @@ export class ConmonRuntime implements ContainerRuntime {
   async #readWord(id: string, fd: number): Promise<string | undefined> {
     const { clock } = this.#options;
     const over = new AbortController();
-    const socket = new Socket({ fd, readable: true, writable: false });
+    const { socket, line } = readLine(fd);
     const watched = (async () => {
       const deadlineMs = clock.monotonicMs() + CREATE_TIMEOUT_MS;
       for (let idleLooks = 0; idleLooks < MAX_IDLE_LOOKS && clock.monotonicMs() < deadlineMs;) {
@@ -270,9 +272,9 @@ export class ConmonRuntime implements ContainerRuntime {
       socket.destroy();
     })().catch(() => { /* the word came */ });
     try {
-      return await readLine(socket);
+      return await line;
     } finally {
-      over.abort();
+      over.abort(WORD_CAME);
       await watched;
       socket.destroy();
     }
@@ -338,22 +340,6 @@ export class ConmonRuntime implements ContainerRuntime {
 
 function isRunning(identity: ProcessIdentity): boolean {
   return isSameProcess(identity, identify(identity.pid));
-}
-
-/** The first line that comes, or undefined when the socket was destroyed or ended before. */
-async function readLine(socket: Socket): Promise<string | undefined> {
-  try {
-    let text = '';
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
-      text += chunk.toString('utf8');
-      if (text.includes('\n')) {
-        return text;
-      }
-    }
-    return text === '' ? undefined : text;
-  } catch {
-    return undefined; // destroyed while it was read
-  }
 }
 
 /** `{"data": PID}` or `{"data": -1, "message": WHY}`. Source: conmon, src/parent_pipe_fd.c */

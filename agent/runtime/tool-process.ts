@@ -1,10 +1,10 @@
 /** Short-lived programs of the runtime, started without forking the agent. */
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { makePipe, spawnProcess, tryReap } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
+import { readPipe } from './pipe-text.ts';
 
 export interface ToolOutcome {
   readonly code: number;
@@ -13,7 +13,7 @@ export interface ToolOutcome {
 
 /** The environment of every runtime call; nothing of the agent's own. */
 export const TOOL_ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
-const MAX_OUTPUT_BYTES = 1024 * 1024;
+const MAX_OUTPUT_LENGTH = 1024 * 1024;
 /** Source: signal(7): 128 + SIGKILL */
 const KILLED_CODE = 137;
 const DEV_NULL: ChildFile = { path: '/dev/null' };
@@ -41,19 +41,20 @@ export async function runTool(program: string, args: readonly string[], timeoutM
   } finally {
     closeSync(pipe.writeFd);
   }
-  const socket = new Socket({ fd: pipe.readFd, readable: true, writable: false });
+  let said = '';
+  const socket = readPipe(pipe.readFd, text => { if (said.length < MAX_OUTPUT_LENGTH) said += text; });
   const overdue = new AbortController();
   const timer = setTimeout(() => {
     overdue.abort();
     killSession(pid);
     socket.destroy();
   }, timeoutMs);
-  const output = await readAll(socket);
+  await once(socket, 'close');
   clearTimeout(timer);
   const code = await reapSoon(pid);
   const { aborted: isOverdue } = overdue.signal;
   const words = isOverdue ? `no end within ${String(timeoutMs / 1000)} s; killed` : '';
-  return { code: isOverdue ? KILLED_CODE : code, output: [output.trimEnd(), words].filter(text => text !== '').join(': ') };
+  return { code: isOverdue ? KILLED_CODE : code, output: [said.trimEnd(), words].filter(text => text !== '').join(': ') };
 }
 
 /** The exit code of a child that is ending. One that the kernel does not let go counts as killed, and is reaped later. */
@@ -70,20 +71,6 @@ export async function reapSoon(pid: number): Promise<number> {
     }
     await setTimeoutPromise(REAP_POLL_MS);
   }
-}
-
-/** Everything that comes out of a pipe until its last writer closed it, or the socket was destroyed. */
-async function readAll(socket: Socket): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  socket.on('data', (chunk: Buffer) => {
-    if (size < MAX_OUTPUT_BYTES) {
-      chunks.push(chunk);
-      size += chunk.length;
-    }
-  });
-  await once(socket, 'close');
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function killSession(pid: number): void {

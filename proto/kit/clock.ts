@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Time, and waiting for it. Intervals use `monotonicMs`, display uses `nowMs`.
@@ -19,13 +18,18 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  /** Not by timers/promises: that makes an error with its stack each time a sleeper is woken. */
   async sleep(durationMs, signal) {
     signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, Math.max(0, durationMs), undefined);
+    const onAbort = (): void => { reject(signal.reason as Error); };
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await sleep(Math.max(0, durationMs), undefined, { signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
     }
   },
 };

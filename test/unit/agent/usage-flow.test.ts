@@ -7,7 +7,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 const one = task(service(), 'n1');
 const usage = { cpuMicroseconds: 5, memoryBytes: 4_096, memoryLimitBytes: 0, processes: 1, oomKills: 0, ioReadBytes: 0, ioWriteBytes: 0 };
 const sources = {
-  node: one.node, clock: new FakeClock(), taskLinkPrefix: 'gt', linkCounters: () => Promise.resolve(new Map()),
+  node: one.node, clock: new FakeClock(), taskLinkPrefix: 'gt', linkCounters: () => new Map(),
   cgroups: { usage: () => Promise.resolve(usage) }, snapshots: { writableBytes: (id: string) => Promise.resolve(id.endsWith('-c0-1') ? 100 : 8_192) },
 };
 const running = { ...newRecord(one, 1, 'boot'), step: 'running' as const, companions: [{ step: 'running' as const, run: 1, recent: [], notBeforeMs: 0, isDone: false }] };

@@ -22,7 +22,7 @@ test('a running task is sampled with the counters of its own link, for /metrics 
     node: one.node, clock, metrics, log: silentLogger, records: () => [record, newRecord(one, 0, 'boot')], taskLinkPrefix: 'gt',
     onOomKills: (task, attempt, count) => { kills.push([task, attempt, count]); },
     cgroups: { usage: () => Promise.resolve({ cpuMicroseconds: 1, memoryBytes: 2, memoryLimitBytes: 3, processes: 4, oomKills: 5, ioReadBytes: 9, ioWriteBytes: 10 }) },
-    linkCounters: () => Promise.resolve(new Map([['gt7', { receivedBytes: 5, receivedPackets: 6, sentBytes: 7, sentPackets: 8 }], ['gt8', { receivedBytes: 0, receivedPackets: 0, sentBytes: 0, sentPackets: 0 }]])),
+    linkCounters: () => new Map([['gt7', { receivedBytes: 5, receivedPackets: 6, sentBytes: 7, sentPackets: 8 }], ['gt8', { receivedBytes: 0, receivedPackets: 0, sentBytes: 0, sentPackets: 0 }]]),
     news: { publishUsage: sample => { news.push(sample); published.resolve(undefined); } },
   });
   const running = loop.run(abort.signal);
