@@ -94,7 +94,7 @@ const STARTS_PER_CORE = 1;
 const PULLS_PER_CORE = 2;
 const EXEC_PROBES_AT_ONCE = 4;
 /** Idle pull threads and extractors end after this. */
-const PULL_IDLE_MS = 60_000;
+const PULL_IDLE_MS = 10_000;
 const CONMON = '/usr/bin/conmon';
 
 type Machine = Awaited<ReturnType<typeof openMachine>>;

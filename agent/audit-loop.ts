@@ -1,6 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { claimedNames, isStray, runningContainers } from './audit.ts';
+import { trimHeap } from './kernel/heap-syscall.ts';
 import type { NodeNetwork } from './network/ports.ts';
 import type { ServiceProxy } from './proxy/ports.ts';
 import type { RootfsSnapshotter } from './snapshot/ports.ts';
@@ -57,6 +58,7 @@ export class AuditLoop {
     await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
     await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
+    await this.#attempt('heap', trimHeap);
   }
 
   async #killUnlimited(): Promise<void> {

@@ -76,8 +76,8 @@ export class CgroupFs implements Cgroups {
   }
 
   async holds(containerId: string, pid: number): Promise<boolean> {
-    const text = await readFile(`/proc/${String(pid)}/cgroup`, 'utf8').catch(() => undefined);
-    return text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId));
+    const text = readNow(`/proc/${String(pid)}/cgroup`);
+    return await Promise.resolve(text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId)));
   }
 
   async processes(containerId: string): Promise<readonly number[]> {
@@ -296,10 +296,10 @@ function ifThere<Result>(work: () => Result): Result | undefined {
   }
 }
 
-/** A group that went away meanwhile is what its caller wanted. Source: cgroups(7): reads of a removed group answer ENODEV */
+/** A group or a process that went away meanwhile is what its caller wanted. Source: cgroups(7): reads of a removed group answer ENODEV; proc(5): ESRCH */
 function ignoreAbsent(error: unknown): void {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code !== 'ENOENT' && code !== 'ENODEV') {
+  if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'ESRCH') {
     throw error;
   }
 }

@@ -1,6 +1,10 @@
 import { runCommand, requireCommand } from '#kit/command-process.ts';
 import type { NetworkPlan, ObservedLink, ObservedNetwork } from './network-plan.ts';
+import { runTool } from '../runtime/tool-process.ts';
 import type { NetworkNames } from './link-names.ts';
+
+const PROGRAMS = { ip: '/usr/bin/ip', bridge: '/usr/sbin/bridge' } as const;
+const READ_LIMIT_MS = 30_000;
 
 /** The part of iproute2's JSON that is read. Source: ip-link(8), ip-route(8), ip-neighbour(8), bridge(8) with -json. */
 interface LinkJson {
@@ -78,8 +82,10 @@ function observedLink(link: LinkJson): ObservedLink {
   };
 }
 
+/** The audit asks every few seconds, so without a fork of the agent. @throws Error with the program's own words */
 async function readJson<Entry>(program: 'ip' | 'bridge', args: readonly string[]): Promise<readonly Entry[]> {
-  const text = await requireCommand(program, ['-json', ...args]);
+  const { code, output: text } = await runTool(PROGRAMS[program], ['-json', ...args], READ_LIMIT_MS);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${String(code)}: ${text}`);
   const entries = text.trim() === '' ? [] : JSON.parse(text) as readonly Entry[];
   // iproute2 prints an empty object for what a filter hides.
   return entries.filter(entry => Object.keys(entry as object).length > 0);

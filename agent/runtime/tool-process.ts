@@ -13,7 +13,8 @@ export interface ToolOutcome {
 
 /** The environment of every runtime call; nothing of the agent's own. */
 export const TOOL_ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
-const MAX_OUTPUT_LENGTH = 1024 * 1024;
+/** Tools that the agent runs print little; a list of all links of a large node is the longest. */
+const MAX_OUTPUT_LENGTH = 16 * 1024 * 1024;
 /** Source: signal(7): 128 + SIGKILL */
 const KILLED_CODE = 137;
 const DEV_NULL: ChildFile = { path: '/dev/null' };
@@ -24,7 +25,7 @@ const REAP_POLL_MS = 2;
 const STUCK_POLL_MS = 1_000;
 
 /**
- * Runs a program to its end; stdout and stderr come as one text, cut at 1 MiB. After `timeoutMs` its whole session is killed and the
+ * Runs a program to its end; stdout and stderr come as one text, cut at 16 Mi characters. After `timeoutMs` its whole session is killed and the
  * answer is code 137, whoever else still holds its output and whether or not the kernel lets it go.
  */
 export async function runTool(program: string, args: readonly string[], timeoutMs: number): Promise<ToolOutcome> {
