@@ -20,6 +20,7 @@ import { readLine } from './pipe-text.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { isSameProcess } from './process-identity.ts';
 import { RuntimeProcess } from './runtime-process.ts';
+import { knownSignal } from './signal-name.ts';
 import { reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
 
 export interface ConmonRuntimeOptions {
@@ -105,7 +106,10 @@ export class ConmonRuntime implements ContainerRuntime {
     if (everyProcess) {
       await this.#options.cgroups.killAll(requireContainerId(id));
     } else {
-      await this.#runtimeOf(id).kill(id, signal);
+      const { runtime: name, container } = this.#requireRecord(id);
+      const runtime = this.#runtime(name);
+      const isSent = runtime.hasHostProcesses && container !== undefined && signalDirectly(container, signal);
+      if (!isSent) await runtime.kill(id, signal);
       if (/^(?:SIG)?KILL$|^9$/.test(signal)) {
         await this.#options.cgroups.thaw(id); // a frozen process does not die
       }
@@ -336,6 +340,12 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     return record;
   }
+}
+
+/** False when it is gone, or the signal is none that Node knows. */
+function signalDirectly(container: ProcessIdentity, signal: string): boolean {
+  const name = knownSignal(signal);
+  return name !== undefined && signalProcess(container.pid, name, () => isRunning(container));
 }
 
 function isRunning(identity: ProcessIdentity): boolean {

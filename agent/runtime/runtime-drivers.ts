@@ -11,13 +11,15 @@ export interface RuntimeDriver {
   readonly programs: readonly string[];
   /** An exec's terminal may be taken over from its console socket. crun's own copying loses what waits at the end; runc gives its terminal to nobody. */
   readonly givesTerminal: boolean;
+  /** The container's processes are the machine's own: a signal reaches the first one without a call of the program. False for virtual machines. */
+  readonly hasHostProcesses: boolean;
   /** What it says of an id that it does not know. */
   readonly unknownId: RegExp;
 }
 
 export const RUNTIME_DRIVERS: readonly RuntimeDriver[] = [
-  { name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, unknownId: /does not exist|No such file or directory/ },
-  { name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, unknownId: /does not exist|No such file or directory/ },
+  { name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, hasHostProcesses: true, unknownId: /does not exist|No such file or directory/ },
+  { name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, hasHostProcesses: true, unknownId: /does not exist|No such file or directory/ },
 ];
 
 /** @throws RangeError for a name that is in no entry */

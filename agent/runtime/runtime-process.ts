@@ -23,6 +23,7 @@ export class RuntimeProcess {
   readonly program: string;
   readonly root: string;
   readonly givesTerminal: boolean;
+  readonly hasHostProcesses: boolean;
   readonly #unknownId: RegExp;
 
   constructor(runtime: RuntimeProgram) {
@@ -30,6 +31,7 @@ export class RuntimeProcess {
     this.root = runtime.root;
     const driver = runtimeDriver(runtime.name);
     this.givesTerminal = driver.givesTerminal;
+    this.hasHostProcesses = driver.hasHostProcesses;
     this.#unknownId = driver.unknownId;
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
   }
