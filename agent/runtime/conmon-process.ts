@@ -16,7 +16,7 @@ import { startExec, startForeground } from './exec-process.ts';
 import type {
   ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams, RunRequest,
 } from './ports.ts';
-import { readLine } from './pipe-text.ts';
+import { readLine } from './pipe-socket.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { isSameProcess } from './process-identity.ts';
 import { RuntimeProcess } from './runtime-process.ts';

@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs';
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { makePipe, spawnProcess, tryReap } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
-import { readPipe } from './pipe-text.ts';
+import { readPipe } from './pipe-socket.ts';
 
 export interface ToolOutcome {
   readonly code: number;
