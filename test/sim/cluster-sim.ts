@@ -118,6 +118,8 @@ class ClusterSimulation {
 
   /** The last fault is over: nodes take tasks again, and each App gets programs that run. */
   async #calm(): Promise<void> {
+    // A drain that was asked for while nobody answered must not land after what follows.
+    await this.#operator.quiet();
     for (const { node } of this.#agents) {
       await this.#operator.setAvailability(node, 'active');
     }

@@ -61,6 +61,7 @@ export class SimOperator {
     }
   }
 
+  readonly #underWay = new Set<Promise<unknown>>();
   readonly #calls: Readonly<Record<OperatorCall, (draw: number) => Promise<void>>> = {
     scale: draw => this.#scale(draw), restart: draw => this.#restart(draw), 'stop-task': draw => this.#stopTask(draw), 'delete-app': () => this.#deleteApp(), 'bad-input': draw => this.#badInput(draw),
     rollout: draw => this.#changeRollout(draw), undo: draw => this.#undo(draw), rebalance: () => this.#rebalance(), 'run-cron': () => this.#runCron(), quota: draw => this.#setQuota(draw),
@@ -164,8 +165,23 @@ export class SimOperator {
     }
   }
 
-  /** Undefined when it was refused, or nobody answered for long. */
+  /** Returns once each call that is under way was answered or given up. */
+  async quiet(): Promise<void> {
+    await Promise.allSettled([...this.#underWay]);
+  }
+
   async #call<Result>(what: string, ask: (control: ControlHandlers, requestId: string) => Promise<Result>): Promise<Result | undefined> {
+    const call = this.#repeat(what, ask);
+    this.#underWay.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#underWay.delete(call);
+    }
+  }
+
+  /** Undefined when it was refused, or nobody answered for long. */
+  async #repeat<Result>(what: string, ask: (control: ControlHandlers, requestId: string) => Promise<Result>): Promise<Result | undefined> {
     const requestId = uuid(this.#random);
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       try {
