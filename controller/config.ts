@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { parseDuration } from '#model/quantity.ts';
+import { PLACEMENT_POLICIES } from '#model/service.ts';
+import type { PlacementPolicy } from '#model/service.ts';
 import { TIMES_PRESETS } from '#model/times.ts';
 import type { Times } from '#model/times.ts';
 import { REGISTRY_OPTIONS, parseRegistrySettings } from '#registry/registry-settings-parse.ts';
@@ -31,6 +33,7 @@ export interface ControllerConfig {
   /** Of the certificates of nodes. */
   readonly certificateLifeMs: number;
   readonly defaultRegistry: string;
+  readonly defaultPolicy: PlacementPolicy;
   readonly registryCaFile?: string;
   readonly registries: RegistrySettings;
   /** Absent: decisions are not recorded. */
@@ -64,6 +67,7 @@ export const CONTROLLER_OPTIONS = {
   'times': { value: 'PRESET', fallback: 'default', meaning: 'default, or test for short times' },
   'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'how long certificates of nodes live; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
+  'placement-policy': { value: 'POLICY', fallback: 'spread', meaning: 'placement.policy of services that are applied without one: spread or binpack; the same on all controllers' },
   ...REGISTRY_OPTIONS,
   'record': { value: 'FILE', meaning: 'what each decision is made from, for a replay; $GANTRY_RECORD where it is not given' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
@@ -99,6 +103,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     times: TIMES_PRESETS[parsePreset(text(values, 'times'))],
     certificateLifeMs: parseLife(text(values, 'certificate-life')),
     defaultRegistry: text(values, 'default-registry') ?? '',
+    defaultPolicy: parsePolicy(text(values, 'placement-policy')),
     registries: parseRegistrySettings({
       'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
     }),
@@ -148,6 +153,14 @@ function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {
     throw new ClusterError('INVALID_ARGUMENT', '--etcd-ca, --etcd-cert and --etcd-key come together');
   }
   return { caFile, certificateFile, keyFile };
+}
+
+function parsePolicy(given = ''): PlacementPolicy {
+  const policy = PLACEMENT_POLICIES.find(one => one === given);
+  if (policy === undefined) {
+    throw refusal('placement-policy', given, PLACEMENT_POLICIES.join(' or '));
+  }
+  return policy;
 }
 
 function parsePrometheus(url: string | undefined): Pick<ControllerConfig, 'prometheusUrl'> {

@@ -16,6 +16,8 @@ import { requireRole } from './access.ts';
 import { takeTurn } from './address-turn-flow.ts';
 import { findClashes, namesSharedThings } from './cluster-clashes.ts';
 import { policyOf } from './namespace-api.ts';
+import { withClusterDefaults } from './cluster-defaults.ts';
+import type { ClusterDefaults } from './cluster-defaults.ts';
 import { pinImages } from './digest-flow.ts';
 import type { DigestParts } from './digest-flow.ts';
 import type { EventSink, SecretSealer } from './ports.ts';
@@ -28,7 +30,7 @@ import { requirePlan } from './saved-plan-flow.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
-export interface ApplyParts extends WriteParts, DigestParts {
+export interface ApplyParts extends WriteParts, DigestParts, ClusterDefaults {
   readonly sealer: SecretSealer;
   readonly events: EventSink;
   /** Whether this controller can ask for metrics. */
@@ -43,7 +45,7 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
   return async (request, peer) => {
     requireRole(peer, 'operator');
     requireValid([...checkAppSpec(request.app), ...checkPolicy(request.app, parts), ...missingSecrets(request.app, parts)]);
-    const app = await pinImages(request.app, parts, parts.signal);
+    const app = await pinImages(withClusterDefaults(request.app, parts), parts, parts.signal);
     // Looked at again in its turn; here, so that a refused apply has not written contents.
     requireValid(findClashes(app, parts.state.current));
     if (request.isDryRun) {

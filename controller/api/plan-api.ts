@@ -18,6 +18,7 @@ import { checkPolicy, missingSecrets, wouldBeDraft } from './apply-api.ts';
 import { requireValid } from './violations.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { findClashes } from './cluster-clashes.ts';
+import { withClusterDefaults } from './cluster-defaults.ts';
 import { pinImages } from './digest-flow.ts';
 import { savePlan } from './saved-plan-flow.ts';
 
@@ -137,7 +138,7 @@ async function pinAll(apps: readonly AppSpec[], parts: PlanParts): Promise<reado
   const pinned: AppSpec[] = [];
   for (const [index, app] of apps.entries()) {
     try {
-      pinned.push(await pinImages(app, parts, parts.signal));
+      pinned.push(await pinImages(withClusterDefaults(app, parts), parts, parts.signal));
     } catch (error) {
       if (!(error instanceof ClusterError)) {
         throw error;

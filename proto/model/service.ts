@@ -80,7 +80,7 @@ export interface PlacementSpec {
   readonly affinity: readonly ServiceAffinity[];
   /** Services to be away from. */
   readonly avoid: readonly ServiceAffinity[];
-  /** `binpack`: on the fullest node that fits; absent: what the cluster does, `spread` unless its controllers say otherwise. */
+  /** `binpack`: on the fullest node that fits; absent: `spread`; what the controllers say instead (`--placement-policy`) is written when the service is applied. */
   readonly policy?: PlacementPolicy;
   /** Higher may take the place of lower. */
   readonly priority: number;

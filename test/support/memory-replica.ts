@@ -63,7 +63,7 @@ export class MemoryReplica {
   get parts(): ApplyParts & { readonly sealer: SecretSealer } {
     const { store, state, clock, signal, events } = this;
     return {
-      store, state, clock, signal, events, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', sealer: TURNING_SEALER, hasPrometheus: false,
+      store, state, clock, signal, events, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false,
       resolver: { resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(image.repository).digest('hex')}` as never) },
     };
   }

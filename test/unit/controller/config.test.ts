@@ -5,9 +5,13 @@ import { CONTROLLER_OPTIONS, controllerUsage, parseControllerConfig } from '../.
 const config = (...args: string[]) => parseControllerConfig(['--id', 'c1', ...args]);
 
 test('defaults follow what is given', t => {
-  t.like(config(), { listen: '0.0.0.0:7400', advertise: '0.0.0.0:7400', etcdHosts: ['https://127.0.0.1:7410'], configDir: '/etc/gantry', secretsKeyFile: '/etc/gantry/secrets.key', logLevel: 'info' });
+  t.like(config(), { listen: '0.0.0.0:7400', advertise: '0.0.0.0:7400', etcdHosts: ['https://127.0.0.1:7410'], configDir: '/etc/gantry', secretsKeyFile: '/etc/gantry/secrets.key', logLevel: 'info', defaultPolicy: 'spread' });
   t.like(config('--listen', 'c1:1', '--config-dir', '/x', '--metrics-listen', 'm:2'), { advertise: 'c1:1', secretsKeyFile: '/x/secrets.key', metricsAdvertise: 'm:2' });
   t.is(config().etcdTls, undefined);
+});
+
+test('a cluster may pack', t => {
+  t.is(config('--placement-policy', 'binpack').defaultPolicy, 'binpack');
 });
 
 test('Prometheus may be below a path; without the option there is none', t => {
@@ -33,6 +37,7 @@ for (const [args, words] of [
   [['--log-level', 'loud'], '--log-level is "loud"'],
   [['--prometheus', 'prometheus:9090'], '--prometheus is "prometheus:9090", expected http:// or https://'],
   [['--prometheus', 'http://u:p@prometheus:9090'], 'no user'],
+  [['--placement-policy', 'pack'], '--placement-policy is "pack", expected spread or binpack'],
   [['--record', 'here'], '--record is "here", expected an absolute path'],
   [['--config-dir', 'etc'], '--config-dir is "etc", expected an absolute path'],
   [['--metrics-listen', '10.0.0.1:1', '--metrics-plain'], '--metrics-plain is "10.0.0.1:1", expected a loopback address'],

@@ -107,3 +107,10 @@ test('a metric is refused where no controller can ask for it', async t => {
   await createApply({ ...replica.parts, hasPrometheus: true })({ requestId: requestId(2), app, isDryRun: false }, OPERATOR);
   t.deepEqual(replica.keys('apps/'), ['apps/default/shop']);
 });
+
+test('a service without a policy gets the one of the cluster, in its record and in its Revision', async t => {
+  const replica = await MemoryReplica.start(t);
+  await createApply({ ...replica.parts, defaultPolicy: 'binpack' })({ requestId: requestId(1), app: spec('shop'), isDryRun: false }, OPERATOR);
+  t.is(replica.state.current.services.get(serviceId('default', 'shop', 'web'))?.value.spec.placement.policy, 'binpack');
+  t.like(await createApply({ ...replica.parts, defaultPolicy: 'binpack' })({ requestId: requestId(2), app: spec('shop'), isDryRun: false }, OPERATOR), { isChanged: false });
+});
