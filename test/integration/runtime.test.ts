@@ -218,7 +218,7 @@ function describeTraps(sandbox: Sandbox): void {
     execFileSync('rmdir', [`${options.stateDir}/exits`]);
     const bundlePath = sandbox.bundleOf('noexit');
     mkdirSync(bundlePath, { recursive: true });
-    await t.throwsAsync(runtime.create({ id: 'noexit', runtime: 'crun', bundlePath, configJson: '{}', logPath: `${bundlePath}/log`, terminal: false, stdin: false }, NEVER), { code: 'ENOENT' });
+    await t.throwsAsync(runtime.create({ id: 'noexit', runtime: 'crun', bundlePath, configJson: '{}', logPath: `${bundlePath}/log`, terminal: false, stdin: false }, NEVER), { code: 'FAILED_PRECONDITION', message: /exits is not a directory that can be written/ });
     t.false(existsSync(`${bundlePath}/config.json`));
   });
 
