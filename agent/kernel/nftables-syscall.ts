@@ -3,6 +3,7 @@
  *
  * Source: libnftables.h, libnftables(3)
  */
+import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
 import type { KoffiFunc } from 'koffi';
 
@@ -19,6 +20,9 @@ interface Library {
   readonly errors: (context: Context) => string | null;
   readonly free: KoffiFunc<(context: Context) => void>;
 }
+
+/** Sockets that one run may have open at once, with room to spare. */
+const SPARE_DESCRIPTORS = 4;
 
 /** As the options -s and -t of nft. Source: libnftables.h, NFT_CTX_OUTPUT_* */
 export const STATELESS = 1 << 2;
@@ -55,6 +59,7 @@ export async function runNftCommands(text: string, flags = 0): Promise<string> {
 
 /** The context is new each time: what it cached of the kernel's tables would be old at the next. */
 async function runOne(nft: Library, text: string, flags: number): Promise<string> {
+  requireDescriptors();
   const context = nft.newContext(0);
   try {
     nft.setOutput(context, flags);
@@ -70,5 +75,15 @@ async function runOne(nft: Library, text: string, flags: number): Promise<string
   } finally {
     // Waits, 10 to 20 ms, until the kernel has destroyed what was deleted; nobody waits for that. Source: net/netfilter/nf_tables_api.c, nft_rcv_nl_event()
     nft.free.async(context, () => undefined);
+  }
+}
+
+/** The library ends the whole process when it gets no socket. @throws Error EMFILE instead. Source: nftables, src/mnl.c, nft_mnl_socket_open() */
+function requireDescriptors(): void {
+  const spare: number[] = [];
+  try {
+    for (let count = 0; count < SPARE_DESCRIPTORS; count += 1) spare.push(openSync('/dev/null', 'r'));
+  } finally {
+    spare.forEach(descriptor => { closeSync(descriptor); });
   }
 }

@@ -5,6 +5,7 @@
  * Source: posix_spawn(3), "glibc uses clone(2) with CLONE_VM and CLONE_VFORK"
  */
 import koffi from 'koffi';
+import { SyscallError } from './file-syscall.ts';
 
 /** Open files of the child by number: a descriptor of ours, or a path it opens itself (the first terminal becomes its controlling one). */
 export type ChildFile = { readonly fd: number } | { readonly path: string };
@@ -55,11 +56,11 @@ const POSIX_SPAWN_SETSID = 0x80;
 /** Targets below this never collide with a descriptor of ours: Node's own files hold the low numbers. */
 const FIRST_SAFE_FD = 5;
 
-/** A pipe whose ends no child inherits unless it is given one. @throws Error with the errno, e.g. out of descriptors */
+/** A pipe whose ends no child inherits unless it is given one. @throws SyscallError, e.g. EMFILE */
 export function makePipe(): { readonly readFd: number; readonly writeFd: number } {
   const fds = [0, 0];
   if (pipe2(fds, O_CLOEXEC) !== 0) {
-    throw new Error(`pipe2: errno ${String(koffi.errno())}`);
+    throw new SyscallError('pipe2', koffi.errno());
   }
   return { readFd: fds[0] ?? -1, writeFd: fds[1] ?? -1 };
 }
@@ -68,7 +69,7 @@ export function makePipe(): { readonly readFd: number; readonly writeFd: number 
  * Starts `request.program` in a session of its own, signals at their defaults and unblocked, and answers its pid. The caller reaps it.
  *
  * It runs on a thread beside, which stands still until the program is loaded: a millisecond or two on a busy machine.
- * @throws Error naming the program and the errno
+ * @throws SyscallError naming the program
  */
 export async function spawnProcess(request: SpawnRequest): Promise<number> {
   const actions = Buffer.alloc(OPAQUE_BYTES);
@@ -95,7 +96,7 @@ export async function spawnProcess(request: SpawnRequest): Promise<number> {
       });
     });
     if (errno !== 0) {
-      throw new Error(`posix_spawn ${request.program}: errno ${String(errno)}`);
+      throw new SyscallError(`posix_spawn ${request.program}`, errno);
     }
     return pid[0] ?? -1;
   } finally {

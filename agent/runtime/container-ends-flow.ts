@@ -2,6 +2,7 @@
 import { watch } from 'node:fs';
 import type { Clock } from '#kit/clock.ts';
 import { Doorbell } from '../doorbell-flow.ts';
+import { shortageText } from '../shortage.ts';
 import { isContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
 
@@ -34,7 +35,7 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
       const nowMs = clock.monotonicMs();
       const isSweep = nowMs >= sweepAtMs;
       if (isSweep) sweepAtMs = nowMs + SWEEP_INTERVAL_MS;
-      const listed = new Set(list());
+      const listed = new Set(listNow(list) ?? told);
       const looked = [...isSweep ? listed : news].filter(id => listed.has(id) && !told.has(id));
       news.clear();
       for (const id of [...told].filter(one => !listed.has(one))) told.delete(id);
@@ -51,7 +52,21 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
 
 async function* endsAmong(ids: readonly string[], endOf: EndSources['endOf']): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
   for (const id of ids) {
-    const end = await endOf(id);
+    const end = await endOf(id).catch(ifShort);
     if (end !== undefined) yield { id, end };
   }
+}
+
+/** Undefined when the machine is too short of something to look: the next sweep does. */
+function listNow(list: EndSources['list']): readonly string[] | undefined {
+  try {
+    return list();
+  } catch (error) {
+    ifShort(error);
+    return undefined;
+  }
+}
+
+function ifShort(error: unknown): undefined {
+  if (shortageText(error) === undefined) throw error;
 }

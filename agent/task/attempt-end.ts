@@ -4,6 +4,7 @@ import { printable } from '#model/printable.ts';
 import type { RestartPolicy } from '#model/service.ts';
 import type { Task, TaskExit } from '#model/task.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
+import { NODE_PRESSURE, shortageText } from '../shortage.ts';
 import { CommandError } from '../runtime/command-rules.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import { OWN_RETRY_MS } from './phase.ts';
@@ -76,12 +77,22 @@ export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
   return { ...record, step: 'ended', ending: { kind: 'restart', notBeforeMs: nowMs }, reason: '', message: '' };
 }
 
-/** The record after an attempt that nobody did anything wrong in: not wanted any more, or no room on the disk. Undefined: it counts. */
+/** The record after an attempt that nobody did anything wrong in: not wanted any more, or no room on the disk or the machine. Undefined: it counts. */
 export function afterUncounted(record: TaskRecord, why: { readonly error: unknown; readonly isUnwanted: boolean }, nowMs: number): TaskRecord | undefined {
   if (why.isUnwanted) {
     return afterGivenUp(record, nowMs);
   }
-  return isDiskPressure(why.error) ? { ...afterGivenUp(record, nowMs + OWN_RETRY_MS), reason: DISK_PRESSURE, message: errorText(why.error) } : undefined;
+  const pressure = pressureOf(why.error);
+  return pressure === undefined ? undefined : { ...afterGivenUp(record, nowMs + OWN_RETRY_MS), ...pressure };
+}
+
+/** What the disk or the machine has no more of, for the status; undefined for any other error. */
+export function pressureOf(error: unknown): { readonly reason: string; readonly message: string } | undefined {
+  if (isDiskPressure(error)) {
+    return { reason: DISK_PRESSURE, message: errorText(error) };
+  }
+  const shortage = shortageText(error);
+  return shortage === undefined ? undefined : { reason: NODE_PRESSURE, message: cut(shortage) };
 }
 
 /** The record once nothing of the ended (or never started) attempt is left. */

@@ -5,9 +5,9 @@ import { describeCompanion } from '#model/companion.ts';
 import type { Task } from '#model/task.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
-import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
+import { isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText } from './attempt-end.ts';
+import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText, pressureOf } from './attempt-end.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
 import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
@@ -441,7 +441,7 @@ export class TaskLoop {
   async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
     this.#parts.log.error({ task: this.#record.task.id, attempt: this.#record.attempt, step: this.#record.step, err: error }, 'task step did not work; it is tried again');
-    this.#setLive({ ...this.#live, reason: isDiskPressure(error) ? DISK_PRESSURE : 'NodeTrouble', message: errorText(error) });
+    this.#setLive({ ...this.#live, ...(pressureOf(error) ?? { reason: 'NodeTrouble', message: errorText(error) }) });
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#live = { ...this.#live, reason: '', message: '' };
   }

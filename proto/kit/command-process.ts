@@ -36,14 +36,16 @@ export async function runCommand(program: string, args: readonly string[], optio
   return await new Promise<CommandOutcome>((resolve, reject) => {
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => { if (stdout.length < MAX_OUTPUT_BYTES) stdout += text; });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => { if (stderr.length < MAX_OUTPUT_BYTES) stderr += text; });
-    child.stdin.on('error', () => { /* the program ended without reading its input; its exit code tells */ });
+    // Without a descriptor left there is a child without streams, and its error.
+    const streams: Partial<Pick<typeof child, 'stdin' | 'stdout' | 'stderr'>> = child;
+    streams.stdout?.setEncoding('utf8').on('data', (text: string) => { if (stdout.length < MAX_OUTPUT_BYTES) stdout += text; });
+    streams.stderr?.setEncoding('utf8').on('data', (text: string) => { if (stderr.length < MAX_OUTPUT_BYTES) stderr += text; });
+    streams.stdin?.on('error', () => { /* the program ended without reading its input; its exit code tells */ });
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'ENOENT' ? new ClusterError('FAILED_PRECONDITION', `program ${program} is not installed`, { cause: error }) : error);
     });
     child.on('close', (exitCode, signal) => { resolve({ exitCode, signal, stdout, stderr }); });
-    child.stdin.end(options.input ?? '');
+    streams.stdin?.end(options.input ?? '');
   });
 }
 

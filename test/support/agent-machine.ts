@@ -34,6 +34,8 @@ export class AgentMachine {
   /** Every status in the order it came, for what must never go back. */
   readonly history: TaskStatus[] = [];
   registrations = 0;
+  /** When each heartbeat came: monotonic milliseconds. */
+  readonly beatsAtMs: number[] = [];
   readonly #hostAddress = `10.198.${String(process.pid % 250)}.1`;
   readonly #address = `10.198.${String(process.pid % 250)}.2`;
   readonly #revokeWill = leaveNothingOf({ directory: this.directory, group: this.scope });
@@ -233,6 +235,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
         end.send({ kind: 'registered', sessionId: String(this.registrations), subnetIndex: 3, times: TEST_TIMES, controllers: [] });
         this.#sendFull();
       } else if (message.kind === 'heartbeat') {
+        this.beatsAtMs.push(performance.now());
         this.#take(message.statuses);
         end.send({ kind: 'ack', seq: message.seq, settled: message.statuses.map(status => ({ task: status.id, attempt: status.attempt, phase: status.phase })) });
       }

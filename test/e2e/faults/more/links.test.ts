@@ -1,11 +1,13 @@
-/** Rows of links and leases whose waits are long: D9, A8, A9, A12, H5 (needs root). */
+/** Rows of links, leases and processors whose waits are long: D9, A8, A9, A12, F13, H5 (needs root). */
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import test from 'ava';
 import { requireCommand } from '#kit/command-process.ts';
 import { parseServiceId } from '#model/ids.ts';
 import { eventually } from '../../../support/dev-cluster.ts';
 import { webApp } from '../../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../../support/fault-bench.ts';
+import { SideProcess } from '../../../support/side-process.ts';
 import { unnoticed } from '../../../support/unnoticed.ts';
 
 const LEASE_MS = 3_000;
@@ -95,6 +97,22 @@ test.serial('D9: a link flaps, 1 s down and 1 s up for 60 s: few registrations, 
   t.true(registrations() - registeredBefore <= 20, `${String(registrations() - registeredBefore)} registrations`);
   t.deepEqual(bench.pictures(), before);
   t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
+});
+
+test.serial('F13: every processor busy for 2 min: no node is lost, nothing is replaced (root)', async t => {
+  const before = bench.pictures();
+  const revision = await bench.settled();
+  const busy = Array.from({ length: 2 * availableParallelism() }, () => new SideProcess('sh', '-c', 'while :; do :; done'));
+  try {
+    await lasting(120_000);
+  } finally {
+    await Promise.all(busy.map(async one => { await one.end(); }));
+  }
+  await bench.heard();
+  await bench.settled(30_000);
+  t.deepEqual(bench.pictures(), before);
+  t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
+  t.deepEqual((await bench.absencesSince(revision)).filter(absence => absence.endsWith('lost')), []);
 });
 
 test.serial('H5: the whole cluster stopped for 30 s: nothing is replaced (root)', async t => {
