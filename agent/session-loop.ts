@@ -212,17 +212,25 @@ export class SessionLoop implements StartPermit {
     return reason;
   }
 
-  /** Beats every HB and at each poke. @throws ClusterError UNAVAILABLE when nothing was acknowledged for LOST */
+  /** Beats every HB, and when there is news. @throws ClusterError UNAVAILABLE when nothing was acknowledged for LOST */
   async #beat(session: OpenSession): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock, reports } = this.#parts;
+    let beatAtMs = -Infinity;
+    let told = -1;
     for (;;) {
-      await this.#bell.wait(this.#times.heartbeatMs - COALESCE_MS, clock, session.signal);
+      const beforeMs = clock.monotonicMs();
+      const intervalMs = this.#times.heartbeatMs;
+      const waitMs = session.isRegistered ? Math.min(beatAtMs + intervalMs - beforeMs, reports.dueInMs(beforeMs)) : intervalMs;
+      await this.#bell.wait(waitMs, clock, session.signal);
       const nowMs = clock.monotonicMs();
       const heardAtMs = Math.max(this.#contact.acknowledgedAtMs ?? 0, session.startedAtMs);
       if (nowMs - heardAtMs > this.#times.lostMs) {
         throw new ClusterError('UNAVAILABLE', `nothing was acknowledged for ${String(this.#times.lostMs)} ms`);
       }
-      if (session.isRegistered) {
+      const isDue = nowMs - beatAtMs >= intervalMs || this.#endpointsGeneration !== told || reports.dueInMs(nowMs) <= 0;
+      if (session.isRegistered && isDue) {
+        beatAtMs = nowMs;
+        told = this.#endpointsGeneration;
         this.#sendHeartbeat(session, nowMs);
         await clock.sleep(COALESCE_MS, session.signal);
       }
@@ -368,13 +376,13 @@ export class SessionLoop implements StartPermit {
 
   /** Tasks that came with an unsaved assignment say what they wait for; those that went with it say nothing any more. */
   #tellWaiting(tasks: readonly Task[], message: string): void {
-    const { facts, reports } = this.#parts;
+    const { clock, facts, reports } = this.#parts;
     const waiting = new Set(tasks.map(({ id }) => id));
     const isKnown = (id: TaskId): boolean => waiting.has(id) || this.#held.tasks.has(id);
     this.#waiting.forEach(id => { if (!isKnown(id)) reports.drop(id); });
     this.#waiting = waiting;
     for (const task of tasks) {
-      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node));
+      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node), clock.monotonicMs());
     }
     this.poke();
   }

@@ -31,7 +31,7 @@ export function desiredAsRecorded(records: readonly TaskRecord[]): DesiredSet {
 export function statusSink(reports: ReportBook, session: SessionLoop): TaskParts['statuses'] {
   return {
     report: status => {
-      if (reports.take(status)) {
+      if (reports.take(status, systemClock.monotonicMs())) {
         session.poke();
       }
     },

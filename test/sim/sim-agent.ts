@@ -99,7 +99,7 @@ export class SimAgent {
     const recover = async (): Promise<TaskSet> => {
       const parts = {
         ...this.machine.parts(process), ...shared, permit: session, startGate: new StartGate(2), events: { happened: () => undefined },
-        statuses: { report: (status: Parameters<ReportBook['take']>[0]) => { if (reports.take(status)) session.poke(); }, drop: (task: Parameters<ReportBook['drop']>[0]) => { reports.drop(task); } },
+        statuses: { report: (status: Parameters<ReportBook['take']>[0]) => { if (reports.take(status, process.monotonicMs())) session.poke(); }, drop: (task: Parameters<ReportBook['drop']>[0]) => { reports.drop(task); } },
       };
       const recovered = await recoverTasks(parts);
       return new TaskSet(parts, recovered, held ?? { ...EMPTY_DESIRED_SET, tasks: new Map(recovered.records.map(record => [record.task.id, record.task])) });

@@ -117,7 +117,7 @@ function acknowledge(session: SessionPair, settled: readonly { task: typeof TASK
 
 test('a session begins with a registration that carries every status', async t => {
   const rig = new Rig();
-  rig.reports.take(status(TASK));
+  rig.reports.take(status(TASK), rig.clock.monotonicMs());
   const session = await rig.begin();
   t.like(session.received[0], { kind: 'register', node: 'n1', statuses: [status(TASK)] });
   rig.stop();
@@ -147,7 +147,7 @@ test('each beat echoes the newest acknowledgement', async t => {
 test('a changed status is sent at once, again after HB, and no more once settled', async t => {
   const rig = new Rig();
   const session = await rig.registered();
-  rig.reports.take(status(TASK));
+  rig.reports.take(status(TASK), rig.clock.monotonicMs());
   rig.loop.poke();
   await rig.pass(1);
   t.deepEqual(beats(session).at(-1)?.statuses, [status(TASK)]);
@@ -165,6 +165,7 @@ test('an assignment is saved before it is acted on, and reported', async t => {
   session.say({ kind: 'assignment', assignment: full(7) });
   await rig.pass(10);
   t.deepEqual(rig.saved, rig.desired);
+  await rig.pass(500);
   t.is(beats(session).at(-1)?.assignmentGeneration, 7);
   rig.stop();
 });

@@ -7,21 +7,21 @@ const SETTLED = [{ task: WEB.id, attempt: 1, phase: 'running' }];
 
 test('a status is new once', t => {
   const book = new ReportBook();
-  t.true(book.take(status(WEB)));
-  t.false(book.take(status(WEB)));
+  t.true(book.take(status(WEB), 0));
+  t.false(book.take(status(WEB), 0));
 });
 
 test('a status that goes back is not taken', t => {
   const book = new ReportBook();
-  book.take(status(WEB, { attempt: 2 }));
-  t.false(book.take(status(WEB, { attempt: 1 })));
-  t.false(book.take(status(WEB, { attempt: 2, phase: 'starting' })));
+  book.take(status(WEB, { attempt: 2 }), 0);
+  t.false(book.take(status(WEB, { attempt: 1 }), 0));
+  t.false(book.take(status(WEB, { attempt: 2, phase: 'starting' }), 0));
   t.deepEqual(book.toSend(1, 0, 500).map(one => [one.attempt, one.phase]), [[2, 'running']]);
 });
 
 test('sent once, again after resendMs, never once settled', t => {
   const book = new ReportBook();
-  book.take(status(WEB));
+  book.take(status(WEB), 0);
   t.is(book.toSend(1, 0, 500).length, 1);
   t.is(book.toSend(2, 499, 500).length, 0);
   t.is(book.toSend(3, 500, 500).length, 1);
@@ -31,9 +31,9 @@ test('sent once, again after resendMs, never once settled', t => {
 
 test('an acknowledgement of an older beat settles nothing newer', t => {
   const book = new ReportBook();
-  book.take(status(WEB));
+  book.take(status(WEB), 0);
   book.toSend(1, 0, 500);
-  book.take(status(WEB, { health: 'healthy' }));
+  book.take(status(WEB, { health: 'healthy' }), 0);
   book.toSend(2, 10, 500);
   book.settle(1, SETTLED);
   t.is(book.toSend(3, 600, 500).length, 1);
@@ -43,7 +43,7 @@ test('an acknowledgement of an older beat settles nothing newer', t => {
 
 test('a registration carries what was settled too', t => {
   const book = new ReportBook();
-  book.take(status(WEB));
+  book.take(status(WEB), 0);
   book.toSend(1, 0, 500);
   book.settle(1, SETTLED);
   t.is(book.all(1_000).length, 1);
@@ -51,7 +51,35 @@ test('a registration carries what was settled too', t => {
 
 test('a dropped task is not spoken of', t => {
   const book = new ReportBook();
-  book.take(status(WEB));
+  book.take(status(WEB), 0);
   book.drop(WEB.id);
   t.is(book.all(0).length, 0);
 });
+
+test('a step on the way is sent once it has lasted, counted from the first', t => {
+  const book = new ReportBook();
+  book.take(status(WEB, { phase: 'assigned', attempt: 0 }), 1_000);
+  book.take(status(WEB, { phase: 'preparing' }), 1_060);
+  t.is(book.dueInMs(1_060), 40);
+  t.deepEqual(book.toSend(1, 1_099, 500), []);
+  t.deepEqual(book.toSend(2, 1_100, 500).map(({ phase }) => phase), ['preparing']);
+  t.is(book.dueInMs(1_100), Infinity);
+});
+
+test('a step that is over sooner is never sent', t => {
+  const book = new ReportBook();
+  book.take(status(WEB, { phase: 'starting' }), 0);
+  book.take(status(WEB, { phase: 'running' }), 20);
+  t.deepEqual(book.toSend(1, 20, 500).map(({ phase }) => phase), ['running']);
+});
+
+for (const [what, told] of [
+  ['an attempt that ended', { phase: 'assigned', attempt: 2 }], ['trouble on the way', { phase: 'pulling', reason: 'ImagePullFailed', message: 'no such image' }],
+  ['how far a pull is', { phase: 'pulling', message: '1 of 2 layers' }], ['the end of an unhealthy one', { phase: 'stopping', reason: 'unhealthy' }],
+] as const) {
+  test(`sent at once: ${what}`, t => {
+    const book = new ReportBook();
+    book.take(status(WEB, told), 0);
+    t.is(book.toSend(1, 0, 500).length, 1);
+  });
+}
