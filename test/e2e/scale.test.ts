@@ -1,8 +1,7 @@
 import test from 'ava';
-import { readFileSync } from 'node:fs';
-import { cgroupMounts } from '../../cli/dev/cgroup-fs.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { answersFrom, helloOf, HUNGRY, limitsOf } from '../support/hello-tasks.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
 
 const MIB = 1024 * 1024;
@@ -19,20 +18,6 @@ services:
     resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 32Mi, pids: 20 } }
 `;
 
-/** Takes memory until the kernel says no; as pid 1's child its death would be an exit of the shell, so it is exec'd. */
-const HUNGRY = `
-apiVersion: gantry/v1
-kind: App
-metadata: { name: hungry }
-services:
-  eater:
-    image: hello:1
-    command: [/bin/sh, -c, 'sleep 1; exec dd if=/dev/zero of=/dev/null bs=100M count=1']
-    replicas: 1
-    restart: { policy: always, max_attempts: 1, delay: 1s }
-    resources: { limits: { memory: 24Mi } }
-`;
-
 let cluster: DevCluster;
 
 test.before(async () => { cluster = await DevCluster.up(); });
@@ -47,10 +32,7 @@ test.serial('sixty tasks are twenty a node, each with an address of its own that
   t.deepEqual(['n1', 'n2', 'n3'].map(node => tasks.filter(task => task['node'] === node).length), [20, 20, 20]);
   t.is(new Set(tasks.map(task => task['address'])).size, 60);
   for (const [from, to] of [['n1', 'n2'], ['n2', 'n3'], ['n3', 'n1']] as const) {
-    const there = tasks.filter(task => task['node'] === to);
-    const urls = there.map(task => `http://${String(task['address'])}/`);
-    const { stdout } = await cluster.onNode(from, 'curl', '-s', '-m', '5', ...urls);
-    t.deepEqual(stdout.trim().split('\n').sort(), there.map(task => `hello from ${String(task['name'])} on ${to}`).sort());
+    t.deepEqual(await answersFrom(cluster, from, tasks.filter(task => task['node'] === to)), tasks.filter(task => task['node'] === to).map(helloOf).sort());
   }
 });
 
@@ -65,9 +47,7 @@ test.serial('the program is pid 1 of its own world, named after its task', async
 
 test.serial('limits are in force in the kernel', async t => {
   const [task] = await cluster.tasks('hello/web');
-  const node = cluster.layout.nodes.find(one => one.name === task?.['node']);
-  const group = `${node?.scope ?? ''}/${String(task?.['id'])}/gantry-${String(task?.['id'])}-1`;
-  const [memory, pids] = await Promise.all([readLimit(group, ['memory.limit_in_bytes', 'memory.max']), readLimit(group, ['pids.max'])]);
+  const { memory, pids } = await limitsOf(cluster, task);
   t.is(memory, 32 * MIB);
   t.is(pids, 20);
 });
@@ -95,26 +75,4 @@ function countBy(tasks: readonly Item[], key: (task: Item) => string): Readonly<
     counts[key(task)] = (counts[key(task)] ?? 0) + 1;
   }
   return counts;
-}
-
-/** The first of `names` that a control group of this path has, in whatever hierarchy. */
-async function readLimit(group: string, names: readonly string[]): Promise<number> {
-  for (const mount of await cgroupMounts()) {
-    for (const name of names) {
-      const text = readIfThere(`${mount}/${group}/${name}`);
-      if (text !== undefined) {
-        return Number(text);
-      }
-    }
-  }
-  throw new Error(`control group ${group} has none of ${names.join(', ')}`);
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // Another hierarchy has it.
-    return undefined;
-  }
 }

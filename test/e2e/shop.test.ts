@@ -3,9 +3,10 @@ import path from 'node:path';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
-import { request } from '../support/steady-client.ts';
+import { visit } from '../support/shop-visit.ts';
 
 const PORT = 18083;
+const PAGE = `http://127.0.0.1:${String(PORT)}/`;
 const EXAMPLE = path.resolve(import.meta.dirname, '../../deploy/examples/shop.yaml');
 
 let cluster: DevCluster;
@@ -29,7 +30,7 @@ test.serial('visits are counted through every node, by every server', async t =>
   let last = 0;
   for (let round = 0; round < 24; round += 1) {
     const node = cluster.layout.nodes[round % 3];
-    const answer = await visit(node?.address ?? '');
+    const answer = await visit(`http://${node?.address ?? ''}:${String(PORT)}/`);
     t.is(answer.visits, last + 1);
     last = answer.visits;
     served.add(answer.servedBy);
@@ -38,10 +39,10 @@ test.serial('visits are counted through every node, by every server', async t =>
 });
 
 test.serial('the count goes on after redis was killed, and after it was replaced', async t => {
-  const before = await visit('127.0.0.1');
+  const before = await visit(PAGE);
   const redis = await redisTask();
   process.kill(Number(redis['pid']), 'SIGKILL');
-  const next = await eventually('an answer after the kill', 30_000, async () => await visit('127.0.0.1').catch(() => undefined));
+  const next = await eventually('an answer after the kill', 30_000, async () => await visit(PAGE).catch(() => undefined));
   t.is(next.visits, before.visits + 1);
   t.like(await redisTask(), { id: redis['id'], restarts: 1 });
   await cluster.ctl('restart', 'shop/redis');
@@ -50,7 +51,7 @@ test.serial('the count goes on after redis was killed, and after it was replaced
     return now !== undefined && now['id'] !== redis['id'] && now['health'] === 'healthy' && now;
   });
   t.is(replaced['node'], redis['node']);
-  const last = await eventually('an answer after the replacement', 30_000, async () => await visit('127.0.0.1').catch(() => undefined));
+  const last = await eventually('an answer after the replacement', 30_000, async () => await visit(PAGE).catch(() => undefined));
   t.is(last.visits, next.visits + 1);
 });
 
@@ -62,16 +63,6 @@ test.serial('applied again it changes nothing; deleted it leaves nothing but its
   t.deepEqual(await cluster.items('ps', '-a'), []);
   await t.notThrowsAsync(settleNodes(cluster));
 });
-
-/** One visit. @throws Error when the page does not answer with a count */
-async function visit(address: string): Promise<{ readonly visits: number; readonly servedBy: string }> {
-  const answer = await request(`http://${address}:${String(PORT)}/`);
-  const match = /^visits: (\d+), served by (\S+)$/.exec('text' in answer ? answer.text : '');
-  if (match === null) {
-    throw new Error(JSON.stringify(answer));
-  }
-  return { visits: Number(match[1]), servedBy: match[2] ?? '' };
-}
 
 async function redisTask(): Promise<Item> {
   const [redis] = (await cluster.tasks('shop/redis')).filter(task => task['desired'] === 'run');

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,9 +49,25 @@ export class DevCluster implements AsyncDisposable {
       await cluster.start();
     } catch (error) {
       await cluster.tryCtl('dev', 'down', cluster.name);
+      cluster.leave();
       throw error;
     }
     return cluster;
+  }
+
+  /** The local cluster that runs under this name, as `npm start` made it: it stays as it is; `leave` it. @throws Error where there is none */
+  static attach(name: string, homeDirectory: string): DevCluster {
+    if (!existsSync(`/var/lib/gantry-dev/${name}/cluster.json`)) {
+      throw new Error(`no local cluster ${name} is up; npm start makes one`);
+    }
+    const home = mkdtempSync(path.join(tmpdir(), 'gantry-home-'));
+    cpSync(path.join(homeDirectory, '.config/gantry'), path.join(home, '.config/gantry'), { recursive: true });
+    return new DevCluster(name, home, {});
+  }
+
+  /** Forgets the cluster, whatever becomes of it. */
+  leave(): void {
+    rmSync(this.home, { recursive: true, force: true });
   }
 
   /** Brings the cluster up, also after `dev down` of it. */

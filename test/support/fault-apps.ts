@@ -7,10 +7,12 @@ export interface WebChoice {
   readonly replicas: number;
   /** A change of it makes another template. */
   readonly color?: string;
+  /** Default: as fits the short times of tests. */
+  readonly replaceAfter?: string;
 }
 
 /** An at-least-one service `web` behind a published port, and `watcher`, whose tasks resolve its name without end and print `BAD` when they cannot. */
-export function webApp({ port, replicas, color = 'blue' }: WebChoice): string {
+export function webApp({ port, replicas, color = 'blue', replaceAfter = '6s' }: WebChoice): string {
   return `
 apiVersion: gantry/v1
 kind: App
@@ -23,7 +25,7 @@ services:
     ports: ["${String(port)}:80"]
     environment: { COLOR: ${color} }
     stop_grace_period: 2s
-    on_disconnect: { replace_after: 6s }
+    on_disconnect: { replace_after: ${replaceAfter} }
     update: { max_surge: 2, max_unavailable: 0, monitor: 500ms }
     resources: ${SMALL}
   watcher:
@@ -31,7 +33,7 @@ services:
     init: true
     replicas: 3
     stop_grace_period: 1s
-    on_disconnect: { replace_after: 6s }
+    on_disconnect: { replace_after: ${replaceAfter} }
     placement: { max_per: { node: 1 } }
     command: ["/bin/sh", "-c", "until nslookup -type=a web.load.default.gantry.internal >/dev/null 2>&1; do sleep 0.1; done; echo begun; while true; do nslookup -type=a web.load.default.gantry.internal >/dev/null 2>&1 || echo BAD; sleep 0.3; done"]
     resources: ${SMALL}

@@ -38,6 +38,17 @@ export class FaultBench {
     return new FaultBench(await DevCluster.up({ times: 'test', ...options }));
   }
 
+  /** On a cluster that goes on afterwards: end it with `leave`. */
+  static attach(cluster: DevCluster): FaultBench {
+    return new FaultBench(cluster);
+  }
+
+  /** Undoes every fault and lets the cluster go on. */
+  async leave(): Promise<void> {
+    await this.heal();
+    await this.history.close();
+  }
+
   /** Kills the whole process group with -9; the supervisor starts the process again after a second. */
   kill(name: string): void {
     const { pid } = this.cluster.process(name);
