@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Service } from '#model/app.ts';
 import { serviceId } from '#model/ids.ts';
 import type { Dependency } from '#model/service.ts';
+import { jobDone } from './job-status.ts';
 import { isDone, isServing, isUpToDate, rowsOf } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
 
@@ -25,9 +26,9 @@ export function unmetDependency(snapshot: ClusterSnapshot, service: Service): st
 }
 
 /** It ended well, also when its tasks are forgotten. */
-function isJobOver(snapshot: ClusterSnapshot, { id, spec, templateHash }: Service): boolean {
-  const job = snapshot.serviceStatuses.get(id)?.value.job;
-  return spec.kind === 'job' && job?.templateHash === templateHash && job.completions >= spec.replicas;
+function isJobOver(snapshot: ClusterSnapshot, service: Service): boolean {
+  const done = jobDone(service, snapshot.serviceStatuses.get(service.id)?.value)?.completions ?? 0;
+  return service.spec.kind === 'job' && done >= service.spec.replicas;
 }
 
 const WORDS = {

@@ -1,11 +1,12 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
-import type { CrashLoop, JobStatus, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
+import type { CrashLoop, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { jobsOf } from './job-status.ts';
 import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
 import { planCron } from './cron-plan.ts';
 import { runsOf } from './cron-run.ts';
@@ -235,7 +236,7 @@ function nextStatus(
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
   const progress = nextProgress(state, rollout, nowMs);
   const value: ServiceStatus = {
-    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, pending: placed.pending, crashLoops: situation.crashLoops, ...jobOf(state, isOver, nowMs),
+    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, pending: placed.pending, crashLoops: situation.crashLoops, ...jobsOf(state, isOver, nowMs),
     ...(isOver || planned.length === 0 ? {} : { planned }),
     ...scaleOf(state),
   };
@@ -245,23 +246,6 @@ function nextStatus(
 /** Written by the autoscale loop; here it is kept. */
 function scaleOf({ service, status }: ServiceState): Pick<ServiceStatus, 'autoscale'> {
   return service.spec.autoscale === undefined || status?.autoscale === undefined ? {} : { autoscale: status.autoscale };
-}
-
-/** What was done stays done while a job of the same template is asked for more. */
-function jobOf(state: ServiceState, isOver: boolean, nowMs: number): Pick<ServiceStatus, 'job'> {
-  const { service, status } = state;
-  if (service.spec.kind === 'job' && isOver) {
-    return { job: jobStatus(state, nowMs) };
-  }
-  return status?.job?.templateHash === service.templateHash ? { job: status.job } : {};
-}
-
-/** What a job that ended well leaves behind; made once. */
-function jobStatus({ service, status, rows }: ServiceState, nowMs: number): JobStatus {
-  const { templateHash, spec: { replicas: completions } } = service;
-  const before = status?.job;
-  const isKnown = before?.templateHash === templateHash && before.completions === completions;
-  return isKnown ? before : { templateHash, completions, endedAtMs: Math.max(service.createdAtMs, ...rows.map(row => row.status?.finishedAtMs ?? nowMs)) };
 }
 
 function stageOf(state: ServiceState, { step, activeTemplate: active, wanted }: Situation): StageFacts | undefined {

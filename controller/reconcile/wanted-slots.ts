@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Node } from '#model/node.ts';
 import type { ServiceSpec } from '#model/service.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
+import { jobDone } from './job-status.ts';
 import type { WantedSlot } from './slot-plan.ts';
 import { isLive, isUpToDate } from './task-row.ts';
 import type { ServiceState } from './task-row.ts';
@@ -31,7 +32,7 @@ export function wantedSlots(snapshot: ClusterSnapshot, state: ServiceState): rea
 
 /** The slots below are done for ever: those of a job that ended well, as long as its template is the same. */
 export function doneSlots({ service, status }: ServiceState): number {
-  return service.spec.kind === 'job' && status?.job?.templateHash === service.templateHash ? status.job.completions : 0;
+  return service.spec.kind === 'job' ? jobDone(service, status)?.completions ?? 0 : 0;
 }
 
 function isReady({ availability, condition }: Node): boolean {

@@ -107,7 +107,7 @@ export const serviceCodec: Codec<Service, wire.Service> = {
 };
 
 export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
-  toWire: status => ({ ...status, planned: status.planned ?? [], rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
+  toWire: status => ({ ...status, planned: status.planned ?? [], earlierJobs: status.earlierJobs ?? [], rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
   fromWire: status => {
     const rollout = required(status.rollout, 'service status.rollout');
     return present({
@@ -118,6 +118,7 @@ export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
       crashLoops: status.crashLoops.map(loop => ({ ...loop, task: parseTaskId(loop.task) })),
       cron: optional(status.cron, present),
       autoscale: optional(status.autoscale, present),
+      earlierJobs: status.earlierJobs.length === 0 ? undefined : status.earlierJobs,
       planned: status.planned.length === 0 ? undefined : status.planned.map(one => ({ ...one, node: parseNodeId(one.node) })),
     });
   },

@@ -188,6 +188,8 @@ export interface ServiceStatus {
   /** Only of a cron. */
   readonly cron?: CronStatus;
   readonly job?: JobStatus;
+  /** Of earlier templates, the newest first: what was done of one is not done again when the service goes back to it. Absent: none. */
+  readonly earlierJobs?: readonly JobStatus[];
   readonly autoscale?: AutoscaleStatus;
   /** Slots that get a task later in this rollout; ascending. Absent: none. */
   readonly planned?: readonly PlannedSlot[];

@@ -28,6 +28,8 @@ function shop(random: Random, tag: number, phase: AppPhase): AppSpec {
       placement: { spread: random.chance(0.5) ? ['zone'] : [] },
       container: { ...program(random, tag, isGood), healthcheck: HEALTHCHECK },
     }).spec,
+    // Without a volume that keeps it where it is: what moves to another node must have ended on the one before (I11).
+    service({ name: 'lock', kind: 'stateful', replicas: 1, container: program(random, tag, isGood) }).spec,
   ];
   return { namespace: 'default', name: 'shop', services, configs: [], secrets: [], volumes: [{ name: 'data', perReplica: true }] };
 }

@@ -164,6 +164,7 @@ export const serviceStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   crashLoops: fc.array(fc.record({ slot: count, failures: count, notBeforeMs: big, task: taskId }), few),
   cron: fc.record({ scheduleKey: text, handledUntilMs: big, lastScheduledAtMs: big, nextAtMs: big }, { requiredKeys: ['scheduleKey', 'handledUntilMs'] }),
   job: fc.record({ templateHash: text, completions: count, endedAtMs: big }),
+  earlierJobs: fc.array(fc.record({ templateHash: text, completions: count, endedAtMs: big }), { minLength: 1, maxLength: 3 }),
   autoscale: fc.record({
     replicas: count, changedAtMs: big, reason: text, wishes: fc.array(fc.record({ atMs: big, replicas: count, least: count }), few), problem: text,
   }, { requiredKeys: ['replicas', 'changedAtMs', 'reason', 'wishes'] }),

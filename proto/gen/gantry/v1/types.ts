@@ -878,7 +878,11 @@ export interface ServiceStatus {
   readonly crashLoops: readonly ServiceStatus_CrashLoop[];
   readonly cron?: CronStatus | undefined;
   readonly job?: JobStatus | undefined;
-  readonly autoscale?: AutoscaleStatus | undefined;
+  readonly autoscale?:
+    | AutoscaleStatus
+    | undefined;
+  /** Of earlier templates, the newest first. */
+  readonly earlierJobs: readonly JobStatus[];
   readonly planned: readonly ServiceStatus_PlannedSlot[];
 }
 
@@ -5976,6 +5980,7 @@ function createBaseServiceStatus(): ServiceStatus {
     cron: undefined,
     job: undefined,
     autoscale: undefined,
+    earlierJobs: [],
     planned: [],
   };
 }
@@ -6005,6 +6010,9 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     }
     if (message.autoscale !== undefined) {
       AutoscaleStatus.encode(message.autoscale, writer.uint32(578).fork()).join();
+    }
+    for (const v of message.earlierJobs) {
+      JobStatus.encode(v!, writer.uint32(586).fork()).join();
     }
     for (const v of message.planned) {
       ServiceStatus_PlannedSlot.encode(v!, writer.uint32(1122).fork()).join();
@@ -6087,6 +6095,14 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
             }
 
             message.autoscale = AutoscaleStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 73: {
+            if (tag !== 586) {
+              break;
+            }
+
+            message.earlierJobs.push(JobStatus.decode(reader, reader.uint32()));
             continue;
           }
           case 140: {
