@@ -1,5 +1,5 @@
 /** What stands between a container and its machine, by its profile: namespaces, paths, the mounts every container has, device rules. */
-import type { ContainerSpec, HostNamespace, SecuritySpec } from '#model/service.ts';
+import type { ContainerSpec, HostNamespace, SecuritySpec, SidecarNamespace } from '#model/service.ts';
 import type { OciMount } from '../volume/ports.ts';
 
 /** A device node that a container is given. */
@@ -14,13 +14,8 @@ export interface OciDevice {
   readonly access: string;
 }
 
-/** Files that name the namespaces to join; `pid` and `ipc` only for a debug container. */
-interface NamespacePaths {
-  readonly user: string;
-  readonly network: string;
-  readonly pid?: string;
-  readonly ipc?: string;
-}
+/** Files that name the namespaces to join; a kind that is absent is the container's own. */
+export type NamespacePaths = Readonly<Record<'user' | 'network', string> & Partial<Record<SidecarNamespace, string>>>;
 
 const MASKED_PATHS = [
   '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug', '/proc/scsi',
@@ -39,12 +34,14 @@ export function hasOwn(security: SecuritySpec, namespace: HostNamespace): boolea
 
 /** Namespaces that are named are made or joined; one left out is the machine's. Source: OCI runtime-spec, config-linux.md, "Namespaces" */
 export function namespaces(security: SecuritySpec, paths: NamespacePaths): readonly { readonly type: string; readonly path?: string }[] {
+  const madeOrJoined = (type: SidecarNamespace): readonly { readonly type: string; readonly path?: string }[] =>
+    (hasOwn(security, type) ? [{ type, ...(paths[type] === undefined ? {} : { path: paths[type] }) }] : []);
   return [
     ...(hasOwn(security, 'userns') ? [{ type: 'user', path: paths.user }] : []),
     ...(hasOwn(security, 'network') ? [{ type: 'network', path: paths.network }] : []),
-    ...(['pid', 'ipc'] as const).filter(name => hasOwn(security, name)).map(type => ({ type, ...(paths[type] === undefined ? {} : { path: paths[type] }) })),
+    ...madeOrJoined('pid'), ...madeOrJoined('ipc'),
     { type: 'mount' },
-    ...(['uts', 'cgroup'] as const).filter(name => hasOwn(security, name)).map(type => ({ type })),
+    ...madeOrJoined('uts'), ...madeOrJoined('cgroup'),
   ];
 }
 

@@ -14,7 +14,7 @@ import { cpuQuota, cpuShares, CPU_PERIOD_MICROSECONDS } from '../cgroup/limit-fi
 import type { ImageConfig } from '#model/node-images.ts';
 import type { OciMount } from '../volume/ports.ts';
 import { containerMounts, deviceRules, hasOwn, maskedPaths, namespaces, readOnlyPaths } from './oci-isolation.ts';
-import type { OciDevice } from './oci-isolation.ts';
+import type { NamespacePaths, OciDevice } from './oci-isolation.ts';
 import type { SecurityModules } from './security-module.ts';
 import { securityModuleLabels } from './security-module.ts';
 import { resolveUser } from './container-user.ts';
@@ -35,8 +35,10 @@ export interface OciSpecInput {
   /** Files on the host that become /etc/hostname, /etc/hosts and /etc/resolv.conf. */
   readonly etcFiles: { readonly hostname: string; readonly hosts: string; readonly resolvConf: string };
   readonly architecture: Architecture;
-  /** For a debug container: whose processes it sees, and may trace. */
-  readonly debugged?: DebuggedNamespaces;
+  /** Namespaces of other containers that it joins. */
+  readonly joined: Omit<NamespacePaths, 'user' | 'network'>;
+  /** A debug container: it may trace the processes that it sees. */
+  readonly isDebugger: boolean;
   /** Device nodes that the container is given, its own apart. */
   readonly devices: readonly OciDevice[];
   readonly securityModules: SecurityModules;
@@ -44,12 +46,6 @@ export interface OciSpecInput {
   readonly maxOpenFiles: number;
   /** What the agent itself may have, without `CAP_`: `ALL` means these. */
   readonly heldCapabilities: ReadonlySet<string>;
-}
-
-/** Paths of the namespaces of a running container. */
-export interface DebuggedNamespaces {
-  readonly pid: string;
-  readonly ipc: string;
 }
 
 /** The process section, also the base of an exec's. */
@@ -89,16 +85,16 @@ export function ociSpec(input: OciSpecInput): Readonly<Record<string, unknown>> 
   const labels = securityModuleLabels(input.securityModules, { taskId: input.task.id, isUnconfined: security.isUnconfined });
   return {
     ociVersion: '1.0.2',
-    ...(hasOwn(security, 'uts') ? { hostname: container.hostname ?? input.task.name } : {}),
+    ...(hasOwn(security, 'uts') && input.joined.uts === undefined ? { hostname: container.hostname ?? input.task.name } : {}),
     root: { path: input.rootfsPath, readonly: isReadOnly(security) },
     process: ociProcess(input, labels),
     mounts: ociMounts(input),
     linux: {
-      namespaces: namespaces(security, { user: input.userNamespacePath, network: input.networkNamespacePath, ...(input.debugged ?? {}) }),
+      namespaces: namespaces(security, { user: input.userNamespacePath, network: input.networkNamespacePath, ...input.joined }),
       cgroupsPath: input.cgroupsPath,
       resources: ociResources(input),
       rootfsPropagation: 'rprivate',
-      ...(security.isUnconfined ? {} : { seccomp: seccompProfile(input.architecture, { mayTrace: input.debugged !== undefined }) }),
+      ...(security.isUnconfined ? {} : { seccomp: seccompProfile(input.architecture, { mayTrace: input.isDebugger }) }),
       maskedPaths: maskedPaths(security),
       readonlyPaths: readOnlyPaths(security),
       sysctl: ociSysctls(container),
@@ -110,7 +106,7 @@ export function ociSpec(input: OciSpecInput): Readonly<Record<string, unknown>> 
 function ociProcess(input: OciSpecInput, { apparmorProfile, selinuxLabel }: ReturnType<typeof securityModuleLabels>): OciProcess {
   const { container } = input.task;
   const user = containerUser(input.task, input.image, input.accounts);
-  const granted = [...capabilities(container.security, input.heldCapabilities), ...(input.debugged === undefined ? [] : ['SYS_PTRACE'])].map(name => `CAP_${name}`);
+  const granted = [...capabilities(container.security, input.heldCapabilities), ...(input.isDebugger ? ['SYS_PTRACE'] : [])].map(name => `CAP_${name}`);
   const held = user.uid === 0 ? granted : [];
   return {
     terminal: container.tty,

@@ -43,9 +43,9 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
   try {
     const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase }, signal);
     const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
-    const namespaces = `/proc/${String(session.container.pid)}/ns`;
     const configJson = await parts.configs.configJson({
-      task, image: image.config, rootfsPath, slot, deviceUnits: [], mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath, debugged: { pid: `${namespaces}/pid`, ipc: `${namespaces}/ipc` },
+      task, image: image.config, rootfsPath, slot, deviceUnits: [], mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath,
+      joined: { pid: session.container, ipc: session.container }, isDebugger: true,
     });
     await session.use(await parts.runtime.run({ id, runtime: task.container.runtime, bundlePath, configJson, tty: spec.tty, stdin: spec.stdin, ...(spec.size === undefined ? {} : { size: spec.size }) }, signal));
   } finally {

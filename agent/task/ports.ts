@@ -10,10 +10,10 @@ import type { ImageConfig } from '#model/node-images.ts';
 import type { ImageStore } from '../image/ports.ts';
 import type { NetworkSlot, NodeNetwork } from '../network/ports.ts';
 import type { ServiceProxy } from '../proxy/ports.ts';
-import type { DebuggedNamespaces } from '../runtime/oci-spec.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { RootfsSnapshotter } from '../snapshot/ports.ts';
 import type { OciMount, Volumes } from '../volume/ports.ts';
+import type { JoinedNamespaces } from './joined-namespaces.ts';
 import type { LogName } from './log-name.ts';
 import type { ContainerName } from './names.ts';
 import type { TaskRecord } from './record.ts';
@@ -76,8 +76,10 @@ export interface ConfigRequest {
   readonly mounts: readonly OciMount[];
   readonly cgroupsPath: string;
   readonly bundlePath: string;
-  /** For a debug container: whose processes it sees. */
-  readonly debugged?: DebuggedNamespaces;
+  /** Whose namespaces it joins. */
+  readonly joined: JoinedNamespaces;
+  /** It may trace the processes that it sees. */
+  readonly isDebugger?: boolean;
 }
 
 /** Units of the node's named devices: each is one task's, until it is finished. */

@@ -89,7 +89,7 @@ export async function startCompanion(start: CompanionStart, parts: TaskParts, si
     try {
       requirePermit(record, parts);
       await start.save(building);
-      const configJson = await prepareFiles(unit, { image, slot, deviceUnits: [], contents: start.contents }, parts, signal);
+      const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits: [], contents: start.contents }, parts, signal);
       const container = await createContainer(unit, configJson, parts, signal);
       await failpoint('agent.before-journal');
       await Promise.all([start.save({ ...building, step: 'starting', container }), parts.records.appendStart(unit.name)]);
@@ -120,7 +120,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const unit = unitOf(record);
   await parts.records.makeLogs(record.task.id);
   const [container] = await allEnded([
-    create({ ...start, record }, { image, slot, deviceUnits, contents: start.contents }, parts, signal),
+    create({ ...start, record }, { record, image, slot, deviceUnits, contents: start.contents }, parts, signal),
     start.save(record),
     parts.records.appendStart(unit.name),
     parts.proxy.admit(slot.address, record.task),

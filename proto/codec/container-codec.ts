@@ -5,8 +5,9 @@ import {
 import { parseDigest } from '#model/digest.ts';
 import type { Limits, TaskResources } from '#model/resources.ts';
 import type {
-  CompanionSpec, ContainerSpec, DnsSpec, HealthCheck, HostNamespace, ProbeAction, PublishedPort, RestartPolicy, SecurityProfile, SecuritySpec, VolumeMount,
+  CompanionSpec, ContainerSpec, DnsSpec, HealthCheck, HostNamespace, ProbeAction, PublishedPort, RestartPolicy, SecurityProfile, SecuritySpec, SidecarNamespace, VolumeMount,
 } from '#model/service.ts';
+import { SIDECAR_NAMESPACES } from '#model/service.ts';
 import type { Codec } from './wire.ts';
 import { enumCodec, optional, present, required, WireError } from './wire.ts';
 
@@ -110,11 +111,31 @@ function dnsToWire(dns: DnsSpec): DnsSpec | undefined {
 }
 
 function securityToWire(security: SecuritySpec): wire.SecuritySpec {
-  return { ...security, profile: profileCodec.toWire(security.profile), hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.toWire) };
+  const { sidecarNamespaces = [] } = security;
+  return {
+    ...security,
+    profile: profileCodec.toWire(security.profile),
+    hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.toWire),
+    sidecarNamespaces: sidecarNamespaces.map(({ namespace, sidecar }) => ({ namespace: hostNamespaceCodec.toWire(namespace), sidecar })),
+  };
 }
 
-function securityFromWire(security: wire.SecuritySpec): SecuritySpec {
-  return present({ ...security, profile: profileCodec.fromWire(security.profile), hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.fromWire) });
+function securityFromWire({ sidecarNamespaces, ...security }: wire.SecuritySpec): SecuritySpec {
+  return present({
+    ...security,
+    profile: profileCodec.fromWire(security.profile),
+    hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.fromWire),
+    sidecarNamespaces: sidecarNamespaces.length === 0 ? undefined : sidecarNamespaces.map(({ namespace, sidecar }) => ({ namespace: sidecarNamespaceFromWire(namespace), sidecar })),
+  });
+}
+
+function sidecarNamespaceFromWire(wireNamespace: WireHostNamespace): SidecarNamespace {
+  const name = hostNamespaceCodec.fromWire(wireNamespace);
+  const found = SIDECAR_NAMESPACES.find(one => one === name);
+  if (found === undefined) {
+    throw new WireError(`namespace ${name} cannot be a sidecar's; only ${SIDECAR_NAMESPACES.join(', ')}`);
+  }
+  return found;
 }
 
 function healthCheckToWire(check: HealthCheck): wire.HealthCheck {

@@ -2,29 +2,49 @@
 import { quoted } from './printable.ts';
 import type { Parsed } from './quantity.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
-import { HOST_NAMESPACES, SECURITY_PROFILES } from './service.ts';
-import type { ContainerSpec, DeviceCount, DeviceMount, DnsSpec, SecurityProfile, SecuritySpec } from './service.ts';
+import { HOST_NAMESPACES, SECURITY_PROFILES, SIDECAR_NAMESPACES } from './service.ts';
+import type { ContainerSpec, DeviceCount, DeviceMount, DnsSpec, HostNamespace, SecurityProfile, SecuritySpec } from './service.ts';
 
 const SECURITY_KEYS: KeyTable = {
   known: ['profile', 'user', 'read_only', 'cap_drop', 'cap_add', 'no_new_privileges', 'seccomp', ...HOST_NAMESPACES],
 };
 const DNS_KEYS: KeyTable = { known: ['servers', 'search', 'options'] };
 const DEFAULT_ACCESS = 'rwm';
+const BY_SIDECAR = 'sidecar:';
 
 export function readSecurity(field: SchemaField, fallback: SecurityProfile): SecuritySpec {
   field.checkKeys(SECURITY_KEYS);
   const profile = field.at('profile').choice({ words: SECURITY_PROFILES }, fallback);
   const user = field.at('user').source();
+  const places = new Map(HOST_NAMESPACES.map(name => [name, readNamespace(field.at(name), name)]));
+  const sidecarNamespaces = SIDECAR_NAMESPACES.flatMap(namespace => {
+    const place = places.get(namespace) ?? 'private';
+    return place.startsWith(BY_SIDECAR) ? [{ namespace, sidecar: place.slice(BY_SIDECAR.length) }] : [];
+  });
   return {
     profile,
     ...(user === undefined ? {} : { user }),
     readOnly: field.at('read_only').boolean(profile === 'restricted'),
     capAdd: field.at('cap_add').texts().map(bareCapability),
     capDrop: field.at('cap_drop').texts().map(bareCapability),
-    hostNamespaces: HOST_NAMESPACES.filter(name => field.at(name).choice({ words: ['private', 'host'] }, 'private') === 'host'),
+    hostNamespaces: HOST_NAMESPACES.filter(name => places.get(name) === 'host'),
+    ...(sidecarNamespaces.length === 0 ? {} : { sidecarNamespaces }),
     mayGainPrivileges: !field.at('no_new_privileges').boolean(true),
     isUnconfined: field.at('seccomp').choice({ words: ['default', 'unconfined'] }, 'default') === 'unconfined',
   };
+}
+
+/** `private`, `host` or `sidecar:NAME`. */
+function readNamespace(field: SchemaField, name: HostNamespace): string {
+  const text = field.text();
+  if (text?.startsWith(BY_SIDECAR) !== true) {
+    return field.choice({ words: ['private', 'host'] }, 'private');
+  }
+  if (SIDECAR_NAMESPACES.some(one => one === name)) {
+    return text;
+  }
+  field.complain('all containers of a task have the same one: leave it private');
+  return 'private';
 }
 
 function bareCapability(name: string): string {

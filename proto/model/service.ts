@@ -126,6 +126,10 @@ export type SecurityProfile = (typeof SECURITY_PROFILES)[number];
 export const HOST_NAMESPACES = ['userns', 'pid', 'ipc', 'uts', 'cgroup', 'network'] as const;
 export type HostNamespace = (typeof HOST_NAMESPACES)[number];
 
+/** Those that a container may have together with a sidecar; the others a task's containers share anyway, or cannot. */
+export const SIDECAR_NAMESPACES = ['pid', 'ipc', 'uts', 'cgroup'] as const satisfies readonly HostNamespace[];
+export type SidecarNamespace = (typeof SIDECAR_NAMESPACES)[number];
+
 export interface SecuritySpec {
   readonly profile: SecurityProfile;
   /** `uid`, `uid:gid`, `name` or `name:group`; absent: what the image says. */
@@ -135,6 +139,8 @@ export interface SecuritySpec {
   readonly capDrop: readonly string[];
   /** Those of the machine that the container has instead of its own, in the order of HOST_NAMESPACES. */
   readonly hostNamespaces: readonly HostNamespace[];
+  /** Those of a sidecar of the same task that the container joins, in the order of SIDECAR_NAMESPACES; absent: none. */
+  readonly sidecarNamespaces?: readonly { readonly namespace: SidecarNamespace; readonly sidecar: string }[];
   /** `no_new_privileges: false`. */
   readonly mayGainPrivileges: boolean;
   /** `seccomp: unconfined`: neither a system call filter nor a security module's profile. */

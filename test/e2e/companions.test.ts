@@ -65,6 +65,54 @@ test.serial('init containers run in order, with the task\'s name and volumes, ea
   ]);
 });
 
+test.serial('namespaces together with a sidecar: its processes, IPC objects and host name are seen, its files are not; a restart of either keeps it so (root)', async t => {
+  const idle = "command: [/bin/sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']";
+  await cluster.apply(`apiVersion: gantry/v1
+kind: App
+metadata: { name: together }
+services:
+  web:
+    image: hello:1
+    ${idle}
+    restart: { policy: always, delay: 10ms, max_attempts: 20 }
+    security: { pid: 'sidecar:holder', ipc: 'sidecar:other', uts: 'sidecar:other', cgroup: 'sidecar:other' }
+    sidecars:
+      - { name: holder, command: [/bin/sh, -c, 'echo secret > /secret; trap "exit 3" TERM; sleep 4321 & wait'] }
+      - { name: other, ${idle}, restart: { delay: 10ms } }
+`, '--wait');
+  const running = async (attempt: number): Promise<Item> => await eventually(`attempt ${String(attempt)} with both sidecars`, 30_000, async () => {
+    const [task] = await cluster.tasks('together/web');
+    return task?.['state'] === 'running' && task['attempt'] === attempt && containersOf(task).every(one => one['state'] === 'running') ? task : undefined;
+  });
+  const inside = async (container: string, ...command: readonly string[]): Promise<string> => (await cluster.tryCtl('exec', '-c', container, 'together/web', '--', ...command)).stdout.trim();
+  const idOf = async (container: string, kind: string): Promise<string> => await inside(container, 'readlink', `/proc/self/ns/${kind}`);
+  const alike = async (): Promise<void> => {
+    for (const [kind, sidecar] of [['pid', 'holder'], ['ipc', 'other'], ['uts', 'other'], ['cgroup', 'other']] as const) {
+      const own = await idOf('web', kind);
+      t.regex(own, new RegExp(`^${kind}:`));
+      t.is(own, await idOf(sidecar, kind), kind);
+    }
+  };
+  await running(1);
+  await alike();
+  t.not(await idOf('web', 'mnt'), await idOf('holder', 'mnt'));
+  t.not(await idOf('holder', 'ipc'), await idOf('web', 'ipc'), 'what was not asked for is private');
+  t.regex(await inside('web', 'ps'), /sleep 4321/);
+  t.is((await cluster.tryCtl('exec', 'together/web', '--', 'cat', '/secret')).exitCode, 1);
+
+  const before = await idOf('web', 'ipc');
+  await inside('other', 'sh', '-c', 'kill -TERM 1');
+  await eventually('its next run', 15_000, async () => containersOf((await cluster.tasks('together/web'))[0]).some(one => one['name'] === 'other' && one['restarts'] === 1 && one['state'] === 'running'));
+  await alike();
+  t.is(await idOf('web', 'ipc'), before, 'the sidecar came back to the main container');
+
+  await inside('holder', 'sh', '-c', 'kill -TERM 1');
+  const again = await running(2);
+  t.is(again['restarts'], 1, 'the kernel ended the main container with the process namespace, and both came back');
+  await alike();
+  await cluster.ctl('delete', 'app/together', '-y');
+});
+
 test.serial('a sidecar is on the task\'s loopback, in a file system and a process namespace of its own (root)', async t => {
   t.is(await cluster.ctl('exec', 'pod/web', '--', 'wget', '-qO-', 'http://127.0.0.1:9000/side'), 'hello from the sidecar\n');
   t.is((await cluster.tryCtl('exec', 'pod/web', '--', 'cat', '/www/side')).exitCode, 1);

@@ -58,7 +58,7 @@ export function makeSandbox(name: string): Sandbox {
       task, image: IMAGE, rootfsPath: rootfs, mounts: [], cgroupsPath: cgroups.pathFor(id), ...slot,
       accounts: { passwd: readFileSync(`${rootfs}/etc/passwd`, 'utf8'), group: readFileSync(`${rootfs}/etc/group`, 'utf8') },
       etcFiles: { hostname: `${directory}/etc-file`, hosts: `${directory}/etc-file`, resolvConf: `${directory}/etc-file` },
-      architecture: process.arch === 'arm64' ? 'arm64' : 'x64', maxOpenFiles: 4096, heldCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')), devices: [], securityModules: NO_SECURITY_MODULES,
+      architecture: process.arch === 'arm64' ? 'arm64' : 'x64', maxOpenFiles: 4096, heldCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')), devices: [], joined: {}, isDebugger: false, securityModules: NO_SECURITY_MODULES,
     });
     return await runtime.create({
       id, runtime: 'crun', bundlePath: bundleOf(id), configJson: JSON.stringify(config), logPath: `${bundleOf(id)}/log`,

@@ -13,7 +13,7 @@ import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '
 import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
-import { HOST_NAMESPACES, PLACEMENT_POLICIES, PROMOTE_MODES, SECURITY_PROFILES } from '#model/service.ts';
+import { HOST_NAMESPACES, PLACEMENT_POLICIES, PROMOTE_MODES, SECURITY_PROFILES, SIDECAR_NAMESPACES } from '#model/service.ts';
 import type { CompanionSpec, ContainerSpec, PlacementRule, PublishedPort, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { AgentMessage, ControllerMessage } from '#model/session.ts';
 import { PHASES } from '#model/task.ts';
@@ -84,6 +84,7 @@ export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({
   security: fc.record({
     profile: fc.constantFrom(...SECURITY_PROFILES), user: text, readOnly: fc.boolean(), capAdd: texts, capDrop: texts,
     hostNamespaces: fc.subarray([...HOST_NAMESPACES]), mayGainPrivileges: fc.boolean(), isUnconfined: fc.boolean(),
+    sidecarNamespaces: fc.array(fc.record({ namespace: fc.constantFrom(...SIDECAR_NAMESPACES), sidecar: text }), { ...few, minLength: 1 }),
   }, { requiredKeys: ['profile', 'readOnly', 'capAdd', 'capDrop', 'hostNamespaces', 'mayGainPrivileges', 'isUnconfined'] }),
   ulimits: fc.array(fc.record({ name: text, soft: big, hard: big }), few), sysctls: fc.array(nameValue, few), shmSizeBytes: big,
   extraHosts: fc.array(fc.record({ name: text, address: text }), few), runtime: text, dns: fc.record({ servers: texts, search: texts, options: texts }), pullPolicy: fc.constantFrom('always' as const, 'never' as const),

@@ -579,6 +579,12 @@ export interface UpdateSpec {
   readonly progressDeadlineMs?: number | undefined;
 }
 
+/** A namespace that a container has together with a sidecar of its task. */
+export interface SidecarNamespace {
+  readonly namespace: HostNamespace;
+  readonly sidecar: string;
+}
+
 export interface SecuritySpec {
   readonly profile: SecurityProfile;
   readonly user?: string | undefined;
@@ -589,6 +595,8 @@ export interface SecuritySpec {
   readonly hostNamespaces: readonly HostNamespace[];
   readonly mayGainPrivileges: boolean;
   readonly isUnconfined: boolean;
+  /** At most one of each kind, none that is also in host_namespaces. */
+  readonly sidecarNamespaces: readonly SidecarNamespace[];
 }
 
 export interface DeviceMount {
@@ -3055,6 +3063,63 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
   },
 };
 
+function createBaseSidecarNamespace(): SidecarNamespace {
+  return { namespace: 0, sidecar: "" };
+}
+
+export const SidecarNamespace: MessageFns<SidecarNamespace> = {
+  encode(message: SidecarNamespace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== 0) {
+      writer.uint32(8).int32(message.namespace);
+    }
+    if (message.sidecar !== "") {
+      writer.uint32(18).string(message.sidecar);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SidecarNamespace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSidecarNamespace() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.namespace = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sidecar = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSecuritySpec(): SecuritySpec {
   return {
     profile: 0,
@@ -3065,6 +3130,7 @@ function createBaseSecuritySpec(): SecuritySpec {
     hostNamespaces: [],
     mayGainPrivileges: false,
     isUnconfined: false,
+    sidecarNamespaces: [],
   };
 }
 
@@ -3097,6 +3163,9 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
     }
     if (message.isUnconfined !== false) {
       writer.uint32(64).bool(message.isUnconfined);
+    }
+    for (const v of message.sidecarNamespaces) {
+      SidecarNamespace.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -3186,6 +3255,14 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
             }
 
             message.isUnconfined = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sidecarNamespaces.push(SidecarNamespace.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -16,6 +16,10 @@ test('one that is the machine\'s is left out; the mounts never are', t => {
   t.deepEqual(typesOf('userns', 'pid', 'ipc', 'uts', 'cgroup', 'network'), ['mount']);
   t.deepEqual(typesOf('network'), ['user', 'pid', 'ipc', 'mount', 'uts', 'cgroup']);
 });
+test('one of another container is joined by its file', t => {
+  const joined = namespaces(security(), { ...PATHS, pid: '/proc/7/ns/pid', uts: '/proc/7/ns/uts' });
+  t.deepEqual(joined.filter(({ path }) => path?.startsWith('/proc')), [{ type: 'pid', path: '/proc/7/ns/pid' }, { type: 'uts', path: '/proc/7/ns/uts' }]);
+});
 test('/proc and /sys are masked and read-only, but for every capability in privileged', t => {
   t.true(maskedPaths(security()).includes('/proc/kcore') && readOnlyPaths(security()).includes('/proc/sys'));
   t.true(maskedPaths(security({ profile: 'privileged' })).length > 0);

@@ -17,7 +17,7 @@ function input(overrides: TaskOverrides = {}, image: Partial<ImageConfig> = {}, 
     task: containerTask(overrides), image: { ...IMAGE, ...image }, accounts: { passwd: 'root:x:0:0::/root:\nweb:x:33:34::/home:\n', group: '' },
     rootfsPath: '/var/lib/gantry/rootfs/a', userNamespacePath: '/run/gantry/slots/s1/user', networkNamespacePath: '/run/gantry/slots/s1/net', mounts: [],
     cgroupsPath: '/gantry-n1/a', etcFiles: { hostname: '/run/a/hostname', hosts: '/run/a/hosts', resolvConf: '/run/a/resolv.conf' },
-    architecture: 'x64', maxOpenFiles: 1_000_000, heldCapabilities: heldCapabilities('CapBnd:\t000001ffffffffff\n'), devices: [], securityModules: NO_SECURITY_MODULES, ...rest,
+    architecture: 'x64', maxOpenFiles: 1_000_000, heldCapabilities: heldCapabilities('CapBnd:\t000001ffffffffff\n'), devices: [], joined: {}, isDebugger: false, securityModules: NO_SECURITY_MODULES, ...rest,
   };
 }
 

@@ -23,6 +23,13 @@ test(refuses, { sidecars: [{ name: 'a', volumes: ['data:/data'] }] }, 'sidecars[
 test(refuses, { sidecars: [{ name: 'a', security: { profile: 'restricted', user: '1' } }] }, 'sidecars[0].security.profile', /must be the service's: baseline/);
 test(refuses, { sidecars: Array.from({ length: MAX_COMPANIONS + 1 }, (_, index) => ({ name: `s${String(index)}` })) }, `sidecars[${String(MAX_COMPANIONS)}]`, /one too many: at most 16/);
 test(refuses, { sidecars: 'proxy' }, 'sidecars', /must be a list/);
+test(refuses, { security: { pid: 'sidecar:a' } }, 'security.pid', /'a' is no sidecar that starts before this container; there is none/);
+test(refuses, { security: { pid: 'sidecar:' }, sidecars: [{ name: 'a' }] }, 'security.pid', /'' is no sidecar .*; those that do: a/);
+test(refuses, { security: { ipc: 'sidecar:a' }, init_containers: [{ name: 'a' }], sidecars: [{ name: 'b' }] }, 'security.ipc', /those that do: b/);
+test(refuses, { sidecars: [{ name: 'a', security: { pid: 'sidecar:b' } }, { name: 'b' }] }, 'sidecars[0].security.pid', /'b' is no sidecar that starts before/);
+test(refuses, { sidecars: [{ name: 'a', security: { pid: 'sidecar:a' } }] }, 'sidecars[0].security.pid', /'a' is no sidecar that starts before/);
+test(refuses, { security: { pid: 'sidecar:b' }, sidecars: [{ name: 'a' }, { name: 'b', security: { pid: 'sidecar:a' } }] }, 'security.pid', /sidecar b is itself in that of a: name that one/);
+test(refuses, { security: { ipc: 'sidecar:a' }, sysctls: { 'kernel.msgmax': '1' }, sidecars: [{ name: 'a' }] }, 'sysctls', /leave it out with ipc: sidecar:a/);
 
 test('image, user, host name and grace period are the service\'s unless the companion names an image of its own', t => {
   const { companions = [] } = serviceOf({

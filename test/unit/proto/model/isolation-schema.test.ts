@@ -12,6 +12,14 @@ test('host namespaces in one order, whatever the order of the keys', t => {
   const { security } = container({ security: { profile: 'privileged', network: 'host', userns: 'host', ipc: 'private', pid: 'host' } });
   t.deepEqual(security.hostNamespaces, ['userns', 'pid', 'network']);
 });
+test('namespaces of sidecars, each with its name', t => {
+  const { security } = container({ security: { ipc: 'sidecar:b', pid: 'sidecar:a', uts: 'private' }, sidecars: [{ name: 'a' }, { name: 'b' }] });
+  t.deepEqual(security.sidecarNamespaces, [{ namespace: 'pid', sidecar: 'a' }, { namespace: 'ipc', sidecar: 'b' }]);
+  t.deepEqual(security.hostNamespaces, []);
+});
+test('what all containers of a task share is left private', t => {
+  t.like(violationsOf(manifest({ security: { network: 'sidecar:a' }, sidecars: [{ name: 'a' }] })), [{ path: 'services.web.security.network', message: 'all containers of a task have the same one: leave it private' }]);
+});
 test('words that are not known are told with the nearest', t => {
   t.regex(violationsOf(manifest({ security: { profile: 'privilegd' } }))[0]?.message ?? '', /privileged/);
   t.regex(violationsOf(manifest({ security: { pid: 'hots' } }))[0]?.message ?? '', /host/);
