@@ -19,7 +19,7 @@ export interface Settled {
 }
 
 /** A step that is over sooner is not told: each word is a write in the cluster's store, and a start would be four of them. */
-const PASSING_MS = 100;
+const PASSING_MS = 500;
 const BUILDING: ReadonlySet<Phase> = new Set(['pulling', 'preparing', 'starting']);
 
 /**

@@ -88,7 +88,7 @@ export function registryConfig(layout: DevLayout): string {
   return [
     'version: 0.1',
     'log: { level: warn, accesslog: { disabled: true } }',
-    `storage: { filesystem: { rootdirectory: ${layout.stateDir}/registry/data }, delete: { enabled: true } }`,
+    `storage: { filesystem: { rootdirectory: ${layout.stateDir}/registry/data }, cache: { blobdescriptor: inmemory }, delete: { enabled: true } }`,
     `http: { addr: "${registryAddress(layout)}", tls: { certificate: ${pki}/certificate.pem, key: ${pki}/key.pem } }`,
     '',
   ].join('\n');

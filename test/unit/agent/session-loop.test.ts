@@ -352,3 +352,19 @@ test('F1: it is offered again by itself, and a task that is withdrawn meanwhile 
   t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 0]]);
   rig.stop();
 });
+
+test('a few changes are told one by one, many share their beats', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  await rig.pass(400);
+  const before = beats(session).length;
+  for (let change = 1; change <= 80; change += 1) {
+    rig.loop.endpointsApplied(change);
+    await rig.pass(5);
+    if (change === 3) t.is(beats(session).length - before, 3);
+  }
+  const told = beats(session).length - before;
+  t.true(told >= 10 && told <= 16, String(told));
+  t.is(beats(session).at(-1)?.endpointsGeneration, 80);
+  rig.stop();
+});
