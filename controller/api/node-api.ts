@@ -1,9 +1,12 @@
 /** What an operator wishes of Nodes. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ControlHandlers } from '#model/ports.ts';
+import { isFinished } from '#model/task.ts';
 import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
@@ -87,9 +90,9 @@ function changeNode(id: NodeId, parts: ServiceApiParts, next: (node: Node) => No
 
 function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
   const record = requireKnown(id, parts);
-  const tasks = parts.state.current.tasksOnNode.get(id)?.size ?? 0;
-  if (tasks > 0 && record.value.condition === 'ready') {
-    throw new ClusterError('FAILED_PRECONDITION', `node ${id} still has ${String(tasks)} tasks; drain it first: clusterctl node drain ${id}`);
+  const obstacle = record.value.condition === 'ready' ? removalObstacle(id, parts.state.current) : undefined;
+  if (obstacle !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', obstacle);
   }
   const key = buildKey({ kind: 'node', id });
   return {
@@ -102,6 +105,18 @@ function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
     ],
     outcome: { kind: 'done' },
   };
+}
+
+/** Tasks that have not ended keep a node that answers, and so does the data of those that have: it would go with the node. That of global services is each node's own. */
+function removalObstacle(id: NodeId, { tasksOnNode, tasks, statuses }: ClusterSnapshot): string | undefined {
+  const here = [...(tasksOnNode.get(id) ?? [])].sort();
+  const left = here.filter(task => !isFinished(statuses.get(task)?.value.phase ?? 'pending'));
+  if (left.length > 0) {
+    return `node ${id} still has ${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'}; drain it first: clusterctl node drain ${id}`;
+  }
+  const holder = here.flatMap(task => tasks.get(task)?.value ?? []).find(task => task.kind !== 'global' && containersOf(task).some(container => container.volumes.some(mount => mount.kind === 'volume')));
+  return holder === undefined ? undefined
+    : `node ${id} has the data of ${holder.app}/${holder.service} in namespace ${holder.namespace}, and would take it along; delete the service, or stop the node's agent to give the data up`;
 }
 
 function requireKnown(id: NodeId, parts: ServiceApiParts): { readonly value: Node; readonly modRevision: number } {

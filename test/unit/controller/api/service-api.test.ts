@@ -4,8 +4,8 @@ import { parseNodeId, serviceId } from '#model/ids.ts';
 import { createNodeApi } from '../../../../controller/api/node-api.ts';
 import { createSecretApi } from '../../../../controller/api/secret-api.ts';
 import { createServiceApi } from '../../../../controller/api/service-api.ts';
-import { encodeApp, encodeNode, encodeService, encodeTask } from '../../../../controller/store/records.ts';
-import { app, node, service, task, taskId } from '../../../support/builders.ts';
+import { encodeApp, encodeNode, encodeService, encodeStatusRecord, encodeTask } from '../../../../controller/store/records.ts';
+import { app, node, service, status, task, taskId } from '../../../support/builders.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
 
 const web = service({ container: { secrets: [{ source: 'key', target: '/run/secrets/key', mode: 0o400 }] } });
@@ -84,6 +84,21 @@ test('a node with tasks that answers is not removed; a ready one is not confirme
   t.like(await t.throwsAsync(api.setTaints({ requestId: requestId(3), node: N1, taints: ['../x'] }, OPERATOR)), { code: 'INVALID_ARGUMENT' });
   await api.setAvailability({ requestId: requestId(4), node: N1, availability: 'cordoned' }, OPERATOR);
   t.is(replica.state.current.nodes.get(N1)?.value.availability, 'cordoned');
+});
+
+test('a drained node is removed, but not with the data of a service', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  const db = service({ name: 'db', kind: 'stateful', container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const holder = task(db, 'n1', { id: taskId('db') });
+  await replica.put({ kind: 'task', id: holder.id }, encodeTask(holder));
+  for (const ended of [one, holder]) {
+    await replica.put({ kind: 'status', id: ended.id }, encodeStatusRecord(status(ended, { phase: 'complete' })));
+  }
+  t.regex((await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR))).message, /^node n1 has the data of shop\/db in namespace default/);
+  await replica.put({ kind: 'task', id: holder.id }, encodeTask({ ...holder, container: one.container }));
+  await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1));
 });
 
 test('a secret: the same content is the same version, what is used stays, values never come back', async t => {
