@@ -9,6 +9,7 @@ import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRe
 import type { Assignment } from '#model/assignment.ts';
 import type { Task } from '#model/task.ts';
 import { foldAssignment } from './assignment.ts';
+import { FRESH_PACE, paceAfterBeat } from './beat-pace.ts';
 import type { DesiredSet } from './assignment.ts';
 import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
@@ -65,11 +66,6 @@ const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
 const RECONNECT_LOST_SHARE = 0.5;
 /** A session this old counts as good: the next dial starts at the first delay again. */
 const GOOD_SESSION_MS = 10_000;
-/** Changes this close together share a heartbeat. */
-const COALESCE_MS = 2;
-/** So many changes are told one by one; when more follow, those of this time share a heartbeat, which is a write in the cluster's store. */
-const QUICK_BEATS = 4;
-const SHARED_MS = 40;
 
 /**
  * Keeps one session to one of the controllers: registers, beats, takes assignments and endpoints, opens tunnels, and dials another one
@@ -220,8 +216,7 @@ export class SessionLoop implements StartPermit {
     const { clock, reports } = this.#parts;
     let beatAtMs = -Infinity;
     let told = -1;
-    // When beats at one each SHARED_MS would have come to the next. Source: ITU-T I.371, generic cell rate algorithm
-    let theoreticalMs = -Infinity;
+    let pace = FRESH_PACE;
     for (;;) {
       const beforeMs = clock.monotonicMs();
       const intervalMs = this.#times.heartbeatMs;
@@ -237,8 +232,9 @@ export class SessionLoop implements StartPermit {
         beatAtMs = nowMs;
         told = this.#endpointsGeneration;
         this.#sendHeartbeat(session, nowMs);
-        theoreticalMs = Math.max(theoreticalMs, nowMs) + SHARED_MS;
-        await clock.sleep(Math.max(COALESCE_MS, theoreticalMs - nowMs - QUICK_BEATS * SHARED_MS), session.signal);
+        const next = paceAfterBeat(pace, nowMs);
+        pace = next.pace;
+        await clock.sleep(next.pauseMs, session.signal);
       }
     }
   }

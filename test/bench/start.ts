@@ -11,6 +11,8 @@ const COMMAND = ['sleep', '1000000'];
 const PORT = { target: 80, published: 18_080 };
 /** Of each kind of start beside the first, in turn with the peer. */
 const EXTRA_RUNS = 8;
+/** Starts of an agent that began anew, before it counts as warm. */
+const WARM_UPS = 8;
 const BALLASTS_MIB = [250, 500];
 
 export const startBench: Bench = {
@@ -54,6 +56,7 @@ async function measureMore(node: BenchNode, docker: DockerPeer, dockerMs: readon
   for (const mebibytes of BALLASTS_MIB) {
     await node.stopAgent();
     await node.startAgent(mebibytes);
+    await times(WARM_UPS, async () => await startOne(node));
     atBallastMs[mebibytes] = figures(await times(EXTRA_RUNS, async () => await startOne(node))).p50;
     rss[mebibytes] = rssMib(node.agentPid);
   }
