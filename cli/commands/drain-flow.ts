@@ -24,6 +24,8 @@ export interface DrainFlags {
 
 /** While nothing changes, what cannot leave is asked again this often. */
 const LOOK_AGAIN_MS = 15_000;
+/** Tasks that the line of progress names. */
+const MAX_NAMED = 5;
 const PATIENCE_OVER = new Error('nothing became of the drain for a while');
 
 /** A drain in progress; several nodes are drained together: none takes what another gives. */
@@ -65,7 +67,7 @@ async function emptyNode(drain: Drain, node: NodeId, expected: readonly StayingT
       await say(shell, `node/${node} drained`);
       return [];
     }
-    known = await findStaying(drain);
+    known = await findStaying(drain, lines);
     const step = nextDrainStep({ left, staying: known, isForced: drain.flags.force === true, waits: waits(drain), isLate: shell.clock.monotonicMs() >= drain.deadlineMs });
     if (step.kind === 'end') {
       return step.staying;
@@ -107,7 +109,10 @@ async function nextLook(drain: Drain, node: NodeId, isEnough: (left: readonly Ta
 
 function progressLine(node: NodeId, left: readonly TaskView[], known: readonly StayingTask[]): string {
   const staying = among(left, known).length;
-  return `node/${node}: ${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'} left${staying === 0 ? '' : `, ${String(staying)} of them cannot leave`}`;
+  const names = left.slice(0, MAX_NAMED).map(({ task, state }) => `${task.name} ${state}`);
+  const more = left.length > MAX_NAMED ? ', ...' : '';
+  const tasks = `${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'} left`;
+  return `node/${node}: ${tasks}${staying === 0 ? '' : `, ${String(staying)} of them cannot leave`}${names.length === 0 ? '' : ` (${names.join(', ')}${more})`}`;
 }
 
 async function stopTasks(shell: Shell, tasks: readonly TaskView[]): Promise<void> {
@@ -128,9 +133,14 @@ async function tellLimits({ shell, nodes }: Drain): Promise<readonly StayingTask
   return 'problem' in forecast ? [] : stayingTasks(forecast.view, forecast.drain);
 }
 
-async function findStaying({ shell, nodes }: Drain): Promise<readonly StayingTask[]> {
+/** While nobody can say, the drain waits, and says that. */
+async function findStaying({ shell, nodes }: Drain, lines: ProgressLines): Promise<readonly StayingTask[]> {
   const forecast = await foresee(shell, nodes);
-  return 'problem' in forecast ? [] : stayingTasks(forecast.view, forecast.drain);
+  if ('problem' in forecast) {
+    await lines.draw([`what cannot leave is not known: ${forecast.problem}`]);
+    return [];
+  }
+  return stayingTasks(forecast.view, forecast.drain);
 }
 
 /** @throws ClusterError where the nodes are not known, or the caller may not ask */
