@@ -102,31 +102,36 @@ async function copy(
 }
 
 /** The client's bytes until its eof. @throws ClusterError when it went away before, the signal's reason when it aborts */
-async function* inputOf(tunnel: Tunnel, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* inputOf(tunnel: Pick<Tunnel, 'frames'>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const frames = tunnel.frames[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => { /* raced below, or nobody waits any more */ });
-  const onAbort = (): void => { aborted.reject(signal.reason as Error); };
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    signal.throwIfAborted();
-    for (;;) {
-      const next = await Promise.race([frames.next(), aborted.promise]);
-      if (next.done === true) {
-        break;
-      }
-      const frame = next.value;
-      if (frame.kind === 'eof') {
-        return;
-      }
-      if (frame.kind === 'data') {
-        yield frame.bytes;
-      }
+  for (;;) {
+    const next = await unlessAborted(frames.next(), signal);
+    if (next.done === true) {
+      throw new ClusterError('UNAVAILABLE', 'the client went away before its archive ended');
     }
+    const frame = next.value;
+    if (frame.kind === 'eof') {
+      return;
+    }
+    if (frame.kind === 'data') {
+      yield frame.bytes;
+    }
+  }
+}
+
+/** `work`, or the signal's reason. Nothing of it stays with the signal: a race against one promise for all would hold every answer. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      onAbort = () => { reject(signal.reason as Error); };
+      signal.addEventListener('abort', onAbort, { once: true });
+      work.then(resolve, reject);
+    });
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-  throw new ClusterError('UNAVAILABLE', 'the client went away before its archive ended');
 }
 
 function requireRunning(target: TunnelTarget): ProcessIdentity {
