@@ -16,7 +16,7 @@ export interface AuditLine {
   readonly object: string;
   readonly details: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  /** `done`, or the code of the refusal. */
+  /** `done`, the code of the refusal, or `begun` for a tunnel that was opened: its end is a line of its own. */
   readonly outcome: string;
   /** Of a refusal. */
   readonly message: string;
@@ -78,9 +78,9 @@ const AUDITED: Readonly<Record<string, Audited>> = {
 const REFUSALS: ReadonlySet<string> = new Set(['PERMISSION_DENIED', 'UNAUTHENTICATED']);
 const MAX_TEXT_LENGTH = 300;
 
-/** The line of a call that ended; undefined for one that is not audited: a read that was allowed. */
-export function auditLine({ rpc, caller, address, request, error }: CallEnd): AuditLine | undefined {
-  const outcome = outcomeOf(error);
+/** The line of a call that ended or began; undefined for one that is not audited: a read that was allowed. */
+export function auditLine({ rpc, caller, address, request, error, isBegun }: CallEnd): AuditLine | undefined {
+  const outcome = isBegun === true ? 'begun' : outcomeOf(error);
   const audited = AUDITED[rpc];
   if ((audited === undefined || isRead(request)) && !REFUSALS.has(outcome)) {
     return undefined;

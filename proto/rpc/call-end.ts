@@ -1,4 +1,4 @@
-/** How one call to a service ended, for whoever keeps an account of calls. */
+/** How one call to a service ended, or that a long one began, for whoever keeps an account of calls. */
 export interface CallEnd {
   /** `ControlApi.Scale`. */
   readonly rpc: string;
@@ -10,4 +10,6 @@ export interface CallEnd {
   readonly request: unknown;
   /** Undefined when it was answered. */
   readonly error: unknown;
+  /** A stream in both directions whose purpose was just read: its end is told later. Absent: this is the end. */
+  readonly isBegun?: true;
 }

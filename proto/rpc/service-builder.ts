@@ -34,7 +34,7 @@ export interface ServiceOptions {
   readonly role: PeerRole | 'anyone';
   readonly log: Logger;
   readonly readerStallMs?: number;
-  /** Told of each call at its end; must not throw. */
+  /** Told of each call at its end, and of a stream in both directions also once it is known what it is for; must not throw. */
   readonly onCall?: (end: CallEnd) => void;
 }
 
@@ -98,7 +98,10 @@ export class ServiceBuilder implements RpcService {
         isServing: true,
       });
       const work = this.#accounted(call, method.path, async (peer, note) => {
-        await handler(stream, peer, cancel.signal, note);
+        await handler(stream, peer, cancel.signal, request => {
+          note(request);
+          this.#options.onCall?.({ rpc: rpcName(method.path), caller: callerOf(call), address: addressOf(call), request, error: undefined, isBegun: true });
+        });
         stream.close();
       });
       this.#finish(work, call, method.path, cancel);

@@ -32,6 +32,12 @@ test('out', tells, call('OpenTunnel', { task: 'abc', spec: { kind: 'copy', direc
 test('debug', tells, call('OpenTunnel', { task: 'abc', spec: { kind: 'debug', image: 'tools:1', command: ['sh', '-c', SECRET], tty: true, stdin: true, environment: [] } }),
   'task/abc', { kind: 'debug', image: 'tools:1', program: 'sh', argumentCount: 2, tty: true });
 
+test('a tunnel that begins has a line of its own, one that only reads has none', t => {
+  const begun = (spec: object): CallEnd => ({ ...call('OpenTunnel', { task: 'abc', spec }), isBegun: true });
+  t.like(auditLine(begun({ kind: 'attach', stdin: true })), { outcome: 'begun', object: 'task/abc', details: { kind: 'attach', stdin: true } });
+  t.is(auditLine(begun({ kind: 'logs' })), undefined);
+});
+
 for (const [rpc, request] of [['View', {}], ['Events', {}], ['ListSecrets', {}], ['OpenTunnel', { task: 'abc', spec: { kind: 'logs' } }]] as const) {
   test(`a read is not audited (${rpc}), its refusal is`, t => {
     t.is(auditLine(call(rpc, request)), undefined);
