@@ -2,6 +2,7 @@ import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
+import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
@@ -9,7 +10,6 @@ import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRe
 import type { Assignment } from '#model/assignment.ts';
 import type { Task } from '#model/task.ts';
 import { foldAssignment } from './assignment.ts';
-import { FRESH_PACE, paceAfterBeat } from './beat-pace.ts';
 import type { DesiredSet } from './assignment.ts';
 import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
@@ -61,6 +61,8 @@ interface OpenSession {
 }
 
 const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
+/** Changes this close together share a heartbeat; a burst of starts is fewer messages than starts. */
+const BEAT_PACE = { quickCount: 8, intervalMs: 8, leastMs: 2 };
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
 /** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
 const RECONNECT_LOST_SHARE = 0.5;
@@ -232,7 +234,7 @@ export class SessionLoop implements StartPermit {
         beatAtMs = nowMs;
         told = this.#endpointsGeneration;
         this.#sendHeartbeat(session, nowMs);
-        const next = paceAfterBeat(pace, nowMs);
+        const next = paceAfter(pace, nowMs, BEAT_PACE);
         pace = next.pace;
         await clock.sleep(next.pauseMs, session.signal);
       }

@@ -99,6 +99,7 @@ export class PullClient {
   #start(): Worker {
     this.#starts += 1;
     const worker = new Worker(workerEntryUrl('pull-worker', import.meta.url), {
+      trackUnmanagedFds: false,
       workerData: { ...this.#settings, prefix: `${this.#prefix}-${String(this.#starts)}` } satisfies PullWorkerSettings,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
     });

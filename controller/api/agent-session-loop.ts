@@ -6,6 +6,7 @@ import type { AgentMessage, Heartbeat } from '#model/session.ts';
 import type { TaskStatus } from '#model/task.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
+import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
@@ -27,6 +28,9 @@ export interface SessionParts extends StatusWriter {
   readonly liveness: SessionLiveness;
   readonly onTunnelRefused: (tunnelId: string, code: string, message: string) => void;
 }
+
+/** A burst of starts on a node is some transactions, each with a look at its service, not one for each task. */
+const WRITE_PACE = { quickCount: 4, intervalMs: 40, leastMs: 0 };
 
 /** Counted silence of this replica's sessions. */
 export interface SessionLiveness {
@@ -179,6 +183,8 @@ export class AgentSessionLoop {
   }
 
   async #writeStatuses(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    let pace = FRESH_PACE;
     while (!signal.aborted) {
       const woken = new Promise<void>(resolve => { this.#wakeWriter = resolve; });
       if (this.#waiting.size === 0) {
@@ -188,6 +194,9 @@ export class AgentSessionLoop {
       const statuses = [...this.#waiting.values()];
       this.#waiting.clear();
       await this.#writeBatch(statuses, signal);
+      const next = paceAfter(pace, clock.monotonicMs(), WRITE_PACE);
+      pace = next.pace;
+      if (next.pauseMs > 0) await clock.sleep(next.pauseMs, signal).catch(() => { /* the loop's condition sees the signal */ });
     }
   }
 
