@@ -30,7 +30,7 @@ import { isEachInForce, planResizes } from './resize-plan.ts';
 import type { ResizePlan } from './resize-plan.ts';
 import { isConverged, planSlots } from './slot-plan.ts';
 import type { SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
-import { hasEnded, isDone, isLive, isOnLostNode, isServing, isUpToDate, serviceState } from './task-row.ts';
+import { hasEnded, isLive, isOnLostNode, isServing, isSlotDone, isUpToDate, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
@@ -202,8 +202,9 @@ function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanCon
 
 /** A job's slot that failed more often than its retries allow, and has not succeeded. */
 function isSpent(loop: CrashLoop, { service, rows }: ServiceState): boolean {
-  const newest = rows.findLast(row => row.task.slot === loop.slot);
-  return service.spec.kind === 'job' && loop.failures > (service.spec.job?.retries ?? 0) && newest !== undefined && hasEnded(newest) && !isDone(newest, service);
+  const ofSlot = rows.filter(row => row.task.slot === loop.slot);
+  const newest = ofSlot.at(-1);
+  return service.spec.kind === 'job' && loop.failures > (service.spec.job?.retries ?? 0) && newest !== undefined && hasEnded(newest) && !isSlotDone(ofSlot, service);
 }
 
 /**

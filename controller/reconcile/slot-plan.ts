@@ -1,7 +1,7 @@
 /** Which slots of a service get a task, and which tasks are to stop: one look at the state, within the update's budgets. */
 import type { Service } from '#model/app.ts';
 import type { NodeId } from '#model/ids.ts';
-import { hasFailed, isCutOff, isDone, isLeaving, isLive, isOnLostNode, isServing, isUpToDate, mayRun, mayStay } from './task-row.ts';
+import { hasFailed, isCutOff, isLeaving, isLive, isOnLostNode, isServing, isSlotDone, isUpToDate, mayRun, mayStay } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
 
 export interface WantedSlot {
@@ -61,6 +61,7 @@ interface SlotState extends WantedSlot {
   readonly lost: readonly TaskRow[];
   /** A task of the slot may still run somewhere, wanted or not. */
   readonly isOccupied: boolean;
+  /** It needs no task. Of a job some may run still, in place of one that was given up and ended well after all. */
   readonly isDone: boolean;
   /** Has a task of the new template. */
   readonly isNew: boolean;
@@ -100,7 +101,7 @@ export function planSlots(input: SlotInput): SlotPlan {
     creates: [...missing, ...replaced.creates],
     createLimit: Math.max(0, budget.surgeRoom),
     stops: [...stopUnwanted(input), ...slots.flatMap(stopSuperfluous), ...replaced.stops],
-    stopsOnceReplaced: slots.filter(slot => slot.good.length === 0).flatMap(stopLost),
+    stopsOnceReplaced: slots.filter(slot => slot.good.length === 0 && !slot.isDone).flatMap(stopLost),
   };
 }
 
@@ -118,14 +119,13 @@ function sortOut(input: SlotInput, wanted: WantedSlot, rows: readonly TaskRow[])
   const live = rows.filter(isLive);
   const lost = live.filter(row => isOnLostNode(row) && !isHeldOnLoss(service) && input.isReplaceable(row));
   const present = live.filter(row => !lost.includes(row));
-  const newest = rows.filter(row => isUpToDate(row, service)).at(-1);
   return {
     ...wanted,
     good: present.filter(row => mayStay(row, service)).sort((left, right) => Number(isServing(right)) - Number(isServing(left))),
     outdated: present.filter(row => !mayStay(row, service)),
     lost,
     isOccupied: rows.some(row => occupies(row, service)),
-    isDone: present.length === 0 && newest !== undefined && isDone(newest, service),
+    isDone: (service.spec.kind === 'job' || present.length === 0) && isSlotDone(rows, service),
     isNew: live.some(row => isUpToDate(row, service)),
     newest: rows.at(-1),
   };
@@ -201,9 +201,12 @@ function isItsTurn({ service }: SlotInput, slots: readonly SlotState[], { slot }
     .every(lower => lower.isDone || [...lower.good, ...lower.outdated].some(row => isServing(row) || isCutOff(row)));
 }
 
-/** More than the slot needs: what a serving good task replaced; until one serves, all but one of the outdated that do. */
+/** More than the slot needs: all of one that is done; what a serving good task replaced; until one serves, all but one of the outdated that do. */
 function stopSuperfluous(slot: SlotState): readonly Stop[] {
   const [best, ...rest] = slot.good;
+  if (slot.isDone) {
+    return [...slot.good, ...slot.outdated, ...slot.lost].map(row => ({ row, reason: 'done' }));
+  }
   if (best !== undefined && isServing(best)) {
     return [...[...slot.outdated, ...rest].map(row => ({ row, reason: 'replaced' })), ...stopLost(slot)];
   }
@@ -238,7 +241,7 @@ function replaceOutdated(input: SlotInput, slots: readonly SlotState[], budget: 
   const creates: SlotCreate[] = [];
   const stops: Stop[] = [];
   let { unavailableRoom, newRoom: room } = budget;
-  const candidates = slots.filter(slot => slot.good.length === 0 && slot.outdated.length > 0);
+  const candidates = slots.filter(slot => slot.good.length === 0 && slot.outdated.length > 0 && !slot.isDone);
   for (const slot of input.service.spec.kind === 'stateful' ? candidates.toReversed() : candidates) {
     const isRenewed = slot.isNew || room > 0;
     const reason = replaceReason(input, slot, isRenewed);
@@ -309,9 +312,7 @@ export function isConverged(service: Service, rows: readonly TaskRow[], wanted: 
   const rowsOfSlot = Map.groupBy(rows, row => row.task.slot);
   const isEachServed = wanted.every(({ slot }) => {
     const ofSlot = rowsOfSlot.get(slot) ?? [];
-    const newest = ofSlot.findLast(row => isUpToDate(row, service));
-    const isServed = ofSlot.some(row => isLive(row) && satisfies(row, service));
-    return isServed || (newest !== undefined && isDone(newest, service));
+    return ofSlot.some(row => isLive(row) && satisfies(row, service)) || isSlotDone(ofSlot, service);
   });
   return isEachServed && live.length <= wanted.length && live.every(row => mayStay(row, service));
 }

@@ -119,6 +119,18 @@ export function isDone(row: TaskRow, service: Service): boolean {
   return row.status?.phase === 'failed' && service.spec.kind !== 'job' && mode === 'never';
 }
 
+/**
+ * Its newest task says so; of a job any of them: one that was given up with its node may have ended well there, and tells it once its
+ * successor failed.
+ *
+ * @param rows  of one slot, oldest first
+ */
+export function isSlotDone(rows: readonly TaskRow[], service: Service): boolean {
+  const made = rows.filter(row => isUpToDate(row, service));
+  const telling = service.spec.kind === 'job' ? made : made.slice(-1);
+  return telling.some(row => isDone(row, service));
+}
+
 /** A job that ended well by itself before its stop reached it: what was done is not done again. */
 function isJobDone({ status }: TaskRow, { spec }: Service): boolean {
   return spec.kind === 'job' && status?.phase === 'complete' && status.lastExit?.code === 0 && status.lastExit.reason === 'exited';

@@ -161,12 +161,13 @@ function stopUnit(action: Extract<Action, { readonly kind: 'stop-task' }>, snaps
 }
 
 /** Its namespace's record too: what its quota leaves was counted from it. One that cannot be read limits nothing. */
-function createUnit(task: Task, { unreadableNamespaces }: ClusterSnapshot): Unit {
+function createUnit(task: Task, snapshot: ClusterSnapshot): Unit {
   const { namespace: name } = task;
   return {
     reads: [
       { kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id },
-      ...(unreadableNamespaces.has(name) ? [] : [{ kind: 'namespace', name } as const]),
+      ...(snapshot.unreadableNamespaces.has(name) ? [] : [{ kind: 'namespace', name } as const]),
+      ...(task.kind === 'job' ? unendedReads(snapshot, task) : []),
     ],
     operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
     places: task,
@@ -240,6 +241,15 @@ function slotReads({ tasks, tasksOfService }: ClusterSnapshot, { serviceId: serv
   const ofSlot = [...(tasksOfService.get(service) ?? [])].filter(id => {
     const task = tasks.get(id)?.value;
     return task?.slot === slot && task.desired === 'run';
+  });
+  return ofSlot.map(id => ({ kind: 'status', id }));
+}
+
+/** What the tasks of a job's slot may tell yet: those that were given up with their nodes, one a node. One that ended well makes another needless (I1). */
+function unendedReads(snapshot: ClusterSnapshot, { serviceId: service, slot }: Task): readonly RecordKey[] {
+  const ofSlot = [...(snapshot.tasksOfService.get(service) ?? [])].filter(id => {
+    const task = snapshot.tasks.get(id)?.value;
+    return task?.slot === slot && !isEnded(snapshot, task);
   });
   return ofSlot.map(id => ({ kind: 'status', id }));
 }

@@ -55,3 +55,14 @@ test('wakes when the tasks of a job are to be forgotten', t => {
   const status = serviceStatus(of, { job: { templateHash: of.templateHash, completions: 1, endedAtMs: T0 - MINUTE_MS } });
   t.is(planRetention({ service: of, rows: [ended('x', 1, of)], status }, false, new Set(), T0).wakeAtMs, T0 + 59 * MINUTE_MS);
 });
+
+test('what ended well of a job stays while the job goes on, however many failed since, and where its node was removed', t => {
+  const of = service({ kind: 'job' });
+  const { node: gone, ...row } = ended('d', 60, of);
+  const done = { ...row, status: status(row.task, { phase: 'complete', finishedAtMs: T0 - 60 * MINUTE_MS }) };
+  const failures = [ended('x', 3, of), ended('y', 2, of), ended('z', 1, of)];
+  const removed = (rows: readonly TaskRow[], wanted: readonly number[]): readonly string[] =>
+    planRetention({ service: of, rows }, false, new Set(wanted), T0).removals.flatMap(one => ('taskId' in one ? [one.taskId.charAt(0)] : []));
+  t.deepEqual(removed([{ ...done, node: gone! }, ...failures], [0]), ['x']);
+  t.deepEqual([removed([done], [0]), removed([done], [])], [[], ['d']]);
+});

@@ -207,6 +207,30 @@ test('job: failed once the retries are used up', t => {
   t.deepEqual(spent.actions.flatMap(line), []);
   t.like(statusOf(spent), { rollout: { state: 'failed', reason: 'job failed: 2 attempts used up' } });
 });
+test('job: given up with its node, it ended well there: no retry of its successor, which stops where it runs', t => {
+  const lost = { ...j0, desired: 'stop', reason: 'node-lost' } as const;
+  const next = task(job, 'n2', { id: taskId('next'), fence: 2 });
+  const exit = { attempt: 1, code: 0, reason: 'exited', finishedAtMs: LATER };
+  const planned = (statuses: readonly TaskStatus[], failures: number): Plan => plan({
+    of: job, tasks: [lost, next], statuses, nodes: [node('n1', { condition: 'lost' }), node('n2'), node('n3')],
+    serviceStatuses: [serviceStatus(job, { settledRevision: 0, crashLoops: failures === 0 ? [] : [{ slot: 0, failures, notBeforeMs: T0, task: next.id }] })],
+  });
+  const ended = { ...done, lastExit: exit };
+  const settled = planned([ended, failed(next)], 1);
+  t.deepEqual(settled.actions.flatMap(line), []);
+  t.like(statusOf(settled), { rollout: { state: 'settled' }, job: { completions: 1 } });
+  t.deepEqual(planned([ended, status(next)], 0).actions.flatMap(line), [`-${next.id} done`]);
+  t.deepEqual(planned([failed(next)], 1).actions.flatMap(line), ['+0@n2 crash-loop'], 'nothing is known of the first');
+});
+test('job: a slot that is done has used up no retries, while another runs', t => {
+  const two = service({ name: 'report', kind: 'job', replicas: 2, job: { retries: 1 } });
+  const [first, next, other] = [task(two, 'n1'), task(two, 'n2', { id: taskId('next'), fence: 2 }), task(two, 'n3', { slot: 1 })] as const;
+  const stateAfter = (phase: 'complete' | 'failed'): string | undefined => statusOf(plan({
+    of: two, tasks: [first, next, other], statuses: [status(first, { phase, finishedAtMs: LATER }), failed(next), status(other)],
+    serviceStatuses: [serviceStatus(two, { settledRevision: 0, crashLoops: [{ slot: 0, failures: 2, notBeforeMs: T0, task: next.id }] })],
+  }))?.rollout.state;
+  t.deepEqual([stateAfter('complete'), stateAfter('failed')], ['progressing', 'failed']);
+});
 
 const needy = service({ dependsOn: [{ service: 'db', condition: 'service_healthy' }] });
 test('a dependency that is not met holds the first tasks back', t => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { hasFailed, isCutOff, isDone, isLive, isServing, mayRun, mayStay, serviceState } from '../../../../controller/reconcile/task-row.ts';
+import { hasFailed, isCutOff, isDone, isLive, isServing, isSlotDone, mayRun, mayStay, serviceState } from '../../../../controller/reconcile/task-row.ts';
 import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';
 import type { ServiceOptions, NodeOptions } from '../../../support/builders.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -57,4 +57,16 @@ test('a job that ended well by itself is done, also where a stop was on its way;
     isDone({ task: task(current, 'n1', { desired: 'stop' }), status: status(task(current, 'n1'), { phase: 'complete', lastExit: { ...exit, reason } }), node: node('n1') }, current);
   t.true(ended('exited'));
   t.false(ended('stopped'));
+});
+
+test('a slot of a job is done once any of its tasks ended well; of another service its newest task says so', t => {
+  const slotDone = (kind: 'job' | 'service', ...phases: readonly TaskStatus['phase'][]): boolean => {
+    const current = service({ kind, ...restart('on-failure') });
+    return isSlotDone(phases.map((phase, fence) => {
+      const made = task(current, 'n1', { id: taskId(`s${'ab'.charAt(fence)}`), fence });
+      return { task: made, status: status(made, { phase }), node: node('n1') };
+    }), current);
+  };
+  t.deepEqual([slotDone('job', 'complete', 'failed'), slotDone('job', 'failed', 'complete'), slotDone('job', 'failed', 'failed')], [true, true, false]);
+  t.deepEqual([slotDone('service', 'complete', 'failed'), slotDone('service', 'failed', 'complete')], [false, true]);
 });

@@ -82,3 +82,14 @@ test('a move that is taken back is the record without the wish', t => {
   t.deepEqual(transaction!.operations.length, 1);
   t.deepEqual(operation?.kind === 'put' ? decodeTask(operation.value) : undefined, old);
 });
+
+test('a task of a job is made only while those of its slot that were given up have told no more than was read', t => {
+  const job = service({ name: 'report', kind: 'job' });
+  const of = (id: string, slot = 0) => task(job, n1, { id: taskId(id), slot, desired: 'stop', reason: 'node-lost' });
+  const [silent, running, ended, other] = [of('silent'), of('running'), of('ended'), of('other', 1)];
+  const state = snapshot({ nodes: [n1, n2], services: [job, web], tasks: [silent, running, ended, other], statuses: [status(running), status(ended, { phase: 'failed' })] });
+  const compared = (made: Action): readonly string[] => planTransactions([made], { ...input, snapshot: state })
+    .flatMap(({ compares }) => compares.filter(({ key }) => key.includes('/status/')).map(({ key, revision }) => `${key.split('/').pop() ?? ''} ${String(revision > 0)}`));
+  t.deepEqual(compared({ kind: 'create-task', task: task(job, n2, { id: taskId('new') }), reason: 'node-lost' }).toSorted(), [`${running.id} true`, `${silent.id} false`]);
+  t.deepEqual(compared(create('a')), []);
+});
