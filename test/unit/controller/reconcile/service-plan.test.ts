@@ -295,3 +295,14 @@ test('a move that cannot be is taken back, and told', t => {
   t.deepEqual(stuck.actions.flatMap(line), ['cancel-move']);
   t.like(stuck.events[0], { type: 'warning', object: `task/${w0.id}`, reason: 'MoveAbandoned' });
 });
+
+test('a task that stops is not written a second time: neither resized nor its wish taken back', t => {
+  const container = { requests: resources(100, 64) };
+  const held = service({ name: 'db', kind: 'stateful', replicas: 1, container });
+  const before = task(service({ name: 'db', kind: 'stateful', replicas: 1 }), 'n1');
+  const draining = [node('n1', { availability: 'draining' }), node('n2')];
+  t.deepEqual(plan({ of: held, tasks: [before], nodes: draining }).actions.flatMap(line), [`-${before.id} drain`]);
+  t.deepEqual(plan({ of: service({ replicas: 0, container }), tasks: [w0] }).actions.flatMap(line), [`-${w0.id} scale-down`]);
+  const stuck = { ...w0, moveTo: parseNodeId('n9') };
+  t.deepEqual(plan({ of: service({ replicas: 0 }), tasks: [stuck] }).actions.flatMap(line), [`-${w0.id} scale-down`]);
+});
