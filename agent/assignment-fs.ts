@@ -4,7 +4,8 @@ import type { AssignedContent } from '#model/assignment.ts';
 import type { Task } from '#model/task.ts';
 import type { DesiredSet } from './assignment.ts';
 import type { HeldAssignment } from './ports.ts';
-import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
+import { DoubleFile } from './task/double-file-fs.ts';
+import { entriesOf, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
 
 interface StoredAssignment {
   readonly epoch: number;
@@ -14,13 +15,15 @@ interface StoredAssignment {
 
 const CONFIG_PREFIX = 'config/';
 
-/** The assignment as `assignment.json` and one file a config, named by its SHA-256. Secrets stay in memory and on their tmpfs. */
+/** The assignment as `assignment.a` and `.b` (`DoubleFile`) and one file a config, named by its SHA-256. Secrets stay in memory and on their tmpfs. */
 export class AssignmentFs implements HeldAssignment {
   readonly #directory: string;
+  readonly #file: DoubleFile;
   #written: Set<string> | undefined;
 
   constructor(stateDirectory: string) {
     this.#directory = join(stateDirectory, 'assignment');
+    this.#file = new DoubleFile(join(this.#directory, 'assignment'));
   }
 
   /** Contents first: an assignment on disk always has its configs. */
@@ -31,7 +34,7 @@ export class AssignmentFs implements HeldAssignment {
       await this.#writeOnce(content);
     }
     const stored: StoredAssignment = { epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] };
-    await replaceDurably(join(this.#directory, 'assignment.json'), JSON.stringify(stored));
+    await this.#file.write(JSON.stringify(stored));
     await this.#removeUnwanted(new Set(wanted.map(fileName)));
   }
 
@@ -72,15 +75,12 @@ export class AssignmentFs implements HeldAssignment {
   }
 
   async #read(): Promise<StoredAssignment | undefined> {
-    try {
-      const value: unknown = JSON.parse(await readFile(join(this.#directory, 'assignment.json'), 'utf8'));
-      return isStored(value) ? value : undefined;
-    } catch (error) {
-      if (isAbsent(error) || error instanceof SyntaxError) {
-        return undefined;
-      }
-      throw error;
+    const text = await this.#file.read();
+    if (text === undefined) {
+      return undefined;
     }
+    const value: unknown = JSON.parse(text);
+    return isStored(value) ? value : undefined;
   }
 }
 

@@ -52,8 +52,9 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     undo.push(`snapshot ${key}`, () => this.remove(key));
     const [root] = await Promise.all([this.#rootOf(layers), makeDirectories(directories, mapping.hostBase)]);
     await copyRoot(root, directories.upper, mapping.hostBase);
-    await this.#mountAll(directories, layers, mapping);
-    await checkRuntimeDirectories(directories.rootfs, mapping.hostBase);
+    attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
+    mountOverlay(planOverlay(directories, layers), directories.rootfs);
+    await allEnded([detachMount(directories.lower), checkRuntimeDirectories(directories.rootfs, mapping.hostBase)]);
     undo.keep();
     return { rootfsPath: directories.rootfs };
   }
@@ -91,12 +92,6 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   /** Resolves when all that was removed is deleted. */
   async settled(): Promise<void> {
     await this.#trash.settled();
-  }
-
-  async #mountAll(directories: OverlayDirectories, layers: readonly string[], mapping: IdMapping): Promise<void> {
-    attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
-    mountOverlay(planOverlay(directories, layers), directories.rootfs);
-    await detachMount(directories.lower);
   }
 
   async #rootOf(layers: readonly string[]): Promise<Stats | undefined> {

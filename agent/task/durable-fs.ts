@@ -57,7 +57,7 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /** What was written is on disk or told as lost before: closing has nothing to add, and nobody waits for it. */
-function closeSoon(handle: FileHandle): void {
+export function closeSoon(handle: FileHandle): void {
   handle.close().catch(() => undefined);
 }
 

@@ -118,7 +118,6 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   const unit = unitOf(record);
-  await parts.records.makeLogs(record.task.id);
   const [container] = await allEnded([
     create({ ...start, record }, { record, image, slot, deviceUnits, contents: start.contents }, parts, signal),
     start.save(record),

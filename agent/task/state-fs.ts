@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { allEnded } from '#kit/all-ended.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
@@ -47,7 +47,10 @@ export class TaskStateFs implements TaskRecords {
 
   async makeLogs(task: TaskId): Promise<void> {
     if (!this.#known.has(task)) {
-      await onDisk(this.#directory, async () => await mkdir(join(this.#pathOf(task), 'logs'), { recursive: true, mode: 0o700 }));
+      await onDisk(this.#directory, async () => {
+        await makeDirectory(this.#pathOf(task));
+        await makeDirectory(join(this.#pathOf(task), 'logs'));
+      });
     }
   }
 
@@ -163,6 +166,21 @@ export class TaskStateFs implements TaskRecords {
 
   #pathOf(id: TaskId): string {
     return join(this.#directory, 'tasks', id);
+  }
+}
+
+/** With what is missing above it. Node's recursive mkdir answers ENOENT where the file system is read-only. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      await makeDirectory(dirname(path));
+      await mkdir(path, { mode: 0o700 });
+    } else if (code !== 'EEXIST') {
+      throw error;
+    }
   }
 }
 

@@ -279,7 +279,9 @@ export class TaskLoop {
     return false;
   }
 
+  /** Its directory first: where the disk does not take that, nothing was begun. */
   async #start(attempt: number, signal: AbortSignal): Promise<void> {
+    await this.#parts.records.makeLogs(this.#record.task.id);
     this.#begin(attempt);
     await this.#whileBuilding(async building => {
       const running = await startAttempt(this.#attemptStart(), this.#parts, building);
@@ -387,9 +389,7 @@ export class TaskLoop {
 
   /** A probe of a container that stands still says nothing of it. */
   async #adjust(action: AdjustAction): Promise<void> {
-    if (action.kind !== 'resize') {
-      this.#health.reset();
-    }
+    if (action.kind !== 'resize') this.#health.reset();
     await this.#adjuster.carryOut(action, { record: this.#record, save: async record => { await this.#save(record); } });
   }
 
