@@ -1,7 +1,8 @@
 /** One machine with the agent as it ships, told what to run by a real session, and the images both sides run. */
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import { parseDigest } from '#model/digest.ts';
 import { taskIdFromBytes, TASK_ID_BYTES, taskName } from '#model/ids.ts';
@@ -119,11 +120,14 @@ export class BenchNode implements AsyncDisposable {
     return task(of, NODE, { id, name: taskName('bench', 0, id, false) });
   }
 
-  /** Ends and removes them; nothing of them is left on the machine when it resolves. */
+  /** Ends and removes them; nothing of them is left on the machine when it resolves, as after the peer's removal. */
   async stop(tasks: readonly Task[]): Promise<void> {
+    const ids = tasks.map(({ id }) => id);
     this.controller.assign(tasks.map(one => ({ ...one, desired: 'stop' })));
-    await this.controller.reported(tasks.map(({ id }) => id), ({ phase }) => phase === 'complete' || phase === 'failed');
-    this.controller.assign([], tasks.map(({ id }) => id));
+    await this.controller.reported(ids, ({ phase }) => phase === 'complete' || phase === 'failed');
+    this.controller.assign([], ids);
+    // Record and log go last; nobody is told of that.
+    while (ids.some(id => existsSync(`${this.stateDir}/tasks/${id}`))) await sleep(1);
   }
 
   /** The agent's own process. */
