@@ -50,8 +50,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    const [root] = await Promise.all([this.#rootOf(layers), makeDirectories(directories, mapping.hostBase)]);
-    await copyRoot(root, directories.upper, mapping.hostBase);
+    const [root] = await allEnded([this.#rootOf(layers), makeDirectories(directories, layers.length > 0)]);
+    await own(directories, root, mapping.hostBase);
     attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, layers), directories.rootfs);
     await allEnded([detachMount(directories.lower), checkRuntimeDirectories(directories.rootfs, mapping.hostBase)]);
@@ -110,21 +110,18 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 }
 
-/** The root directory of the container, and the work directory's files, belong to its root user. */
-async function makeDirectories({ top, rootfs, lower, upper, work, empty }: OverlayDirectories, hostBase: number): Promise<void> {
+/** The work directory's files belong to the container's root user. Only images without layers have the empty one. */
+async function makeDirectories({ top, rootfs, lower, upper, work, empty }: OverlayDirectories, hasLayers: boolean): Promise<void> {
   await mkdir(top, { mode: 0o711 });
-  const owned = [upper, work, empty];
-  await Promise.all([...owned, rootfs, lower].map(async directory => {
-    await mkdir(directory, { mode: 0o755 });
-    if (owned.includes(directory)) await chown(directory, hostBase, hostBase);
-  }));
+  await Promise.all([upper, work, rootfs, lower, ...(hasLayers ? [] : [empty])].map(async directory => { await mkdir(directory, { mode: 0o755 }); }));
 }
 
 /** The upper directory's root is what shows: owner, mode and times are those of the topmost layer's. */
-async function copyRoot(root: Stats | undefined, upper: string, hostBase: number): Promise<void> {
-  if (root === undefined) return;
-  await chown(upper, hostBase + root.uid, hostBase + root.gid);
-  await Promise.all([chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime)]);
+async function own({ upper, work, empty }: OverlayDirectories, root: Stats | undefined, hostBase: number): Promise<void> {
+  const asRoot = root === undefined
+    ? [chown(upper, hostBase, hostBase), chown(empty, hostBase, hostBase)]
+    : [chown(upper, hostBase + root.uid, hostBase + root.gid), chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime)];
+  await allEnded([chown(work, hostBase, hostBase), ...asRoot]);
 }
 
 function mountOverlay(plan: OverlayMount, target: string): void {

@@ -6,7 +6,7 @@ import type { Bench, BenchSite, PreparedBench } from './bench.ts';
 import { ClusterSite, manifest } from './cluster-site.ts';
 import { figures } from './report.ts';
 
-const POLL_MS = 5;
+const POLL_MS = 2;
 
 export const endToEndBench: Bench = {
   unit: 'ms', isMoreBetter: false, runs: 10,

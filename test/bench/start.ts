@@ -10,7 +10,7 @@ import { figures, rounded } from './report.ts';
 const COMMAND = ['sleep', '1000000'];
 const PORT = { target: 80, published: 18_080 };
 /** Of each kind of start beside the first, in turn with the peer. */
-const EXTRA_RUNS = 8;
+const EXTRA_RUNS = 16;
 /** Starts of an agent that began anew, before it counts as warm. */
 const WARM_UPS = 8;
 const BALLASTS_MIB = [250, 500];
