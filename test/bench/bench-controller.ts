@@ -31,6 +31,8 @@ export class BenchController implements AsyncDisposable {
   #server: RpcServer | undefined;
   #end: ControllerSessionEnd | undefined;
   #generation = 1;
+  /** Of the endpoint set that was sent last, and of the newest that is in force. */
+  #publishedGeneration = 1;
   #endpointsGeneration = 0;
   #isReady = false;
 
@@ -89,10 +91,8 @@ export class BenchController implements AsyncDisposable {
   /** Replaces the endpoints of all services. Resolves when the agent says that they are in force. */
   async publish(services: readonly ServiceEndpoints[]): Promise<void> {
     this.#services = services;
-    this.#generation += 1;
-    // The set's generation and the assignment's are the same store's revisions; an empty delta keeps them in step.
-    const generation = this.#generation;
-    this.#send({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: generation - 1, generation, upserts: [], removals: [], contents: [] } });
+    this.#publishedGeneration += 1;
+    const generation = this.#publishedGeneration;
     this.#sendEndpoints();
     await this.#until('endpoints are in force', () => this.#endpointsGeneration >= generation);
   }
@@ -138,7 +138,7 @@ export class BenchController implements AsyncDisposable {
   }
 
   #sendEndpoints(): void {
-    this.#send({ kind: 'endpoints', endpoints: { generation: this.#generation, services: this.#services, nodes: [{ id: parseNodeId('n1'), subnetIndex: this.#subnetIndex, address: this.#address.replace(/\.\d+:\d+$/, '.10') }] } });
+    this.#send({ kind: 'endpoints', endpoints: { generation: this.#publishedGeneration, services: this.#services, nodes: [{ id: parseNodeId('n1'), subnetIndex: this.#subnetIndex, address: this.#address.replace(/\.\d+:\d+$/, '.10') }] } });
   }
 
   #send(message: ControllerMessage): void {
