@@ -5,7 +5,7 @@ import type { Task } from '#model/task.ts';
 import type { DesiredSet } from './assignment.ts';
 import type { HeldAssignment } from './ports.ts';
 import { DoubleFile } from './task/double-file-fs.ts';
-import { entriesOf, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
+import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
 
 interface StoredAssignment {
   readonly epoch: number;
@@ -15,15 +15,21 @@ interface StoredAssignment {
 
 const CONFIG_PREFIX = 'config/';
 
-/** The assignment as `assignment.a` and `.b` (`DoubleFile`) and one file a config, named by its SHA-256. Secrets stay in memory and on their tmpfs. */
+/**
+ * The assignment as `assignment.a` and `.b` (`DoubleFile`) and one file a config, named by its SHA-256. Secrets stay in memory and on their tmpfs. Version 0.1
+ * had `assignment.json`: it is read where there is no other, and goes with the first save, so that an agent that is put back does not go by it.
+ */
 export class AssignmentFs implements HeldAssignment {
   readonly #directory: string;
   readonly #file: DoubleFile;
+  readonly #oldPath: string;
+  #hasOldFile = true;
   #written: Set<string> | undefined;
 
   constructor(stateDirectory: string) {
     this.#directory = join(stateDirectory, 'assignment');
     this.#file = new DoubleFile(join(this.#directory, 'assignment'));
+    this.#oldPath = join(this.#directory, 'assignment.json');
   }
 
   /** Contents first: an assignment on disk always has its configs. */
@@ -34,7 +40,7 @@ export class AssignmentFs implements HeldAssignment {
       await this.#writeOnce(content);
     }
     const stored: StoredAssignment = { epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] };
-    await this.#file.write(JSON.stringify(stored));
+    await this.#write(JSON.stringify(stored));
     await this.#removeUnwanted(new Set(wanted.map(fileName)));
   }
 
@@ -49,6 +55,18 @@ export class AssignmentFs implements HeldAssignment {
       contents.set(key, { key, content: await readFile(join(this.#directory, 'configs', name)) });
     }
     return { epoch: stored.epoch, generation: stored.generation, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents };
+  }
+
+  async #write(text: string): Promise<void> {
+    try {
+      await this.#file.write(text);
+    } catch (error) {
+      // Somebody took the directory away: it is made again at the next try.
+      if (isAbsent(error)) this.#written = undefined;
+      throw error;
+    }
+    if (this.#hasOldFile) await removeDurably(this.#oldPath);
+    this.#hasOldFile = false;
   }
 
   /** Names of the configs on disk. */
@@ -75,12 +93,16 @@ export class AssignmentFs implements HeldAssignment {
   }
 
   async #read(): Promise<StoredAssignment | undefined> {
-    const text = await this.#file.read();
-    if (text === undefined) {
-      return undefined;
+    const text = await this.#file.read() ?? await readFile(this.#oldPath, 'utf8').catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    try {
+      const value: unknown = JSON.parse(text ?? 'null');
+      return isStored(value) ? value : undefined;
+    } catch {
+      return undefined; // half of an old file
     }
-    const value: unknown = JSON.parse(text);
-    return isStored(value) ? value : undefined;
   }
 }
 

@@ -19,6 +19,7 @@ const KILL_POLL_MS = 4;
 /** A process that does not stand still this long sits in the kernel. */
 const FREEZE_TIMEOUT_MS = 5_000;
 const FREEZE_POLL_MS = 2;
+const PF_EXITING = 4;
 
 export interface CgroupOptions {
   /** Default: what this machine mounts. */
@@ -77,7 +78,7 @@ export class CgroupFs implements Cgroups {
 
   async holds(containerId: string, pid: number): Promise<boolean> {
     const text = readNow(`/proc/${String(pid)}/cgroup`);
-    return await Promise.resolve(text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId)));
+    return await Promise.resolve(text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId)) || isExiting(pid));
   }
 
   async processes(containerId: string): Promise<readonly number[]> {
@@ -263,6 +264,12 @@ async function writeIfThere(path: string, { text, what }: LimitFile, write: Writ
     }
     throw new ClusterError('FAILED_PRECONDITION', `${what}: the kernel answers ${code} to ${JSON.stringify(text.trim())} in ${basename(path)}`, { cause: error });
   }
+}
+
+/** One that is ending is in the root of every version 1 hierarchy. Source: kernel/cgroup/cgroup.c, proc_cgroup_show(); include/linux/sched.h, PF_EXITING; proc_pid_stat(5), flags */
+function isExiting(pid: number): boolean {
+  const stat = readNow(`/proc/${String(pid)}/stat`);
+  return stat === undefined || (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]) & PF_EXITING) !== 0;
 }
 
 /** The group and all groups in it, parents first. */

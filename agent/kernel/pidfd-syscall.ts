@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { SyscallError } from './file-syscall.ts';
 
 const libc = koffi.load('libc.so.6');
 const syscall = libc.func('long syscall(long number, ...)') as unknown as (...args: unknown[]) => number;
@@ -35,7 +36,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals, isStillIt: ()
 function failed(call: string, pid: number): false {
   const errno = koffi.errno();
   if (errno !== ESRCH) {
-    throw new Error(`${call} ${String(pid)}: errno ${String(errno)}`);
+    throw new SyscallError(`${call} ${String(pid)}`, errno);
   }
   return false;
 }

@@ -131,7 +131,7 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     await this.#options.cgroups.remove(id);
     this.#tellAttached(id);
-    this.#records.remove(id);
+    await this.#records.remove(id);
   }
 
   /** Whoever is attached looks for the end a moment after it: then it may have been taken away already, or half, which looks like a lost monitor. */

@@ -5,6 +5,7 @@
  * and, where conmon vanished, `lost`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
@@ -65,9 +66,13 @@ export class ContainerRecords {
     return text === undefined ? undefined : JSON.parse(text) as ContainerRecord;
   }
 
-  remove(id: string): void {
+  async remove(id: string): Promise<void> {
     rmSync(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
-    rmSync(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
+    try {
+      rmSync(this.dirOf(id), { recursive: true, force: true });
+    } catch {
+      await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
+    }
   }
 
   /** Without a directory of exit files there are no exit files. */

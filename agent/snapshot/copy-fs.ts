@@ -57,8 +57,10 @@ export class CopySnapshotter implements RootfsSnapshotter {
     this.#snapshotsPath = path.join(options.statePath, 'snapshots');
     this.#basesPath = path.join(options.statePath, 'snapshot-bases');
     this.#trash = new Trash(path.join(options.statePath, 'snapshots-trash'), options.prefix, async directories => {
-      for (const directory of directories) await trees.delete(path.join(directory, 'tree'));
-      await deleteTrees(directories);
+      const deleted = await Promise.allSettled(directories.map(async directory => { await trees.delete(path.join(directory, 'tree')); }));
+      await deleteTrees(directories.filter((_, index) => deleted[index]?.status === 'fulfilled'));
+      const failed = deleted.find(one => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     });
   }
 

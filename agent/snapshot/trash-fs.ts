@@ -3,8 +3,8 @@ import path from 'node:path';
 import { runTool } from '../runtime/tool-process.ts';
 
 const RM = '/usr/bin/rm';
-/** A tree of millions of files on a slow disk. */
-const DELETE_LIMIT_MS = 600_000;
+/** Trees of millions of files on a slow disk. */
+const DELETE_LIMIT_MS = 6 * 3_600_000;
 /** Directories of one call; their names stay far below what a program may be given. Source: execve(2), "Limits on size of arguments and environment" */
 const MAX_BATCH = 200;
 
@@ -73,8 +73,10 @@ export async function deleteTree(target: string): Promise<void> {
  * the smallest root file system, and paths that end at 4096 bytes, are what Node's own has. @throws Error with the program's words
  */
 export async function deleteTrees(targets: readonly string[]): Promise<void> {
+  const failures: Error[] = [];
   for (let first = 0; first < targets.length; first += MAX_BATCH) {
     const { code, output } = await runTool(RM, ['-rf', '--', ...targets.slice(first, first + MAX_BATCH)], DELETE_LIMIT_MS);
-    if (code !== 0) throw new Error(`rm: exit ${String(code)}: ${output}`);
+    if (code !== 0) failures.push(new Error(`rm: exit ${String(code)}: ${output}`));
   }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(({ message }) => message).join('; '));
 }

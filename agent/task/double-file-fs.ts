@@ -12,30 +12,24 @@ const STEP_BYTES = 64 * 1024;
 const HEADER = /^gantry-double 1 (\d{1,15}) (\d{1,10}) ([0-9a-f]{64})\n/;
 const MAX_HEADER_BYTES = 128;
 
-interface Half {
-  readonly path: string;
-  /** Of the file, once it is known; what is beyond the content is of no matter. */
-  bytes?: number;
-}
-
 /**
  * One value on disk in two files, `PATH.a` and `PATH.b`, written in turn: a crash while one is written leaves the other whole.
  *
  * Writing over blocks that a file has is one flush; a new file with its rename is two commits of the journal (0.1 ms against 1.1 on one machine). And
- * it goes on when the disk is full. 1. Once `write` resolved, a crash of the machine leaves that value. 2. `read` answers the newest whole one.
- * 3. One writer, one `write` at a time.
+ * it goes on when the disk is full. 1. Once `write` resolved, a crash of the machine leaves that value. 2. `read` answers the newest whole one, which is
+ * on disk then: a process that was killed may not have come so far. 3. One writer, one `write` at a time.
  *
  * Source: fdatasync(2), "does not flush modified metadata unless that metadata is needed"
  */
 export class DoubleFile {
-  readonly #halves: readonly [Half, Half];
+  readonly #halves: readonly [string, string];
   /** Of the newest whole one; its half is the other than `#next`. */
   #sequence = 0;
   #next: 0 | 1 = 0;
   #isRead = false;
 
   constructor(path: string) {
-    this.#halves = [{ path: `${path}.a` }, { path: `${path}.b` }];
+    this.#halves = [`${path}.a`, `${path}.b`];
   }
 
   /** @throws DiskPressureError when the disk takes nothing more; the value before stays */
@@ -44,7 +38,7 @@ export class DoubleFile {
     const bytes = Buffer.from(content);
     const whole = Buffer.concat([Buffer.from(`gantry-double 1 ${String(this.#sequence + 1)} ${String(bytes.length)} ${sha256(bytes)}\n`), bytes]);
     const half = this.#halves[this.#next];
-    await onDisk(dirname(half.path), async () => { await writeHalf(half, whole); });
+    await onDisk(dirname(half), async () => { await writeHalf(half, whole); });
     this.#sequence += 1;
     this.#next = this.#next === 0 ? 1 : 0;
   }
@@ -54,6 +48,7 @@ export class DoubleFile {
     const [left, right] = [await readHalf(this.#halves[0]), await readHalf(this.#halves[1])];
     const isLeftNewer = (left?.sequence ?? 0) > (right?.sequence ?? 0);
     const newest = isLeftNewer ? left : right;
+    if (newest !== undefined) await settle(this.#halves[isLeftNewer ? 0 : 1]);
     this.#sequence = newest?.sequence ?? 0;
     this.#next = isLeftNewer ? 1 : 0;
     this.#isRead = true;
@@ -62,11 +57,11 @@ export class DoubleFile {
 }
 
 /** Opened each time: what is mounted there may be another than before, or read-only by now. */
-async function writeHalf(half: Half, whole: Buffer): Promise<void> {
-  const handle = await open(half.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+async function writeHalf(path: string, whole: Buffer): Promise<void> {
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
-    half.bytes ??= (await handle.stat()).size;
-    if (whole.length <= half.bytes) {
+    const { size } = await handle.stat();
+    if (whole.length <= size) {
       await writeAll(handle, whole);
       await handle.datasync();
       return;
@@ -74,8 +69,18 @@ async function writeHalf(half: Half, whole: Buffer): Promise<void> {
     const grown = Math.ceil(whole.length / STEP_BYTES) * STEP_BYTES;
     await writeAll(handle, Buffer.concat([whole, Buffer.alloc(grown - whole.length)]));
     await handle.sync();
-    if (half.bytes === 0) await syncDirectory(dirname(half.path));
-    half.bytes = grown;
+    await syncDirectory(dirname(path));
+  } finally {
+    closeSoon(handle);
+  }
+}
+
+/** What is read is what a crash leaves. */
+async function settle(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+    await syncDirectory(dirname(path));
   } finally {
     closeSoon(handle);
   }
@@ -88,7 +93,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
   }
 }
 
-async function readHalf({ path }: Half): Promise<{ readonly sequence: number; readonly content: string } | undefined> {
+async function readHalf(path: string): Promise<{ readonly sequence: number; readonly content: string } | undefined> {
   const whole = await readFile(path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -38,8 +38,8 @@ export class ReportBook {
     if (held !== undefined && (!isForward(held.status, status) || isSame(held.status, status))) {
       return false;
     }
-    const isHeldBack = held !== undefined && held.sent === undefined && isPassing(held.status);
-    const dueAtMs = !isPassing(status) ? nowMs : isHeldBack ? held.dueAtMs : nowMs + PASSING_MS;
+    const waitsUntilMs = held !== undefined && held.sent === undefined ? held.dueAtMs : Infinity;
+    const dueAtMs = Math.min(waitsUntilMs, isPassing(status) ? nowMs + PASSING_MS : nowMs);
     this.#entries.set(status.id, { status, isSettled: false, dueAtMs });
     return true;
   }

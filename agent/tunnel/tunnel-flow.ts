@@ -105,6 +105,7 @@ async function copy(
 export async function* inputOf(tunnel: Pick<Tunnel, 'frames'>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const frames = tunnel.frames[Symbol.asyncIterator]();
   for (;;) {
+    signal.throwIfAborted();
     const next = await unlessAborted(frames.next(), signal);
     if (next.done === true) {
       throw new ClusterError('UNAVAILABLE', 'the client went away before its archive ended');

@@ -2,7 +2,7 @@
 import type { CrashLoop, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
-import type { ServiceId, TaskId } from '#model/ids.ts';
+import type { ServiceId } from '#model/ids.ts';
 import { canonicalJson } from '../api/revision.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
@@ -148,22 +148,23 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   // A task is written once in a plan: one that stops needs nothing else.
   const stopped = new Set(stops.map(({ row }) => row.task.id));
   const resizes = resize.resizes.filter(task => !stopped.has(task.id));
+  const written = new Set([...stopped, ...resizes.map(task => task.id)]);
+  const abandoned = moves.abandoned.filter(({ task }) => !written.has(task.id));
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
     ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
-    ...cancelledMoves(moves, new Set([...stopped, ...resizes.map(task => task.id)])),
+    ...cancelledMoves(abandoned),
     ...placed.placements.map(one => createAction(snapshot, context, one)),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, deadlineAtMs({ service, status: status.value }, context), ...waits(state, situation, context)]);
-  return { actions, events: [...placed.events, ...moveEvents(moves), ...resizeEvents(state, { ...resize, resizes }), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...placed.events, ...moveEvents(abandoned), ...resizeEvents(state, { ...resize, resizes }), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
-/** The wish of a task that is written already goes at the next look. */
-function cancelledMoves({ abandoned }: MovePlan, written: ReadonlySet<TaskId>): readonly Action[] {
-  return abandoned.filter(({ task }) => !written.has(task.id)).map(({ task, reason }) => ({ kind: 'cancel-move', taskId: task.id, reason }));
+function cancelledMoves(abandoned: MovePlan['abandoned']): readonly Action[] {
+  return abandoned.map(({ task, reason }) => ({ kind: 'cancel-move', taskId: task.id, reason }));
 }
 
 function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation: Situation, context: PlanContext): SlotPlan {
@@ -307,7 +308,7 @@ function resizeEvents({ service, status }: ServiceState, { resizes, replaced }: 
   ];
 }
 
-function moveEvents({ abandoned }: MovePlan): readonly PlannedEvent[] {
+function moveEvents(abandoned: MovePlan['abandoned']): readonly PlannedEvent[] {
   return abandoned.map(({ task, reason }) => ({ type: 'warning', object: `task/${task.id}`, reason: 'MoveAbandoned', message: `it stays where it is: ${reason}` }));
 }
 

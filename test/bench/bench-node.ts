@@ -18,6 +18,7 @@ const NODE = 'n1';
 const SUBNET_INDEX = 1;
 const POOL = 64;
 const METRICS_PORT = 7402;
+const GONE_LIMIT_MS = 30_000;
 const BALLAST = path.join(import.meta.dirname, 'ballast.ts');
 /** On the hub's bridge, beside the nodes at .10 and above. */
 const DOCKER_HOST_NUMBER = 200;
@@ -127,7 +128,11 @@ export class BenchNode implements AsyncDisposable {
     await this.controller.reported(ids, ({ phase }) => phase === 'complete' || phase === 'failed');
     this.controller.assign([], ids);
     // Record and log go last; nobody is told of that.
-    while (ids.some(id => existsSync(`${this.stateDir}/tasks/${id}`))) await sleep(1);
+    const deadline = performance.now() + GONE_LIMIT_MS;
+    for (let left = ids; left.length > 0; left = left.filter(id => existsSync(`${this.stateDir}/tasks/${id}`))) {
+      if (performance.now() > deadline) throw new Error(`left of stopped tasks: ${left.join(', ')}`);
+      await sleep(1);
+    }
   }
 
   /** The agent's own process. */

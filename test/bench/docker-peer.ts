@@ -56,10 +56,10 @@ export class DockerPeer implements AsyncDisposable {
     const home = path.join(options.directory, 'docker');
     const name = `gantry-bench-${String(process.pid)}`;
     mkdirSync(home, { mode: 0o711 });
-    await makeRunDir(`${home}/exec`);
     await joinHub(name, options.hub);
     const foreign = ['/run/docker', '/opt/containerd'].filter(folder => !existsSync(folder));
     const log = openSync(`${home}/log`, 'a');
+    await makeRunDir(`${home}/exec`);
     const child = spawn('nsenter', [`--net=/run/netns/${name}`, 'dockerd',
       '--data-root', `${home}/data`, '--exec-root', `${home}/exec`, '--pidfile', `${home}/docker.pid`, '--host', `unix://${home}/docker.sock`,
       '--ip6tables=false', '--insecure-registry', options.registry, '--cgroup-parent', `/${name}`, '--log-level=warn',

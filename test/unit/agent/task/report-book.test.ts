@@ -83,3 +83,10 @@ for (const [what, told] of [
     t.is(book.toSend(1, 0, 500).length, 1);
   });
 }
+
+test('what was due at once is not held back by a step that follows before the next beat', t => {
+  const book = new ReportBook();
+  book.take(status(WEB, { phase: 'assigned', attempt: 2 }), 0);
+  book.take(status(WEB, { phase: 'preparing', attempt: 2 }), 1);
+  t.deepEqual(book.toSend(1, 2, 500).map(({ phase, attempt }) => [phase, attempt]), [['preparing', 2]]);
+});
