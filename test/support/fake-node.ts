@@ -168,7 +168,13 @@ export class FakeNode {
         acquire: () => this.#step('network.acquire', () => this.#acquire()),
         release: id => this.#step('network.release', () => { this.slots.delete(id); }),
         adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
-        sweep: keep => this.#step('network.sweep', () => { for (const id of [...this.slots.keys()].filter(one => !keep.has(one))) this.slots.delete(id); }),
+        // The proxy of a new agent replaces the whole table: it lets out whom this agent admits.
+        sweep: keep => this.#step('network.sweep', () => {
+          for (const [id, { address }] of [...this.slots].filter(([one]) => !keep.has(one))) {
+            this.slots.delete(id);
+            this.admitted.delete(address);
+          }
+        }),
       },
       devices: { take: () => [], release: () => undefined, adopt: () => undefined },
       proxy: {
