@@ -5,6 +5,9 @@ import type { NetworkNames } from './link-names.ts';
 
 const PROGRAMS = { ip: '/usr/bin/ip', bridge: '/usr/sbin/bridge' } as const;
 const READ_LIMIT_MS = 30_000;
+const MAX_READS = 20;
+/** What iproute2 writes on stderr, with exit code 0. Source: iproute2, lib/libnetlink.c */
+const INTERRUPTED = 'Dump was interrupted';
 
 /** The part of iproute2's JSON that is read. Source: ip-link(8), ip-route(8), ip-neighbour(8), bridge(8) with -json. */
 interface LinkJson {
@@ -84,9 +87,19 @@ function observedLink(link: LinkJson): ObservedLink {
 
 /** The audit asks every few seconds, so without a fork of the agent. @throws Error with the program's own words */
 async function readJson<Entry>(program: 'ip' | 'bridge', args: readonly string[]): Promise<readonly Entry[]> {
-  const { code, output: text } = await runTool(PROGRAMS[program], ['-json', ...args], READ_LIMIT_MS);
-  if (code !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${String(code)}: ${text}`);
+  const text = await readWhole(program, ['-json', ...args]);
   const entries = text.trim() === '' ? [] : JSON.parse(text) as readonly Entry[];
   // iproute2 prints an empty object for what a filter hides.
   return entries.filter(entry => Object.keys(entry as object).length > 0);
+}
+
+/** A list that changed while the kernel gave it out may lack entries, so it is read again. Source: NLM_F_DUMP_INTR, include/uapi/linux/netlink.h */
+async function readWhole(program: 'ip' | 'bridge', args: readonly string[]): Promise<string> {
+  for (let reads = 0; reads < MAX_READS; reads += 1) {
+    const { code, output } = await runTool(PROGRAMS[program], args, READ_LIMIT_MS);
+    if (output.includes(INTERRUPTED)) continue;
+    if (code !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${String(code)}: ${output}`);
+    return output;
+  }
+  throw new Error(`${program} ${args.join(' ')}: the list changed each of the ${String(MAX_READS)} times it was read`);
 }

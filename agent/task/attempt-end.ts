@@ -22,9 +22,12 @@ const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map([
   [15, 'TERM'], [24, 'XCPU'], [31, 'SYS'],
 ]);
 const MAX_MESSAGE_LENGTH = 500;
+/** How far a file's time is behind the clock: a timer tick at HZ=100. Source: clock_getres(2), CLOCK_REALTIME_COARSE; inode_set_ctime_current, Linux fs/inode.c */
+const FILE_CLOCK_LAG_MS = 10;
 
 /** The record after its running container ended: what the exit was, and what follows by the restart policy. `cause`: why we stopped it, if we did. */
-export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause | undefined): TaskRecord {
+export function afterEnd(record: TaskRecord, seen: ContainerEnd, cause: StopCause | undefined): TaskRecord {
+  const end = { ...seen, finishedAtMs: notBeforeStart(seen.finishedAtMs, record.startedAtMs) };
   const exit: TaskExit = { attempt: record.attempt, code: end.code, reason: exitReason(end, cause), finishedAtMs: end.finishedAtMs, ...(end.hadChildOom === true ? { hadChildOom: true } : {}) };
   if (cause === 'stopped') {
     return { ...record, step: 'ended', lastExit: exit, finishedAtMs: end.finishedAtMs, ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', message: '' };
@@ -32,6 +35,12 @@ export function afterEnd(record: TaskRecord, end: ContainerEnd, cause: StopCause
   // What we had to end was no success, whatever code the program chose.
   const counted = cause === undefined ? end.code : null;
   return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit, end.reason));
+}
+
+/** The time of an end is a file's: it is put after the start where only the lag of file times has it before. A clock that was set back is left alone. */
+function notBeforeStart(finishedAtMs: number, startedAtMs = 0): number {
+  const isLag = finishedAtMs < startedAtMs && startedAtMs - finishedAtMs <= FILE_CLOCK_LAG_MS;
+  return isLag ? startedAtMs : finishedAtMs;
 }
 
 /** The record after an attempt that could not be started: the policy counts it like a failed exit. A command that cannot be executed has a shell's code. */

@@ -101,6 +101,17 @@ withNodes(`a new agent adopts what a task has, sweeps the rest, and repairs a de
   t.regex(run('nsenter', `--net=${kept.networkNamespacePath}`, ...PING, '10.128.1.1'), /1 packets received/);
 });
 
+withNodes(`links that come and go while they are listed disturb no audit (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster('gntl', 1, 2);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  await using churn = node!.churnLinks();
+  for (let audits = 0; audits < 60; audits += 1) {
+    t.deepEqual(await node!.call('audit'), []);
+  }
+  t.true(churn.isRunning);
+});
+
 withNodes(`r025: a task's link lets pass frames that bear its own addresses, and no others (${NEEDS}, perl)`, async t => {
   await using cluster = new NodeCluster('gntf', 1, 2);
   await cluster.start();

@@ -111,6 +111,27 @@ export class TestNode {
     });
   }
 
+  /** Makes and deletes links in the node's namespace, without a pause, until it is disposed of. */
+  churnLinks(): AsyncDisposable & { readonly isRunning: boolean } {
+    for (let pairs = 0; pairs < 20; pairs += 1) {
+      this.run('ip', 'link', 'add', `still${String(pairs)}a`, 'type', 'veth', 'peer', 'name', `still${String(pairs)}b`); // more than one answer of the kernel holds
+    }
+    const child = spawn('nsenter', [`--net=/run/netns/${this.netns}`, 'ip', '-batch', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    const feed = (): void => {
+      while (child.stdin.writable && child.stdin.write('link add churn0 type veth peer name churn1\nlink del churn0\n')) { /* until the pipe is full */ }
+    };
+    child.stdin.on('drain', feed).on('error', () => { /* it was ended */ });
+    feed();
+    return {
+      get isRunning() { return child.exitCode === null && child.signalCode === null; },
+      [Symbol.asyncDispose]: async () => {
+        child.kill('SIGKILL');
+        await ended;
+      },
+    };
+  }
+
   /** Ends the process without a word, as a crash does. */
   async kill(): Promise<void> {
     const child = this.#child;

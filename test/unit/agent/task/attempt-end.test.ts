@@ -33,6 +33,13 @@ test('afterEnd: a used budget is a crash loop', t => {
   t.like(afterEnd(record, { code: 1, isOomKilled: false, finishedAtMs: T0 }, undefined), { reason: 'crash-loop', ending: { kind: 'finish', phase: 'failed' } });
 });
 
+test('afterEnd: a time that only lags is not before the start; a clock set back is told as it was', t => {
+  const record = { ...RUNNING, startedAtMs: T0 };
+  const endAt = (finishedAtMs: number): number | undefined => afterEnd(record, { code: 0, isOomKilled: false, finishedAtMs }, 'stopped').finishedAtMs;
+  t.deepEqual([T0 - 10, T0 - 4, T0, T0 + 1].map(endAt), [T0, T0, T0, T0 + 1]);
+  t.is(endAt(T0 - 11), T0 - 11);
+});
+
 test('afterEnd: a job with the default policy is not begun again', t => {
   const job = { ...RUNNING, task: task(service({ kind: 'job' }), 'n1', { container: container() }) };
   t.like(afterEnd(job, { code: 0, isOomKilled: false, finishedAtMs: T0 }, undefined), { ending: { kind: 'finish', phase: 'complete' } });
