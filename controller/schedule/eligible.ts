@@ -22,9 +22,26 @@ export function classKey(service: Service): string {
 export function eligibleRows(table: NodeTable, service: Service): Int32Array {
   const rules = rulesOf(service);
   return table.list(`eligible ${rules.map(rule => rule.key).join('\n')}`, () => {
-    const masks = rules.map(rule => table.mask(rule.key, rule.holds));
-    return Int32Array.from(table.nodes.keys()).filter(row => masks.every(mask => mask[row] === 1));
+    const rows = new Int32Array(table.size);
+    const all = joinMasks(table.size, rules.map(rule => table.mask(rule.key, rule.holds)));
+    let length = 0;
+    for (let row = 0; row < table.size; row += 1) {
+      rows[length] = row;
+      length += all[row] ?? 0;
+    }
+    return rows.subarray(0, length);
   });
+}
+
+/** 1 where all masks have it. */
+function joinMasks(size: number, masks: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(size).fill(1);
+  for (const mask of masks) {
+    for (let row = 0; row < size; row += 1) {
+      joined[row] = (joined[row] ?? 0) & (mask[row] ?? 0);
+    }
+  }
+  return joined;
 }
 
 function rulesOf({ spec }: Service): readonly NodeRule[] {

@@ -43,6 +43,8 @@ export class NodeTable {
   #rowOf = new Map<NodeId, number>();
   capacityCpu = new Float64Array(0);
   capacityMemory = new Float64Array(0);
+  /** The most that any node has, at least 1. */
+  largest: Resources = { milliCpu: 1, memoryBytes: 1 };
   freeCpu = new Float64Array(0);
   freeMemory = new Float64Array(0);
   freeDisk = new Float64Array(0);
@@ -146,7 +148,8 @@ export class NodeTable {
     if (known !== undefined) {
       return known;
     }
-    const made = Uint8Array.from(this.nodes, node => (holds(node) ? 1 : 0));
+    const made = new Uint8Array(this.size);
+    this.nodes.forEach((node, row) => { made[row] = holds(node) ? 1 : 0; });
     this.#masks.set(key, made);
     return made;
   }
@@ -225,6 +228,7 @@ export class NodeTable {
     [this.freeCpu, this.freeMemory, this.freeDisk, this.freePids, this.wantedCpu, this.wantedMemory] = [column(), column(), column(), column(), column(), column()];
     this.capacityCpu = Float64Array.from(this.nodes, ({ capacity }) => capacity.milliCpu);
     this.capacityMemory = Float64Array.from(this.nodes, ({ capacity }) => capacity.memoryBytes);
+    this.largest = { milliCpu: most(this.capacityCpu), memoryBytes: most(this.capacityMemory) };
     this.hostPorts = this.nodes.map(() => new Set());
     this.devices = this.nodes.map(() => new Map<string, number[]>());
     this.hasDevices = this.nodes.some(node => node.policy.devices.length > 0);
@@ -309,4 +313,8 @@ const NO_UNITS: readonly DeviceUnits[] = [];
 
 function add(column: Float64Array, row: number, amount: number): void {
   column[row] = (column[row] ?? 0) + amount;
+}
+
+function most(column: Float64Array): number {
+  return column.reduce((largest, value) => Math.max(largest, value), 1);
 }

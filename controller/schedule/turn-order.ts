@@ -23,14 +23,14 @@ interface Ranked<Pending> extends Omit<OrderedTurn<Pending>, 'alike'> {
  * alike; then by ids.
  */
 export function turnOrder<Pending extends { readonly service: Service }>(table: NodeTable, pending: readonly Pending[]): readonly OrderedTurn<Pending>[] {
-  const largest = { cpu: most(table.capacityCpu), memory: most(table.capacityMemory) };
+  const { largest } = table;
   const ranked = pending.map((one): Ranked<Pending> => {
     const { placement, container } = one.service.spec;
     const { milliCpu, memoryBytes } = requestsOf(one.service.spec);
     const wishes = placement.prefer.length === 0 ? '' : JSON.stringify(placement.prefer);
     const devices = container.deviceRequests.length === 0 ? '' : JSON.stringify(container.deviceRequests);
     return {
-      one, priority: placement.priority, size: sizeOf(milliCpu / largest.cpu, memoryBytes / largest.memory),
+      one, priority: placement.priority, size: sizeOf(milliCpu / largest.milliCpu, memoryBytes / largest.memoryBytes),
       // Packed one beside the other, alike leave nodes with much of one resource and nothing of the other.
       key: policyOf(placement) === 'binpack' ? one.service.id : `${String(milliCpu)} ${String(memoryBytes)} ${policyOf(placement)}${placement.spread.join(' ')}${wishes}${devices} ${classKey(one.service)}`,
     };
@@ -45,10 +45,6 @@ export function turnOrder<Pending extends { readonly service: Service }>(table: 
 /** By the scarcer resource, and a little by the other: tasks that are large in both are the hardest to place. Found by trying, for packing. */
 function sizeOf(cpu: number, memory: number): number {
   return Math.max(cpu, memory) + 0.3 * Math.min(cpu, memory);
-}
-
-function most(column: Float64Array): number {
-  return column.reduce((largest, value) => Math.max(largest, value), 1);
 }
 
 function compareTexts(left: string, right: string): number {

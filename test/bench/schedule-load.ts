@@ -92,6 +92,6 @@ function rules(random: Random): Required<Pick<ServiceOptions, 'placement'>> {
 }
 
 /** A number as lower-case letters. */
-function letters(value: number): string {
+export function letters(value: number): string {
   return Array.from(String(value), digit => String.fromCharCode(97 + Number(digit))).join('').padStart(8, 'a');
 }

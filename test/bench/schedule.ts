@@ -4,16 +4,17 @@
  * columns and writing the answer as JSON is in them; making the cluster is not.
  */
 import { readFileSync } from 'node:fs';
-import { NodeTable } from '../../controller/schedule/node-table.ts';
+import { PaperCluster } from '../../controller/reconcile/paper-cluster.ts';
+import { KeptTable } from '../../controller/schedule/kept-table.ts';
 import { schedule } from '../../controller/schedule/schedule.ts';
 import type { PendingService, Schedule } from '../../controller/schedule/schedule.ts';
 import type { Node } from '#model/node.ts';
-import { service, snapshot } from '../support/builders.ts';
+import { app, service, serviceStatus, snapshot, task, taskId } from '../support/builders.ts';
 import { placementViolations, unevenness } from '../support/placement-checker.ts';
 import type { Placed } from '../support/placement-checker.ts';
 import type { Bench, BenchSite, PreparedBench } from './bench.ts';
 import { figures, rounded } from './report.ts';
-import { likeServices, makeEqualNodes, makeNodes, mixedServices, packedServices, pendingOf, spreadServices, tasksOf, unlikeServices } from './schedule-load.ts';
+import { letters, likeServices, makeEqualNodes, makeNodes, mixedServices, packedServices, pendingOf, spreadServices, tasksOf, unlikeServices } from './schedule-load.ts';
 import { readTrace, traceFigures } from './schedule-trace.ts';
 
 const ONE_BY_ONE = 2_000;
@@ -99,15 +100,21 @@ function measureOthers(nodes: readonly Node[], { like, taskCount, tell }: { read
   };
 }
 
-/** Milliseconds of processor time for one task more, by a table that is kept. */
+/** Milliseconds of processor time for one task more, by the table that a controller keeps: what the task before it changed is brought forward in it too. */
 function oneByOne(nodes: readonly Node[], placed: readonly Placed[]): number {
-  const state = snapshot({ nodes, tasks: tasksOf(placed) });
-  const table = new NodeTable(state);
-  const more = unlikeServices(ONE_BY_ONE, 99);
-  const times = more.map(pending => {
+  const services = [...new Set(placed.map(one => one.service))];
+  const paper = new PaperCluster(snapshot({ nodes, services, serviceStatuses: services.map(one => serviceStatus(one)), tasks: tasksOf(placed) }));
+  const kept = new KeptTable();
+  kept.at(paper.snapshot);
+  const times = unlikeServices(ONE_BY_ONE, 99).map((pending, index) => {
+    const { service: of } = pending;
+    kept.touch(paper.putApp(app(of.app), [of]));
     const started = process.cpuUsage();
-    schedule(state, [pending], table);
+    const { placements: [placement] } = schedule(paper.snapshot, [pending], kept.at(paper.snapshot));
     const { user, system } = process.cpuUsage(started);
+    if (placement !== undefined) {
+      kept.touch(paper.apply({ kind: 'create-task', task: task(of, placement.node, { id: taskId(`m${letters(index)}`) }), reason: '' }));
+    }
     return (user + system) / 1_000;
   });
   return figures(times).p99;
