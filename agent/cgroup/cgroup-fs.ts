@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { writeFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -11,7 +9,9 @@ import { parseUsage } from './cgroup-stats.ts';
 import { limitFiles } from './limit-files.ts';
 import type { LimitContext, LimitFile } from './limit-files.ts';
 import { findProblem } from './limit-problems.ts';
-import type { Cgroups } from './ports.ts';
+import { isAbsent, nodeGroupFiles } from './group-files-fs.ts';
+import { pageSizes } from './page-sizes.ts';
+import type { Cgroups, GroupFiles } from './ports.ts';
 
 /** A process that outlives SIGKILL this long hangs in the kernel. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -26,19 +26,18 @@ export interface CgroupOptions {
   readonly layout?: CgroupLayout;
   /** `major:minor` of the disk that io limits are about. */
   readonly disk?: string;
+  /** Default: this machine's. */
+  readonly files?: GroupFiles;
 }
 
-/**
- * Control groups `/PARENT/TASK/ID` of this machine, whatever version it mounts: those of one task's containers lie side by side.
- *
- * Its files lie in memory, so they are read and written at once: a thread's turn for each of some hundred a start costs more than all of them, and
- * reading on threads takes 64 KiB each time. What makes the kernel wait (a limit below what is in use, freezing) goes through threads.
- */
+/** Control groups `/PARENT/TASK/ID`, whatever version the machine mounts: those of one task's containers lie side by side. */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
   readonly #clock: Clock;
   readonly #disk: string | undefined;
+  readonly #files: GroupFiles;
+  readonly #pageSizes: readonly number[];
   #isMoving = false;
 
   /** @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent */
@@ -48,8 +47,10 @@ export class CgroupFs implements Cgroups {
     }
     this.#parent = parent;
     this.#clock = clock;
-    this.#layout = options.layout ?? cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+    this.#files = options.files ?? nodeGroupFiles;
+    this.#layout = options.layout ?? cgroupLayout(this.#files.read('/proc/self/mountinfo') ?? '');
     this.#disk = options.disk;
+    this.#pageSizes = pageSizes(this.#files.directoriesIn('/sys/kernel/mm/hugepages'));
   }
 
   pathFor(containerId: string): string {
@@ -73,38 +74,41 @@ export class CgroupFs implements Cgroups {
   expectMove(): void {
     if (this.#layout.version === 2 || this.#isMoving) return;
     this.#isMoving = true;
-    writeFile(ownProcessesFile(this.#layout, readFileSync('/proc/self/cgroup', 'utf8')), String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => { this.#isMoving = false; });
+    const own = ownProcessesFile(this.#layout, this.#files.read('/proc/self/cgroup') ?? '');
+    this.#files.writeOnThread(own, String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => { this.#isMoving = false; });
   }
 
   async holds(containerId: string, pid: number): Promise<boolean> {
-    const text = readNow(`/proc/${String(pid)}/cgroup`);
-    return await Promise.resolve(text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId)) || isExiting(pid));
+    const text = this.#files.read(`/proc/${String(pid)}/cgroup`);
+    return await Promise.resolve(text === undefined || isInGroup(this.#layout, text, this.pathFor(containerId)) || isExiting(this.#files.read(`/proc/${String(pid)}/stat`)));
   }
 
   async processes(containerId: string): Promise<readonly number[]> {
-    const groups = groupsBelow(processesDir(this.#layout, this.pathFor(containerId)));
-    return await Promise.resolve(groups.flatMap(processesOf).sort((left, right) => left - right));
+    const groups = groupsBelow(processesDir(this.#layout, this.pathFor(containerId)), this.#files);
+    return await Promise.resolve(groups.flatMap(group => processesOf(group, this.#files)).sort((left, right) => left - right));
   }
 
   async processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }> {
     const files = processCountFiles(this.#layout, this.pathFor(containerId));
-    const [count = '0', limit = 'max'] = [readNow(files.count), readNow(files.limit)];
+    const [count = '0', limit = 'max'] = [this.#files.read(files.count), this.#files.read(files.limit)];
     return await Promise.resolve({ count: Number(count), ...(limit.trim() === 'max' ? {} : { limit: Number(limit) }) });
   }
 
   async usage(containerId: string): Promise<ContainerUsage | undefined> {
-    const texts = Object.entries(usageFiles(this.#layout, this.pathFor(containerId))).map(([name, path]) => [name, readNow(path)] as const);
+    const texts = Object.entries(usageFiles(this.#layout, this.pathFor(containerId))).map(([name, path]) => [name, this.#files.read(path)] as const);
     return await Promise.resolve(texts.every(([, text]) => text === undefined) ? undefined : parseUsage(this.#layout.version, Object.fromEntries(texts)));
   }
 
   async limit(containerId: string, resources: TaskResources, before?: TaskResources): Promise<readonly string[]> {
     const isNew = before === undefined;
     const inUse = isNew ? 0 : (await this.usage(containerId))?.memoryBytes ?? 0;
-    const context: LimitContext = { layout: this.#layout, path: this.pathFor(containerId), device: this.#disk, memoryBefore: this.#memoryLimit(containerId), allCpus: this.#allCpus() };
+    const context: LimitContext = { layout: this.#layout, path: this.pathFor(containerId), device: this.#disk, memoryBefore: this.#memoryLimit(containerId), allCpus: this.#allCpus(), pageSizes: this.#pageSizes };
     const problem = findProblem(resources, context, inUse);
     if (problem !== undefined) {
       throw new ClusterError('FAILED_PRECONDITION', problem);
     }
+    const writeNow: Write = (path, text) => { this.#files.write(path, text); };
+    const writeOnThread: Write = async (path, text) => { await this.#files.writeOnThread(path, text); };
     try {
       return await writeLimits(limitFiles(resources, context), isNew ? writeNow : writeOnThread);
     } catch (error) {
@@ -119,9 +123,9 @@ export class CgroupFs implements Cgroups {
     const dir = this.#frozenDir(containerId);
     const [file, word, seen, pattern] = this.#layout.version === 1
       ? ['freezer.state', 'FROZEN', 'freezer.state', /^FROZEN$/m] as const : ['cgroup.freeze', '1', 'cgroup.events', /^frozen 1$/m] as const;
-    await writeFile(`${dir}/${file}`, word);
+    await this.#files.writeOnThread(`${dir}/${file}`, word);
     const deadlineMs = this.#clock.monotonicMs() + FREEZE_TIMEOUT_MS;
-    while (!pattern.test(readNow(`${dir}/${seen}`) ?? '')) {
+    while (!pattern.test(this.#files.read(`${dir}/${seen}`) ?? '')) {
       if (this.#clock.monotonicMs() >= deadlineMs) {
         await this.thaw(containerId);
         throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: a process does not stand still; it hangs in the kernel`);
@@ -133,33 +137,31 @@ export class CgroupFs implements Cgroups {
   async thaw(containerId: string): Promise<void> {
     const dir = this.#frozenDir(containerId);
     const [file, word] = this.#layout.version === 1 ? ['freezer.state', 'THAWED'] as const : ['cgroup.freeze', '0'] as const;
-    ifThere(() => { writeFileSync(`${dir}/${file}`, word); });
-    await Promise.resolve();
+    await this.#writeIfThere(`${dir}/${file}`, word);
   }
 
   async killAll(containerId: string): Promise<void> {
     const root = processesDir(this.#layout, this.pathFor(containerId));
+    const movedOut = new Set<number>();
     const deadlineMs = this.#clock.monotonicMs() + KILL_TIMEOUT_MS;
     for (;;) {
-      const groups = groupsBelow(root);
-      const pids = groups.flatMap(processesOf);
+      const groups = groupsBelow(root, this.#files);
+      const pids = [...groups.flatMap(group => processesOf(group, this.#files)), ...processesOf(this.#parentDir(), this.#files).filter(pid => movedOut.has(pid))];
       if (pids.length === 0) {
         return;
       }
       if (this.#clock.monotonicMs() >= deadlineMs) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: processes ${pids.join(' ')} outlive SIGKILL`);
       }
-      await Promise.all(groups.map(group => this.#killGroup(group)));
-      if (this.#layout.version === 1) {
-        await this.thaw(containerId); // in a frozen task's group a killed process waits
-      }
+      const moved = await Promise.all(groups.map(group => this.#killGroup(group, this.#frozenDir(containerId))));
+      moved.flat().forEach(pid => movedOut.add(pid));
       await this.#clock.sleep(KILL_POLL_MS, new AbortController().signal);
     }
   }
 
   async remove(containerId: string): Promise<void> {
     for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
-      for (const group of [...groupsBelow(dir)].reverse()) removeGroup(group);
+      for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
     }
     this.#removeTaskGroup(taskGroupOf(containerId));
     await Promise.resolve();
@@ -167,8 +169,8 @@ export class CgroupFs implements Cgroups {
 
   async list(): Promise<readonly string[]> {
     const names = groupDirs(this.#layout, `/${this.#parent}`).flatMap(dir => {
-      const children = childrenOf(dir);
-      return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => childrenOf(`${dir}/${name}`))];
+      const children = this.#files.directoriesIn(dir);
+      return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => this.#files.directoriesIn(`${dir}/${name}`))];
     });
     return await Promise.resolve([...new Set(names)].sort());
   }
@@ -177,7 +179,7 @@ export class CgroupFs implements Cgroups {
   #removeTaskGroup(task: string | undefined): void {
     for (const dir of task === undefined ? [] : groupDirs(this.#layout, `/${this.#parent}/${task}`)) {
       try {
-        removeGroup(dir);
+        this.#files.remove(dir);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
       }
@@ -187,8 +189,8 @@ export class CgroupFs implements Cgroups {
   /** Removes the parent group itself, once it is empty: for the end of a node. */
   async removeParent(): Promise<void> {
     for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
-      for (const name of childrenOf(dir).filter(isTaskGroup)) removeGroup(`${dir}/${name}`);
-      removeGroup(dir);
+      for (const name of this.#files.directoriesIn(dir).filter(isTaskGroup)) this.#files.remove(`${dir}/${name}`);
+      this.#files.remove(dir);
     }
     await Promise.resolve();
   }
@@ -200,7 +202,7 @@ export class CgroupFs implements Cgroups {
   }
 
   #memoryLimit(containerId: string): number {
-    const text = readNow(usageFiles(this.#layout, this.pathFor(containerId))['memoryLimit'] ?? '')?.trim();
+    const text = this.#files.read(usageFiles(this.#layout, this.pathFor(containerId))['memoryLimit'] ?? '')?.trim();
     return text === undefined || text === 'max' ? Number.MAX_SAFE_INTEGER : Number(text);
   }
 
@@ -208,34 +210,63 @@ export class CgroupFs implements Cgroups {
   #allCpus(): string {
     const root = this.#layout.roots.get(this.#layout.version === 1 ? 'cpuset' : 'unified') ?? '/sys/fs/cgroup';
     const file = this.#layout.version === 1 ? 'cpuset.cpus' : 'cpuset.cpus.effective';
-    return (readNow(`${root}/${this.#parent}/${file}`) ?? '').trim();
+    return (this.#files.read(`${root}/${this.#parent}/${file}`) ?? '').trim();
   }
 
-  /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. */
-  async #killGroup(group: string): Promise<void> {
+  /**
+   * v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. There a killed process waits while its task stands
+   * still; moved out of the task it ends, and the others stand still on. Source: kernel/cgroup/legacy_freezer.c, freezer_attach()
+   *
+   * @returns those that were moved into the parent group
+   */
+  async #killGroup(group: string, taskDir: string): Promise<readonly number[]> {
     if (this.#layout.version === 2) {
-      ifThere(() => { writeFileSync(`${group}/cgroup.kill`, '1'); });
-      return;
+      await this.#writeIfThere(`${group}/cgroup.kill`, '1');
+      return [];
     }
-    await writeFile(`${group}/freezer.state`, 'FROZEN').catch(ignoreAbsent);
-    for (const pid of processesOf(group)) killIfThere(pid);
-    await writeFile(`${group}/freezer.state`, 'THAWED').catch(ignoreAbsent);
+    await this.#writeIfThere(`${group}/freezer.state`, 'FROZEN');
+    const pids = processesOf(group, this.#files);
+    for (const pid of pids) this.#files.kill(pid);
+    await this.#writeIfThere(`${group}/freezer.state`, 'THAWED');
+    if (isThawed(this.#files.read(`${taskDir}/freezer.state`))) {
+      return [];
+    }
+    for (const pid of pids) await this.#writeIfThere(`${this.#parentDir()}/cgroup.procs`, String(pid));
+    return pids;
   }
+
+  #parentDir(): string {
+    return processesDir(this.#layout, `/${this.#parent}`);
+  }
+
+  async #writeIfThere(path: string, text: string): Promise<void> {
+    try {
+      await this.#files.writeOnThread(path, text);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+}
+
+function isThawed(state: string | undefined): boolean {
+  return state === undefined || state.trim() === 'THAWED';
+}
+
+/** The group and all groups in it, parents first. */
+function groupsBelow(dir: string, files: GroupFiles): readonly string[] {
+  return [dir, ...files.directoriesIn(dir).flatMap(name => groupsBelow(`${dir}/${name}`, files))];
+}
+
+function processesOf(group: string, files: GroupFiles): readonly number[] {
+  return (files.read(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
 }
 
 function inTask(task: string | undefined): string {
   return task === undefined ? '' : `/${task}`;
 }
 
-/** How a limit is written: one below what is in use makes the kernel reclaim, which takes its time. */
-type Write = (path: string, text: string) => Promise<void>;
-
-const writeOnThread: Write = async (path, text) => { await writeFile(path, text, { flag: 'r+' }); };
-
-const writeNow: Write = async (path, text) => {
-  writeFileSync(path, text, { flag: 'r+' });
-  await Promise.resolve();
-};
+/** At once for a container that does not run yet, else on a thread: a limit below what is in use makes the kernel reclaim. */
+type Write = (path: string, text: string) => void | Promise<void>;
 
 /** Writes in order. @throws ClusterError FAILED_PRECONDITION with the kernel's answer */
 async function writeLimits(files: readonly LimitFile[], write: Write): Promise<readonly string[]> {
@@ -267,59 +298,6 @@ async function writeIfThere(path: string, { text, what }: LimitFile, write: Writ
 }
 
 /** One that is ending is in the root of every version 1 hierarchy. Source: kernel/cgroup/cgroup.c, proc_cgroup_show(); include/linux/sched.h, PF_EXITING; proc_pid_stat(5), flags */
-function isExiting(pid: number): boolean {
-  const stat = readNow(`/proc/${String(pid)}/stat`);
+function isExiting(stat: string | undefined): boolean {
   return stat === undefined || (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]) & PF_EXITING) !== 0;
-}
-
-/** The group and all groups in it, parents first. */
-function groupsBelow(dir: string): readonly string[] {
-  return [dir, ...childrenOf(dir).flatMap(name => groupsBelow(`${dir}/${name}`))];
-}
-
-function childrenOf(dir: string): readonly string[] {
-  const entries = ifThere(() => readdirSync(dir, { withFileTypes: true })) ?? [];
-  return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
-}
-
-function processesOf(group: string): readonly number[] {
-  return (readNow(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
-}
-
-function removeGroup(group: string): void {
-  ifThere(() => { rmdirSync(group); });
-}
-
-function readNow(path: string): string | undefined {
-  return ifThere(() => readFileSync(path, 'utf8'));
-}
-
-function ifThere<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    ignoreAbsent(error);
-    return undefined;
-  }
-}
-
-/** A group or a process that went away meanwhile is what its caller wanted. Source: cgroups(7): reads of a removed group answer ENODEV; proc(5): ESRCH */
-function ignoreAbsent(error: unknown): void {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'ESRCH') {
-    throw error;
-  }
-}
-
-/** 0 is a process outside our pid namespace, which cannot be ours. */
-function killIfThere(pid: number): void {
-  try {
-    if (pid > 0) {
-      process.kill(pid, 'SIGKILL');
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
-      throw error;
-    }
-  }
 }

@@ -1,10 +1,12 @@
 /**
  * What a container is held to, as texts of control group files: one mapping for both versions, used whenever a limit is set or changed.
  *
- * Source: Documentation/admin-guide/cgroup-v1/{memory,cpusets,blkio-controller,pids}.rst, scheduler/sched-bwc.rst, cgroup-v2.rst
+ * Source: Documentation/admin-guide/cgroup-v1/{memory,cpusets,blkio-controller,pids,hugetlb}.rst, scheduler/sched-bwc.rst, cgroup-v2.rst
  */
-import type { IoLimits, TaskResources } from '#model/resources.ts';
+import { formatMemory } from '#model/quantity.ts';
+import type { IoLimits, Limits, TaskResources } from '#model/resources.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
+import { pageSizeName } from './page-sizes.ts';
 
 /** One value, written to each of `paths` that is there. */
 export interface LimitFile {
@@ -26,6 +28,8 @@ export interface LimitContext {
   readonly allCpus: string;
   /** `major:minor` of the disk that io limits are about; absent: there is none. */
   readonly device: string | undefined;
+  /** Bytes of each size of huge pages that the machine has. */
+  readonly pageSizes: readonly number[];
 }
 
 export const CPU_PERIOD_MICROSECONDS = 100_000;
@@ -70,6 +74,7 @@ function v1Files({ requests, limits }: TaskResources, context: LimitContext): re
     { ...file(at('cpuset', 'cpuset.cpus'), limits.cpuset ?? context.allCpus, 'cpuset'), ifAbsent: limits.cpuset === undefined ? 'ignore' : 'refuse' },
     weightFile([at('blkio', 'blkio.bfq.weight')], limits.io),
     ...v1Throttles(limits.io ?? {}, context),
+    ...hugepageFiles(limits.hugepages, context, (size, part) => at('hugetlb', `hugetlb.${size}${part}.limit_in_bytes`)),
   ];
 }
 
@@ -97,6 +102,7 @@ function v2Files({ requests, limits }: TaskResources, context: LimitContext): re
     { ...file(at('cpuset.cpus'), `${limits.cpuset ?? ''}\n`, 'cpuset'), ifAbsent: limits.cpuset === undefined ? 'ignore' : 'refuse' },
     weightFile([at('io.bfq.weight'), at('io.weight')], limits.io),
     ...v2Throttle(limits.io ?? {}, context, at('io.max')),
+    ...hugepageFiles(limits.hugepages, context, (size, part) => at(`hugetlb.${size}${part}.max`)),
   ];
 }
 
@@ -107,6 +113,18 @@ function v2Throttle(io: IoLimits, { device }: LimitContext, path: string): reado
   }
   const text = [device, ...amounts.map(([name, limit]) => `${name}=${String(limit ?? 'max')}`)].join(' ');
   return [{ ...file(path, text, 'io'), ifAbsent: amounts.every(([, limit]) => limit === undefined) ? 'ignore' : 'refuse' }];
+}
+
+/**
+ * None of a size that is not named. What is reserved is held too, so that a program learns of the limit when it maps pages, not by SIGBUS when it
+ * touches them. Source: Documentation/admin-guide/cgroup-v1/hugetlb.rst, "Reservation limits"
+ */
+function hugepageFiles(hugepages: Limits['hugepages'] = [], { pageSizes }: LimitContext, at: (size: string, part: '' | '.rsvd') => string): readonly LimitFile[] {
+  return pageSizes.flatMap(pageBytes => {
+    const bytes = hugepages.find(limit => limit.pageBytes === pageBytes)?.bytes ?? 0;
+    const held = file(at(pageSizeName(pageBytes), ''), bytes, `hugepages.${formatMemory(pageBytes)}`);
+    return [{ ...held, ifAbsent: bytes === 0 ? 'ignore' : 'refuse' }, { ...held, paths: [at(pageSizeName(pageBytes), '.rsvd')], ifAbsent: 'ignore' }];
+  });
 }
 
 /** Only some disk schedulers share by weight, and the kernel has no word for "none would do". */

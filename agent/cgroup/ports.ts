@@ -33,3 +33,19 @@ export interface Cgroups {
   remove(containerId: string): Promise<void>;
   list(): Promise<readonly string[]>;
 }
+
+/** The kernel under control groups: each call is one system call. The real ones and the tests' pass `cgroupsContract`. */
+export interface GroupFiles {
+  /** Undefined where the file, its group or its process is not there. */
+  read(path: string): string | undefined;
+  /** Names of the directories in `dir`; none where it is not there. */
+  directoriesIn(dir: string): readonly string[];
+  /** Into a file that is there. @throws with the kernel's `code`; ENOENT or ENODEV where file or group is not there */
+  write(path: string, text: string): void;
+  /** The same where the kernel may take its time. */
+  writeOnThread(path: string, text: string): Promise<void>;
+  /** Removes a group; absent is fine. @throws with `code` EBUSY while it has processes or groups */
+  remove(dir: string): void;
+  /** SIGKILL; a process that is gone is fine. */
+  kill(pid: number): void;
+}

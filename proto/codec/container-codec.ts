@@ -39,6 +39,12 @@ const hostNamespaceCodec = enumCodec<HostNamespace, WireHostNamespace>('host nam
 /** Not written, as by programs that did not know it. */
 const NO_DNS: DnsSpec = { servers: [], search: [], options: [] };
 
+/** No huge pages are an empty list on the wire and absent in the model. */
+const limitsCodec: Codec<Limits, wire.Limits> = {
+  toWire: limits => ({ ...limits, hugepages: limits.hugepages ?? [] }),
+  fromWire: limits => present({ ...limits, io: optional(limits.io, present), hugepages: limits.hugepages.length === 0 ? undefined : limits.hugepages.map(present) }),
+};
+
 export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
   toWire: spec => ({
     ...spec,
@@ -47,6 +53,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     command: optional(spec.command, commandToWire),
     healthcheck: optional(spec.healthcheck, healthCheckToWire),
     restart: { ...spec.restart, mode: restartModeCodec.toWire(spec.restart.mode) },
+    limits: limitsCodec.toWire(spec.limits),
     ports: spec.ports.map(publishedPortCodec.toWire),
     volumes: spec.volumes.map(volumeMountToWire),
     security: securityToWire(spec.security),
@@ -62,7 +69,7 @@ export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
     restart: restartFromWire(required(spec.restart, 'container.restart')),
     requests: present(required(spec.requests, 'container.requests')),
     deviceRequests: spec.deviceRequests.map(present),
-    limits: limitsFromWire(required(spec.limits, 'container.limits')),
+    limits: limitsCodec.fromWire(required(spec.limits, 'container.limits')),
     ports: spec.ports.map(publishedPortCodec.fromWire),
     configs: spec.configs.map(present),
     secrets: spec.secrets.map(present),
@@ -85,13 +92,10 @@ export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readon
 };
 
 export const taskResourcesCodec: Codec<TaskResources, wire.TaskResources> = {
-  toWire: resources => resources,
-  fromWire: ({ requests, limits }) => ({ requests: present(required(requests, 'resources.requests')), limits: limitsFromWire(required(limits, 'resources.limits')) }),
+  toWire: ({ requests, limits }) => ({ requests, limits: limitsCodec.toWire(limits) }),
+  fromWire: ({ requests, limits }) => ({ requests: present(required(requests, 'resources.requests')), limits: limitsCodec.fromWire(required(limits, 'resources.limits')) }),
 };
 
-function limitsFromWire(limits: wire.Limits): Limits {
-  return present({ ...limits, io: optional(limits.io, present) });
-}
 
 export const publishedPortCodec: Codec<PublishedPort, wire.PublishedPort> = {
   toWire: port => ({ ...port, protocol: protocolCodec.toWire(port.protocol), mode: publishModeCodec.toWire(port.mode) }),

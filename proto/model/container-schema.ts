@@ -4,7 +4,7 @@ import { formatImageName, parseImageReference } from './image-reference.ts';
 import { readDeviceRequests, readDevices, readDns, readExtraHosts, readSecurity, readUlimits } from './isolation-schema.ts';
 import { readConfigMounts, readPorts, readSecretMounts, readVolumeMounts } from './mount-schema.ts';
 import { parseCpu, parseDuration, parseMemory } from './quantity.ts';
-import type { IoLimits, Limits, Resources } from './resources.ts';
+import type { HugepageLimit, IoLimits, Limits, Resources } from './resources.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
 import type { CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, RestartPolicy, SecurityProfile, ServiceKind } from './service.ts';
 import { readPairs } from './pair-schema.ts';
@@ -14,7 +14,7 @@ const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'time
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'disk', 'pids', 'devices'] };
-const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io', 'storage'] };
+const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io', 'storage', 'hugepages'] };
 const IO_KEYS: KeyTable = { known: ['weight', 'read_bps', 'write_bps', 'read_iops', 'write_iops'] };
 
 const PULL_POLICIES = ['always', 'if-not-present', 'never'] as const;
@@ -200,17 +200,29 @@ function readLimits(resources: SchemaField): Limits {
 }
 
 /** What is written only where a default would not do. */
-function readExtraLimits(field: SchemaField): Pick<Limits, 'cpuset' | 'swapBytes' | 'io' | 'storageBytes'> {
+function readExtraLimits(field: SchemaField): Pick<Limits, 'cpuset' | 'swapBytes' | 'io' | 'storageBytes' | 'hugepages'> {
   const cpuset = field.at('cpuset').parsed(parseCpuset);
   const swapBytes = field.at('swap').parsed(parseMemory) ?? 0;
   const io = readIo(field.at('io'));
   const storageBytes = field.at('storage').parsed(parseMemory);
+  const hugepages = readHugepages(field.at('hugepages'));
   return {
     ...(cpuset === undefined ? {} : { cpuset }),
     ...(swapBytes === 0 ? {} : { swapBytes }),
     ...(Object.keys(io).length === 0 ? {} : { io }),
     ...(storageBytes === undefined ? {} : { storageBytes }),
+    ...(hugepages.length === 0 ? {} : { hugepages }),
   };
+}
+
+/** `2Mi: 64Mi`: the size of a page, and the most memory in pages of it. */
+function readHugepages(field: SchemaField): readonly HugepageLimit[] {
+  const limits = field.entries().map(([size, amount]) => {
+    const page = parseMemory(size);
+    if ('problem' in page) amount.complain(`${page.problem}; a size of huge pages is expected, as 2Mi or 1Gi`);
+    return { pageBytes: 'value' in page ? page.value : 2 ** 21, bytes: amount.parsed(parseMemory) ?? 0 };
+  });
+  return limits.sort((left, right) => left.pageBytes - right.pageBytes);
 }
 
 function readIo(field: SchemaField): IoLimits {

@@ -18,7 +18,7 @@ function changeRequests({ requests, limits: old }: TaskResources, limits: Limits
 
 function changeLimits(before: Limits, change: ResourceChange): Limits {
   const io = withoutZeros({ ...before.io, ...change.io });
-  const { milliCpu = 0, cpuset = '', swapBytes = 0, memoryBytes, pids, storageBytes } = { ...before, ...change };
+  const { milliCpu = 0, cpuset = '', swapBytes = 0, memoryBytes, pids, storageBytes, hugepages } = { ...before, ...change };
   return {
     ...(milliCpu === 0 ? {} : { milliCpu }),
     memoryBytes,
@@ -27,6 +27,7 @@ function changeLimits(before: Limits, change: ResourceChange): Limits {
     ...(swapBytes === 0 ? {} : { swapBytes }),
     ...(Object.keys(io).length === 0 ? {} : { io }),
     ...(storageBytes === undefined ? {} : { storageBytes }),
+    ...(hugepages === undefined ? {} : { hugepages }),
   };
 }
 

@@ -1,12 +1,15 @@
 /** What must hold of the resources that a container asks for and is held to. */
 import { parseCpuset } from './cpuset.ts';
 import type { Violation } from './errors.ts';
+import { formatMemory } from './quantity.ts';
 import { checkRange } from './range-rules.ts';
-import type { IoLimits, Limits, TaskResources } from './resources.ts';
+import type { HugepageLimit, IoLimits, Limits, TaskResources } from './resources.ts';
 
 const MIN_MEMORY_BYTES = 6 * 2 ** 20;
 /** Less than that a file system takes for its own records. */
 const MIN_STORAGE_BYTES = 2 ** 20;
+/** The smallest that any kernel makes. Source: Linux, arch/arm64/mm/hugetlbpage.c, CONT_PTE_SIZE with pages of 4 KiB */
+const MIN_PAGE_BYTES = 2 ** 16;
 const MAX_PIDS = 32_768;
 const MAX_MILLI_CPU = 1_000_000_000;
 /** Source: OCI runtime-spec, config-linux.md, "Block IO": weight */
@@ -32,7 +35,19 @@ export function checkResources({ requests, limits }: TaskResources, path: string
     ...(limits.memoryBytes < requests.memoryBytes ? [{ path: `${limitPath}.memory`, message: 'must be at least what is requested' }] : []),
     ...checkExtra(limits, limitPath),
     ...(limits.io === undefined ? [] : checkIo(limits.io, `${limitPath}.io`)),
+    ...(limits.hugepages ?? []).flatMap((limit, index, all) => checkHugepages(limit, all[index - 1], `${limitPath}.hugepages.${formatMemory(limit.pageBytes)}`)),
   ];
+}
+
+/** Which sizes a node has is the node's to say. */
+function checkHugepages({ pageBytes, bytes }: HugepageLimit, before: HugepageLimit | undefined, path: string): readonly Violation[] {
+  if (!Number.isInteger(Math.log2(pageBytes)) || pageBytes < MIN_PAGE_BYTES) {
+    return [{ path, message: 'the size of huge pages must be a power of two of at least 64Ki, as 2Mi or 1Gi' }];
+  }
+  if (before !== undefined && before.pageBytes >= pageBytes) {
+    return [{ path, message: 'each size once, smallest first' }];
+  }
+  return bytes > 0 && Number.isSafeInteger(bytes) && bytes % pageBytes === 0 ? [] : [{ path, message: `must be whole pages of ${formatMemory(pageBytes)}, at least one` }];
 }
 
 /** A list that is not in order was not read by `parseCpuset`: equal sets must be equal texts. */

@@ -56,6 +56,14 @@ export interface Limits {
   readonly io?: IoLimits;
   /** Of what the container writes into its root file system; absent: none. */
   readonly storageBytes?: number;
+  /** Smallest page first, each once. Absent: no huge pages. */
+  readonly hugepages?: readonly HugepageLimit[];
+}
+
+/** Most memory in huge pages of one size. */
+export interface HugepageLimit {
+  readonly pageBytes: number;
+  readonly bytes: number;
 }
 
 /** Of the disk that the node keeps its state on. Absent: no limit, and the usual weight (100). */
@@ -93,12 +101,13 @@ export function resourcesOf({ requests, limits }: TaskResources): TaskResources 
 
 /** Equal exactly for equal resources, whatever order their fields have. */
 export function resourcesKey({ requests, limits }: TaskResources): string {
-  const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io, storageBytes } = limits;
+  const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io, storageBytes, hugepages = [] } = limits;
   const common = [
     requests.milliCpu, requests.memoryBytes, milliCpu, memoryBytes, pids, cpuset, swapBytes, io?.weight, io?.readBps, io?.writeBps, io?.readIops, io?.writeIops,
   ].map(amount => (amount === undefined ? '-' : String(amount))).join('/');
   // Added only where they are, so that keys of older tasks stay equal.
   const disk = requests.diskBytes === undefined ? '' : `/disk=${String(requests.diskBytes)}`;
   const storage = storageBytes === undefined ? '' : `/storage=${String(storageBytes)}`;
-  return `${common}${disk}${storage}${requests.pids === undefined ? '' : `/pids=${String(requests.pids)}`}`;
+  const pages = hugepages.map(({ pageBytes, bytes }) => `/pages-${String(pageBytes)}=${String(bytes)}`).join('');
+  return `${common}${disk}${storage}${requests.pids === undefined ? '' : `/pids=${String(requests.pids)}`}${pages}`;
 }

@@ -72,6 +72,7 @@ const nodePolicy: fc.Arbitrary<NodePolicy> = fc.record({ bindPrefixes: texts, de
 const limits = fc.record({
   milliCpu: big, memoryBytes: big, pids: count, cpuset: text, swapBytes: big, storageBytes: big,
   io: fc.record({ weight: count, readBps: big, writeBps: big, readIops: big, writeIops: big }, { requiredKeys: [] }),
+  hugepages: fc.array(fc.record({ pageBytes: big, bytes: big }), { ...few, minLength: 1 }),
 }, { requiredKeys: ['memoryBytes', 'pids'] });
 
 export const containerSpec: fc.Arbitrary<ContainerSpec> = fc.record({

@@ -478,6 +478,12 @@ export interface Limits {
     | undefined;
   /** Of the writable layer. */
   readonly storageBytes?: number | undefined;
+  readonly hugepages: readonly HugepageLimit[];
+}
+
+export interface HugepageLimit {
+  readonly pageBytes: number;
+  readonly bytes: number;
 }
 
 export interface IoLimits {
@@ -1900,6 +1906,7 @@ function createBaseLimits(): Limits {
     swapBytes: undefined,
     io: undefined,
     storageBytes: undefined,
+    hugepages: [],
   };
 }
 
@@ -1925,6 +1932,9 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.storageBytes !== undefined) {
       writer.uint32(640).int64(message.storageBytes);
+    }
+    for (const v of message.hugepages) {
+      HugepageLimit.encode(v!, writer.uint32(650).fork()).join();
     }
     return writer;
   },
@@ -1996,6 +2006,71 @@ export const Limits: MessageFns<Limits> = {
             }
 
             message.storageBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 81: {
+            if (tag !== 650) {
+              break;
+            }
+
+            message.hugepages.push(HugepageLimit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHugepageLimit(): HugepageLimit {
+  return { pageBytes: 0, bytes: 0 };
+}
+
+export const HugepageLimit: MessageFns<HugepageLimit> = {
+  encode(message: HugepageLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageBytes !== 0) {
+      writer.uint32(8).int64(message.pageBytes);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HugepageLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHugepageLimit() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
             continue;
           }
         }

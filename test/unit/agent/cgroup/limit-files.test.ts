@@ -6,17 +6,18 @@ import type { LimitContext } from '../../../../agent/cgroup/limit-files.ts';
 import { golden } from '../../../support/golden.ts';
 
 const MIB = 2 ** 20;
-const V1: CgroupLayout = { version: 1, roots: new Map(['cpu', 'cpuset', 'memory', 'pids', 'blkio'].map(name => [name, `/sys/fs/cgroup/${name}`])) };
+const V1: CgroupLayout = { version: 1, roots: new Map(['cpu', 'cpuset', 'memory', 'pids', 'blkio', 'hugetlb'].map(name => [name, `/sys/fs/cgroup/${name}`])) };
 const V2: CgroupLayout = { version: 2, roots: new Map([['unified', '/sys/fs/cgroup']]) };
 const LEAST: Limits = { memoryBytes: 64 * MIB, pids: 64 };
 const ALL: Limits = {
   milliCpu: 1500, memoryBytes: 64 * MIB, pids: 64, cpuset: '0-1,3', swapBytes: 32 * MIB,
   io: { weight: 500, readBps: 10 * MIB, writeBps: 5 * MIB, readIops: 1000, writeIops: 500 },
+  hugepages: [{ pageBytes: 2 * MIB, bytes: 8 * MIB }],
 };
 
 /** One `file = text` a line, with what happens where the file is not there. */
 function written(layout: CgroupLayout, limits: Limits, options: Partial<LimitContext> = {}): string {
-  const context = { layout, path: '/gantry/c', memoryBefore: 0, allCpus: '0-3', device: '254:0', ...options };
+  const context = { layout, path: '/gantry/c', memoryBefore: 0, allCpus: '0-3', device: '254:0', pageSizes: [2 * MIB, 1024 * MIB], ...options };
   const files = limitFiles({ requests: { milliCpu: 250, memoryBytes: 32 * MIB }, limits }, context);
   return files.map(({ paths, text, ifAbsent }) => `${paths.join(' | ')} = ${text.trim()} (${ifAbsent})\n`).join('');
 }

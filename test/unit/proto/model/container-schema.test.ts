@@ -56,3 +56,15 @@ test('a disk that is asked for is counted by the scheduler; it is not there unle
   t.is(serviceOf({ resources: { limits: { storage: '1Gi' } } }).container.requests.diskBytes, undefined);
   t.like(violationsOf(manifest({ resources: { requests: { disk: '2G' } } })), [{ path: 'services.web.resources.requests.disk' }]);
 });
+
+test('huge pages by the size of a page, smallest first', t => {
+  t.deepEqual(container({ resources: { limits: { hugepages: { '1Gi': '2Gi', '2Mi': '64Mi' } } } }).limits.hugepages, [{ pageBytes: 2 * MIB, bytes: 64 * MIB }, { pageBytes: 2 ** 30, bytes: 2 ** 31 }]);
+  t.is(container({ resources: { limits: { hugepages: {} } } }).limits.hugepages, undefined);
+});
+
+test('huge pages that make no sense are told with what would', t => {
+  const problems = (hugepages: object) => violationsOf(manifest({ resources: { limits: { hugepages } } })).map(({ path, message }) => `${path}: ${message}`);
+  t.deepEqual(problems({ '2Mi': '3Mi' }), ['services.web.resources.limits.hugepages.2Mi: must be whole pages of 2Mi, at least one']);
+  t.regex(problems({ huge: '2Mi' })[0] ?? '', /hugepages\.huge: 'huge' is not an amount of memory.*; a size of huge pages is expected, as 2Mi or 1Gi/);
+  t.regex(problems({ '3Mi': '3Mi' })[0] ?? '', /power of two/);
+});

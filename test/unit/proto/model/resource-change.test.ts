@@ -2,7 +2,7 @@ import test from 'ava';
 import { changeResources } from '#model/resource-change.ts';
 import type { ResourceChange, TaskResources } from '#model/resources.ts';
 
-const BEFORE: TaskResources = { requests: { milliCpu: 100, memoryBytes: 64 }, limits: { milliCpu: 500, memoryBytes: 64, pids: 10, cpuset: '0', swapBytes: 8, storageBytes: 2 ** 20, io: { weight: 100, readBps: 4096 } } };
+const BEFORE: TaskResources = { requests: { milliCpu: 100, memoryBytes: 64 }, limits: { milliCpu: 500, memoryBytes: 64, pids: 10, cpuset: '0', swapBytes: 8, storageBytes: 2 ** 20, hugepages: [{ pageBytes: 2, bytes: 4 }], io: { weight: 100, readBps: 4096 } } };
 
 const makes = test.macro({
   exec(t, change: ResourceChange, expected: object) { t.deepEqual(changeResources(BEFORE, change), { ...BEFORE, ...expected }); },

@@ -23,7 +23,12 @@ test(refuses, { memoryBytes: 31 * MIB }, 'r.limits.memory', /at least what is re
 for (const [io, key] of [[{ weight: 9 }, 'weight'], [{ weight: 1001 }, 'weight'], [{ readBps: 4095 }, 'read_bps'], [{ writeBps: 0 }, 'write_bps'], [{ readIops: 0 }, 'read_iops'], [{ writeIops: 2 ** 32 }, 'write_iops']] as const) {
   test(refuses, { io: io satisfies IoLimits }, `r.limits.io.${key}`, /at least/);
 }
+test(refuses, { hugepages: [{ pageBytes: 3 * MIB, bytes: 3 * MIB }] }, 'r.limits.hugepages.3Mi', /power of two/);
+test(refuses, { hugepages: [{ pageBytes: 2 ** 15, bytes: 2 ** 15 }] }, 'r.limits.hugepages.32Ki', /at least 64Ki/);
+test(refuses, { hugepages: [{ pageBytes: 2 * MIB, bytes: 3 * MIB }] }, 'r.limits.hugepages.2Mi', /whole pages of 2Mi, at least one/);
+test(refuses, { hugepages: [{ pageBytes: 2 * MIB, bytes: 0 }] }, 'r.limits.hugepages.2Mi', /at least one/);
+test(refuses, { hugepages: [{ pageBytes: 2 * MIB, bytes: 4 * MIB }, { pageBytes: 2 * MIB, bytes: 2 * MIB }] }, 'r.limits.hugepages.2Mi', /each size once/);
 test('everything at its least and most', t => {
-  t.deepEqual(check({ cpuset: '0-1,8191', swapBytes: 0, storageBytes: 2 ** 20, io: { weight: 10, readBps: 4096, writeBps: 4096, readIops: 1, writeIops: 2 ** 32 - 1 } }), []);
+  t.deepEqual(check({ cpuset: '0-1,8191', swapBytes: 0, storageBytes: 2 ** 20, hugepages: [{ pageBytes: 2 ** 16, bytes: 2 ** 16 }, { pageBytes: 2 ** 30, bytes: 2 ** 31 }], io: { weight: 10, readBps: 4096, writeBps: 4096, readIops: 1, writeIops: 2 ** 32 - 1 } }), []);
   t.deepEqual(check({ io: { weight: 1000 } }), []);
 });

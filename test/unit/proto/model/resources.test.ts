@@ -28,9 +28,10 @@ test('disk and processes count where they are asked for, and limit where they ar
   t.false(fitsInto(onDisk, { ...whole, pids: 4 }));
 });
 
-test('the key of resources without disk and processes is as it always was', t => {
+test('the key of resources without what came later is as it always was', t => {
   const limits = { memoryBytes: 1, pids: 2 };
   t.is(resourcesKey({ requests: half, limits }), '500/100/-/1/2/-/-/-/-/-/-/-');
   t.is(resourcesKey({ requests: { ...half, diskBytes: 3, pids: 4 }, limits }), '500/100/-/1/2/-/-/-/-/-/-/-/disk=3/pids=4');
   t.is(resourcesKey({ requests: half, limits: { ...limits, storageBytes: 5 } }), '500/100/-/1/2/-/-/-/-/-/-/-/storage=5');
+  t.is(resourcesKey({ requests: half, limits: { ...limits, hugepages: [{ pageBytes: 3, bytes: 6 }] } }), '500/100/-/1/2/-/-/-/-/-/-/-/pages-3=6');
 });
