@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -26,6 +27,8 @@ export interface ImageRecord extends LocalImage {
 export class ImageRecords {
   readonly #path: string;
   #saving: Promise<void> = Promise.resolve();
+  /** As read last, with what tells that file from one that replaced it. */
+  readonly #known = new Map<Digest, { readonly file: string; readonly record: ImageRecord }>();
 
   constructor(statePath: string) {
     this.#path = path.join(statePath, 'images');
@@ -58,8 +61,18 @@ export class ImageRecords {
     }
   }
 
+  /** Reads a file once: each start of a container asks. */
   async find(digest: Digest): Promise<ImageRecord | undefined> {
-    return await readRecord(this.#filePath(digest));
+    const path = this.#filePath(digest);
+    const file = fileOf(path);
+    const known = this.#known.get(digest);
+    if (known !== undefined && known.file === file) {
+      return known.record;
+    }
+    const record = file === undefined ? undefined : await readRecord(path);
+    if (record === undefined || file === undefined) this.#known.delete(digest);
+    else this.#known.set(digest, { file, record });
+    return record;
   }
 
   async list(): Promise<readonly ImageRecord[]> {
@@ -94,6 +107,12 @@ export class ImageRecords {
   #filePath(digest: Digest): string {
     return path.join(this.#path, `${digest.replace(':', '-')}.json`);
   }
+}
+
+/** Differs for each file that a rename put there. A mark of use changes other times only. */
+function fileOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? undefined : `${String(found.ino)} ${String(found.birthtimeNs)} ${String(found.size)}`;
 }
 
 async function readRecord(file: string): Promise<ImageRecord | undefined> {

@@ -138,8 +138,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     if (record === undefined) {
       return undefined;
     }
-    const areThere = await Promise.all(record.allLayers.map(async layer => await this.#layers.has(layer)));
-    return areThere.every(Boolean) ? record : undefined;
+    return record.allLayers.every(layer => this.#layers.has(layer)) ? record : undefined;
   }
 
   async #pull(request: PullRequest, signal: AbortSignal): Promise<LocalImage> {

@@ -13,12 +13,17 @@ export interface RuntimeDriver {
   readonly givesTerminal: boolean;
   /** The container's processes are the machine's own: a signal reaches the first one without a call of the program. False for virtual machines. */
   readonly hasHostProcesses: boolean;
+  /** FIFO in the container's state directory that a created container waits at; see start-fifo-fs.ts. */
+  readonly startFifo?: string;
   /** What it says of an id that it does not know. */
   readonly unknownId: RegExp;
 }
 
 export const RUNTIME_DRIVERS: readonly RuntimeDriver[] = [
-  { name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, hasHostProcesses: true, unknownId: /does not exist|No such file or directory/ },
+  {
+    name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, hasHostProcesses: true, startFifo: 'exec.fifo',
+    unknownId: /does not exist|No such file or directory/,
+  },
   { name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, hasHostProcesses: true, unknownId: /does not exist|No such file or directory/ },
 ];
 

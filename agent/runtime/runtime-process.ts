@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import { requireContainerId } from './container-id.ts';
 import type { ContainerState } from './ports.ts';
 import { runtimeDriver } from './runtime-drivers.ts';
+import { startByFifo } from './start-fifo-fs.ts';
 import { runTool } from './tool-process.ts';
 
 /** A runtime that takes longer is taken for hung. */
@@ -25,6 +26,7 @@ export class RuntimeProcess {
   readonly givesTerminal: boolean;
   readonly hasHostProcesses: boolean;
   readonly #unknownId: RegExp;
+  readonly #startFifo: string | undefined;
 
   constructor(runtime: RuntimeProgram) {
     this.program = runtime.program;
@@ -33,11 +35,13 @@ export class RuntimeProcess {
     this.givesTerminal = driver.givesTerminal;
     this.hasHostProcesses = driver.hasHostProcesses;
     this.#unknownId = driver.unknownId;
+    this.#startFifo = driver.startFifo;
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
   }
 
   async start(id: string): Promise<void> {
-    await this.#require(['start', requireContainerId(id)]);
+    const isStarted = this.#startFifo !== undefined && startByFifo(`${this.root}/${requireContainerId(id)}/${this.#startFifo}`);
+    if (!isStarted) await this.#require(['start', requireContainerId(id)]);
   }
 
   async state(id: string): Promise<ContainerState> {

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { parseDigest } from '#model/digest.ts';
@@ -17,6 +18,8 @@ export interface LayerRecord extends LayerSummary {
 
 /** Source: proc(5), /proc/sys/kernel/random/boot_id. */
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
+
+const LAYER_NAME = /^[0-9a-f]{64}$/;
 
 /** The name of a layer in the store: the hex part of its diff_id. Layers know nothing of each other. */
 export function layerName(diffId: Digest): string {
@@ -66,12 +69,13 @@ export class LayerStore {
     }
   }
 
-  async has(name: string): Promise<boolean> {
-    return await stat(path.join(this.layersPath, name)).then(found => found.isDirectory(), () => false);
+  /** One look at a directory entry: each start of a container asks for each of its layers. */
+  has(name: string): boolean {
+    return statSync(path.join(this.layersPath, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
   async find(name: string): Promise<LayerRecord | undefined> {
-    if (!await this.has(name)) {
+    if (!this.has(name)) {
       return undefined;
     }
     return JSON.parse(await readFile(this.#recordPath(name), 'utf8')) as LayerRecord;
@@ -133,8 +137,9 @@ export class LayerStore {
     await rm(this.#recordPath(name), { force: true });
   }
 
+  /** Other names in the directory are a snapshot driver's own. */
   async list(): Promise<readonly string[]> {
-    return await readdir(this.layersPath);
+    return (await readdir(this.layersPath)).filter(name => LAYER_NAME.test(name));
   }
 
   /** Makes all layers durable. */

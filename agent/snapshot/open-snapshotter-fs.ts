@@ -69,7 +69,7 @@ async function probeOverlay(top: string): Promise<void> {
   const at = (name: string): string => path.join(top, name);
   for (const name of ['upper', 'work', 'rootfs', 'lower', 'lower/layer']) await mkdir(at(name));
   await writeFile(at('lower/layer/file'), '');
-  const plan = planOverlay({ top, upper: at('upper'), work: at('work'), rootfs: at('rootfs'), lower: at('lower'), empty: at('empty') }, ['layer']);
+  const plan = planOverlay({ top, upper: at('upper'), work: at('work'), rootfs: at('rootfs'), lower: at('lower') }, ['layer']);
   if (plan.kind !== 'options') throw new Error(`path too long: ${top}`);
   mountFileSystem('overlay', 'overlay', at('rootfs'), plan.options);
   await unlink(at('rootfs/file'));

@@ -1,5 +1,5 @@
-import { chmod, chown, mkdir, readdir, stat, utimes } from 'node:fs/promises';
-import { closeSync, existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readdir, utimes } from 'node:fs/promises';
+import { closeSync, existsSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { allEnded } from '#kit/all-ended.ts';
@@ -7,15 +7,15 @@ import { UndoStack } from '#kit/undo-stack.ts';
 import { ClusterError } from '#model/errors.ts';
 import { SyscallError } from '../kernel/file-syscall.ts';
 import { MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, detachMount, mountFileSystem, openFileSystem } from '../kernel/mount-syscall.ts';
-import { overlayDirectories, planOverlay } from './overlay-mounts.ts';
+import { MOUNT_POINTS_LAYER, overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
 import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
-import { attachIdmapped, checkRuntimeDirectories, isMountPoint, unmountAll } from './rootfs-mount-fs.ts';
+import { attachIdmapped, checkRuntimeDirectories, isMountPoint, makeMountPoints, unmountAll } from './rootfs-mount-fs.ts';
 import { Trash } from './trash-fs.ts';
 
 export interface SnapshotterOptions {
-  /** The layer store's directory; read here, never written. */
+  /** The layer store's directory; read here, and nothing is written but a layer of the driver's own. */
   readonly layersPath: string;
   /** Directory of the snapshots and their trash; on one file system. */
   readonly statePath: string;
@@ -50,10 +50,10 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    const [root] = await allEnded([this.#rootOf(layers), makeDirectories(directories, layers.length > 0)]);
-    await own(directories, root, mapping.hostBase);
+    await makeDirectories(directories);
+    await own(directories, statSync(path.join(this.#options.layersPath, layers.at(-1) ?? MOUNT_POINTS_LAYER)), mapping.hostBase);
     attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
-    mountOverlay(planOverlay(directories, layers), directories.rootfs);
+    mountOverlay(planOverlay(directories, [MOUNT_POINTS_LAYER, ...layers]), directories.rootfs);
     await allEnded([detachMount(directories.lower), checkRuntimeDirectories(directories.rootfs, mapping.hostBase)]);
     undo.keep();
     return { rootfsPath: directories.rootfs };
@@ -94,13 +94,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.#trash.settled();
   }
 
-  async #rootOf(layers: readonly string[]): Promise<Stats | undefined> {
-    const top = layers.at(-1);
-    return top === undefined ? undefined : await stat(path.join(this.#options.layersPath, top));
-  }
-
   async #open(): Promise<void> {
-    this.#opened ??= mkdir(this.#snapshotsPath, { recursive: true, mode: 0o711 }).then(() => this.#trash.empty());
+    this.#opened ??= this.#recover();
     try {
       await this.#opened;
     } catch (error) {
@@ -108,20 +103,25 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
       throw error;
     }
   }
+
+  async #recover(): Promise<void> {
+    await mkdir(this.#snapshotsPath, { recursive: true, mode: 0o711 });
+    await mkdir(this.#options.layersPath, { recursive: true, mode: 0o700 });
+    await makeMountPoints(path.join(this.#options.layersPath, MOUNT_POINTS_LAYER));
+    await this.#trash.empty();
+  }
 }
 
-/** The work directory's files belong to the container's root user. Only images without layers have the empty one. */
-async function makeDirectories({ top, rootfs, lower, upper, work, empty }: OverlayDirectories, hasLayers: boolean): Promise<void> {
+async function makeDirectories({ top, rootfs, lower, upper, work }: OverlayDirectories): Promise<void> {
   await mkdir(top, { mode: 0o711 });
-  await Promise.all([upper, work, rootfs, lower, ...(hasLayers ? [] : [empty])].map(async directory => { await mkdir(directory, { mode: 0o755 }); }));
+  await Promise.all([upper, work, rootfs, lower].map(async directory => { await mkdir(directory, { mode: 0o755 }); }));
 }
 
-/** The upper directory's root is what shows: owner, mode and times are those of the topmost layer's. */
-async function own({ upper, work, empty }: OverlayDirectories, root: Stats | undefined, hostBase: number): Promise<void> {
-  const asRoot = root === undefined
-    ? [chown(upper, hostBase, hostBase), chown(empty, hostBase, hostBase)]
-    : [chown(upper, hostBase + root.uid, hostBase + root.gid), chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime)];
-  await allEnded([chown(work, hostBase, hostBase), ...asRoot]);
+/** The upper directory's root is what shows: owner, mode and times are those of the topmost layer's. The work directory's files belong to the container's root user. */
+async function own({ upper, work }: OverlayDirectories, root: Stats, hostBase: number): Promise<void> {
+  await allEnded([
+    chown(work, hostBase, hostBase), chown(upper, hostBase + root.uid, hostBase + root.gid), chmod(upper, root.mode & 0o7777), utimes(upper, root.atime, root.mtime),
+  ]);
 }
 
 function mountOverlay(plan: OverlayMount, target: string): void {

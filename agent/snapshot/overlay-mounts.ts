@@ -8,8 +8,6 @@ export interface OverlayDirectories {
   readonly rootfs: string;
   /** Where the layer store shows with the container's ids while the overlay is mounted. */
   readonly lower: string;
-  /** A layer for images that have none. */
-  readonly empty: string;
 }
 
 export type OverlayMount =
@@ -27,7 +25,7 @@ const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export function overlayDirectories(snapshotsPath: string, key: string): OverlayDirectories {
   const top = path.join(snapshotsPath, requireKey(key));
   return {
-    top, upper: path.join(top, 'upper'), work: path.join(top, 'work'), rootfs: path.join(top, 'rootfs'), lower: path.join(top, 'l'), empty: path.join(top, 'empty'),
+    top, upper: path.join(top, 'upper'), work: path.join(top, 'work'), rootfs: path.join(top, 'rootfs'), lower: path.join(top, 'l'),
   };
 }
 
@@ -40,12 +38,12 @@ export function requireKey(key: string): string {
 }
 
 /**
- * How to mount `layers` (names under `directories.lower`, lowest first) with the upper directory above them.
+ * How to mount `layers` (names under `directories.lower`, lowest first, at least one) with the upper directory above them.
  *
  * Source: overlayfs.rst, "Multiple lower layers" (topmost first), "lowerdir+"
  */
 export function planOverlay(directories: OverlayDirectories, layers: readonly string[]): OverlayMount {
-  const lower = layers.length === 0 ? [directories.empty] : [...layers].reverse().map(name => path.join(directories.lower, name));
+  const lower = [...layers].reverse().map(name => path.join(directories.lower, name));
   const options = `lowerdir=${lower.map(escaped).join(':')},upperdir=${escaped(directories.upper)},workdir=${escaped(directories.work)}`;
   if (Buffer.byteLength(options) <= MAX_OPTION_BYTES) {
     return { kind: 'options', options };
@@ -68,3 +66,9 @@ export function parseMountPoints(mountinfo: string): readonly string[] {
 
 /** Directories that the runtime mounts over: made when absent, refused when a link or file (crun writes through a link at /dev: CVE-2026-47766). */
 export const RUNTIME_DIRECTORIES = ['dev', 'proc', 'sys'] as const;
+
+/** What every task's files are mounted over. Source: hostname(5), hosts(5), resolv.conf(5) */
+export const RUNTIME_FILES = ['etc/hostname', 'etc/hosts', 'etc/resolv.conf'] as const;
+
+/** The layer below all others, with these directories and files: an image that lacks them costs no container the making of its own. No layer's name. */
+export const MOUNT_POINTS_LAYER = 'mount-points';

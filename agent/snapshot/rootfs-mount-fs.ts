@@ -1,10 +1,10 @@
 /** What all drivers do with a container's root: look at it before the runtime does, and take it away. */
-import { chown, lstat, mkdir, readFile } from 'node:fs/promises';
-import { closeSync, openSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
-import { RUNTIME_DIRECTORIES, parseMountPoints } from './overlay-mounts.ts';
+import { RUNTIME_DIRECTORIES, RUNTIME_FILES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
 /** Attaches `source` at `target` with the ids of the container's user namespace; `flags` as of mount_setattr(2). */
@@ -24,19 +24,32 @@ export function attachIdmapped(source: string, target: string, mapping: IdMappin
 
 /** Makes what is absent, for `owner`. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */
 export async function checkRuntimeDirectories(rootfs: string, owner: number): Promise<void> {
-  await Promise.all(RUNTIME_DIRECTORIES.map(async name => {
+  for (const name of RUNTIME_DIRECTORIES) {
     const directory = path.join(rootfs, name);
-    const found = await lstat(directory).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const found = lstatSync(directory, { throwIfNoEntry: false });
     if (found === undefined) {
       await mkdir(directory, { mode: 0o755 });
       await chown(directory, owner, owner);
     } else if (!found.isDirectory()) {
       throw new ClusterError('FAILED_PRECONDITION', `container refused: '/${name}' in the image is ${found.isSymbolicLink() ? 'a symlink' : 'no directory'}`);
     }
-  }));
+  }
+}
+
+/** Makes the layer with what the runtime mounts over, wholly or not at all; nothing is written where it is there. */
+export async function makeMountPoints(layer: string): Promise<void> {
+  if (existsSync(layer)) return;
+  const unfinished = `${layer}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  for (const name of ['', ...RUNTIME_DIRECTORIES, ...RUNTIME_FILES.map(file => path.dirname(file))]) {
+    await mkdir(path.join(unfinished, name), { recursive: true });
+    await chmod(path.join(unfinished, name), 0o755);
+  }
+  for (const name of RUNTIME_FILES) {
+    await writeFile(path.join(unfinished, name), '');
+    await chmod(path.join(unfinished, name), 0o644);
+  }
+  await rename(unfinished, layer);
 }
 
 /** Also what was mounted twice. */

@@ -80,7 +80,8 @@ function describeRuntime(sandbox: Sandbox, runtime: string): void {
     await run('killall', sh('for i in $(seq 20); do sleep 1000 & done; trap "" TERM; wait'));
     await eventually('its children', async () => ((await sandbox.cgroups.usage(id('killall')))?.processes ?? 0) > 15 || undefined);
     await sandbox.runtime.kill(id('killall'), 'KILL', true);
-    t.is((await sandbox.cgroups.usage(id('killall')))?.processes, 0);
+    t.deepEqual(await sandbox.cgroups.processes(id('killall')), []);
+    await eventually('the monitor to reap it', async () => (await sandbox.cgroups.usage(id('killall')))?.processes === 0 || undefined);
     t.is((await sandbox.endOf(id('killall'))).code, 137);
     await sandbox.runtime.remove(id('killall'));
   });

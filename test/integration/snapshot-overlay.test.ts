@@ -13,7 +13,7 @@ rootfsSnapshotterContract(test, 'overlay (needs root)', async (_, body) => { awa
 
 test.serial('overlay (needs root): ids show shifted, whiteouts hide, the layer on disk is untouched', t => use(async ({ snapshotter, mapping, layers, statePath }) => {
   const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, SIGNAL);
-  t.deepEqual(readdirSync(rootfsPath).sort(), ['dev', 'high', 'low', 'proc', 'sys']);
+  t.deepEqual(readdirSync(rootfsPath).sort(), ['dev', 'etc', 'high', 'low', 'proc', 'sys']);
   t.like(statSync(path.join(rootfsPath, 'low')), { uid: HOST_BASE + 5, gid: HOST_BASE + 6 });
   t.like(statSync(rootfsPath), { uid: HOST_BASE, gid: HOST_BASE });
   writeFileSync(path.join(rootfsPath, 'low'), 'changed');
@@ -36,13 +36,13 @@ test.serial('overlay (needs root): 127 layers, more than one page of options, mo
     addLayer(layer, directory => { writeFileSync(path.join(directory, layer.slice(-2)), layer); });
   }
   const { rootfsPath } = await snapshotter.prepare('deep', layers, mapping, SIGNAL);
-  t.is(readdirSync(rootfsPath).length, 127 + 3);
+  t.is(readdirSync(rootfsPath).length, 127 + 4);
   await snapshotter.remove('deep');
 }));
 
-test.serial('overlay (needs root): an image without layers is an empty root', t => use(async ({ snapshotter, mapping }) => {
+test.serial('overlay (needs root): an image without layers has the mount points alone', t => use(async ({ snapshotter, mapping }) => {
   const { rootfsPath } = await snapshotter.prepare('empty', [], mapping, SIGNAL);
-  t.deepEqual(readdirSync(rootfsPath).sort(), ['dev', 'proc', 'sys']);
+  t.deepEqual(readdirSync(rootfsPath, { recursive: true }).sort(), ['dev', 'etc', 'etc/hostname', 'etc/hosts', 'etc/resolv.conf', 'proc', 'sys']);
   await snapshotter.remove('empty');
 }));
 

@@ -2,6 +2,7 @@
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeWhiteout } from '../../agent/kernel/file-syscall.ts';
+import { RUNTIME_DIRECTORIES, RUNTIME_FILES } from '../../agent/snapshot/overlay-mounts.ts';
 import type { RootfsSnapshotter } from '../../agent/snapshot/ports.ts';
 import type { SnapshotterOptions } from '../../agent/snapshot/overlay-fs.ts';
 import type { SnapshotterUnderTest } from '../contract/rootfs-snapshotter-contract.ts';
@@ -61,6 +62,11 @@ async function useDirectory(statePath: string, open: (options: SnapshotterOption
   const snapshotter = again();
   await body({ snapshotter, again, mapping: held.mapping, layers: ['a'.repeat(64), 'b'.repeat(64)], statePath, layersPath, addLayer });
   await snapshotter.settled();
+}
+
+/** What a root file system has besides the image's own. */
+export function isMountPoint(name: string): boolean {
+  return [...RUNTIME_DIRECTORIES, ...RUNTIME_FILES].some(one => one === name || one.startsWith(`${name}/`));
 }
 
 export function mountsBelow(directory: string): readonly string[] {
