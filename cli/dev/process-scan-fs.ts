@@ -1,5 +1,6 @@
 /** Processes of a local cluster, found in /proc by what they carry: a path of the cluster in their arguments, or a cgroup of its nodes. */
-import { readFile, readdir } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DevLayout } from './layout.ts';
 
@@ -8,39 +9,52 @@ const LOOK_MS = 20;
 
 /** Pids in ascending order; never our own. */
 export async function findProcesses(layout: DevLayout): Promise<readonly number[]> {
-  const marks = [`${layout.stateDir}/`, `${layout.runDir}/`];
-  const scopes = layout.nodes.map(node => node.scope);
-  const found: number[] = [];
-  for (const entry of await readdir('/proc')) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === process.pid) {
-      continue;
-    }
-    const [command, cgroups] = await Promise.all(['cmdline', 'cgroup'].map(async file => await readFile(`/proc/${entry}/${file}`, 'utf8').catch(() => '')));
-    const isMarked = marks.some(mark => command?.includes(mark) === true);
-    const isScoped = scopes.some(scope => cgroups?.includes(`/${scope}/`) === true);
-    if (isMarked || isScoped) {
-      found.push(pid);
-    }
-  }
-  return found;
+  return (await processIds()).filter(membership(layout));
 }
 
 /** Kills every process of the cluster and waits until none is left. @throws Error naming what does not die */
 export async function killProcesses(layout: DevLayout): Promise<void> {
+  const isMember = membership(layout);
   const deadline = performance.now() + GONE_LIMIT_MS;
   for (;;) {
-    const pids = await findProcesses(layout);
-    if (pids.length === 0) {
+    const killed: number[] = [];
+    for (const pid of await processIds()) {
+      // In the turn of the look: a moment later the pid may be another process's.
+      if (isMember(pid)) {
+        signalProcess(pid, 'SIGKILL');
+        killed.push(pid);
+      }
+    }
+    if (killed.length === 0) {
       return;
     }
     if (performance.now() > deadline) {
-      throw new Error(`processes of cluster ${layout.name} do not end: ${pids.join(' ')}`);
-    }
-    for (const pid of pids) {
-      signalProcess(pid, 'SIGKILL');
+      throw new Error(`processes of cluster ${layout.name} do not end: ${killed.join(' ')}`);
     }
     await sleep(LOOK_MS);
+  }
+}
+
+async function processIds(): Promise<readonly number[]> {
+  return (await readdir('/proc')).map(Number).filter(pid => Number.isInteger(pid) && pid !== process.pid);
+}
+
+/** Tells whether a process is the cluster's now. */
+function membership(layout: DevLayout): (pid: number) => boolean {
+  const marks = [`${layout.stateDir}/`, `${layout.runDir}/`];
+  const groups = layout.nodes.map(node => `/${node.scope}/`);
+  return pid => {
+    const [command, cgroups] = [readNow(pid, 'cmdline'), readNow(pid, 'cgroup')];
+    return marks.some(mark => command.includes(mark)) || groups.some(group => cgroups.includes(group));
+  };
+}
+
+/** Empty for a process that ended. */
+function readNow(pid: number, file: 'cmdline' | 'cgroup'): string {
+  try {
+    return readFileSync(`/proc/${String(pid)}/${file}`, 'utf8');
+  } catch {
+    return '';
   }
 }
 
