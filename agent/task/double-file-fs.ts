@@ -16,8 +16,10 @@ const MAX_HEADER_BYTES = 128;
  * One value on disk in two files, `PATH.a` and `PATH.b`, written in turn: a crash while one is written leaves the other whole.
  *
  * Writing over blocks that a file has is one flush; a new file with its rename is two commits of the journal (0.1 ms against 1.1 on one machine). And
- * it goes on when the disk is full. 1. Once `write` resolved, a crash of the machine leaves that value. 2. `read` answers the newest whole one, which is
- * on disk then: a process that was killed may not have come so far. 3. One writer, one `write` at a time.
+ * it goes on when the disk is full. The line is within the first 512 bytes, which a disk writes whole or not at all.
+ *
+ * 1. Once `write` resolved, a crash of the machine leaves that value. 2. `read` answers the newest whole one, which is on disk then: a process that was
+ * killed may not have come so far. 3. One writer, one `write` at a time.
  *
  * Source: fdatasync(2), "does not flush modified metadata unless that metadata is needed"
  */
