@@ -3,15 +3,14 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileS
 import path from 'node:path';
 import test from 'ava';
 import { requireCommand } from '#kit/command-process.ts';
-import type { ControlClient } from '#model/ports.ts';
 import { TEST_TIMES } from '#model/times.ts';
 import { AgentMachine } from '../../../support/agent-machine.ts';
 import { container, service, task as makeTask, taskId } from '../../../support/builders.ts';
-import { DevCluster, eventually } from '../../../support/dev-cluster.ts';
+import { eventually } from '../../../support/dev-cluster.ts';
 import { lasting } from '../../../support/fault-bench.ts';
 import { inside, mountLoopDisk, unmountDisk, whyNoLoopDisk } from '../../../support/loop-disk.ts';
-import { identityOf, inMountsOf, monitorOf, oneService, pidOf, runTask, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
-import type { WithTask } from '../../../support/node-faults.ts';
+import { identityOf, inMountsOf, monitorOf, oneService, pidOf, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
+import { useOneNode } from '../../../support/one-node.ts';
 
 const SLEEPER = 'trap "exit 0" TERM; while :; do sleep 1; done';
 const MIB = 2 ** 20;
@@ -19,40 +18,26 @@ const why = whyNoLoopDisk();
 const onLoop = why === undefined ? test.serial : test.serial.skip;
 const onV1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes') ? test.serial : test.serial.skip;
 
-let cluster: DevCluster;
-let client: ControlClient;
-
-test.before(async () => {
-  cluster = await DevCluster.up({ nodes: 1, controllers: 1 });
-  client = cluster.client();
-});
-
-test.after.always('nothing is left', async t => {
-  client.close();
-  t.deepEqual(await cluster.down(), []);
-});
-
-const withTask: WithTask = async (app, body) => { await runTask({ cluster, client }, app, body); };
-const agentPid = (): number => cluster.process('n1').pid ?? 0;
+const site = useOneNode();
 
 test.serial('F3: the log disk full: lines are lost, the container goes on, and its exit code is the real one', async t => {
   const script = 'trap "exit 7" USR1; trap "exit 0" TERM; if [ -e /data/again ]; then i=0; while [ $i -lt 40000 ]; do echo line $i of many lines that fill a disk; i=$((i+1)); done; touch /data/done; fi; touch /data/again; while :; do sleep 0.1; done';
-  await cluster.apply(`${oneService({ name: 'logs', script, more: ['volumes: ["data:/data"]'] })}volumes:\n  data: {}\n`);
-  const [view] = await running(client, 'logs');
-  const logs = `${cluster.layout.stateDir}/n1/state/tasks/${view?.task.id ?? ''}/logs`;
-  await inMountsOf(cluster, 'n1', 'mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', logs);
+  await site.cluster.apply(`${oneService({ name: 'logs', script, more: ['volumes: ["data:/data"]'] })}volumes:\n  data: {}\n`);
+  const [view] = await running(site.client, 'logs');
+  const logs = `${site.cluster.layout.stateDir}/n1/state/tasks/${view?.task.id ?? ''}/logs`;
+  await inMountsOf(site.cluster, 'n1', 'mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', logs);
   try {
     process.kill(pidOf(view), 'SIGUSR1');
-    const again = await taskOnce(client, 'logs', 'the next attempt', one => one.status?.attempt === 2 && one.state === 'running');
+    const again = await taskOnce(site.client, 'logs', 'the next attempt', one => one.status?.attempt === 2 && one.state === 'running');
     t.is(again.status?.lastExit?.code, 7);
-    await eventually('all its lines written or lost', 20_000, async () => (await cluster.tryCtl('exec', 'logs/main', '--', 'test', '-e', '/data/done')).exitCode === 0);
+    await eventually('all its lines written or lost', 20_000, async () => (await site.cluster.tryCtl('exec', 'logs/main', '--', 'test', '-e', '/data/done')).exitCode === 0);
     process.kill(pidOf(again), 'SIGUSR1');
-    const third = await taskOnce(client, 'logs', 'the third attempt', one => one.status?.attempt === 3 && one.state === 'running');
+    const third = await taskOnce(site.client, 'logs', 'the third attempt', one => one.status?.attempt === 3 && one.state === 'running');
     t.is(third.status?.lastExit?.code, 7);
   } finally {
-    await inMountsOf(cluster, 'n1', 'umount', '-l', logs);
-    await cluster.ctl('delete', 'app/logs', '-y');
-    await cluster.tryCtl('volume', 'rm', 'data', '-y');
+    await inMountsOf(site.cluster, 'n1', 'umount', '-l', logs);
+    await site.cluster.ctl('delete', 'app/logs', '-y');
+    await site.cluster.tryCtl('volume', 'rm', 'data', '-y');
   }
 });
 
@@ -87,27 +72,27 @@ onLoop(`F6: the state disk frozen for 30 s: heartbeats go on, and so does all el
   await machine.killAgent();
   await unmountDisk(state, machine.enter);
   await machine.leave();
-  t.deepEqual(machine.leftovers(), []);
+  t.deepEqual(await machine.leftovers(), []);
 });
 
 test.serial('F10: no more processes for the agent: it lives, starts say why they wait, and go on once there are some', async t => {
-  const group = `/sys/fs/cgroup/${existsSync('/sys/fs/cgroup/pids/cgroup.procs') ? 'pids/' : ''}${cluster.layout.nodes[0]?.scope ?? ''}-pids`;
+  const group = `/sys/fs/cgroup/${existsSync('/sys/fs/cgroup/pids/cgroup.procs') ? 'pids/' : ''}${site.cluster.layout.nodes[0]?.scope ?? ''}-pids`;
   const home = path.join(path.dirname(group), 'cgroup.procs');
   mkdirSync(group);
-  const agent = agentPid();
+  const agent = site.agentPid;
   try {
     writeFileSync(`${group}/cgroup.procs`, String(agent));
     writeFileSync(`${group}/pids.max`, readFileSync(`${group}/pids.current`, 'utf8'));
-    await cluster.apply(oneService({ name: 'crowded', script: SLEEPER }));
-    const refused = await taskOnce(client, 'crowded', 'the reason', view => view.status?.reason === 'NodePressure');
+    await site.cluster.apply(oneService({ name: 'crowded', script: SLEEPER }));
+    const refused = await taskOnce(site.client, 'crowded', 'the reason', view => view.status?.reason === 'NodePressure');
     t.regex(refused.status?.message ?? '', /no more processes/);
     writeFileSync(`${group}/pids.max`, 'max');
-    const [view] = await running(client, 'crowded');
+    const [view] = await running(site.client, 'crowded');
     t.is(view?.status?.restarts, 0, 'nothing counted');
-    t.is(agentPid(), agent);
+    t.is(site.agentPid, agent);
   } finally {
     writeFileSync(`${group}/pids.max`, 'max');
-    await cluster.ctl('delete', 'app/crowded', '-y');
+    await site.cluster.ctl('delete', 'app/crowded', '-y');
     await eventually('the group empty', 5_000, () => {
       readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(line => line !== '').forEach(pid => { writeFileSync(home, pid); });
       rmdirSync(group);
@@ -117,27 +102,27 @@ test.serial('F10: no more processes for the agent: it lives, starts say why they
 });
 
 test.serial('F11: no more descriptors for the agent: it lives and starts nothing, goes on once there are some, and none is lost', async t => {
-  const agent = agentPid();
+  const agent = site.agentPid;
   const open = (): number => readdirSync(`/proc/${String(agent)}/fd`).length;
   const limit = async (count: string): Promise<void> => { await requireCommand('prlimit', ['--pid', String(agent), `--nofile=${count}:`]); };
-  await withTask({ name: 'first', script: SLEEPER }, async () => { /* what an agent opens once is open now */ });
+  await site.withTask({ name: 'first', script: SLEEPER }, async () => { /* what an agent opens once is open now */ });
   const before = open();
   const usual = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${String(agent)}/limits`, 'utf8'))?.[1] ?? '1024';
   const taken = new Set(readdirSync(`/proc/${String(agent)}/fd`));
   // The lowest free number is what the next one would get. Source: getrlimit(2), RLIMIT_NOFILE
   await limit(String(Array.from({ length: taken.size + 1 }, (_, number) => number).find(number => !taken.has(String(number))) ?? taken.size));
   try {
-    await cluster.apply(oneService({ name: 'closed', script: SLEEPER }));
+    await site.cluster.apply(oneService({ name: 'closed', script: SLEEPER }));
     await lasting(10_000);
-    t.is(cluster.process('n1').pid, agent);
-    t.deepEqual((await wantedTasks(client, 'closed')).filter(({ state }) => state === 'running'), []);
+    t.is(site.cluster.process('n1').pid, agent);
+    t.deepEqual((await wantedTasks(site.client, 'closed')).filter(({ state }) => state === 'running'), []);
     await limit(usual);
-    const [view] = await running(client, 'closed');
+    const [view] = await running(site.client, 'closed');
     t.is(view?.status?.restarts, 0, 'nothing counted');
-    t.is(agentPid(), agent);
+    t.is(site.agentPid, agent);
   } finally {
     await limit(usual);
-    await cluster.ctl('delete', 'app/closed', '-y');
+    await site.cluster.ctl('delete', 'app/closed', '-y');
   }
   await eventually(`${String(before)} descriptors again`, 20_000, () => {
     if (open() > before) throw new Error(`${String(open())} are open`);
@@ -146,20 +131,20 @@ test.serial('F11: no more descriptors for the agent: it lives and starts nothing
 });
 
 onV1('F12: the node out of memory: the container that eats it goes first; the agent and the other container live', async t => {
-  const scope = `/sys/fs/cgroup/memory/${cluster.layout.nodes[0]?.scope ?? ''}`;
-  const agent = agentPid();
+  const scope = `/sys/fs/cgroup/memory/${site.cluster.layout.nodes[0]?.scope ?? ''}`;
+  const agent = site.agentPid;
   const home = `/sys/fs/cgroup/memory${/^\d+:memory:(.*)$/m.exec(readFileSync(`/proc/${String(agent)}/cgroup`, 'utf8'))?.[1] ?? ''}/cgroup.procs`;
   const script = 'trap "exit 0" TERM; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec dd if=/dev/zero of=/dev/null bs=400M count=1';
   const eater = { name: 'eater', script, more: ['restart: { policy: never }', 'resources: { requests: { memory: 8Mi }, limits: { memory: 1Gi } }'] };
-  await withTask({ name: 'beside', script: SLEEPER }, async beside => {
-    await withTask(eater, async view => {
+  await site.withTask({ name: 'beside', script: SLEEPER }, async beside => {
+    await site.withTask(eater, async view => {
       const before = [agent, monitorOf(beside), pidOf(beside)].map(identityOf);
       t.is(readFileSync(`/proc/${String(pidOf(view))}/oom_score_adj`, 'utf8').trim(), '100');
       try {
         writeFileSync(`${scope}/cgroup.procs`, String(agent));
         writeFileSync(`${scope}/memory.limit_in_bytes`, String(Number(readFileSync(`${scope}/memory.usage_in_bytes`, 'utf8')) + 256 * MIB));
-        await cluster.ctl('exec', 'eater/main', '--', 'touch', '/tmp/go');
-        const ended = await taskOnce(client, 'eater', 'its end', one => one.status?.lastExit !== undefined);
+        await site.cluster.ctl('exec', 'eater/main', '--', 'touch', '/tmp/go');
+        const ended = await taskOnce(site.client, 'eater', 'its end', one => one.status?.lastExit !== undefined);
         t.is(ended.status?.lastExit?.code, 137);
       } finally {
         writeFileSync(`${scope}/memory.limit_in_bytes`, '-1');

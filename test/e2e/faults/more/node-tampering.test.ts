@@ -1,49 +1,37 @@
 /** Rows E13, E14 and F15: somebody takes away what a node stands on, and what there is only one of (needs root). */
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import test from 'ava';
-import type { ControlClient, TaskView } from '#model/ports.ts';
+import type { TaskView } from '#model/ports.ts';
 import { cgroupMounts } from '../../../../cli/dev/cgroup-fs.ts';
-import { DevCluster, eventually } from '../../../support/dev-cluster.ts';
-import { identityOf, inMountsOf, oneService, pidOf, runTask, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
-import type { WithTask } from '../../../support/node-faults.ts';
+import { eventually } from '../../../support/dev-cluster.ts';
+import { identityOf, inMountsOf, oneService, pidOf, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
 import { settleNodes } from '../../../support/node-leftovers.ts';
+import { useOneNode } from '../../../support/one-node.ts';
 
 /** What row E13 allows. */
 const REPAIR_MS = 10_000;
 const SLEEPER = 'trap "exit 0" TERM; while :; do sleep 1; done';
 const PORT = 18_441;
 
-let cluster: DevCluster;
-let client: ControlClient;
+const site = useOneNode();
 
-test.before(async () => {
-  cluster = await DevCluster.up({ nodes: 1, controllers: 1 });
-  client = cluster.client();
-});
-
-test.after.always('nothing is left', async t => {
-  client.close();
-  t.deepEqual(await cluster.down(), []);
-});
-
-const withTask: WithTask = async (app, body) => { await runTask({ cluster, client }, app, body); };
-const runDir = (): string => `${cluster.layout.runDir}/n1`;
-const scope = (): string => cluster.layout.nodes[0]?.scope ?? '';
+const runDir = (): string => `${site.cluster.layout.runDir}/n1`;
+const scope = (): string => site.cluster.layout.nodes[0]?.scope ?? '';
 const idOf = ({ task, status }: TaskView): string => `gantry-${task.id}-${String(status?.attempt ?? 0)}`;
 const onNode = async (...words: readonly [string, ...string[]]): Promise<string> => {
-  const { exitCode, stdout, stderr } = await cluster.onNode('n1', ...words);
+  const { exitCode, stdout, stderr } = await site.cluster.onNode('n1', ...words);
   if (exitCode !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
   return stdout;
 };
 
 /** Waits until the task runs again, as a later attempt. */
 async function startedAgain(app: string, view: TaskView): Promise<TaskView> {
-  return await taskOnce(client, app, 'the next attempt', one => one.task.id === view.task.id && one.state === 'running' && (one.status?.attempt ?? 0) > (view.status?.attempt ?? 0), REPAIR_MS);
+  return await taskOnce(site.client, app, 'the next attempt', one => one.task.id === view.task.id && one.state === 'running' && (one.status?.attempt ?? 0) > (view.status?.attempt ?? 0), REPAIR_MS);
 }
 
 test.serial('E13: its container deleted by the runtime: the task runs again', async t => {
-  await withTask({ name: 'container', script: SLEEPER }, async view => {
-    await inMountsOf(cluster, 'n1', 'crun', '--root', `${runDir()}/runtime/crun/root`, 'delete', '-f', idOf(view));
+  await site.withTask({ name: 'container', script: SLEEPER }, async view => {
+    await inMountsOf(site.cluster, 'n1', 'crun', '--root', `${runDir()}/runtime/crun/root`, 'delete', '-f', idOf(view));
     const after = await startedAgain('container', view);
     t.is(after.status?.restarts, 1);
     t.is(identityOf(pidOf(view)), '');
@@ -51,7 +39,7 @@ test.serial('E13: its container deleted by the runtime: the task runs again', as
 });
 
 test.serial('E13: its processes moved out of their control group, and the group removed: the task is held to its limits again', async t => {
-  await withTask({ name: 'group', script: SLEEPER }, async view => {
+  await site.withTask({ name: 'group', script: SLEEPER }, async view => {
     const groups = (await cgroupMounts()).map(mount => ({ mount, group: `${mount}/${scope()}/${view.task.id}/${idOf(view)}` })).filter(({ group }) => existsSync(group));
     t.true(groups.length > 0);
     for (const { mount, group } of groups) {
@@ -69,32 +57,32 @@ test.serial('E13: its processes moved out of their control group, and the group 
 });
 
 test.serial('E13: its link deleted: it is wired again, and answers', async t => {
-  await withTask({ name: 'link', script: 'mkdir /tmp/www; echo here > /tmp/www/index.html; exec httpd -f -p 80 -h /tmp/www' }, async view => {
+  await site.withTask({ name: 'link', script: 'mkdir /tmp/www; echo here > /tmp/www/index.html; exec httpd -f -p 80 -h /tmp/www' }, async view => {
     const address = view.status?.address ?? '';
     const link = `${scope()}t${address.split('.').at(-1) ?? ''}`;
     const answer = async (): Promise<string> => await onNode('busybox', 'wget', '-q', '-T', '1', '-O', '-', `http://${address}/`);
     t.is((await eventually('its first answer', REPAIR_MS, answer)).trim(), 'here');
     await onNode('ip', 'link', 'del', link);
     t.is((await eventually('its answer over the new link', REPAIR_MS, answer)).trim(), 'here');
-    t.is(identityOf(pidOf((await running(client, 'link'))[0])), identityOf(pidOf(view)));
+    t.is(identityOf(pidOf((await running(site.client, 'link'))[0])), identityOf(pidOf(view)));
   });
 });
 
 test.serial('E13: its root file system unmounted on the node: it goes on, and leaves nothing when it ends', async t => {
-  await withTask({ name: 'rootfs', script: SLEEPER }, async view => {
-    const rootfs = readFileSync(`/proc/${String(cluster.process('n1').pid ?? 0)}/mountinfo`, 'utf8').split('\n').map(line => line.split(' ')[4] ?? '').find(target => target.includes(`/snapshots/${idOf(view)}/`));
-    await inMountsOf(cluster, 'n1', 'umount', '-l', rootfs ?? '');
-    t.is((await cluster.ctl('exec', 'rootfs/main', '--', 'sh', '-c', 'echo of-it > /tmp/x && cat /tmp/x')).trim(), 'of-it');
+  await site.withTask({ name: 'rootfs', script: SLEEPER }, async view => {
+    const rootfs = readFileSync(`/proc/${String(site.cluster.process('n1').pid ?? 0)}/mountinfo`, 'utf8').split('\n').map(line => line.split(' ')[4] ?? '').find(target => target.includes(`/snapshots/${idOf(view)}/`));
+    await inMountsOf(site.cluster, 'n1', 'umount', '-l', rootfs ?? '');
+    t.is((await site.cluster.ctl('exec', 'rootfs/main', '--', 'sh', '-c', 'echo of-it > /tmp/x && cat /tmp/x')).trim(), 'of-it');
   });
-  await settleNodes(cluster);
+  await settleNodes(site.cluster);
 });
 
 test.serial('E13: every firewall rule flushed: all of them are back, isolation among them', async t => {
-  await withTask({ name: 'rules', script: SLEEPER }, async () => {
+  await site.withTask({ name: 'rules', script: SLEEPER }, async () => {
     // A chain made anew comes last.
     const rules = async (): Promise<string> => (await onNode('nft', '-s', 'list', 'ruleset')).split('\n').sort().join('\n');
     const before = await rules();
-    const management = async (): Promise<number | null> => (await cluster.tryCtl('exec', 'rules/main', '--', 'nc', '-w', '1', cluster.layout.hostAddress, String(cluster.layout.etcdPort), '-e', 'true')).exitCode;
+    const management = async (): Promise<number | null> => (await site.cluster.tryCtl('exec', 'rules/main', '--', 'nc', '-w', '1', site.cluster.layout.hostAddress, String(site.cluster.layout.etcdPort), '-e', 'true')).exitCode;
     t.not(await management(), 0);
     await onNode('nft', 'flush', 'ruleset');
     await eventually('the same rules', REPAIR_MS, async () => await rules() === before);
@@ -104,36 +92,36 @@ test.serial('E13: every firewall rule flushed: all of them are back, isolation a
 
 test.serial('E14: the directory of exit files missing, then not a directory: a start is refused in words, what runs goes on, and all goes on once it is back', async t => {
   const exits = `${runDir()}/runtime/exits`;
-  await withTask({ name: 'before', script: SLEEPER }, async before => {
-    const agent = cluster.process('n1').pid;
-    await cluster.apply(oneService({ name: 'exits', replicas: 0 }));
+  await site.withTask({ name: 'before', script: SLEEPER }, async before => {
+    const agent = site.cluster.process('n1').pid;
+    await site.cluster.apply(oneService({ name: 'exits', replicas: 0 }));
     renameSync(exits, `${exits}.away`);
-    await cluster.ctl('scale', 'exits/main=1');
+    await site.cluster.ctl('scale', 'exits/main=1');
     try {
-      const refused = await taskOnce(client, 'exits', 'the refusal', view => (view.status?.message ?? '').includes(`${exits} is not a directory`));
+      const refused = await taskOnce(site.client, 'exits', 'the refusal', view => (view.status?.message ?? '').includes(`${exits} is not a directory`));
       t.is(refused.status?.pid, undefined);
       writeFileSync(exits, '');
-      await taskOnce(client, 'exits', 'the refusal of a file', view => (view.status?.message ?? '').includes('ENOTDIR'));
+      await taskOnce(site.client, 'exits', 'the refusal of a file', view => (view.status?.message ?? '').includes('ENOTDIR'));
       t.deepEqual(readdirSync(`${runDir()}/runtime/records`), [idOf(before)], 'no container was made');
     } finally {
       rmSync(exits, { force: true });
       renameSync(`${exits}.away`, exits);
     }
-    t.true(pidOf((await running(client, 'exits'))[0]) > 0);
-    t.is(cluster.process('n1').pid, agent);
-    t.is(identityOf(pidOf((await running(client, 'before'))[0])), identityOf(pidOf(before)));
+    t.true(pidOf((await running(site.client, 'exits'))[0]) > 0);
+    t.is(site.cluster.process('n1').pid, agent);
+    t.is(identityOf(pidOf((await running(site.client, 'before'))[0])), identityOf(pidOf(before)));
   });
-  await cluster.ctl('delete', 'app/exits', '-y');
+  await site.cluster.ctl('delete', 'app/exits', '-y');
 });
 
 test.serial('F15: the only host port taken: the second task says so, and has it soon after the first stopped', async t => {
   const more = [`ports: [{ published: ${String(PORT)}, target: 80, mode: host }]`];
-  await cluster.apply(oneService({ name: 'first', more }));
-  await running(client, 'first');
-  await cluster.apply(oneService({ name: 'second', more }));
-  await eventually('the reason', 15_000, async () => (await cluster.ctl('why', 'second/main')).includes(`host port tcp/${String(PORT)} taken`));
-  t.deepEqual((await wantedTasks(client, 'second')).filter(({ state }) => state === 'running'), []);
-  await cluster.ctl('delete', 'app/first', '-y');
-  t.is((await running(client, 'second', 1, REPAIR_MS)).length, 1);
-  await cluster.ctl('delete', 'app/second', '-y');
+  await site.cluster.apply(oneService({ name: 'first', more }));
+  await running(site.client, 'first');
+  await site.cluster.apply(oneService({ name: 'second', more }));
+  await eventually('the reason', 15_000, async () => (await site.cluster.ctl('why', 'second/main')).includes(`host port tcp/${String(PORT)} taken`));
+  t.deepEqual((await wantedTasks(site.client, 'second')).filter(({ state }) => state === 'running'), []);
+  await site.cluster.ctl('delete', 'app/first', '-y');
+  t.is((await running(site.client, 'second', 1, REPAIR_MS)).length, 1);
+  await site.cluster.ctl('delete', 'app/second', '-y');
 });
