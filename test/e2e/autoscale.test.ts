@@ -35,7 +35,7 @@ test.serial('busy tasks get more beside them, up to the most that is allowed, an
   t.like(await shown(), { replicas: 3, revision: 1 });
   t.regex(await cluster.ctl('describe', 'svc/busy/web'), /reason: cpu is \d+% of what is requested, 50% is aimed at/);
   t.regex(await cluster.ctl('why', 'busy/web'), /wants 3 of 1 to 3 replicas: cpu is/);
-  t.regex(await cluster.ctl('events'), /Scaled .*from 1 to 3 replicas/);
+  await eventually('the events to tell it', LIMIT_MS, async () => /Scaled .*to 3 replicas/.test(await cluster.ctl('events')));
 });
 
 test.serial('it is not scaled by hand, and an apply keeps its number until less is wanted (root)', async t => {

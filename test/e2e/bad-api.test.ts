@@ -157,10 +157,10 @@ const CASES: Readonly<Record<string, Case>> = {
       return 'ended';
     })();
     await opened.promise;
-    await eventually('the node in the view', 5_000, async () => (await client.view({})).nodes.some(({ node }) => node.id === 'ghost'));
+    await eventually('the node in the view', 30_000, async () => (await client.view({})).nodes.some(({ node }) => node.id === 'ghost'));
     await client.setAvailability({ requestId: randomUUID(), node: parseNodeId('ghost'), availability: 'draining' });
-    await eventually('the node without tasks', 10_000, async () => await codeOf(client.removeNode({ requestId: randomUUID(), node: parseNodeId('ghost') })) === 'done');
-    await eventually('the end of its stream', 5_000, async () => await Promise.race([ended, Promise.resolve(false as const)]) === 'ended');
+    await eventually('the node without tasks', 30_000, async () => await codeOf(client.removeNode({ requestId: randomUUID(), node: parseNodeId('ghost') })) === 'done');
+    await eventually('the end of its stream', 30_000, async () => await Promise.race([ended, Promise.resolve(false as const)]) === 'ended');
     connection.close();
     t.regex(await sessionEnd(address(0), identity, registration('ghost')), /^(?:FAILED_PRECONDITION|PERMISSION_DENIED)/);
   },
@@ -265,11 +265,11 @@ const CASES: Readonly<Record<string, Case>> = {
     const isThere = async (): Promise<boolean> => (await cluster.ctl('exec', id, '--', 'ps')).includes(' yes');
     t.true(await isThere());
     const peaks: number[] = [];
-    await eventually('3 s of a reader that does not read', 10_000, () => peaks.push(residentMib(pid)) >= 60);
+    await eventually('3 s of a reader that does not read', 30_000, () => peaks.push(residentMib(pid)) >= 60);
     t.true(Math.max(...peaks) - before < 20 + 10, `memory of the agent: ${before.toFixed()} to ${Math.max(...peaks).toFixed()} MiB`);
     gone.abort(new Error('the client is gone'));
     await frames.next().catch(() => undefined);
-    await eventually('the end of the process', 5_000, async () => !(await isThere()));
+    await eventually('the end of the process', 30_000, async () => !(await isThere()));
   },
 
   async a033(t) {
@@ -375,7 +375,7 @@ const LAST: Readonly<Record<string, Case>> = {
     stalled.stream.on('data', (chunk: Buffer) => { waiting += chunk.length; }).resume();
     let status = '';
     stalled.status.then(value => { status = value; }, (error: unknown) => { status = String(error); });
-    await eventually('the end of the stream', 10_000, () => status !== '');
+    await eventually('the end of the stream', 30_000, () => status !== '');
     t.is(status, '8');
     t.true(waiting < 4 * 1024 * 1024, `${String(waiting)} bytes waited: bounded`);
     await client.setLabels({ requestId: randomUUID(), node: parseNodeId('n1'), set: new Map(), remove: TURNS });

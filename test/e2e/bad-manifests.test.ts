@@ -125,7 +125,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   },
   async m053(t, _input, file) {
     await accept(t, file);
-    const reason = await eventually('a pending task with its reason', 5_000, async () => (await client.view({ app: 'shop' })).pending[0]?.reason);
+    const reason = await eventually('a pending task with its reason', 30_000, async () => (await client.view({ app: 'shop' })).pending[0]?.reason);
     t.regex(reason, /memory/);
     await removeApp('shop');
   },

@@ -143,7 +143,7 @@ bad('r007', async t => {
   t.is(view?.state, 'complete');
   t.like(view?.status?.lastExit, { code: 0, reason: 'exited' });
   t.is((await cluster.ctl('logs', `task/${view?.task.id ?? ''}`)).match(/child \d+/)?.[0], 'child 137');
-  await eventually('the event', 15_000, async () => (await client.events({ object: `task/${view?.task.id ?? ''}` })).some(event => event.reason === 'OOMKilledChild'));
+  await eventually('the event', 30_000, async () => (await client.events({ object: `task/${view?.task.id ?? ''}` })).some(event => event.reason === 'OOMKilledChild'));
   await cluster.ctl('delete', 'app/hog', '-y');
 });
 
@@ -175,10 +175,10 @@ if (whyNoDisk === undefined) {
     }));
     const [view] = await running(client, 'stuck');
     const pid = pidOf(view);
-    await eventually('it writes', 10_000, async () => Number((await exec('stuck', 'wc -c < /disk/x')).output) > 4);
+    await eventually('it writes', 30_000, async () => Number((await exec('stuck', 'wc -c < /disk/x')).output) > 4);
     inside(enter, 'fsfreeze', '-f', mountPoint);
     try {
-      await eventually('it waits for the disk', 10_000, () => /^State:\s+D/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8')));
+      await eventually('it waits for the disk', 30_000, () => /^State:\s+D/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8')));
       await cluster.ctl('delete', 'app/stuck', '-y', '--detach');
       const told = await eventually('unkillable', 40_000, async () => (await client.view({ app: 'stuck' })).tasks.find(one => one.status?.reason === 'Unkillable'));
       t.regex(told.status?.message ?? '', /D state/);
@@ -189,8 +189,8 @@ if (whyNoDisk === undefined) {
     } finally {
       inside(enter, 'fsfreeze', '-u', mountPoint);
     }
-    await eventually('its end after the thaw', 10_000, () => identityOf(pid) === '');
-    await eventually('its task gone', 15_000, async () => (await client.view({ app: 'stuck' })).tasks.every(({ state }) => state === 'complete' || state === 'failed'));
+    await eventually('its end after the thaw', 30_000, () => identityOf(pid) === '');
+    await eventually('its task gone', 30_000, async () => (await client.view({ app: 'stuck' })).tasks.every(({ state }) => state === 'complete' || state === 'failed'));
     await settleNodes(cluster);
     await unmountDisk(mountPoint, enter);
     await cluster.ctl('namespace', 'set', 'default', '--clear-bind-prefixes');
@@ -255,7 +255,7 @@ bad('r027', async t => {
   const port = 18_423;
   const inNode = ['nsenter', `--net=/run/netns/gantry-${cluster.name}-n1`, '--'] as const;
   await using holder = new SideProcess(...inNode, 'busybox', 'nc', '-l', '-p', String(port));
-  await eventually('it listens', 10_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
+  await eventually('it listens', 30_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
   await cluster.apply(oneService({ name: 'taken', more: [`ports: [{ published: ${String(port)}, target: 80, mode: host }]`] }));
   const waiting = await eventually('it says so', 20_000, async () => (await client.view({ app: 'taken' })).tasks.find(one => one.status?.reason === 'HostPortTaken'));
   t.regex(waiting.status?.message ?? '', new RegExp(`host port ${String(port)}/tcp is in use by another process \\(busybox, pid ${String(holder.pid)}\\)`));

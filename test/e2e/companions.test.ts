@@ -27,8 +27,9 @@ services:
   batch:
     kind: job
     image: hello:1
-    command: [/bin/sh, -c, 'echo done']
-    sidecars: [{ name: helper, command: [/bin/sh, -c, 'trap "echo told; exit 0" TERM; echo up; while :; do sleep 0.1; done'] }]
+    command: [/bin/sh, -c, 'until [ -e /shared/up ]; do sleep 0.1; done; echo done']
+    volumes: ["shared:/shared"]
+    sidecars: [{ name: helper, command: [/bin/sh, -c, 'trap "echo told; exit 0" TERM; echo up; touch /shared/up; while :; do sleep 0.1; done'], volumes: ["shared:/shared"] }]
 volumes:
   shared: {}
 `;
@@ -59,7 +60,7 @@ async function ended(service: string): Promise<Item> {
 test.serial('init containers run in order, with the task\'s name and volumes, each with a log of its own (root)', async t => {
   t.is(await cluster.ctl('logs', '-c', 'first', 'pod/web'), 'first\n');
   t.regex(await cluster.ctl('logs', '-c', 'second', 'pod/web'), /^first web-0-[a-z2-7]{5}\nsecond\n$/);
-  t.is(await cluster.ctl('logs', 'pod/web'), 'main\n');
+  await eventually('the line of main', 30_000, async () => await cluster.ctl('logs', 'pod/web') === 'main\n');
   t.deepEqual(containersOf(await webTask()).slice(0, 3).map(one => [one['name'], one['role'], one['state'], one['exitCode']]), [
     ['first', 'init', 'ended', 0], ['second', 'init', 'ended', 0], ['server', 'sidecar', 'running', null],
   ]);
@@ -102,7 +103,7 @@ services:
 
   const before = await idOf('web', 'ipc');
   await inside('other', 'sh', '-c', 'kill -TERM 1');
-  await eventually('its next run', 15_000, async () => containersOf((await cluster.tasks('together/web'))[0]).some(one => one['name'] === 'other' && one['restarts'] === 1 && one['state'] === 'running'));
+  await eventually('its next run', 30_000, async () => containersOf((await cluster.tasks('together/web'))[0]).some(one => one['name'] === 'other' && one['restarts'] === 1 && one['state'] === 'running'));
   await alike();
   t.is(await idOf('web', 'ipc'), before, 'the sidecar came back to the main container');
 
@@ -155,7 +156,7 @@ test.serial('after the main container the sidecar is told to stop, and the job i
 test.serial('init: true: no zombie stays (root)', async t => {
   const orphans = 'for i in 1 2 3 4 5 6 7 8; do (sleep 0.05 & exec true) & done; wait; exec true';
   await cluster.ctl('exec', 'pod/web', '--', 'sh', '-c', orphans);
-  await eventually('all orphans reaped', 10_000, async () =>
+  await eventually('all orphans reaped', 30_000, async () =>
     !/\bZ\b/.test(await cluster.ctl('exec', 'pod/web', '--', 'sh', '-c', 'cat /proc/[0-9]*/stat | cut -d" " -f3')));
   t.regex(await cluster.ctl('exec', 'pod/web', '--', 'cat', '/proc/1/cmdline'), /^\/run\/gantry-init\0--\0\/bin\/sh/);
 });

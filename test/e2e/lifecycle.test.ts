@@ -1,6 +1,7 @@
 import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { signalUntil } from '../support/node-faults.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
 import { shellApp as app } from '../support/shell-app.ts';
 
@@ -17,14 +18,14 @@ test.serial('a killed process is started again in place at once, and its end is 
   await cluster.apply(app('one', { web: { run: 'exec sleep 1000' } }), '--wait');
   const [before] = await cluster.tasks('one/web');
   process.kill(Number(before?.['pid']), 'SIGKILL');
-  const after = await eventually('the next attempt', 15_000, async () => (await cluster.tasks('one/web')).find(task => task['attempt'] === 2 && task['state'] === 'running'));
+  const after = await eventually('the next attempt', 30_000, async () => (await cluster.tasks('one/web')).find(task => task['attempt'] === 2 && task['state'] === 'running'));
   t.like(after, { id: before?.['id'], address: before?.['address'], restarts: 1, exitCode: 137, lastExit: { code: 137, reason: 'signal:KILL' } });
   const gapMs = Date.parse(String(after['startedAt'])) - Date.parse(String((after['lastExit'] as Item)['finishedAt']));
   t.true(gapMs >= 0 && gapMs < 5_000, `${String(gapMs)} ms`); // a tenth of a second where nothing else runs: npm run bench -- memory
   t.regex(await cluster.ctl('describe', `task/${String(after['id'])}`), /reason: signal:KILL/);
   for (const told of [/Exited .*exit code 137, signal:KILL/, /Restarted .*attempt 2 runs/]) {
-    await eventually(`describe to tell ${String(told)}`, 10_000, async () => told.test(await cluster.ctl('describe', `task/${String(after['id'])}`)));
-    await eventually(`events to tell ${String(told)}`, 10_000, async () => told.test(await cluster.ctl('events')));
+    await eventually(`describe to tell ${String(told)}`, 30_000, async () => told.test(await cluster.ctl('describe', `task/${String(after['id'])}`)));
+    await eventually(`events to tell ${String(told)}`, 30_000, async () => told.test(await cluster.ctl('events')));
   }
 });
 
@@ -57,8 +58,7 @@ test.serial('an exit while the agent is dead is told as it was', async t => {
   await cluster.apply(app('away', { web: { run: 'trap "exit 7" USR1; while true; do sleep 0.1; done', more: onN1 } }), '--wait');
   const [task] = await cluster.tasks('away/web');
   await cluster.ctl('dev', 'kill', '--name', cluster.name, 'n1');
-  process.kill(Number(task?.['pid']), 'SIGUSR1');
-  await eventually('the process to end', 5_000, () => !isAlive(Number(task?.['pid'])));
+  await signalUntil(Number(task?.['pid']), 'SIGUSR1', 'the process to end', () => !isAlive(Number(task?.['pid'])));
   await cluster.ctl('dev', 'start', '--name', cluster.name, 'n1');
   const ended = await eventually('the end to be told', 20_000, async () => (await cluster.items('ps', '-a')).find(one => one['id'] === task?.['id'] && one['state'] === 'failed'));
   t.like(ended, { exitCode: 7, lastExit: { code: 7, reason: 'exited' } });
@@ -104,14 +104,14 @@ test.serial('depends_on: started, healthy, completed; each before its dependent'
   const health = 'healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 3, start_period: 10s }';
   await cluster.apply(app('chain', {
     migrate: { run: 'sleep 1; exit 0', more: ['kind: job'] },
-    db: { run: 'sleep 1; exec httpd -f -p 80', more: ['depends_on: { migrate: { condition: service_completed_successfully } }', health] },
+    db: { run: 'sleep 3; exec httpd -f -p 80', more: ['depends_on: { migrate: { condition: service_completed_successfully } }', health] },
     web: { run: 'exec sleep 1000', more: ['depends_on: { db: { condition: service_healthy } }'] },
     side: { run: 'exec sleep 1000', more: ['depends_on: { web: { condition: service_started } }'] },
   }), '--wait');
   const tasks = new Map((await cluster.items('ps', '-a')).filter(task => task['app'] === 'chain').map(task => [String(task['service']), task]));
   const at = (service: string, field: string): number => Date.parse(String(tasks.get(service)?.[field]));
   t.true(at('db', 'createdAt') >= at('migrate', 'finishedAt'));
-  t.true(at('web', 'startedAt') >= at('db', 'startedAt') + 1_000, 'db needs a second to be healthy');
+  t.true(at('web', 'startedAt') >= at('db', 'startedAt') + 1_000, 'db needs three seconds to be healthy');
   t.true(at('side', 'createdAt') >= at('web', 'startedAt'));
 });
 

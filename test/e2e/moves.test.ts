@@ -2,6 +2,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import { RequestLoad } from '../support/request-load.ts';
+import { untilAnswered } from '../support/steady-client.ts';
 
 const PORT = 18087;
 /** Requests each second, half of them on connections that are kept alive. More need a machine that does nothing else: RATE=500. */
@@ -70,6 +71,7 @@ test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
 /** Nothing of either load may fail while `work` is done. */
 async function underLoad(t: ExecutionContext, work: () => Promise<void>): Promise<void> {
   const url = `http://${cluster.layout.nodes[0]?.address ?? ''}:${String(PORT)}/`;
+  await untilAnswered([new URL(url).host]);
   const loads = [new RequestLoad(url, RATE / 2), new RequestLoad(url, RATE / 2, CONNECTIONS)];
   const startedAtMs = performance.now();
   await work();
@@ -109,8 +111,8 @@ test.serial('the node of the only replica is drained, and what is uneven is reba
   await cluster.ctl('scale', 'moves/web=4', '--wait');
   t.false((await nodesOf()).includes(before));
   await cluster.ctl('node', 'uncordon', before);
-  await underLoad(t, async () => { await cluster.ctl('rebalance', '--max-moves', '3'); });
-  await eventually('a task on the node that came back', 10_000, async () => (await nodesOf()).includes(before));
+  await underLoad(t, async () => { t.log(await cluster.ctl('rebalance', '--max-moves', '3')); });
+  await eventually('a task on the node that came back', 30_000, async () => (await nodesOf()).includes(before));
   await cluster.ctl('delete', 'app/moves');
 });
 

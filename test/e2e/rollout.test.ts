@@ -5,7 +5,7 @@ import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 import { pushVariant } from '../support/image-variant.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
-import { SteadyClient } from '../support/steady-client.ts';
+import { SteadyClient, untilAnswered } from '../support/steady-client.ts';
 
 const PORT = 18082;
 const REPLICAS = 3;
@@ -33,7 +33,7 @@ services:
     configs: [{ source: page, target: /etc/page }]
     secrets: [word]
     ports: ["${String(PORT)}:80"]
-    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 2, start_period: 1s }
+    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 5, start_period: 1s }
     resources: { requests: { cpus: 0.01, memory: 8Mi }, limits: { memory: 32Mi } }
     restart: { policy: always, max_attempts: 1, delay: 100ms }
     update: { monitor: 1s }
@@ -76,14 +76,16 @@ test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
 test.serial('env, config, secret, image: one at a time, the old one only after the new one serves, no request fails (root)', async t => {
   await putSecret('alpha');
   await cluster.apply(web({}), '--wait');
-  const steady = new SteadyClient(cluster.layout.nodes.map(node => `${node.address}:${String(PORT)}`));
+  const addresses = cluster.layout.nodes.map(node => `${node.address}:${String(PORT)}`);
+  await untilAnswered(addresses);
+  const steady = new SteadyClient(addresses);
   const watched = watchApp('roll');
   await cluster.apply(web({ color: 'blue' }), '--wait');
   await cluster.apply(web({ color: 'blue', page: 'two' }), '--wait');
   await putSecret('beta');
   await cluster.apply(web({ color: 'blue', page: 'two' }), '--wait');
   await cluster.apply(web({ color: 'blue', page: 'two', image: 'hello:2' }), '--wait');
-  await eventually('the answer of the newest', 10_000, () => steady.answers.has('2 blue two beta'));
+  await eventually('the answer of the newest', 30_000, () => steady.answers.has('2 blue two beta'));
   const views = await watched.stop();
   await steady.stop();
   t.deepEqual(steady.failures, []);
@@ -118,7 +120,7 @@ test.serial('an image that ends at once is rolled back by itself, its config too
   const service = JSON.parse(await cluster.ctl('get', 'svc', 'roll/web', '-o', 'json')) as Item;
   t.like(service, { rollout: { state: 'rolled_back' } });
   t.regex(JSON.stringify(service['rollout']), /exit code 1/);
-  await eventually('events to tell it', 10_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
+  await eventually('events to tell it', 30_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
 });
 
 test.serial('scaled in the middle of a rollout it comes to both', async t => {

@@ -62,7 +62,7 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
   }
   await machine.killAgent();
   await machine.leave();
-  t.deepEqual(machine.leftovers(), []);
+  t.deepEqual(await machine.leftovers(), []);
 });
 
 /** In the order that a start goes through them. */
@@ -93,7 +93,7 @@ needsRoot('needs root: E2: the agent killed at each step of a start: one start a
   t.is(new Set(machine.journal()).size, machine.journal().length);
   machine.desire();
   await machine.leave();
-  t.deepEqual(machine.leftovers(), []);
+  t.deepEqual(await machine.leftovers(), []);
 });
 
 needsRoot('needs root: containers run on copies too: --snapshotter vfs writes, restarts, adopts and leaves nothing', async t => {
@@ -117,5 +117,5 @@ needsRoot('needs root: containers run on copies too: --snapshotter vfs writes, r
   machine.desire();
   await machine.killAgent();
   await machine.leave();
-  t.deepEqual(machine.leftovers(), []);
+  t.deepEqual(await machine.leftovers(), []);
 });

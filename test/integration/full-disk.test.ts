@@ -53,7 +53,7 @@ const PRESSURES: Readonly<Record<string, Pressure>> = {
 
 for (const [row, pressure] of Object.entries(PRESSURES)) {
   onLoop(`needs root: ${row} ${pressure.what}: the session goes on, tasks say DiskPressure, records stay readable, all goes on once it takes writes${lacking}`, async t => {
-    t.timeout(60_000);
+    t.timeout(180_000);
     await statePressure(t, pressure);
   });
 }
@@ -98,7 +98,7 @@ async function statePressure(t: ExecutionContext, pressure: Pressure): Promise<v
   await machine.killAgent();
   await unmountDisk(state, machine.enter);
   await machine.leave();
-  t.deepEqual(machine.leftovers(), []);
+  t.deepEqual(await machine.leftovers(), []);
 }
 
 onLoop(`needs root: F2 the image disk is full in an unpack: directory and bytes are named, the space comes back, and images nobody needs make room${lacking}`, async t => {

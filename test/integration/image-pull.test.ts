@@ -137,7 +137,7 @@ test.serial('kill -9 of the extractor fails the pull as retryable, leaves no lay
   await using store = openStore(state.path, { registries: plain(fake.registry) });
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', 4 * MIB)] });
   const request = { image: `${fake.registry}/x:v1`, digest: built.digest };
-  fake.serve(served(built), { bytesPerSecond: 2 * MIB });
+  fake.serve(served(built), { bytesPerSecond: MIB });
   const pulling = store.ensure(request, () => undefined, NO_SIGNAL);
   const killed = killExtractor(path.join(state.path, 'staging'));
   await t.throwsAsync(pulling, { code: 'UNAVAILABLE', message: /extractor ended while unpacking \(SIGKILL\)/ });
@@ -172,7 +172,7 @@ test.serial('a connection cut at half goes on with Range, and 1.6 times the byte
   const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [noiseLayer('a', 3 * MIB)] });
   fake.serve(served(built), { cut: 'first only' });
   await store.ensure({ image: `${fake.registry}/x:v1`, digest: built.digest }, () => undefined, NO_SIGNAL);
-  t.true(fake.blobBytesSent < 3.2 * MIB);
+  t.true(fake.blobBytesSent < 4 * MIB, `${String(fake.blobBytesSent)} bytes; without Range they are 4.5 MiB`);
 });
 
 test.serial('a given up pull ends, keeps its partial, and another waiter of the same image is not disturbed (needs root)', async t => {

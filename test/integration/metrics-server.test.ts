@@ -9,7 +9,7 @@ import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { serveMetrics } from '../../agent/metrics-server.ts';
 import { MetricsServer } from '../../controller/metrics-server.ts';
 import { eventually } from '../support/dev-cluster.ts';
-import { freePort } from '../support/etcd-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { TestAuthority } from '../support/rpc-cluster.ts';
 
 type Serve = (listen: string, holder: IdentityHolder, signal: AbortSignal) => Promise<void>;
@@ -51,7 +51,7 @@ for (const [name, serve] of servers) {
     const port = await freePort();
     const ending = new AbortController();
     const running = serve(`127.0.0.1:${String(port)}`, holder, ending.signal);
-    const before = await eventually('the server', 5_000, async () => await shownTo(port, client));
+    const before = await eventually('the server', 30_000, async () => await shownTo(port, client));
     t.is(await statusFor(port, client), 200);
     await t.throwsAsync(statusFor(port, { caPem: client.caPem }), undefined, 'no certificate');
     const strange = await (await TestAuthority.create()).identity('monitor', 'prometheus');

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import test from 'ava';
-import { eventually, kernelObjects, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
+import { eventually, leftOf, mountsWith, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
 import { SideProcess } from '../support/side-process.ts';
 import type { TestNode } from '../support/node-namespaces.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
@@ -17,9 +17,9 @@ function linksOf(node: TestNode): string[] {
 }
 
 withNodes(`slots made and released 50 times leave nothing (${NEEDS})`, async t => {
-  const prefix = 'gnta';
+  const cluster = new NodeCluster(1, 4);
   {
-    await using cluster = new NodeCluster(prefix, 1, 4);
+    await using _open = cluster;
     await cluster.start();
     const [node] = cluster.nodes;
     const addresses = new Set<string>();
@@ -35,16 +35,16 @@ withNodes(`slots made and released 50 times leave nothing (${NEEDS})`, async t =
     }
     t.is(addresses.size, 50, 'an address is not used again before the others');
     await eventually('the pool is full', () => linksOf(node!).length === 4 ? true : undefined);
-    t.is(kernelObjects(prefix).mounts.length, 4 * 2 + 2);
+    await eventually('its mounts alone', () => mountsWith(cluster.prefix).length === 4 * 2 + 2 ? true : undefined);
     await node!.call('tearDown');
     t.deepEqual(linksOf(node!), []);
     t.notRegex(node!.run('nft', 'list', 'tables'), /gantry/);
   }
-  t.deepEqual(kernelObjects(prefix), { mounts: [], processes: [], netns: [] });
+  t.deepEqual(await leftOf(cluster), []);
 });
 
 withNodes(`an address that was released is given again: 260 slots one after another out of 253 (${NEEDS})`, async t => {
-  await using cluster = new NodeCluster('gntr', 1, 1);
+  await using cluster = new NodeCluster(1, 1);
   await cluster.start();
   const [node] = cluster.nodes;
   for (let made = 1; made <= 260; made += 1) {
@@ -55,7 +55,7 @@ withNodes(`an address that was released is given again: 260 slots one after anot
 });
 
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
-  await using cluster = new NodeCluster('gntb', 2);
+  await using cluster = new NodeCluster(2);
   await cluster.start();
   const [one, two] = cluster.nodes;
   const here = await one!.call<NetworkSlot>('acquire');
@@ -77,7 +77,7 @@ withNodes(`a slot's ids are the mapped ones, and its address answers from anothe
 });
 
 withNodes(`a new agent adopts what a task has, sweeps the rest, and repairs a deleted link (${NEEDS})`, async t => {
-  await using cluster = new NodeCluster('gntc', 1, 2);
+  await using cluster = new NodeCluster(1, 2);
   await cluster.start();
   const [node] = cluster.nodes;
   const kept = await node!.call<NetworkSlot>('acquire');
@@ -102,7 +102,7 @@ withNodes(`a new agent adopts what a task has, sweeps the rest, and repairs a de
 });
 
 withNodes(`links that come and go while they are listed disturb no audit (${NEEDS})`, async t => {
-  await using cluster = new NodeCluster('gntl', 1, 2);
+  await using cluster = new NodeCluster(1, 2);
   await cluster.start();
   const [node] = cluster.nodes;
   await using churn = node!.churnLinks();
@@ -113,7 +113,7 @@ withNodes(`links that come and go while they are listed disturb no audit (${NEED
 });
 
 withNodes(`r025: a task's link lets pass frames that bear its own addresses, and no others (${NEEDS}, perl)`, async t => {
-  await using cluster = new NodeCluster('gntf', 1, 2);
+  await using cluster = new NodeCluster(1, 2);
   await cluster.start();
   const [node] = cluster.nodes;
   const forger = await node!.call<NetworkSlot>('acquire');

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { PrometheusClient } from '../../controller/autoscale/prometheus-client.ts';
-import { freePort } from '../support/etcd-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/dev-cluster.ts';
 import { PrometheusProcess } from '../support/prometheus-process.ts';
 

@@ -5,7 +5,7 @@ import test from 'ava';
 import { DirectoryVolumes } from '../../agent/volume/volume-fs.ts';
 import type { OciMount } from '../../agent/volume/ports.ts';
 import { container, service, task } from '../support/builders.ts';
-import { kernelObjects, run } from '../support/node-namespaces.ts';
+import { mountsWith, run } from '../support/node-namespaces.ts';
 import { holdUserNamespace } from '../support/user-namespace-process.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -64,14 +64,14 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     await volumes.remove('db-1');
     t.deepEqual(await volumes.list(), []);
     t.is(readFileSync(onDisk, 'utf8'), 'kept\n');
-    t.deepEqual(kernelObjects(directory).mounts, []);
+    t.deepEqual(mountsWith(directory), []);
 
     const linked = { ...one, container: { ...spec, volumes: [{ kind: 'bind', hostPath: path.join(directory, 'srv/link'), target: '/in', readOnly: true }] } } as const;
     await t.throwsAsync(volumes.prepare(linked, 'db-2', owner, CONTENTS), { message: /is not one that this node lets tasks bind/ });
     await t.throwsAsync(volumes.prepare(one, 'db-2', owner, new Map()), { message: /was not sent to this node yet/ });
     await t.throwsAsync(volumes.prepare(one, '../db', owner, CONTENTS), { instanceOf: RangeError });
     t.deepEqual(await volumes.list(), [], 'a failed prepare leaves nothing');
-    t.deepEqual(kernelObjects(directory).mounts, []);
+    t.deepEqual(mountsWith(directory), []);
 
     await volumes.prepare(one, 'db-3', owner, CONTENTS);
     writeFileSync(path.join(directory, 'state/volumes/prod/data-1/other'), '');
@@ -84,5 +84,5 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  t.deepEqual(kernelObjects(directory).mounts, []);
+  t.deepEqual(mountsWith(directory), []);
 });

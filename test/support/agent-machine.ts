@@ -16,13 +16,16 @@ import { TEST_TIMES } from '#model/times.ts';
 import { agentService } from '#rpc/agent-server.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
 import type { RpcServer } from '#rpc/rpc-server.ts';
+import { claim } from './claim.ts';
+import { freePort } from './free-port.ts';
 import { push } from './image-fixture.ts';
 import { leaveNothingOf } from './last-will.ts';
 import { eventually, run } from './node-namespaces.ts';
-import { freePort, makeCertificate } from './registry-process.ts';
+import { makeCertificate } from './registry-process.ts';
 import { TestAuthority } from './rpc-cluster.ts';
 import { silentLogger } from './silent-logger.ts';
 import { buildTar } from './tar-builder.ts';
+import { untilNone } from './until-none.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const NODE = 'n1';
@@ -36,8 +39,8 @@ export class AgentMachine {
   registrations = 0;
   /** When each heartbeat came: monotonic milliseconds. */
   readonly beatsAtMs: number[] = [];
-  readonly #hostAddress = `10.198.${String(process.pid % 250)}.1`;
-  readonly #address = `10.198.${String(process.pid % 250)}.2`;
+  readonly #hostAddress: string;
+  readonly #address: string;
   readonly #revokeWill = leaveNothingOf({ directory: this.directory, group: this.scope });
   readonly #processes: ChildProcess[] = [];
   #controller: RpcServer | undefined;
@@ -48,8 +51,14 @@ export class AgentMachine {
   #registryPort = 0;
   #log = '';
 
+  /** @param network  the first three bytes of its addresses */
+  private constructor(network: string) {
+    this.#hostAddress = `${network}.1`;
+    this.#address = `${network}.2`;
+  }
+
   static async create(): Promise<AgentMachine> {
-    const machine = new AgentMachine();
+    const machine = new AgentMachine(await ownNetwork());
     try {
       machine.#makeNamespaces();
       await machine.#startController();
@@ -144,7 +153,11 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
   }
 
   /** What the kernel still has of the agent: links, mounts, control groups, processes. */
-  leftovers(): readonly string[] {
+  async leftovers(): Promise<readonly string[]> {
+    return await untilNone(() => this.#kernelObjects());
+  }
+
+  #kernelObjects(): readonly string[] {
     const links = run('ip', '-n', this.scope, '-o', 'link').split('\n').filter(line => line.includes(this.scope.slice(0, 8)) && !line.includes(`${this.scope}n`));
     const mounts = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'cat', '/proc/self/mountinfo').split('\n').filter(line => line.includes(`${this.directory}/state`) || line.includes(`${this.directory}/run`));
     const groups = run('sh', '-c', `find /sys/fs/cgroup -type d -path '*/${this.scope}/*' 2>/dev/null; true`).split('\n').filter(line => line !== '');
@@ -175,9 +188,11 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
 
   /** After a test that failed in the middle: containers outlive their agent. */
   #killWhatIsLeft(): void {
-    run('sh', '-c', `find /sys/fs/cgroup -path '*/${this.scope.slice(0, 8)}/*' -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null; true`);
-    for (const pid of readdirSync('/proc').filter(name => /^[0-9]+$/.test(name) && commandLine(name).includes(this.directory))) {
-      run('sh', '-c', `kill -9 ${pid} 2>/dev/null; true`);
+    // Each in the turn of the look: a moment later the pid may be another process's.
+    for (const pid of readdirSync('/proc').filter(name => /^[0-9]+$/.test(name))) {
+      if (commandLine(pid).includes(this.directory) || read(`/proc/${pid}/cgroup`).includes(`/${this.scope.slice(0, 8)}/`)) {
+        process.kill(Number(pid), 'SIGKILL');
+      }
     }
   }
 
@@ -273,10 +288,28 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
   }
 }
 
+let claimed: Promise<string> | undefined;
+
+/** `10.198.X`, of no other test on the machine; one machine after the other of this process has it. */
+async function ownNetwork(): Promise<string> {
+  claimed ??= (async () => {
+    for (let index = 0; index < 250; index += 1) {
+      const network = `10.198.${String(index)}`;
+      if (await claim(`network-${network}`)) return network;
+    }
+    throw new Error('every network 10.198.X of this machine is taken by a test');
+  })();
+  return await claimed;
+}
+
 /** Empty for a process that ended meanwhile. */
 function commandLine(pid: string): string {
+  return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
+}
+
+function read(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    return readFileSync(file, 'utf8');
   } catch {
     return '';
   }

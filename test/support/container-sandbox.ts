@@ -11,6 +11,7 @@ import type { ContainerEnd, ContainerRequest, ContainerRuntime, CreatedContainer
 import { containerTask, IMAGE } from './container-task.ts';
 import { leaveNothingOf } from './last-will.ts';
 import type { TaskOverrides } from './container-task.ts';
+import { untilNone } from './until-none.ts';
 
 const HOST_BASE = 1_900_544_000;
 const APPLETS = ['sh', 'sleep', 'cat', 'echo', 'true', 'yes', 'stty', 'id', 'mount', 'unshare', 'ls', 'head', 'wc', 'kill', 'env', 'pwd', 'dd', 'tr', 'trap', 'nc', 'ps', 'seq', 'hostname', 'tty', 'touch', 'mkdir', 'ln', 'rm', 'readlink', 'ip', 'ping', 'grep', 'printf', 'sha256sum', 'usleep'];
@@ -25,7 +26,7 @@ export interface Sandbox {
   create(id: string, overrides: TaskOverrides, request?: Partial<ContainerRequest>): Promise<CreatedContainer>;
   /** `create` and `start`. */
   run(id: string, overrides: TaskOverrides, request?: Partial<ContainerRequest>): Promise<CreatedContainer>;
-  /** Waits for the end, at most 10 s. */
+  /** Waits for the end. */
   endOf(id: string): Promise<ContainerEnd>;
   /** `run`, its end and what it printed; the container is removed. */
   finish(id: string, overrides: TaskOverrides, request?: Partial<ContainerRequest>): Promise<{ readonly end: ContainerEnd; readonly output: string }>;
@@ -86,7 +87,7 @@ export function makeSandbox(name: string): Sandbox {
       for (const id of await runtime.list()) {
         await runtime.remove(id);
       }
-      const left = [...await cgroups.list(), ...processesNaming(directory)];
+      const left = await untilNone(async () => [...await cgroups.list(), ...processesNaming(directory)]);
       await cgroups.removeParent();
       execFileSync('umount', [slot.userNamespacePath, slot.networkNamespacePath]);
       rmSync(directory, { recursive: true });
@@ -96,16 +97,17 @@ export function makeSandbox(name: string): Sandbox {
   };
 }
 
-/** Polls `probe` until it answers, at most 10 s. */
+/** Polls `probe` until it answers, at most 30 s. */
 export async function eventually<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 1000; tries += 1) {
+  const endAtMs = performance.now() + 30_000;
+  do {
     const answer = await probe();
     if (answer !== undefined) {
       return answer;
     }
     await systemClock.sleep(10, NEVER);
-  }
-  throw new Error(`${what} did not come within 10 s`);
+  } while (performance.now() < endAtMs);
+  throw new Error(`${what} did not come within 30 s`);
 }
 
 function makeRootfs(rootfs: string): void {

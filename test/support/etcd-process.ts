@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants, mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 export const ETCD_PROGRAM = '/usr/bin/etcd';
 const START_LIMIT_MS = 20_000;
@@ -14,25 +15,6 @@ const POLL_MS = 50;
 /** True when this machine has the etcd server. */
 export async function hasEtcd(): Promise<boolean> {
   return await access(ETCD_PROGRAM, constants.X_OK).then(() => true, () => false);
-}
-
-/**
- * A free TCP port of 127.0.0.1 below 32768, where the kernel does not pick ports for clients.
- * Source: ip(7), ip_local_port_range.
- */
-export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>(resolve => {
-      server.once('error', () => { resolve(false); });
-      server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true); }); });
-    });
-    if (isFree) {
-      return port;
-    }
-  }
-  throw new Error('no free port between 20000 and 32000');
 }
 
 /** Files of a server that asks its clients for a certificate of the same authority. */

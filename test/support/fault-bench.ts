@@ -69,7 +69,7 @@ export class FaultBench {
 
   /** Waits until the supervisor has (another) process for it. */
   async running(name: string, previousPid?: number): Promise<number> {
-    return await eventually(`${name} to run`, 15_000, () => {
+    return await eventually(`${name} to run`, 30_000, () => {
       const { pid } = this.cluster.process(name);
       return pid === previousPid ? undefined : pid;
     });
@@ -127,7 +127,7 @@ export class FaultBench {
 
   /** The id of the controller that leads, as etcd says. */
   async leader(): Promise<string> {
-    return await eventually('a leader', 15_000, async () => {
+    return await eventually('a leader', 30_000, async () => {
       await this.history.catchUp();
       return this.history.now().leaderId;
     });

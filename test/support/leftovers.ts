@@ -3,12 +3,17 @@ import { runCommand } from '#kit/command-process.ts';
 import { cgroupMounts } from '../../cli/dev/cgroup-fs.ts';
 import type { DevLayout } from '../../cli/dev/layout.ts';
 import { findProcesses } from '../../cli/dev/process-scan-fs.ts';
+import { untilNone } from './until-none.ts';
 
 /**
  * What is left on the machine of a local cluster that was removed: processes, mounts in any namespace, network namespaces, links, nft tables,
  * control groups, files. Each as one line; empty when nothing is.
  */
 export async function findLeftovers(layout: DevLayout): Promise<readonly string[]> {
+  return await untilNone(async () => await look(layout));
+}
+
+async function look(layout: DevLayout): Promise<readonly string[]> {
   const processes = (await findProcesses(layout)).filter(isAlive).map(pid => `process ${String(pid)}`);
   return [...processes, ...mounts(layout), ...(await networkParts(layout)), ...(await cgroups(layout)), ...files(layout)];
 }

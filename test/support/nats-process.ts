@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './etcd-process.ts';
+import { freePort } from './free-port.ts';
 import type { TestAuthority } from './rpc-cluster.ts';
 
 const NATS_PROGRAM = '/usr/sbin/nats-server';

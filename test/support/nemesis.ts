@@ -74,7 +74,11 @@ export class Nemesis {
   }
 
   #killing(name: string): Fault {
-    return { target: name, text: `kill ${name}`, begin: async () => { this.#bench.kill(name); await Promise.resolve(); }, end: async () => { await this.#bench.running(name); } };
+    let killed: number | undefined;
+    return {
+      target: name, text: `kill ${name}`,
+      begin: async () => { killed = await this.#bench.running(name); this.#bench.kill(name); }, end: async () => { await this.#bench.running(name, killed); },
+    };
   }
 
   #freezing(name: string): Fault {

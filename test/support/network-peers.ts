@@ -3,6 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { eventually } from './node-namespaces.ts';
 import type { NodeCluster } from './node-namespaces.ts';
 
+/** An answer comes within this on a machine that is busy with other things. */
+const ANSWER_LIMIT_MS = 10_000;
+/** Silence this long is none at all. */
+const SILENCE_MS = 1_500;
+
 const SERVER = (name: string, port: number): string => `
   import net from 'node:net'; import dgram from 'node:dgram';
   const answer = (address) => ${JSON.stringify(name)} + ' ' + address;
@@ -14,16 +19,15 @@ const CLIENT = `
   import net from 'node:net'; import dgram from 'node:dgram'; import { createInterface } from 'node:readline';
   const tell = (id, text) => console.log(JSON.stringify({ id, text }));
   createInterface({ input: process.stdin }).on('line', line => {
-    const { id, protocol, host, port } = JSON.parse(line);
-    const startedMs = performance.now();
+    const { id, protocol, host, port, timeoutMs } = JSON.parse(line);
     if (protocol === 'udp') {
       const socket = dgram.createSocket('udp4').on('message', data => { tell(id, String(data)); socket.close(); }).on('error', error => tell(id, error.code));
       socket.connect(port, host, () => socket.send('x'));
-      setTimeout(() => tell(id, 'TIMEOUT'), 1500).unref();
+      setTimeout(() => tell(id, 'TIMEOUT'), timeoutMs).unref();
       return;
     }
     let text = '';
-    const socket = net.connect({ host, port, timeout: 1500 });
+    const socket = net.connect({ host, port, timeout: timeoutMs });
     socket.on('data', data => { text += data; }).on('end', () => tell(id, text)).on('error', error => tell(id, error.code))
       .on('timeout', () => { tell(id, 'TIMEOUT'); socket.destroy(); });
   });`;
@@ -49,11 +53,20 @@ export class TestClient {
     child.stdout?.setMaxListeners(0);
   }
 
-  /** What the server said, or the error's code: `ECONNREFUSED`, `TIMEOUT`, ... */
+  /** What the server said, or the error's code: `ECONNREFUSED`, ...; `TIMEOUT` where nothing came. */
   async ask(host: string, port: number, protocol: 'tcp' | 'udp' = 'tcp'): Promise<string> {
+    return await this.#ask({ host, port, protocol, timeoutMs: ANSWER_LIMIT_MS });
+  }
+
+  /** The same of a place that should not answer. */
+  async askInVain(host: string, port: number): Promise<string> {
+    return await this.#ask({ host, port, protocol: 'tcp', timeoutMs: SILENCE_MS });
+  }
+
+  async #ask(request: { readonly host: string; readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly timeoutMs: number }): Promise<string> {
     const id = this.#nextId;
     this.#nextId += 1;
-    this.#child.stdin?.write(`${JSON.stringify({ id, protocol, host, port })}\n`);
+    this.#child.stdin?.write(`${JSON.stringify({ id, ...request })}\n`);
     for (;;) {
       for (; this.#seen < this.#lines.length; this.#seen += 1) {
         const { id: of, text } = JSON.parse(this.#lines[this.#seen] ?? '') as { readonly id: number; readonly text: string };

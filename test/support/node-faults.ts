@@ -58,7 +58,7 @@ export async function runTask({ cluster, client }: { readonly cluster: DevCluste
 }
 
 /** The newest task of the App once `holds` of it. */
-export async function taskOnce(client: ControlClient, app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 15_000): Promise<TaskView> {
+export async function taskOnce(client: ControlClient, app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 30_000): Promise<TaskView> {
   return await eventually(what, limitMs, async () => (await client.view({ app })).tasks.find(holds));
 }
 
@@ -69,6 +69,16 @@ export function pidOf(view: TaskView | undefined): number {
     throw new Error(`task ${view?.task.id ?? '?'} has no process`);
   }
   return pid;
+}
+
+/** Sends a signal again and again until `holds`: the first may come before the program has its trap, and a first process without one is sent none. Source: pid_namespaces(7) */
+export async function signalUntil(pid: number, signal: NodeJS.Signals, what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const identity = identityOf(pid);
+  await eventually(what, 30_000, async () => {
+    if (await holds()) return true;
+    if (identityOf(pid) === identity) process.kill(pid, signal);
+    return false;
+  });
 }
 
 /** `PID/STARTTICKS`, which no other process ever has; empty once it is gone or a zombie. */
@@ -157,7 +167,7 @@ export async function withOptions(cluster: DevCluster, name: string, ...more: re
   const environment = Object.fromEntries(readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0').filter(line => line !== '').map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
   const argv = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0').slice(0, -1);
   await cluster.ctl('dev', 'kill', name, '--name', cluster.name);
-  await eventually(`${name} gone`, 5_000, () => identityOf(pid) === '');
+  await eventually(`${name} gone`, 30_000, () => identityOf(pid) === '');
   return new HandRun(cluster, name, { argv: [...argv, ...more], environment });
 }
 
@@ -202,7 +212,7 @@ export class HandRun {
     if (identityOf(this.#pid) !== '') {
       process.kill(-this.#pid, 'SIGKILL');
     }
-    await eventually(`${this.#name} gone`, 5_000, () => identityOf(this.#pid) === '');
+    await eventually(`${this.#name} gone`, 30_000, () => identityOf(this.#pid) === '');
   }
 
   /** Back into the supervisor's hands. */

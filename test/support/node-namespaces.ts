@@ -1,7 +1,7 @@
 /**
  * Several "nodes" on one machine: network namespaces joined by a bridge in a hub namespace, a process with the node's network in each.
  *
- * Everything is named by `prefix`, so tests run beside each other; `close` takes all of it away.
+ * Everything is named by `prefix`, which no other has, so tests run beside each other; `close` takes all of it away.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -11,6 +11,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TOOL_PATH } from '#kit/command-process.ts';
+import { untilNone } from './until-none.ts';
 
 const WORKER = path.join(import.meta.dirname, 'network-node-worker.ts');
 
@@ -33,7 +34,7 @@ export function run(program: string, ...args: readonly string[]): string {
 }
 
 /** Polls until `check` gives a value; bounded. */
-export async function eventually<Value>(what: string, check: () => Promise<Value | undefined> | Value | undefined, timeoutMs = 10_000): Promise<Value> {
+export async function eventually<Value>(what: string, check: () => Promise<Value | undefined> | Value | undefined, timeoutMs = 30_000): Promise<Value> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const value = await check();
@@ -103,11 +104,15 @@ export class TestNode {
   }
 
   async call<Value>(call: string, argument?: unknown): Promise<Value> {
+    const child = this.#child;
+    if (child?.exitCode !== null || child.signalCode !== null) {
+      throw new Error('the node\'s process ended');
+    }
     const id = this.#nextId;
     this.#nextId += 1;
     return await new Promise<Value>((resolve, reject) => {
       this.#pending.set(id, { resolve: value => { resolve(value as Value); }, reject });
-      this.#child?.stdin?.write(`${JSON.stringify({ id, call, argument })}\n`);
+      child.stdin?.write(`${JSON.stringify({ id, call, argument })}\n`);
     });
   }
 
@@ -134,13 +139,7 @@ export class TestNode {
 
   /** Ends the process without a word, as a crash does. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (child?.exitCode !== null || child.signalCode !== null) {
-      return;
-    }
-    const ended = new Promise(resolve => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
+    if (this.#child !== undefined) await endOf(this.#child);
   }
 
   /** Runs a tool in the node's namespace. */
@@ -149,14 +148,30 @@ export class TestNode {
   }
 }
 
-/** What a test leaves behind when it is not clean: compare before and after. */
-export function kernelObjects(prefix: string): { readonly mounts: readonly string[]; readonly processes: readonly string[]; readonly netns: readonly string[] } {
-  return {
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(line => line.includes(prefix)),
-    processes: spawnSync('pgrep', ['-af', prefix], { encoding: 'utf8' }).stdout.split('\n').filter(line => line !== '' && !line.includes('pgrep')),
-    netns: run('ip', 'netns', 'list').split('\n').filter(line => line.startsWith(prefix)),
-  };
+/** kill -9, and waits for its end. */
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
 }
+
+/** Mounts on a path that has `mark` in it, each as its line of proc_pid_mountinfo(5). */
+export function mountsWith(mark: string): readonly string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(line => line.includes(mark));
+}
+
+/** Mounts, processes and network namespaces that stay of a cluster that was closed. */
+export async function leftOf({ prefix }: NodeCluster): Promise<readonly string[]> {
+  return await untilNone(() => [
+    ...mountsWith(prefix),
+    ...spawnSync('pgrep', ['-af', prefix], { encoding: 'utf8' }).stdout.split('\n').filter(line => line !== '' && !line.includes('pgrep')),
+    ...run('ip', 'netns', 'list').split('\n').filter(line => line.startsWith(prefix)),
+  ]);
+}
+
+let clusters = 0;
 
 export class NodeCluster implements AsyncDisposable {
   readonly nodes: readonly TestNode[];
@@ -164,8 +179,9 @@ export class NodeCluster implements AsyncDisposable {
   readonly prefix: string;
   readonly #children: ChildProcess[] = [];
 
-  /** @param prefix  at most 6 lower-case letters, the test's own */
-  constructor(prefix: string, count: number, poolSize = 1) {
+  constructor(count: number, poolSize = 1) {
+    clusters += 1;
+    const prefix = `gnt${process.pid.toString(36)}x${String(clusters)}`;
     this.prefix = prefix;
     this.runDir = mkdtempSync(path.join(tmpdir(), `${prefix}-`));
     this.nodes = Array.from({ length: count }, (_, index) => new TestNode({ prefix, runDir: this.runDir, poolSize }, index + 1));
@@ -214,9 +230,7 @@ export class NodeCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      child.kill('SIGKILL');
-    }
+    await Promise.all(this.#children.map(endOf));
     for (const node of this.nodes) {
       await node.call('tearDown').catch(() => undefined);
       await node.kill();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from './etcd-process.ts';
+import { freePort } from './free-port.ts';
 
 const SHIPPED = path.resolve(import.meta.dirname, '../../deploy/prometheus');
 

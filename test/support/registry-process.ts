@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireCommand, startProcess } from '#kit/command-process.ts';
+import { freePort } from './free-port.ts';
 
 /** A real registry with TLS on a free port of 127.0.0.1. */
 export interface RegistryProcess extends AsyncDisposable {
@@ -58,22 +59,8 @@ export async function makeCertificate(directory: string): Promise<void> {
   ]);
 }
 
-/** A port below the ephemeral range, free a moment ago. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>(resolve => {
-      server.once('error', () => { resolve(false); });
-      server.listen(port, '127.0.0.1', () => { resolve(true); });
-    });
-    await new Promise<void>(resolve => { server.close(() => { resolve(); }); });
-    if (isFree) return port;
-  }
-}
-
 async function untilListening(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     const socket = connect(port, '127.0.0.1');
     const isOpen = await new Promise<boolean>(resolve => {
       socket.once('connect', () => { resolve(true); });

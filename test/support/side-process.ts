@@ -22,7 +22,7 @@ export class SideProcess implements AsyncDisposable {
 
   /** Waits until it printed the line. */
   async said(line: string): Promise<void> {
-    await eventually(`it says ${line}`, 10_000, () => this.#text.split('\n').includes(line));
+    await eventually(`it says ${line}`, 30_000, () => this.#text.split('\n').includes(line));
   }
 
   /** All lines, once it ended by itself. */

@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './dev-cluster.ts';
 
 /** Between requests of one address. */
 const PAUSE_MS = 5;
@@ -45,6 +46,13 @@ export class SteadyClient {
       }
       await sleep(PAUSE_MS);
     }
+  }
+}
+
+/** Waits until each of `addresses`, `host:port`, answers: rules follow what `--wait` waits for. */
+export async function untilAnswered(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    await eventually(`an answer at ${address}`, 30_000, async () => 'text' in await request(`http://${address}/`));
   }
 }
 

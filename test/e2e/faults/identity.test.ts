@@ -81,7 +81,7 @@ test.serial('I-1: a copy of a node is refused while the node is heard, and later
   // Since the copy was made the original registered again: what the copy knows is old.
   const logFrom = logSize(cluster, 'n1');
   cluster.kill('n1');
-  await eventually('n1 registered again', 20_000, () => logLines(cluster, 'n1', logFrom).some(line => line['msg'] === 'registered'));
+  await eventually('n1 registered again', 40_000, () => logLines(cluster, 'n1', logFrom).some(line => line['msg'] === 'registered'));
   const logFile = `${copy}/log`;
   const clone = new HandRun(cluster, 'n3', { argv: [command.agent, ...command.args, '--node', 'n1', '--config-dir', `${copy}/config`, '--state-dir', `${copy}/state`], environment: {} }, logFile);
   const says = (what: string): number => readFileSync(logFile, 'utf8').split(what).length - 1;
@@ -136,7 +136,7 @@ test.serial('I-3: a node removed while it is connected is cut off at once; its c
   const old = identityOfNode('n2');
   const logFrom = logSize(cluster, 'n2');
   await cluster.ctl('node', 'rm', 'n2', '-y');
-  await eventually('n2 refused', 5_000, () => logLines(cluster, 'n2', logFrom).some(line => line['code'] === 'FAILED_PRECONDITION'));
+  await eventually('n2 refused', 30_000, () => logLines(cluster, 'n2', logFrom).some(line => line['code'] === 'FAILED_PRECONDITION'));
   t.is(await condition('n2'), undefined);
   const connection = connectAgent(api(), old);
   try {
@@ -150,7 +150,7 @@ test.serial('I-3: a node removed while it is connected is cut off at once; its c
     connection.close();
   }
   await joinAgain('n2');
-  await eventually('n2 ready again', 20_000, async () => await condition('n2') === 'ready');
+  await eventually('n2 ready again', 40_000, async () => await condition('n2') === 'ready');
 });
 
 test.serial('I-3: a node removed while it is cut off is refused when it comes back, and stops what it runs', async t => {
@@ -168,7 +168,7 @@ test.serial('I-3: a node removed while it is cut off is refused when it comes ba
   t.regex(String(refusal?.['reason']), /node n2 was removed from the cluster; to have it back, join it again/);
   await cluster.ctl('delete', 'app/orphan', '-y');
   await joinAgain('n2');
-  await eventually('n2 ready again', 20_000, async () => await condition('n2') === 'ready');
+  await eventually('n2 ready again', 40_000, async () => await condition('n2') === 'ready');
 });
 
 test.serial('I-6: the certificate of a node is good for that node and for nothing else, and each try is audited', async t => {
@@ -187,8 +187,9 @@ test.serial('I-6: the certificate of a node is good for that node and for nothin
     connection.close();
   }
   t.is(await condition('n2'), 'ready');
-  const audited = auditOf(logFrom).filter(line => line['caller'] === 'node n1' && line['outcome'] === 'PERMISSION_DENIED').map(line => line['rpc']);
-  t.deepEqual(audited, ['ControlApi.View', 'ControlApi.CreateToken', 'AgentApi.Session']);
+  const audited = (): readonly unknown[] => auditOf(logFrom).filter(line => line['caller'] === 'node n1' && line['outcome'] === 'PERMISSION_DENIED').map(line => line['rpc']);
+  await eventually('a line of each', 30_000, () => audited().length >= 3);
+  t.deepEqual(audited(), ['ControlApi.View', 'ControlApi.CreateToken', 'AgentApi.Session']);
 });
 
 const auditOf = (logFrom: number, controller = 'c1'): ReturnType<typeof logLines> => logLines(cluster, controller, logFrom).filter(line => line['name'] === 'gantry-audit');
@@ -204,7 +205,7 @@ test.serial('I-6: every write and every way into a task is audited: who, what, o
   // A client may talk to either, and to another one after a failure.
   const told = (): readonly Readonly<Record<string, unknown>>[] => logsFrom.flatMap(([name, from]) => auditOf(from, name)).filter(line => String(line['caller']).startsWith('operator '));
   const done = (): readonly string[] => told().filter(line => line['outcome'] === 'done').map(line => String(line['rpc'])).sort();
-  await eventually('all lines', 10_000, () => done().length >= 3);
+  await eventually('all lines', 30_000, () => done().length >= 3);
   const lines = told();
   t.deepEqual(done(), ['ControlApi.Apply', 'ControlApi.DeleteApp', 'ControlApi.OpenTunnel']);
   t.like(lines.find(line => line['rpc'] === 'ControlApi.OpenTunnel'), { details: { kind: 'exec', program: 'echo', argumentCount: 1 } });

@@ -4,7 +4,7 @@ import { requireCommand } from '#kit/command-process.ts';
 import { eventually } from '../../support/dev-cluster.ts';
 import { webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
-import { freePort } from '../../support/etcd-process.ts';
+import { freePort } from '../../support/free-port.ts';
 import { NatsProxy } from '../../support/nats-proxy.ts';
 import type { NatsFault } from '../../support/nats-proxy.ts';
 import { unnoticed } from '../../support/unnoticed.ts';
@@ -86,7 +86,7 @@ test.serial('B3: compacted past a watcher that stood still: it lists again and s
   } finally {
     await bench.heal(follower);
   }
-  await eventually('both controllers to show the same', 10_000, async () => {
+  await eventually('both controllers to show the same', 30_000, async () => {
     const [one, other] = await Promise.all([bench.viewOf(leader), bench.viewOf(follower)]);
     return JSON.stringify(one.tasks.map(view => [view.task.id, view.state])) === JSON.stringify(other.tasks.map(view => [view.task.id, view.state]));
   });
@@ -114,13 +114,13 @@ test.serial('C2: what NATS carries is lost, doubled, reordered and late: each ta
   const faults: readonly NatsFault[] = ['pass', 'lose', 'double', 'reorder', 'late'];
   const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: `${stateDir}/pki/nats`, decide: index => faults[index % faults.length] ?? 'pass' });
   try {
-    await eventually('messages through the proxy', 20_000, () => proxy.counts.late >= 5);
+    await eventually('messages through the proxy', 60_000, () => proxy.counts.late >= 5);
     const revision = await bench.settled();
     const { length: startsBefore } = allStarts();
     await bench.cluster.ctl('scale', 'load/web=5', '--wait');
     await unnoticed(t, bench, PORT, async () => {
       const { late } = proxy.counts;
-      await eventually('more of each fault', 20_000, () => proxy.counts.late >= late + 5);
+      await eventually('more of each fault', 60_000, () => proxy.counts.late >= late + 5);
       t.true(proxy.release() > 5);
     });
     t.is(allStarts().length, startsBefore + 2);

@@ -79,7 +79,7 @@ test.serial('G6: the registry away and the digest on the node: another task of i
   await running(client, 'g6', 1, 60_000);
   await closeRegistry();
   await cluster.ctl('scale', 'g6/main=2');
-  const views = await running(client, 'g6', 2, 5_000);
+  const views = await running(client, 'g6', 2);
   t.deepEqual(views.map(view => view.status?.restarts), [0, 0]);
   await cluster.ctl('delete', 'app/g6', '-y');
 });
