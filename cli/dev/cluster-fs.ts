@@ -116,7 +116,7 @@ async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promi
   await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
 }
 
-/** Runs `work` while no other cluster of this machine chooses its addresses. A lock of a process that ended is taken over. */
+/** Runs `work` while no other cluster of this machine chooses its addresses or gives back the machine's settings. A lock of a process that ended is taken over. */
 export async function withReservation<T>(parts: { readonly clock: Clock; readonly signal: AbortSignal }, work: () => Promise<T>): Promise<T> {
   while (!(await takeLock())) {
     await parts.clock.sleep(LOCK_LOOK_MS, parts.signal);

@@ -1,7 +1,7 @@
 /** `dev down`: nothing of a local cluster is left, in whatever state it is found. */
 import { requireCommand, runCommand } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
-import { listClusters, readClusterFile, removeFiles } from './cluster-fs.ts';
+import { listClusters, readClusterFile, removeFiles, withReservation } from './cluster-fs.ts';
 import { removeCgroups } from './cgroup-fs.ts';
 import { removeHubNetwork, removeMountNamespaces, setSetting } from './hub-network-process.ts';
 import type { DevParts } from './ports.ts';
@@ -16,7 +16,8 @@ export async function devDown(name: string, parts: DevParts): Promise<void> {
     await removeMountNamespaces(layout);
     await removeHubNetwork(layout);
     await removeCgroups(layout.nodes.map(node => node.scope));
-    await restoreSettings(name, file.previousSettings);
+    // A cluster that is being made meanwhile reads the settings either before, and is seen, or after.
+    await withReservation(parts, async () => { await restoreSettings(name, file.previousSettings); });
     for (const link of file.links) {
       await removeLink(`/usr/local/bin/${link}`);
     }
