@@ -320,7 +320,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
       poolSize: config.poolSize, quiet: () => startGate.quiet(), vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
       managers: [...config.controllers, ...config.natsServers],
     }, log),
-    proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log),
+    proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log, systemClock),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
     hostPorts: { taken: takenHostPort },
     volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),

@@ -110,7 +110,7 @@ export class CgroupFs implements Cgroups {
     const writeNow: Write = (path, text) => { this.#files.write(path, text); };
     const writeOnThread: Write = async (path, text) => { await this.#files.writeOnThread(path, text); };
     try {
-      return await writeLimits(limitFiles(resources, context), isNew ? writeNow : writeOnThread);
+      return await writeLimits(limitFiles(resources, context, isNew), isNew ? writeNow : writeOnThread);
     } catch (error) {
       if (before !== undefined) {
         await writeLimits(limitFiles(before, { ...context, memoryBefore: this.#memoryLimit(containerId) }), writeOnThread).catch(() => { /* the first failure is told */ });

@@ -16,6 +16,8 @@ export interface LimitFile {
   readonly what: string;
   /** Where none of the paths is there: nothing is lost, it is told, or the limit cannot be promised. */
   readonly ifAbsent: 'ignore' | 'tell' | 'refuse';
+  /** A group that the runtime just made has it already. */
+  readonly isUsual?: true;
 }
 
 export interface LimitContext {
@@ -39,9 +41,10 @@ const SHARES = { least: 2, most: 262_144 } as const;
 /** What a group without a weight of its own has, in both versions. */
 const USUAL_WEIGHT = 100;
 
-/** In the order in which they have to be written. */
-export function limitFiles(resources: TaskResources, context: LimitContext): readonly LimitFile[] {
-  return context.layout.version === 1 ? v1Files(resources, context) : v2Files(resources, context);
+/** In the order in which they have to be written. For a new group, those alone that it does not have by itself. */
+export function limitFiles(resources: TaskResources, context: LimitContext, isNew = false): readonly LimitFile[] {
+  const files = context.layout.version === 1 ? v1Files(resources, context) : v2Files(resources, context);
+  return isNew ? files.filter(one => one.isUsual !== true) : files;
 }
 
 /** Shares of a request: 1024 a core, within what the kernel takes. */
@@ -66,12 +69,12 @@ function v1Files({ requests, limits }: TaskResources, context: LimitContext): re
   const swap: LimitFile = { ...file(at('memory', 'memory.memsw.limit_in_bytes'), memoryBytes + swapBytes, 'swap'), ifAbsent: swapBytes === 0 ? 'ignore' : 'tell' };
   return [
     file(at('cpu', 'cpu.shares'), cpuShares(requests.milliCpu), 'cpus'),
-    file(at('cpu', 'cpu.cfs_period_us'), CPU_PERIOD_MICROSECONDS, 'cpus'),
-    file(at('cpu', 'cpu.cfs_quota_us'), cpuQuota(limits.milliCpu) ?? -1, 'cpus'),
+    { ...file(at('cpu', 'cpu.cfs_period_us'), CPU_PERIOD_MICROSECONDS, 'cpus'), ...usualUnless(limits.milliCpu) },
+    { ...file(at('cpu', 'cpu.cfs_quota_us'), cpuQuota(limits.milliCpu) ?? -1, 'cpus'), ...usualUnless(limits.milliCpu) },
     ...(memoryBytes > context.memoryBefore ? [swap, memory] : [memory, swap]),
     { ...file(at('memory', 'memory.soft_limit_in_bytes'), requests.memoryBytes, 'requested memory'), ifAbsent: 'ignore' },
     file(at('pids', 'pids.max'), limits.pids, 'pids'),
-    { ...file(at('cpuset', 'cpuset.cpus'), limits.cpuset ?? context.allCpus, 'cpuset'), ifAbsent: limits.cpuset === undefined ? 'ignore' : 'refuse' },
+    { ...file(at('cpuset', 'cpuset.cpus'), limits.cpuset ?? context.allCpus, 'cpuset'), ...wishedOnly(limits.cpuset) },
     weightFile([at('blkio', 'blkio.bfq.weight')], limits.io),
     ...v1Throttles(limits.io ?? {}, context),
     ...hugepageFiles(limits.hugepages, context, (size, part) => at('hugetlb', `hugetlb.${size}${part}.limit_in_bytes`)),
@@ -85,7 +88,7 @@ function v1Throttles(io: IoLimits, context: LimitContext): readonly LimitFile[] 
     return [];
   }
   return ([['read_bps', io.readBps], ['write_bps', io.writeBps], ['read_iops', io.readIops], ['write_iops', io.writeIops]] as const).map(([name, limit]) => ({
-    ...file(pathsIn(context)('blkio', `blkio.throttle.${name}_device`), `${device} ${String(limit ?? 0)}`, `io.${name}`), ifAbsent: limit === undefined ? 'ignore' : 'refuse',
+    ...file(pathsIn(context)('blkio', `blkio.throttle.${name}_device`), `${device} ${String(limit ?? 0)}`, `io.${name}`), ...wishedOnly(limit),
   }));
 }
 
@@ -94,12 +97,12 @@ function v2Files({ requests, limits }: TaskResources, context: LimitContext): re
   const { swapBytes = 0 } = limits;
   return [
     file(at('cpu.weight'), cpuWeight(cpuShares(requests.milliCpu)), 'cpus'),
-    file(at('cpu.max'), `${String(cpuQuota(limits.milliCpu) ?? 'max')} ${String(CPU_PERIOD_MICROSECONDS)}`, 'cpus'),
+    { ...file(at('cpu.max'), `${String(cpuQuota(limits.milliCpu) ?? 'max')} ${String(CPU_PERIOD_MICROSECONDS)}`, 'cpus'), ...usualUnless(limits.milliCpu) },
     file(at('memory.max'), limits.memoryBytes, 'memory'),
     { ...file(at('memory.swap.max'), swapBytes, 'swap'), ifAbsent: swapBytes === 0 ? 'ignore' : 'tell' },
     { ...file(at('memory.low'), requests.memoryBytes, 'requested memory'), ifAbsent: 'ignore' },
     file(at('pids.max'), limits.pids, 'pids'),
-    { ...file(at('cpuset.cpus'), `${limits.cpuset ?? ''}\n`, 'cpuset'), ifAbsent: limits.cpuset === undefined ? 'ignore' : 'refuse' },
+    { ...file(at('cpuset.cpus'), `${limits.cpuset ?? ''}\n`, 'cpuset'), ...wishedOnly(limits.cpuset) },
     weightFile([at('io.bfq.weight'), at('io.weight')], limits.io),
     ...v2Throttle(limits.io ?? {}, context, at('io.max')),
     ...hugepageFiles(limits.hugepages, context, (size, part) => at(`hugetlb.${size}${part}.max`)),
@@ -112,7 +115,7 @@ function v2Throttle(io: IoLimits, { device }: LimitContext, path: string): reado
     return [];
   }
   const text = [device, ...amounts.map(([name, limit]) => `${name}=${String(limit ?? 'max')}`)].join(' ');
-  return [{ ...file(path, text, 'io'), ifAbsent: amounts.every(([, limit]) => limit === undefined) ? 'ignore' : 'refuse' }];
+  return [{ ...file(path, text, 'io'), ...wishedOnly(amounts.find(([, limit]) => limit !== undefined)) }];
 }
 
 /**
@@ -129,7 +132,16 @@ function hugepageFiles(hugepages: Limits['hugepages'] = [], { pageSizes }: Limit
 
 /** Only some disk schedulers share by weight, and the kernel has no word for "none would do". */
 function weightFile(paths: readonly string[], io: IoLimits | undefined): LimitFile {
-  return { paths, text: String(io?.weight ?? USUAL_WEIGHT), what: 'io.weight', ifAbsent: io?.weight === undefined ? 'ignore' : 'tell' };
+  return { paths, text: String(io?.weight ?? USUAL_WEIGHT), what: 'io.weight', ...wishedOnly(io?.weight), ifAbsent: io?.weight === undefined ? 'ignore' : 'tell' };
+}
+
+/** What nobody asked for is as a new group has it, and nobody misses it where the kernel does not have it. */
+function wishedOnly(wish: unknown): Pick<LimitFile, 'ifAbsent' | 'isUsual'> {
+  return wish === undefined ? { ifAbsent: 'ignore', isUsual: true } : { ifAbsent: 'refuse' };
+}
+
+function usualUnless(wish: unknown): Pick<LimitFile, 'isUsual'> {
+  return wish === undefined ? { isUsual: true } : {};
 }
 
 function file(path: string, text: string | number, what: string): LimitFile {

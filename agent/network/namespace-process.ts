@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
@@ -29,13 +29,19 @@ const NSFS_MAGIC = 0x6e736673;
 const HOLDER_TIMEOUT_MS = 10_000;
 const UNSHARE = '/usr/bin/unshare';
 
+/** The two namespaces of a slot by descriptor: they last as long as it is open, or something else has them. */
+export interface HeldNamespaces {
+  readonly userFd: number;
+  readonly networkFd: number;
+}
+
 /**
- * Makes a user namespace and a network namespace that belongs to it, and binds both to files.
+ * Makes a user namespace and a network namespace that belongs to it, and the files that they may be bound to.
  *
  * A holder process makes them, since a program with threads cannot unshare a user namespace; it ends when its stdin does, so a dead
  * agent leaves none. Its files are in memory, so they are written at once. Source: user_namespaces(7), "ownership of other namespaces"; unshare(2), EINVAL for threads.
  */
-export async function createNamespaces(paths: SlotPaths, hostBase: number, idCount: number): Promise<void> {
+export async function createNamespaces(paths: SlotPaths, hostBase: number, idCount: number): Promise<HeldNamespaces> {
   mkdirSync(paths.directory, { recursive: true });
   writeFileSync(paths.userNamespacePath, '');
   writeFileSync(paths.networkNamespacePath, '');
@@ -46,11 +52,35 @@ export async function createNamespaces(paths: SlotPaths, hostBase: number, idCou
     const map = `0 ${String(hostBase)} ${String(idCount)}`;
     writeFileSync(`${holderDir}/uid_map`, map);
     writeFileSync(`${holderDir}/gid_map`, map);
-    bindMount(`${holderDir}/ns/user`, paths.userNamespacePath);
-    bindMount(`${holderDir}/ns/net`, paths.networkNamespacePath);
+    return openBoth(`${holderDir}/ns`);
   } finally {
     await holder.end();
   }
+}
+
+function openBoth(directory: string): HeldNamespaces {
+  const userFd = openSync(`${directory}/user`, 'r');
+  try {
+    return { userFd, networkFd: openSync(`${directory}/net`, 'r') };
+  } catch (error) {
+    closeSync(userFd);
+    throw error;
+  }
+}
+
+/** Binds both to their files: from now on they outlast this process. Each bound file is a mount that every container's start copies, so only slots in use are. */
+export function bindNamespaces(paths: SlotPaths, held: HeldNamespaces): void {
+  bindMount(descriptorPath(held.userFd), paths.userNamespacePath);
+  bindMount(descriptorPath(held.networkFd), paths.networkNamespacePath);
+}
+
+export function closeNamespaces(held: HeldNamespaces): void {
+  closeSync(held.userFd);
+  closeSync(held.networkFd);
+}
+
+export function descriptorPath(fd: number): string {
+  return `/proc/self/fd/${String(fd)}`;
 }
 
 interface Holder {

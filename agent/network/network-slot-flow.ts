@@ -4,7 +4,8 @@ import { hostNumberOfSlot, IDS_PER_SLOT } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
 import { linkIndex } from '../kernel/netlink-syscall.ts';
 import { inNetworkNamespace } from '../kernel/namespace-syscall.ts';
-import { createNamespaces, removeNamespaces, slotPaths } from './namespace-process.ts';
+import { bindNamespaces, closeNamespaces, createNamespaces, descriptorPath, removeNamespaces, slotPaths } from './namespace-process.ts';
+import type { HeldNamespaces } from './namespace-process.ts';
 import type { NetworkSlot } from './ports.ts';
 import { RouteSocket } from './route-socket.ts';
 import { deleteLinkRequests, hostLinkRequests, slotSettings, TASK_LINK, taskLinkRequests } from './slot-plan.ts';
@@ -33,16 +34,34 @@ export function describeSlot(site: SlotSite, id: string): NetworkSlot {
   };
 }
 
+/** A slot that nobody has: it goes with this process. */
+export interface ReadySlot {
+  readonly slot: NetworkSlot;
+  readonly held: HeldNamespaces;
+}
+
 /** Makes namespaces and wiring; on throw nothing is left. The directory comes first, so that a crash in between is swept. */
-export async function createSlot(site: SlotSite, id: string): Promise<NetworkSlot> {
+export async function createSlot(site: SlotSite, id: string): Promise<ReadySlot> {
   const slot = describeSlot(site, id);
+  let held: HeldNamespaces | undefined;
   try {
-    await createNamespaces(slotPaths(site.slotsDir, id), slot.hostBase, IDS_PER_SLOT);
-    await wireSlot(site, slot);
-    return slot;
+    held = await createNamespaces(slotPaths(site.slotsDir, id), slot.hostBase, IDS_PER_SLOT);
+    await wireSlot(site, { ...slot, networkNamespacePath: descriptorPath(held.networkFd) });
+    return { slot, held };
   } catch (error) {
+    if (held !== undefined) closeNamespaces(held);
     await destroySlots(site, [id]);
     throw error;
+  }
+}
+
+/** Makes the slot one that outlasts this process. */
+export function bindSlot(site: SlotSite, { slot, held }: ReadySlot): NetworkSlot {
+  try {
+    bindNamespaces(slotPaths(site.slotsDir, slot.id), held);
+    return slot;
+  } finally {
+    closeNamespaces(held);
   }
 }
 

@@ -2,9 +2,9 @@ import { ClusterError } from '#model/errors.ts';
 import type { Logger } from '#kit/logger.ts';
 import { pickHostNumber } from './address-pool.ts';
 import { hostNumberOfSlot } from './link-names.ts';
-import { areNamespacesBound, listSlotIds, slotPaths } from './namespace-process.ts';
-import { createSlot, describeSlot, destroySlots, slotLinkName, wireSlot } from './network-slot-flow.ts';
-import type { SlotSite } from './network-slot-flow.ts';
+import { areNamespacesBound, closeNamespaces, listSlotIds, slotPaths } from './namespace-process.ts';
+import { bindSlot, createSlot, describeSlot, destroySlots, slotLinkName, wireSlot } from './network-slot-flow.ts';
+import type { ReadySlot, SlotSite } from './network-slot-flow.ts';
 import type { NetworkSlot } from './ports.ts';
 
 export interface SlotPoolOptions {
@@ -26,7 +26,7 @@ export class SlotPool {
   readonly #site: SlotSite;
   readonly #options: SlotPoolOptions;
   readonly #log: Logger;
-  readonly #ready: NetworkSlot[] = [];
+  readonly #ready: ReadySlot[] = [];
   readonly #assigned = new Set<string>();
   /** Ids with a directory that nobody took back yet. */
   readonly #strangers = new Set<string>();
@@ -56,10 +56,15 @@ export class SlotPool {
   }
 
   async acquire(): Promise<NetworkSlot> {
-    const slot = this.#ready.shift() ?? await this.#create();
-    this.#assigned.add(slot.id);
+    const ready = this.#ready.shift() ?? await this.#create();
+    this.#assigned.add(ready.slot.id);
     this.#fill();
-    return slot;
+    try {
+      return bindSlot(this.#site, ready);
+    } catch (error) {
+      await this.release(ready.slot.id);
+      throw error;
+    }
   }
 
   async release(id: string): Promise<void> {
@@ -108,10 +113,11 @@ export class SlotPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#refill;
+    this.#ready.splice(0).forEach(({ held }) => { closeNamespaces(held); });
     await destroySlots(this.#site, listSlotIds(this.#site.slotsDir));
   }
 
-  async #create(): Promise<NetworkSlot> {
+  async #create(): Promise<ReadySlot> {
     const hostNumber = pickHostNumber(this.#used, this.#lastGiven);
     if (hostNumber === undefined) {
       throw new ClusterError('RESOURCE_EXHAUSTED', 'the node\'s subnet has no free address');

@@ -1,5 +1,7 @@
 import type { EndpointSet } from '#model/endpoints.ts';
+import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
+import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import { applyNft, listNftRules } from '../network/nft-process.ts';
 import { isSameFrame, renderChange, renderTable } from './nft-table.ts';
 import type { NftTable } from './nft-table.ts';
@@ -9,18 +11,24 @@ import type { ServiceProxy } from './ports.ts';
 import { endedUdpTargets } from './udp-targets.ts';
 import { forgetUdpFlows } from './conntrack-process.ts';
 
+/** A transaction costs the same whatever it changes: many tasks that start at once share some. */
+const TRANSACTION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
+const NEVER = new AbortController().signal;
 const NOTHING: EndpointSet = { generation: 0, services: [], nodes: [] };
 
 /**
  * The proxy in the kernel's nftables.
  *
  * The first apply of an agent replaces the whole table in one transaction; later ones change only what differs. What is in
- * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs
- * share the next one.
+ * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs, or
+ * sooner after it than the pace, share the next one.
  */
 export class NftServiceProxy implements ServiceProxy {
   readonly #site: ProxySite;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  #pace = FRESH_PACE;
+  #nextAtMs = -Infinity;
   readonly #admitted = new Map<string, LocalTask>();
   /** Of the newest apply; absent before the first, with which the whole table comes. */
   #wanted: { readonly rules: EndpointRules; readonly set: EndpointSet } | undefined;
@@ -32,9 +40,10 @@ export class NftServiceProxy implements ServiceProxy {
   /** The transaction that has not begun: it takes along what changes until then. */
   #next: Promise<void> | undefined;
 
-  constructor(site: ProxySite, log: Logger) {
+  constructor(site: ProxySite, log: Logger, clock: Clock) {
     this.#site = site;
     this.#log = log;
+    this.#clock = clock;
   }
 
   async apply(set: EndpointSet): Promise<void> {
@@ -70,6 +79,8 @@ export class NftServiceProxy implements ServiceProxy {
 
   async #enforceSoon(): Promise<void> {
     await (this.#next ??= this.#serially(async () => {
+      const earlyMs = this.#nextAtMs - this.#clock.monotonicMs();
+      if (earlyMs > 0) await this.#clock.sleep(earlyMs, NEVER);
       this.#next = undefined;
       await this.#enforce();
     }));
@@ -87,12 +98,20 @@ export class NftServiceProxy implements ServiceProxy {
       // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
       this.#inForce = undefined;
       await applyNft(text);
+      this.#keepPace();
       if (before === undefined || !isSameFrame(before.table, table)) this.#printSoon();
     }
     this.#inForce = { table, set };
     if (before?.set !== set) {
       await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, set), this.#log);
     }
+  }
+
+  #keepPace(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { pace, pauseMs } = paceAfter(this.#pace, nowMs, TRANSACTION_PACE);
+    this.#pace = pace;
+    this.#nextAtMs = nowMs + pauseMs;
   }
 
   /** Nobody waits for it but what comes after. */

@@ -13,7 +13,7 @@ import { ledgerAfter } from '../reconcile/transactions.ts';
 export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastSeen: ReadonlyMap<NodeId, number>): ClusterView {
   const services = values(snapshot.services).filter(service => matches(filter, service.namespace, service.app, service.name));
   const wanted = new Set(services.map(service => service.id));
-  const tasks = values(snapshot.tasks)
+  const tasks = filter.withoutTasks === true ? [] : values(snapshot.tasks)
     .filter(task => matches(filter, task.namespace, task.app, task.service) && (filter.node === undefined || task.node === filter.node))
     .map((task): TaskView => {
       const status = snapshot.statuses.get(task.id)?.value;

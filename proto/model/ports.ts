@@ -114,6 +114,8 @@ export interface ListFilter {
   readonly app?: string;
   readonly service?: string;
   readonly node?: NodeId;
+  /** The view has no tasks, whatever there are: much less to make, to send and to read. */
+  readonly withoutTasks?: boolean;
 }
 
 /** Changes of a watched view; `snapshot` first, then again whenever anything in it changed (newest state, intermediate ones may be skipped). */

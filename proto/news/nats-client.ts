@@ -17,9 +17,12 @@ const RECONNECT_WAIT_MS = 250;
 const FIRST_CONNECT_BACKOFF = { firstMs: 250, maxMs: 5_000 };
 const CONNECT_TIMEOUT_MS = 5_000;
 const PING_INTERVAL_MS = 5_000;
-/** Messages given to the connection and not yet confirmed by a flush; more are dropped. */
+/** Messages that no flush has confirmed yet; more are dropped. */
 const MAX_UNFLUSHED = 10_000;
+/** From one batch to the next: each is a write of its own, which costs more than its messages. The first one after a rest goes at once. */
+const BATCH_PAUSE_MS = 20;
 const MAX_WAITING_ITEMS = 1_000;
+const NEVER = new AbortController().signal;
 
 export interface NatsOptions {
   /** `host:port` of each server. */
@@ -44,7 +47,8 @@ export class NatsNews implements News, Loop {
   #connection: NatsConnection | undefined;
   #isConnected = false;
   #wasConnected = false;
-  #unflushedCount = 0;
+  /** Published and not given to the connection yet. */
+  #waiting: { readonly subject: string; readonly bytes: Uint8Array }[] = [];
   #isFlushing = false;
   #droppedCount = 0;
 
@@ -139,8 +143,9 @@ export class NatsNews implements News, Loop {
 
   #setConnected(isConnected: boolean): void {
     this.#isConnected = isConnected;
+    this.#droppedCount += this.#waiting.length;
+    this.#waiting = [];
     if (isConnected) {
-      this.#unflushedCount = 0;
       if (this.#wasConnected) {
         this.#options.onGap();
       }
@@ -150,12 +155,11 @@ export class NatsNews implements News, Loop {
 
   #publish(subject: string, bytes: Uint8Array): void {
     const connection = this.#connection;
-    if (connection === undefined || !this.#isConnected || connection.isClosed() || this.#unflushedCount >= MAX_UNFLUSHED) {
+    if (connection === undefined || !this.#isConnected || connection.isClosed() || this.#waiting.length >= MAX_UNFLUSHED) {
       this.#droppedCount += 1;
       return;
     }
-    connection.publish(subject, bytes);
-    this.#unflushedCount += 1;
+    this.#waiting.push({ subject, bytes });
     void this.#flush(connection);
   }
 
@@ -165,13 +169,15 @@ export class NatsNews implements News, Loop {
     }
     this.#isFlushing = true;
     try {
-      while (this.#unflushedCount > 0 && this.#isConnected) {
-        const count = this.#unflushedCount;
+      while (this.#waiting.length > 0 && this.#isConnected) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        batch.forEach(({ subject, bytes }) => { connection.publish(subject, bytes); });
         await connection.flush();
-        this.#unflushedCount = Math.max(0, this.#unflushedCount - count);
+        await this.#options.clock.sleep(BATCH_PAUSE_MS, NEVER);
       }
     } catch {
-      // The connection broke; the count starts anew with the next one.
+      // The connection broke: what it had is lost.
     } finally {
       this.#isFlushing = false;
     }

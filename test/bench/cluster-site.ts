@@ -61,13 +61,21 @@ export class ClusterSite implements AsyncDisposable {
 
   /** Resolves when exactly so many tasks of the App run and no other one has a process. */
   async runs(app: string, replicas: number): Promise<void> {
-    for (;;) {
-      const phases = (await this.tasksOf(app)).map(({ status }) => status?.phase ?? 'pending');
-      const running = phases.filter(phase => phase === 'running').length;
-      const isOver = (phase: string): boolean => phase === 'running' || phase === 'complete' || phase === 'failed';
-      if (running === replicas && (replicas > 0 ? phases.every(isOver) : true)) return;
+    while (await this.#running(app) !== replicas || !await this.#isSettled(app, replicas)) {
       await sleep(this.#pollMs);
     }
+  }
+
+  async #isSettled(app: string, replicas: number): Promise<boolean> {
+    const phases = (await this.tasksOf(app)).map(({ status }) => status?.phase ?? 'pending');
+    const isOver = (phase: string): boolean => phase === 'running' || phase === 'complete' || phase === 'failed';
+    return phases.filter(phase => phase === 'running').length === replicas && (replicas === 0 || phases.every(isOver));
+  }
+
+  /** As cheap a look as the peer's at its own service. */
+  async #running(app: string): Promise<number> {
+    const { services } = await this.client.view({ app, withoutTasks: true });
+    return services.reduce((sum, { running }) => sum + running, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -24,7 +24,7 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
 const log = createLogger(settings.name, 'warn');
 const names = networkNames(settings.scope);
 const network = new KernelNetwork({ ...settings, runDir: path.join(settings.runDir, 'network'), vxlanId: 7400, vxlanPort: 4789 }, log);
-const proxy = new NftServiceProxy({ node: parseNodeId(settings.name), table: names.proxyTable, bridge: names.bridge }, log);
+const proxy = new NftServiceProxy({ node: parseNodeId(settings.name), table: names.proxyTable, bridge: names.bridge }, log, systemClock);
 const dns = new DnsmasqNodeDns({ directory: path.join(settings.runDir, 'dns'), upstreams: [] }, systemClock);
 const never = new AbortController().signal;
 

@@ -325,7 +325,11 @@ export interface ListFilter {
   readonly namespace?: string | undefined;
   readonly app?: string | undefined;
   readonly service?: string | undefined;
-  readonly node?: string | undefined;
+  readonly node?:
+    | string
+    | undefined;
+  /** The view has no tasks, whatever there are: much less to make, to send and to read. */
+  readonly withoutTasks?: boolean | undefined;
 }
 
 export interface TaskView {
@@ -2754,7 +2758,7 @@ export const SetPausedResponse: MessageFns<SetPausedResponse> = {
 };
 
 function createBaseListFilter(): ListFilter {
-  return { namespace: undefined, app: undefined, service: undefined, node: undefined };
+  return { namespace: undefined, app: undefined, service: undefined, node: undefined, withoutTasks: undefined };
 }
 
 export const ListFilter: MessageFns<ListFilter> = {
@@ -2770,6 +2774,9 @@ export const ListFilter: MessageFns<ListFilter> = {
     }
     if (message.node !== undefined) {
       writer.uint32(34).string(message.node);
+    }
+    if (message.withoutTasks !== undefined) {
+      writer.uint32(40).bool(message.withoutTasks);
     }
     return writer;
   },
@@ -2817,6 +2824,14 @@ export const ListFilter: MessageFns<ListFilter> = {
             }
 
             message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.withoutTasks = reader.bool();
             continue;
           }
         }

@@ -27,6 +27,16 @@ for (const [name, layout] of [['v1', V1], ['v2', V2]] as const) {
   test(`${name}: every file and value, with what must be`, t => { golden(t, `cgroup/${name}-least.txt`, written(layout, LEAST)); });
 }
 
+test('a new group gets what it does not have by itself; all of it where all is asked for', t => {
+  const namesOf = (layout: CgroupLayout, limits: Limits, isNew: boolean): readonly string[] => limitFiles(
+    { requests: { milliCpu: 250, memoryBytes: 32 * MIB }, limits },
+    { layout, path: '/gantry/c', memoryBefore: 0, allCpus: '0-3', device: '254:0', pageSizes: [] }, isNew,
+  ).map(({ paths }) => paths[0]?.split('/').at(-1) ?? '');
+  t.deepEqual(namesOf(V1, LEAST, true), ['cpu.shares', 'memory.memsw.limit_in_bytes', 'memory.limit_in_bytes', 'memory.soft_limit_in_bytes', 'pids.max']);
+  t.deepEqual(namesOf(V2, LEAST, true), ['cpu.weight', 'memory.max', 'memory.swap.max', 'memory.low', 'pids.max']);
+  for (const layout of [V1, V2]) t.deepEqual(namesOf(layout, ALL, true), namesOf(layout, ALL, false));
+});
+
 test('v1: memory and swap together are raised first and lowered last', t => {
   const order = (memoryBefore: number): readonly string[] => written(V1, LEAST, { memoryBefore }).match(/memory\.(?:memsw\.)?limit_in_bytes/g) ?? [];
   t.deepEqual(order(32 * MIB), ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes']);
