@@ -8,7 +8,7 @@ import { isRetryable } from '#model/errors.ts';
 import type { MirrorInput } from '../decision-record.ts';
 import { MIRRORED_KINDS, prefixOf, ROOT } from './keys.ts';
 import { CompactedError } from './ports.ts';
-import type { Store } from './ports.ts';
+import type { Store, StoreBatch } from './ports.ts';
 import { ClusterMirror, joinChanges } from './snapshot.ts';
 import type { ClusterChange, InvalidRecord } from './snapshot.ts';
 
@@ -24,6 +24,8 @@ export interface WatchLoopOptions {
 }
 
 const RETRY: Backoff = { firstMs: 100, maxMs: 2_000 };
+/** Between lists for missing revisions that brought nothing, at first; twice as long after each: somebody else writes into this etcd. */
+const FALSE_GAP_MS = 1_000;
 
 /** The store holds an older state than it did: it was restored. Everything is read anew. */
 class StoreWentBackError extends Error {
@@ -35,7 +37,8 @@ class StoreWentBackError extends Error {
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current` is at least that new. 3. Listeners are
  * called with what changed, after `current` has it; `changes` yields those of mirrored kinds, several joined in one. Neither blocks the mirror.
- * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs.
+ * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs. 5. That list is made at once when
+ * a revision is missing between two that came, and `waitFor` waits for it: who wrote something decides on what it wrote.
  */
 export class ClusterWatch implements Loop {
   readonly #options: WatchLoopOptions;
@@ -43,6 +46,10 @@ export class ClusterWatch implements Loop {
   readonly #listeners = new Set<(change: ClusterChange) => void>();
   readonly #firstList = Promise.withResolvers<undefined>();
   #lastListMs: number | undefined;
+  /** Revision of what came after a missing one; undefined: nothing is missing. */
+  #gapBefore: number | undefined;
+  #falseGapMs = 0;
+  #wakeLister: () => void = () => undefined;
 
   constructor(options: WatchLoopOptions) {
     this.#options = options;
@@ -72,12 +79,13 @@ export class ClusterWatch implements Loop {
   }
 
   async waitFor(etcdRevision: number, signal: AbortSignal): Promise<void> {
-    if (this.current.etcdRevision >= etcdRevision) {
+    const isThere = (): boolean => this.current.etcdRevision >= etcdRevision && this.#gapBefore === undefined;
+    if (isThere()) {
       return;
     }
     const reached = Promise.withResolvers<undefined>();
-    const stop = this.onChange(change => {
-      if (change.etcdRevision >= etcdRevision) {
+    const stop = this.onChange(() => {
+      if (isThere()) {
         reached.resolve(undefined);
       }
     });
@@ -147,13 +155,25 @@ export class ClusterWatch implements Loop {
   async #watch(signal: AbortSignal): Promise<void> {
     for await (const batch of this.#options.store.watch(ROOT, this.current.etcdRevision, signal)) {
       this.#options.onInput?.({ kind: 'batch', batch });
+      this.#lookForGap(batch);
       this.#tell(this.#mirror.apply(batch));
+    }
+  }
+
+  /** Each revision of this etcd is a write below `ROOT`, unless somebody else writes into it. */
+  #lookForGap(batch: StoreBatch): void {
+    const { clock, logger } = this.#options;
+    const mayBeFalse = clock.monotonicMs() < (this.#lastListMs ?? 0) + this.#falseGapMs;
+    if (this.#gapBefore === undefined && !mayBeFalse && !follows(this.current.etcdRevision, batch)) {
+      logger.info({ etcdRevision: batch.etcdRevision }, 'a revision before this one did not come');
+      this.#gapBefore = batch.etcdRevision;
+      this.#wakeLister();
     }
   }
 
   async #listAgain(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#options.clock.sleep(this.#options.relistMs, signal);
+      await this.#sleepUntilListed(signal);
       try {
         await this.#list(signal);
       } catch (error) {
@@ -161,6 +181,19 @@ export class ClusterWatch implements Loop {
         if (!isRetryable(error)) {
           throw error;
         }
+      }
+    }
+  }
+
+  /** Until the next list is due: soon while something is missing. */
+  async #sleepUntilListed(signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    this.#wakeLister = () => { woken.abort(); };
+    try {
+      await this.#options.clock.sleep(this.#gapBefore === undefined ? this.#options.relistMs : RETRY.firstMs, AbortSignal.any([signal, woken.signal]));
+    } catch (error) {
+      if (signal.aborted || !woken.signal.aborted) {
+        throw error;
       }
     }
   }
@@ -176,6 +209,7 @@ export class ClusterWatch implements Loop {
     const change = this.#mirror.reset(list);
     this.#lastListMs = startedAtMs;
     this.#firstList.resolve(undefined);
+    this.#closeGap(list.etcdRevision, change.differences);
     this.#tell(change);
     if (change.differences > 0 && !isFirst) {
       this.#options.logger.info({ differences: change.differences }, 'a list brought what the watch had not');
@@ -185,11 +219,31 @@ export class ClusterWatch implements Loop {
     }
   }
 
+  #closeGap(etcdRevision: number, differences: number): void {
+    if (this.#gapBefore !== undefined && etcdRevision >= this.#gapBefore) {
+      this.#gapBefore = undefined;
+      this.#falseGapMs = differences > 0 ? 0 : Math.min(this.#options.relistMs, Math.max(FALSE_GAP_MS, 2 * this.#falseGapMs));
+    }
+  }
+
   #tell(change: ClusterChange): void {
     for (const listener of [...this.#listeners]) {
       listener(change);
     }
   }
+}
+
+/** True when no revision is missing between `etcdRevision` and those of the batch, which are in order. */
+function follows(etcdRevision: number, { changes }: StoreBatch): boolean {
+  let last = etcdRevision;
+  for (const change of changes) {
+    const revision = change.kind === 'put' ? change.entry.modRevision : change.modRevision;
+    if (revision > last + 1) {
+      return false;
+    }
+    last = Math.max(last, revision);
+  }
+  return true;
 }
 
 async function raceAbort(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

@@ -81,6 +81,28 @@ watching('4 a delete that the watch lost is repaired by the next list', async (t
   t.is(watch.current.tasks.size, 0);
 });
 
+watching('5 a write that the watch lost is read anew at once, as soon as another comes; who waits for it gets it', async (t, { clock, etcd, store, watch, signal }) => {
+  store.cut();
+  const lost = etcd.commit([], [putTask('a')]);
+  etcd.forgetEvent(lost.etcdRevision);
+  const next = etcd.commit([], [putTask('b')]);
+  store.heal();
+  await watch.waitFor(next.etcdRevision, signal);
+  t.is(watch.current.tasks.size, 2);
+  t.true(clock.monotonicMs() < RELIST_MS);
+});
+
+watching('5 revisions of somebody else make lists that are further and further apart', async (t, { clock, etcd, watch, signal }) => {
+  const lists = new Set<number | undefined>();
+  for (let index = 0; index < 100; index += 1) {
+    etcd.forgetEvent(etcd.commit([], [{ kind: 'put', key: '/other/key', value: new Uint8Array(1) }]).etcdRevision);
+    await watch.waitFor(etcd.commit([], [putTask('a')]).etcdRevision, signal);
+    lists.add(watch.lastListMonotonicMs);
+    await clock.advance(100);
+  }
+  t.true(lists.size >= 3 && lists.size <= 6, `${String(lists.size)} lists in ten seconds`);
+});
+
 watching('4 compaction past a watcher that was cut off: read anew', async (t, { clock, etcd, store, watch }) => {
   etcd.commit([], [putTask('a')]);
   await settle();
