@@ -46,18 +46,20 @@ export function canaryStage(state: ServiceState, step: CanaryStep, wanted: reado
 
 /**
  * The template whose tasks get the requests of a blue_green service while there are tasks of two: what it was, as long as there are tasks of
- * it, else that of most tasks that serve; the new one where no old one does. Undefined: there are no others than the new ones.
+ * it, else that of most tasks that serve; the new one where no old one does. A green of which nothing serves gives way to the blue that does
+ * when a newer Revision takes its place. Undefined: there are no others than the new ones.
  */
 export function activeTemplate({ service, status, rows }: ServiceState): string | undefined {
   const live = rows.filter(isLive);
   if (service.spec.update.strategy !== 'blue_green' || live.every(row => isUpToDate(row, service))) {
     return undefined;
   }
+  const serving = Map.groupBy(live.filter(row => isServing(row) && row.task.templateHash !== service.templateHash), row => row.task.templateHash);
   const known = status?.rollout.activeTemplate;
-  if (known !== undefined && live.some(row => row.task.templateHash === known)) {
+  const stays = known === service.templateHash || serving.size === 0 || serving.has(known ?? '');
+  if (known !== undefined && stays && live.some(row => row.task.templateHash === known)) {
     return known;
   }
-  const serving = Map.groupBy(live.filter(row => isServing(row) && row.task.templateHash !== service.templateHash), row => row.task.templateHash);
   const [most] = [...serving].sort(([left, ofLeft], [right, ofRight]) => ofRight.length - ofLeft.length || (left < right ? -1 : 1));
   return most?.[0] ?? service.templateHash;
 }

@@ -53,6 +53,8 @@ test('requests go to what most tasks are, until told otherwise', t => {
   const told = (active: string): ServiceStatus => serviceStatus(before, { rollout: { state: 'progressing', reason: '', revision: 2, startedAtMs: T0, activeTemplate: active } });
   t.is(activeTemplate({ service: green, rows: [row('hash-1', 'ba'), row('hash-2', 'ga')], status: told('hash-2') }), 'hash-2');
   t.is(activeTemplate({ service: green, rows: [row('hash-1', 'ba'), row('hash-2', 'ga')], status: told('hash-0') }), 'hash-1');
+  t.is(activeTemplate({ service: green, rows: [row('hash-0', 'ca', 'starting'), row('hash-1', 'ba')], status: told('hash-0') }), 'hash-1', 'blue serves, and the green before this one does not');
+  t.is(activeTemplate({ service: green, rows: [row('hash-0', 'ca', 'starting'), row('hash-2', 'ga')], status: told('hash-0') }), 'hash-0');
   t.is(activeTemplate({ service: of({}), rows: [row('hash-1', 'ba')] }), undefined);
 });
 
