@@ -40,7 +40,7 @@ export interface ReplicasDecision {
   readonly problem?: string;
 }
 
-/** Source of all but the rounding: Kubernetes, HorizontalPodAutoscaler v2, "Algorithm details" and "Default behavior". */
+/** Source of all but the rounding, and what does not serve yet on the way down: Kubernetes, HorizontalPodAutoscaler v2, "Algorithm details" and "Default behavior". */
 const TOLERANCE = 0.1;
 /** 1.1 less 1 is more than 0.1 in binary. */
 const ROUNDING = 1e-9;
@@ -89,7 +89,10 @@ function propose(reading: Exclude<Reading, { readonly kind: 'missing' }>, curren
   return { replicas: proposeByUse(reading, current), reason: `${name} is ${shown(used)}% of what is requested, ${String(targetPercent)}% is aimed at` };
 }
 
-/** What is unknown counts against the change: as nothing used on the way up, as all that was requested on the way down. */
+/**
+ * What is unknown counts against the change: as nothing used on the way up, as all that was requested on the way down; what does not serve yet as nothing,
+ * and as what is aimed at, so that what was made for a load is not taken away again before it takes its share.
+ */
 function proposeByUse({ targetPercent, percents, unknownCount, unreadyCount }: Extract<Reading, { readonly kind: 'use' }>, current: number): number {
   const ratio = mean(percents) / targetPercent;
   if (percents.length === 0 || ratio === 1) {
@@ -98,7 +101,7 @@ function proposeByUse({ targetPercent, percents, unknownCount, unreadyCount }: E
   const filled = [
     ...percents,
     ...Array<number>(unknownCount).fill(ratio > 1 ? 0 : Math.max(MISSING_PERCENT, targetPercent)),
-    ...Array<number>(ratio > 1 ? unreadyCount : 0).fill(0),
+    ...Array<number>(unreadyCount).fill(ratio > 1 ? 0 : targetPercent),
   ];
   const filledRatio = mean(filled) / targetPercent;
   const hasTurned = (ratio > 1) !== (filledRatio > 1);

@@ -14,11 +14,13 @@ import { SimChecker } from './sim-checker.ts';
 import { SimController, TIMES } from './sim-controller.ts';
 import { SimEtcd } from './sim-etcd.ts';
 import { CountedLog } from './sim-log.ts';
+import { SimLoad } from './sim-load.ts';
 import { SimNet } from './sim-net.ts';
 import { SimOperator } from './sim-operator.ts';
 import { CONTROLLERS, FAULTS_END_MS, RUN_MS } from './sim-schedule.ts';
 import type { Disturbance, Schedule, Step } from './sim-schedule.ts';
 import { SimFaults } from './sim-faults.ts';
+import { scaleProblems } from './sim-scale.ts';
 import { SimTime } from './sim-time.ts';
 
 export interface ClusterReport {
@@ -35,7 +37,7 @@ const REPEAT_EACH = 25;
 const STAYS_MS = 10_000;
 /** Clocks, messages on their way, and turns of loops: what counted silence may differ by. */
 const SLACK_MS = 4_000;
-const APP_NAMES = ['shop', 'side', 'lab'] as const;
+const APP_NAMES = ['shop', 'side', 'lab', 'busy'] as const;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
 /** A copy of these that is older than what came meanwhile is known as such. */
 const OLD_AGAIN: ReadonlySet<string> = new Set(['assignment', 'endpoints']);
@@ -64,13 +66,17 @@ class ClusterSimulation {
   readonly #agents: readonly SimAgent[];
   readonly #operator: SimOperator;
   readonly #faults: SimFaults;
+  readonly #load: SimLoad;
   #decisions = 0;
 
   constructor(schedule: Schedule, { recordDir }: SimulationOptions) {
     this.#schedule = schedule;
     const random = new Random(schedule.seed);
     const time = this.#time;
-    this.checker = new SimChecker({ nowMs: () => time.nowMs, lossMs: TIMES.lostMs + TIMES.evictMs - SLACK_MS });
+    this.#load = new SimLoad(schedule.seed, time, () => this.checker.running);
+    this.checker = new SimChecker(
+      { nowMs: () => time.nowMs, lossMs: TIMES.lostMs + TIMES.evictMs - SLACK_MS }, { load: this.#load, isClockTrue: () => this.#controllers.every(one => one.isClockTrue) },
+    );
     this.#net = new SimNet(time, new Random(schedule.seed + 1_000_003));
     this.#etcd = new SimEtcd(time, this.#net, (batch, writer) => { this.checker.committed(batch, writer); });
     const onExit = (name: string, error: unknown): void => { this.checker.violate(`${name} ended by itself: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); };
@@ -81,7 +87,7 @@ class ClusterSimulation {
       return known;
     };
     this.#controllers = Array.from({ length: CONTROLLERS }, (_, index) => new SimController(`c${String(index + 1)}`, {
-      etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), others: () => this.#controllers, onExit, log,
+      etcd: this.#etcd, random: new Random(schedule.seed * 31 + index), planners: this.#planners(), load: this.#load, others: () => this.#controllers, onExit, log,
       ...(recordDir === undefined ? {} : { recordDir }),
     }));
     const net = this.#net;
@@ -111,7 +117,7 @@ class ClusterSimulation {
   /** I5, I8, I13, I15, I17. */
   #checkRest(): void {
     if (this.checker.violations.length === 0) {
-      const problems = [...restProblems(this.checker, this.#agents), ...pictureProblems(this.checker, this.#controllers), ...recordProblems(this.checker), ...this.#operator.lostApplies()];
+      const problems = [...restProblems(this.checker, this.#agents), ...pictureProblems(this.checker, this.#controllers), ...recordProblems(this.checker), ...this.#operator.lostApplies(), ...scaleProblems(this.checker.snapshot, this.#load)];
       problems.slice(0, 3).forEach(problem => { this.checker.violate(problem); });
     }
   }

@@ -1,16 +1,23 @@
 /** The Apps that a simulated operator applies: what they are like is drawn, the same draw gives the same App but for its image tags. */
 import type { AppSpec } from '#model/app.ts';
-import type { ServiceSpec, UpdateSpec } from '#model/service.ts';
+import type { AutoscaleSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
+import { serviceId } from '#model/ids.ts';
 import { resources, service } from '../support/builders.ts';
 import type { Random } from './random.ts';
 
 /** `drawn`: programs may crash or be sick, and ask for much. `first` and `last` are good; `last` comes to rest. */
 export type AppPhase = 'first' | 'drawn' | 'last';
-export type AppName = 'shop' | 'side' | 'lab';
+export type AppName = 'shop' | 'side' | 'lab' | 'busy';
 
 const HEALTHCHECK = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 } as const;
 
-export const APPS: Readonly<Record<AppName, (random: Random, tag: number, phase: AppPhase) => AppSpec>> = { shop, side, lab };
+export const APPS: Readonly<Record<AppName, (random: Random, tag: number, phase: AppPhase) => AppSpec>> = { shop, side, lab, busy };
+
+/** The services of `busy`, and what each of their replicas takes. */
+export const APP_SCALED = {
+  queue: { id: serviceId('default', 'busy', 'queue'), target: 10 },
+  crunch: { id: serviceId('default', 'busy', 'crunch'), milliCpu: 25, cpuPercent: 100 },
+} as const;
 
 function shop(random: Random, tag: number, phase: AppPhase): AppSpec {
   const isGood = phase !== 'drawn';
@@ -67,6 +74,24 @@ function lab(random: Random, tag: number, phase: AppPhase): AppSpec {
     }).spec,
   ];
   return { namespace: 'default', name: 'lab', services, configs: [], secrets: [], volumes: [] };
+}
+
+/** By a metric and by cpu; in some draws by neither. */
+function busy(random: Random, tag: number, phase: AppPhase): AppSpec {
+  const isGood = phase !== 'drawn';
+  const scaled = (name: keyof typeof APP_SCALED, min: number, measure: Partial<AutoscaleSpec>): ServiceSpec => service({
+    name, replicas: Math.max(min, 1), container: { ...program(random, tag, isGood), requests: resources(APP_SCALED.crunch.milliCpu, 32) },
+    ...(isGood || random.chance(0.8) ? {
+      autoscale: {
+        min, max: random.between(3, 5), stabilizationMs: random.pick([0, 20_000, 60_000, 120_000]) ?? 0, upStabilizationMs: random.pick([0, 0, 30_000]) ?? 0, ...measure,
+      },
+    } : {}),
+  }).spec;
+  const services = [
+    scaled('crunch', random.between(1, 2), { cpuPercent: APP_SCALED.crunch.cpuPercent }),
+    scaled('queue', random.between(0, 1), { metric: { query: APP_SCALED.queue.id, target: APP_SCALED.queue.target } }),
+  ];
+  return { namespace: 'default', name: 'busy', services, configs: [], secrets: [], volumes: [] };
 }
 
 /** Most are good; the rest crash, or are never healthy. Half of them are the same image as before. */

@@ -22,7 +22,9 @@ export function replacedProblems(snapshot: ClusterSnapshot, before: Before): rea
   });
 }
 
-function servingProblems(snapshot: ClusterSnapshot, { id, spec: { replicas, update } }: Service, serving: ReadonlySet<number>, before: Before): readonly string[] {
+function servingProblems(snapshot: ClusterSnapshot, service: Service, serving: ReadonlySet<number>, before: Before): readonly string[] {
+  const { id, spec: { update } } = service;
+  const replicas = replicasOf(snapshot, service);
   const preempted = new Set(preemptedOf(snapshot, id, before).map(task => task.slot));
   const wanted = [...serving].filter(slot => slot < replicas && !preempted.has(slot));
   const after = [...servingSlots(snapshot, id)].filter(slot => slot < replicas);
@@ -32,7 +34,9 @@ function servingProblems(snapshot: ClusterSnapshot, { id, spec: { replicas, upda
 }
 
 /** A copy on a node that was given up stops when the node is back: until then there may be one more (reliability 3). Each colour of a blue_green has its replicas and its surge. */
-function copiesProblems(snapshot: ClusterSnapshot, { id, spec: { replicas, update } }: Service, { tasks }: Before): readonly string[] {
+function copiesProblems(snapshot: ClusterSnapshot, service: Service, { tasks }: Before): readonly string[] {
+  const { id, spec: { update } } = service;
+  const replicas = replicasOf(snapshot, service);
   const isMore = [...tasks].some(([task, { task: known }]) => known === undefined && snapshot.tasks.get(task)?.value.serviceId === id);
   const copies = tasksOf(snapshot, id).filter(task => isUnfinished(snapshot, task)
     && (task.desired === 'run' || task.reason !== 'node-lost') && snapshot.nodes.get(task.node)?.value.condition !== 'lost').length;
@@ -61,6 +65,12 @@ export function quotaProblems(snapshot: ClusterSnapshot, { tasks }: Before): rea
     const used = [...snapshot.tasks.values()].filter(({ value }) => value.namespace === name && isUnfinished(snapshot, value)).length;
     return limit !== undefined && used > limit ? [`I12: namespace ${name} has ${String(used)} tasks after one was made, its quota is ${String(limit)}`] : [];
   });
+}
+
+/** Its own number, or what autoscaling made of it, within the limits that it has now. */
+export function replicasOf(snapshot: ClusterSnapshot, { id, spec: { replicas, autoscale } }: Service): number {
+  const scaled = snapshot.serviceStatuses.get(id)?.value.autoscale?.replicas ?? replicas;
+  return autoscale === undefined ? replicas : Math.min(autoscale.max, Math.max(autoscale.min, scaled));
 }
 
 export function servingSlots(snapshot: ClusterSnapshot, id: ServiceId): ReadonlySet<number> {

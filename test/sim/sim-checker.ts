@@ -19,6 +19,8 @@ import { isServing, quotaProblems, replacedProblems, servingSlots } from './sim-
 import type { Before } from './sim-budgets.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
+import { ScaleWatch } from './sim-scale.ts';
+import type { ScaleWorld } from './sim-scale.ts';
 
 const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
 
@@ -46,6 +48,7 @@ export class SimChecker implements MachineWitness {
   readonly #mirror = new ClusterMirror();
   readonly #hash = createHash('sha256');
   readonly #times: CheckerTimes;
+  readonly #scale: ScaleWatch;
   readonly #running = new Map<string, RunningContainer>();
   readonly #startedOn = new Map<string, NodeId>();
   readonly #endCodes = new Map<string, number | null>();
@@ -58,8 +61,9 @@ export class SimChecker implements MachineWitness {
   readonly #jobsDone = new Set<string>();
   readonly #runs = new Set<ServiceId>();
 
-  constructor(times: CheckerTimes) {
+  constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
+    this.#scale = new ScaleWatch({ ...scaled, nowMs: times.nowMs });
   }
 
   get snapshot(): ClusterSnapshot {
@@ -94,7 +98,7 @@ export class SimChecker implements MachineWitness {
     const before = this.#before(batch, keys);
     this.#mirror.apply(batch);
     this.#trace(batch);
-    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...quotaProblems(this.snapshot, before), ...this.#checkAtomic(batch, keys)]) {
+    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...quotaProblems(this.snapshot, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
     }
     if (isOfLeader) {

@@ -18,6 +18,7 @@ import { T0 } from '../support/builders.ts';
 import { TURNING_SEALER } from '../support/memory-replica.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import type { Random } from './random.ts';
+import type { SimLoad } from './sim-load.ts';
 import { SimStore } from './sim-etcd.ts';
 import type { SimEtcd } from './sim-etcd.ts';
 import { SimProcess } from './sim-time.ts';
@@ -29,6 +30,7 @@ export interface ControllerWorld {
   readonly etcd: SimEtcd;
   readonly random: Random;
   readonly planners: Planners;
+  readonly load: SimLoad;
   readonly recordDir?: string;
   readonly others: () => readonly SimController[];
   /** A loop ended with an error: what is shipped would exit. */
@@ -63,6 +65,11 @@ export class SimController {
     return this.#life?.process.isRunning === true && this.#life.replica !== undefined;
   }
 
+  /** Its wall clock is right. */
+  get isClockTrue(): boolean {
+    return this.#wallOffsetMs === 0;
+  }
+
   get isLeading(): boolean {
     return this.#life?.process.isRunning === true && this.#life.core.leadership.leadership !== undefined;
   }
@@ -87,11 +94,11 @@ export class SimController {
   }
 
   start(): void {
-    const { etcd, random, planners, recordDir, log } = this.#world;
+    const { etcd, load, random, planners, recordDir, log } = this.#world;
     const process = new SimProcess(etcd.time, this.#wallOffsetMs);
     const core: CoreLoop = new CoreLoop({
       store: new SimStore(etcd, process, this.name, () => (this.#epoch = core.leadership.leadership?.epoch ?? this.#epoch)),
-      clock: process, logger: log(this.name), times: TIMES, clusterId: 'sim', random: () => random.next(), planners,
+      clock: process, logger: log(this.name), times: TIMES, clusterId: 'sim', random: () => random.next(), planners, measures: load.measures(this.name, process, random),
       record: { id: this.name, apiAddress: this.name, metricsAddress: '', startedAtMs: process.nowMs() },
       ...(recordDir === undefined ? {} : { recorder: new DecisionRecordFile(`${recordDir}/${this.name}`, { kind: 'start', controller: this.name, version: '0.1.0', startedAtMs: process.nowMs() }, silentLogger) }),
     });
@@ -116,7 +123,7 @@ export class SimController {
     await core.cluster.ready(signal);
     const replica = new ReplicaLoop({
       controllerId: this.name, version: '0.1.0', defaultRegistry: 'docker.io', defaultPolicy: 'spread', times: TIMES, settings, store, state: core.cluster, events: core.events,
-      usage: undefined, hasPrometheus: false, clock: process, log: this.#world.log(this.name), audit: silentLogger, sealer: TURNING_SEALER,
+      usage: undefined, hasPrometheus: true, clock: process, log: this.#world.log(this.name), audit: silentLogger, sealer: TURNING_SEALER,
       resolver: {
         resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(`${image.repository}:${image.tag ?? ''}`).digest('hex')}` as never),
         listTags: unused, tag: unused, checkLogin: unused,

@@ -77,13 +77,13 @@ export class SimOperator {
 
   async #scale(draw: number): Promise<void> {
     const random = new Random(draw);
-    const target = parseServiceId(`default/${random.pick(['shop/web', 'shop/db', 'side/api', 'lab/canary', 'lab/green', 'lab/low', 'lab/high']) ?? 'shop/web'}`);
+    const target = parseServiceId(`default/${random.pick(['shop/web', 'shop/db', 'side/api', 'lab/canary', 'lab/green', 'lab/low', 'lab/high', 'busy/queue']) ?? 'shop/web'}`);
     const replicas = random.between(0, 5);
     await this.#call('scale', (control, requestId) => control.scale({ requestId, service: target, replicas }, OPERATOR));
   }
 
   async #restart(draw: number): Promise<void> {
-    const target = parseServiceId(`default/${new Random(draw).pick(['shop/web', 'shop/db', 'shop/agent', 'side/api', 'lab/canary', 'lab/green']) ?? 'shop/web'}`);
+    const target = parseServiceId(`default/${new Random(draw).pick(['shop/web', 'shop/db', 'shop/agent', 'side/api', 'lab/canary', 'lab/green', 'busy/crunch']) ?? 'shop/web'}`);
     await this.#call('restart', (control, requestId) => control.restart({ requestId, service: target }, OPERATOR));
   }
 
@@ -95,7 +95,7 @@ export class SimOperator {
   }
 
   async #undo(draw: number): Promise<void> {
-    const app = new Random(draw).pick(['shop', 'side', 'lab'] as const) ?? 'shop';
+    const app = new Random(draw).pick(['shop', 'side', 'lab', 'busy'] as const) ?? 'shop';
     const outcome = await this.#call('undo', (control, requestId) => control.undo({ requestId, namespace: 'default', app }, OPERATOR));
     if (outcome !== undefined) this.#acknowledged.set(app, outcome.revision);
   }
@@ -117,7 +117,7 @@ export class SimOperator {
   async #setQuota(draw: number): Promise<void> {
     const random = new Random(draw);
     const tasks = random.between(2, 25);
-    const growing = random.chance(0.5) ? this.#scale(random.between(0, 1e9)) : this.apply(random.pick(['shop', 'side', 'lab'] as const) ?? 'lab', random.between(0, 1e9), 'drawn');
+    const growing = random.chance(0.5) ? this.#scale(random.between(0, 1e9)) : this.apply(random.pick(['shop', 'side', 'lab', 'busy'] as const) ?? 'lab', random.between(0, 1e9), 'drawn');
     await Promise.all([growing, this.#putQuota(random.chance(0.2) ? {} : { tasks })]);
   }
 

@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { SimAgent } from './sim-agent.ts';
+import { replicasOf } from './sim-budgets.ts';
 import { isFinished } from '#model/task.ts';
 import type { SimChecker } from './sim-checker.ts';
 import type { SimController } from './sim-controller.ts';
@@ -26,8 +27,8 @@ function cronProblems({ id }: Service, checker: SimChecker): readonly string[] {
 /** Each wanted slot has one task of the newest template that serves (or is complete), and nothing else runs. */
 function serviceProblems(service: Service, checker: SimChecker, nodes: number): readonly string[] {
   const { snapshot } = checker;
-  const { kind, replicas } = service.spec;
-  const wanted = kind === 'global' ? nodes : replicas;
+  const { kind } = service.spec;
+  const wanted = kind === 'global' ? nodes : replicasOf(snapshot, service);
   const tasks = [...snapshot.tasksOfService.get(service.id) ?? []].flatMap(id => snapshot.tasks.get(id)?.value ?? []);
   const good = tasks.filter(task => task.templateHash === service.templateHash
     && (kind === 'job' ? snapshot.statuses.get(task.id)?.value.phase === 'complete' : checker.isServing(task)));

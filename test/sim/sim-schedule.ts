@@ -1,5 +1,6 @@
 /** What is done to a simulated cluster, and when: drawn from the seed before the run, so that any part can be left out of it. */
 import { Random } from './random.ts';
+import type { AppName } from './sim-apps.ts';
 
 export type Disturbance =
   | { readonly kind: 'kill-controller' | 'pause-controller' | 'kill-agent' | 'pause-agent' | 'full-disk' | 'reboot' | 'crashes'; readonly who: number }
@@ -8,7 +9,7 @@ export type Disturbance =
   | { readonly kind: 'wall-agent' | 'wall-controller'; readonly who: number; readonly byMs: number }
   | { readonly kind: 'reset-session'; readonly who: number }
   | { readonly kind: 'pause-etcd' | 'elect-etcd' | 'restart-etcd' | 'compact-etcd' | 'lose-event' | 'kill-leader' | 'pause-leader' | 'cut-leader' | 'late-leader' }
-  | { readonly kind: 'apply'; readonly app: 'shop' | 'side' | 'lab'; readonly draw: number }
+  | { readonly kind: 'apply'; readonly app: AppName; readonly draw: number }
   | { readonly kind: OperatorCall; readonly draw: number }
   | { readonly kind: 'availability'; readonly who: number; readonly to: 'active' | 'cordoned' | 'draining' };
 
@@ -54,7 +55,7 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [2, random => [{ kind: 'wall-controller', who: random.between(0, CONTROLLERS - 1), byMs: random.between(-3_600_000, 3_600_000) }, 5_000, 60_000]],
   [3, (random, nodes) => [{ kind: 'reset-session', who: random.between(0, nodes - 1) }, 0, 0]],
   [2, etcd('pause-etcd', 500, 30_000)], [2, etcd('elect-etcd', 300, 4_000)], [2, etcd('restart-etcd', 500, 10_000)], [2, etcd('compact-etcd', 0, 0)], [2, etcd('lose-event', 0, 0)],
-  [8, random => [{ kind: 'apply', app: random.pick(['shop', 'shop', 'shop', 'side', 'side', 'lab', 'lab', 'lab'] as const) ?? 'shop', draw: random.between(0, 1e9) }, 0, 0]],
+  [8, random => [{ kind: 'apply', app: random.pick(['shop', 'shop', 'shop', 'side', 'side', 'lab', 'lab', 'lab', 'busy', 'busy'] as const) ?? 'shop', draw: random.between(0, 1e9) }, 0, 0]],
   [5, operator('scale')], [2, operator('restart')], [3, operator('stop-task')], [1, operator('delete-app')], [1, operator('bad-input')],
   [4, operator('rollout')], [1, operator('undo')], [2, operator('rebalance')], [1, operator('run-cron')], [3, operator('quota')],
   [4, (random, nodes) => [{ kind: 'availability', who: random.between(0, nodes - 1), to: random.pick(['active', 'cordoned', 'draining'] as const) ?? 'active' }, 0, 0]],

@@ -36,7 +36,8 @@ test('one look adds four to a small one at most', decides, 1, [use([900])], 5);
 test('a task of which nothing is known uses nothing on the way up', decides, 3, [use([120, 120], { unknownCount: 1 })], 5);
 test('and all that it may on the way down', decides, 3, [use([10, 10], { unknownCount: 1 })], 3);
 test('a task that warms up uses nothing on the way up', decides, 3, [use([150], { unreadyCount: 2 })], 3);
-test('and does not count on the way down', decides, 3, [use([20, 20], { unreadyCount: 1 })], 1);
+test('and what is aimed at on the way down', decides, 3, [use([20, 20], { unreadyCount: 1 })], 2);
+test('what was made for a load is not taken away before it takes its share', decides, 3, [use([36], { unreadyCount: 2 })], 3);
 test('what warms up alone says nothing', decides, 3, [use([], { unreadyCount: 3 })], 3);
 test('what is unknown never turns the direction', decides, 2, [use([60], { unknownCount: 1 })], 2);
 
