@@ -10,7 +10,7 @@ export function addDevVerbs(verbs: VerbTable): void {
   const settings = (command: Command): Command => command
     .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')
     .option('--agent-options <text>', 'more options for each agent, such as "--allow-privileged --bind-prefixes /srv"')
-    .option('--log-level <level>', 'of controllers and agents');
+    .option('--prometheus <url>', 'where the controllers ask for metrics that services scale by').option('--log-level <level>', 'of controllers and agents');
   verbs.add<DevFlags>({
     usage: 'up [name]', about: 'make a cluster of network namespaces on this machine, with the example App',
     examples: ['clusterctl dev up', 'clusterctl dev up small --nodes 1 --controllers 1 --no-example'],

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { parseDuration } from '#model/quantity.ts';
+import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
 import { PLACEMENT_POLICIES } from '#model/service.ts';
 import type { PlacementPolicy } from '#model/service.ts';
 import { TIMES_PRESETS } from '#model/times.ts';
@@ -164,7 +165,7 @@ function parsePolicy(given = ''): PlacementPolicy {
 }
 
 function parsePrometheus(url: string | undefined): Pick<ControllerConfig, 'prometheusUrl'> {
-  return url === undefined ? {} : { prometheusUrl: checked('prometheus', url, one => /^https?:\/\/[^/\s?#@]+(?:\/[^\s?#]*)?$/.test(one) && URL.canParse(one), 'http:// or https:// with a host, and a path where it has one; no user, query or fragment') };
+  return url === undefined ? {} : { prometheusUrl: checked('prometheus', url, isPrometheusUrl, PROMETHEUS_URL) };
 }
 
 function parsePreset(preset = ''): keyof typeof TIMES_PRESETS {

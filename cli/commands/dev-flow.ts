@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { describeLabelProblem } from '#model/app-rules.ts';
+import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
@@ -32,6 +33,7 @@ export interface DevFlags {
   readonly times?: string;
   readonly capacity?: string;
   readonly agentOptions?: string;
+  readonly prometheus?: string;
   readonly logLevel?: string;
   /** `--no-example`: false. */
   readonly example?: boolean;
@@ -66,6 +68,7 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
     times: flags.times === 'test' ? 'test' : 'default',
     capacity: flags.capacity ?? DEFAULT_CAPACITY,
     agentOptions: flags.agentOptions ?? '',
+    ...readPrometheus(flags),
     logLevel: flags.logLevel ?? 'info',
   }, parts);
   if (!hasExample) {
@@ -104,7 +107,7 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
   const file = { ...current, supervisorPid: process.pid };
   await writeClusterFile(file);
   const specs = processTable(file.layout, {
-    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, agentOptions: flags.agentOptions ?? '', logLevel: flags.logLevel ?? 'info',
+    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: flags.logLevel ?? 'info',
   });
   const client = await parts.connect(file.layout);
   await superviseLoops({
@@ -174,6 +177,13 @@ function readCount(flag: string, text: string | undefined, fallback: number): nu
     throw new UsageError(`${flag} is 1 to ${String(COUNT_LIMIT)}, got ${text ?? ''}`);
   }
   return count;
+}
+
+function readPrometheus({ prometheus }: DevFlags): { readonly prometheusUrl?: string } {
+  if (prometheus !== undefined && !isPrometheusUrl(prometheus)) {
+    throw new UsageError(`--prometheus is ${PROMETHEUS_URL}, got ${prometheus}`);
+  }
+  return prometheus === undefined ? {} : { prometheusUrl: prometheus };
 }
 
 async function devParts(shell: Shell): Promise<DevParts> {

@@ -26,6 +26,8 @@ export interface DevUpOptions {
   readonly capacity: string;
   /** More options for each agent, as one text. */
   readonly agentOptions: string;
+  /** Of the controllers. */
+  readonly prometheusUrl?: string;
   readonly logLevel: string;
   /** Whether the example follows, with the commands linked into the machine's PATH. */
   readonly hasExample: boolean;
@@ -110,6 +112,7 @@ async function startSupervisor(layout: DevLayout, options: DevUpOptions, parts: 
   try {
     const child = startProcess(`${parts.binDir}/clusterctl`, [
       'dev', 'supervise', layout.name, '--times', options.times, '--capacity', options.capacity, '--log-level', options.logLevel, `--agent-options=${options.agentOptions}`,
+      ...(options.prometheusUrl === undefined ? [] : ['--prometheus', options.prometheusUrl]),
       // Not read: names the process for whoever looks for processes of this cluster.
       '--state-dir', `${layout.stateDir}/`,
     ], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: TOOL_PATH, LC_ALL: 'C', HOME: '/root' } });

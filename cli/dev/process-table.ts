@@ -18,6 +18,8 @@ export interface ProcessChoice {
   readonly capacity: string;
   /** More options for each agent, separated by spaces. */
   readonly agentOptions: string;
+  /** Where controllers ask for metrics; absent: nowhere. */
+  readonly prometheusUrl?: string;
   readonly logLevel: string;
 }
 
@@ -107,6 +109,7 @@ function controllerProcess(layout: DevLayout, controller: DevController, choice:
       '--etcd-ca', `${etcdPki}/ca.pem`, '--etcd-cert', `${etcdPki}/certificate.pem`, '--etcd-key', `${etcdPki}/key.pem`,
       '--nats', natsAddress(layout), '--times', choice.times, '--log-level', choice.logLevel,
       '--default-registry', registryAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`,
+      ...(choice.prometheusUrl === undefined ? [] : ['--prometheus', choice.prometheusUrl]),
     ],
   };
 }

@@ -1,7 +1,8 @@
-/** A service that scales by the cpu that its tasks use, on real nodes: up while they are busy, down when they are not. */
+/** Services that scale on real nodes: by the cpu that their tasks use, and by a query of a real Prometheus, to none and back. */
 import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { PrometheusProcess } from '../support/prometheus-process.ts';
 
 /** Two looks after the time in which a new task warms up, and room for a slow machine. */
 const LIMIT_MS = 120_000;
@@ -20,13 +21,34 @@ services:
     autoscale: { min: 1, max: 3, cpu: 50%, stabilization: 0s }
 `;
 
+const QUEUE = (waiting: number): string => `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: jobs }
+services:
+  worker:
+    image: hello:1
+    command: [/bin/sh, -c, 'sleep 1000000']
+    stop_grace_period: 0s
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 32Mi } }
+    update: { monitor: 0s }
+    autoscale: { min: 0, max: 3, metric: { query: vector(${String(waiting)}), target: 10 }, stabilization: 0s }
+`;
+
+let prometheus: PrometheusProcess;
 let cluster: DevCluster;
 
-test.before(async () => { cluster = await DevCluster.up({ nodes: 1, controllers: 1 }); });
+test.before(async () => {
+  prometheus = await PrometheusProcess.startEmpty();
+  cluster = await DevCluster.up({ nodes: 1, controllers: 1, prometheusUrl: prometheus.url });
+});
 
-test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
+test.after.always(async t => {
+  t.deepEqual(await cluster.down(), []);
+  await prometheus.stop();
+});
 
-const shown = async (): Promise<Item> => JSON.parse(await cluster.ctl('get', 'svc', 'busy/web', '-o', 'json')) as Item;
+const shown = async (service = 'busy/web'): Promise<Item> => JSON.parse(await cluster.ctl('get', 'svc', service, '-o', 'json')) as Item;
 
 test.serial('busy tasks get more beside them, up to the most that is allowed, and it is told why (root)', async t => {
   await cluster.apply(app(BUSY), '--wait');
@@ -46,4 +68,14 @@ test.serial('it is not scaled by hand, and an apply keeps its number until less 
   t.like(await shown(), { replicas: 3, revision: 2 });
   await eventually('one task', LIMIT_MS, async () => (await shown())['running'] === 1);
   t.like(await shown(), { replicas: 1, revision: 2 });
+});
+
+test.serial('the value of a query is shared among the replicas, to none and back (root, needs prometheus)', async t => {
+  await cluster.apply(QUEUE(25), '--wait');
+  await eventually('three workers', LIMIT_MS, async () => (await shown('jobs/worker'))['running'] === 3);
+  t.regex(await cluster.ctl('why', 'jobs/worker'), /wants 3 of 0 to 3 replicas: the metric is 25, 10 for each replica/);
+  await cluster.apply(QUEUE(0));
+  await eventually('no worker', LIMIT_MS, async () => (await shown('jobs/worker'))['running'] === 0);
+  await cluster.apply(QUEUE(4));
+  await eventually('one worker', LIMIT_MS, async () => (await shown('jobs/worker'))['running'] === 1);
 });

@@ -23,6 +23,7 @@ export interface DevClusterOptions {
   readonly capacity?: string;
   /** More options for each agent, separated by spaces. */
   readonly agentOptions?: string;
+  readonly prometheusUrl?: string;
 }
 
 /** A field of `-o json` output, of whatever shape. */
@@ -72,9 +73,9 @@ export class DevCluster implements AsyncDisposable {
 
   /** Brings the cluster up, also after `dev down` of it. */
   async start(): Promise<void> {
-    const { times, nodes, controllers, capacity, agentOptions, images } = this.#options;
+    const { times, nodes, controllers, capacity, agentOptions, prometheusUrl, images } = this.#options;
     await this.ctl('dev', 'up', this.name, '--no-example', '--times', times ?? 'test', '--nodes', String(nodes ?? 3),
-      '--controllers', String(controllers ?? 2), '--capacity', capacity ?? 'cpu=4,memory=7Gi', `--agent-options=${agentOptions ?? ''}`);
+      '--controllers', String(controllers ?? 2), '--capacity', capacity ?? 'cpu=4,memory=7Gi', `--agent-options=${agentOptions ?? ''}`, ...(prometheusUrl === undefined ? [] : ['--prometheus', prometheusUrl]));
     for (const image of images ?? ['hello']) {
       await this.buildImage(image);
     }

@@ -3,7 +3,8 @@ import { devLayout } from '../../../../cli/dev/layout.ts';
 import { controllerAddresses, joinAddresses, natsConfig, processTable, registryConfig } from '../../../../cli/dev/process-table.ts';
 
 const layout = devLayout({ name: 'dev', underlayIndex: 0, nodeCount: 2, controllerCount: 2, ports: Array.from({ length: 10 }, (_, index) => 7400 + index) });
-const table = processTable(layout, { binDir: '/bin', times: 'test', capacity: 'cpu=4,memory=7Gi', agentOptions: '--allow-privileged  --bind-prefixes /srv', logLevel: 'info' });
+const choice = { binDir: '/bin', times: 'test', capacity: 'cpu=4,memory=7Gi', agentOptions: '--allow-privileged  --bind-prefixes /srv', logLevel: 'info' } as const;
+const table = processTable(layout, choice);
 const argsOf = (name: string): string => table.find(one => one.name === name)?.args.join(' ') ?? '';
 
 test('what others need is started before them', t => {
@@ -25,6 +26,12 @@ test('agents know every controller; none knows etcd', t => {
 test('NATS and the registry are reached over TLS', t => {
   t.regex(natsConfig(layout), /verify: true/);
   t.regex(registryConfig(layout), /tls: { certificate: /);
+});
+
+test('controllers ask the Prometheus that is named, and none without one', t => {
+  const asking = processTable(layout, { ...choice, prometheusUrl: 'http://127.0.0.1:9090' });
+  t.deepEqual(asking.filter(({ args }) => args.join(' ').includes('--prometheus http://127.0.0.1:9090')).map(({ name }) => name), ['c1', 'c2']);
+  t.false(argsOf('c1').includes('--prometheus'));
 });
 
 test('options given for agents are each agent\'s last', t => {
