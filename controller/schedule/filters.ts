@@ -61,6 +61,8 @@ export interface ServiceRequest {
   /** Those of them with the current template. */
   readonly current: LabelCounts;
   readonly neighbours: readonly Neighbour[];
+  /** The share of its images that each row has not; undefined: no row has any, so that none differ. */
+  readonly missingImages: Float64Array | undefined;
 }
 
 type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;

@@ -7,6 +7,7 @@ import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import type { DeviceUnits, Task } from '#model/task.ts';
 import { WHOLE, chooseUnits, freeUnits, takeUnits } from './device-share.ts';
+import { ImageRows, digestsOf } from './image-rows.ts';
 import { claimsBy } from './claims.ts';
 import type { Claim } from './claims.ts';
 import type { RankColumn } from './label-counts.ts';
@@ -56,6 +57,8 @@ export class NodeTable {
   /** Free thousandths of each unit, by device name. */
   devices: Map<string, number[]>[] = [];
   hasDevices = false;
+  /** Of tasks that are to stay, as `wantedCpu`; what one call places does not count. */
+  readonly images = new ImageRows();
   readonly #claims = new Map<ServiceId, readonly Claim[]>();
   #claimList: readonly Claim[] | undefined;
   #buckets = new Map<string, LabelBuckets>();
@@ -198,9 +201,10 @@ export class NodeTable {
   }
 
   #addSettling(amounts: readonly SettlingAmount[], sign: 1 | -1): void {
-    for (const { row, milliCpu, memoryBytes } of amounts) {
+    for (const { row, milliCpu, memoryBytes, images } of amounts) {
       add(this.wantedCpu, row, sign * milliCpu);
       add(this.wantedMemory, row, sign * memoryBytes);
+      images.forEach((tasks, digest) => { this.images.add(row, digest, sign * tasks); });
     }
   }
 
@@ -238,6 +242,7 @@ export class NodeTable {
     this.#columns = new Map();
     this.#spare = new Map();
     this.#units.clear();
+    this.images.clear();
     this.nodes.forEach((_, row) => { this.#loadRow(row); });
     this.#claims.clear();
     this.#claimList = undefined;
@@ -271,6 +276,7 @@ export class NodeTable {
     this.wantedCpu[row] = 0;
     this.wantedMemory[row] = 0;
     this.hostPorts[row]?.clear();
+    this.images.clearRow(row);
     this.devices[row] = new Map(policy.devices.map(device => [device.name, freeUnits(device.count)]));
   }
 
@@ -278,6 +284,9 @@ export class NodeTable {
     const units = this.#count(row, task, { isWanted: task.desired === 'run', sign: 1, ...(task.deviceUnits === undefined ? {} : { units: task.deviceUnits }) });
     if (units.length > 0) {
       this.#units.set(task.id, units);
+    }
+    if (task.desired === 'run') {
+      digestsOf(task).forEach(digest => { this.images.add(row, digest, 1); });
     }
   }
 

@@ -6,6 +6,7 @@ import type { NodeId, ServiceId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { targetOf } from './claims.ts';
 import type { Neighbour, ServiceRequest } from './filters.ts';
+import { digestsOf } from './image-rows.ts';
 import { LabelCounts } from './label-counts.ts';
 import { hostPortsOf, isEnded } from './node-load.ts';
 import type { NodeTable } from './node-table.ts';
@@ -31,6 +32,7 @@ export function requestFor(snapshot: ClusterSnapshot, table: NodeTable, service:
     placed: new LabelCounts(table, placement.maxPer.map(limit => limit.label), rowsOf(present)),
     current: new LabelCounts(table, spreadLabels(placement), rowsOf(current)),
     neighbours: neighboursOf(snapshot, table, service, placedRows),
+    missingImages: table.images.missingShares(digestsOf(service.spec), table.size),
   };
 }
 

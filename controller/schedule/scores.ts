@@ -18,7 +18,7 @@ export function policyOf({ policy }: PlacementSpec): PlacementPolicy {
 export function rankNames(placement: PlacementSpec): readonly string[] {
   return [
     ...spreadLabels(placement).map(label => `fewer of its tasks on the same ${label}`), 'preferred labels', 'the slot was there before',
-    'no devices that others need', policyOf(placement) === 'spread' ? 'more room' : 'less room left over',
+    'no devices that others need', `${policyOf(placement) === 'spread' ? 'more room' : 'less room left over'}, an image to be fetched counted as a tenth of the node`,
   ];
 }
 
@@ -92,13 +92,18 @@ function spareDevices(table: NodeTable, { service }: ServiceRequest, row: number
 
 /**
  * `spread`: the taken share of the scarcer resource once the task is there. `binpack`: what is left then, cpu and memory together, so that the
- * fullest node that fits is best.
+ * fullest node that fits is best. Images that are not there add what they cost: more than a few per cent of room, and little enough that not all that
+ * shares an image piles up where it is.
  */
-export function roomRank(table: NodeTable, { requests, isPacking }: ServiceRequest, row: number): number {
+export function roomRank(table: NodeTable, { requests, isPacking, missingImages }: ServiceRequest, row: number): number {
   const cpu = share((table.wantedCpu[row] ?? 0) + requests.milliCpu, table.capacityCpu[row] ?? 0);
   const memory = share((table.wantedMemory[row] ?? 0) + requests.memoryBytes, table.capacityMemory[row] ?? 0);
-  return isPacking ? 2 - cpu - memory : Math.max(cpu, memory);
+  const toFetch = missingImages === undefined ? 0 : (missingImages[row] ?? 0) * IMAGE_COST;
+  return (isPacking ? 2 - cpu - memory : Math.max(cpu, memory)) + toFetch;
 }
+
+/** Of the room of a node. */
+const IMAGE_COST = 0.1;
 
 function share(part: number, whole: number): number {
   return whole === 0 ? 1 : part / whole;

@@ -2,11 +2,13 @@
 import type { PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
+import type { ContainerSet } from '#model/companion.ts';
 import type { NodeId } from '#model/ids.ts';
 import { NO_RESOURCES, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
+import { digestsOf } from './image-rows.ts';
 import { isEnded } from './node-load.ts';
 
 /** To be added to what is wanted of the row; less than 0 where less will be. */
@@ -14,6 +16,8 @@ export interface SettlingAmount {
   readonly row: number;
   readonly milliCpu: number;
   readonly memoryBytes: number;
+  /** Tasks with each image, by digest; less than 0 where fewer will be. */
+  readonly images: ReadonlyMap<string, number>;
 }
 
 /**
@@ -29,11 +33,11 @@ export function settlingAmounts(snapshot: ClusterSnapshot, rowOf: RowOf): readon
       addService(sums, snapshot, { service, status, rowOf });
     }
   }
-  return [...sums].map(([row, sum]) => ({ row, ...sum })).filter(one => one.milliCpu !== 0 || one.memoryBytes !== 0).sort((left, right) => left.row - right.row);
+  return [...sums].map(([row, sum]) => ({ row, ...sum })).filter(one => one.milliCpu !== 0 || one.memoryBytes !== 0 || one.images.size > 0).sort((left, right) => left.row - right.row);
 }
 
 type RowOf = (node: NodeId) => number | undefined;
-type Sums = Map<number, { readonly milliCpu: number; readonly memoryBytes: number }>;
+type Sums = Map<number, Omit<SettlingAmount, 'row'>>;
 
 interface Settling {
   readonly service: Service;
@@ -49,13 +53,12 @@ function addService(sums: Sums, snapshot: ClusterSnapshot, { service, status, ro
   const tasks = wantedTasks(snapshot, service);
   const newest = newestOfSlots(tasks);
   const planned = new Map(plannedOf(service, status).filter(({ slot }) => newest.get(slot)?.templateHash !== service.templateHash).map(({ slot, node }) => [slot, node]));
-  const wanted = requestsOf(service.spec);
   for (const task of tasks) {
     const stays = newest.get(task.slot) === task && isWanted(service, status, task.slot) && !planned.has(task.slot);
-    add(sums, rowOf(task.node), subtractResources(stays ? wanted : NO_RESOURCES, requestsOf(task)));
+    add(sums, rowOf(task.node), { comes: stays ? service.spec : undefined, goes: task });
   }
   for (const [slot, node] of planned) {
-    add(sums, isWanted(service, status, slot) ? rowOf(node) : undefined, wanted);
+    add(sums, isWanted(service, status, slot) ? rowOf(node) : undefined, { comes: service.spec });
   }
 }
 
@@ -78,11 +81,28 @@ function plannedOf({ revision }: Service, { rollout, planned = [] }: ServiceStat
   return rollout.revision === revision ? planned : [];
 }
 
-function add(sums: Sums, row: number | undefined, { milliCpu, memoryBytes }: Resources): void {
+function add(sums: Sums, row: number | undefined, { comes, goes }: { readonly comes: ContainerSet | undefined; readonly goes?: ContainerSet }): void {
   if (row !== undefined) {
-    const sum = sums.get(row) ?? NO_RESOURCES;
-    sums.set(row, { milliCpu: sum.milliCpu + milliCpu, memoryBytes: sum.memoryBytes + memoryBytes });
+    const sum = sums.get(row) ?? { ...NO_RESOURCES, images: NO_IMAGES };
+    const { milliCpu, memoryBytes } = subtractResources(requested(comes), requested(goes));
+    sums.set(row, { milliCpu: sum.milliCpu + milliCpu, memoryBytes: sum.memoryBytes + memoryBytes, images: addImages(addImages(sum.images, comes, 1), goes, -1) });
   }
+}
+
+const NO_IMAGES: ReadonlyMap<string, number> = new Map();
+
+function requested(set: ContainerSet | undefined): Resources {
+  return set === undefined ? NO_RESOURCES : requestsOf(set);
+}
+
+function addImages(images: ReadonlyMap<string, number>, set: ContainerSet | undefined, sign: 1 | -1): ReadonlyMap<string, number> {
+  const sums = new Map(images);
+  for (const digest of set === undefined ? [] : digestsOf(set)) {
+    const sum = (sums.get(digest) ?? 0) + sign;
+    if (sum === 0) sums.delete(digest);
+    else sums.set(digest, sum);
+  }
+  return sums;
 }
 
 function isWanted({ spec }: Service, status: ServiceStatus, slot: number): boolean {

@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import { requestsOf } from '#model/companion.ts';
 import { classKey } from './eligible.ts';
+import { digestsOf } from './image-rows.ts';
 import type { NodeTable } from './node-table.ts';
 import { policyOf } from './scores.ts';
 
@@ -32,7 +33,7 @@ export function turnOrder<Pending extends { readonly service: Service }>(table: 
     return {
       one, priority: placement.priority, size: sizeOf(milliCpu / largest.milliCpu, memoryBytes / largest.memoryBytes),
       // Packed one beside the other, alike leave nodes with much of one resource and nothing of the other.
-      key: policyOf(placement) === 'binpack' ? one.service.id : `${String(milliCpu)} ${String(memoryBytes)} ${policyOf(placement)}${placement.spread.join(' ')}${wishes}${devices} ${classKey(one.service)}`,
+      key: policyOf(placement) === 'binpack' ? one.service.id : `${String(milliCpu)} ${String(memoryBytes)} ${policyOf(placement)}${placement.spread.join(' ')}${wishes}${devices}${digestsOf(one.service.spec).join()} ${classKey(one.service)}`,
     };
   });
   const counts = new Map<string, number>();

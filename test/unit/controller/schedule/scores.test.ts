@@ -2,8 +2,10 @@ import test from 'ava';
 import { NodeTable } from '../../../../controller/schedule/node-table.ts';
 import { requestFor } from '../../../../controller/schedule/request.ts';
 import { isBetter, rankColumns, rankNames, rankNode, roomRank, spreadLabels } from '../../../../controller/schedule/scores.ts';
+import { parseDigest } from '#model/digest.ts';
+import type { Digest } from '#model/digest.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
-import { node, resources, service, snapshot, task, taskId } from '../../../support/builders.ts';
+import { container, node, resources, service, snapshot, task, taskId } from '../../../support/builders.ts';
 
 const prefer = [{ rule: { label: 'disk', operator: 'exists', values: [] }, weight: 1 }, { rule: { label: 'os', operator: 'exists', values: [] }, weight: 3 }] as const;
 const web = service({ container: { requests: resources(1_000, 1_024) }, placement: { prefer } });
@@ -37,6 +39,22 @@ test('columns say what ranks say, and none that cannot differ', t => {
     rankColumns(table, requestFor(state, table, of), { isMany, slot }).map(({ bucketOf, rank }) => [0, 1].map(row => rank[bucketOf[row] ?? 0] ?? -1));
   t.deepEqual(at(web, true, 0), [[0, 1], [0, 1], [1, 0]]);
   t.deepEqual(at(service({ name: 'new' }), false, 0), []);
+});
+
+test('an image that is to be fetched counts as a tenth of a node, part of them as part of it', t => {
+  const [first, second] = ['a', 'b'].map(letter => parseDigest(`sha256:${letter.repeat(64)}`));
+  const of = (name: string, digest: Digest, more: readonly Digest[] = []): typeof web => service({
+    name, container: { digest, requests: resources(100, 0) },
+    companions: more.map((one, index) => ({ name: `side-${String(index)}`, role: 'init', container: container({ digest: one, requests: resources(0, 0) }) })),
+  });
+  const [base, app, both, unseen] = [of('base', first!), of('app', first!), of('both', first!, [second!]), of('unseen', second!)];
+  const nodes = ['n1', 'n2'].map(name => node(name, { capacity: resources(1_000, 8_192) }));
+  const state = snapshot({ nodes, services: [base, app, both, unseen], tasks: [task(base, 'n1'), task(unseen, 'n2', { id: taskId('gone'), desired: 'stop' })] });
+  const table = new NodeTable(state);
+  const rooms = (one: typeof web): readonly number[] => [0, 1].map(row => Number(roomRank(table, requestFor(state, table, one), row).toFixed(3)));
+  t.deepEqual(rooms(app), [0.2, 0.2], 'a tenth less room is as much as the image');
+  t.deepEqual(rooms(both), [0.25, 0.2]);
+  t.deepEqual(rooms(unseen), [0.2, 0.1], 'what is to stop keeps no image: none differ');
 });
 
 test('a service that names no spread is spread over nodes, unless it packs', t => {

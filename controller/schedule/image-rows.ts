@@ -1,0 +1,67 @@
+/** On which rows images are, or are coming: those of tasks that are to stay there. What agents fetched and say of it would make a plan hang on how fast they are. */
+import { containersOf } from '#model/companion.ts';
+import type { ContainerSet } from '#model/companion.ts';
+
+/** Of images whose digest is known, each once. */
+export function digestsOf(set: ContainerSet): readonly string[] {
+  const { digest } = set.container;
+  if (set.companions === undefined) {
+    return digest === undefined ? NO_DIGESTS : [digest];
+  }
+  return [...new Set(containersOf(set).flatMap(container => container.digest ?? []))];
+}
+
+const NO_DIGESTS: readonly string[] = [];
+
+export class ImageRows {
+  /** Tasks of a row with an image, by its digest; none is 0. */
+  readonly #rows = new Map<string, Map<number, number>>();
+  readonly #ofRow = new Map<number, Set<string>>();
+
+  add(row: number, digest: string, tasks: number): void {
+    const rows = this.#rows.get(digest) ?? new Map<number, number>();
+    const left = (rows.get(row) ?? 0) + tasks;
+    if (left === 0) {
+      rows.delete(row);
+    } else {
+      rows.set(row, left);
+    }
+    if (rows.size === 0) {
+      this.#rows.delete(digest);
+    } else {
+      this.#rows.set(digest, rows);
+    }
+    const known = this.#ofRow.get(row) ?? new Set();
+    this.#ofRow.set(row, known.add(digest));
+  }
+
+  clearRow(row: number): void {
+    for (const digest of this.#ofRow.get(row) ?? []) {
+      const rows = this.#rows.get(digest);
+      rows?.delete(row);
+      if (rows?.size === 0) {
+        this.#rows.delete(digest);
+      }
+    }
+    this.#ofRow.delete(row);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#ofRow.clear();
+  }
+
+  /** The share of the images that each of `size` rows has not; undefined where no row has any. */
+  missingShares(digests: readonly string[], size: number): Float64Array | undefined {
+    if (!digests.some(digest => this.#rows.has(digest))) {
+      return undefined;
+    }
+    const missing = new Float64Array(size).fill(1);
+    for (const digest of digests) {
+      for (const [row, tasks] of this.#rows.get(digest) ?? []) {
+        missing[row] = (missing[row] ?? 0) - (tasks > 0 ? 1 / digests.length : 0);
+      }
+    }
+    return missing;
+  }
+}
