@@ -19,16 +19,18 @@ export interface Retention {
  * Removes tasks whose node was removed; of a service being deleted every ended task; else ended tasks beyond the newest two of
  * a slot, and those older than ten minutes. The newest of a wanted slot stays until a live task follows it: it says that
  * the slot is done, or that it failed. That of a job stays for `keep` after the job ended well. The newest of a slot with named volumes stays: it says where the data is.
- * What ended well of a job stays until all of the job has, also where its node was removed: it says that its slot is not to be done again.
+ * Of each slot of a job the newest that ended well stays until all of the job has, also where its node was removed: it says that the slot is not to be
+ * done again.
  */
 export function planRetention(state: ServiceState, isDeleting: boolean, wanted: ReadonlySet<number>, nowMs: number): Retention {
-  const orphans = state.rows.filter(row => row.node === undefined && !saysDone(state, row, wanted)).map(row => removal(row, 'node-removed'));
+  const done = newestDone(state, wanted);
+  const orphans = state.rows.filter(row => row.node === undefined && !done.has(row)).map(row => removal(row, 'node-removed'));
   const ended = state.rows.filter(row => row.node !== undefined && hasEnded(row));
   if (isDeleting) {
     return { removals: [...orphans, ...ended.map(row => removal(row, 'service-deleted'))] };
   }
   const candidates = [...bySlot(ended)].flatMap(rows => rows.toReversed().flatMap((row, age) => (
-    (age === 0 && keepsNewest(state, row, wanted)) || saysDone(state, row, wanted) ? [] : [{ row, untilMs: age < KEPT_PER_SLOT ? keptUntilMs(state, row, age) : 0 }]
+    (age === 0 && keepsNewest(state, row, wanted)) || done.has(row) ? [] : [{ row, untilMs: age < KEPT_PER_SLOT ? keptUntilMs(state, row, age) : 0 }]
   )));
   const old = candidates.filter(one => one.untilMs <= nowMs).map(one => removal(one.row, 'retention'));
   const laterMs = candidates.map(one => one.untilMs).filter(untilMs => untilMs > nowMs);
@@ -51,8 +53,10 @@ function isOfEndedJob(status: ServiceStatus | undefined, row: TaskRow): boolean 
   return status?.job !== undefined && row.task.slot < status.job.completions;
 }
 
-function saysDone({ service }: ServiceState, row: TaskRow, wanted: ReadonlySet<number>): boolean {
-  return service.spec.kind === 'job' && wanted.has(row.task.slot) && isDone(row, service);
+/** One of a slot says it as well as all. */
+function newestDone({ service, rows }: ServiceState, wanted: ReadonlySet<number>): ReadonlySet<TaskRow> {
+  const done = service.spec.kind === 'job' ? rows.filter(row => wanted.has(row.task.slot) && isDone(row, service)) : [];
+  return new Set(new Map(done.map(row => [row.task.slot, row])).values());
 }
 
 function keepsNewest({ rows, service, status }: ServiceState, newest: TaskRow, wanted: ReadonlySet<number>): boolean {

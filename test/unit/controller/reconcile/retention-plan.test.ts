@@ -66,3 +66,14 @@ test('what ended well of a job stays while the job goes on, however many failed 
   t.deepEqual(removed([{ ...done, node: gone! }, ...failures], [0]), ['x']);
   t.deepEqual([removed([done], [0]), removed([done], [])], [[], ['d']]);
 });
+
+test('of several that ended well in one slot of a job the newest says so for all', t => {
+  const of = service({ kind: 'job' });
+  const done = (id: string, minutes: number): TaskRow => {
+    const row = ended(id, minutes, of);
+    return { ...row, status: status(row.task, { phase: 'complete', finishedAtMs: T0 - minutes * MINUTE_MS }) };
+  };
+  const { node: _, ...orphan } = done('d', 90);
+  const { removals } = planRetention({ service: of, rows: [orphan, done('e', 70), done('f', 60), ended('x', 50, of)] }, false, new Set([0]), T0);
+  t.deepEqual(removals.flatMap(one => ('taskId' in one && 'reason' in one ? [`${one.taskId.charAt(0)} ${one.reason}`] : [])), ['d node-removed', 'e retention']);
+});
