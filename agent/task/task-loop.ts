@@ -1,29 +1,29 @@
 import { backoffMs } from '#kit/backoff.ts';
-import { isClusterError } from '#model/errors.ts';
 import type { AssignedContent } from '#model/assignment.ts';
-import { describeCompanion } from '#model/companion.ts';
 import type { Task } from '#model/task.ts';
 import type { ContainerEnd } from '../runtime/ports.ts';
 import { contentKeysOf } from '../assignment.ts';
-import { isDiskPressure } from '../disk-pressure.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { afterClear, afterCompanionClear, afterCompanionEnd, afterCompanionFailed, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText, pressureOf } from './attempt-end.ts';
+import { afterClear, afterEnd, afterFailedInit, afterFailedStart, afterGivenUp, afterUncounted, errorText, pressureOf } from './attempt-end.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
-import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError, stopGracefully } from './container-flow.ts';
+import { actOnCompanion } from './companion-flow.ts';
+import type { CompanionWork } from './companion-flow.ts';
+import { clearContainers, filesOf, isFirstAttempt, NotPermittedError, StartError } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
 import { Adjuster } from './adjust-flow.ts';
 import type { AdjustAction } from './adjust-flow.ts';
 import { countOomKills, NO_OOM_KILLS } from './oom-kills.ts';
-import { nextAction, OWN_RETRY_MS, stoppingSince } from './phase.ts';
+import { nextAction, OWN_RETRY_MS } from './phase.ts';
 import type { CompanionAction } from './companion-phase.ts';
-import type { Desired, Observed, StopCause, Stopping, TaskAction } from './phase.ts';
+import type { Desired, Observed, TaskAction } from './phase.ts';
 import type { TaskParts } from './ports.ts';
-import { claimedContainers, companionOf, lastAttempt, withCompanion, withoutAttempt } from './record.ts';
-import type { CompanionRecord, TaskRecord } from './record.ts';
-import { prepareAttempt, startAttempt, startCompanion } from './start-flow.ts';
+import { claimedContainers, lastAttempt, withCompanion, withoutAttempt } from './record.ts';
+import type { TaskRecord } from './record.ts';
+import { prepareAttempt, startAttempt } from './start-flow.ts';
 import { QUIET, statusOf } from './status.ts';
 import type { LiveState } from './status.ts';
+import { Stopper } from './stop-flow.ts';
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
@@ -45,11 +45,11 @@ export class TaskLoop {
   readonly #crew: CompanionCrew;
   readonly #health: HealthWatch;
   readonly #adjuster: Adjuster;
+  readonly #stopper: Stopper;
   #record: TaskRecord;
   #desired: Desired;
   #contents: ReadonlyMap<string, AssignedContent> = new Map();
   #live: LiveState = QUIET;
-  #stopping: Stopping | undefined;
   /** Aborted when the attempt that is being built is no longer wanted. */
   #building: AbortController | undefined;
   /** Aborted when the running attempt ended: its prober and its tunnels stop. */
@@ -69,6 +69,7 @@ export class TaskLoop {
     this.#desired = desired;
     this.#crew = new CompanionCrew(parts);
     this.#adjuster = new Adjuster(parts);
+    this.#stopper = new Stopper(parts);
     this.#health = new HealthWatch(parts, ({ health, message }) => {
       this.#live = { ...this.#live, reason: health === 'unhealthy' ? 'Unhealthy' : '', message };
       this.wake();
@@ -110,7 +111,7 @@ export class TaskLoop {
 
   /** Takes one count of the attempt's processes that the kernel killed for memory. */
   tellOomKills(attempt: number, count: number): void {
-    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopping !== undefined) return;
+    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopper.cause !== undefined) return;
     const { kills, isNews } = countOomKills(this.#oomKills, attempt, count);
     this.#oomKills = kills;
     if (isNews) {
@@ -185,8 +186,7 @@ export class TaskLoop {
       return { ...quiet, end };
     }
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
-    const stopping = stoppingSince(this.#stopping, this.#parts.clock.monotonicMs());
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...stopping, ...this.#adjuster.observe() };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...this.#stopper.observe(), ...this.#adjuster.observe() };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */
@@ -216,10 +216,11 @@ export class TaskLoop {
         if (await this.#hasPorts()) await this.#start(action.attempt, signal);
         break;
       case 'signal':
-        await this.#signal(action.cause);
+        this.#setLive({ ...QUIET, isStopping: true, reason: action.cause, message: action.cause === 'unhealthy' ? this.#live.message : '' });
+        await this.#stopper.signal(this.#record, action.cause);
         break;
       case 'kill':
-        await this.#kill(action.cause);
+        await this.#stopper.kill(this.#record, action.cause);
         break;
       case 'settle':
         await this.#settle(action.end);
@@ -253,17 +254,10 @@ export class TaskLoop {
         this.#tell('warning', 'InitFailed', this.#record.message);
         break;
       case 'start-companion':
-        await this.#startCompanion(action.index, signal);
-        break;
       case 'settle-companion':
-        await this.#settleCompanion(action.index, action.end);
-        break;
       case 'clear-companion':
-        await this.#crew.clear(this.#record, action.index);
-        await this.#saveCompanion(action.index, afterCompanionClear(companionOf(this.#record, action.index)));
-        break;
       case 'signal-companion':
-        await this.#crew.signal(this.#record, action.index);
+        await actOnCompanion(action, this.#companionWork(signal), this.#parts, signal);
         break;
       default:
         await this.#adjust(action);
@@ -324,34 +318,18 @@ export class TaskLoop {
     }
   }
 
-  async #settleCompanion(index: number, end: ContainerEnd): Promise<void> {
-    const ended = afterCompanionEnd(this.#record, index, end);
-    this.#crew.settled(index);
-    this.#tell(end.code === 0 ? 'normal' : 'warning', 'CompanionExited', `${describeCompanion(this.#record.task, index)}: ${ended.lastExit?.reason ?? ''}, code ${String(end.code)}`);
-    await this.#saveCompanion(index, ended);
-  }
-
-  /** Before the main container runs, a companion that cannot be started is the end of the attempt; afterwards its own policy says what follows. */
-  async #startCompanion(index: number, signal: AbortSignal): Promise<void> {
-    const isBefore = this.#record.step === 'preparing';
-    await this.#whileBuilding(async building => {
-      try {
-        const running = await startCompanion({
-          record: this.#record, index, contents: this.#contents, save: async companion => { await this.#saveCompanion(index, companion); },
-        }, this.#parts, building);
-        await this.#saveCompanion(index, running);
-        this.#tell('normal', 'CompanionStarted', `${describeCompanion(this.#record.task, index)} runs`);
-      } catch (error) {
-        if (isBefore || signal.aborted || isDiskPressure(error)) throw error;
-        if (!building.aborted && !(error instanceof NotPermittedError)) await this.#afterSidecarThrew(index, error);
-      }
-    }, signal);
-  }
-
-  async #afterSidecarThrew(index: number, error: unknown): Promise<void> {
-    this.#parts.log.warn({ task: this.#record.task.id, attempt: this.#record.attempt, companion: index, err: error }, 'sidecar did not start');
-    this.#tell('warning', error instanceof StartError ? error.reason : 'StartFailed', `${describeCompanion(this.#record.task, index)}: ${errorText(error)}`);
-    await this.#saveCompanion(index, afterCompanionFailed(this.#record, index, this.#parts.clock.nowMs()));
+  #companionWork(signal: AbortSignal): CompanionWork {
+    return {
+      crew: this.#crew,
+      record: () => this.#record,
+      contents: this.#contents,
+      save: async (index, companion) => {
+        await this.#save(withCompanion(this.#record, index, companion));
+        this.#report();
+      },
+      tell: (type, reason, message) => { this.#tell(type, reason, message); },
+      whileBuilding: async work => { await this.#whileBuilding(work, signal); },
+    };
   }
 
   async #afterStartThrew(error: unknown, building: AbortSignal): Promise<void> {
@@ -370,23 +348,6 @@ export class TaskLoop {
     await this.#save(afterFailedStart({ ...this.#record, reason }, error, nowMs));
   }
 
-  async #signal(cause: StopCause): Promise<void> {
-    const { id, container } = this.#record.task;
-    const name = containerId(id, this.#record.attempt);
-    this.#setLive({ ...QUIET, isStopping: true, reason: cause, message: cause === 'unhealthy' ? this.#live.message : '' });
-    // Without a monitor nobody reads its output any more: no reason to wait for it.
-    await (cause === 'monitor-lost' ? this.#parts.cgroups.killAll(name) : stopGracefully(name, container, this.#parts));
-    this.#stopping = { cause, signalledAtMs: this.#parts.clock.monotonicMs(), isKilled: false };
-  }
-
-  /** Processes that outlive it wait for a disk or a driver: they have the signal, and another adds nothing. */
-  async #kill(cause: StopCause): Promise<void> {
-    await this.#parts.runtime.kill(containerId(this.#record.task.id, this.#record.attempt), 'KILL', true).catch((error: unknown) => {
-      if (!isClusterError(error, 'FAILED_PRECONDITION')) throw error;
-    });
-    this.#stopping = { cause, signalledAtMs: this.#stopping?.signalledAtMs ?? this.#parts.clock.monotonicMs(), isKilled: true };
-  }
-
   /** A probe of a container that stands still says nothing of it. */
   async #adjust(action: AdjustAction): Promise<void> {
     if (action.kind !== 'resize') this.#health.reset();
@@ -394,12 +355,12 @@ export class TaskLoop {
   }
 
   async #settle(end: ContainerEnd): Promise<void> {
-    const settled = afterEnd(this.#record, end, this.#stopping?.cause);
+    const settled = afterEnd(this.#record, end, this.#stopper.cause);
     this.#attempt.abort();
     this.#attempt = new AbortController();
     this.#health.reset();
     this.#adjuster.forget();
-    this.#stopping = undefined;
+    this.#stopper.forget();
     this.#live = QUIET;
     this.#tell(end.code === 0 ? 'normal' : 'warning', 'Exited', `attempt ${String(settled.attempt)}: ${settled.lastExit?.reason ?? ''}, code ${String(end.code)}`);
     await this.#save(settled);
@@ -444,11 +405,6 @@ export class TaskLoop {
     this.#setLive({ ...this.#live, ...(pressureOf(error) ?? { reason: 'NodeTrouble', message: errorText(error) }) });
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#live = { ...this.#live, reason: '', message: '' };
-  }
-
-  async #saveCompanion(index: number, companion: CompanionRecord): Promise<void> {
-    await this.#save(withCompanion(this.#record, index, companion));
-    this.#report();
   }
 
   async #save(record: TaskRecord): Promise<void> {

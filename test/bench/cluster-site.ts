@@ -11,7 +11,8 @@ import { SwarmPeer } from './swarm-peer.ts';
 /** On the hub's bridge, beside the nodes at .10 and above. */
 const DOCKER_HOST_NUMBER = 200;
 const IMAGE = 'hello:1';
-const POOL = 64;
+/** As burst.ts has it: more than one burst takes. */
+const POOL = 128;
 
 export class ClusterSite implements AsyncDisposable {
   readonly cluster: DevCluster;
