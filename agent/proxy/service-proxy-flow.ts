@@ -11,24 +11,25 @@ import type { ServiceProxy } from './ports.ts';
 import { endedUdpTargets } from './udp-targets.ts';
 import { forgetUdpFlows } from './conntrack-process.ts';
 
-/** A transaction costs the same whatever it changes: many tasks that start at once share some. */
-const TRANSACTION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
-const NEVER = new AbortController().signal;
+/** A transaction costs the same whatever it changes: many tasks that come or go at once share some. Endpoints wait for nothing. */
+const ADMISSION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
 const NOTHING: EndpointSet = { generation: 0, services: [], nodes: [] };
 
 /**
  * The proxy in the kernel's nftables.
  *
  * The first apply of an agent replaces the whole table in one transaction; later ones change only what differs. What is in
- * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs, or
- * sooner after it than the pace, share the next one.
+ * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs, and
+ * admissions that come faster than their pace, share the next one.
  */
 export class NftServiceProxy implements ServiceProxy {
   readonly #site: ProxySite;
   readonly #log: Logger;
   readonly #clock: Clock;
   #pace = FRESH_PACE;
-  #nextAtMs = -Infinity;
+  #admissionAtMs = -Infinity;
+  /** Aborted when the next transaction is to begin at once. */
+  #hurry = new AbortController();
   readonly #admitted = new Map<string, LocalTask>();
   /** Of the newest apply; absent before the first, with which the whole table comes. */
   #wanted: { readonly rules: EndpointRules; readonly set: EndpointSet } | undefined;
@@ -48,6 +49,7 @@ export class NftServiceProxy implements ServiceProxy {
 
   async apply(set: EndpointSet): Promise<void> {
     this.#wanted = { rules: endpointRules(this.#site, set), set };
+    this.#hurry.abort();
     await this.#enforceSoon();
   }
 
@@ -79,8 +81,7 @@ export class NftServiceProxy implements ServiceProxy {
 
   async #enforceSoon(): Promise<void> {
     await (this.#next ??= this.#serially(async () => {
-      const earlyMs = this.#nextAtMs - this.#clock.monotonicMs();
-      if (earlyMs > 0) await this.#clock.sleep(earlyMs, NEVER);
+      await this.#whileEarly();
       this.#next = undefined;
       await this.#enforce();
     }));
@@ -98,7 +99,6 @@ export class NftServiceProxy implements ServiceProxy {
       // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
       this.#inForce = undefined;
       await applyNft(text);
-      this.#keepPace();
       if (before === undefined || !isSameFrame(before.table, table)) this.#printSoon();
     }
     this.#inForce = { table, set };
@@ -107,11 +107,19 @@ export class NftServiceProxy implements ServiceProxy {
     }
   }
 
-  #keepPace(): void {
+  /** Waits while admissions are ahead of their pace and no endpoint changed. */
+  async #whileEarly(): Promise<void> {
+    const { signal } = this.#hurry;
+    const earlyMs = this.#admissionAtMs - this.#clock.monotonicMs();
+    if (earlyMs > 0 && !signal.aborted) await this.#clock.sleep(earlyMs, signal).catch(() => { /* an endpoint changed */ });
+    if (signal.aborted) {
+      this.#hurry = new AbortController();
+      return;
+    }
     const nowMs = this.#clock.monotonicMs();
-    const { pace, pauseMs } = paceAfter(this.#pace, nowMs, TRANSACTION_PACE);
+    const { pace, pauseMs } = paceAfter(this.#pace, nowMs, ADMISSION_PACE);
     this.#pace = pace;
-    this.#nextAtMs = nowMs + pauseMs;
+    this.#admissionAtMs = nowMs + pauseMs;
   }
 
   /** Nobody waits for it but what comes after. */
