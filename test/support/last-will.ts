@@ -11,7 +11,7 @@ export interface Belongings {
 /** Its input ends when the test's process does, however. Names come by the environment: the words of its own command line name nothing. */
 const SCRIPT = `
 cat > /dev/null
-groups() { find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" 2>/dev/null; }
+groups() { find /sys/fs/cgroup -depth -type d \\( -path "*/$GROUP" -o -path "*/$GROUP/*" \\) 2>/dev/null; }
 for try in 1 2 3; do
   groups | while read -r group; do cat "$group/cgroup.procs"; done 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null
   for process in /proc/[0-9]*; do
