@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
@@ -55,7 +56,8 @@ async function makeSubject(layout: CgroupLayout, parent: string, children: Child
     version: layout.version, cgroups, onDisk, disk, enter, outsider: await start(), mayLack: MAY_LACK,
     read: (id, controller, file) => readIfThere(`${layout.roots.get(controller) ?? '/none'}${cgroups.pathFor(id)}/${file}`),
     isAlive: pid => children.some(child => child.pid === pid && child.signalCode === null) && !/^State:\s+Z/m.test(readIfThere(`/proc/${String(pid)}/status`) ?? 'State: Z'),
-    standsStill: async pid => await Promise.resolve(isStill(pid)),
+    // A process that runs may wait for a disk at one look.
+    standsStill: async pid => isStill(pid) && await sleep(100, true) && isStill(pid),
   };
 }
 
