@@ -10,7 +10,7 @@ import { EXTRACT_LIMITS } from '../snapshot/extract-messages.ts';
 import type { ExtractJob } from '../snapshot/extract-messages.ts';
 import { layerName } from '../snapshot/layer-fs.ts';
 import type { LayerRecord, LayerStore } from '../snapshot/layer-fs.ts';
-import type { LayerSummary } from '../snapshot/layer-writer-fs.ts';
+import type { LayerSummary } from '../snapshot/ports.ts';
 import type { ImageRecord } from './image-record-fs.ts';
 import { parseConfig, parseManifest } from './manifest.ts';
 import type { LayerDescriptor, Manifest } from './manifest.ts';

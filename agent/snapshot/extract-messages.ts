@@ -2,7 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
 import { diskAnswer } from '../disk-pressure.ts';
-import type { LayerLimits, LayerSummary } from './layer-writer-fs.ts';
+import type { LayerLimits, LayerSummary } from './ports.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
 

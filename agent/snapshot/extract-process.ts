@@ -7,7 +7,7 @@ import { ClusterError } from '#model/errors.ts';
 import { DiskPressureError } from '../disk-pressure.ts';
 import { frameHeader } from './extract-messages.ts';
 import type { ExtractJob, ExtractReply } from './extract-messages.ts';
-import type { LayerSummary } from './layer-writer-fs.ts';
+import type { LayerSummary } from './ports.ts';
 import { workerEntryUrl } from './worker-entry.ts';
 
 /** chown needs CHOWN, FOWNER and DAC_OVERRIDE, set-id bits FSETID, file capabilities SETFCAP, overlay's own attributes SYS_ADMIN. Source: capabilities(7). */

@@ -18,7 +18,7 @@ import { FrameReader, refusalOf } from './extract-messages.ts';
 import type { Compression, ExtractJob, ExtractReply } from './extract-messages.ts';
 import { extractorFilter } from './extractor-filter.ts';
 import { LayerWriter } from './layer-writer-fs.ts';
-import type { LayerSummary } from './layer-writer-fs.ts';
+import type { LayerSummary } from './ports.ts';
 import { TarReader } from './tar-reader.ts';
 
 /** Source: fcntl.h AT_FDCWD. */

@@ -6,7 +6,7 @@ import { parseDigest } from '#model/digest.ts';
 import type { Digest } from '#model/digest.ts';
 import { syncFileSystem } from '../kernel/file-syscall.ts';
 import { mendLayer } from './layer-mend-fs.ts';
-import type { LayerSummary } from './layer-writer-fs.ts';
+import type { LayerSummary } from './ports.ts';
 import { Trash } from './trash-fs.ts';
 
 /** What is remembered of an unpacked layer. */

@@ -10,8 +10,8 @@ import {
   closeDescriptor, makeHardlink, makeSymlink, makeWhiteout, openDirectory, openDirectoryForAttributes, openDirectoryInRoot, setAttribute, changeOwner, changeTime,
 } from '../kernel/file-syscall.ts';
 import { configureFileSystem, createMount, openFileSystem } from '../kernel/mount-syscall.ts';
-import { OPAQUE_ATTRIBUTE } from './layer-writer-fs.ts';
-import type { LayerSummary, LinkBelow } from './layer-writer-fs.ts';
+import { OPAQUE_ATTRIBUTE } from './layer-nodes-fs.ts';
+import type { LayerSummary, LinkBelow } from './ports.ts';
 import { shown } from './tar-reader.ts';
 import { copyDirectoryFacts, copyNode, differ, findNode, isCode, isOpaque, listNames, openOrMakeDirectory, readLink, removeNode, timeOf } from './tree-nodes-fs.ts';
 import type { FoundNode } from './tree-nodes-fs.ts';

@@ -1,53 +1,19 @@
-import { closeSync, fchmodSync, fstatSync, ftruncateSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, ftruncateSync, writeSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import {
-  SyscallError, changeOpenTime, changeOwner, changeTime, createFile, makeDirectory, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectory,
-  openDirectoryForAttributes, openDirectoryInRoot, openPathIfThere, removeFile, rename, seekToEnd, setAttribute,
+  SyscallError, changeOpenTime, changeOwner, changeTime, createFile, makeFifo, makeHardlink, makeSymlink, makeWhiteout, openDirectoryForAttributes, removeFile,
+  rename, seekToEnd,
 } from '../kernel/file-syscall.ts';
 import { planEntry } from './layer-entries.ts';
 import type { FileOperation, LayerPath } from './layer-entries.ts';
+import { findNode, setAttributes, setOpaque, setOwnerAndMode } from './layer-nodes-fs.ts';
+import { LayerParents } from './layer-parents-fs.ts';
+import type { LayerLimits, LayerSummary, LinkBelow } from './ports.ts';
 import { shown } from './tar-reader.ts';
 import type { TarEntry, TarSink } from './tar-reader.ts';
 
-export interface LayerLimits {
-  readonly maxEntries: number;
-  readonly maxFileBytes: number;
-  /** All names together: what the writer remembers until the end. */
-  readonly maxPathBytes: number;
-  readonly maxId: number;
-}
-
-export interface LayerSummary {
-  readonly entries: number;
-  readonly fileBytes: number;
-  readonly skippedDevices: number;
-  /** The layer's root is opaque: no layer below it shows. overlayfs does not read the mark there, so the stack is cut instead. */
-  readonly hidesLower: boolean;
-  /**
-   * Directories that entries are in and no entry is for, the root ('') among them, raw paths as latin1, parents first: what lower layers have there decides what they are.
-   * Absent: none.
-   */
-  readonly impliedDirectories?: readonly string[];
-  /** Hardlinks whose target this layer does not have, in order. Absent: none. */
-  readonly linksBelow?: readonly LinkBelow[];
-}
-
-/** Raw paths as latin1. */
-export interface LinkBelow {
-  readonly path: string;
-  readonly target: string;
-}
-
-/** Source: overlayfs.rst, "whiteouts and opaque directories". */
-export const OPAQUE_ATTRIBUTE = 'trusted.overlay.opaque';
-const OPAQUE_VALUE = Buffer.from('y');
-const IMPLIED_DIRECTORY_MODE = 0o755;
 /** Source: inode(7). */
 const S_ISGID = 0o2000;
-const CAPABILITY_ATTRIBUTE = 'security.capability';
-
-type Found = 'nothing' | 'directory' | 'link' | 'whiteout' | 'other';
-
 /**
  * Writes a layer's entries under directory `root`, as overlayfs wants a lower directory.
  *
@@ -61,6 +27,7 @@ type Found = 'nothing' | 'directory' | 'link' | 'whiteout' | 'other';
 export class LayerWriter implements TarSink {
   readonly #root: number;
   readonly #aside: number;
+  readonly #parents: LayerParents;
   #movedAside = 0;
   readonly #limits: LayerLimits;
   #entries = 0;
@@ -69,8 +36,6 @@ export class LayerWriter implements TarSink {
   #skippedDevices = 0;
   #hidesLower = false;
   #open: { readonly descriptor: number; readonly entry: TarEntry } | undefined;
-  /** Parent of the last entry; forgotten when anything is taken away. */
-  #cached: { readonly path: string; readonly descriptor: number } | undefined;
   /** The root among them. */
   readonly #implied = new Set<string>(['']);
   readonly #linksBelow: LinkBelow[] = [];
@@ -82,6 +47,7 @@ export class LayerWriter implements TarSink {
     this.#root = root;
     this.#aside = aside;
     this.#limits = limits;
+    this.#parents = new LayerParents(root, path => { this.#imply(path); });
   }
 
   entry(entry: TarEntry): void {
@@ -130,9 +96,9 @@ export class LayerWriter implements TarSink {
   /** Sets what waits for the end, and says what was written. */
   finish(): LayerSummary {
     for (const { path, entry } of this.#directories) {
-      const parent = this.#openParent(path, { isMaking: false });
+      const parent = this.#parents.open(path, { isMaking: false });
       // A later entry may have put something else there.
-      if (find(parent, path.at(-1) ?? '.') === 'directory') changeTime(parent, path.at(-1) ?? '.', entry.time);
+      if (findNode(parent, path.at(-1) ?? '.') === 'directory') changeTime(parent, path.at(-1) ?? '.', entry.time);
     }
     this.close();
     return {
@@ -143,7 +109,7 @@ export class LayerWriter implements TarSink {
   }
 
   close(): void {
-    this.#forgetCached();
+    this.#parents.forget();
     if (this.#open !== undefined) closeSync(this.#open.descriptor);
     this.#open = undefined;
   }
@@ -185,7 +151,7 @@ export class LayerWriter implements TarSink {
   #addNode(operation: Extract<FileOperation, { entry: TarEntry }> & { kind: 'file' | 'fifo' | 'symlink' }): void {
     const { entry, path } = operation;
     const name = requireName(path);
-    const parent = this.#openParent(path, { isMaking: true });
+    const parent = this.#parents.open(path, { isMaking: true });
     this.#replacing(parent, name, () => {
       switch (operation.kind) {
         case 'file':
@@ -208,16 +174,16 @@ export class LayerWriter implements TarSink {
   #addHardlink({ path, target }: FileOperation & { kind: 'hardlink' }): void {
     const name = requireName(path);
     const from = requireName(target);
-    const targetParent = this.#openTargetParent(target);
+    const targetParent = this.#parents.openTarget(target);
     try {
-      const found = targetParent === undefined ? 'nothing' : find(targetParent, from);
+      const found = targetParent === undefined ? 'nothing' : findNode(targetParent, from);
       if (targetParent === undefined || found === 'nothing' || found === 'whiteout' || found === 'directory') {
         this.#linksBelow.push({ path: path.join('/'), target: target.join('/') });
         this.#pathBytes += name.length + from.length;
         return;
       }
       if (path.join('/') === target.join('/')) return;
-      const parent = this.#openParent(path, { isMaking: true });
+      const parent = this.#parents.open(path, { isMaking: true });
       this.#replacing(parent, name, () => { makeHardlink({ parent: targetParent, name: from }, parent, name); });
     } finally {
       if (targetParent !== undefined && targetParent !== this.#root) closeSync(targetParent);
@@ -226,8 +192,8 @@ export class LayerWriter implements TarSink {
 
   #addDirectory(path: LayerPath, entry: TarEntry): void {
     const name = path.at(-1);
-    const parent = this.#openParent(path, { isMaking: true });
-    if (name !== undefined) this.#makeDirectory(parent, name);
+    const parent = this.#parents.open(path, { isMaking: true });
+    if (name !== undefined) this.#parents.makeDirectory(parent, name);
     const descriptor = openDirectoryForAttributes(parent, name ?? '.');
     try {
       setOwnerAndMode(descriptor, entry);
@@ -239,35 +205,23 @@ export class LayerWriter implements TarSink {
     this.#directories.push({ path, entry });
   }
 
-  /** A directory that takes the place of a whiteout must go on hiding what the whiteout hid. */
-  #makeDirectory(parent: number, name: string): void {
-    const found = find(parent, name);
-    if (found === 'directory') return;
-    if (found !== 'nothing') {
-      this.#forgetUnless(parent);
-      removeFile(parent, name);
-    }
-    makeDirectory(parent, name, IMPLIED_DIRECTORY_MODE);
-    if (found === 'whiteout') setOpaque(parent, name);
-  }
-
   #addWhiteout(path: LayerPath): void {
     const name = requireName(path);
-    const parent = this.#openParent(path, { isMaking: true });
-    const found = find(parent, name);
+    const parent = this.#parents.open(path, { isMaking: true });
+    const found = findNode(parent, name);
     if (found === 'nothing') makeWhiteout(parent, name);
     else if (found === 'directory') setOpaque(parent, name);
   }
 
   #markOpaque(path: LayerPath): void {
-    const parent = this.#openParent(path, { isMaking: true });
+    const parent = this.#parents.open(path, { isMaking: true });
     const name = path.at(-1);
     if (name === undefined) {
       this.#hidesLower = true;
       return;
     }
-    if (find(parent, name) !== 'directory') this.#imply(path);
-    this.#makeDirectory(parent, name);
+    if (findNode(parent, name) !== 'directory') this.#imply(path);
+    this.#parents.makeDirectory(parent, name);
     setOpaque(parent, name);
   }
 
@@ -283,7 +237,7 @@ export class LayerWriter implements TarSink {
       make();
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
-      this.#forgetUnless(parent);
+      this.#parents.forgetUnless(parent);
       this.#takeAway(parent, name);
       make();
     }
@@ -291,7 +245,7 @@ export class LayerWriter implements TarSink {
 
   /** A directory goes aside whole: the agent deletes it later, so that a deep one costs nothing here. */
   #takeAway(parent: number, name: string): void {
-    if (find(parent, name) !== 'directory') {
+    if (findNode(parent, name) !== 'directory') {
       removeFile(parent, name);
       return;
     }
@@ -299,96 +253,6 @@ export class LayerWriter implements TarSink {
     rename({ parent, name }, this.#aside, String(this.#movedAside));
   }
 
-  /** The directory that `path`'s last name is in. It belongs to the cache. */
-  #openParent(path: LayerPath, { isMaking }: { readonly isMaking: boolean }): number {
-    const names = path.slice(0, -1);
-    if (names.length === 0) return this.#root;
-    const key = names.join('/');
-    if (this.#cached?.path === key) return this.#cached.descriptor;
-    this.#forgetCached();
-    let descriptor = this.#root;
-    for (const [depth, name] of names.entries()) {
-      const next = this.#step(descriptor, names.slice(0, depth + 1), { name, isMaking });
-      if (descriptor !== this.#root) closeSync(descriptor);
-      descriptor = next;
-    }
-    this.#cached = { path: key, descriptor };
-    return descriptor;
-  }
-
-  #step(parent: number, sofar: LayerPath, { name, isMaking }: { readonly name: string; readonly isMaking: boolean }): number {
-    try {
-      return openDirectory(parent, name);
-    } catch (error) {
-      const found = find(parent, name);
-      if (found === 'link') return openDirectoryInRoot(this.#root, sofar.join('/'));
-      if (!isMaking || found === 'other') throw error;
-      this.#makeDirectory(parent, name);
-      this.#imply(sofar);
-      return openDirectory(parent, name);
-    }
-  }
-
-  /** The directory that holds a link's target, links in the way resolved with the layer as root; undefined when there is none. The caller closes it. */
-  #openTargetParent(target: LayerPath): number | undefined {
-    if (target.length === 1) return this.#root;
-    try {
-      return openDirectoryInRoot(this.#root, target.slice(0, -1).join('/'));
-    } catch (error) {
-      if (error instanceof SyscallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
-      throw error;
-    }
-  }
-
-  /** What is taken away may be an ancestor of the cached directory, unless that is the very parent in use. */
-  #forgetUnless(parent: number): void {
-    if (this.#cached !== undefined && this.#cached.descriptor !== parent) this.#forgetCached();
-  }
-
-  #forgetCached(): void {
-    if (this.#cached !== undefined) closeSync(this.#cached.descriptor);
-    this.#cached = undefined;
-  }
-}
-
-/** Owner first: it clears set-id bits and capabilities. Source: chown(2), "Notes"; capabilities(7). */
-function setOwnerAndMode(descriptor: number, entry: TarEntry): void {
-  changeOwner(descriptor, '', entry);
-  fchmodSync(descriptor, entry.mode);
-  setAttributes(descriptor, entry);
-}
-
-function setAttributes(descriptor: number, entry: TarEntry): void {
-  for (const [name, value] of entry.attributes) {
-    if (isKeptAttribute(name)) setAttribute(descriptor, name, value);
-  }
-}
-
-/** Attributes that images may bring. */
-export function isKeptAttribute(name: string): boolean {
-  return name.startsWith('user.') || name === CAPABILITY_ATTRIBUTE;
-}
-
-function setOpaque(parent: number, name: string): void {
-  const descriptor = openDirectoryForAttributes(parent, name);
-  try {
-    setAttribute(descriptor, OPAQUE_ATTRIBUTE, OPAQUE_VALUE);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function find(parent: number, name: string): Found {
-  const descriptor = openPathIfThere(parent, name);
-  if (descriptor === undefined) return 'nothing';
-  try {
-    const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) return 'directory';
-    if (stat.isSymbolicLink()) return 'link';
-    return stat.isCharacterDevice() && stat.rdev === 0 ? 'whiteout' : 'other';
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function requireName(path: LayerPath): string {

@@ -31,3 +31,32 @@ export interface RootfsSnapshotter {
   /** Lets the container write at most `bytes` (undefined: any number) from now on; false where the driver cannot, or nothing is there. Said again, it changes nothing. */
   limit(key: string, bytes: number | undefined): Promise<boolean>;
 }
+
+export interface LayerLimits {
+  readonly maxEntries: number;
+  readonly maxFileBytes: number;
+  /** All names together: what the writer remembers until the end. */
+  readonly maxPathBytes: number;
+  readonly maxId: number;
+}
+
+export interface LayerSummary {
+  readonly entries: number;
+  readonly fileBytes: number;
+  readonly skippedDevices: number;
+  /** The layer's root is opaque: no layer below it shows. overlayfs does not read the mark there, so the stack is cut instead. */
+  readonly hidesLower: boolean;
+  /**
+   * Directories that entries are in and no entry is for, the root ('') among them, raw paths as latin1, parents first: what lower layers have there decides what they are.
+   * Absent: none.
+   */
+  readonly impliedDirectories?: readonly string[];
+  /** Hardlinks whose target this layer does not have, in order. Absent: none. */
+  readonly linksBelow?: readonly LinkBelow[];
+}
+
+/** Raw paths as latin1. */
+export interface LinkBelow {
+  readonly path: string;
+  readonly target: string;
+}

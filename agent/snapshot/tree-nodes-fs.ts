@@ -5,7 +5,7 @@ import {
   SyscallError, changeOpenTime, changeOwner, changeTime, closeDescriptor, copyRange, createFile, findContents, findHole, listAttributes, makeDirectory, makeFifo, makeSymlink,
   openDirectory, openDirectoryForAttributes, openFile, openPath, readAttribute, removeDirectory, removeFile, setAttribute, shareContents,
 } from '../kernel/file-syscall.ts';
-import { OPAQUE_ATTRIBUTE, isKeptAttribute } from './layer-writer-fs.ts';
+import { OPAQUE_ATTRIBUTE, isKeptAttribute } from './layer-nodes-fs.ts';
 
 export type NodeKind = 'directory' | 'file' | 'symlink' | 'fifo' | 'whiteout' | 'other';
 
