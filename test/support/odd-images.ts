@@ -12,6 +12,8 @@ export interface OddImage {
   readonly layers: readonly Uint8Array[];
   /** Directories whose time an unpacker chooses: entries came below them after, or none was for them. */
   readonly timeless?: readonly string[];
+  /** Paths that are not compared, with all in them. */
+  readonly isLeftOut?: (path: string) => boolean;
 }
 
 const dir = (n: string, more: Partial<TarSpec> = {}): TarSpec => ({ t: 'd', n, mtime: 1_600_000_000, ...more });
