@@ -1,45 +1,24 @@
 /** What a person does with containers at a terminal, in docker's words. Each scenario's transcript is the same from docker and from Gantry. */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, readFileSync,  symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { attachShell, CTRL_C, CTRL_D, DETACH, interrupt, leave, LOOP, openShell, resizeShell, startTrapped, typeLines } from './shell-hands.ts';
 import type { Stage } from './stage.ts';
 
 export type Scenario = (stage: Stage) => Promise<void>;
 
-/** Of busybox's shell: its prompt, and its question where the cursor is. */
-const PROMPT = '# \x1b[6n';
-/** What the shell does when its terminal's size changed. */
-const REDRAWN = '\r/ # \x1b[J';
-const CTRL_C = '\x03';
-const CTRL_D = '\x04';
-const DETACH = '\x10\x11';
-const LOOP = 'while :; do sleep 0.1; done';
+const SMALL = { columns: 80, rows: 24 };
 const TEN_MEGABYTES = Buffer.alloc(10_000_000, 'Zweiundvierzig €uro, 四十二\n');
 
 async function runShell(stage: Stage): Promise<void> {
-  const { image } = stage;
-  const shell = stage.open(['run', '-it', '--rm', image, 'sh'], { columns: 91, rows: 27 });
-  await shell.expect(PROMPT);
-  for (const line of ['stty size', 'echo größe 日本 €', 'tty; echo $TERM', 'printf "\\033[1mbold\\033[0m\\n"', 'false', 'echo $?']) {
-    shell.type(`${line}\r`);
-    await shell.expect(PROMPT);
-  }
-  shell.resize({ columns: 132, rows: 43 });
-  await shell.expect(REDRAWN);
-  shell.type('stty size\r');
-  await shell.expect(PROMPT);
-  shell.type('sh -c "echo waiting; sleep 1000"\r');
-  await shell.expect('waiting\r\n');
-  shell.type(CTRL_C);
-  await shell.expect(PROMPT);
-  shell.type('echo $?\r');
-  await shell.expect(PROMPT);
-  shell.type('exit 3\r');
-  await shell.end();
-  const again = stage.open(['run', '-it', '--rm', image, 'sh']);
-  await again.expect(PROMPT);
-  again.type(CTRL_D);
-  await again.end();
+  const words = ['run', '-it', '--rm', stage.image, 'sh'];
+  const shell = await openShell(stage, words);
+  await typeLines(shell, 'stty size', 'echo größe 日本 €', 'tty; echo $TERM', 'printf "\\033[1mbold\\033[0m\\n"', 'false', 'echo $?');
+  await resizeShell(shell);
+  await interrupt(shell);
+  await typeLines(shell, 'echo $?');
+  await leave(shell, 'exit 3\r');
+  await leave(await openShell(stage, words, SMALL), CTRL_D);
 }
 
 async function runTerminal(stage: Stage): Promise<void> {
@@ -97,10 +76,7 @@ async function runSignals(stage: Stage): Promise<void> {
   trapped.type(CTRL_C);
   await trapped.end();
   stage.keepInMind('box');
-  const left = stage.open(['run', '-it', '--name', 'box', image, 'sh']);
-  await left.expect(PROMPT);
-  left.type(DETACH);
-  await left.end();
+  await leave(await openShell(stage, ['run', '-it', '--name', 'box', image, 'sh'], SMALL), DETACH);
   await stage.state('box', 'running');
   await stage.run(['exec', 'box', 'echo', 'goes on']);
   await stage.run(['stop', 'box']);
@@ -108,31 +84,18 @@ async function runSignals(stage: Stage): Promise<void> {
 
 async function attachTerminal(stage: Stage): Promise<void> {
   await stage.start('den', ['-it', stage.image, 'sh']);
-  const first = stage.open(['attach', 'den'], { columns: 70, rows: 21 });
-  await first.expect(REDRAWN);
-  first.type('stty size\r');
-  await first.expect(PROMPT);
-  first.type('sh -c "echo waiting; sleep 1000"\r');
-  await first.expect('waiting\r\n');
-  first.type(CTRL_C);
-  await first.expect(PROMPT);
-  first.type('echo $?; echo hidden\r');
-  await first.expect(PROMPT);
-  first.type(DETACH);
-  await first.end();
+  const first = await attachShell(stage, 'den', { columns: 70, rows: 21 });
+  await typeLines(first, 'stty size');
+  await interrupt(first);
+  await typeLines(first, 'echo $?; echo hidden');
+  await leave(first, DETACH);
   await stage.state('den', 'running');
-  const same = stage.open(['attach', 'den'], { columns: 70, rows: 21 });
-  await same.expect(REDRAWN);
-  same.type('echo again\r');
-  await same.expect(PROMPT);
-  same.type(DETACH);
-  await same.end();
-  const second = stage.open(['attach', 'den'], { columns: 120, rows: 50 });
-  await second.expect(REDRAWN);
-  second.type('stty size\r');
-  await second.expect(PROMPT);
-  second.type('exit 5\r');
-  await second.end();
+  const same = await attachShell(stage, 'den', { columns: 70, rows: 21 });
+  await typeLines(same, 'echo again');
+  await leave(same, DETACH);
+  const second = await attachShell(stage, 'den', { columns: 120, rows: 50 });
+  await typeLines(second, 'stty size');
+  await leave(second, 'exit 5\r');
   await stage.state('den', 'exited 5');
   await stage.run(['attach', 'den'], { isRefusal: true });
 }
@@ -177,22 +140,11 @@ async function execCommands(stage: Stage): Promise<void> {
 
 async function execTerminal(stage: Stage): Promise<void> {
   await stage.start('web', [stage.image, 'sh', '-c', LOOP]);
-  const shell = stage.open(['exec', '-it', 'web', 'sh'], { columns: 91, rows: 27 });
-  await shell.expect(PROMPT);
-  for (const line of ['stty size', 'tty; echo $TERM', 'echo größe 日本 €', 'seq 1 3']) {
-    shell.type(`${line}\r`);
-    await shell.expect(PROMPT);
-  }
-  shell.resize({ columns: 132, rows: 43 });
-  await shell.expect(REDRAWN);
-  shell.type('stty size\r');
-  await shell.expect(PROMPT);
-  shell.type('sh -c "echo waiting; sleep 1000"\r');
-  await shell.expect('waiting\r\n');
-  shell.type(CTRL_C);
-  await shell.expect(PROMPT);
-  shell.type('exit 6\r');
-  await shell.end();
+  const shell = await openShell(stage, ['exec', '-it', 'web', 'sh']);
+  await typeLines(shell, 'stty size', 'tty; echo $TERM', 'echo größe 日本 €', 'seq 1 3');
+  await resizeShell(shell);
+  await interrupt(shell);
+  await leave(shell, 'exit 6\r');
   // A while after its start: crun makes the terminal of an exec without its size, which follows at once.
   const sized = stage.open(['exec', '-it', 'web', 'sh', '-c', 'sleep 1; stty size'], { columns: 77, rows: 33 });
   await sized.end();
@@ -201,10 +153,7 @@ async function execTerminal(stage: Stage): Promise<void> {
   const output = stage.open(['exec', '-t', '-e', 'TERM=dumb', 'web', 'sh', '-c', 'echo $TERM; echo err >&2; exit 4']);
   await output.end();
   await stage.run(['exec', '-it', 'web', 'cat'], { isRefusal: true, input: Buffer.from('no terminal') });
-  const keys = stage.open(['exec', '-it', 'web', 'sh']);
-  await keys.expect(PROMPT);
-  keys.type(DETACH);
-  await keys.end();
+  await leave(await openShell(stage, ['exec', '-it', 'web', 'sh'], SMALL), DETACH);
 }
 
 async function logs(stage: Stage): Promise<void> {
@@ -216,11 +165,6 @@ async function logs(stage: Stage): Promise<void> {
     await stage.run(['logs', ...flags, 'story']);
   }
   await stage.run(['logs', '--since', '2099-01-01T00:00:00Z', 'story']);
-  await stage.start('live', [stage.image, 'sh', '-c', 'trap "echo bye; exit 0" TERM; for i in 1 2 3; do echo line $i; sleep 0.2; done; while [ ! -e /tmp/end ]; do sleep 0.1; done; echo last']);
-  const follower = stage.open(['logs', '-f', 'live']);
-  await follower.expect('line 3');
-  await stage.run(['exec', 'live', 'touch', '/tmp/end']);
-  await follower.end();
   await stage.start('typed', ['-t', stage.image, 'sh', '-c', 'echo a; echo b >&2']);
   await stage.state('typed', 'exited 0');
   await stage.run(['logs', 'typed']);
@@ -229,6 +173,19 @@ async function logs(stage: Stage): Promise<void> {
   await stage.run(['logs', 'many']);
   await stage.run(['logs', '--tail', '3', 'many']);
   await stage.run(['logs', 'nosuch'], { isRefusal: true });
+}
+
+async function followLogs(stage: Stage): Promise<void> {
+  await stage.start('live', [stage.image, 'sh', '-c', 'trap "echo bye; exit 0" TERM; for i in 1 2 3; do echo line $i; sleep 0.2; done; while [ ! -e /tmp/end ]; do sleep 0.1; done; echo last']);
+  const follower = stage.open(['logs', '-f', 'live']);
+  await follower.expect('line 3');
+  await stage.run(['exec', 'live', 'touch', '/tmp/end']);
+  await follower.end();
+  await startTrapped(stage, 'endless', 'trap "exit 0" TERM');
+  const left = stage.open(['logs', '-f', 'endless']);
+  await left.expect('ready');
+  await leave(left, CTRL_C);
+  await stage.state('endless', 'running');
 }
 
 /** A container of tools beside a running one. */
@@ -242,22 +199,11 @@ async function debugging(stage: Stage): Promise<void> {
   await stage.run(['debug', 'seen', '-i', '--', 'wc', '-c'], { input: TEN_MEGABYTES });
   await stage.run(['debug', 'seen', '-i', '--', 'cat'], { input: TEN_MEGABYTES });
   await stage.run(['debug', 'seen', '--', '/nope'], { isRefusal: true });
-  const shell = stage.open(['debug', 'seen', '-it', '--', 'sh'], { columns: 91, rows: 27 });
-  await shell.expect(PROMPT);
-  for (const line of ['stty size', 'tty; echo $TERM', 'cat /proc/1/root/tmp/mark', 'false', 'echo $?']) {
-    shell.type(`${line}\r`);
-    await shell.expect(PROMPT);
-  }
-  shell.resize({ columns: 132, rows: 43 });
-  await shell.expect(REDRAWN);
-  shell.type('stty size\r');
-  await shell.expect(PROMPT);
-  shell.type('sh -c "echo waiting; sleep 1000"\r');
-  await shell.expect('waiting\r\n');
-  shell.type(CTRL_C);
-  await shell.expect(PROMPT);
-  shell.type('exit 3\r');
-  await shell.end();
+  const shell = await openShell(stage, ['debug', 'seen', '-it', '--', 'sh']);
+  await typeLines(shell, 'stty size', 'tty; echo $TERM', 'cat /proc/1/root/tmp/mark', 'false', 'echo $?');
+  await resizeShell(shell);
+  await interrupt(shell);
+  await leave(shell, 'exit 3\r');
   const plain = stage.open(['debug', 'seen', '-t', '--', 'sh', '-c', 'echo out; echo err >&2; exit 4']);
   await plain.end();
   await stage.state('seen', 'running');
@@ -313,20 +259,17 @@ function listTree(folder: string): readonly string[] {
 }
 
 async function stopping(stage: Stage): Promise<void> {
-  await stage.start('polite', [stage.image, 'sh', '-c', `trap "echo bye; exit 9" TERM; echo ready; ${LOOP}`]);
-  await stage.until(['logs', 'polite'], 'ready');
+  await startTrapped(stage, 'polite', 'trap "echo bye; exit 9" TERM');
   await stage.run(['stop', 'polite']);
   await stage.state('polite', 'exited 9');
   await stage.run(['logs', 'polite']);
-  await stage.start('deaf', [stage.image, 'sh', '-c', `trap "" TERM; echo ready; ${LOOP}`]);
-  await stage.until(['logs', 'deaf'], 'ready');
+  await startTrapped(stage, 'deaf', 'trap "" TERM');
   await stage.run(['stop', '-t', '1', 'deaf']);
   await stage.state('deaf', 'exited 137');
   await stage.start('killed', [stage.image, 'sh', '-c', LOOP]);
   await stage.run(['kill', 'killed']);
   await stage.state('killed', 'exited 137');
-  await stage.start('signalled', [stage.image, 'sh', '-c', `trap "exit 21" USR1; echo ready; ${LOOP}`]);
-  await stage.until(['logs', 'signalled'], 'ready');
+  await startTrapped(stage, 'signalled', 'trap "exit 21" USR1');
   await stage.run(['kill', '-s', 'USR1', 'signalled']);
   await stage.state('signalled', 'exited 21');
   await stage.run(['kill', 'signalled'], { isRefusal: true });
@@ -345,6 +288,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'exec-terminal': execTerminal,
   'debug': debugging,
   'logs': logs,
+  'logs-follow': followLogs,
   'cp': copies,
   'stop': stopping,
 };
