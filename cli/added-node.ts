@@ -2,14 +2,15 @@
 import type { AddedNode } from '#model/cluster-plan.ts';
 import { isDeviceName } from '#model/device-rules.ts';
 import { parseNodeId } from '#model/ids.ts';
+import { nearestWord } from '#model/nearest-word.ts';
 import { quoted } from '#model/printable.ts';
 import { parseCpu, parseMemory } from '#model/quantity.ts';
 import type { Parsed } from '#model/quantity.ts';
 import { UsageError } from './options.ts';
 
 /**
- * `name=n9,cpu=4,memory=8Gi,disk=100Gi,pids=4096,device=nvidia.com/gpu:2,taint=spot,runtime=runc,zone=b`: any other key is a label, and
- * so is one after `label.`, as in `label.disk=ssd`. Devices, taints and runtimes may be repeated.
+ * `name=n9,cpu=4,memory=8Gi,disk=100Gi,pids=4096,device=nvidia.com/gpu:2,taint=spot,runtime=runc,zone=b`: any other key is a label, unless
+ * it looks like one of these (`mem`, `cpus`), and so is one after `label.`, as in `label.disk=ssd`. Devices, taints and runtimes may be repeated.
  *
  * @throws UsageError naming the part
  */
@@ -30,14 +31,27 @@ export function parseAddedNode(text: string): AddedNode {
     return value;
   };
   const optional = (key: string): string | undefined => (all(key).length === 0 ? undefined : one(key));
+  const labels = new Map(pairs.filter(([key]) => !OWN_KEYS.has(key)).map(([key, value]) => [labelOf(key), value]));
   return {
     name: parseName(one('name')),
     capacity: {
       milliCpu: valueOf('cpu', parseCpu(one('cpu'))), memoryBytes: valueOf('memory', parseMemory(one('memory'))),
       ...readExtra(optional('disk'), optional('pids')),
     },
-    labels: new Map(pairs.filter(([key]) => !OWN_KEYS.has(key)).map(([key, value]) => [key.startsWith(LABEL_PREFIX) ? key.slice(LABEL_PREFIX.length) : key, value])), taints: all('taint'), runtimes: all('runtime'), devices: readDevices(all('device')),
+    labels, taints: all('taint'), runtimes: all('runtime'), devices: readDevices(all('device')),
   };
+}
+
+/** @throws UsageError for a key that was probably meant to be one of ours */
+function labelOf(key: string): string {
+  if (key.startsWith(LABEL_PREFIX)) {
+    return key.slice(LABEL_PREFIX.length);
+  }
+  const meant = [...OWN_KEYS].find(own => own.startsWith(key) || key === `${own}s`) ?? nearestWord(key, [...OWN_KEYS]);
+  if (meant !== undefined) {
+    throw new UsageError(`--add-node ${key}=...: did you mean ${meant}=...? a label of that name is written label.${key}=...`);
+  }
+  return key;
 }
 
 const OWN_KEYS = new Set(['name', 'cpu', 'memory', 'disk', 'pids', 'device', 'taint', 'runtime']);

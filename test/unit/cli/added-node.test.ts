@@ -19,6 +19,16 @@ test('a label that is named as an amount is', t => {
   t.throws(() => parseAddedNode('name=n9,cpu=4,memory=8Gi,disk=ssd'), { message: /a label of that name is written label\.disk=/ });
 });
 
+test('a key that looks like one of ours is no label by chance', t => {
+  for (const [key, meant] of [['mem', 'memory'], ['memroy', 'memory'], ['cpus', 'cpu'], ['CPU', 'cpu'], ['pid', 'pids'], ['devices', 'device'], ['taints', 'taint']] as const) {
+    const message = `--add-node ${key}=...: did you mean ${meant}=...? a label of that name is written label.${key}=...`;
+    t.throws(() => parseAddedNode(`name=n9,cpu=4,memory=8Gi,${key}=1`), { instanceOf: UsageError, message }, key);
+    t.is(parseAddedNode(`name=n9,cpu=4,memory=8Gi,label.${key}=1`).labels.get(key), '1');
+  }
+  t.throws(() => parseAddedNode('name=n9,cpu=4,mem=8Gi'), { message: /did you mean memory=/ });
+  t.deepEqual([...parseAddedNode('name=n9,cpu=4,memory=8Gi,zone=b,arch=arm64,tier=web,rack=7').labels.keys()], ['zone', 'arch', 'tier', 'rack']);
+});
+
 const REST = 'name=n9,cpu=4,memory=1Gi';
 for (const text of [
   `${REST},disk=9G`, `${REST},pids=0`, `${REST},pids=x`, `${REST},pids=1,pids=2`, `${REST},device=nvidia.com/gpu`, `${REST},device=GPU:1`, `${REST},device=gpu:0`, `${REST},device=gpu:1:2`, `${REST},device=gpu:1,device=gpu:2`,
