@@ -1,4 +1,5 @@
-/** When the machine has no more of what every program needs: what that is, and how it is told. */
+/** When the node has no more of what tasks and the agent need: what that is, and how it is told. */
+import { isClusterError } from '#model/errors.ts';
 
 /** The status's word. */
 export const NODE_PRESSURE = 'NodePressure';
@@ -19,6 +20,10 @@ const MAKES_PROCESS = /\b(?:posix_spawn|spawn|fork)\b/;
 export function shortageText(error: unknown): string | undefined {
   if (!(error instanceof Error)) {
     return undefined;
+  }
+  // Addresses of its subnet, units of a named device: its own words.
+  if (isClusterError(error, 'RESOURCE_EXHAUSTED')) {
+    return error.message;
   }
   const code = 'code' in error ? error.code : undefined;
   const word = code === 'EAGAIN' && MAKES_PROCESS.test(error.message) ? NO_PROCESS : WORDS.get(code);

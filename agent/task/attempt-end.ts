@@ -95,7 +95,7 @@ export function afterUncounted(record: TaskRecord, why: { readonly error: unknow
   return pressure === undefined ? undefined : { ...afterGivenUp(record, nowMs + OWN_RETRY_MS), ...pressure };
 }
 
-/** What the disk or the machine has no more of, for the status; undefined for any other error. */
+/** What the disk or the node has no more of, for the status: bytes, processes, addresses, named devices; undefined for any other error. */
 export function pressureOf(error: unknown): { readonly reason: string; readonly message: string } | undefined {
   if (isDiskPressure(error)) {
     return { reason: DISK_PRESSURE, message: errorText(error) };

@@ -54,6 +54,19 @@ withNodes(`an address that was released is given again: 260 slots one after anot
   }
 });
 
+withNodes(`F15: with all 253 addresses in use the next one is refused by name, and given once one came back (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster('gnte', 1, 1);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const slots: NetworkSlot[] = [];
+  while (slots.length < 253) slots.push(await node!.call<NetworkSlot>('acquire'));
+  t.is(new Set(slots.map(slot => slot.address)).size, 253);
+  await t.throwsAsync(node!.call('acquire'), { message: /subnet has no free address/ });
+  const [first] = slots;
+  await node!.call('release', first!.id);
+  t.is((await node!.call<NetworkSlot>('acquire')).address, first!.address);
+});
+
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
   await using cluster = new NodeCluster(2);
   await cluster.start();

@@ -2,7 +2,6 @@ import test from 'ava';
 import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
-import { DiskPressureError } from '../../../../agent/disk-pressure.ts';
 import { EMPTY_DESIRED_SET } from '../../../../agent/assignment.ts';
 import { container, service, task as makeTask, taskId } from '../../../support/builders.ts';
 import { DIGEST } from '../../../support/fake-node.ts';
@@ -338,38 +337,6 @@ test('a stop in the middle of a pull ends the attempt at once', async t => {
   await rig.desire(aTask({}, { desired: 'stop' }));
   t.like(rig.node.lastStatus(), { phase: 'complete', reason: 'stopped' });
   t.deepEqual(rig.node.started, []);
-  noViolations(t, rig.node);
-  rig.kill();
-});
-
-test('F1: a record that the disk does not take: nothing is started, no attempt counts, and it goes on once there is room', async t => {
-  const rig = new Rig();
-  await rig.begin(EMPTY_DESIRED_SET);
-  rig.node.persistentFaults.set('records.save', new DiskPressureError('no space left: /state has 0 bytes and 9 inodes free'));
-  await rig.desire(aTask({ restart: { mode: 'never', maxAttempts: 1, windowMs: 1, delayMs: 1 } }));
-  await rig.pass(400);
-  t.like(rig.node.lastStatus(), { reason: 'DiskPressure', message: 'no space left: /state has 0 bytes and 9 inodes free', restarts: 0 });
-  await rig.pass(120_000);
-  t.deepEqual(rig.node.started, []);
-  rig.node.persistentFaults.clear();
-  await rig.pass(60_000);
-  t.is(rig.node.running().length, 1);
-  t.like(rig.node.lastStatus(), { phase: 'running', restarts: 0, reason: '' });
-  noViolations(t, rig.node);
-  rig.kill();
-});
-
-test('F1: a container that ends while the disk is full is not cleared before its end is on disk', async t => {
-  const rig = new Rig();
-  await rig.begin(setOf(aTask()));
-  rig.node.persistentFaults.set('records.save', new DiskPressureError('no space left'));
-  rig.node.exit(FIRST, { code: 7 });
-  await rig.pass(60_000);
-  t.true(rig.node.containers.has(FIRST));
-  rig.node.persistentFaults.clear();
-  await rig.pass(60_000);
-  t.deepEqual(rig.node.running(), [SECOND]);
-  t.like(rig.node.lastStatus(), { lastExit: { attempt: 1, code: 7 } });
   noViolations(t, rig.node);
   rig.kill();
 });
