@@ -35,6 +35,7 @@ import { DiskImageStore } from './image/image-store.ts';
 import type { ImageStoreOptions } from './image/image-store.ts';
 import { withRoomMade } from './image/make-room-flow.ts';
 import { PruneLoop } from './image/prune-loop.ts';
+import { HeldImages } from './image/held-images.ts';
 import { NodeImages } from './image/node-images-flow.ts';
 import type { PullRequest } from './image/ports.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
@@ -43,6 +44,8 @@ import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
+import { seeFullLog } from './logs/full-log-fs.ts';
+import { LostOutputLoop } from './logs/lost-output-loop.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
 import { defaultAddress, defaultCapacity, defaultDiskBytes, goArchitecture, machineResolvers, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -137,7 +140,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     nodeState: await readNodeState(config.stateDir),
   };
   const facts = await nodeFacts(config, shared.machine);
-  const named = (): ReadonlyMap<Digest, readonly TaskId[]> | undefined => node.isUp ? tasksByDigest(node.records, session.assignment) : undefined;
+  const named = (): ReadonlyMap<Digest, readonly TaskId[]> | undefined => node.isUp ? tasksByDigest(node.records, session.assignment, shared.machine.debugImages.all()) : undefined;
   const prune: PruneLoop = pruneLoop(shared, () => named()?.keys());
   const images: NodeImages = new NodeImages({ images: shared.machine.images, named });
   const node: NodeLoop = nodeLoop(shared, () => session, prune);
@@ -252,6 +255,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
+    lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, events: taskEvents({ log, metrics, news }), clock: systemClock, log }),
     storage: new StorageLoop({
       snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
     }),
@@ -313,6 +317,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
       statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: config.pullWorkers ?? availableParallelism() * PULLS_PER_CORE, prefix,
       registries: config.registries, credentials: login, idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
     }),
+    debugImages: new HeldImages(),
     snapshots,
     startGate,
     network: new KernelNetwork({

@@ -1,4 +1,6 @@
-import type { ProcessIdentity } from './runtime/ports.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { CreatedContainer, ProcessIdentity } from './runtime/ports.ts';
+import type { LogName } from './task/log-name.ts';
 import { containerId, parseContainerId } from './task/names.ts';
 import type { TaskRecord } from './task/record.ts';
 
@@ -7,12 +9,23 @@ export function claimedNames(records: readonly TaskRecord[]): ReadonlySet<string
   return new Set(records.flatMap(({ task, attempt, step }) => step === 'finished' ? [] : [containerId(task.id, attempt), containerId(task.id, attempt + 1)]));
 }
 
-/** Every container that was started and whose end was not seen yet, with its first process. */
-export function runningContainers(records: readonly TaskRecord[]): readonly { readonly id: string; readonly process: ProcessIdentity }[] {
+export interface RunningContainer {
+  readonly id: string;
+  readonly log: LogName;
+  readonly process: ProcessIdentity;
+  readonly monitor: ProcessIdentity;
+}
+
+/** Every container that was started and whose end was not seen yet. */
+export function runningContainers(records: readonly TaskRecord[]): readonly RunningContainer[] {
   return records.flatMap(({ task, attempt, step, container, companions = [] }) => [
-    ...(step === 'running' && container !== undefined ? [{ id: containerId(task.id, attempt), process: container.container }] : []),
-    ...companions.flatMap((one, index) => (one.step === 'running' && one.container !== undefined ? [{ id: containerId(task.id, attempt, { index, run: one.run }), process: one.container.container }] : [])),
+    ...(step === 'running' && container !== undefined ? [running(task.id, { attempt }, container)] : []),
+    ...companions.flatMap((one, index) => (one.step === 'running' && one.container !== undefined ? [running(task.id, { attempt, companion: { index, run: one.run } }, one.container)] : [])),
   ]);
+}
+
+function running(task: TaskId, log: LogName, { container, monitor }: CreatedContainer): RunningContainer {
+  return { id: containerId(task, log.attempt, log.companion), log, process: container, monitor };
 }
 
 /** True for a name of ours that no task claims; foreign names are left alone. */

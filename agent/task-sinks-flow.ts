@@ -7,17 +7,19 @@ import type { TaskId } from '#model/ids.ts';
 import type { News } from '#news/ports.ts';
 import { EMPTY_DESIRED_SET } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
+import type { HeldImage } from './image/held-images.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { SessionLoop } from './session-loop.ts';
 import type { TaskRecord } from './task/record.ts';
 import type { ReportBook } from './task/report-book.ts';
 import type { TaskEvents, TaskParts } from './task/ports.ts';
 
-/** The images that tasks of this node need, those that only stop among them. */
-export function tasksByDigest(records: readonly TaskRecord[], assignment: DesiredSet): ReadonlyMap<Digest, readonly TaskId[]> {
+/** The images that tasks of this node need, those that only stop and those that somebody looks into among them. */
+export function tasksByDigest(records: readonly TaskRecord[], assignment: DesiredSet, held: readonly HeldImage[]): ReadonlyMap<Digest, readonly TaskId[]> {
   const named = new Map<Digest, Set<TaskId>>();
   const tasks = [...records.map(record => record.task), ...assignment.tasks.values()];
-  for (const { id, digest } of tasks.flatMap(task => containersOf(task).map(container => ({ id: task.id, digest: container.digest })))) {
+  const needed = tasks.flatMap(task => containersOf(task).map(container => ({ id: task.id, digest: container.digest })));
+  for (const { id, digest } of [...needed, ...held.map(one => ({ id: one.task, digest: one.digest }))]) {
     if (digest !== undefined) named.set(digest, (named.get(digest) ?? new Set()).add(id));
   }
   return new Map([...named].map(([digest, ids]) => [digest, [...ids].sort()]));

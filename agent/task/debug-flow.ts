@@ -3,13 +3,16 @@ import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import type { DebugSpec } from '#model/tunnel.ts';
 import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
+import type { HeldImages } from '../image/held-images.ts';
 import { clearContainer } from './container-flow.ts';
 import { etcFiles } from './etc-files.ts';
 import { debugContainerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
 import type { TaskRecord } from './record.ts';
 
-export type DebugParts = Pick<TaskParts, 'images' | 'snapshots' | 'bundles' | 'configs' | 'cgroups' | 'dns' | 'runtime'>;
+export interface DebugParts extends Pick<TaskParts, 'images' | 'snapshots' | 'bundles' | 'configs' | 'cgroups' | 'dns' | 'runtime'> {
+  readonly debugImages: HeldImages;
+}
 
 /** Somebody who looks into a running container of a task. */
 export interface DebugSession {
@@ -39,6 +42,7 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
   sessions += 1;
   const id = debugContainerId(record.task.id, record.attempt, sessions);
   const task = { ...record.task, container: debugSpec(record.task.container, spec) };
+  using _held = parts.debugImages.hold({ digest: spec.digest, task: task.id });
   const image = await parts.images.ensure({ image: spec.image, digest: spec.digest, namespace: task.namespace }, () => undefined, signal);
   try {
     const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase }, signal);

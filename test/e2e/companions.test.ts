@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs';
 import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
@@ -172,6 +174,24 @@ test.serial('debug: another image in the network and among the processes of the 
   t.is((await cluster.tryCtl('debug', 'pod/web', '--image', 'hello:1', '--', '/nope')).exitCode, 127);
   t.is((await cluster.tryCtl('debug', 'pod/web', '--image', 'nothing:1', '--', 'true')).exitCode, 125);
   t.like(await webTask(), { state: 'running', attempt: 1 });
+});
+
+test.serial('debug: a session that ends while the task is paused leaves it paused (root)', async t => {
+  const before = await webTask();
+  const session = spawn(cluster.program, ['debug', 'pod/web', '--image', 'hello:1', '--', 'sleep', '777'], { stdio: 'ignore', env: { ...process.env, ...cluster.environment } });
+  t.teardown(() => { session.kill('SIGKILL'); });
+  const seen = async (): Promise<string> => (await cluster.tryCtl('exec', 'pod/web', '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline')).stdout;
+  const groups = globSync(`/sys/fs/cgroup/{,freezer/}${cluster.layout.nodes[0]?.scope ?? ''}/${String(before?.['id'])}`);
+  const debuggers = (): readonly string[] => groups.flatMap(group => readdirSync(group).filter(name => /-d\d+$/.test(name)));
+  await eventually('the debugger runs', 20_000, async () => debuggers().length > 0 && (await seen()).includes('sleep\x00777'));
+  await cluster.ctl('pause', 'pod/web');
+  session.kill('SIGKILL');
+  await eventually('nothing of the debugger is left', 20_000, () => debuggers().length === 0);
+  t.like(await webTask(), { state: 'paused' });
+  t.true(groups.some(group => ['freezer.state', 'cgroup.events'].some(file => existsSync(`${group}/${file}`) && /^(?:FROZEN|frozen 1)$/m.test(readFileSync(`${group}/${file}`, 'utf8')))));
+  await cluster.ctl('unpause', 'pod/web');
+  await eventually('the task goes on', 10_000, async () => (await webTask())?.['state'] === 'running');
+  t.like(await webTask(), { pid: before?.['pid'], attempt: 1, restarts: 0 });
 });
 
 test.serial('an agent that is killed adopts all containers of the task (root)', async t => {

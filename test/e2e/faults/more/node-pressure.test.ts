@@ -20,8 +20,8 @@ const onV1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes') ? test.se
 
 const site = useOneNode();
 
-test.serial('F3: the log disk full: lines are lost, the container goes on, and its exit code is the real one', async t => {
-  const script = 'trap "exit 7" USR1; trap "exit 0" TERM; if [ -e /data/again ]; then i=0; while [ $i -lt 40000 ]; do echo line $i of many lines that fill a disk; i=$((i+1)); done; touch /data/done; fi; touch /data/again; while :; do sleep 0.1; done';
+test.serial('F3: the log disk full: lines are lost and that is told, the container goes on, and its exit code is the real one', async t => {
+  const script = 'trap "exit 7" USR1; trap "exit 0" TERM; if [ -e /data/again ]; then i=0; while [ $i -lt 40000 ]; do echo line $i of many lines that fill a disk; i=$((i+1)); done; touch /data/done; fi; touch /data/again; while :; do echo one more line; sleep 0.1; done';
   await site.cluster.apply(`${oneService({ name: 'logs', script, more: ['volumes: ["data:/data"]'] })}volumes:\n  data: {}\n`);
   const [view] = await running(site.client, 'logs');
   const logs = `${site.cluster.layout.stateDir}/n1/state/tasks/${view?.task.id ?? ''}/logs`;
@@ -31,6 +31,7 @@ test.serial('F3: the log disk full: lines are lost, the container goes on, and i
     const again = await taskOnce(site.client, 'logs', 'the next attempt', one => one.status?.attempt === 2 && one.state === 'running');
     t.is(again.status?.lastExit?.code, 7);
     await eventually('all its lines written or lost', 20_000, async () => (await site.cluster.tryCtl('exec', 'logs/main', '--', 'test', '-e', '/data/done')).exitCode === 0);
+    await eventually('the event', 30_000, async () => (await site.client.events({ object: `task/${again.task.id}` })).some(event => event.reason === 'LogLinesLost'));
     process.kill(pidOf(again), 'SIGUSR1');
     const third = await taskOnce(site.client, 'logs', 'the third attempt', one => one.status?.attempt === 3 && one.state === 'running');
     t.is(third.status?.lastExit?.code, 7);
