@@ -23,6 +23,7 @@ export interface ReachableTask {
   readonly ended: AbortSignal;
   /** The same of a companion's run. */
   readonly companionEnded: (index: number) => AbortSignal;
+  readonly stop: (graceMs: number | undefined) => void;
 }
 
 export interface TunnelOpenerParts {
@@ -68,6 +69,7 @@ async function targetOf(found: ReachableTask, request: TaskTunnelRequest, { reco
     networkNamespacePath: slot === undefined ? '' : reachOf(task, slot).networkNamespacePath,
     logPath,
     ended: wantsPrevious ? AbortSignal.abort() : one.ended,
+    stop: graceMs => { found.stop(graceMs); },
     debug: async (spec, use, signal) => {
       if (one.container === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${request.container ?? task.service} of task ${task.id} is not running`);

@@ -19,6 +19,8 @@ export interface Observed extends CompanionsObserved {
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
   readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean };
+  /** Somebody asked for the attempt's end at the container itself; absent `graceMs`: the task's own. */
+  readonly askedStop?: { readonly graceMs?: number };
   /** A change of resources was refused; it is tried again then. Absent: none was. */
   readonly resizeNotBeforeMs?: number;
 }
@@ -151,7 +153,7 @@ function timeoutAtMs({ task, startedAtMs }: TaskRecord): number | undefined {
 }
 
 function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): StopCause | undefined {
-  if (desired !== 'run') {
+  if (desired !== 'run' || observed.askedStop !== undefined) {
     return 'stopped';
   }
   if (observed.isMonitorLost) {
@@ -175,9 +177,9 @@ function whileStopping(cause: StopCause, observed: Observed, nowMs: number): Tas
     return { kind: 'kill', cause, reason: 'it would go on writing while it stops' };
   }
   if (stopping === undefined) {
-    return { kind: 'signal', cause, reason: cause === 'stopped' ? record.task.reason : cause };
+    return { kind: 'signal', cause, reason: observed.askedStop !== undefined ? 'asked for at the container' : cause === 'stopped' ? record.task.reason : cause };
   }
-  const leftMs = record.task.container.stopGracePeriodMs - stopping.sinceMs;
+  const leftMs = (observed.askedStop?.graceMs ?? record.task.container.stopGracePeriodMs) - stopping.sinceMs;
   if (stopping.isKilled) {
     return { kind: 'wait', untilMs: nowMs + KILLED_LOOK_MS, isUnkillable: leftMs < -UNKILLABLE_MS, reason: 'killed; waiting for its end' };
   }

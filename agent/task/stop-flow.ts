@@ -6,10 +6,17 @@ import type { Observed, StopCause, Stopping } from './phase.ts';
 import type { TaskParts } from './ports.ts';
 import type { TaskRecord } from './record.ts';
 
-/** Ends an attempt's main container. What it remembers a new agent does not need: it would signal again. */
+/** A stop that somebody asked for at the container itself, of this attempt. */
+interface AskedStop {
+  readonly attempt: number;
+  readonly graceMs?: number;
+}
+
+/** Ends an attempt's main container. What it remembers a new agent does not need: it would signal again, and what was asked for is asked again. */
 export class Stopper {
   readonly #parts: Pick<TaskParts, 'runtime' | 'images' | 'cgroups' | 'clock'>;
   #stopping: Stopping | undefined;
+  #asked: AskedStop | undefined;
 
   constructor(parts: Pick<TaskParts, 'runtime' | 'images' | 'cgroups' | 'clock'>) {
     this.#parts = parts;
@@ -20,8 +27,12 @@ export class Stopper {
     return this.#stopping?.cause;
   }
 
-  observe(): Pick<Observed, 'stopping'> {
-    return stoppingSince(this.#stopping, this.#parts.clock.monotonicMs());
+  ask(attempt: number, graceMs: number | undefined): void {
+    this.#asked = { attempt, ...(graceMs === undefined ? {} : { graceMs }) };
+  }
+
+  observe({ attempt }: TaskRecord): Pick<Observed, 'stopping' | 'askedStop'> {
+    return { ...stoppingSince(this.#stopping, this.#parts.clock.monotonicMs()), ...(this.#asked?.attempt === attempt ? { askedStop: this.#asked } : {}) };
   }
 
   /** Asks it to end. Without a monitor nobody reads its output any more: no reason to wait for it. */
@@ -42,5 +53,6 @@ export class Stopper {
   /** It ended. */
   forget(): void {
     this.#stopping = undefined;
+    this.#asked = undefined;
   }
 }

@@ -119,6 +119,12 @@ export class TaskLoop {
     }
   }
 
+  /** Ends the running attempt as a stop of the task does, and none follows it. */
+  stop(graceMs: number | undefined): void {
+    this.#stopper.ask(this.#record.attempt, graceMs);
+    this.wake();
+  }
+
   /** The attempt wrote more than it may: it is ended. */
   tellOverStorage(attempt: number, message: string): void {
     if (this.record.step !== 'running' || this.record.attempt !== attempt) return;
@@ -186,7 +192,7 @@ export class TaskLoop {
       return { ...quiet, end };
     }
     const isMonitorLost = !await this.#parts.runtime.isAlive(record.container.monitor) && await this.#parts.runtime.isAlive(record.container.container);
-    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...this.#stopper.observe(), ...this.#adjuster.observe() };
+    return { ...quiet, isUnhealthy: this.#record.health === 'unhealthy', isOverStorage: this.#overStorageAttempt === record.attempt, isMonitorLost, ...this.#stopper.observe(record), ...this.#adjuster.observe() };
   }
 
   /** A started task was admitted before its start; for an adopted one it is done here. */

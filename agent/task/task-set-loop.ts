@@ -51,7 +51,7 @@ export class TaskSet {
     }
   }
 
-  find(id: TaskId): Pick<TaskLoop, 'record' | 'ended' | 'companionEnded'> | undefined {
+  find(id: TaskId): Pick<TaskLoop, 'record' | 'ended' | 'companionEnded' | 'stop'> | undefined {
     return this.#loops.get(id);
   }
 

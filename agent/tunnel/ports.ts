@@ -14,6 +14,8 @@ export interface TunnelTarget {
   readonly container?: ProcessIdentity;
   readonly networkNamespacePath: string;
   readonly logPath: string;
+  /** Ends the task's running attempt for good: its stop signal, and KILL once the grace period is over. */
+  readonly stop: (graceMs: number | undefined) => void;
   /** Runs a debug container beside it while `use` runs. @throws ClusterError when it does not run, or the image cannot be had */
   readonly debug: (spec: DebugSpec, use: (streams: ProcessStreams) => Promise<void>, signal: AbortSignal) => Promise<void>;
   /** Aborts when the container ended and its output is all written. */

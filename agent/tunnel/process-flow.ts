@@ -2,6 +2,14 @@ import { MAX_FRAME_BYTES } from '#model/tunnel.ts';
 import type { Tunnel, TunnelFrame } from '#model/tunnel.ts';
 import type { ProcessStreams } from '../runtime/ports.ts';
 
+/** What an attachment's client can ask for besides. */
+export interface ProcessCare {
+  readonly stop: (graceMs: number | undefined) => void;
+}
+
+/** Of a process that the tunnel made: it ends with the tunnel. */
+export const OWN_PROCESS: ProcessCare = { stop: () => undefined };
+
 /**
  * Joins a tunnel with a process until its output ended, then tells the exit code.
  *
@@ -9,14 +17,14 @@ import type { ProcessStreams } from '../runtime/ports.ts';
  *
  * @param signal  aborts when the client is gone; also while it sends nothing
  */
-export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, signal: AbortSignal): Promise<void> {
+export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, care: ProcessCare, signal: AbortSignal): Promise<void> {
   const client = { isGone: false };
   const onAbort = (): void => {
     client.isGone = true;
     streams.close();
   };
   signal.addEventListener('abort', onAbort, { once: true });
-  const input = feed(tunnel, streams).finally(onAbort);
+  const input = feed(tunnel, streams, care).finally(onAbort);
   input.catch(() => { /* its end closed the process, which the output shows */ });
   try {
     for await (const { stream, bytes } of streams.output) {
@@ -41,13 +49,13 @@ export async function sendBytes(tunnel: Tunnel, stream: 'stdout' | 'stderr', byt
 }
 
 /** Frames of the client to the process; returns when the client is gone. */
-async function feed(tunnel: Tunnel, streams: ProcessStreams): Promise<void> {
+async function feed(tunnel: Tunnel, streams: ProcessStreams, care: ProcessCare): Promise<void> {
   for await (const frame of tunnel.frames) {
-    await obey(frame, streams);
+    await obey(frame, streams, care);
   }
 }
 
-async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> {
+async function obey(frame: TunnelFrame, streams: ProcessStreams, care: ProcessCare): Promise<void> {
   switch (frame.kind) {
     case 'data':
       await streams.write(frame.bytes);
@@ -57,6 +65,9 @@ async function obey(frame: TunnelFrame, streams: ProcessStreams): Promise<void> 
       return;
     case 'signal':
       await streams.signal(frame.signal);
+      return;
+    case 'stop':
+      care.stop(frame.graceMs);
       return;
     case 'eof':
       await streams.closeInput();

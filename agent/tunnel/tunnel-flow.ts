@@ -8,7 +8,7 @@ import { joinConnection } from './forward-flow.ts';
 import { withEarlierOutput } from './earlier-output-flow.ts';
 import { sendLogs } from './logs-flow.ts';
 import type { ContainerFiles, LogReader, PortDialer, TunnelTarget } from './ports.ts';
-import { joinProcess, sendBytes } from './process-flow.ts';
+import { joinProcess, OWN_PROCESS, sendBytes } from './process-flow.ts';
 import { sendStats } from './stats-flow.ts';
 import type { StatsSource } from './stats-flow.ts';
 
@@ -59,14 +59,14 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       return;
     case 'exec':
       requireNotPaused(target);
-      await joinProcess(tunnel, await services.runtime.exec(target.containerId, spec, signal), signal);
+      await joinProcess(tunnel, await services.runtime.exec(target.containerId, spec, signal), OWN_PROCESS, signal);
       return;
     case 'attach': {
       const streams = await services.runtime.attach(target.containerId, signal);
       if (spec.size !== undefined && !spec.fromStart) {
         await streams.resize(spec.size, true);
       }
-      await joinProcess(tunnel, spec.fromStart ? withEarlierOutput(streams, ended => services.logs.read(target.logPath, { follow: true }, target.ended, ended)) : streams, signal);
+      await joinProcess(tunnel, spec.fromStart ? withEarlierOutput(streams, ended => services.logs.read(target.logPath, { follow: true }, target.ended, ended)) : streams, target, signal);
       return;
     }
     case 'copy':
@@ -74,7 +74,7 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       return;
     case 'debug':
       requireNotPaused(target);
-      await target.debug(spec, async streams => { await joinProcess(tunnel, streams, signal); }, signal);
+      await target.debug(spec, async streams => { await joinProcess(tunnel, streams, OWN_PROCESS, signal); }, signal);
       return;
     case 'forward':
       await joinConnection(tunnel, await services.ports.dial(target.networkNamespacePath, spec.port, signal), signal);

@@ -1,7 +1,7 @@
-/** `kill`, and `stop` of what `run` made: signals to a task's own process, through an attachment. */
+/** `kill`, and `stop` of what `run` made: asked for at the container itself, through an attachment. */
 import { ClusterError } from '#model/errors.ts';
 import type { TaskView } from '#model/ports.ts';
-import type { Tunnel } from '#model/tunnel.ts';
+import type { Tunnel, TunnelFrame } from '#model/tunnel.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireWorkload } from '../target.ts';
@@ -23,38 +23,45 @@ export async function killTargets(shell: Shell, names: readonly string[], flags:
     if (running.length === 0) {
       throw new ClusterError('FAILED_PRECONDITION', `${describeFound(workload.found)} is not running`);
     }
-    await Promise.all(running.map(async task => { await signalTask(shell, task, [{ signal, waitMs: /^(?:SIG)?KILL$/.test(signal) ? KILLED_MS : SIGNALLED_MS }]); }));
+    await Promise.all(running.map(async view => {
+      const isEnding = isEndingSignal(signal, view.task.container.stopSignal);
+      await endTask(shell, view, { frame: { kind: 'signal', signal }, isEnding, waitMs: /^(?:SIG)?KILL$/.test(signal) ? KILLED_MS : SIGNALLED_MS });
+    }));
     await shell.terminal.write(`${name}\n`);
   }
 }
 
-/** Ends a container as docker does: its stop signal, and after the grace period KILL. One that ended is fine. */
+/** Ends a container as docker does: its stop signal, and after the grace period KILL. Its node does that, so it goes on without us. One that ended is fine. */
 export async function stopContainers(shell: Shell, { tasks }: Workload, graceMs: number | undefined): Promise<void> {
   await Promise.all(tasks.filter(hasProcess).map(async view => {
-    const { stopSignal, stopGracePeriodMs } = view.task.container;
-    await signalTask(shell, view, [{ signal: stopSignal ?? 'TERM', waitMs: graceMs ?? stopGracePeriodMs }, { signal: 'KILL', waitMs: KILLED_MS }]);
+    const waitMs = (graceMs ?? view.task.container.stopGracePeriodMs) + KILLED_MS;
+    await endTask(shell, view, { frame: { kind: 'stop', ...(graceMs === undefined ? {} : { graceMs }) }, isEnding: true, waitMs });
   }));
 }
 
-/** Sends each signal in turn and waits for the end after it; once the process ended, no more. What is to end a paused process thaws it, as docker does. */
-async function signalTask(shell: Shell, { task, state }: TaskView, steps: readonly { readonly signal: string; readonly waitMs: number }[]): Promise<void> {
+interface Asked {
+  readonly frame: TunnelFrame;
+  /** What is to end a paused process thaws it, as docker does. */
+  readonly isEnding: boolean;
+  /** For its end. */
+  readonly waitMs: number;
+}
+
+/** Asks, and waits for the end. */
+async function endTask(shell: Shell, { task, state }: TaskView, { frame, isEnding, waitMs }: Asked): Promise<void> {
   const client = await shell.connect();
   const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin: false, fromStart: false } }, shell.signal);
   const stop = new AbortController();
   try {
-    const ended = untilEnd(tunnel).then(() => true);
+    const ended = untilEnd(tunnel);
     ended.catch(() => { /* raced below */ });
-    for (const { signal, waitMs } of steps) {
-      await tunnel.send({ kind: 'signal', signal });
-      if (state === 'paused' && isEnding(signal, task.container.stopSignal)) {
-        await client.setPaused({ requestId: shell.newRequestId(), tasks: [task.id], isPaused: false });
-      }
-      const late = shell.clock.sleep(waitMs, AbortSignal.any([shell.signal, stop.signal])).then(() => false);
-      late.catch(() => { /* stopped: the process ended first */ });
-      if (await Promise.race([ended, late])) {
-        return;
-      }
+    await tunnel.send(frame);
+    if (state === 'paused' && isEnding) {
+      await client.setPaused({ requestId: shell.newRequestId(), tasks: [task.id], isPaused: false });
     }
+    const late = shell.clock.sleep(waitMs, AbortSignal.any([shell.signal, stop.signal]));
+    late.catch(() => { /* stopped: the process ended first */ });
+    await Promise.race([ended, late]);
   } finally {
     stop.abort();
     tunnel.close();
@@ -62,7 +69,7 @@ async function signalTask(shell: Shell, { task, state }: TaskView, steps: readon
 }
 
 /** Source: moby, daemon/kill.go, killWithSignal: KILL and the stop signal resume a paused container */
-function isEnding(signal: string, stopSignal = 'TERM'): boolean {
+function isEndingSignal(signal: string, stopSignal = 'TERM'): boolean {
   const bare = (name: string): string => name.toUpperCase().replace(/^SIG/, '');
   return ['KILL', bare(stopSignal)].includes(bare(signal));
 }

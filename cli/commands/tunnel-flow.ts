@@ -70,6 +70,7 @@ async function takeFrame(shell: Shell, frame: TunnelFrame): Promise<number | und
     case 'eof':
     case 'resize':
     case 'signal':
+    case 'stop':
     case 'image':
     case 'pull':
     case 'usage':

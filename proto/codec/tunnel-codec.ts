@@ -112,6 +112,7 @@ function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']>
     case 'data': return { $case: 'data', value: { stream: streamCodec.toWire(frame.stream), bytes: frame.bytes } };
     case 'resize': return { $case: 'resize', value: frame.size };
     case 'signal': return { $case: 'signal', value: { signal: frame.signal } };
+    case 'stop': return { $case: 'stop', value: { graceMs: frame.graceMs } };
     case 'eof': return { $case: 'eof', value: {} };
     case 'exit': return { $case: 'exit', value: { code: frame.code } };
     case 'error': return { $case: 'error', value: { code: frame.code, message: frame.message } };
@@ -123,11 +124,19 @@ function frameToWire(frame: TunnelFrame): NonNullable<wire.TunnelFrame['frame']>
 
 function frameFromWire(frame: wire.TunnelFrame['frame']): TunnelFrame {
   switch (frame?.$case) {
-    case undefined: throw new WireError('tunnel frame is empty');
     case 'data': return { kind: 'data', stream: streamCodec.fromWire(frame.value.stream), bytes: ownBytes(frame.value.bytes) };
     case 'resize': return { kind: 'resize', size: frame.value };
     case 'signal': return { kind: 'signal', signal: frame.value.signal };
+    case 'stop': return { kind: 'stop', ...present(frame.value) };
     case 'eof': return { kind: 'eof' };
+    default: return answerFromWire(frame);
+  }
+}
+
+/** What only an agent says. */
+function answerFromWire(frame: Exclude<wire.TunnelFrame['frame'], { readonly $case: 'data' | 'resize' | 'signal' | 'stop' | 'eof' }>): TunnelFrame {
+  switch (frame?.$case) {
+    case undefined: throw new WireError('tunnel frame is empty');
     case 'exit': return { kind: 'exit', code: frame.value.code };
     case 'error': return { kind: 'error', ...frame.value };
     case 'image': return { kind: 'image', image: nodeImageCodec.fromWire(frame.value) };

@@ -77,6 +77,8 @@ export type TunnelFrame =
   | { readonly kind: 'data'; readonly stream: 'stdin' | 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly kind: 'resize'; readonly size: TerminalSize }
   | { readonly kind: 'signal'; readonly signal: string }
+  /** Of an attachment: ends the task's attempt, and none follows it. Absent grace: the container's own. */
+  | { readonly kind: 'stop'; readonly graceMs?: number }
   /** No more bytes in this direction. */
   | { readonly kind: 'eof' }
   /** Last frame of the agent: the process's exit code (128 + signal). */

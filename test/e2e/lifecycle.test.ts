@@ -115,6 +115,22 @@ test.serial('depends_on: started, healthy, completed; each before its dependent'
   t.true(at('side', 'createdAt') >= at('web', 'startedAt'));
 });
 
+test.serial('what run made and stop ended is complete, with its real code; what ended by itself is as it ended', async t => {
+  const deaf = 'trap "" TERM; while true; do sleep 0.1; done';
+  for (const [name, script] of [['polite', 'trap "exit 9" TERM; while true; do sleep 0.1; done'], ['deaf', deaf], ['failing', 'exit 5']] as const) {
+    await cluster.ctl('run', '-d', '--name', name, 'hello:1', 'sh', '-c', script);
+  }
+  await cluster.ctl('stop', '-t', '1', 'polite', 'deaf');
+  const ended = await eventually('all to end', 20_000, async () => {
+    const tasks = new Map((await cluster.items('ps', '-a')).map(task => [String(task['app']), task]));
+    return ['polite', 'deaf', 'failing'].every(name => ['complete', 'failed'].includes(String(tasks.get(name)?.['state']))) && tasks;
+  });
+  t.like(ended.get('polite'), { state: 'complete', exitCode: 9, lastExit: { reason: 'stopped' } });
+  t.like(ended.get('deaf'), { state: 'complete', exitCode: 137, lastExit: { reason: 'stopped' } });
+  t.like(ended.get('failing'), { state: 'failed', exitCode: 5, lastExit: { reason: 'exited' } });
+  for (const name of ['polite', 'deaf', 'failing']) await cluster.ctl('delete', `app/${name}`, '-y');
+});
+
 test.serial('a stopped task gets its signal and its grace period', async t => {
   await cluster.apply(app('stops', {
     asked: { run: 'trap "echo got QUIT; exit 0" QUIT; while true; do sleep 0.1; done', more: ['stop_signal: SIGQUIT', 'stop_grace_period: 30s'] },

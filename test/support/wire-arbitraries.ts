@@ -290,6 +290,7 @@ export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.record({ kind: fc.constant('data' as const), stream: fc.constantFrom('stdin' as const, 'stdout' as const, 'stderr' as const), bytes }),
   fc.record({ kind: fc.constant('resize' as const), size }),
   fc.record({ kind: fc.constant('signal' as const), signal: text }),
+  fc.record({ kind: fc.constant('stop' as const), graceMs: big }, { requiredKeys: ['kind'] }),
   fc.constant({ kind: 'eof' as const }),
   fc.record({ kind: fc.constant('exit' as const), code: fc.nat(255) }),
   fc.record({ kind: fc.constant('error' as const), code: text, message: text }),

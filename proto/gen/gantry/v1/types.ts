@@ -1238,6 +1238,7 @@ export interface TunnelFrame {
     { readonly $case: "image"; readonly value: NodeImage }
     | { readonly $case: "pull"; readonly value: PullProgress }
     | { readonly $case: "usage"; readonly value: UsageSample }
+    | { readonly $case: "stop"; readonly value: TunnelFrame_Stop }
     | undefined;
 }
 
@@ -1249,6 +1250,10 @@ export interface TunnelFrame_Data {
 
 export interface TunnelFrame_Signal {
   readonly signal: string;
+}
+
+export interface TunnelFrame_Stop {
+  readonly graceMs?: number | undefined;
 }
 
 export interface TunnelFrame_Eof {
@@ -9579,6 +9584,9 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
       case "usage":
         UsageSample.encode(message.frame.value, writer.uint32(74).fork()).join();
         break;
+      case "stop":
+        TunnelFrame_Stop.encode(message.frame.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -9666,6 +9674,14 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
             }
 
             message.frame = { $case: "usage", value: UsageSample.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.frame = { $case: "stop", value: TunnelFrame_Stop.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -9769,6 +9785,52 @@ export const TunnelFrame_Signal: MessageFns<TunnelFrame_Signal> = {
             }
 
             message.signal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTunnelFrame_Stop(): TunnelFrame_Stop {
+  return { graceMs: undefined };
+}
+
+export const TunnelFrame_Stop: MessageFns<TunnelFrame_Stop> = {
+  encode(message: TunnelFrame_Stop, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.graceMs !== undefined) {
+      writer.uint32(8).int64(message.graceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TunnelFrame_Stop {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnelFrame_Stop() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.graceMs = longToNumber(reader.int64());
             continue;
           }
         }

@@ -42,6 +42,11 @@ test('a job is looked at again when its time is over', leadsTo, 'run', seen({ st
 test('a job whose time is over is signalled', leadsTo, 'run', seen({ step: 'running', startedAtMs: T0 - 5_000, task: { ...BASE.task, timeoutMs: 5_000 } }), { kind: 'signal', cause: 'timeout' });
 test('within the grace period it is waited for', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 9_999, isKilled: false } }), { kind: 'wait', untilMs: T0 + 1 });
 test('at the end of the grace period it is killed', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 10_000, isKilled: false } }), { kind: 'kill' });
+test('a stop that is asked for at the container is one', leadsTo, 'run', seen({ step: 'running' }, { askedStop: {} }), { kind: 'signal', cause: 'stopped' });
+test('it may bring its own grace period', leadsTo, 'run', seen({ step: 'running' }, { askedStop: { graceMs: 500 }, stopping: { sinceMs: 500, isKilled: false } }), { kind: 'kill', cause: 'stopped' });
+test('without one it has the task\'s', leadsTo, 'run', seen({ step: 'running' }, { askedStop: {}, stopping: { sinceMs: 9_999, isKilled: false } }), { kind: 'wait', untilMs: T0 + 1 });
+test('a paused task that is asked to stop is thawed and not frozen again', leadsTo, 'run', seen({ step: 'running', task: PAUSED, isFrozen: true }, { askedStop: {} }), { kind: 'thaw' });
+test('what was asked to stop ends as stopped, and nothing follows', leadsTo, 'run', seen({ attempt: 1, ending: { kind: 'finish', phase: 'complete' } }), { kind: 'release', phase: 'complete' });
 test('a killed one is looked at each second', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 15_000, isKilled: true } }), { kind: 'wait', untilMs: T0 + 1_000, isUnkillable: false });
 test('five seconds after the kill it counts as unkillable', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 15_001, isKilled: true } }), { kind: 'wait', isUnkillable: true });
 test('a stop between attempts releases what they share', leadsTo, 'stop', seen({ attempt: 1, notBeforeMs: T0 + 1_000 }), { kind: 'release', phase: 'complete' });

@@ -341,6 +341,21 @@ test('a stop in the middle of a pull ends the attempt at once', async t => {
   rig.kill();
 });
 
+test('a stop that is asked for at the container: its code is told, it ends as stopped, and no attempt follows', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask({ stopGracePeriodMs: 30_000 })));
+  rig.node.onSignal = undefined;
+  rig.tasks?.find(ID)?.stop(1_000);
+  await rig.rest();
+  t.like(rig.node.lastStatus(), { phase: 'stopping', reason: 'stopped' });
+  await rig.pass(1_000);
+  await rig.pass(60_000);
+  t.like(rig.node.lastStatus(), { phase: 'complete', reason: 'stopped', attempt: 1, lastExit: { code: 137, reason: 'stopped' } });
+  t.deepEqual(rig.node.running(), []);
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
 test('F8: processes killed for memory are told once a second count agrees, each rise once, and only while the attempt runs', async t => {
   const rig = new Rig();
   await rig.begin(setOf(aTask()));

@@ -86,6 +86,16 @@ test('stop -t and restart -t carry their grace period, for services too', async 
   t.regex((await t.throwsAsync(stopTargets(fakeShell(cluster), ['shop/web'], { time: 'soon' }))).message, /--time must be 0\.\.86400/);
 });
 
+test('what run made is asked to stop at the container, with the grace period of the container or another', async t => {
+  for (const [time, frame] of [[undefined, { kind: 'stop' }], ['2', { kind: 'stop', graceMs: 2_000 }]] as const) {
+    const cluster = new FakeCluster(clusterView({ services: running.services.filter(({ service }) => service.id === WEB.id), tasks: [taskView(WEB, 0, 'n1')] }));
+    cluster.tunnelScript = () => framesOf<TunnelFrame>([{ kind: 'exit', code: 137 }]);
+    await stopTargets(fakeShell(cluster), ['shop'], time === undefined ? {} : { time });
+    t.deepEqual(cluster.opened.map(({ tunnel }) => tunnel.sent), [[frame]]);
+    t.deepEqual(callsOf(cluster), []);
+  }
+});
+
 for (const [signal, thaws] of [['KILL', true], ['SIGTERM', true], ['USR1', false]] as const) {
   test(`kill -s ${signal} reaches a paused task${thaws ? ', which runs on to its end' : ', which stays paused'}`, async t => {
     const cluster = new FakeCluster(clusterView({ tasks: [pausedView(0)] }));
