@@ -77,7 +77,7 @@ function v1Files({ requests, limits }: TaskResources, context: LimitContext): re
     { ...file(at('cpuset', 'cpuset.cpus'), limits.cpuset ?? context.allCpus, 'cpuset'), ...wishedOnly(limits.cpuset) },
     weightFile([at('blkio', 'blkio.bfq.weight')], limits.io),
     ...v1Throttles(limits.io ?? {}, context),
-    ...hugepageFiles(limits.hugepages, context, (size, part) => at('hugetlb', `hugetlb.${size}${part}.limit_in_bytes`)),
+    ...(context.layout.roots.has('hugetlb') || limits.hugepages !== undefined ? hugepageFiles(limits.hugepages, context, (size, part) => at('hugetlb', `hugetlb.${size}${part}.limit_in_bytes`)) : []),
   ];
 }
 

@@ -53,3 +53,9 @@ test('cpus, shares and weight at their ends', t => {
   t.deepEqual([2, 1024, 262_144].map(cpuWeight), [1, 39, 10_000]);
   t.deepEqual([undefined, 1, 10, 2500].map(cpuQuota), [undefined, 1000, 1000, 250_000]);
 });
+
+test('v1: where huge pages cannot be limited nothing is said of them, unless some were wished for', t => {
+  const without: CgroupLayout = { version: 1, roots: new Map([...V1.roots].filter(([name]) => name !== 'hugetlb')) };
+  t.notRegex(written(without, LEAST), /hugetlb/);
+  t.regex(written(without, { ...LEAST, hugepages: [{ pageBytes: 2 * MIB, bytes: 2 * MIB }] }), /hugetlb\.2MB\.limit_in_bytes = 2097152 \(refuse\)/);
+});
