@@ -170,19 +170,22 @@ function draftRun(id: ServiceId, name: string, parts: WriteParts): WriteDraft {
   };
 }
 
+/** One that is stopping already is hurried by a shorter grace period: `scale` to nothing may have come first. */
 function draftStopTask({ task: id, graceMs }: Parameters<ControlHandlers['stopTask']>[0], parts: WriteParts): WriteDraft {
   const task = parts.state.current.tasks.get(id);
   if (task === undefined) {
     throw new ClusterError('NOT_FOUND', `task ${id} is not known`);
   }
   const status = parts.state.current.statuses.get(id)?.value;
-  if (task.value.desired === 'stop' || (status !== undefined && isFinished(status.phase))) {
+  const { desired, reason, container } = task.value;
+  const isStopping = desired === 'stop';
+  if ((isStopping && (graceMs ?? container.stopGracePeriodMs) >= container.stopGracePeriodMs) || (status !== undefined && isFinished(status.phase))) {
     return { compares: [], operations: [], outcome: { kind: 'done' } };
   }
   const key = buildKey({ kind: 'task', id });
   return {
     compares: [{ kind: 'mod-revision', key, revision: task.modRevision }],
-    operations: [{ kind: 'put', key, value: encodeTask({ ...hurried(task.value, graceMs), desired: 'stop', reason: 'stopped by an operator' }) }],
+    operations: [{ kind: 'put', key, value: encodeTask({ ...hurried(task.value, graceMs), desired: 'stop', reason: isStopping ? reason : 'stopped by an operator' }) }],
     outcome: { kind: 'done' },
   };
 }

@@ -64,6 +64,19 @@ test('a task that is to stop, or was never there', async t => {
   t.like(await t.throwsAsync(api.stopTask({ requestId: requestId(2), task: taskId('none') }, OPERATOR)), { code: 'NOT_FOUND' });
 });
 
+test('a task that stops already is hurried by a shorter grace period, and never given a longer one', async t => {
+  const replica = await start(t);
+  const api = createServiceApi(replica.parts);
+  const graceMs = (): number | undefined => replica.state.current.tasks.get(one.id)?.value.container.stopGracePeriodMs;
+  const own = graceMs() ?? 0;
+  await api.stopTask({ requestId: requestId(1), task: one.id }, OPERATOR);
+  await api.stopTask({ requestId: requestId(2), task: one.id, graceMs: own + 1 }, OPERATOR);
+  t.is(graceMs(), own);
+  await api.stopTask({ requestId: requestId(3), task: one.id, graceMs: 500 }, OPERATOR);
+  t.is(graceMs(), 500);
+  t.like(replica.state.current.tasks.get(one.id)?.value, { desired: 'stop', reason: 'stopped by an operator' });
+});
+
 test('labels of a node: the cluster\'s own stay, names and values are checked', async t => {
   const replica = await start(t);
   const api = createNodeApi(replica.parts);
