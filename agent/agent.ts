@@ -255,7 +255,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
-    lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, events: taskEvents({ log, metrics, news }), clock: systemClock, log }),
+    lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, onLost: (...told) => { node.tellLostOutput(...told); }, clock: systemClock, log }),
     storage: new StorageLoop({
       snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
     }),

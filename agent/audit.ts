@@ -10,6 +10,7 @@ export function claimedNames(records: readonly TaskRecord[]): ReadonlySet<string
 }
 
 export interface RunningContainer {
+  readonly task: TaskId;
   readonly id: string;
   readonly log: LogName;
   readonly process: ProcessIdentity;
@@ -25,7 +26,7 @@ export function runningContainers(records: readonly TaskRecord[]): readonly Runn
 }
 
 function running(task: TaskId, log: LogName, { container, monitor }: CreatedContainer): RunningContainer {
-  return { id: containerId(task, log.attempt, log.companion), log, process: container, monitor };
+  return { task, id: containerId(task, log.attempt, log.companion), log, process: container, monitor };
 }
 
 /** True for a name of ours that no task claims; foreign names are left alone. */

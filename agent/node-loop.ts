@@ -58,6 +58,10 @@ export class NodeLoop {
     this.#tasks?.tellOverStorage(...told);
   }
 
+  tellLostOutput(...told: Parameters<TaskSet['tellLostOutput']>): void {
+    this.#tasks?.tellLostOutput(...told);
+  }
+
   wakeAll(): void {
     this.#tasks?.wakeAll();
   }

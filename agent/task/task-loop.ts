@@ -27,6 +27,8 @@ import { Stopper } from './stop-flow.ts';
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** The status's word for output that a full disk did not take. */
+const LOG_LINES_LOST = 'LogLinesLost';
 /** Attempts whose logs stay, the newest among them. */
 const KEPT_LOGS = 3;
 /** What ends a container waits for no disk; all else builds on a record that is kept. */
@@ -123,6 +125,13 @@ export class TaskLoop {
   stop(graceMs: number | undefined): void {
     this.#stopper.ask(this.#record.attempt, graceMs);
     this.wake();
+  }
+
+  /** It goes on: whoever reads its log is told, as long as that is so. */
+  tellLostOutput(attempt: number, message: string): void {
+    const isTold = this.#live.reason === LOG_LINES_LOST;
+    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopper.isStopping || (message === '' && !isTold)) return;
+    this.#setLive({ ...this.#live, reason: message === '' ? '' : LOG_LINES_LOST, message });
   }
 
   /** The attempt wrote more than it may: it is ended. */

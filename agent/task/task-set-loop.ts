@@ -65,6 +65,11 @@ export class TaskSet {
     this.#loops.get(id)?.tellOverStorage(attempt, message);
   }
 
+  /** Output of the attempt is in no log, since the disk is full; without words: no more. */
+  tellLostOutput(id: TaskId, attempt: number, message: string): void {
+    this.#loops.get(id)?.tellLostOutput(attempt, message);
+  }
+
   get records(): readonly TaskRecord[] {
     return [...this.#loops.values()].map(loop => loop.record);
   }

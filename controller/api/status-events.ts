@@ -4,6 +4,8 @@ import type { PlannedEvent } from '../reconcile/plan.ts';
 
 /** The agent's word for it. */
 const CHILD_OOM = 'OOMKilledChild';
+/** And for an end that was wished for, of the task or at the container itself. */
+const STOPPED = 'stopped';
 
 /** Events for the step from `previous` (undefined: first report) to `next`; none when nothing worth telling happened. */
 export function statusEvents(task: Task, previous: TaskStatus | undefined, next: TaskStatus): readonly PlannedEvent[] {
@@ -20,7 +22,7 @@ const exitEvent: EventRule = (task, previous, next) => {
   }
   const code = exit.code === null ? 'exit code unknown' : `exit code ${String(exit.code)}`;
   return {
-    type: exit.code === 0 || task.desired === 'stop' ? 'normal' : 'warning',
+    type: exit.code === 0 || task.desired === 'stop' || exit.reason === STOPPED ? 'normal' : 'warning',
     object: `task/${task.id}`,
     reason: 'Exited',
     message: `${task.name} attempt ${String(exit.attempt)} on ${task.node}: ${code}, ${exit.reason}`,
@@ -52,13 +54,16 @@ const healthEvent: EventRule = (task, previous, next) =>
 const COUNTED_REASONS: ReadonlySet<string> = new Set(['PullRetried', CHILD_OOM]);
 
 const troubleEvent: EventRule = (task, previous, next) => {
-  const hasFailed = next.phase === 'failed' && previous?.phase !== 'failed' && task.desired === 'run';
-  const isAgain = COUNTED_REASONS.has(next.reason) && next.message !== previous?.message;
-  const isNewReason = next.reason !== '' && (next.reason !== previous?.reason || isAgain) && task.desired === 'run';
-  return hasFailed || isNewReason
+  const hasFailed = next.phase === 'failed' && previous?.phase !== 'failed';
+  return task.desired === 'run' && (hasFailed || isNewTrouble(previous, next))
     ? { type: 'warning', object: `task/${task.id}`, reason: eventReason(next), message: `${task.name}: ${next.message}` }
     : undefined;
 };
+
+function isNewTrouble(previous: TaskStatus | undefined, next: TaskStatus): boolean {
+  const isAgain = COUNTED_REASONS.has(next.reason) && next.message !== previous?.message;
+  return next.reason !== '' && next.reason !== STOPPED && (next.reason !== previous?.reason || isAgain);
+}
 
 /** A word that fits into an event's key: letters, digits and `-`. */
 function eventReason(status: TaskStatus): string {

@@ -58,13 +58,15 @@ withNodes(`F15: with all 253 addresses in use the next one is refused by name, a
   await using cluster = new NodeCluster('gnte', 1, 1);
   await cluster.start();
   const [node] = cluster.nodes;
+  // The pool may just be making ready the one that is asked for.
+  const acquire = async (): Promise<NetworkSlot> => await eventually('a slot', async () => await node!.call<NetworkSlot>('acquire').catch(() => undefined));
   const slots: NetworkSlot[] = [];
-  while (slots.length < 253) slots.push(await node!.call<NetworkSlot>('acquire'));
+  while (slots.length < 253) slots.push(await acquire());
   t.is(new Set(slots.map(slot => slot.address)).size, 253);
   await t.throwsAsync(node!.call('acquire'), { message: /subnet has no free address/ });
   const [first] = slots;
   await node!.call('release', first!.id);
-  t.is((await node!.call<NetworkSlot>('acquire')).address, first!.address);
+  t.is((await acquire()).address, first!.address);
 });
 
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {

@@ -25,7 +25,7 @@ test('containers that run are those of the steps `running`, companions among the
   const companion = { run: 3, recent: [], notBeforeMs: 0, isDone: false };
   const record = { ...RECORD, container: processes(10), companions: [{ ...companion, step: 'running' as const, container: processes(20) }, { ...companion, step: 'ended' as const, container: processes(30) }] };
   t.deepEqual(runningContainers([record, { ...record, step: 'ended', companions: [] }]), [
-    { id: 'gantry-webaaaaaaaaa-2', log: { attempt: 2 }, process: { pid: 10, startTicks: 1 }, monitor: { pid: 11, startTicks: 1 } },
-    { id: 'gantry-webaaaaaaaaa-2-c0-3', log: { attempt: 2, companion: { index: 0, run: 3 } }, process: { pid: 20, startTicks: 1 }, monitor: { pid: 21, startTicks: 1 } },
+    { task: taskId('web'), id: 'gantry-webaaaaaaaaa-2', log: { attempt: 2 }, process: { pid: 10, startTicks: 1 }, monitor: { pid: 11, startTicks: 1 } },
+    { task: taskId('web'), id: 'gantry-webaaaaaaaaa-2-c0-3', log: { attempt: 2, companion: { index: 0, run: 3 } }, process: { pid: 20, startTicks: 1 }, monitor: { pid: 21, startTicks: 1 } },
   ]);
 });

@@ -49,6 +49,23 @@ test('F1: a container that ends while the disk is full is not cleared before its
   rig.kill();
 });
 
+test('F3: output that is lost is told while it is, and only of the attempt that runs', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask()));
+  const told = async (attempt: number, message: string): Promise<readonly unknown[]> => {
+    rig.tasks?.tellLostOutput(ID, attempt, message);
+    await rig.rest();
+    const { reason, message: shown, phase } = rig.node.lastStatus() ?? {};
+    return [reason, shown, phase];
+  };
+  t.deepEqual(await told(2, 'gone'), ['', '', 'running']);
+  t.deepEqual(await told(1, ''), ['', '', 'running']);
+  t.deepEqual(await told(1, 'gone'), ['LogLinesLost', 'gone', 'running']);
+  t.deepEqual(await told(1, ''), ['', '', 'running']);
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
 test('F15: a subnet without a free address is told by name, counts no attempt, and the task has the next one that comes back', async t => {
   const rig = new Rig();
   await rig.begin(EMPTY_DESIRED_SET);

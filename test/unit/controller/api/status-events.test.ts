@@ -22,6 +22,8 @@ test('an exit with 1', tells, at({}), at({ phase: 'starting', ...exit(1) }), ['w
 test('an exit with 0', tells, at({}), at({ phase: 'complete', ...exit(0) }), ['normal Exited']);
 test('an exit that nobody saw', tells, at({}), at({ phase: 'starting', ...exit(null) }), ['warning Exited']);
 test('an exit that was wished for', tells, at({}), at({ phase: 'failed', ...exit(143) }), ['normal Exited'], 'stop');
+test('a stop that was asked for at the container', tells, at({}), at({ phase: 'stopping', reason: 'stopped' }), []);
+test('its end', tells, at({ reason: 'stopped' }), at({ phase: 'complete', reason: 'stopped', lastExit: { attempt: 1, code: 137, reason: 'stopped', finishedAtMs: T0 } }), ['normal Exited']);
 test('the same exit again', tells, at(exit(1)), at(exit(1)), []);
 test('unhealthy, once', tells, at({ health: 'healthy' }), at({ health: 'unhealthy' }), ['warning Unhealthy']);
 test('unhealthy still', tells, at({ health: 'unhealthy' }), at({ health: 'unhealthy' }), []);
