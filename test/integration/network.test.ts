@@ -55,7 +55,7 @@ withNodes(`an address that was released is given again: 260 slots one after anot
 });
 
 withNodes(`F15: with all 253 addresses in use the next one is refused by name, and given once one came back (${NEEDS})`, async t => {
-  await using cluster = new NodeCluster('gnte', 1, 1);
+  await using cluster = new NodeCluster(1, 1);
   await cluster.start();
   const [node] = cluster.nodes;
   // The pool may just be making ready the one that is asked for.
