@@ -130,7 +130,7 @@ export class TaskLoop {
   /** It goes on: whoever reads its log is told, as long as that is so. */
   tellLostOutput(attempt: number, message: string): void {
     const isTold = this.#live.reason === LOG_LINES_LOST;
-    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopper.isStopping || (message === '' && !isTold)) return;
+    if (this.record.step !== 'running' || this.record.attempt !== attempt || this.#stopper.cause !== undefined || (message === '' && !isTold)) return;
     this.#setLive({ ...this.#live, reason: message === '' ? '' : LOG_LINES_LOST, message });
   }
 

@@ -67,6 +67,7 @@ withNodes(`F15: with all 253 addresses in use the next one is refused by name, a
   const [first] = slots;
   await node!.call('release', first!.id);
   t.is((await acquire()).address, first!.address);
+  await node!.call('tearDown');
 });
 
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
