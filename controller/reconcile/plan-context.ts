@@ -13,6 +13,8 @@ export interface PlanContext {
   readonly awayForMs: (node: NodeId) => number;
   /** The stored Revision, where it is known. */
   readonly revisionOf: (app: AppId, number: number) => Revision | undefined;
+  /** Unix ms since when the leader's wall clock goes on evenly: what was counted before says nothing of a deadline. Absent: always. */
+  readonly steadySinceMs?: number;
   /** Absent: rollouts fail at their deadlines. On paper they may take as long as they like: a plan says where tasks go, and what fits nowhere. */
   readonly ignoresDeadlines?: boolean;
   /** Of the snapshot that is planned on, where one is kept; the plan leaves it as it was. Absent: each placing makes its own, which says the same. */

@@ -17,6 +17,8 @@ import { affectedKeys, allKeys, waitingServices } from './affected-keys.ts';
 import type { ReconcileKey } from './affected-keys.ts';
 import { applyPlan } from './apply-flow.ts';
 import type { ApplyOutcome } from './apply-flow.ts';
+import { nextSteadiness } from './clock-steadiness.ts';
+import type { ClockSteadiness } from './clock-steadiness.ts';
 import { turnKind } from './liveness.ts';
 import type { MassBreaker } from './mass-breaker.ts';
 import { NO_EVIDENCE, awayForMs } from './node-plan.ts';
@@ -80,6 +82,7 @@ export class ReconcileLoop implements Loop {
   readonly #wakes = new Map<ReconcileKey, number>();
   readonly #table = new KeptTable();
   #evidence: NodeEvidence = NO_EVIDENCE;
+  #steadiness: ClockSteadiness | undefined;
   #hasRoom = false;
 
   constructor(options: ReconcileOptions, leadership: Leadership) {
@@ -123,6 +126,7 @@ export class ReconcileLoop implements Loop {
     let lastAllMs = lastTickMs;
     for (;;) {
       await clock.sleep(TICK_MS, signal);
+      this.#lookAtClock();
       const nowMs = clock.monotonicMs();
       if (turnKind(lastTickMs, nowMs, { intervalMs: TICK_MS, stallMs: times.stallMs }) === 'reset') {
         this.#evidence = NO_EVIDENCE;
@@ -197,7 +201,13 @@ export class ReconcileLoop implements Loop {
   #planContext(): PlanContext {
     const { clock, cluster, clusterId, revisions, times } = this.#options;
     const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, clock.monotonicMs());
-    return { nowMs: clock.nowMs(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number), table: () => this.#table.at(cluster.current) };
+    return { nowMs: clock.nowMs(), steadySinceMs: this.#lookAtClock(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number), table: () => this.#table.at(cluster.current) };
+  }
+
+  #lookAtClock(): number {
+    const { clock } = this.#options;
+    this.#steadiness = nextSteadiness(this.#steadiness, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
+    return this.#steadiness.sinceMs;
   }
 
   /** Evictions are decided again on a snapshot that is as new as etcd: a watch that lags must not cost a node its tasks. */

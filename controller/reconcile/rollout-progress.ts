@@ -24,22 +24,26 @@ export function nextProgress(state: ServiceState, { state: next, healthySinceMs 
 }
 
 /** When to look at it again. */
-export function deadlineAtMs({ service, status }: { readonly service: ServiceState['service']; readonly status: ServiceStatus }, { nowMs, ignoresDeadlines }: PlanContext): number | undefined {
+export function deadlineAtMs({ service, status }: { readonly service: ServiceState['service']; readonly status: ServiceStatus }, { nowMs, ignoresDeadlines, steadySinceMs = 0 }: PlanContext): number | undefined {
   const { progressDeadlineMs } = service.spec.update;
   const { progress } = status.rollout;
-  const atMs = progress === undefined || progressDeadlineMs === undefined ? nowMs : progress.sinceMs + progressDeadlineMs;
+  const atMs = progress === undefined || progressDeadlineMs === undefined ? nowMs : Math.max(progress.sinceMs, steadySinceMs) + progressDeadlineMs;
   return ignoresDeadlines === true || atMs <= nowMs ? undefined : atMs;
 }
 
-/** Why the rollout has failed although no task did: what it was stuck at. */
+/** Why the rollout has failed although no task did: what it was stuck at. A clock that jumped, or another leader's, does not shorten the deadline: it is counted anew. */
 export function deadlineFailure(state: ServiceState, context: PlanContext): string | undefined {
   const { progressDeadlineMs } = state.service.spec.update;
   const rollout = currentRollout(state);
-  if (progressDeadlineMs === undefined || rollout === undefined || !mayFail(state, context) || !isStill(state, rollout, context.nowMs - progressDeadlineMs)) {
+  if (progressDeadlineMs === undefined || rollout === undefined || !mayFail(state, context)) {
     return undefined;
   }
-  // Told as it was when it failed.
+  // Told as it was when it failed, by whatever clock.
   const isTold = rollout.state === 'failed' && rollout.reason.startsWith(NO_PROGRESS);
+  const deadlineMs = context.nowMs - progressDeadlineMs;
+  if (!isStill(state, rollout, deadlineMs) || (!isTold && (context.steadySinceMs ?? 0) > deadlineMs)) {
+    return undefined;
+  }
   return isTold ? rollout.reason : `${NO_PROGRESS}${formatDuration(progressDeadlineMs)}${rollout.reason === '' ? '' : `: ${rollout.reason}`}`;
 }
 

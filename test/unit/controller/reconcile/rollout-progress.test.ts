@@ -73,6 +73,16 @@ test('a pause, another Revision, a settled one and a plan on paper do not fail',
   t.is(deadlineFailure(state(1, { progress }), { ...late, ignoresDeadlines: true }), undefined);
 });
 
+test('a clock that jumped forward, or a leader that has just begun, does not shorten it; what failed stays so', t => {
+  const late = { ...at(T0 + 60 * DEADLINE_MS), steadySinceMs: T0 + 59 * DEADLINE_MS + 1 };
+  const progress = { reached: 1, sinceMs: T0 };
+  t.is(deadlineFailure(state(1, { progress }), late), undefined);
+  t.is(deadlineAtMs({ service: web, status: serviceStatus(before, { rollout: rollout({ progress }) }) }, late), T0 + 60 * DEADLINE_MS + 1);
+  t.is(deadlineFailure(state(1, { progress }), { ...late, nowMs: late.nowMs + 1 }), 'no progress for 1m: web-1: pulling');
+  const told = { progress, state: 'failed', reason: 'no progress for 1m: web-1: pulling' } as const;
+  t.is(deadlineFailure(state(1, told), late), told.reason);
+});
+
 test('it is looked at again at the deadline', t => {
   const value = serviceStatus(before, { rollout: rollout({ progress: { reached: 0, sinceMs: T0 } }) });
   t.is(deadlineAtMs({ service: web, status: value }, at(T0 + 1)), T0 + DEADLINE_MS);
