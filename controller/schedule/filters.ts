@@ -61,8 +61,10 @@ export interface ServiceRequest {
   /** Those of them with the current template. */
   readonly current: LabelCounts;
   readonly neighbours: readonly Neighbour[];
-  /** The share of its images that each row has not; undefined: no row has any, so that none differ. */
-  readonly missingImages: Float64Array | undefined;
+  /** How many of its images each row has not; undefined: no row has any, so that none differ. */
+  readonly missingImages: Uint8Array | undefined;
+  /** Of its containers together. */
+  readonly imageCount: number;
 }
 
 type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;

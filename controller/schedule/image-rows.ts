@@ -51,15 +51,15 @@ export class ImageRows {
     this.#ofRow.clear();
   }
 
-  /** The share of the images that each of `size` rows has not; undefined where no row has any. */
-  missingShares(digests: readonly string[], size: number): Float64Array | undefined {
+  /** How many of the images each of `size` rows has not; undefined where no row has any. */
+  missing(digests: readonly string[], size: number): Uint8Array | undefined {
     if (!digests.some(digest => this.#rows.has(digest))) {
       return undefined;
     }
-    const missing = new Float64Array(size).fill(1);
+    const missing = new Uint8Array(size).fill(digests.length);
     for (const digest of digests) {
       for (const [row, tasks] of this.#rows.get(digest) ?? []) {
-        missing[row] = (missing[row] ?? 0) - (tasks > 0 ? 1 / digests.length : 0);
+        missing[row] = (missing[row] ?? 0) - (tasks > 0 ? 1 : 0);
       }
     }
     return missing;

@@ -20,6 +20,7 @@ const NOTHING_PLACED: PlacedRows = new Map();
 
 export function requestFor(snapshot: ClusterSnapshot, table: NodeTable, service: Service, placedRows: PlacedRows = NOTHING_PLACED): ServiceRequest {
   const { placement, container } = service.spec;
+  const digests = digestsOf(service.spec);
   const tasks = tasksOf(snapshot, service.id);
   const present = tasks.filter(task => isPresent(snapshot, task));
   const rowsOf = (some: readonly Task[]): readonly number[] => some.flatMap(task => table.rowOf(task.node) ?? []);
@@ -32,7 +33,7 @@ export function requestFor(snapshot: ClusterSnapshot, table: NodeTable, service:
     placed: new LabelCounts(table, placement.maxPer.map(limit => limit.label), rowsOf(present)),
     current: new LabelCounts(table, spreadLabels(placement), rowsOf(current)),
     neighbours: neighboursOf(snapshot, table, service, placedRows),
-    missingImages: table.images.missingShares(digestsOf(service.spec), table.size),
+    missingImages: table.images.missing(digests, table.size), imageCount: digests.length,
   };
 }
 

@@ -95,10 +95,10 @@ function spareDevices(table: NodeTable, { service }: ServiceRequest, row: number
  * fullest node that fits is best. Images that are not there add what they cost: more than a few per cent of room, and little enough that not all that
  * shares an image piles up where it is.
  */
-export function roomRank(table: NodeTable, { requests, isPacking, missingImages }: ServiceRequest, row: number): number {
+export function roomRank(table: NodeTable, { requests, isPacking, missingImages, imageCount }: ServiceRequest, row: number): number {
   const cpu = share((table.wantedCpu[row] ?? 0) + requests.milliCpu, table.capacityCpu[row] ?? 0);
   const memory = share((table.wantedMemory[row] ?? 0) + requests.memoryBytes, table.capacityMemory[row] ?? 0);
-  const toFetch = missingImages === undefined ? 0 : (missingImages[row] ?? 0) * IMAGE_COST;
+  const toFetch = missingImages === undefined ? 0 : (missingImages[row] ?? 0) / imageCount * IMAGE_COST;
   return (isPacking ? 2 - cpu - memory : Math.max(cpu, memory)) + toFetch;
 }
 

@@ -1,5 +1,6 @@
 /** Clusters and services for the schedule bench: seeded, the same on every machine. */
 import type { Service } from '#model/app.ts';
+import { parseDigest } from '#model/digest.ts';
 import type { Node } from '#model/node.ts';
 import type { Task } from '#model/task.ts';
 import { node, resources, service, task, taskId } from '../support/builders.ts';
@@ -7,6 +8,8 @@ import type { ServiceOptions } from '../support/builders.ts';
 import { Random } from '../sim/random.ts';
 import type { PendingService } from '../../controller/schedule/schedule.ts';
 
+/** That all services share. */
+const IMAGES = 200;
 const ZONES = ['a', 'b', 'c', 'd', 'e'];
 const TIERS = ['web', 'batch', 'data'];
 /** Cores and MiB of machines. */
@@ -76,7 +79,8 @@ export function tasksOf(placed: readonly { readonly service: Service; readonly s
 }
 
 function numbered(name: string, index: number, options: ServiceOptions): Service {
-  return service({ ...options, name, app: `a${String(index)}` });
+  const digest = parseDigest(`sha256:${String(index % IMAGES).padStart(64, '0')}`);
+  return service({ ...options, container: { ...options.container, digest }, name, app: `a${String(index)}` });
 }
 
 function sized(milliCpu: number, memoryMib: number): ServiceOptions {

@@ -7,25 +7,25 @@ import { container, failed, node, resources, service, serviceStatus, snapshot, s
 import { Random } from '../../../sim/random.ts';
 
 const digest = (letter: string): ReturnType<typeof parseDigest> => parseDigest(`sha256:${letter.repeat(64)}`);
-const shares = (rows: ImageRows, ...digests: readonly string[]): readonly number[] | undefined => {
-  const missing = rows.missingShares(digests, 3);
+const missingOn = (rows: ImageRows, ...digests: readonly string[]): readonly number[] | undefined => {
+  const missing = rows.missing(digests, 3);
   return missing === undefined ? undefined : [...missing];
 };
 
 test('an image is on a row as long as something there has it', t => {
   const rows = new ImageRows();
-  t.is(shares(rows, 'a'), undefined);
+  t.is(missingOn(rows, 'a'), undefined);
   rows.add(1, 'a', 1);
   rows.add(1, 'a', 1);
-  t.deepEqual(shares(rows, 'a'), [1, 0, 1]);
-  t.deepEqual(shares(rows, 'a', 'b'), [1, 0.5, 1]);
+  t.deepEqual(missingOn(rows, 'a'), [1, 0, 1]);
+  t.deepEqual(missingOn(rows, 'a', 'b'), [2, 1, 2]);
   rows.add(1, 'a', -1);
-  t.deepEqual(shares(rows, 'a'), [1, 0, 1]);
+  t.deepEqual(missingOn(rows, 'a'), [1, 0, 1]);
   rows.add(1, 'a', -1);
-  t.is(shares(rows, 'a'), undefined);
+  t.is(missingOn(rows, 'a'), undefined);
   rows.add(2, 'a', 1);
   rows.clearRow(2);
-  t.is(shares(rows, 'a'), undefined);
+  t.is(missingOn(rows, 'a'), undefined);
 });
 
 test('digests of all containers, each once, and none of an image that was not resolved', t => {
@@ -69,6 +69,6 @@ test('property: a table that is brought forward and released has the images of a
     const state = snapshot({ nodes, services, serviceStatuses, tasks });
     table.refresh(state, { nodes: nodes.map(one => one.id), services: services.map(one => one.id) });
     schedule(state, services.map(of => ({ service: of, slots: [{ slot: 9 }] })), table);
-    for (const letter of ['a', 'b']) t.deepEqual(shares(table.images, digest(letter)), shares(new NodeTable(state).images, digest(letter)), `round ${String(round)}`);
+    for (const letter of ['a', 'b']) t.deepEqual(missingOn(table.images, digest(letter)), missingOn(new NodeTable(state).images, digest(letter)), `round ${String(round)}`);
   }
 });
