@@ -101,6 +101,7 @@ export class ImageRecords {
   }
 
   async remove(digest: Digest): Promise<void> {
+    this.#known.delete(digest);
     await rm(this.#filePath(digest), { force: true });
   }
 
@@ -109,10 +110,10 @@ export class ImageRecords {
   }
 }
 
-/** Differs for each file that a rename put there. A mark of use changes other times only. */
+/** Differs for each file that a rename put there. A mark of use changes other times only; where the disk keeps no birth time, that of the last change stands in. */
 function fileOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return found === undefined ? undefined : `${String(found.ino)} ${String(found.birthtimeNs)} ${String(found.size)}`;
+  return found === undefined ? undefined : [found.ino, found.birthtimeNs === 0n ? found.ctimeNs : found.birthtimeNs, found.size].join(' ');
 }
 
 async function readRecord(file: string): Promise<ImageRecord | undefined> {

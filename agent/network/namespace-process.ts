@@ -46,16 +46,21 @@ export async function createNamespaces(paths: SlotPaths, hostBase: number, idCou
   writeFileSync(paths.userNamespacePath, '');
   writeFileSync(paths.networkNamespacePath, '');
   const holder = await startHolder();
+  let held: HeldNamespaces | undefined;
   try {
     await holder.ready();
     const holderDir = `/proc/${String(holder.pid)}`;
     const map = `0 ${String(hostBase)} ${String(idCount)}`;
     writeFileSync(`${holderDir}/uid_map`, map);
     writeFileSync(`${holderDir}/gid_map`, map);
-    return openBoth(`${holderDir}/ns`);
+    held = openBoth(`${holderDir}/ns`);
   } finally {
-    await holder.end();
+    await holder.end().catch((error: unknown) => {
+      if (held !== undefined) closeNamespaces(held);
+      throw error;
+    });
   }
+  return held;
 }
 
 function openBoth(directory: string): HeldNamespaces {

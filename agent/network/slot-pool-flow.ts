@@ -62,7 +62,7 @@ export class SlotPool {
     try {
       return bindSlot(this.#site, ready);
     } catch (error) {
-      await this.release(ready.slot.id);
+      await this.release(ready.slot.id).catch(() => { /* it stays known: a later release or sweep tries again */ });
       throw error;
     }
   }

@@ -19,7 +19,8 @@ export interface LayerRecord extends LayerSummary {
 /** Source: proc(5), /proc/sys/kernel/random/boot_id. */
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
 
-const LAYER_NAME = /^[0-9a-f]{64}$/;
+/** Of a sha256 or a sha512 digest. */
+const LAYER_NAME = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/;
 
 /** The name of a layer in the store: the hex part of its diff_id. Layers know nothing of each other. */
 export function layerName(diffId: Digest): string {

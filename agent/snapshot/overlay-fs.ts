@@ -36,6 +36,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   readonly #snapshotsPath: string;
   readonly #trash: Trash;
   #opened: Promise<void> | undefined;
+  #making: Promise<void> | undefined;
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
@@ -50,7 +51,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    await makeDirectories(directories);
+    await allEnded([makeDirectories(directories), this.#makeMountPoints()]);
     await own(directories, statSync(path.join(this.#options.layersPath, layers.at(-1) ?? MOUNT_POINTS_LAYER)), mapping.hostBase);
     attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
     mountOverlay(planOverlay(directories, [MOUNT_POINTS_LAYER, ...layers]), directories.rootfs);
@@ -95,7 +96,7 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 
   async #open(): Promise<void> {
-    this.#opened ??= this.#recover();
+    this.#opened ??= mkdir(this.#snapshotsPath, { recursive: true, mode: 0o711 }).then(() => this.#trash.empty());
     try {
       await this.#opened;
     } catch (error) {
@@ -104,11 +105,10 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     }
   }
 
-  async #recover(): Promise<void> {
-    await mkdir(this.#snapshotsPath, { recursive: true, mode: 0o711 });
-    await mkdir(this.#options.layersPath, { recursive: true, mode: 0o700 });
-    await makeMountPoints(path.join(this.#options.layersPath, MOUNT_POINTS_LAYER));
-    await this.#trash.empty();
+  /** Not when the store is opened: what is there is listed and removed on a full disk too. */
+  async #makeMountPoints(): Promise<void> {
+    this.#making ??= makeMountPoints(this.#options.layersPath).finally(() => { this.#making = undefined; });
+    await this.#making;
   }
 }
 
@@ -140,7 +140,7 @@ function mountOverlay(plan: OverlayMount, target: string): void {
     }
   } catch (error) {
     if (error instanceof SyscallError && error.code === 'EINVAL') {
-      throw new ClusterError('FAILED_PRECONDITION', `${String(plan.steps.length - 2)} layers need Linux 6.7 or a shorter state path`, { cause: error });
+      throw new ClusterError('FAILED_PRECONDITION', `${String(plan.steps.length - 3)} layers need Linux 6.7 or a shorter state path`, { cause: error });
     }
     throw error;
   } finally {

@@ -4,7 +4,7 @@ import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
-import { RUNTIME_DIRECTORIES, RUNTIME_FILES, parseMountPoints } from './overlay-mounts.ts';
+import { MOUNT_POINTS_LAYER, RUNTIME_DIRECTORIES, RUNTIME_FILES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
 /** Attaches `source` at `target` with the ids of the container's user namespace; `flags` as of mount_setattr(2). */
@@ -37,8 +37,10 @@ export async function checkRuntimeDirectories(rootfs: string, owner: number): Pr
 }
 
 /** Makes the layer with what the runtime mounts over, wholly or not at all; nothing is written where it is there. */
-export async function makeMountPoints(layer: string): Promise<void> {
+export async function makeMountPoints(layersPath: string): Promise<void> {
+  const layer = path.join(layersPath, MOUNT_POINTS_LAYER);
   if (existsSync(layer)) return;
+  await mkdir(layersPath, { recursive: true, mode: 0o700 });
   const unfinished = `${layer}.new`;
   await rm(unfinished, { recursive: true, force: true });
   for (const name of ['', ...RUNTIME_DIRECTORIES, ...RUNTIME_FILES.map(file => path.dirname(file))]) {

@@ -17,7 +17,7 @@ const RECONNECT_WAIT_MS = 250;
 const FIRST_CONNECT_BACKOFF = { firstMs: 250, maxMs: 5_000 };
 const CONNECT_TIMEOUT_MS = 5_000;
 const PING_INTERVAL_MS = 5_000;
-/** Messages that no flush has confirmed yet; more are dropped. */
+/** Messages that wait while a batch is on its way; more are dropped. */
 const MAX_UNFLUSHED = 10_000;
 /** From one batch to the next: each is a write of its own, which costs more than its messages. The first one after a rest goes at once. */
 const BATCH_PAUSE_MS = 20;
@@ -177,7 +177,7 @@ export class NatsNews implements News, Loop {
         await this.#options.clock.sleep(BATCH_PAUSE_MS, NEVER);
       }
     } catch {
-      // The connection broke: what it had is lost.
+      // The connection broke: what it had may be lost, and nobody knows how much.
     } finally {
       this.#isFlushing = false;
     }

@@ -100,7 +100,9 @@ async function judge(t: ExecutionContext, { fake, store, statePath, held }: Benc
   fake.serve(built.served, built.script);
   await store.prune(new Set());
   const snapshotter = new OverlaySnapshotter({ layersPath: path.join(statePath, 'layers'), statePath, prefix: 'bad' });
-  await snapshotter.list(); // makes what it keeps for all
+  await snapshotter.prepare('first', [], held.mapping, NO_SIGNAL); // makes what it keeps for all
+  await snapshotter.remove('first');
+  await snapshotter.settled();
   const before = await listLeftovers(statePath);
   const ensure = (): Promise<LocalImage> => store.ensure({ image: `${fake.registry}/bad/${one.id}:v1`, digest: built.digest }, () => undefined, NO_SIGNAL);
   const problem = await Promise.all(Array.from({ length: one.recipe.concurrent ?? 1 }, ensure)).then(async ([image]) => {
