@@ -73,8 +73,11 @@ export function replicasOf(snapshot: ClusterSnapshot, { id, spec: { replicas, au
   return autoscale === undefined ? replicas : Math.min(autoscale.max, Math.max(autoscale.min, scaled));
 }
 
+/** Of a blue_green those of the colour that gets the requests. */
 export function servingSlots(snapshot: ClusterSnapshot, id: ServiceId): ReadonlySet<number> {
-  return new Set(tasksOf(snapshot, id).filter(task => isServing(snapshot, task)).map(task => task.slot));
+  const active = snapshot.serviceStatuses.get(id)?.value.rollout.activeTemplate;
+  const asked = tasksOf(snapshot, id).filter(task => active === undefined || task.templateHash === active);
+  return new Set(asked.filter(task => isServing(snapshot, task)).map(task => task.slot));
 }
 
 export function isServing(snapshot: ClusterSnapshot, task: Task): boolean {
