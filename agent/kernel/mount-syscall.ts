@@ -65,16 +65,20 @@ export function unmount(target: string, flags = 0): void {
  * @throws SyscallError
  */
 export async function detachMount(target: string): Promise<boolean> {
-  lane = (lane + 1) % LANES;
-  const detached = (lanes[lane] ?? Promise.resolve()).then(async () => await detach(target));
-  lanes[lane] = detached.catch(() => { /* its caller is told */ });
-  return await detached;
+  if (freeDetaches > 0) freeDetaches -= 1;
+  else await new Promise<void>(resolve => { waitingDetaches.push(resolve); });
+  try {
+    return await detach(target);
+  } finally {
+    const next = waitingDetaches.shift();
+    if (next === undefined) freeDetaches += 1;
+    else next();
+  }
 }
 
 /** A whole subnet's slots are taken away at once, and no more than 256 calls may wait for a thread, those of other files among them. Source: koffi, max_async_calls */
-const LANES = 64;
-const lanes = Array.from({ length: LANES }, (): Promise<unknown> => Promise.resolve());
-let lane = 0;
+let freeDetaches = 64;
+const waitingDetaches: (() => void)[] = [];
 
 async function detach(target: string): Promise<boolean> {
   return await new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
@@ -128,13 +128,15 @@ export async function withReservation<T>(parts: { readonly clock: Clock; readonl
   }
 }
 
+/** A link to its holder's pid: made whole or not at all. What is no such link was left by a process that died. */
 async function takeLock(): Promise<boolean> {
   try {
-    await writeFile(LOCK_FILE, String(process.pid), { flag: 'wx' });
+    await symlink(String(process.pid), LOCK_FILE);
     return true;
-  } catch {
-    const holder = Number(await readFile(LOCK_FILE, 'utf8').catch(() => ''));
-    if (Number.isInteger(holder) && holder > 0 && !signalProcess(holder, 0)) {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const holder = await readlink(LOCK_FILE).catch((failure: unknown) => (failure as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : '0');
+    if (holder !== undefined && !(Number(holder) > 0 && signalProcess(Number(holder), 0))) {
       await rm(LOCK_FILE, { force: true });
     }
     return false;

@@ -209,7 +209,7 @@ export class ClusterWatch implements Loop {
     const change = this.#mirror.reset(list);
     this.#lastListMs = startedAtMs;
     this.#firstList.resolve(undefined);
-    this.#closeGap(list.etcdRevision, change.differences);
+    this.#closeGap(list.etcdRevision, change);
     this.#tell(change);
     if (change.differences > 0 && !isFirst) {
       this.#options.logger.info({ differences: change.differences }, 'a list brought what the watch had not');
@@ -219,8 +219,9 @@ export class ClusterWatch implements Loop {
     }
   }
 
-  #closeGap(etcdRevision: number, differences: number): void {
-    if (this.#gapBefore !== undefined && etcdRevision >= this.#gapBefore) {
+  /** A store that went back never had what was missing. */
+  #closeGap(etcdRevision: number, { differences, hasGoneBack }: { readonly differences: number; readonly hasGoneBack: boolean }): void {
+    if (this.#gapBefore !== undefined && (hasGoneBack || etcdRevision >= this.#gapBefore)) {
       this.#gapBefore = undefined;
       this.#falseGapMs = differences > 0 ? 0 : Math.min(this.#options.relistMs, Math.max(FALSE_GAP_MS, 2 * this.#falseGapMs));
     }
