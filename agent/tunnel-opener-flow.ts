@@ -69,7 +69,10 @@ async function targetOf(found: ReachableTask, request: TaskTunnelRequest, { reco
     networkNamespacePath: slot === undefined ? '' : reachOf(task, slot).networkNamespacePath,
     logPath,
     ended: wantsPrevious ? AbortSignal.abort() : one.ended,
-    stop: graceMs => { found.stop(graceMs); },
+    stop: graceMs => {
+      if (one.log.companion !== undefined) throw new ClusterError('INVALID_ARGUMENT', 'stop: a companion ends with its task');
+      found.stop(graceMs);
+    },
     debug: async (spec, use, signal) => {
       if (one.container === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${request.container ?? task.service} of task ${task.id} is not running`);

@@ -99,7 +99,7 @@ function whileRunning(desired: Desired, observed: Observed, nowMs: number): Task
   const dueMs = timeoutAtMs(observed.record);
   const cause = stopCause(desired, observed, dueMs !== undefined && nowMs >= dueMs);
   if (cause !== undefined) {
-    return whileStopping(cause, observed, nowMs);
+    return whileStopping(cause, desired, observed, nowMs);
   }
   const { record: { task, isFrozen } } = observed;
   if (isFrozen !== task.isPaused) {
@@ -168,7 +168,7 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
   return observed.isUnhealthy && !observed.record.task.isPaused ? 'unhealthy' : undefined;
 }
 
-function whileStopping(cause: StopCause, observed: Observed, nowMs: number): TaskAction {
+function whileStopping(cause: StopCause, desired: Desired, observed: Observed, nowMs: number): TaskAction {
   const { record, stopping } = observed;
   if (record.isFrozen !== false) {
     return { kind: 'thaw', reason: 'a frozen process takes no signal' };
@@ -179,13 +179,20 @@ function whileStopping(cause: StopCause, observed: Observed, nowMs: number): Tas
   if (stopping === undefined) {
     return { kind: 'signal', cause, reason: observed.askedStop !== undefined ? 'asked for at the container' : cause === 'stopped' ? record.task.reason : cause };
   }
-  const leftMs = (observed.askedStop?.graceMs ?? record.task.container.stopGracePeriodMs) - stopping.sinceMs;
+  const leftMs = graceMs(desired, observed) - stopping.sinceMs;
   if (stopping.isKilled) {
     return { kind: 'wait', untilMs: nowMs + KILLED_LOOK_MS, isUnkillable: leftMs < -UNKILLABLE_MS, reason: 'killed; waiting for its end' };
   }
   return leftMs <= 0
     ? { kind: 'kill', cause, reason: 'the grace period is over' }
     : { kind: 'wait', untilMs: nowMs + leftMs, reason: 'in its grace period' };
+}
+
+/** What was asked for at the container, unless the controller wants it ended sooner. */
+function graceMs(desired: Desired, { record, askedStop }: Observed): number {
+  const { stopGracePeriodMs } = record.task.container;
+  const askedMs = askedStop?.graceMs ?? stopGracePeriodMs;
+  return desired === 'run' ? askedMs : Math.min(askedMs, stopGracePeriodMs);
 }
 
 function whileIdle(desired: Desired, observed: Observed, nowMs: number): TaskAction {

@@ -12,7 +12,7 @@ interface AskedStop {
   readonly graceMs?: number;
 }
 
-/** Ends an attempt's main container. What it remembers a new agent does not need: it would signal again, and what was asked for is asked again. */
+/** Ends an attempt's main container. What it remembers a new agent does not need: it would signal again. What was asked for at the container it forgets: who waits for the end learns that it does not come. */
 export class Stopper {
   readonly #parts: Pick<TaskParts, 'runtime' | 'images' | 'cgroups' | 'clock'>;
   #stopping: Stopping | undefined;

@@ -31,11 +31,12 @@ export async function killTargets(shell: Shell, names: readonly string[], flags:
   }
 }
 
-/** Ends a container as docker does: its stop signal, and after the grace period KILL. Its node does that, so it goes on without us. One that ended is fine. */
+/** Ends a container as docker does: its stop signal, and after the grace period KILL. Its node does that, also without us, as long as its agent lives. One that ended is fine. */
 export async function stopContainers(shell: Shell, { tasks }: Workload, graceMs: number | undefined): Promise<void> {
   await Promise.all(tasks.filter(hasProcess).map(async view => {
     const waitMs = (graceMs ?? view.task.container.stopGracePeriodMs) + KILLED_MS;
-    await endTask(shell, view, { frame: { kind: 'stop', ...(graceMs === undefined ? {} : { graceMs }) }, isEnding: true, waitMs });
+    const hasEnded = await endTask(shell, view, { frame: { kind: 'stop', ...(graceMs === undefined ? {} : { graceMs }) }, isEnding: true, waitMs });
+    if (!hasEnded) throw new ClusterError('DEADLINE_EXCEEDED', `task ${view.task.id} has not ended ${String(waitMs / 1000)} s after it was told to; an agent that restarts meanwhile forgets it: ask again`);
   }));
 }
 
@@ -47,8 +48,8 @@ interface Asked {
   readonly waitMs: number;
 }
 
-/** Asks, and waits for the end. */
-async function endTask(shell: Shell, { task, state }: TaskView, { frame, isEnding, waitMs }: Asked): Promise<void> {
+/** Asks, and waits for the end; false when it did not come in time. */
+async function endTask(shell: Shell, { task, state }: TaskView, { frame, isEnding, waitMs }: Asked): Promise<boolean> {
   const client = await shell.connect();
   const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'attach', stdin: false, fromStart: false } }, shell.signal);
   const stop = new AbortController();
@@ -61,7 +62,7 @@ async function endTask(shell: Shell, { task, state }: TaskView, { frame, isEndin
     }
     const late = shell.clock.sleep(waitMs, AbortSignal.any([shell.signal, stop.signal]));
     late.catch(() => { /* stopped: the process ended first */ });
-    await Promise.race([ended, late]);
+    return await Promise.race([ended.then(() => true), late.then(() => false)]);
   } finally {
     stop.abort();
     tunnel.close();
