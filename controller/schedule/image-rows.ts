@@ -51,6 +51,11 @@ export class ImageRows {
     this.#ofRow.clear();
   }
 
+  /** Some row has it. */
+  has(digest: string): boolean {
+    return this.#rows.has(digest);
+  }
+
   /** How many of the images each of `size` rows has not; undefined where no row has any. */
   missing(digests: readonly string[], size: number): Uint8Array | undefined {
     if (!digests.some(digest => this.#rows.has(digest))) {

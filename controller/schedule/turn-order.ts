@@ -33,7 +33,7 @@ export function turnOrder<Pending extends { readonly service: Service }>(table: 
     return {
       one, priority: placement.priority, size: sizeOf(milliCpu / largest.milliCpu, memoryBytes / largest.memoryBytes),
       // Packed one beside the other, alike leave nodes with much of one resource and nothing of the other.
-      key: policyOf(placement) === 'binpack' ? one.service.id : `${String(milliCpu)} ${String(memoryBytes)} ${policyOf(placement)}${placement.spread.join(' ')}${wishes}${devices}${digestsOf(one.service.spec).join()} ${classKey(one.service)}`,
+      key: policyOf(placement) === 'binpack' ? one.service.id : `${String(milliCpu)} ${String(memoryBytes)} ${policyOf(placement)}${placement.spread.join(' ')}${wishes}${devices}${imagesKey(table, one.service)} ${classKey(one.service)}`,
     };
   });
   const counts = new Map<string, number>();
@@ -41,6 +41,11 @@ export function turnOrder<Pending extends { readonly service: Service }>(table: 
   const ordered = ranked.sort((left, right) => right.priority - left.priority || right.size - left.size
     || compareTexts(left.key, right.key) || compareTexts(left.one.service.id, right.one.service.id));
   return ordered.map(({ one, key }) => ({ one, key, alike: counts.get(key) ?? 1 }));
+}
+
+/** Images that no node has make no difference. */
+function imagesKey(table: NodeTable, { spec }: Service): string {
+  return digestsOf(spec).filter(digest => table.images.has(digest)).join();
 }
 
 /** By the scarcer resource, and a little by the other: tasks that are large in both are the hardest to place. Found by trying, for packing. */
