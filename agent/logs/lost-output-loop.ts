@@ -4,6 +4,7 @@ import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { TaskId } from '#model/ids.ts';
 import { runningContainers } from '../audit.ts';
+import type { RunningContainer } from '../audit.ts';
 import type { TaskRecords } from '../task/ports.ts';
 import type { TaskRecord } from '../task/record.ts';
 import { lostBytes } from './lost-output.ts';
@@ -47,18 +48,26 @@ export class LostOutputLoop implements Loop {
     }
   }
 
+  /** All logs are on one disk: while the first one's has room and no other was on a full one, none is looked at. */
   async #look(): Promise<void> {
-    const { records, paths, see, onLost } = this.#parts;
     const full = new Map<string, Watched>();
-    for (const { task, log, id, monitor } of runningContainers(records())) {
-      const logPath = paths.logPath(task, log);
-      const [before, seen] = [this.#full.get(id), await see(logPath, monitor.pid)];
-      const bytes = before === undefined || before.isTold || seen === undefined ? 0 : lostBytes(before.seen, seen);
-      if (bytes > 0) onLost(task, log.attempt, describeLoss(bytes, logPath));
-      if (before?.isTold === true && seen === undefined) onLost(task, log.attempt, '');
-      if (seen !== undefined) full.set(id, { seen, isTold: before?.isTold === true || bytes > 0 });
+    for (const container of runningContainers(this.#parts.records())) {
+      const seen = await this.#see(container);
+      if (seen !== undefined) full.set(container.id, seen);
+      else if (this.#full.size === 0 && full.size === 0) break;
     }
     this.#full = full;
+  }
+
+  async #see({ task, log, id, monitor }: RunningContainer): Promise<Watched | undefined> {
+    const { paths, see, onLost } = this.#parts;
+    const logPath = paths.logPath(task, log);
+    const [before, seen] = [this.#full.get(id), await see(logPath, monitor.pid)];
+    const wasTold = before?.isTold === true;
+    const bytes = before === undefined || wasTold || seen === undefined ? 0 : lostBytes(before.seen, seen);
+    if (bytes > 0) onLost(task, log.attempt, describeLoss(bytes, logPath));
+    if (wasTold && seen === undefined) onLost(task, log.attempt, '');
+    return seen === undefined ? undefined : { seen, isTold: wasTold || bytes > 0 };
   }
 }
 

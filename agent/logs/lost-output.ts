@@ -9,10 +9,10 @@ export interface FullLog {
 }
 
 /**
- * Bytes that the monitor read between two looks and the log did not grow by: a lower bound of what is lost, since each line takes more room in the
- * log than it has. 0 where none is sure to be lost.
+ * Bytes that the monitor read between two looks and the log did not grow by: about what is lost. Each line takes more room in the log than it has, and
+ * what the monitor read from an attached client counts too. 0 where nothing can be said: the log was moved aside meanwhile, or the monitor is another.
  */
 export function lostBytes(before: FullLog, now: FullLog): number {
-  const grownBytes = Math.max(0, now.logBytes - before.logBytes);
-  return Math.max(0, now.readBytes - before.readBytes - grownBytes);
+  const grownBytes = now.logBytes - before.logBytes;
+  return grownBytes < 0 ? 0 : Math.max(0, now.readBytes - before.readBytes - grownBytes);
 }
