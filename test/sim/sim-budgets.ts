@@ -73,11 +73,12 @@ export function replicasOf(snapshot: ClusterSnapshot, { id, spec: { replicas, au
   return autoscale === undefined ? replicas : Math.min(autoscale.max, Math.max(autoscale.min, scaled));
 }
 
-/** Of a blue_green those of the colour that gets the requests. */
+/** Of a blue_green those of the colour that gets the requests, as long as one of it serves: then they are for all (controller/endpoints). */
 export function servingSlots(snapshot: ClusterSnapshot, id: ServiceId): ReadonlySet<number> {
   const active = snapshot.serviceStatuses.get(id)?.value.rollout.activeTemplate;
-  const asked = tasksOf(snapshot, id).filter(task => active === undefined || task.templateHash === active);
-  return new Set(asked.filter(task => isServing(snapshot, task)).map(task => task.slot));
+  const serving = tasksOf(snapshot, id).filter(task => isServing(snapshot, task));
+  const asked = serving.filter(task => task.templateHash === active);
+  return new Set((asked.length > 0 ? asked : serving).map(task => task.slot));
 }
 
 export function isServing(snapshot: ClusterSnapshot, task: Task): boolean {
