@@ -1,4 +1,5 @@
 import type { Clock } from '#kit/clock.ts';
+import { everyInterval } from '#kit/interval-loop.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { Limits } from '#model/resources.ts';
@@ -37,12 +38,7 @@ export class StorageLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#parts;
-    for (;;) {
-      await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => { /* the next line sees the signal */ });
-      if (signal.aborted) return;
-      await this.#look().catch((error: unknown) => { log.warn({ err: error }, 'what containers wrote was not looked at'); });
-    }
+    await everyInterval(async () => { await this.#look(); }, { ...this.#parts, intervalMs: LOOK_INTERVAL_MS, failure: 'what containers wrote was not looked at' }, signal);
   }
 
   async #look(): Promise<void> {

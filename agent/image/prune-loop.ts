@@ -1,4 +1,5 @@
 import type { Clock } from '#kit/clock.ts';
+import { everyInterval } from '#kit/interval-loop.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { Digest } from '#model/digest.ts';
@@ -31,14 +32,7 @@ export class PruneLoop implements Loop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#parts;
-    for (;;) {
-      await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => { /* the next line sees the signal */ });
-      if (signal.aborted) {
-        return;
-      }
-      await this.#look().catch((error: unknown) => { log.warn({ err: error }, 'images not pruned'); });
-    }
+    await everyInterval(async () => { await this.#look(); }, { ...this.#parts, intervalMs: LOOK_INTERVAL_MS, failure: 'images not pruned' }, signal);
   }
 
   /** Every image that no task needs goes, however new. */

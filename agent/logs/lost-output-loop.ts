@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Clock } from '#kit/clock.ts';
+import { everyInterval } from '#kit/interval-loop.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { TaskId } from '#model/ids.ts';
@@ -40,12 +41,7 @@ export class LostOutputLoop implements Loop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#parts;
-    for (;;) {
-      await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => { /* the next line sees the signal */ });
-      if (signal.aborted) return;
-      await this.#look().catch((error: unknown) => { log.warn({ err: error }, 'logs were not looked at'); });
-    }
+    await everyInterval(async () => { await this.#look(); }, { ...this.#parts, intervalMs: LOOK_INTERVAL_MS, failure: 'logs were not looked at' }, signal);
   }
 
   /** All logs are on one disk: while the first one's has room and no other was on a full one, none is looked at. */
