@@ -2,25 +2,20 @@ import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
-import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import { ClusterError } from '#model/errors.ts';
-import type { TaskId } from '#model/ids.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
-import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
 import type { Assignment } from '#model/assignment.ts';
-import type { Task } from '#model/task.ts';
-import { foldAssignment } from './assignment.ts';
+import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
+import { AssignmentKeeper } from './assignment-flow.ts';
 import type { DesiredSet } from './assignment.ts';
 import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
-import { DISK_PRESSURE, isDiskPressure } from './disk-pressure.ts';
 import { Doorbell } from './doorbell-flow.ts';
+import { HeartbeatLoop } from './heartbeat-loop.ts';
+import type { Pulse } from './heartbeat-loop.ts';
 import type { Instance, InstanceNonces } from './instance-fs.ts';
 import type { ControllerDialer, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
-import { errorText } from './task/attempt-end.ts';
-import { newRecord } from './task/record.ts';
 import type { ReportBook } from './task/report-book.ts';
-import { QUIET, statusOf } from './task/status.ts';
 import type { StartPermit } from './task/ports.ts';
 
 export interface SessionParts {
@@ -40,12 +35,6 @@ interface Times {
   readonly lostMs: number;
 }
 
-/** An assignment that is not on disk. `isConfirmed`: a full set of this session is in it. */
-interface Unsaved {
-  readonly set: DesiredSet;
-  readonly isConfirmed: boolean;
-}
-
 /** One stream to one controller. */
 interface OpenSession {
   readonly address: string;
@@ -53,16 +42,9 @@ interface OpenSession {
   /** Aborts when the session ends, from either side. */
   readonly signal: AbortSignal;
   readonly startedAtMs: number;
-  isRegistered: boolean;
-  seq: number;
-  ackedSeq: number;
-  /** Send times of heartbeats not acknowledged yet, by seq. */
-  readonly sentAtMs: Map<number, number>;
+  readonly beats: HeartbeatLoop;
 }
 
-const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
-/** Changes this close together share a heartbeat; a burst of starts is fewer messages than starts. */
-const BEAT_PACE = { quickCount: 8, intervalMs: 8, leastMs: 2 };
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
 /** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
 const RECONNECT_LOST_SHARE = 0.5;
@@ -81,13 +63,8 @@ export class SessionLoop implements StartPermit {
   readonly #bell = new Doorbell();
   #controllers: readonly string[];
   #times: Times;
-  #held: DesiredSet;
+  readonly #assignments: AssignmentKeeper;
   #contact: Contact;
-  /** The newest assignment of this session, while the disk does not take it. */
-  #unsaved: Unsaved | undefined;
-  #isSavingAgain = false;
-  /** Tasks of it that were told as waiting. */
-  #waiting: ReadonlySet<TaskId> = new Set();
   #endpointsGeneration = 0;
   #current: OpenSession | undefined;
   /** Slow work of messages, in their order; acknowledgements pass it by, so that a frozen disk is no silence. */
@@ -99,7 +76,9 @@ export class SessionLoop implements StartPermit {
     this.#parts = parts;
     this.#controllers = start.controllers;
     this.#times = start.times;
-    this.#held = start.held;
+    this.#assignments = new AssignmentKeeper({
+      ...parts, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
+    }, start.held);
     this.#contact = newContact(parts.clock.monotonicMs(), start.times);
   }
 
@@ -120,12 +99,12 @@ export class SessionLoop implements StartPermit {
 
   /** The controller of the open session, for calls beside the stream. */
   get controllerAddress(): string | undefined {
-    return this.#current?.isRegistered === true ? this.#current.address : undefined;
+    return this.#current?.beats.isRegistered === true ? this.#current.address : undefined;
   }
 
   /** The assignment in force. */
   get assignment(): DesiredSet {
-    return this.#held;
+    return this.#assignments.held;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -161,10 +140,11 @@ export class SessionLoop implements StartPermit {
     try {
       const nonces = await this.#parts.instance.present();
       const end = await this.#parts.dialer.dial(address, inner);
-      const session: OpenSession = { address, end, signal: inner, startedAtMs: this.#parts.clock.monotonicMs(), isRegistered: false, seq: 0, ackedSeq: 0, sentAtMs: new Map() };
+      const startedAtMs = this.#parts.clock.monotonicMs();
+      const session: OpenSession = { address, end, signal: inner, startedAtMs, beats: this.#heartbeats(end, startedAtMs) };
       const reason = await this.#runSession(session, nonces, ending);
       this.#parts.log.info({ controller: address, reason }, 'session ended');
-      return session.isRegistered ? this.#parts.clock.monotonicMs() - session.startedAtMs : 0;
+      return session.beats.isRegistered ? this.#parts.clock.monotonicMs() - session.startedAtMs : 0;
     } catch (error) {
       if (!signal.aborted) {
         this.#parts.log.warn({ controller: address, err: error }, 'session did not open');
@@ -178,10 +158,10 @@ export class SessionLoop implements StartPermit {
   async #runSession(session: OpenSession, nonces: InstanceNonces, ending: AbortController): Promise<string> {
     const { end } = session;
     this.#current = session;
-    this.#unsaved = undefined;
+    this.#assignments.dropUnsaved();
     end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs) });
     let reason = 'the controller closed it';
-    const beating = this.#beat(session).catch((error: unknown) => {
+    const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
         reason = error instanceof Error ? error.message : String(error);
         ending.abort(error);
@@ -213,50 +193,17 @@ export class SessionLoop implements StartPermit {
     return reason;
   }
 
-  /** Beats every HB, and when there is news. @throws ClusterError UNAVAILABLE when nothing was acknowledged for LOST */
-  async #beat(session: OpenSession): Promise<void> {
-    const { clock, reports } = this.#parts;
-    let beatAtMs = -Infinity;
-    let told = -1;
-    let pace = FRESH_PACE;
-    for (;;) {
-      const beforeMs = clock.monotonicMs();
-      const intervalMs = this.#times.heartbeatMs;
-      const waitMs = session.isRegistered ? Math.min(beatAtMs + intervalMs - beforeMs, reports.dueInMs(beforeMs)) : intervalMs;
-      await this.#bell.wait(waitMs, clock, session.signal);
-      const nowMs = clock.monotonicMs();
-      const heardAtMs = Math.max(this.#contact.acknowledgedAtMs ?? 0, session.startedAtMs);
-      if (nowMs - heardAtMs > this.#times.lostMs) {
-        throw new ClusterError('UNAVAILABLE', `nothing was acknowledged for ${String(this.#times.lostMs)} ms`);
-      }
-      const isDue = nowMs - beatAtMs >= intervalMs || this.#endpointsGeneration !== told || reports.dueInMs(nowMs) <= 0;
-      if (session.isRegistered && isDue) {
-        beatAtMs = nowMs;
-        told = this.#endpointsGeneration;
-        this.#sendHeartbeat(session, nowMs);
-        const next = paceAfter(pace, nowMs, BEAT_PACE);
-        pace = next.pace;
-        await clock.sleep(next.pauseMs, session.signal);
-      }
-    }
-  }
-
-  #sendHeartbeat(session: OpenSession, nowMs: number): void {
-    session.seq += 1;
-    session.sentAtMs.set(session.seq, nowMs);
-    session.end.send({
-      kind: 'heartbeat',
-      seq: session.seq,
-      ackEcho: session.ackedSeq,
-      endpointsGeneration: this.#endpointsGeneration,
-      assignmentGeneration: this.#held.generation,
-      statuses: this.#parts.reports.toSend(session.seq, nowMs, this.#times.heartbeatMs),
+  #heartbeats(end: AgentSessionEnd, startedAtMs: number): HeartbeatLoop {
+    const pulse = (): Pulse => ({
+      ...this.#times, endpointsGeneration: this.#endpointsGeneration, assignmentGeneration: this.assignment.generation,
+      acknowledgedAtMs: this.#contact.acknowledgedAtMs,
     });
+    return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse }, end, startedAtMs);
   }
 
   #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: AbortController): void {
     const later = (work: () => Promise<void>): void => {
-      this.#slowWork = this.#slowWork.then(async () => { await (session.signal.aborted ? undefined : work()); }).catch((error: unknown) => {
+      this.#inOrder(work, session).catch((error: unknown) => {
         this.#parts.log.error({ err: error, kind: message.kind }, 'message could not be acted on');
         ending.abort(error);
       });
@@ -291,27 +238,22 @@ export class SessionLoop implements StartPermit {
     if (message.controllers.length > 0) {
       this.#controllers = message.controllers;
     }
-    session.isRegistered = true;
+    session.beats.registered();
     this.#parts.log.info({ controller: session.address, session: message.sessionId }, 'registered');
-    this.poke();
   }
 
   /** Nothing is started any more. A node that was removed stops what it runs, as if nothing were assigned to it. */
   async #refused({ code, message }: SessionRefusal): Promise<void> {
     this.#contact = withAnswer(this.#contact, true);
     this.#parts.log.error({ code, reason: message }, 'the controllers refuse this agent');
-    if (code === 'FAILED_PRECONDITION' && this.#held.tasks.size > 0) {
+    if (code === 'FAILED_PRECONDITION' && this.assignment.tasks.size > 0) {
       await this.#slowWork;
-      const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map() };
-      await this.#parts.held.save(nothing);
-      this.#held = nothing;
-      this.#parts.sink.desired(nothing);
+      this.#parts.sink.desired(await this.#assignments.empty());
     }
   }
 
   #acknowledged(message: HeartbeatAck, session: OpenSession): void {
-    session.ackedSeq = Math.max(session.ackedSeq, message.seq);
-    const sentAtMs = session.sentAtMs.get(message.seq);
+    const sentAtMs = session.beats.acknowledge(message.seq);
     if (sentAtMs !== undefined) {
       const wasHeld = !this.mayStart(false);
       this.#contact = withAcknowledged(this.#contact, sentAtMs);
@@ -319,76 +261,28 @@ export class SessionLoop implements StartPermit {
         this.#parts.sink.permitted();
       }
     }
-    for (const seq of session.sentAtMs.keys()) {
-      if (seq <= message.seq) {
-        session.sentAtMs.delete(seq);
-      }
-    }
     this.#parts.reports.settle(message.seq, message.settled);
   }
 
   async #assigned(assignment: Assignment, session: OpenSession): Promise<void> {
-    const folding = foldAssignment(this.#unsaved?.set ?? this.#held, assignment);
-    if (folding.kind !== 'applied') {
-      this.#parts.log.warn({ kind: folding.kind, reason: folding.reason }, 'assignment not taken');
-      if (folding.kind === 'gap') {
-        session.end.send({ kind: 'assignment-gap' });
-      }
-      return;
-    }
-    await this.#adopt({ set: folding.set, isConfirmed: assignment.kind === 'full' || this.#unsaved?.isConfirmed === true }, session);
+    const isTaken = await this.#assignments.take(assignment, {
+      signal: session.signal, inOrder: work => this.#inOrder(work, session), end: why => { session.end.close(why); },
+    });
+    if (!isTaken) session.end.send({ kind: 'assignment-gap' });
   }
 
-  /** Nothing acts on what the disk did not take; it is offered again, and the session goes on meanwhile. */
-  async #adopt(next: Unsaved, session: OpenSession): Promise<void> {
-    try {
-      await this.#parts.held.save(next.set);
-    } catch (error) {
-      if (!isDiskPressure(error)) throw error;
-      this.#parts.log.error({ err: error }, 'assignment could not be written; it is tried again');
-      this.#unsaved = next;
-      this.#tellWaiting([...next.set.tasks.values()].filter(({ id }) => !this.#held.tasks.has(id)), errorText(error));
-      this.#saveAgain(session).catch((failure: unknown) => { if (!session.signal.aborted) session.end.close(errorText(failure)); });
-      return;
-    }
-    this.#unsaved = undefined;
-    this.#held = next.set;
-    if (next.isConfirmed) {
+  /** After the slow work that waits, unless the session ends before. */
+  async #inOrder(work: () => Promise<void>, session: OpenSession): Promise<void> {
+    const done = this.#slowWork.then(async () => { await (session.signal.aborted ? undefined : work()); });
+    this.#slowWork = done.catch(() => { /* told to whoever asked for it */ });
+    await done;
+  }
+
+  #inForce(set: DesiredSet, isConfirmed: boolean): void {
+    if (isConfirmed) {
       this.#contact = withFullSet(this.#contact, this.#parts.clock.monotonicMs());
     }
-    this.#tellWaiting([], '');
-    this.#parts.sink.desired(next.set);
-  }
-
-  /** Until the disk takes the newest one, or the session ends: the next one begins with a full set. */
-  async #saveAgain(session: OpenSession): Promise<void> {
-    if (this.#isSavingAgain) {
-      return;
-    }
-    this.#isSavingAgain = true;
-    try {
-      for (let failures = 1; this.#unsaved !== undefined; failures += 1) {
-        await this.#parts.clock.sleep(backoffMs(SAVE_BACKOFF, failures, 0.5 + this.#parts.random() / 2), session.signal);
-        const saved = this.#slowWork.then(async () => { await (this.#unsaved === undefined || session.signal.aborted ? undefined : this.#adopt(this.#unsaved, session)); });
-        this.#slowWork = saved.catch(() => { /* ends the session below */ });
-        await saved;
-      }
-    } finally {
-      this.#isSavingAgain = false;
-    }
-  }
-
-  /** Tasks that came with an unsaved assignment say what they wait for; those that went with it say nothing any more. */
-  #tellWaiting(tasks: readonly Task[], message: string): void {
-    const { clock, facts, reports } = this.#parts;
-    const waiting = new Set(tasks.map(({ id }) => id));
-    const isKnown = (id: TaskId): boolean => waiting.has(id) || this.#held.tasks.has(id);
-    this.#waiting.forEach(id => { if (!isKnown(id)) reports.drop(id); });
-    this.#waiting = waiting;
-    for (const task of tasks) {
-      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node), clock.monotonicMs());
-    }
-    this.poke();
+    this.#parts.sink.desired(set);
   }
 
   #openTunnel(message: OpenTunnel, session: OpenSession): void {

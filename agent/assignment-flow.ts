@@ -1,0 +1,139 @@
+import { backoffMs } from '#kit/backoff.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { Assignment } from '#model/assignment.ts';
+import type { TaskId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
+import { foldAssignment } from './assignment.ts';
+import type { DesiredSet } from './assignment.ts';
+import { DISK_PRESSURE, isDiskPressure } from './disk-pressure.ts';
+import type { HeldAssignment, NodeFacts } from './ports.ts';
+import { errorText } from './task/attempt-end.ts';
+import { newRecord } from './task/record.ts';
+import type { ReportBook } from './task/report-book.ts';
+import { QUIET, statusOf } from './task/status.ts';
+
+export interface AssignmentParts {
+  readonly facts: Pick<NodeFacts, 'bootId' | 'node'>;
+  /** The disk. */
+  readonly held: HeldAssignment;
+  readonly reports: ReportBook;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  /** The set is on disk. `isConfirmed`: a full set of this session is in it. */
+  readonly onKept: (set: DesiredSet, isConfirmed: boolean) => void;
+  /** Tasks say that they wait for the disk, or do so no more. */
+  readonly onWaiting: () => void;
+}
+
+/** What an assignment needs of the session that it came in. */
+export interface AssignmentSession {
+  readonly signal: AbortSignal;
+  /** Does the work after what else of the session waits. */
+  readonly inOrder: (work: () => Promise<void>) => Promise<void>;
+  readonly end: (why: string) => void;
+}
+
+/** An assignment that is not on disk. `isConfirmed`: a full set of this session is in it. */
+interface Unsaved {
+  readonly set: DesiredSet;
+  readonly isConfirmed: boolean;
+}
+
+const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
+
+/**
+ * The assignment in force, and the way of the next one to the disk.
+ *
+ * 1. Nothing is in force that is not on disk. 2. What the disk does not take is offered again until it does, or the session ends; its tasks say so
+ * meanwhile.
+ */
+export class AssignmentKeeper {
+  readonly #parts: AssignmentParts;
+  #held: DesiredSet;
+  /** The newest assignment of this session, while the disk does not take it. */
+  #unsaved: Unsaved | undefined;
+  #isSavingAgain = false;
+  /** Tasks of the unsaved one that were told as waiting. */
+  #waiting: ReadonlySet<TaskId> = new Set();
+
+  constructor(parts: AssignmentParts, held: DesiredSet) {
+    this.#parts = parts;
+    this.#held = held;
+  }
+
+  get held(): DesiredSet {
+    return this.#held;
+  }
+
+  /** A new session begins, with a full set. */
+  dropUnsaved(): void {
+    this.#unsaved = undefined;
+  }
+
+  /** Nothing is assigned any more. @returns the set that says so, on disk */
+  async empty(): Promise<DesiredSet> {
+    const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map() };
+    await this.#parts.held.save(nothing);
+    this.#held = nothing;
+    return nothing;
+  }
+
+  /** Folds it in. False when something between is missing: only a full set helps. @throws what the disk said, other than that it is full */
+  async take(assignment: Assignment, session: AssignmentSession): Promise<boolean> {
+    const folding = foldAssignment(this.#unsaved?.set ?? this.#held, assignment);
+    if (folding.kind !== 'applied') {
+      this.#parts.log.warn({ kind: folding.kind, reason: folding.reason }, 'assignment not taken');
+      return folding.kind !== 'gap';
+    }
+    await this.#adopt({ set: folding.set, isConfirmed: assignment.kind === 'full' || this.#unsaved?.isConfirmed === true }, session);
+    return true;
+  }
+
+  async #adopt(next: Unsaved, session: AssignmentSession): Promise<void> {
+    try {
+      await this.#parts.held.save(next.set);
+    } catch (error) {
+      if (!isDiskPressure(error)) throw error;
+      this.#parts.log.error({ err: error }, 'assignment could not be written; it is tried again');
+      this.#unsaved = next;
+      this.#tellWaiting([...next.set.tasks.values()].filter(({ id }) => !this.#held.tasks.has(id)), errorText(error));
+      this.#saveAgain(session).catch((failure: unknown) => { if (!session.signal.aborted) session.end(errorText(failure)); });
+      return;
+    }
+    this.#unsaved = undefined;
+    this.#held = next.set;
+    this.#tellWaiting([], '');
+    this.#parts.onKept(next.set, next.isConfirmed);
+  }
+
+  /** Until the disk takes the newest one, or the session ends: the next one begins with a full set. */
+  async #saveAgain(session: AssignmentSession): Promise<void> {
+    if (this.#isSavingAgain) {
+      return;
+    }
+    this.#isSavingAgain = true;
+    try {
+      for (let failures = 1; this.#unsaved !== undefined; failures += 1) {
+        await this.#parts.clock.sleep(backoffMs(SAVE_BACKOFF, failures, 0.5 + this.#parts.random() / 2), session.signal);
+        await session.inOrder(async () => { await (this.#unsaved === undefined ? undefined : this.#adopt(this.#unsaved, session)); });
+      }
+    } finally {
+      this.#isSavingAgain = false;
+    }
+  }
+
+  /** Tasks that came with an unsaved assignment say what they wait for; those that went with it say nothing any more. */
+  #tellWaiting(tasks: readonly Task[], message: string): void {
+    const { clock, facts, reports } = this.#parts;
+    const waiting = new Set(tasks.map(({ id }) => id));
+    const isKnown = (id: TaskId): boolean => waiting.has(id) || this.#held.tasks.has(id);
+    this.#waiting.forEach(id => { if (!isKnown(id)) reports.drop(id); });
+    this.#waiting = waiting;
+    for (const task of tasks) {
+      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node), clock.monotonicMs());
+    }
+    this.#parts.onWaiting();
+  }
+}

@@ -1,0 +1,111 @@
+import type { Clock } from '#kit/clock.ts';
+import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { AgentSessionEnd } from '#model/ports.ts';
+import type { Doorbell } from './doorbell-flow.ts';
+import type { ReportBook } from './task/report-book.ts';
+
+/** What a beat says besides statuses, and when the next one is due; as it is at the time of asking. */
+export interface Pulse {
+  readonly heartbeatMs: number;
+  readonly lostMs: number;
+  readonly endpointsGeneration: number;
+  readonly assignmentGeneration: number;
+  /** When the newest acknowledged beat was sent, of any session; on the monotonic clock. */
+  readonly acknowledgedAtMs: number | undefined;
+}
+
+export interface HeartbeatParts {
+  readonly clock: Clock;
+  readonly reports: ReportBook;
+  /** Rings when there is something new to say. */
+  readonly bell: Doorbell;
+  readonly pulse: () => Pulse;
+}
+
+/** Changes this close together share a heartbeat; a burst of starts is fewer messages than starts. */
+const BEAT_PACE = { quickCount: 8, intervalMs: 8, leastMs: 2 };
+
+/** The heartbeats of one session: every HB, and when there is news. */
+export class HeartbeatLoop {
+  readonly #parts: HeartbeatParts;
+  readonly #end: Pick<AgentSessionEnd, 'send'>;
+  readonly #startedAtMs: number;
+  #isRegistered = false;
+  #seq = 0;
+  #ackedSeq = 0;
+  /** Send times of heartbeats not acknowledged yet, by seq. */
+  readonly #sentAtMs = new Map<number, number>();
+
+  constructor(parts: HeartbeatParts, end: Pick<AgentSessionEnd, 'send'>, startedAtMs: number) {
+    this.#parts = parts;
+    this.#end = end;
+    this.#startedAtMs = startedAtMs;
+  }
+
+  get isRegistered(): boolean {
+    return this.#isRegistered;
+  }
+
+  /** The controller answered the registration: from now on beats are sent. */
+  registered(): void {
+    this.#isRegistered = true;
+    this.#parts.bell.ring();
+  }
+
+  /** All beats up to `seq` were heard. @returns when that one was sent, on the monotonic clock; undefined when that was told before */
+  acknowledge(seq: number): number | undefined {
+    this.#ackedSeq = Math.max(this.#ackedSeq, seq);
+    const sentAtMs = this.#sentAtMs.get(seq);
+    for (const sent of this.#sentAtMs.keys()) {
+      if (sent <= seq) this.#sentAtMs.delete(sent);
+    }
+    return sentAtMs;
+  }
+
+  /** @throws ClusterError UNAVAILABLE when nothing was acknowledged for LOST */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, reports, bell, pulse } = this.#parts;
+    let beatAtMs = -Infinity;
+    let told = -1;
+    let pace = FRESH_PACE;
+    for (;;) {
+      await bell.wait(this.#waitMs(beatAtMs), clock, signal);
+      const nowMs = clock.monotonicMs();
+      const { heartbeatMs, endpointsGeneration } = pulse();
+      this.#requireHeard(nowMs);
+      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || reports.dueInMs(nowMs) <= 0;
+      if (this.#isRegistered && isDue) {
+        beatAtMs = nowMs;
+        told = endpointsGeneration;
+        this.#send(nowMs);
+        const next = paceAfter(pace, nowMs, BEAT_PACE);
+        pace = next.pace;
+        await clock.sleep(next.pauseMs, signal);
+      }
+    }
+  }
+
+  #waitMs(beatAtMs: number): number {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const { heartbeatMs } = this.#parts.pulse();
+    return this.#isRegistered ? Math.min(beatAtMs + heartbeatMs - nowMs, this.#parts.reports.dueInMs(nowMs)) : heartbeatMs;
+  }
+
+  #requireHeard(nowMs: number): void {
+    const { lostMs, acknowledgedAtMs } = this.#parts.pulse();
+    if (nowMs - Math.max(acknowledgedAtMs ?? 0, this.#startedAtMs) > lostMs) {
+      throw new ClusterError('UNAVAILABLE', `nothing was acknowledged for ${String(lostMs)} ms`);
+    }
+  }
+
+  #send(nowMs: number): void {
+    const { endpointsGeneration, assignmentGeneration, heartbeatMs } = this.#parts.pulse();
+    this.#seq += 1;
+    this.#sentAtMs.set(this.#seq, nowMs);
+    this.#end.send({
+      kind: 'heartbeat', seq: this.#seq, ackEcho: this.#ackedSeq, endpointsGeneration, assignmentGeneration,
+      statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs),
+    });
+  }
+}
