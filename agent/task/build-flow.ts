@@ -1,0 +1,125 @@
+import type { AssignedContent } from '#model/assignment.ts';
+import { afterFailedStart, afterUncounted, errorText } from './attempt-end.ts';
+import type { CompanionCrew } from './companion-crew-flow.ts';
+import { actOnCompanion } from './companion-flow.ts';
+import type { CompanionAction } from './companion-phase.ts';
+import { NotPermittedError, StartError } from './container-flow.ts';
+import { OWN_RETRY_MS } from './phase.ts';
+import type { TaskParts } from './ports.ts';
+import { withCompanion, withoutAttempt } from './record.ts';
+import { prepareAttempt, startAttempt } from './start-flow.ts';
+import type { AttemptStart } from './start-flow.ts';
+import { QUIET } from './status.ts';
+import type { TaskBook } from './task-book-flow.ts';
+
+type Contents = ReadonlyMap<string, AssignedContent>;
+
+/** Builds the attempts of one task, companions and main container, and records what came of it. What a step throws is the end of the attempt. */
+export class AttemptBuilder {
+  readonly #parts: TaskParts;
+  readonly #book: TaskBook;
+  readonly #crew: CompanionCrew;
+  /** Aborted when the attempt that is being built is no longer wanted. */
+  #building: AbortController | undefined;
+
+  constructor(parts: TaskParts, book: TaskBook, crew: CompanionCrew) {
+    this.#parts = parts;
+    this.#book = book;
+    this.#crew = crew;
+  }
+
+  /** The task is to stop: what is being built ends at once. */
+  abandon(): void {
+    this.#building?.abort(new Error('the task is to stop'));
+  }
+
+  /** Its directory first: where the disk does not take that, nothing was begun. */
+  async start(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
+    if (!await this.#hasPorts()) return;
+    await this.#parts.records.makeLogs(this.#book.record.task.id);
+    this.#begin(attempt);
+    await this.#whileBuilding(async building => {
+      const running = await startAttempt(this.#attemptStart(contents), this.#parts, building);
+      this.#book.setLive(QUIET, running);
+      this.#book.tell('normal', 'Started', `attempt ${String(attempt)} runs`);
+      await this.#book.save(this.#book.record);
+    }, signal);
+  }
+
+  /** What the companions stand on, before any of them. */
+  async prepare(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
+    if (!await this.#hasPorts()) return;
+    this.#begin(attempt);
+    await this.#whileBuilding(async building => { await this.#book.save(await prepareAttempt(this.#attemptStart(contents), this.#parts, building)); }, signal);
+  }
+
+  async actOnCompanion(action: CompanionAction, contents: Contents, signal: AbortSignal): Promise<void> {
+    await actOnCompanion(action, {
+      crew: this.#crew,
+      record: () => this.#book.record,
+      contents,
+      save: async (index, companion) => {
+        await this.#book.save(withCompanion(this.#book.record, index, companion));
+        this.#book.report();
+      },
+      tell: (type, reason, message) => { this.#book.tell(type, reason, message); },
+      whileBuilding: async work => { await this.#whileBuilding(work, signal); },
+    }, this.#parts, signal);
+  }
+
+  /** False while a process of the machine has a port that the task publishes: the attempt waits, and nothing counts. */
+  async #hasPorts(): Promise<boolean> {
+    const { record } = this.#book;
+    const taken = await this.#parts.hostPorts.taken(record.task.container.ports);
+    if (taken === undefined) return true;
+    if (record.reason !== 'HostPortTaken') this.#book.tell('warning', 'HostPortTaken', taken);
+    this.#book.setLive(QUIET, { ...record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason: 'HostPortTaken', message: taken });
+    return false;
+  }
+
+  #begin(attempt: number): void {
+    this.#book.put({ ...withoutAttempt(this.#book.record), attempt, step: 'building', bootId: this.#parts.bootId, reason: '', message: '' });
+  }
+
+  #attemptStart(contents: Contents): AttemptStart {
+    return {
+      record: this.#book.record,
+      contents,
+      save: async record => { await this.#book.save(record); },
+      onProgress: (phase, reason, message) => { this.#book.setLive({ building: phase, isStopping: false, reason, message }); },
+    };
+  }
+
+  /** Work that a stop of the task ends at once. */
+  async #whileBuilding(work: (building: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const building = new AbortController();
+    this.#building = building;
+    try {
+      await work(AbortSignal.any([signal, building.signal]));
+    } catch (error) {
+      signal.throwIfAborted();
+      await this.#afterThrew(error, building.signal);
+    } finally {
+      this.#building = undefined;
+      this.#book.live = QUIET;
+    }
+  }
+
+  /** @throws the error of a step that came after the start: the container runs */
+  async #afterThrew(error: unknown, building: AbortSignal): Promise<void> {
+    const { record } = this.#book;
+    if (record.step === 'running') {
+      throw error;
+    }
+    const nowMs = this.#parts.clock.nowMs();
+    const uncounted = afterUncounted(record, { error, isUnwanted: building.aborted || error instanceof NotPermittedError }, nowMs);
+    if (uncounted !== undefined) {
+      await this.#book.save(uncounted);
+      return;
+    }
+    const reason = error instanceof StartError ? error.reason : 'StartFailed';
+    this.#parts.log.warn({ task: record.task.id, attempt: record.attempt, err: error }, 'attempt did not start');
+    this.#book.tell('warning', reason, errorText(error));
+    await this.#book.save(afterFailedStart({ ...record, reason }, error, nowMs));
+  }
+}
