@@ -47,6 +47,9 @@ const LIFE_FD = 3;
 const NOT_STARTED_CODE = 126;
 /** The runtime sends the terminal a few milliseconds after its start. */
 const TERMINAL_POLL_MS = 1;
+/** The runtime writes the pid of what it started after the start: the process may have said its first words by then. One that takes longer is taken for hung. */
+const PID_POLL_MS = 5;
+const PID_LIMIT_MS = 10_000;
 const END_OF_INPUT = Buffer.from([4]);
 
 /** Starts `request` in the container; its streams are read as fast as the consumer takes them. */
@@ -186,11 +189,20 @@ class ExecStreams implements ProcessStreams {
   }
 
   async signal(signal: string): Promise<void> {
-    const text = await readFile(`${this.#name}.pid`, 'utf8').catch(() => '');
-    const pid = Number(text.trim());
-    if (pid > 0 && !this.#isEnded) {
+    const pid = await this.#startedPid();
+    if (pid !== undefined && !this.#isEnded) {
       signalProcess(pid, signalName(signal), () => this.#isInContainer(pid));
     }
+  }
+
+  /** Of the process in the container, once the runtime told it; undefined when it ended or hangs without having started one. */
+  async #startedPid(): Promise<number | undefined> {
+    for (let waitedMs = 0; waitedMs < PID_LIMIT_MS && !this.#isEnded; waitedMs += PID_POLL_MS) {
+      const pid = Number(await readFile(`${this.#name}.pid`, 'utf8').catch(() => ''));
+      if (pid > 0) return pid;
+      await setTimeout(PID_POLL_MS);
+    }
+    return undefined;
   }
 
   close(): void {

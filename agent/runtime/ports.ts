@@ -52,7 +52,7 @@ export interface ProcessStreams {
   closeInput(): Promise<void>;
   /** `wantsRedraw`: another size first, so that what draws on the terminal draws anew for whoever came. */
   resize(size: { readonly columns: number; readonly rows: number }, wantsRedraw?: boolean): Promise<void>;
-  /** Signals the process, `SIGINT` or `INT`; one that is gone is fine. */
+  /** Signals the process, `SIGINT` or `INT`, once it started; one that is gone is fine. */
   signal(signal: string): Promise<void>;
   /** The exit code: 128 + signal when killed. Attach: resolves when the container ends; code null when not known. */
   readonly ended: Promise<{ readonly code: number | null }>;

@@ -1,4 +1,5 @@
 /** needs root: exec and attach against real containers, both runtimes. */
+import { writeFileSync } from 'node:fs';
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
 import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
@@ -115,6 +116,22 @@ function describeExec(sandbox: Sandbox, runtime: string): void {
       t.regex(last, runtime === 'runc' ? /^last\r{1,2}\n$/ : /^last\r\n$/);
       t.deepEqual(rest, { stderr: '', code: 0 });
     }
+  });
+  test.serial(title('a signal reaches the process before the runtime told its pid'), async t => {
+    const lateTeller = `${sandbox.directory}/late-${runtime}`;
+    writeFileSync(lateTeller, `#!/bin/bash
+words=("$@")
+for index in "\${!words[@]}"; do
+  if [ "\${words[index]}" = --pid-file ]; then file=\${words[index + 1]}; words[index + 1]=$file.early; fi
+done
+(exec 0<&- 1>&- 2>&- 3>&-; sleep 1; mv "$file.early" "$file") &
+exec ${sandbox.options.programs.get(runtime) ?? ''} "\${words[@]}"
+`, { mode: 0o755 });
+    const late = new ConmonRuntime({ ...sandbox.options, programs: new Map([[runtime, lateTeller]]) });
+    const streams = await late.exec(id, { command: ['sleep', '1000'], tty: false, stdin: false, environment: [] }, NEVER);
+    const collected = collect(streams);
+    await streams.signal('KILL');
+    t.is((await collected).code, 137);
   });
   test.serial(title('a signal reaches the process'), async t => {
     const streams = await exec({ command: ['sh', '-c', 'trap "exit 9" USR1; echo up; while true; do sleep 0.05; done'] });
