@@ -11,6 +11,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { MAY_LACK } from './support/may-lack.ts';
+import { requireNames, scriptOptions } from './support/script-options.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** First on PATH: the Node.js that Gantry ships with, not the machine's. */
@@ -104,7 +105,8 @@ class TapCounter {
 }
 
 const total: Tally = { passed: 0, failed: 0 };
-const wanted = process.argv.slice(2);
+const USAGE = `usage: node test/run.ts [${Object.keys(GROUPS).join('|')}]...      default: all but faults`;
+const wanted = scriptOptions(USAGE, {}, ({ positionals }) => requireNames('group of tests', positionals, Object.keys(GROUPS)));
 for (const [group, stages] of Object.entries(GROUPS)) {
   if (wanted.length > 0 ? !wanted.includes(group) : group === 'faults') continue;
   for (const stage of stages) {

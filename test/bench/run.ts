@@ -6,7 +6,7 @@
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
  */
-import { parseArgs } from 'node:util';
+import { requireCount, requireNames, scriptOptions, UsageError } from '../support/script-options.ts';
 import { BENCHES } from './bench-list.ts';
 import type { Bench, Goal, PreparedBench, Side } from './bench.ts';
 import { withBenchDisk } from './bench-disk.ts';
@@ -25,30 +25,37 @@ interface Options {
   readonly flags: ReadonlyMap<string, string>;
 }
 
-/** Options that only some benches have. */
-const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
+const USAGE = `usage: npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
+       npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
+
+NAME is one of ${Object.keys(BENCHES).join(', ')}.
+  --runs N          measurements of each side in a round
+  --rounds N        rounds; default ${String(ROUNDS)}
+  --json            the table goes to standard error, and the JSON object alone to standard output
+  --install-peer    installs the peer where it is absent`;
+
+/** Options that the bench `schedule` has beside the others'. */
+const SCHEDULE_FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
 
 function readOptions(): Options {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
-      nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' },
-    },
-  });
-  const [name = '', ...others] = positionals;
-  if (!Object.hasOwn(BENCHES, name) || others.length > 0) {
-    throw new Error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--runs N] [--rounds N] [--json] [--install-peer]`);
-  }
-  const count = (flag: 'runs' | 'rounds'): number | undefined => {
-    const text = values[flag];
-    if (text !== undefined && !/^[1-9]\d{0,4}$/.test(text)) {
-      throw new Error(`--${flag} ${text}: a number from 1 to 99999 is expected`);
+  const options = {
+    runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
+    nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' },
+  } as const;
+  return scriptOptions(USAGE, options, ({ values, positionals }) => {
+    const [name, ...others] = requireNames('bench', positionals, Object.keys(BENCHES));
+    if (name === undefined || others.length > 0) {
+      throw new UsageError(`the name of one bench is expected, not ${String(positionals.length)}`);
     }
-    return text === undefined ? undefined : Number(text);
-  };
-  const runs = count('runs');
-  return { name, rounds: count('rounds') ?? ROUNDS, isJson: values.json === true, mayInstall: values['install-peer'] === true, flags: new Map(FLAGS.flatMap(name => (values[name] === undefined ? [] : [[name, values[name]]]))), ...(runs === undefined ? {} : { runs }) };
+    const flags = new Map(SCHEDULE_FLAGS.flatMap(flag => (values[flag] === undefined ? [] : [[flag, values[flag]] as const])));
+    if (name !== 'schedule' && flags.size > 0) {
+      throw new UsageError(`--${[...flags.keys()].join(', --')}: only the bench schedule has this`);
+    }
+    return {
+      name, rounds: requireCount('rounds', values.rounds ?? String(ROUNDS)), isJson: values.json === true, mayInstall: values['install-peer'] === true, flags,
+      ...(values.runs === undefined ? {} : { runs: requireCount('runs', values.runs) }),
+    };
+  });
 }
 
 /** Each round measures every side once, so that what the machine does meanwhile hits all of them. */

@@ -2,7 +2,7 @@
  * Proves that the tests are awake: each patch of this folder takes one safety away, and the tests named in its first line must fail by an assertion;
  * where it says `simulation FROM-TO`, one of these seeds must break an invariant.
  *
- *   npm run mutants [NAME]...
+ *   npm run mutants -- [NAME]...
  *
  * Works in a copy of the checkout (git worktree), so that the tree itself stays as it is. Exits 1 when a mutant survives, does not apply any
  * more, or fails for another reason than an assertion.
@@ -11,6 +11,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { requireNames, scriptOptions } from '../support/script-options.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** A violation as the simulation tells it. */
@@ -67,8 +68,12 @@ function judge(patch: string, tree: string): string | undefined {
   return /^not ok/m.test(run.stdout) && ASSERTION.test(run.stdout) ? undefined : `fails, but not by an assertion:\n${run.stdout.slice(-2_000)}${run.stderr.slice(-2_000)}`;
 }
 
-const wanted = process.argv.slice(2);
-const patches = globSync('*.patch', { cwd: import.meta.dirname }).sort().filter(name => wanted.length === 0 || wanted.includes(name.replace('.patch', '')));
+const MUTANTS = globSync('*.patch', { cwd: import.meta.dirname }).map(file => file.replace(/\.patch$/, '')).sort();
+const USAGE = `usage: npm run mutants -- [NAME]...      default: all
+
+NAME is one of ${MUTANTS.join(', ')}.`;
+const wanted = scriptOptions(USAGE, {}, ({ positionals }) => requireNames('mutant', positionals, MUTANTS));
+const patches = MUTANTS.filter(name => wanted.length === 0 || wanted.includes(name)).map(name => `${name}.patch`);
 const scratch = mkdtempSync(path.join(tmpdir(), 'gantry-mutants-'));
 const tree = path.join(scratch, 'tree');
 let survivors = 0;

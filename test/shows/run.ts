@@ -5,8 +5,8 @@
  *
  * The exit code is 0 when all hold, 1 when one does not or no cluster is up, 2 for a name that is none.
  */
-import { parseArgs } from 'node:util';
 import { DevCluster } from '../support/dev-cluster.ts';
+import { requireNames, scriptOptions } from '../support/script-options.ts';
 import { controlPlane } from './control-plane.ts';
 import { exits } from './exits.ts';
 import { lostNode } from './lost-node.ts';
@@ -51,24 +51,24 @@ async function holds(name: string, show: Show, cluster: DevCluster): Promise<boo
   }
 }
 
-function attach(): DevCluster {
+function attach(name: string): DevCluster {
   try {
-    return DevCluster.attach(values.cluster, process.env['HOME'] ?? '/root');
+    return DevCluster.attach(name, process.env['HOME'] ?? '/root');
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);
   }
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { cluster: { type: 'string', default: 'dev' } } });
-const unknown = positionals.filter(name => !Object.hasOwn(SHOWS, name));
-if (unknown.length > 0) {
-  console.error(`no show ${unknown.join(', ')}; there are ${Object.keys(SHOWS).join(', ')}`);
-  process.exit(2);
-}
-const cluster = attach();
+const USAGE = `usage: npm run shows -- [NAME...] [--cluster NAME]      default: all, on the cluster dev
+
+${Object.entries(SHOWS).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`).join('\n')}`;
+const wanted = scriptOptions(USAGE, { cluster: { type: 'string', default: 'dev' } }, ({ values, positionals }) => ({
+  cluster: values.cluster, shows: requireNames('show', positionals, Object.keys(SHOWS)),
+}));
+const cluster = attach(wanted.cluster);
 try {
-  const names = positionals.length > 0 ? positionals : Object.keys(SHOWS);
+  const names = wanted.shows.length > 0 ? wanted.shows : Object.keys(SHOWS);
   const held: string[] = [];
   for (const name of names) {
     const show = SHOWS[name];

@@ -1,15 +1,7 @@
-/**
- * Runs the simulation of the whole control plane, on every core.
- *
- *   npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk (--no-shrink: at once)
- *   npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
- *   npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
- *   npm run sim -- plans [--seeds N]           random clusters: where a plan of changes of up to six services says that tasks go, and where they then run
- *   npm run sim -- replay FILE                 a record of a controller (--record FILE): every decision again; exits 1 when one comes out otherwise
- */
+/** Runs the simulation of the whole control plane, on every core. */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { requireCount, scriptOptions, UsageError } from '../support/script-options.ts';
 import { simulateCluster } from './cluster-sim.ts';
 import type { ClusterReport } from './cluster-sim.ts';
 import { PlanSimulation } from './plan-sim.ts';
@@ -18,27 +10,36 @@ import { scheduleOf, stepText } from './sim-schedule.ts';
 import { shrink } from './sim-shrink.ts';
 import { simulate } from './simulation.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: 'string' }, seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, planners: { type: 'boolean', default: false },
-    'no-shrink': { type: 'boolean', default: false },
-  },
-});
+const USAGE = `usage: npm run sim -- [--seeds N] [--from N]      seeds from..from+N-1 (1, 500); exits 1 when one fails, after it was shrunk (--no-shrink: at once)
+       npm run sim -- --seed N                    one seed, twice: what it does, whether it holds, whether it is the same run
+       npm run sim -- --planners [--seeds N]      the planners alone, each seed also with every map in reverse order
+       npm run sim -- plans [--seeds N]           random clusters: where a plan says that tasks go, and where they then run
+       npm run sim -- replay FILE                 a record of a controller (--record FILE): every decision again`;
 const CHANGES_OF_A_CLUSTER = 3;
 /** Services that a change is of, at most. */
 const CHANGED_AT_ONCE = 6;
-const [first, count] = [Number(values.from), Number(values.seeds)];
+const { first, count, isAtOnce, run } = scriptOptions(USAGE, {
+  seed: { type: 'string' }, seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, planners: { type: 'boolean', default: false },
+  'no-shrink': { type: 'boolean', default: false },
+}, ({ values, positionals }) => ({
+  first: requireCount('from', values.from, 0), count: requireCount('seeds', values.seeds), isAtOnce: values['no-shrink'],
+  run: runOf(positionals, values.planners, values.seed),
+}));
 if (process.send !== undefined) {
   serveSeeds();
-} else if (positionals[0] === 'replay') {
-  process.exitCode = await runReplay(positionals[1] ?? '');
-} else if (positionals[0] === 'plans') {
-  process.exitCode = runPlans();
-} else if (values.seed !== undefined) {
-  process.exitCode = await runOne(Number(values.seed));
 } else {
-  process.exitCode = values.planners ? runPlanners() : await runAll();
+  process.exitCode = await run();
+}
+
+/** @throws UsageError */
+function runOf([what, file, ...others]: readonly string[], isPlanners: boolean, seed: string | undefined): () => Promise<number> | number {
+  if (what === 'replay' && file !== undefined && others.length === 0) return () => runReplay(file);
+  if (what === 'replay') throw new UsageError('replay: one FILE is expected');
+  if (what !== undefined && (what !== 'plans' || file !== undefined)) throw new UsageError(`${[what, file ?? '', ...others].join(' ').trim()} is nothing to run; there are plans and replay FILE`);
+  if (what === 'plans') return runPlans;
+  if (seed === undefined) return isPlanners ? runPlanners : runAll;
+  const one = requireCount('seed', seed, 0);
+  return () => runOne(one);
 }
 
 interface SeedResult {
@@ -94,7 +95,7 @@ async function runAll(): Promise<number> {
 
 async function tellFailure(report: ClusterReport): Promise<void> {
   console.error(`seed ${String(report.seed)} fails; again: npm run sim -- --seed ${String(report.seed)}\n  ${report.violations.join('\n  ')}`);
-  if (values['no-shrink']) {
+  if (isAtOnce) {
     return;
   }
   const { schedule, report: shortest } = await shrink(scheduleOf(report.seed), report);
