@@ -2,7 +2,10 @@
  * Holds the attach sockets of all containers: blocks in poll(2) while there are any, else waits for a command.
  *
  * Packets go to the agent as they come, at most WINDOW of them untaken per attachment, so a slow client fills the socket
- * and not the agent's memory.
+ * and not the agent's memory. conmon waits for a full socket, and with it the container and its log: of a client that takes
+ * nothing for STALL_MS what comes is dropped until it takes again.
+ *
+ * Source: tried with conmon 2.1.12; conmon, src/conn_sock.c, write_back_to_remote_consoles
  */
 import { closeSync, readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -30,10 +33,13 @@ interface Attachment {
   readonly fd: number;
   readonly unsent: Uint8Array[];
   untaken: number;
+  /** Monotonic; since when WINDOW packets wait, if they do. */
+  fullSinceMs: number;
   isEnding: boolean;
 }
 
 const WINDOW = 16;
+const STALL_MS = 10_000;
 /** How long the thread may not hear that its process ends. */
 const POLL_TIMEOUT_MS = 500;
 /** Above conmon's largest packet. Source: conmon, src/conn_sock.h, CONN_SOCK_BUF_SIZE (32 KiB) and one byte for the stream */
@@ -55,10 +61,10 @@ parentPort?.on('message', (command: AttachCommand) => {
 function serve(): void {
   while (attachments.size > 0) {
     const wanted = new Map([[wakeupFd, POLLIN]]);
-    for (const { fd, unsent, untaken } of attachments.values()) {
-      const events = (untaken < WINDOW ? POLLIN : 0) | (unsent.length > 0 ? POLLOUT : 0);
+    for (const attachment of attachments.values()) {
+      const events = (isWaitedFor(attachment) ? 0 : POLLIN) | (attachment.unsent.length > 0 ? POLLOUT : 0);
       if (events !== 0) {
-        wanted.set(fd, events); // asked for nothing, poll would still tell of a hang-up, again and again
+        wanted.set(attachment.fd, events); // asked for nothing, poll would still tell of a hang-up, again and again
       }
     }
     const ready = new Set(pollFiles(wanted, POLL_TIMEOUT_MS));
@@ -106,7 +112,7 @@ function obey(command: AttachCommand): void {
 
 function open(key: number, path: string): void {
   try {
-    attachments.set(key, { key, fd: connectSeqpacket(path), unsent: [], untaken: 0, isEnding: false });
+    attachments.set(key, { key, fd: connectSeqpacket(path), unsent: [], untaken: 0, fullSinceMs: 0, isEnding: false });
     report({ kind: 'opened', key });
   } catch (error) {
     report({ kind: 'failed', key, message: error instanceof Error ? error.message : String(error) });
@@ -115,16 +121,26 @@ function open(key: number, path: string): void {
 
 function step(attachment: Attachment): void {
   flush(attachment);
-  if (attachment.untaken >= WINDOW || !attachments.has(attachment.key)) {
+  if (!attachments.has(attachment.key) || isWaitedFor(attachment)) {
     return;
   }
   const length = receivePacket(attachment.fd, packet);
   if (length === 0) {
     close(attachment);
-  } else if (length !== undefined) {
+  } else if (length !== undefined && !isFull(attachment)) {
     attachment.untaken += 1;
+    attachment.fullSinceMs = performance.now();
     report({ kind: 'data', key: attachment.key, stream: STREAMS[packet[0] ?? 0] ?? 'stdout', bytes: Uint8Array.from(packet.subarray(1, length)) });
   }
+}
+
+function isFull({ untaken }: Attachment): boolean {
+  return untaken >= WINDOW;
+}
+
+/** Full, and not for so long that what comes is dropped. */
+function isWaitedFor(attachment: Attachment): boolean {
+  return isFull(attachment) && performance.now() - attachment.fullSinceMs < STALL_MS;
 }
 
 function flush(attachment: Attachment): void {

@@ -13,6 +13,7 @@ import type { CgroupLayout } from '../../agent/cgroup/cgroup-files.ts';
 import { CgroupFs } from '../../agent/cgroup/cgroup-fs.ts';
 import { cgroupsContract, processesContract } from '../contract/cgroups-contract.ts';
 import type { CgroupsUnderTest, UseCgroups } from '../contract/cgroups-contract.ts';
+import { eventually } from '../support/container-sandbox.ts';
 import { leaveNothingOf } from '../support/last-will.ts';
 
 /** Swap accounting, a disk scheduler with weights and huge pages are a kernel's to have. */
@@ -57,7 +58,10 @@ async function makeSubject(layout: CgroupLayout, parent: string, children: Child
     read: (id, controller, file) => readIfThere(`${layout.roots.get(controller) ?? '/none'}${cgroups.pathFor(id)}/${file}`),
     isAlive: pid => children.some(child => child.pid === pid && child.signalCode === null) && !/^State:\s+Z/m.test(readIfThere(`/proc/${String(pid)}/status`) ?? 'State: Z'),
     // A process that runs may wait for a disk at one look.
-    standsStill: async pid => isStill(pid) && await sleep(100, true) && isStill(pid),
+    standsStill: async pid => {
+      await eventually('off the processors', async () => await Promise.resolve(waitsIn(pid) !== '0' || undefined));
+      return isStill(pid) && await sleep(100, true) && isStill(pid);
+    },
   };
 }
 
@@ -78,7 +82,12 @@ function makeGroup(root: string, path: string): void {
 /** Version 1 shows it as uninterruptible, version 2 by where it waits. Source: kernel/freezer.c, __refrigerator(); kernel/signal.c, do_freezer_trap() */
 function isStill(pid: number): boolean {
   const stat = readIfThere(`/proc/${String(pid)}/stat`) ?? '';
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('D') || /get_signal|do_freezer_trap/.test(readIfThere(`/proc/${String(pid)}/wchan`) ?? '');
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('D') || /get_signal|do_freezer_trap/.test(waitsIn(pid));
+}
+
+/** The kernel's function it waits in; `0` while it runs or is about to, also on its way to stand still. Source: proc_pid_wchan(5) */
+function waitsIn(pid: number): string {
+  return readIfThere(`/proc/${String(pid)}/wchan`) ?? '';
 }
 
 async function clearUp(cgroups: CgroupFs, children: readonly ChildProcess[], t: ExecutionContext): Promise<void> {
