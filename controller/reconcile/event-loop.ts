@@ -4,7 +4,7 @@ import type { Loop } from '#kit/supervise-loop.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { buildKey } from '../store/keys.ts';
-import type { Operation, Store } from '../store/ports.ts';
+import type { Store, StoredValue } from '../store/ports.ts';
 import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
 import { foldEvent } from './event-fold.ts';
 import type { PlannedEvent } from './plan.ts';
@@ -20,6 +20,8 @@ export interface EventLoopOptions {
 const FLUSH_INTERVAL_MS = 250;
 /** Events in one transaction. */
 const BATCH_SIZE = 60;
+/** Of one batch, while others count the same events. */
+const MAX_TRIES = 4;
 /** (object, reason) pairs that wait; beyond, new ones are dropped: events are news, nothing is decided on them. */
 const MAX_PENDING = 2_000;
 const LEASE_MS = 3_600_000;
@@ -29,8 +31,8 @@ const LEASE_AGE_MS = 900_000;
 /**
  * Records of what happened, in etcd under a lease of an hour: one per (object, reason), with a count.
  *
- * 1. `record` never throws and never waits. 2. What cannot be written now is written later, or dropped when there is too much. 3. Two
- * controllers that count one event at once may lose a count, never the event.
+ * 1. `record` never throws and never waits. 2. What cannot be written now is written later, or dropped when there is too much. 3. Controllers that
+ * count one event at once lose none.
  */
 export class EventLoop implements Loop {
   readonly #options: EventLoopOptions;
@@ -85,9 +87,7 @@ export class EventLoop implements Loop {
     const batch = [...this.#pending].slice(0, BATCH_SIZE);
     batch.forEach(([key]) => this.#pending.delete(key));
     try {
-      const leaseId = await this.#leaseId();
-      const operations = await Promise.all(batch.map(async ([, event]) => await this.#operation(event, leaseId, signal)));
-      await this.#options.store.transact([], operations.filter(operation => operation !== undefined), signal);
+      await this.#write(this.#keyed(batch.map(([, event]) => event)), await this.#leaseId(), signal);
       this.#reportDropped();
       return true;
     } catch (error) {
@@ -102,18 +102,39 @@ export class EventLoop implements Loop {
     }
   }
 
-  /** Folds the event into what etcd has of it. Undefined for an object or reason that cannot be a key. */
-  async #operation(event: ClusterEvent, leaseId: string, signal: AbortSignal): Promise<Operation | undefined> {
-    let key: string;
-    try {
-      key = buildKey({ kind: 'event', object: event.object, reason: event.reason });
-    } catch (error) {
-      this.#options.logger.error({ err: error, object: event.object, reason: event.reason }, 'an event has no key');
-      return undefined;
+  /** By their keys, without those whose object or reason cannot be one. */
+  #keyed(events: readonly ClusterEvent[]): ReadonlyMap<string, ClusterEvent> {
+    return new Map(events.flatMap(event => {
+      try {
+        return [[buildKey({ kind: 'event', object: event.object, reason: event.reason }), event] as const];
+      } catch (error) {
+        this.#options.logger.error({ err: error, object: event.object, reason: event.reason }, 'an event has no key');
+        return [];
+      }
+    }));
+  }
+
+  /** As if nothing had happened before, as is mostly so; what etcd has of them is read where it refuses that. @throws ClusterError CONFLICT when others keep counting them */
+  async #write(events: ReadonlyMap<string, ClusterEvent>, leaseId: string, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    const known = new Map<string, StoredValue>();
+    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+      const outcome = await store.transact(
+        [...events.keys()].map(key => ({ kind: 'mod-revision', key, revision: known.get(key)?.modRevision ?? 0 })),
+        [...events].map(([key, event]) => ({ kind: 'put', key, value: encodeClusterEvent(joinStored(known.get(key), event)), leaseId })), signal);
+      if (outcome.kind === 'committed') {
+        return;
+      }
+      await Promise.all(outcome.failed.map(async key => {
+        const stored = await store.get(key, signal);
+        if (stored === undefined) {
+          known.delete(key);
+        } else {
+          known.set(key, stored);
+        }
+      }));
     }
-    const stored = await this.#options.store.get(key, signal);
-    const total = stored === undefined ? event : joinStored(stored.value, event);
-    return { kind: 'put', key, value: encodeClusterEvent(total), leaseId };
+    throw new ClusterError('CONFLICT', 'others keep counting the same events');
   }
 
   async #leaseId(): Promise<string> {
@@ -132,9 +153,12 @@ export class EventLoop implements Loop {
   }
 }
 
-function joinStored(bytes: Uint8Array, event: ClusterEvent): ClusterEvent {
+function joinStored(entry: StoredValue | undefined, event: ClusterEvent): ClusterEvent {
+  if (entry === undefined) {
+    return event;
+  }
   try {
-    const stored = decodeClusterEvent(bytes);
+    const stored = decodeClusterEvent(entry.value);
     return { ...event, firstAtMs: stored.firstAtMs, count: stored.count + event.count };
   } catch (error) {
     if (error instanceof RecordError) {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:tls';
-import type { Server as TlsServer, TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, Server as TlsServer, TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -60,7 +60,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     ALPNProtocols: ['h2'],
   });
-  listener.on('secureConnection', socket => { injector.injectConnection(socket); });
+  listener.on('secureConnection', socket => {
+    keepPeerCertificate(socket);
+    injector.injectConnection(socket);
+  });
   listener.on('tlsClientError', (error, socket) => { logRefusal(options.log, error, socket); });
   await listen(listener, options);
   const address = listener.address();
@@ -76,6 +79,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       });
     },
   };
+}
+
+/**
+ * Decodes it once, and keeps what is asked of it: gRPC wants it at each call, and a connection has no other one later.
+ * Source: RFC 8446, 4.6.2: only a client that offered it is asked again
+ */
+function keepPeerCertificate(socket: TLSSocket): void {
+  const { raw, subjectaltname, valid_from } = socket.getPeerCertificate();
+  const kept = { raw, subjectaltname, valid_from } as DetailedPeerCertificate;
+  socket.getPeerCertificate = () => kept;
 }
 
 async function listen(listener: TlsServer, { host, port }: RpcServerOptions): Promise<void> {

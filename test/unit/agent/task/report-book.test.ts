@@ -56,9 +56,9 @@ test('a dropped task is not spoken of', t => {
   t.is(book.all(0).length, 0);
 });
 
-test('a step on the way is sent once it has lasted, counted from the first', t => {
+test('4 a step on the way is sent once it has lasted, counted from the first', t => {
   const book = new ReportBook();
-  book.take(status(WEB, { phase: 'assigned', attempt: 0 }), 1_000);
+  book.take(status(WEB, { phase: 'pulling' }), 1_000);
   book.take(status(WEB, { phase: 'preparing' }), 1_060);
   t.is(book.dueInMs(1_060), 440);
   t.deepEqual(book.toSend(1, 1_499, 500), []);
@@ -71,6 +71,49 @@ test('a step that is over sooner is never sent', t => {
   book.take(status(WEB, { phase: 'starting' }), 0);
   book.take(status(WEB, { phase: 'running' }), 20);
   t.deepEqual(book.toSend(1, 20, 500).map(({ phase }) => phase), ['running']);
+});
+
+test('4 that a task waits its turn is told after five seconds', t => {
+  const book = new ReportBook();
+  book.take(status(WEB, { phase: 'assigned', attempt: 0 }), 0);
+  t.deepEqual(book.toSend(1, 4_999, 500), []);
+  t.deepEqual(book.toSend(2, 5_000, 500).map(({ phase }) => phase), ['assigned']);
+});
+
+const MANY = Array.from({ length: 8 }, (_, slot) => task(service(), 'n1', { slot }));
+
+/** All of MANY are assigned, and `count` of them run a millisecond after each other. */
+function burst(count: number, book = new ReportBook()): ReportBook {
+  MANY.forEach(one => book.take(status(one, { phase: 'assigned', attempt: 0 }), 0));
+  MANY.slice(0, count).forEach((one, index) => book.take(status(one), 1 + index));
+  return book;
+}
+
+test('5 in a burst what is new goes together, a tenth of a second after the first of it', t => {
+  const book = burst(3);
+  t.is(book.dueInMs(3), 98);
+  t.is(book.toSend(1, 101, 500).length, 3);
+});
+
+test('5 the last of a burst wait for nobody, and take along what waits', t => {
+  const book = burst(4);
+  t.is(book.dueInMs(4), 0);
+  t.is(book.toSend(1, 4, 500).length, 4);
+});
+
+test('5 a heartbeat that is sent for another reason is no company', t => {
+  t.is(burst(3).toSend(1, 3, 500).length, 0);
+});
+
+test('5 steps that were told, and tasks that are gone, are on their way no more', t => {
+  const told = burst(3);
+  told.toSend(1, 5_000, 500);
+  told.take(status(MANY[7] ?? WEB), 5_001);
+  t.is(told.dueInMs(5_001), 0);
+  const dropped = burst(0);
+  MANY.slice(0, 4).forEach(({ id }) => { dropped.drop(id); });
+  dropped.take(status(MANY[7] ?? WEB), 1);
+  t.is(dropped.dueInMs(1), 0);
 });
 
 for (const [what, told] of [

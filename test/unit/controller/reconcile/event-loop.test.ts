@@ -75,3 +75,38 @@ test('1 more events than may wait are dropped', async t => {
     t.is(stored(etcd).length, 2_000);
   });
 });
+
+test('3 two controllers that count one event at once lose none', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    const abort = new AbortController();
+    const other = new EventLoop({ store: etcd.connect(), clock, logger: silentLogger });
+    const running = other.run(abort.signal).catch((error: unknown) => error);
+    for (const recorder of [loop, other, loop, other]) {
+      recorder.record([event('Seen'), event('Other')]);
+    }
+    await clock.advance(1_000);
+    t.deepEqual(stored(etcd).map(one => [one.reason, one.count]), [['Other', 4], ['Seen', 4]]);
+    abort.abort(new Error('over'));
+    await running;
+  });
+});
+
+test('an event that never was costs no read', async t => {
+  await recording(async ({ clock, store, loop }) => {
+    const get = store.get.bind(store);
+    let reads = 0;
+    store.get = async (...given) => { reads += 1; return await get(...given); };
+    loop.record([event('Seen'), event('Other')]);
+    await clock.advance(1_000);
+    t.is(reads, 0);
+  });
+});
+
+test('an event that cannot be read any more is replaced', async t => {
+  await recording(async ({ clock, etcd, store, loop }) => {
+    await store.transact([], [{ kind: 'put', key: '/gantry/v1/events/node/n1/Seen', value: Buffer.from('damaged') }]);
+    loop.record([event('Seen')]);
+    await clock.advance(1_000);
+    t.deepEqual(stored(etcd).map(one => one.count), [1]);
+  });
+});
