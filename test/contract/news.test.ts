@@ -14,7 +14,7 @@ const EVENT: ClusterEvent = { type: 'normal', object: 'task/abcdefghijkl', reaso
 const SAMPLE: UsageSample = {
   node: parseNodeId('n1'), task: parseTaskId('abcdefghijkl'), atMs: 1, cpuMicroseconds: 2, memoryBytes: 3, memoryLimitBytes: 0, processes: 4, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0,
 };
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   const endAtMs = performance.now() + WAIT_MS;

@@ -33,7 +33,7 @@ let processes: ClusterFile['processes'];
 let bare: MeasuredRun;
 
 test.before(async t => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   t.log(`SEED=${String(seed)}`);
   cluster = await DevCluster.up({ nodes: 2 });
   eye = new ClusterEye(cluster);

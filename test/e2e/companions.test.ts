@@ -190,7 +190,7 @@ test.serial('debug: a session that ends while the task is paused leaves it pause
   t.like(await webTask(), { state: 'paused' });
   t.true(groups.some(group => ['freezer.state', 'cgroup.events'].some(file => existsSync(`${group}/${file}`) && /^(?:FROZEN|frozen 1)$/m.test(readFileSync(`${group}/${file}`, 'utf8')))));
   await cluster.ctl('unpause', 'pod/web');
-  await eventually('the task goes on', 10_000, async () => (await webTask())?.['state'] === 'running');
+  await eventually('the task goes on', 30_000, async () => (await webTask())?.['state'] === 'running');
   t.like(await webTask(), { pid: before?.['pid'], attempt: 1, restarts: 0 });
 });
 

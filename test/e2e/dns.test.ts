@@ -47,8 +47,9 @@ interface Place {
   readonly db: readonly string[];
 }
 
-/** A resolver that waits for an answer that never comes waits 5 s and more. */
+/** A resolver that waits for an answer that never comes waits 5 s and more, each time; a busy machine may be slow once. */
 const QUICK_MS = 4_500;
+const TRIES = 4;
 const LIMIT_MS = 30_000;
 
 let cluster: DevCluster;
@@ -97,14 +98,10 @@ test.serial('programs of the container find what they ask for', async t => {
 
 test.serial('what is not there is denied at once, and so is an IPv6 address', async t => {
   for (const name of ['nosuch', 'nosuch.names', 'nosuch.gantry.internal', 'db-7.db']) {
-    const { stdout, tookMs } = await inside('/bin/wget', '-T', '10', `http://${name}/`);
-    t.is(stdout, '');
-    t.true(tookMs < QUICK_MS, `${name}: ${String(tookMs)} ms`);
+    t.is(await quickly('/bin/wget', '-T', '10', `http://${name}/`), '');
     t.deepEqual(await getent(name), [], name);
   }
-  const { stdout, tookMs } = await inside('/bin/nslookup', '-type=aaaa', 'web.names.default.gantry.internal');
-  t.notRegex(stdout, /can't find|timed out/);
-  t.true(tookMs < QUICK_MS, String(tookMs));
+  t.notRegex(await quickly('/bin/nslookup', '-type=aaaa', 'web.names.default.gantry.internal'), /can't find|timed out/);
 });
 
 test.serial('names go with the tasks', async t => {
@@ -144,15 +141,23 @@ async function addressesOf(service: string): Promise<readonly string[]> {
 }
 
 /** Runs a program of the asking container in its namespaces, past the agent. */
-async function inside(...command: readonly string[]): Promise<{ readonly stdout: string; readonly tookMs: number }> {
-  const startedAt = performance.now();
-  const { stdout } = await runCommand('nsenter', ['-t', String(place.pid), '-m', '-n', '-u', '--', ...command], { timeoutMs: 20_000 });
-  return { stdout, tookMs: performance.now() - startedAt };
+async function inside(...command: readonly string[]): Promise<{ readonly stdout: string }> {
+  return await runCommand('nsenter', ['-t', String(place.pid), '-m', '-n', '-u', '--', ...command], { timeoutMs: 60_000 });
+}
+
+/** What it printed, without any wait for a name server. @throws Error where it waited each time */
+async function quickly(...command: readonly string[]): Promise<string> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const startedAt = performance.now();
+    const { stdout } = await inside(...command);
+    if (performance.now() - startedAt < QUICK_MS) return stdout;
+  }
+  throw new Error(`${command.join(' ')} took more than ${String(QUICK_MS)} ms, ${String(TRIES)} times`);
 }
 
 /** What the C library's resolver answers there, with the task's resolv.conf: addresses in order, none for an unknown name. */
 async function getent(name: string): Promise<readonly string[]> {
   const { stdout } = await runCommand('nsenter', ['-t', String(place.pid), '-n', 'unshare', '-m',
-    'sh', '-c', 'mount --bind "$1" /etc/resolv.conf && exec getent ahostsv4 "$2"', 'sh', place.resolvConf, name], { timeoutMs: 20_000 });
+    'sh', '-c', 'mount --bind "$1" /etc/resolv.conf && exec getent ahostsv4 "$2"', 'sh', place.resolvConf, name], { timeoutMs: 60_000 });
   return [...new Set(stdout.split('\n').map(line => line.split(' ')[0] ?? '').filter(address => address !== ''))].sort();
 }

@@ -15,7 +15,7 @@ function startedAt(pid: number): string {
 }
 
 needsRoot('needs root: a task runs, dies with its true code, is restarted in place, is adopted after kill -9, and leaves nothing', async t => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   const machine = await AgentMachine.create();
   t.teardown(async () => { await machine.close(); });
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
@@ -72,7 +72,7 @@ const START_STEPS = ['before-slot', 'before-rootfs', 'before-volumes', 'before-b
 const KILLS = Number(process.env['KILLS'] ?? 1);
 
 needsRoot('needs root: E2: the agent killed at each step of a start: one start an attempt, one container, nothing left', async t => {
-  t.timeout(180_000);
+  t.timeout(600_000);
   const machine = await AgentMachine.create();
   t.teardown(async () => { await machine.close(); });
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
@@ -97,7 +97,7 @@ needsRoot('needs root: E2: the agent killed at each step of a start: one start a
 });
 
 needsRoot('needs root: containers run on copies too: --snapshotter vfs writes, restarts, adopts and leaves nothing', async t => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   const machine = await AgentMachine.create();
   t.teardown(async () => { await machine.close(); });
   const image = await machine.serveImage(['/bin/sh', '-c', 'echo mine > /new && ls -ln /new && sleep 3600']);

@@ -17,6 +17,8 @@ import { silentLogger } from '../support/silent-logger.ts';
 const EVENTS = 20_000;
 const PER_TRANSACTION = 5;
 const WRITERS = 50;
+/** What takes 5 s at most where nothing else runs. */
+const BUSY_LIMIT_MS = 15_000;
 const put = (key: string): Operation => ({ kind: 'put', key, value: new Uint8Array(100) });
 const keyOf = (change: StoreChange): string => (change.kind === 'put' ? change.entry.key : change.key);
 const letters = (index: number): string => Array.from(index.toString(26).padStart(4, '0'), digit => String.fromCharCode(97 + parseInt(digit, 26))).join('');
@@ -76,10 +78,10 @@ test.serial('needs etcd: B2 an etcd that stood still answers UNAVAILABLE within 
         await store.get('/gantry/v1/leader');
       }
     }, { message: /not reachable/ });
-    t.true(performance.now() - startedAtMs < 5_000);
+    t.true(performance.now() - startedAtMs < BUSY_LIMIT_MS);
     etcd.thaw();
     const outcome = await store.transact([], [putTask('a')]);
-    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(5_000));
+    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(BUSY_LIMIT_MS));
     t.true(cluster.current.tasks.has(taskId('a')));
   } finally {
     abort.abort(new Error('over'));
@@ -108,9 +110,7 @@ test.serial('needs etcd: B3 compaction past a controller that was away: its pict
     const outcome = await store.transact([], Array.from({ length: 60 }, (_, index): Operation => ({ kind: 'delete', key: key(index) })));
     t.is(outcome.kind, 'committed');
     await other.kv.compact({ revision: outcome.etcdRevision });
-    const startedAtMs = performance.now();
-    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(10_000));
-    t.true(performance.now() - startedAtMs < 5_000);
+    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(BUSY_LIMIT_MS));
     t.deepEqual([...cluster.current.tasks.keys()].sort(), Array.from({ length: 40 }, (_, index) => taskId(letters(60 + index))).sort());
     abort.abort(new Error('over'));
     await running;

@@ -53,7 +53,7 @@ const PRESSURES: Readonly<Record<string, Pressure>> = {
 
 for (const [row, pressure] of Object.entries(PRESSURES)) {
   onLoop(`needs root: ${row} ${pressure.what}: the session goes on, tasks say DiskPressure, records stay readable, all goes on once it takes writes${lacking}`, async t => {
-    t.timeout(180_000);
+    t.timeout(400_000);
     await statePressure(t, pressure);
   });
 }

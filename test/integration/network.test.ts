@@ -10,7 +10,7 @@ const withNodes = why === undefined ? test.serial : test.serial.skip;
 const NEEDS = why ?? 'root, network namespaces';
 
 const FRAMES = path.resolve(import.meta.dirname, '../fixtures/frames.pl');
-const PING = ['busybox', 'ping', '-c1', '-W2'] as const;
+const PING = ['busybox', 'ping', '-c1', '-W10'] as const;
 
 function linksOf(node: TestNode): string[] {
   return (JSON.parse(node.run('ip', '-json', 'link')) as { ifname: string }[]).map(link => link.ifname).filter(name => /^n\dt/.test(name));

@@ -105,7 +105,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
   async startAgent(environment: Readonly<Record<string, string>> = {}, options: readonly string[] = []): Promise<void> {
     const before = this.registrations;
     this.#agent = this.#inside(['run', ...options], environment);
-    await eventually('the agent registers', () => this.registrations > before ? true : undefined, 20_000);
+    await eventually('the agent registers', () => this.registrations > before ? true : undefined);
   }
 
   /** kill -9. */
@@ -132,7 +132,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     this.#sendFull();
   }
 
-  async until(what: string, task: TaskId, holds: (status: TaskStatus) => boolean, timeoutMs = 20_000): Promise<TaskStatus> {
+  async until(what: string, task: TaskId, holds: (status: TaskStatus) => boolean, timeoutMs?: number): Promise<TaskStatus> {
     return await eventually(what, () => {
       const status = this.statuses.get(task);
       return status !== undefined && holds(status) ? status : undefined;
@@ -188,10 +188,10 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
 
   /** After a test that failed in the middle: containers outlive their agent. */
   #killWhatIsLeft(): void {
-    // Each in the turn of the look: a moment later the pid may be another process's.
+    // Each in the turn of the look: a moment later the pid may be another process's. It may end by itself meanwhile.
     for (const pid of readdirSync('/proc').filter(name => /^[0-9]+$/.test(name))) {
       if (commandLine(pid).includes(this.directory) || read(`/proc/${pid}/cgroup`).includes(`/${this.scope.slice(0, 8)}/`)) {
-        process.kill(Number(pid), 'SIGKILL');
+        killIfThere(Number(pid));
       }
     }
   }
@@ -300,6 +300,14 @@ async function ownNetwork(): Promise<string> {
     throw new Error('every network 10.198.X of this machine is taken by a test');
   })();
   return await claimed;
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ESRCH: it ended by itself.
+  }
 }
 
 /** Empty for a process that ended meanwhile. */

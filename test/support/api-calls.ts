@@ -114,10 +114,10 @@ export async function endOf(client: ControlClient, task: TaskId): Promise<string
   }
 }
 
-/** Resolves when each controller answered within a second. */
+/** Resolves when each controller answered. */
 export async function probeControllers(cluster: DevCluster): Promise<void> {
   for (const controller of cluster.layout.controllers) {
-    const one = createControlClient({ controllers: [`${cluster.layout.hostAddress}:${String(controller.apiPort)}`], identity: cluster.operatorIdentity(), timeoutMs: 1_000 });
+    const one = createControlClient({ controllers: [`${cluster.layout.hostAddress}:${String(controller.apiPort)}`], identity: cluster.operatorIdentity(), timeoutMs: 10_000 });
     try {
       await one.clusterStatus();
     } finally {

@@ -33,7 +33,7 @@ export class ClusterHistory {
   /** Waits until all that etcd holds now was seen. */
   async catchUp(): Promise<number> {
     const { etcdRevision } = await eventually('an answer of etcd', 40_000, async () => await this.store.list(`${ROOT}leader`));
-    await eventually('the history to catch up', 30_000, () => (this.entries.at(-1)?.batch.etcdRevision ?? 0) >= etcdRevision);
+    await eventually('the history to catch up', 60_000, () => (this.entries.at(-1)?.batch.etcdRevision ?? 0) >= etcdRevision);
     return etcdRevision;
   }
 

@@ -16,6 +16,7 @@ import { untilNone } from './until-none.ts';
 const HOST_BASE = 1_900_544_000;
 const APPLETS = ['sh', 'sleep', 'cat', 'echo', 'true', 'yes', 'stty', 'id', 'mount', 'unshare', 'ls', 'head', 'wc', 'kill', 'env', 'pwd', 'dd', 'tr', 'trap', 'nc', 'ps', 'seq', 'hostname', 'tty', 'touch', 'mkdir', 'ln', 'rm', 'readlink', 'ip', 'ping', 'grep', 'printf', 'sha256sum', 'usleep'];
 const NEVER = new AbortController().signal;
+const LIMIT_MS = 90_000;
 
 export interface Sandbox {
   readonly runtime: ContainerRuntime;
@@ -97,9 +98,9 @@ export function makeSandbox(name: string): Sandbox {
   };
 }
 
-/** Polls `probe` until it answers, at most 30 s. */
+/** Polls `probe` until it answers, at most a minute and a half. */
 export async function eventually<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
-  const endAtMs = performance.now() + 30_000;
+  const endAtMs = performance.now() + LIMIT_MS;
   do {
     const answer = await probe();
     if (answer !== undefined) {
@@ -107,7 +108,7 @@ export async function eventually<T>(what: string, probe: () => Promise<T | undef
     }
     await systemClock.sleep(10, NEVER);
   } while (performance.now() < endAtMs);
-  throw new Error(`${what} did not come within 30 s`);
+  throw new Error(`${what} did not come within ${String(LIMIT_MS)} ms`);
 }
 
 function makeRootfs(rootfs: string): void {

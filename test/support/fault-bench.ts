@@ -53,7 +53,7 @@ export class FaultBench {
   kill(name: string): void {
     const { pid } = this.cluster.process(name);
     if (pid !== undefined) {
-      process.kill(-pid, 'SIGKILL');
+      signalProcess(-pid, 'SIGKILL');
     }
   }
 
@@ -69,7 +69,7 @@ export class FaultBench {
 
   /** Waits until the supervisor has (another) process for it. */
   async running(name: string, previousPid?: number): Promise<number> {
-    return await eventually(`${name} to run`, 30_000, () => {
+    return await eventually(`${name} to run`, 60_000, () => {
       const { pid } = this.cluster.process(name);
       return pid === previousPid ? undefined : pid;
     });
@@ -127,14 +127,14 @@ export class FaultBench {
 
   /** The id of the controller that leads, as etcd says. */
   async leader(): Promise<string> {
-    return await eventually('a leader', 30_000, async () => {
+    return await eventually('a leader', 60_000, async () => {
       await this.history.catchUp();
       return this.history.now().leaderId;
     });
   }
 
   /** Waits until every agent is heard by some controller, from now on. */
-  async heard(limitMs = 20_000): Promise<void> {
+  async heard(limitMs = 60_000): Promise<void> {
     const sinceMs = Date.now();
     const missing = new Set(this.cluster.layout.nodes.map(node => node.name));
     const failures: string[] = [];
@@ -196,7 +196,7 @@ export class FaultBench {
   }
 
   /** Waits until observed equals desired for every service, nothing else runs, and that for a while (I15, I8). */
-  async settled(limitMs = 20_000): Promise<number> {
+  async settled(limitMs = 60_000): Promise<number> {
     let difference: readonly string[] = [];
     let calmSinceMs: number | undefined;
     try {

@@ -10,7 +10,7 @@ import { freePort } from './free-port.ts';
 import type { TestAuthority } from './rpc-cluster.ts';
 
 const NATS_PROGRAM = '/usr/sbin/nats-server';
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 60_000;
 
 export async function hasNats(): Promise<boolean> {
   return await access(NATS_PROGRAM, constants.X_OK).then(() => true, () => false);

@@ -37,7 +37,7 @@ export async function wantedTasks(client: ControlClient, name: string): Promise<
 }
 
 /** Waits until `count` tasks of the App run, and answers them. */
-export async function running(client: ControlClient, name: string, count = 1, limitMs = 30_000): Promise<readonly TaskView[]> {
+export async function running(client: ControlClient, name: string, count = 1, limitMs = 60_000): Promise<readonly TaskView[]> {
   return await eventually(`${String(count)} running tasks of ${name}`, limitMs, async () => {
     const tasks = await wantedTasks(client, name);
     return tasks.length === count && tasks.every(({ state }) => state === 'running') ? tasks : undefined;
@@ -58,7 +58,7 @@ export async function runTask({ cluster, client }: { readonly cluster: DevCluste
 }
 
 /** The newest task of the App once `holds` of it. */
-export async function taskOnce(client: ControlClient, app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 30_000): Promise<TaskView> {
+export async function taskOnce(client: ControlClient, app: string, what: string, holds: (view: TaskView) => boolean, limitMs = 60_000): Promise<TaskView> {
   return await eventually(what, limitMs, async () => (await client.view({ app })).tasks.find(holds));
 }
 
@@ -74,7 +74,7 @@ export function pidOf(view: TaskView | undefined): number {
 /** Sends a signal again and again until `holds`: the first may come before the program has its trap, and a first process without one is sent none. Source: pid_namespaces(7) */
 export async function signalUntil(pid: number, signal: NodeJS.Signals, what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   const identity = identityOf(pid);
-  await eventually(what, 30_000, async () => {
+  await eventually(what, 60_000, async () => {
     if (await holds()) return true;
     if (identityOf(pid) === identity) process.kill(pid, signal);
     return false;
@@ -167,7 +167,7 @@ export async function withOptions(cluster: DevCluster, name: string, ...more: re
   const environment = Object.fromEntries(readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0').filter(line => line !== '').map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
   const argv = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0').slice(0, -1);
   await cluster.ctl('dev', 'kill', name, '--name', cluster.name);
-  await eventually(`${name} gone`, 30_000, () => identityOf(pid) === '');
+  await eventually(`${name} gone`, 60_000, () => identityOf(pid) === '');
   return new HandRun(cluster, name, { argv: [...argv, ...more], environment });
 }
 
@@ -212,7 +212,7 @@ export class HandRun {
     if (identityOf(this.#pid) !== '') {
       process.kill(-this.#pid, 'SIGKILL');
     }
-    await eventually(`${this.#name} gone`, 30_000, () => identityOf(this.#pid) === '');
+    await eventually(`${this.#name} gone`, 60_000, () => identityOf(this.#pid) === '');
   }
 
   /** Back into the supervisor's hands. */

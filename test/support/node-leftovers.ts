@@ -41,7 +41,7 @@ export async function nodeLeftovers(cluster: DevCluster): Promise<readonly strin
 }
 
 /** Resolves once the nodes carry nothing that no task claims. @throws Error with what stays */
-export async function settleNodes(cluster: DevCluster, limitMs = 20_000): Promise<void> {
+export async function settleNodes(cluster: DevCluster, limitMs = 60_000): Promise<void> {
   let left: readonly string[] = [];
   await eventually('nodes without leftovers', limitMs, async () => {
     left = await nodeLeftovers(cluster);

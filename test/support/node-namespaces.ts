@@ -34,7 +34,7 @@ export function run(program: string, ...args: readonly string[]): string {
 }
 
 /** Polls until `check` gives a value; bounded. */
-export async function eventually<Value>(what: string, check: () => Promise<Value | undefined> | Value | undefined, timeoutMs = 30_000): Promise<Value> {
+export async function eventually<Value>(what: string, check: () => Promise<Value | undefined> | Value | undefined, timeoutMs = 60_000): Promise<Value> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const value = await check();

@@ -22,7 +22,7 @@ export interface ProgramOptions {
 }
 
 /** A text that does not come is a failure after this. */
-const EXPECT_LIMIT_MS = 30_000;
+const EXPECT_LIMIT_MS = 90_000;
 
 /** A program whose stdin, stdout and stderr are one terminal, with somebody at it. */
 export class PtyProcess {

@@ -22,12 +22,12 @@ export class SideProcess implements AsyncDisposable {
 
   /** Waits until it printed the line. */
   async said(line: string): Promise<void> {
-    await eventually(`it says ${line}`, 30_000, () => this.#text.split('\n').includes(line));
+    await eventually(`it says ${line}`, 60_000, () => this.#text.split('\n').includes(line));
   }
 
   /** All lines, once it ended by itself. */
   async lines(): Promise<readonly string[]> {
-    await eventually('it ends by itself', 20_000, () => this.#child.exitCode !== null);
+    await eventually('it ends by itself', 60_000, () => this.#child.exitCode !== null);
     await this.#ended;
     return this.#text.trimEnd().split('\n');
   }

@@ -52,7 +52,7 @@ export class SteadyClient {
 /** Waits until each of `addresses`, `host:port`, answers: rules follow what `--wait` waits for. */
 export async function untilAnswered(addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
-    await eventually(`an answer at ${address}`, 30_000, async () => 'text' in await request(`http://${address}/`));
+    await eventually(`an answer at ${address}`, 60_000, async () => 'text' in await request(`http://${address}/`));
   }
 }
 

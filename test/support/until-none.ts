@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 const POLL_MS = 50;
 
 /** What `look` still finds when its time is over; empty as soon as it finds nothing. What was killed or deleted may take a moment to be gone. */

@@ -80,7 +80,7 @@ test.serial('A4: the leader dies after it wrote placements and before any agent 
   await bench.cluster.tryCtl('scale', 'load/web=6');
   await bench.running(leader, pid);
   await bench.start(other);
-  await bench.settled(20_000);
+  await bench.settled();
   t.is((await bench.live(WEB)).length, 6);
   t.is((await bench.tasksSince(revision)).length, 3);
 });
@@ -103,7 +103,7 @@ test.serial('A5: every leader dies at its fifth write of a rollout of 10: I7 hol
   for (const name of ['c1', 'c2']) {
     bench.clearEnvironment(name);
   }
-  const toRevision = await bench.settled(30_000);
+  const toRevision = await bench.settled();
   budgets.push({ service: WEB, fromRevision, toRevision, minServing: 10, maxCopies: 12 });
   await bench.cluster.ctl('scale', 'load/web=3', '--wait');
 });

@@ -65,5 +65,5 @@ test.serial('E9: agent N, N+1, N with 20 containers: the same processes all the 
   t.deepEqual(before.map(({ task }) => kept.get(task.id)?.[NEWER_FIELD]), identities.map(() => NEWER_VALUE));
   t.true([...kept.values()].every(record => record['version'] === 1));
   await cluster.ctl('delete', 'app/many', '-y');
-  await settleNodes(cluster, 30_000);
+  await settleNodes(cluster);
 });

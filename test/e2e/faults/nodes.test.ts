@@ -67,11 +67,18 @@ const losesNode = test.macro({
 });
 
 test.serial('D1: a node cut off for LOST/2: nothing happens (root)', async t => {
-  const revision = await bench.settled();
-  await bench.cut('n2');
-  await lasting(LOST_MS / 2);
-  await bench.heal();
-  await bench.heard();
+  let revision = 0;
+  // One that a busy machine mends late is another fault: the kernel sends again at 3.0 s what was lost at first, and then only at 6.2 s.
+  await eventually('a cut that was mended in time', 180_000, async () => {
+    revision = await bench.settled();
+    const cutAtMs = performance.now();
+    await bench.cut('n2');
+    await lasting(LOST_MS / 2);
+    await bench.mend('n2');
+    const isInTime = performance.now() - cutAtMs < 0.7 * LOST_MS;
+    await bench.heard();
+    return isInTime;
+  });
   await bench.settled();
   t.deepEqual(await bench.absencesSince(revision), []);
   t.deepEqual(await bench.tasksSince(revision), []);

@@ -135,7 +135,7 @@ test.serial(`G5: the agent killed in an unpack, ${String(KILLS)} times: no half 
   for (let round = 1; round <= KILLS; round += 1) {
     const name = `g5-${String(round)}`;
     const image = goodImage(name, 6 * MIB);
-    fake.serve(image.served, { bytesPerSecond: 6 * MIB });
+    fake.serve(image.served, { bytesPerSecond: MIB });
     await deploy(name, image.digest);
     await eventually('the unpack under way', 30_000, () => leftovers().some(file => file.startsWith('staging/')));
     await agent.kill();

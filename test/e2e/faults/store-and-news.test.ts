@@ -60,6 +60,7 @@ test.serial('B1: etcd killed, back after 8 s: nothing replaced, the API answers 
     await bench.down('etcd');
     await lasting(8_000);
     await bench.start('etcd');
+    await bench.history.catchUp();
     await eventually('a write through the API', 3_000, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
   });
 });

@@ -157,7 +157,7 @@ async function execTerminal(stage: Stage): Promise<void> {
 }
 
 async function logs(stage: Stage): Promise<void> {
-  await stage.start('story', [stage.image, 'sh', '-c', 'echo one; sleep 0.1; echo zwei größe >&2; sleep 0.1; echo three; printf four; exit 3']);
+  await stage.start('story', [stage.image, 'sh', '-c', 'echo one; sleep 1; echo zwei größe >&2; sleep 1; echo three; printf four; exit 3']);
   await stage.state('story', 'exited 3');
   await stage.run(['logs', 'story']);
   await stage.run(['logs', '-f', 'story']);

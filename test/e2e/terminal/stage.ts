@@ -22,7 +22,7 @@ export interface Screen {
 /** An output longer than this is written down as its length and digest. */
 const LONG_BYTES = 4096;
 const DEFAULT_SHAPE: TerminalShape = { columns: 80, rows: 24 };
-const STATE_LIMIT_MS = 30_000;
+const STATE_LIMIT_MS = 90_000;
 
 export class Stage {
   readonly image: string;

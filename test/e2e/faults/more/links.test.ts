@@ -77,7 +77,7 @@ test.serial('A12: 100 updates of one Service at once: each one landed or says CO
   } finally {
     client.close();
   }
-  await bench.settled(40_000);
+  await bench.settled();
   t.is((await bench.live('default/load/web')).length, 3);
 });
 
@@ -93,7 +93,7 @@ test.serial('D9: a link flaps, 1 s down and 1 s up for 60 s: few registrations, 
     await lasting(1_000);
   }
   await bench.heard();
-  await bench.settled(30_000);
+  await bench.settled();
   t.true(registrations() - registeredBefore <= 20, `${String(registrations() - registeredBefore)} registrations`);
   t.deepEqual(bench.pictures(), before);
   t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
@@ -109,7 +109,7 @@ test.serial('F13: every processor busy for 2 min: no node is lost, nothing is re
     await Promise.all(busy.map(async one => { await one.end(); }));
   }
   await bench.heard();
-  await bench.settled(30_000);
+  await bench.settled();
   t.deepEqual(bench.pictures(), before);
   t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
   t.deepEqual((await bench.absencesSince(revision)).filter(absence => absence.endsWith('lost')), []);
@@ -123,7 +123,7 @@ test.serial('H5: the whole cluster stopped for 30 s: nothing is replaced (root)'
   await lasting(30_000);
   await bench.heal();
   await bench.heard();
-  await bench.settled(30_000);
+  await bench.settled();
   t.deepEqual(bench.pictures(), before);
   t.deepEqual((await bench.tasksSince(revision)).map(task => task.name), []);
 });
