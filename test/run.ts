@@ -28,14 +28,14 @@ const failures: string[] = [];
 interface Stage {
   readonly name: string;
   readonly command: readonly string[];
-  /** TAP output is counted line by line; any other command is one test. */
-  readonly isTap: boolean;
+  /** Each test that ava reports is counted; any other command is one test. */
+  readonly isAva: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-const check = (name: string, ...command: string[]): Stage => ({ name, command, isTap: false });
+const check = (name: string, ...command: string[]): Stage => ({ name, command, isAva: false });
 const ava = (name: string, concurrency: number, ...globs: string[]): Stage =>
-  ({ name, command: ['ava', '--tap', `--concurrency=${String(concurrency)}`, ...globs], isTap: true });
+  ({ name, command: ['ava', `--concurrency=${String(concurrency)}`, ...globs], isAva: true });
 
 /** Stages of a group run one after another; the tests of one stage run in parallel files. */
 const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
@@ -61,7 +61,7 @@ async function runStage(stage: Stage): Promise<Tally> {
   const child = spawn(existsSync(local) ? local : program, args, {
     cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...stage.environment, CI: '1', FORCE_COLOR: '0', PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
   });
-  const counter = new TapCounter();
+  const counter = new TestCounter();
   let output = '';
   const read = async (stream: Readable, isCounted: boolean): Promise<void> => {
     for await (const line of createInterface(stream)) {
@@ -70,10 +70,10 @@ async function runStage(stage: Stage): Promise<Tally> {
     }
   };
   const ended = new Promise<number>(resolve => { child.on('close', code => { resolve(code ?? 1); }); });
-  await Promise.all([read(child.stdout, stage.isTap), read(child.stderr, false)]);
+  await Promise.all([read(child.stdout, stage.isAva), read(child.stderr, false)]);
   const exitCode = await ended;
   failures.push(...counter.failures);
-  if (stage.isTap && (exitCode === 0 || counter.tally.failed > 0)) {
+  if (stage.isAva && (exitCode === 0 || counter.tally.failed > 0)) {
     return counter.tally;
   }
   // A check, or a runner that broke off.
@@ -84,21 +84,27 @@ async function runStage(stage: Stage): Promise<Tally> {
   return { passed: counter.tally.passed + (exitCode === 0 ? 1 : 0), failed: counter.tally.failed + (exitCode === 0 ? 0 : 1) };
 }
 
-/** Counts the lines of TAP at the outermost level, and prints the failed ones with what follows them. Source: testanything.org, TAP 13 */
-class TapCounter {
+/**
+ * Counts what ava's default reporter says of each test, and prints all but what passed: also what was pending when no test ended any more, which
+ * its TAP reporter breaks at. Source: ava 8, lib/reporters/default.js: `✔ TITLE`, `✘ [fail]: TITLE`, `- [skip] TITLE`, and why after `─`
+ */
+class TestCounter {
   readonly tally: Tally = { passed: 0, failed: 0 };
   readonly failures: string[] = [];
-  #isFailing = false;
+  #isTold = true;
 
   take(line: string): void {
-    if (/^(?:not )?ok /.test(line)) {
-      const isLacking = line.includes('# SKIP') && MAY_LACK.some(reason => line.includes(reason));
-      this.#isFailing = line.startsWith('not ok') || (line.includes('# SKIP') && !isLacking);
-      this.tally[this.#isFailing ? 'failed' : 'passed'] += 1;
-      if (isLacking) console.log(line);
-      if (this.#isFailing) this.failures.push(line);
+    const [, mark, kind] = /^ {2}([✔✘-])(?: \[(\w+)\])?:? /.exec(line) ?? [];
+    if (mark !== undefined) {
+      const isSkipped = kind === 'skip';
+      const isFailed = mark === '✘' || (isSkipped && !MAY_LACK.some(reason => line.includes(reason)));
+      this.tally[isFailed ? 'failed' : 'passed'] += 1;
+      this.#isTold = isFailed || isSkipped;
+      if (isFailed) this.failures.push(line.trim());
+    } else if (line.trim() === '─') {
+      this.#isTold = true;
     }
-    if (this.#isFailing) {
+    if (this.#isTold && line !== '') {
       console.log(line);
     }
   }
