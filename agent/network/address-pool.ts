@@ -1,9 +1,7 @@
-/** Host numbers of a node's /24 that tasks may have: 1 is the bridge, 0 the node's vxlan address, 255 broadcast. */
-export const FIRST_HOST_NUMBER = 2;
-export const LAST_HOST_NUMBER = 254;
+import { FIRST_HOST_NUMBER, LAST_HOST_NUMBER } from '#model/addressing.ts';
 
 /**
- * The lowest free host number above `lastGiven`, else the lowest free one; undefined when all 253 are used.
+ * The lowest free host number above `lastGiven`, else the lowest free one; undefined when all are used.
  *
  * Going round before using one again keeps traffic of a node that has not heard of a task's end yet away from the next task.
  */

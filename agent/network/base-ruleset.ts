@@ -1,5 +1,4 @@
-import { gatewayAddress, subnetCidr, subnetPrefix, TASK_RANGE } from '#model/addressing.ts';
-import { FIRST_HOST_NUMBER, LAST_HOST_NUMBER } from './address-pool.ts';
+import { FIRST_HOST_NUMBER, gatewayAddress, subnetCidr, subnetPrefix, TASK_ADDRESSES, TASK_RANGE } from '#model/addressing.ts';
 import { macOfAddress } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
 
@@ -149,6 +148,5 @@ function elements(entries: readonly string[]): string[] {
 }
 
 function hostAddresses(subnetIndex: number): string[] {
-  const count = LAST_HOST_NUMBER - FIRST_HOST_NUMBER + 1;
-  return Array.from({ length: count }, (_, index) => `${subnetPrefix(subnetIndex)}.${String(FIRST_HOST_NUMBER + index)}`);
+  return Array.from({ length: TASK_ADDRESSES }, (_, index) => `${subnetPrefix(subnetIndex)}.${String(FIRST_HOST_NUMBER + index)}`);
 }

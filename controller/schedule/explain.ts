@@ -1,4 +1,5 @@
 /** Rejections as one sentence that a person can act on. */
+import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { RuleReason } from '#model/cluster-plan.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { QuotaGap } from './quota.ts';
@@ -68,7 +69,7 @@ function ruleOf(obstacle: Obstacle): string {
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
@@ -83,6 +84,7 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
     case 'near': return { have: 'none of its tasks', need: first.service };
     case 'avoid': return { have: first.service, need: 'none of its tasks' };
     case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
+    case 'address': return { have: '0', need: '1' };
     case 'reserved': return { have: `room for ${first.service}`, need: `priority above ${String(first.priority)}` };
   }
 }
@@ -96,6 +98,7 @@ function openingRule(obstacle: OpeningObstacle): string {
     case 'near': return `affinity ${obstacle.service}`;
     case 'avoid': return `avoid ${obstacle.service}`;
     case 'quota': return `quota ${obstacle.resource}`;
+    case 'address': return 'addresses';
     case 'reserved': return `room for ${obstacle.service}`;
   }
 }
@@ -214,6 +217,8 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
       return `host port ${first.port} taken`;
+    case 'address':
+      return `no address free (a node has ${String(TASK_ADDRESSES)}, one for each task)`;
     case 'quota':
       return `no part in what the quota leaves (${quotaAmount(first.resource, first.free)} of ${first.resource})`;
     default:

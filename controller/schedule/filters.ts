@@ -27,6 +27,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
   | { readonly kind: 'host-port'; readonly port: string }
+  | { readonly kind: 'address' }
   | { readonly kind: 'reserved'; readonly service: ServiceId; readonly priority: number }
   | { readonly kind: Amount; readonly need: number; readonly free: number }
   | ({ readonly kind: 'quota' } & QuotaGap)
@@ -72,7 +73,7 @@ type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot:
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
 const NODE_FILTERS: readonly NodeFilter[] = [isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus];
-const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasMemory, hasCpu, hasDisk, hasPids];
+const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
 export function nodeObstacle(node: Node, service: Service): Obstacle | undefined {
@@ -84,7 +85,7 @@ export function taskObstacle(table: NodeTable, request: ServiceRequest, row: num
   return firstOf(TASK_FILTERS, filter => filter(table, request, row, slot));
 }
 
-/** True when memory and cpu are all that can keep a task off a node that is for the service. */
+/** True when memory, cpu and addresses are all that can keep a task off a node that is for the service. */
 export function isPlain({ service, hostPorts, requests, neighbours, homes }: ServiceRequest): boolean {
   const { placement, container } = service.spec;
   return placement.maxPer.length + hostPorts.length + neighbours.length + homes.size + container.deviceRequests.length === 0
@@ -191,6 +192,11 @@ function hasHostPorts(table: NodeTable, { hostPorts }: ServiceRequest, row: numb
 
 function hasMemory(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {
   return lacks(table, row, { kind: 'memory', need: requests.memoryBytes, free: table.freeMemory[row] ?? 0 });
+}
+
+/** Each task has one, whatever network it is on. */
+function hasAddress(table: NodeTable, _: ServiceRequest, row: number): Obstacle | undefined {
+  return (table.freeAddresses[row] ?? 0) > 0 ? undefined : { node: table.node(row).id, kind: 'address' };
 }
 
 function hasCpu(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {

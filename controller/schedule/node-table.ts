@@ -1,4 +1,5 @@
 /** What every node has and what is taken of it, in columns: row after row in the order of node ids. */
+import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { ContainerSet } from '#model/companion.ts';
@@ -50,6 +51,8 @@ export class NodeTable {
   freeMemory = new Float64Array(0);
   freeDisk = new Float64Array(0);
   freePids = new Float64Array(0);
+  /** One a task; below 0 where more are there than addresses. */
+  freeAddresses = new Float64Array(0);
   /** Of what tasks that are to stay ask for: what stops soon does not make a node worse. */
   wantedCpu = new Float64Array(0);
   wantedMemory = new Float64Array(0);
@@ -229,7 +232,8 @@ export class NodeTable {
     this.nodes = [...this.#snapshot.nodes.values()].map(({ value }) => value).sort((left, right) => (left.id < right.id ? -1 : 1));
     this.#rowOf = new Map(this.nodes.map((node, row) => [node.id, row]));
     const column = (): Float64Array<ArrayBuffer> => new Float64Array(this.size);
-    [this.freeCpu, this.freeMemory, this.freeDisk, this.freePids, this.wantedCpu, this.wantedMemory] = [column(), column(), column(), column(), column(), column()];
+    [this.freeCpu, this.freeMemory, this.freeDisk, this.freePids, this.freeAddresses] = [column(), column(), column(), column(), column()];
+    [this.wantedCpu, this.wantedMemory] = [column(), column()];
     this.capacityCpu = Float64Array.from(this.nodes, ({ capacity }) => capacity.milliCpu);
     this.capacityMemory = Float64Array.from(this.nodes, ({ capacity }) => capacity.memoryBytes);
     this.largest = { milliCpu: most(this.capacityCpu), memoryBytes: most(this.capacityMemory) };
@@ -273,6 +277,7 @@ export class NodeTable {
     this.freeMemory[row] = capacity.memoryBytes;
     this.freeDisk[row] = capacity.diskBytes ?? Infinity;
     this.freePids[row] = capacity.pids ?? (pids > 0 ? pids : Infinity);
+    this.freeAddresses[row] = TASK_ADDRESSES;
     this.wantedCpu[row] = 0;
     this.wantedMemory[row] = 0;
     this.hostPorts[row]?.clear();
@@ -297,6 +302,7 @@ export class NodeTable {
     add(this.freeMemory, row, -sign * needs.memoryBytes);
     add(this.freeDisk, row, -sign * (needs.diskBytes ?? 0));
     add(this.freePids, row, -sign * (needs.pids ?? 0));
+    add(this.freeAddresses, row, -sign);
     if (how.isWanted) {
       add(this.wantedCpu, row, sign * needs.milliCpu);
       add(this.wantedMemory, row, sign * needs.memoryBytes);

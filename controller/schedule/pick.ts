@@ -14,14 +14,12 @@ export interface Candidates {
 
 /** The first of the best rows on which the task fits; -1 where there is none. */
 export function pickRow(table: NodeTable, request: ServiceRequest, { rows, columns }: Candidates, slot: number): number {
-  const { freeCpu, freeMemory } = table;
-  const { milliCpu, memoryBytes } = request.requests;
   const isOpen = isPlain(request);
   const bestRanks = new Float64Array(columns.length);
   let best = -1;
   let bestRoom = 0;
   for (const row of rows) {
-    if ((freeCpu[row] ?? 0) < milliCpu || (freeMemory[row] ?? 0) < memoryBytes) {
+    if (!hasRoom(table, request, row)) {
       continue;
     }
     const order = best < 0 ? -1 : compareRanks(columns, row, bestRanks);
@@ -36,6 +34,11 @@ export function pickRow(table: NodeTable, request: ServiceRequest, { rows, colum
     }
   }
   return best;
+}
+
+/** All that can be short for a plain request. */
+function hasRoom({ freeCpu, freeMemory, freeAddresses }: NodeTable, { requests }: ServiceRequest, row: number): boolean {
+  return (freeCpu[row] ?? 0) >= requests.milliCpu && (freeMemory[row] ?? 0) >= requests.memoryBytes && (freeAddresses[row] ?? 0) >= 1;
 }
 
 /** Below 0: the row is better than what has `ranks`. */

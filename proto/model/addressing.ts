@@ -3,6 +3,11 @@ export const TASK_RANGE = '10.128.0.0/11';
 export const VIRTUAL_IP_RANGE = '10.160.0.0/16';
 /** /24 networks in TASK_RANGE. */
 export const SUBNET_COUNT = 8192;
+/** Host numbers of a node's /24 that tasks may have, one each: 1 is the bridge, 0 the node's vxlan address, 255 broadcast. */
+export const FIRST_HOST_NUMBER = 2;
+export const LAST_HOST_NUMBER = 254;
+/** Tasks that a node has addresses for. One on the machine's network has an address too, where nothing listens. */
+export const TASK_ADDRESSES = LAST_HOST_NUMBER - FIRST_HOST_NUMBER + 1;
 /** Bytes a vxlan header over IPv4 costs. Source: RFC 7348 section 5 (14 + 20 + 8 + 8). */
 export const VXLAN_OVERHEAD_BYTES = 50;
 

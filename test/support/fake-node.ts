@@ -4,6 +4,7 @@
  * Every call that changes or reads it is a numbered step; `crashAt` lets the agent die at one of them, before or after its effect. From
  * then on every call of that agent throws, until `restartAgent`.
  */
+import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import type { Clock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -318,6 +319,9 @@ export class FakeNode {
   }
 
   #acquire(): NetworkSlot {
+    if (this.slots.size >= TASK_ADDRESSES) {
+      throw new ClusterError('RESOURCE_EXHAUSTED', 'the node\'s subnet has no free address');
+    }
     const number = this.#nextSlot;
     this.#nextSlot += 1;
     const id = `s${String(number)}`;

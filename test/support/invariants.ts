@@ -1,11 +1,13 @@
 /** What must hold at every etcd revision of a history and in the agents' start journals (reliability.md, section 1). */
 import { existsSync, readFileSync } from 'node:fs';
+import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { TaskId } from '#model/ids.ts';
 import { phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { isOnLostNode, isServing, mayRun, rowsOf } from '../../controller/reconcile/task-row.ts';
 import { hostPortsOf, isEnded, nodeLoads } from '../../controller/schedule/node-load.ts';
+import type { NodeLoad } from '../../controller/schedule/node-load.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
 import type { DevLayout } from '../../cli/dev/layout.ts';
 import type { HistoryEntry } from './cluster-history.ts';
@@ -64,20 +66,23 @@ function statusText({ attempt, phase }: TaskStatus): string {
   return `${String(attempt)} ${phase}`;
 }
 
-/** I12: requests fit, host ports have one owner. */
+/** I12: requests fit, each task has an address, host ports have one owner. */
 function checkFit(snapshot: ClusterSnapshot): readonly string[] {
   return nodeLoads(snapshot).flatMap(load => {
-    const { used, node: { capacity, pids } } = load;
-    const isOver = used.milliCpu > capacity.milliCpu || used.memoryBytes > capacity.memoryBytes || (used.diskBytes ?? 0) > (capacity.diskBytes ?? Infinity)
-      || (used.pids ?? 0) > (capacity.pids ?? (pids > 0 ? pids : Infinity));
-    const tasks = [...(snapshot.tasksOnNode.get(load.node.id) ?? [])].map(id => snapshot.tasks.get(id)?.value)
-      .filter(task => task !== undefined && !isEnded(snapshot, task));
-    const ports = tasks.flatMap(task => (task === undefined ? [] : hostPortsOf(task.container)));
+    const { id } = load.node;
+    const tasks = [...(snapshot.tasksOnNode.get(id) ?? [])].flatMap(one => snapshot.tasks.get(one)?.value ?? []).filter(task => !isEnded(snapshot, task));
+    const ports = tasks.flatMap(task => hostPortsOf(task.container));
     return [
-      ...(isOver ? [`I12: node ${load.node.id} promised more than it has`] : []),
-      ...(new Set(ports).size < ports.length ? [`I12: node ${load.node.id} has a host port with two owners`] : []),
+      ...(isOver(load) ? [`I12: node ${id} promised more than it has`] : []),
+      ...(tasks.length > TASK_ADDRESSES ? [`I12: node ${id} has more tasks than addresses`] : []),
+      ...(new Set(ports).size < ports.length ? [`I12: node ${id} has a host port with two owners`] : []),
     ];
   });
+}
+
+function isOver({ used, node: { capacity, pids } }: NodeLoad): boolean {
+  return used.milliCpu > capacity.milliCpu || used.memoryBytes > capacity.memoryBytes || (used.diskBytes ?? 0) > (capacity.diskBytes ?? Infinity)
+    || (used.pids ?? 0) > (capacity.pids ?? (pids > 0 ? pids : Infinity));
 }
 
 function checkBudget(snapshot: ClusterSnapshot, budget: Budget): readonly string[] {

@@ -34,6 +34,8 @@ interface Item {
   readonly isNew: boolean;
 }
 
+/** A node's /24 less network, bridge and broadcast; each task has one. */
+const ADDRESSES = 253;
 const NOTHING = { tasks: [], services: [], quotas: new Map<string, NamespaceQuota>(), gangs: new Map<string, number>() };
 
 /** One sentence for each rule that is broken. */
@@ -70,6 +72,7 @@ function nodeSums(node: Node, here: readonly Item[]): readonly string[] {
     sum(one => one.requests.memoryBytes) > node.capacity.memoryBytes ? 'has too little memory' : '',
     sum(one => one.requests.diskBytes ?? 0) > (node.capacity.diskBytes ?? Infinity) ? 'has too little disk' : '',
     sum(one => one.requests.pids ?? 0) > (node.pids === 0 ? Infinity : node.pids) ? 'has too few processes' : '',
+    here.length > ADDRESSES ? 'has too few addresses' : '',
     new Set(ports).size < ports.length ? 'has a host port twice' : '',
     ...deviceProblems(node, here),
   ];

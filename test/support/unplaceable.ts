@@ -1,5 +1,6 @@
 /** Services that fit nowhere, for every reason that the scheduler knows; and what a person does with a fix, by its words alone. */
 import { parse as parseYaml } from 'yaml';
+import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { Service } from '#model/app.ts';
 import type { FixEdit } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
@@ -179,6 +180,11 @@ const REASONS = {
     const edge = service({ name: 'edge', app: 'edge', container: { ports: [{ published: 8080, target: 80, protocol: 'tcp', mode: 'host', allowFrom: [] }] } });
     if (random.chance(0.5)) draft.then.push((_, make) => ({ services: [edge], tasks: draft.nodes.map((__, index) => make(edge, nameOf(index), { slot: index })) }));
     Object.assign(draft.web, { ports, replicas: draft.nodes.length + random.between(1, 2) });
+  },
+  'addresses': (draft: Draft) => {
+    const small = service({ name: 'small', app: 'small', container: { requests: resources(0, 0) } });
+    draft.nodes.splice(2);
+    draft.then.push((_, make) => ({ services: [small], tasks: draft.nodes.flatMap((__, index) => Array.from({ length: TASK_ADDRESSES }, (___, slot) => make(small, nameOf(index), { slot: index * TASK_ADDRESSES + slot }))) }));
   },
   'max-per': (draft: Draft, random: Random) => {
     const label = random.pick(['node', 'zone']) ?? 'node';

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { FIRST_HOST_NUMBER, LAST_HOST_NUMBER, pickHostNumber } from '../../../../agent/network/address-pool.ts';
+import { FIRST_HOST_NUMBER, TASK_ADDRESSES } from '#model/addressing.ts';
+import { pickHostNumber } from '../../../../agent/network/address-pool.ts';
 
 const picks = test.macro({
   exec(t, used: readonly number[], lastGiven: number, expected: number | undefined) {
@@ -7,7 +8,7 @@ const picks = test.macro({
   },
   title: (name = '') => `pickHostNumber: ${name}`,
 });
-const ALL = Array.from({ length: LAST_HOST_NUMBER - FIRST_HOST_NUMBER + 1 }, (_, index) => FIRST_HOST_NUMBER + index);
+const ALL = Array.from({ length: TASK_ADDRESSES }, (_, index) => FIRST_HOST_NUMBER + index);
 
 test('the first is 2', picks, [], 0, 2);
 test('the next is above the last', picks, [], 7, 8);
