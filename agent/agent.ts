@@ -43,6 +43,7 @@ import { inspectTask } from './inspect-flow.ts';
 import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
+import { trimHeap } from './kernel/heap-syscall.ts';
 import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
 import { seeFullLog } from './logs/full-log-fs.ts';
 import { LostOutputLoop } from './logs/lost-output-loop.ts';
@@ -247,7 +248,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
     audit: new AuditLoop({
-      ...machine, records, clock: systemClock, log,
+      ...machine, records, heap: { trim: trimHeap }, clock: systemClock, log,
       wakeTasks: () => { node.wakeAll(); },
       tell: what => { log.warn({ node: config.node }, what); },
       onRepaired: () => { endpoints.again(); },

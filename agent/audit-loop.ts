@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { claimedNames, isStray, runningContainers } from './audit.ts';
-import { trimHeap } from './kernel/heap-syscall.ts';
+import type { HeapTrimmer } from './ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
 import type { ServiceProxy } from './proxy/ports.ts';
 import type { RootfsSnapshotter } from './snapshot/ports.ts';
@@ -16,6 +16,7 @@ export interface AuditParts {
   readonly cgroups: Pick<Cgroups, 'holds' | 'list' | 'killAll' | 'remove'>;
   readonly runtime: Pick<ContainerRuntime, 'isAlive' | 'kill'>;
   readonly records: () => readonly TaskRecord[];
+  readonly heap: HeapTrimmer;
   /** Each task looks at its own container again. */
   readonly wakeTasks: () => void;
   /** Rules or links had to be put back: the endpoint set is applied again. */
@@ -58,7 +59,7 @@ export class AuditLoop {
     await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
     await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
-    await this.#attempt('heap', trimHeap);
+    await this.#attempt('heap', async () => { await this.#parts.heap.trim(); });
   }
 
   async #killUnlimited(): Promise<void> {

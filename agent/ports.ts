@@ -29,5 +29,10 @@ export interface SessionSink {
   openTunnel(address: string, message: OpenTunnel, signal: AbortSignal): Promise<void>;
 }
 
+/** Memory of the agent that the kernel may have back. */
+export interface HeapTrimmer {
+  trim(): Promise<void>;
+}
+
 /** What a registration says besides the statuses. */
 export type NodeFacts = Omit<Registration, 'kind' | 'statuses' | 'previousNonce' | 'nextNonce'>;
