@@ -23,7 +23,8 @@ async function recordPath(t: ExecutionContext): Promise<string> {
 /** The lines once `isThere` says that they are all there. */
 async function linesWhen(file: string, isThere: (lines: readonly RecordLine[]) => boolean): Promise<readonly RecordLine[]> {
   for (;;) {
-    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(line => line !== '').map(parseRecordLine);
+    // What follows the last newline is still being written.
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').slice(0, -1).filter(line => line !== '').map(parseRecordLine);
     if (isThere(lines)) {
       return lines;
     }
