@@ -126,7 +126,7 @@ test('the next controller answers when one is unreachable or UNAVAILABLE', async
 test('a node may not call ControlApi, an operator may not call AgentApi or PeerApi', async t => {
   await authority.withControl(t, {}, async client => {
     t.like(await t.throwsAsync(client.clusterStatus()), { code: 'PERMISSION_DENIED', message: 'node n1 may not call this; it is for operators' });
-  }, nodeIdentity);
+  }, { identity: nodeIdentity });
   const server = await authority.serve(t, [
     agentService(agentHandlers({}), { log }),
     peerService({ relay: () => Promise.resolve(), awaitEndpoints: () => Promise.resolve({ isReached: true }), hearsNode: () => Promise.resolve({ isHeard: false }) }, { log }),
@@ -182,7 +182,7 @@ test('a019: a watcher that never reads is dropped as too slow, and the handler i
     t.true(given < 5_000, `${String(given)} events were taken from the handler`);
     const error = await t.throwsAsync(async () => { while ((await watch.next()).done !== true) { /* drain */ } }, { message: /too slow/ });
     t.like(error, { code: 'RESOURCE_EXHAUSTED' });
-  });
+  }, { readerStallMs: 1_000 });
 });
 
 test('a session carries every message both ways, in order, and ends for both when the controller closes it', async t => {

@@ -38,12 +38,12 @@ export class TestAuthority {
     return { ...server, address: `127.0.0.1:${String(server.port)}` };
   }
 
-  /** A client, an operator's unless `identity` is given, of a controller with these handlers. Readers stall after 200 ms. */
+  /** A client, an operator's unless `identity` is given, of a controller with these handlers. */
   async withControl<T>(
-    t: ExecutionContext, some: Partial<ControlHandlers>, work: (client: ControlClient, address: string) => Promise<T>, identity?: TlsIdentity,
+    t: ExecutionContext, some: Partial<ControlHandlers>, work: (client: ControlClient, address: string) => Promise<T>, options: { readonly identity?: TlsIdentity; readonly readerStallMs?: number } = {},
   ): Promise<T> {
-    const server = await this.serve(t, [controlService(controlHandlers(some), { log: silentLogger, readerStallMs: 200 })]);
-    const client = createControlClient({ controllers: [server.address], identity: identity ?? await this.identity('operator', 'joe') });
+    const server = await this.serve(t, [controlService(controlHandlers(some), { log: silentLogger, ...(options.readerStallMs === undefined ? {} : { readerStallMs: options.readerStallMs }) })]);
+    const client = createControlClient({ controllers: [server.address], identity: options.identity ?? await this.identity('operator', 'joe') });
     try {
       return await work(client, server.address);
     } finally {
