@@ -154,10 +154,10 @@ const CASES: Readonly<Record<string, Case>> = {
       return 'ended';
     })();
     await opened.promise;
-    await eventually('the node in the view', 30_000, async () => (await client.view({})).nodes.some(({ node }) => node.id === 'ghost'));
+    await eventually('the node in the view', 60_000, async () => (await client.view({})).nodes.some(({ node }) => node.id === 'ghost'));
     await client.setAvailability({ requestId: randomUUID(), node: parseNodeId('ghost'), availability: 'draining' });
-    await eventually('the node without tasks', 30_000, async () => await codeOf(client.removeNode({ requestId: randomUUID(), node: parseNodeId('ghost') })) === 'done');
-    await eventually('the end of its stream', 30_000, async () => await Promise.race([ended, Promise.resolve(false as const)]) === 'ended');
+    await eventually('the node without tasks', 60_000, async () => await codeOf(client.removeNode({ requestId: randomUUID(), node: parseNodeId('ghost') })) === 'done');
+    await eventually('the end of its stream', 60_000, async () => await Promise.race([ended, Promise.resolve(false as const)]) === 'ended');
     connection.close();
     t.regex(await sessionEnd(address(0), identity, registration('ghost')), /^(?:FAILED_PRECONDITION|PERMISSION_DENIED)/);
   },
@@ -220,7 +220,7 @@ const CASES: Readonly<Record<string, Case>> = {
     t.deepEqual(answers[0], answers[1], 'also through two controllers at once');
     t.is(answers[0]?.revision, 2);
     await client.deleteApp({ requestId: randomUUID(), namespace: 'default', app: 'twice' });
-    await eventually('the App is gone', 20_000, async () => !(await eye.keys(['app', 'service'])).some(key => key.includes('/twice')));
+    await eventually('the App is gone', 60_000, async () => !(await eye.keys(['app', 'service'])).some(key => key.includes('/twice')));
   },
 
   async a027(t) {
@@ -261,7 +261,7 @@ const CASES: Readonly<Record<string, Case>> = {
     t.true(written < 20 * 2 ** 20, `${String(written)} bytes, of the gigabyte that it writes a second`);
     gone.abort(new Error('the client is gone'));
     await frames.next().catch(() => undefined);
-    await eventually('the end of the process', 30_000, async () => !(await isThere()));
+    await eventually('the end of the process', 60_000, async () => !(await isThere()));
   },
 
   async a033(t) {
@@ -366,7 +366,7 @@ const LAST: Readonly<Record<string, Case>> = {
     stalled.stream.on('data', (chunk: Buffer) => { waiting += chunk.length; }).resume();
     let status = '';
     stalled.status.then(value => { status = value; }, (error: unknown) => { status = String(error); });
-    await eventually('the end of the stream', 30_000, () => status !== '');
+    await eventually('the end of the stream', 60_000, () => status !== '');
     t.is(status, '8');
     t.true(waiting < 4 * 1024 * 1024, `${String(waiting)} bytes waited: bounded`);
     await client.setLabels({ requestId: randomUUID(), node: parseNodeId('n1'), set: new Map(), remove: TURNS });
@@ -380,20 +380,20 @@ const LAST: Readonly<Record<string, Case>> = {
     const scale = async (one: ControlClient, replicas: number): Promise<string> => await codeOf(one.scale({ requestId: randomUUID(), service: WEB, replicas }));
     t.is(await scale(follower, 2), 'done', 'a follower serves it');
     cluster.kill(status.leader ?? '', 'SIGSTOP');
-    const next = await eventually('another leader', 20_000, async () => {
+    const next = await eventually('another leader', 60_000, async () => {
       const now = await follower.clusterStatus();
       return now.epoch > status.epoch && now.leader !== status.leader ? now : undefined;
     });
     cluster.kill(status.leader ?? '', 'SIGCONT');
-    await eventually('the old leader serves again', 20_000, async () => await scale(at(leaderIndex), 3) === 'done');
-    await eventually('three tasks by the new leader', 30_000, async () => (await cluster.tasks('api/web')).filter(task => task['state'] === 'running').length === 3);
+    await eventually('the old leader serves again', 60_000, async () => await scale(at(leaderIndex), 3) === 'done');
+    await eventually('three tasks by the new leader', 60_000, async () => (await cluster.tasks('api/web')).filter(task => task['state'] === 'running').length === 3);
     t.is((await client.clusterStatus()).epoch, next.epoch, 'the old one did not lead again');
     cluster.kill('etcd', 'SIGSTOP');
     const startedMs = performance.now();
     t.is(await codeOf(at(0, 20_000).scale({ requestId: randomUUID(), service: WEB, replicas: 9 })), 'UNAVAILABLE', 'cut off from etcd');
     t.true(performance.now() - startedMs < 5_000 + 3_000, 'within 5 s');
     cluster.kill('etcd', 'SIGCONT');
-    await eventually('the cluster serves again', 30_000, async () => await scale(client, 1) === 'done');
+    await eventually('the cluster serves again', 60_000, async () => await scale(client, 1) === 'done');
   },
 };
 

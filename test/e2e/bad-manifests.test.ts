@@ -125,7 +125,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   },
   async m053(t, _input, file) {
     await accept(t, file);
-    const reason = await eventually('a pending task with its reason', 30_000, async () => (await client.view({ app: 'shop' })).pending[0]?.reason);
+    const reason = await eventually('a pending task with its reason', 60_000, async () => (await client.view({ app: 'shop' })).pending[0]?.reason);
     t.regex(reason, /memory/);
     await removeApp('shop');
   },
@@ -133,7 +133,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
     // The case's image is of no registry; one that runs takes its place, so that two tasks can.
     writeFileSync(file, new TextDecoder().decode(buildBytes(input)).replace(/image: \S+/, 'image: hello:1'));
     await accept(t, file);
-    const view = await eventually('two running tasks and one pending', 30_000, async () => {
+    const view = await eventually('two running tasks and one pending', 60_000, async () => {
       const now = await client.view({ app: 'shop' });
       return now.pending.length === 1 && now.tasks.filter(task => task.state === 'running').length === 2 ? now : undefined;
     });

@@ -68,7 +68,7 @@ const withTask: WithTask = async (app, body) => { await runTask({ cluster, clien
 
 /** The ended task of each job of the App. */
 async function endsOf(app: string, jobs: number): Promise<ReadonlyMap<string, TaskView>> {
-  const ended = await eventually(`the ends of ${String(jobs)} jobs of ${app}`, 40_000, async () => {
+  const ended = await eventually(`the ends of ${String(jobs)} jobs of ${app}`, 60_000, async () => {
     const { tasks } = await client.view({ app });
     const over = tasks.filter(({ state }) => state === 'complete' || state === 'failed');
     return over.length === jobs ? over : undefined;
@@ -143,14 +143,14 @@ bad('r007', async t => {
   t.is(view?.state, 'complete');
   t.like(view?.status?.lastExit, { code: 0, reason: 'exited' });
   t.is((await cluster.ctl('logs', `task/${view?.task.id ?? ''}`)).match(/child \d+/)?.[0], 'child 137');
-  await eventually('the event', 30_000, async () => (await client.events({ object: `task/${view?.task.id ?? ''}` })).some(event => event.reason === 'OOMKilledChild'));
+  await eventually('the event', 60_000, async () => (await client.events({ object: `task/${view?.task.id ?? ''}` })).some(event => event.reason === 'OOMKilledChild'));
   await cluster.ctl('delete', 'app/hog', '-y');
 });
 
 bad('r009', async t => {
   await withTask({ name: 'full', script: 'for i in $(seq 63); do sleep 1000 & done; exec sleep 1000', more: ['restart: { policy: never }'] }, async view => {
     const identity = identityOf(pidOf(view));
-    const refused = await eventually('a refusal', 20_000, async () => {
+    const refused = await eventually('a refusal', 60_000, async () => {
       const answer = await exec('full', 'true');
       return answer.exitCode !== 0 && answer;
     });
@@ -175,12 +175,12 @@ if (whyNoDisk === undefined) {
     }));
     const [view] = await running(client, 'stuck');
     const pid = pidOf(view);
-    await eventually('it writes', 30_000, async () => Number((await exec('stuck', 'wc -c < /disk/x')).output) > 4);
+    await eventually('it writes', 60_000, async () => Number((await exec('stuck', 'wc -c < /disk/x')).output) > 4);
     inside(enter, 'fsfreeze', '-f', mountPoint);
     try {
-      await eventually('it waits for the disk', 30_000, () => /^State:\s+D/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8')));
+      await eventually('it waits for the disk', 60_000, () => /^State:\s+D/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8')));
       await cluster.ctl('delete', 'app/stuck', '-y', '--detach');
-      const told = await eventually('unkillable', 40_000, async () => (await client.view({ app: 'stuck' })).tasks.find(one => one.status?.reason === 'Unkillable'));
+      const told = await eventually('unkillable', 60_000, async () => (await client.view({ app: 'stuck' })).tasks.find(one => one.status?.reason === 'Unkillable'));
       t.regex(told.status?.message ?? '', /D state/);
       t.not(identityOf(pid), '');
       // The loop of every other task goes on.
@@ -189,8 +189,8 @@ if (whyNoDisk === undefined) {
     } finally {
       inside(enter, 'fsfreeze', '-u', mountPoint);
     }
-    await eventually('its end after the thaw', 30_000, () => identityOf(pid) === '');
-    await eventually('its task gone', 30_000, async () => (await client.view({ app: 'stuck' })).tasks.every(({ state }) => state === 'complete' || state === 'failed'));
+    await eventually('its end after the thaw', 60_000, () => identityOf(pid) === '');
+    await eventually('its task gone', 60_000, async () => (await client.view({ app: 'stuck' })).tasks.every(({ state }) => state === 'complete' || state === 'failed'));
     await settleNodes(cluster);
     await unmountDisk(mountPoint, enter);
     await cluster.ctl('namespace', 'set', 'default', '--clear-bind-prefixes');
@@ -235,7 +235,7 @@ bad('r023', async t => {
   ].join(''));
   await running(client, 'race');
   await cluster.apply(`${HEAD}metadata: { name: race }\nservices:\n  swapper:\n    image: hello:1\n    command: [/bin/sh, -c, "${swap}"]\n    stop_grace_period: 1s\n    volumes: ["data:/data"]\n${names.map(racer).join('')}volumes:\n  data: {}\n`);
-  const ended = await eventually('every racer ended', 40_000, async () => {
+  const ended = await eventually('every racer ended', 60_000, async () => {
     const { tasks } = await client.view({ app: 'race' });
     const over = tasks.filter(({ task, state }) => names.includes(task.service) && (state === 'complete' || state === 'failed'));
     return over.length === names.length && over;
@@ -255,9 +255,9 @@ bad('r027', async t => {
   const port = 18_423;
   const inNode = ['nsenter', `--net=/run/netns/gantry-${cluster.name}-n1`, '--'] as const;
   await using holder = new SideProcess(...inNode, 'busybox', 'nc', '-l', '-p', String(port));
-  await eventually('it listens', 30_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
+  await eventually('it listens', 60_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
   await cluster.apply(oneService({ name: 'taken', more: [`ports: [{ published: ${String(port)}, target: 80, mode: host }]`] }));
-  const waiting = await eventually('it says so', 20_000, async () => (await client.view({ app: 'taken' })).tasks.find(one => one.status?.reason === 'HostPortTaken'));
+  const waiting = await eventually('it says so', 60_000, async () => (await client.view({ app: 'taken' })).tasks.find(one => one.status?.reason === 'HostPortTaken'));
   t.regex(waiting.status?.message ?? '', new RegExp(`host port ${String(port)}/tcp is in use by another process \\(busybox, pid ${String(holder.pid)}\\)`));
   t.is(waiting.status?.phase, 'assigned', 'it waits; nothing was sent its way');
   await cluster.ctl('delete', 'app/taken', '-y');

@@ -62,7 +62,7 @@ async function ended(service: string): Promise<Item> {
 test.serial('init containers run in order, with the task\'s name and volumes, each with a log of its own (root)', async t => {
   t.is(await cluster.ctl('logs', '-c', 'first', 'pod/web'), 'first\n');
   t.regex(await cluster.ctl('logs', '-c', 'second', 'pod/web'), /^first web-0-[a-z2-7]{5}\nsecond\n$/);
-  await eventually('the line of main', 30_000, async () => await cluster.ctl('logs', 'pod/web') === 'main\n');
+  await eventually('the line of main', 60_000, async () => await cluster.ctl('logs', 'pod/web') === 'main\n');
   t.deepEqual(containersOf(await webTask()).slice(0, 3).map(one => [one['name'], one['role'], one['state'], one['exitCode']]), [
     ['first', 'init', 'ended', 0], ['second', 'init', 'ended', 0], ['server', 'sidecar', 'running', null],
   ]);
@@ -83,7 +83,7 @@ services:
       - { name: holder, command: [/bin/sh, -c, 'echo secret > /secret; trap "exit 3" TERM; sleep 4321 & wait'] }
       - { name: other, ${idle}, restart: { delay: 10ms } }
 `, '--wait');
-  const running = async (attempt: number): Promise<Item> => await eventually(`attempt ${String(attempt)} with both sidecars`, 30_000, async () => {
+  const running = async (attempt: number): Promise<Item> => await eventually(`attempt ${String(attempt)} with both sidecars`, 60_000, async () => {
     const [task] = await cluster.tasks('together/web');
     return task?.['state'] === 'running' && task['attempt'] === attempt && containersOf(task).every(one => one['state'] === 'running') ? task : undefined;
   });
@@ -105,7 +105,7 @@ services:
 
   const before = await idOf('web', 'ipc');
   await inside('other', 'sh', '-c', 'kill -TERM 1');
-  await eventually('its next run', 30_000, async () => containersOf((await cluster.tasks('together/web'))[0]).some(one => one['name'] === 'other' && one['restarts'] === 1 && one['state'] === 'running'));
+  await eventually('its next run', 60_000, async () => containersOf((await cluster.tasks('together/web'))[0]).some(one => one['name'] === 'other' && one['restarts'] === 1 && one['state'] === 'running'));
   await alike();
   t.is(await idOf('web', 'ipc'), before, 'the sidecar came back to the main container');
 
@@ -127,7 +127,7 @@ test.serial('a sidecar is on the task\'s loopback, in a file system and a proces
 });
 
 test.serial('a sidecar that dies is started again, and the task is never restarted for it (root)', async t => {
-  const restarted = await eventually('restarts of flaky', 30_000, async () => {
+  const restarted = await eventually('restarts of flaky', 60_000, async () => {
     const task = await webTask();
     return Number(containersOf(task).find(one => one['name'] === 'flaky')?.['restarts']) >= 2 && task;
   });
@@ -158,7 +158,7 @@ test.serial('after the main container the sidecar is told to stop, and the job i
 test.serial('init: true: no zombie stays (root)', async t => {
   const orphans = 'for i in 1 2 3 4 5 6 7 8; do (sleep 0.05 & exec true) & done; wait; exec true';
   await cluster.ctl('exec', 'pod/web', '--', 'sh', '-c', orphans);
-  await eventually('all orphans reaped', 30_000, async () =>
+  await eventually('all orphans reaped', 60_000, async () =>
     !/\bZ\b/.test(await cluster.ctl('exec', 'pod/web', '--', 'sh', '-c', 'cat /proc/[0-9]*/stat | cut -d" " -f3')));
   t.regex(await cluster.ctl('exec', 'pod/web', '--', 'cat', '/proc/1/cmdline'), /^\/run\/gantry-init\0--\0\/bin\/sh/);
 });
@@ -183,21 +183,21 @@ test.serial('debug: a session that ends while the task is paused leaves it pause
   const seen = async (): Promise<string> => (await cluster.tryCtl('exec', 'pod/web', '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline')).stdout;
   const groups = globSync(`/sys/fs/cgroup/{,freezer/}${cluster.layout.nodes[0]?.scope ?? ''}/${String(before?.['id'])}`);
   const debuggers = (): readonly string[] => groups.flatMap(group => readdirSync(group).filter(name => /-d\d+$/.test(name)));
-  await eventually('the debugger runs', 20_000, async () => debuggers().length > 0 && (await seen()).includes('sleep\x00777'));
+  await eventually('the debugger runs', 60_000, async () => debuggers().length > 0 && (await seen()).includes('sleep\x00777'));
   await cluster.ctl('pause', 'pod/web');
   session.kill('SIGKILL');
-  await eventually('nothing of the debugger is left', 20_000, () => debuggers().length === 0);
+  await eventually('nothing of the debugger is left', 60_000, () => debuggers().length === 0);
   t.like(await webTask(), { state: 'paused' });
   t.true(groups.some(group => ['freezer.state', 'cgroup.events'].some(file => existsSync(`${group}/${file}`) && /^(?:FROZEN|frozen 1)$/m.test(readFileSync(`${group}/${file}`, 'utf8')))));
   await cluster.ctl('unpause', 'pod/web');
-  await eventually('the task goes on', 30_000, async () => (await webTask())?.['state'] === 'running');
+  await eventually('the task goes on', 60_000, async () => (await webTask())?.['state'] === 'running');
   t.like(await webTask(), { pid: before?.['pid'], attempt: 1, restarts: 0 });
 });
 
 test.serial('an agent that is killed adopts all containers of the task (root)', async t => {
   const before = await webTask();
   cluster.kill('n1');
-  await eventually('the agent is back', 30_000, async () => (await cluster.items('get', 'nodes')).every(node => node['state'] === 'ready') && (await cluster.tryCtl('exec', 'pod/web', '--', 'true')).exitCode === 0);
+  await eventually('the agent is back', 60_000, async () => (await cluster.items('get', 'nodes')).every(node => node['state'] === 'ready') && (await cluster.tryCtl('exec', 'pod/web', '--', 'true')).exitCode === 0);
   t.like(await webTask(), { pid: before?.['pid'], attempt: 1, restarts: 0 });
   t.is(await cluster.ctl('exec', 'pod/web', '--', 'wget', '-qO-', 'http://127.0.0.1:9000/side'), 'hello from the sidecar\n');
 });

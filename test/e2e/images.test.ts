@@ -12,7 +12,7 @@ import { PLATFORM } from '../support/image-fixture.ts';
 import { pushVariant } from '../support/image-variant.ts';
 import { buildTar } from '../support/tar-builder.ts';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const LOGIN = { username: 'robot', password: 'not-for-logs' };
 
 let cluster: DevCluster;

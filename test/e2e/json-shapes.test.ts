@@ -5,7 +5,7 @@ import type { Item } from '../support/dev-cluster.ts';
 /** `'string'`, `'number|null'`, `'time'`, words `'=ready,lost'`; a list holds what its one element says; of an object all these fields. */
 type Shape = string | readonly [Shape] | { readonly [field: string]: Shape };
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const RESOURCES = 'resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 32Mi } }';
 const APP = `
 apiVersion: gantry/v1

@@ -51,7 +51,7 @@ test.serial('a cron says when it runs, runs when it is told to, and keeps what i
   const first = /job\/(nightly\/report-run-\w+) complete/.exec(await cluster.ctl('trigger', '--wait', 'nightly/report'))?.[1] ?? '';
   t.regex(await cluster.ctl('logs', '--all', first), /report of report-run-/);
   await cluster.ctl('trigger', '--wait', 'nightly/report');
-  await eventually('one of two good runs is kept', 30_000, async () => runsIn(await cluster.ctl('describe', 'cron/nightly/report')).join() === 'succeeded');
+  await eventually('one of two good runs is kept', 60_000, async () => runsIn(await cluster.ctl('describe', 'cron/nightly/report')).join() === 'succeeded');
   await cluster.apply(appOf('3'));
   await t.throwsAsync(cluster.ctl('trigger', '--wait', 'nightly/report'), { message: /failed: job failed/ });
   t.deepEqual(runsIn(await cluster.ctl('describe', 'cron/nightly/report')).toSorted(), ['failed', 'succeeded']);
@@ -66,16 +66,16 @@ test.serial('a stateful service of a lost node waits for it until an operator re
   const lost = before.filter(task => task['node'] === 'n2');
   t.is(lost.length, 1);
   await cutDevNode(cluster.name, 'n2', 'both');
-  await eventually('n2 lost', 40_000, async () => (await cluster.items('get', 'nodes')).find(node => node['name'] === 'n2')?.['state'] === 'lost');
+  await eventually('n2 lost', 60_000, async () => (await cluster.items('get', 'nodes')).find(node => node['name'] === 'n2')?.['state'] === 'lost');
   t.deepEqual((await cluster.tasks('locks/db')).map(task => task['id']).sort(), before.map(task => task['id']).sort());
   await cluster.ctl('node', 'rm', 'n2', '-y');
-  await eventually('both ordinals on n1', 30_000, async () => {
+  await eventually('both ordinals on n1', 60_000, async () => {
     const now = await cluster.tasks('locks/db');
     return now.length === 2 && now.every(task => task['node'] === 'n1' && task['state'] === 'running');
   });
   t.deepEqual((await cluster.tasks('locks/db')).map(task => task['name']).sort(), ['db-0', 'db-1']);
   const slot = String(lost[0]?.['slot']);
-  await eventually('the lock of the freed ordinal is taken over', 30_000, () => Promise.resolve(locks.holderOf(`db-${slot}`)?.startsWith(String(lost[0]?.['id'])) === false));
+  await eventually('the lock of the freed ordinal is taken over', 60_000, () => Promise.resolve(locks.holderOf(`db-${slot}`)?.startsWith(String(lost[0]?.['id'])) === false));
   t.deepEqual(locks.violations, []);
 });
 

@@ -29,7 +29,7 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 512
     daemon_threads = True
 def finish():
-    time.sleep(1.5)
+    time.sleep(3)
     os._exit(0)
 def end(*_):
     ending.set()
@@ -112,7 +112,7 @@ test.serial('the node of the only replica is drained, and what is uneven is reba
   t.false((await nodesOf()).includes(before));
   await cluster.ctl('node', 'uncordon', before);
   await underLoad(t, async () => { t.log(await cluster.ctl('rebalance', '--max-moves', '3')); });
-  await eventually('a task on the node that came back', 30_000, async () => (await nodesOf()).includes(before));
+  await eventually('a task on the node that came back', 60_000, async () => (await nodesOf()).includes(before));
   await cluster.ctl('delete', 'app/moves');
 });
 
@@ -152,6 +152,6 @@ test.serial('a task whose volume is on the node: the drain moves the others, say
   t.like(JSON.parse(await cluster.ctl('get', 'node', node, '-o', 'json')), { state: 'draining', drained: true });
   t.regex(await cluster.ctl('get', 'nodes'), new RegExp(`^${node} +drained `, 'm'));
   await cluster.ctl('node', 'uncordon', node);
-  await eventually('the task back at its data', 20_000, async () => (await cluster.tasks('held/db')).some(task => task['node'] === node && task['state'] === 'running'));
+  await eventually('the task back at its data', 60_000, async () => (await cluster.tasks('held/db')).some(task => task['node'] === node && task['state'] === 'running'));
   await cluster.ctl('delete', 'app/held');
 });

@@ -9,7 +9,7 @@ import { HandMadeCluster } from '../support/hand-made-cluster.ts';
 import { environmentOf, optionsOf, shippedFile } from '../support/shipped-unit.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 60_000;
 const IDS = ['c1', 'c2', 'c3'] as const;
 
 let machines: HandMadeCluster;

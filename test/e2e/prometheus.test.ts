@@ -9,7 +9,7 @@ import { PrometheusProcess } from '../support/prometheus-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
 const DEPLOY = path.resolve(import.meta.dirname, '../../deploy');
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 60_000;
 const PORT = 18_090;
 const APP = (name: string): string => `
 apiVersion: gantry/v1

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const MIB = 1024 * 1024;
 const APP = `
 apiVersion: gantry/v1

@@ -85,7 +85,7 @@ test.serial('env, config, secret, image: one at a time, the old one only after t
   await putSecret('beta');
   await cluster.apply(web({ color: 'blue', page: 'two' }), '--wait');
   await cluster.apply(web({ color: 'blue', page: 'two', image: 'hello:2' }), '--wait');
-  await eventually('the answer of the newest', 30_000, () => steady.answers.has('2 blue two beta'));
+  await eventually('the answer of the newest', 60_000, () => steady.answers.has('2 blue two beta'));
   const views = await watched.stop();
   await steady.stop();
   t.deepEqual(steady.failures, []);
@@ -108,7 +108,7 @@ test.serial('an image that ends at once is rolled back by itself, its config too
   const failed = await cluster.tryApply(web({ color: 'green', page: 'three', image: 'hello:broken' }), '--wait');
   t.is(failed.exitCode, 1);
   t.regex(failed.stderr, /rolled back: revision \d+ rolled back to \d+: web-.*exit code 1/);
-  await eventually('the old version whole again', 30_000, async () => {
+  await eventually('the old version whole again', 60_000, async () => {
     const tasks = await cluster.tasks('roll/web');
     return tasks.length === REPLICAS && tasks.every(task => task['health'] === 'healthy');
   });
@@ -120,12 +120,12 @@ test.serial('an image that ends at once is rolled back by itself, its config too
   const service = JSON.parse(await cluster.ctl('get', 'svc', 'roll/web', '-o', 'json')) as Item;
   t.like(service, { rollout: { state: 'rolled_back' } });
   t.regex(JSON.stringify(service['rollout']), /exit code 1/);
-  await eventually('events to tell it', 30_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
+  await eventually('events to tell it', 60_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
 });
 
 test.serial('scaled in the middle of a rollout it comes to both', async t => {
   await cluster.apply(web({ color: 'white', page: 'two', image: 'hello:2' }));
-  await eventually('the rollout to begin', 20_000, async () => (await cluster.items('ps')).filter(task => task['app'] === 'roll').length > REPLICAS);
+  await eventually('the rollout to begin', 60_000, async () => (await cluster.items('ps')).filter(task => task['app'] === 'roll').length > REPLICAS);
   await cluster.ctl('scale', 'roll/web=5', '--wait');
   const client = cluster.client();
   try {

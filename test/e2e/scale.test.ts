@@ -54,7 +54,7 @@ test.serial('limits are in force in the kernel', async t => {
 
 test.serial('allocating over the limit is told as OOMKilled with 137', async t => {
   await cluster.apply(HUNGRY);
-  const exit = await eventually('an end by OOM', 20_000, async () => (await cluster.items('ps', '-a')).find(task => task['service'] === 'eater' && task['lastExit'] !== null));
+  const exit = await eventually('an end by OOM', 60_000, async () => (await cluster.items('ps', '-a')).find(task => task['service'] === 'eater' && task['lastExit'] !== null));
   t.like(exit, { exitCode: 137, lastExit: { code: 137, reason: 'OOMKilled' } });
   const described = await cluster.ctl('describe', `task/${String(exit['id'])}`);
   t.regex(described, /reason: OOMKilled/);

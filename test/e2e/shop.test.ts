@@ -44,16 +44,16 @@ test.serial('the count goes on after redis was killed, and after it was replaced
   const before = await visit(PAGE);
   const redis = await redisTask();
   process.kill(Number(redis['pid']), 'SIGKILL');
-  const next = await eventually('an answer after the kill', 30_000, async () => await visit(PAGE).catch(() => undefined));
+  const next = await eventually('an answer after the kill', 60_000, async () => await visit(PAGE).catch(() => undefined));
   t.is(next.visits, before.visits + 1);
-  t.is((await eventually('the restart to be told', 30_000, async () => { const now = await redisTask(); return now['restarts'] === 1 && now; }))['id'], redis['id']);
+  t.is((await eventually('the restart to be told', 60_000, async () => { const now = await redisTask(); return now['restarts'] === 1 && now; }))['id'], redis['id']);
   await cluster.ctl('restart', 'shop/redis');
-  const replaced = await eventually('another redis', 30_000, async () => {
+  const replaced = await eventually('another redis', 60_000, async () => {
     const now = await redisTask().catch(() => undefined);
     return now !== undefined && now['id'] !== redis['id'] && now['health'] === 'healthy' && now;
   });
   t.is(replaced['node'], redis['node']);
-  const last = await eventually('an answer after the replacement', 30_000, async () => await visit(PAGE).catch(() => undefined));
+  const last = await eventually('an answer after the replacement', 60_000, async () => await visit(PAGE).catch(() => undefined));
   t.is(last.visits, next.visits + 1);
 });
 

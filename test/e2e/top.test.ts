@@ -2,7 +2,7 @@ import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const APP = `
 apiVersion: gantry/v1
 kind: App

@@ -20,7 +20,7 @@ test.after.always(async t => {
 test.serial("every command of the README's tour works as it stands there (root)", async t => {
   const place = checkoutWithOtherPorts();
   await cluster.ctl('apply', '-f', path.join(place, 'deploy/examples/hello.yaml'), '--wait');
-  await eventually('the example', 30_000, async () => (await shell(place, 'curl -sf http://127.0.0.1:8080/')).exitCode === 0);
+  await eventually('the example', 60_000, async () => (await shell(place, 'curl -sf http://127.0.0.1:8080/')).exitCode === 0);
   const commands = tour();
   t.true(commands.length > 10);
   for (const command of commands) {

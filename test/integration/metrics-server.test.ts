@@ -51,7 +51,7 @@ for (const [name, serve] of servers) {
     const port = await freePort();
     const ending = new AbortController();
     const running = serve(`127.0.0.1:${String(port)}`, holder, ending.signal);
-    const before = await eventually('the server', 30_000, async () => await shownTo(port, client));
+    const before = await eventually('the server', 60_000, async () => await shownTo(port, client));
     t.is(await statusFor(port, client), 200);
     await t.throwsAsync(statusFor(port, { caPem: client.caPem }), undefined, 'no certificate');
     const strange = await (await TestAuthority.create()).identity('monitor', 'prometheus');

@@ -9,7 +9,7 @@ import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/dev-cluster.ts';
 import { PrometheusProcess } from '../support/prometheus-process.ts';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const forever = (): AbortSignal => new AbortController().signal;
 
 async function serverOf(t: ExecutionContext, answer: RequestListener): Promise<string> {

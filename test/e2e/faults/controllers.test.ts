@@ -43,7 +43,7 @@ async function leadAlone(failpoints: string): Promise<readonly [leader: string, 
   bench.kill(leader);
   await bench.running(leader, pid);
   bench.clearEnvironment(leader);
-  await eventually(`${leader} to lead again`, 20_000, async () => (await bench.viewOf(leader)).nodes.length > 0 && (await bench.leader()) === leader);
+  await eventually(`${leader} to lead again`, 60_000, async () => (await bench.viewOf(leader)).nodes.length > 0 && (await bench.leader()) === leader);
   await bench.heard();
   return [leader, other];
 }
@@ -94,7 +94,7 @@ test.serial('A5: every leader dies at its fifth write of a rollout of 10: I7 hol
   }
   await bench.heard();
   const before = ['c1', 'c2'].map(name => bench.cluster.process(name).pid);
-  await eventually('the new revision to be taken', 20_000, async () => (await bench.cluster.tryApply(webApp({ port: PORT, replicas: 10, color: 'green' }))).exitCode === 0);
+  await eventually('the new revision to be taken', 60_000, async () => (await bench.cluster.tryApply(webApp({ port: PORT, replicas: 10, color: 'green' }))).exitCode === 0);
   await eventually('a rollout to the end', 60_000, async () => {
     const tasks = await bench.live(WEB);
     return tasks.length === 10 && tasks.every(task => task.container.environment.some(one => one.name === 'COLOR' && one.value === 'green'));

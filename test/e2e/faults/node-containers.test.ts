@@ -27,7 +27,7 @@ test.serial('E1: the agent is killed with 50 containers: all adopted within 5 s,
   const logFrom = logSize(site.cluster, 'n1');
   const { pid = 0 } = site.cluster.process('n1');
   process.kill(-pid, 'SIGKILL');
-  const adopted = await eventually('50 adoptions', 20_000, () => {
+  const adopted = await eventually('50 adoptions', 60_000, () => {
     const found = logLines(site.cluster, 'n1', logFrom).filter(line => line['verdict'] === 'adopt');
     return found.length === count ? found : undefined;
   });
@@ -37,7 +37,7 @@ test.serial('E1: the agent is killed with 50 containers: all adopted within 5 s,
   const after = await running(site.client, 'many', count);
   t.deepEqual(after.map(view => [view.status?.restarts, identityOf(pidOf(view))]), identities.map(identity => [0, identity]));
   const seen = Math.max(...before.map(view => taskOutput(site.cluster, view).length));
-  await eventually('two more lines of each', 30_000, () => after.every(view => taskOutput(site.cluster, view).length >= seen + 2));
+  await eventually('two more lines of each', 60_000, () => after.every(view => taskOutput(site.cluster, view).length >= seen + 2));
   for (const view of after) {
     const lines = taskOutput(site.cluster, view);
     t.deepEqual(lines, lines.map((_, index) => `line ${String(index)}`));
@@ -54,7 +54,7 @@ test.serial('E3: a container that exits 7 while the agent is down is told with i
     await keepDown();
     const signalledAtMs = Date.now();
     await signalUntil(pid, 'SIGUSR1', 'its end', () => identityOf(pid) === '');
-    await eventually('the end of its monitor, which writes the end down', 30_000, () => identityOf(monitor) === '');
+    await eventually('the end of its monitor, which writes the end down', 60_000, () => identityOf(monitor) === '');
     const writtenAtMs = Date.now();
     await bringBack();
     const ended = await once('seven', 'its exit', one => one.task.id === view.task.id && one.status?.lastExit !== undefined);
@@ -73,7 +73,7 @@ test.serial('E4: a monitor killed: its container is stopped and replaced, the ex
     t.is(after.status?.restarts, 1);
     t.not(identityOf(pidOf(after)), before);
     t.is(identityOf(pidOf(view)), '');
-    await eventually('the event', 30_000, async () => (await site.client.events({ object: `task/${view.task.id}` })).some(event => event.message.includes('monitor')));
+    await eventually('the event', 60_000, async () => (await site.client.events({ object: `task/${view.task.id}` })).some(event => event.message.includes('monitor')));
   });
 });
 
@@ -82,7 +82,7 @@ test.serial('E5: agent, monitor and container killed, their pids given to others
     const pids = [pidOf(view), monitorOf(view)];
     await keepDown();
     pids.toReversed().forEach(pid => { process.kill(pid, 'SIGKILL'); });
-    await eventually('both gone', 30_000, () => pids.every(pid => !existsSync(`/proc/${String(pid)}`)));
+    await eventually('both gone', 60_000, () => pids.every(pid => !existsSync(`/proc/${String(pid)}`)));
     const foreign = await Promise.all(pids.map(async pid => await takePid(pid)));
     const identities = foreign.map(identityOf);
     try {
@@ -128,10 +128,10 @@ test.serial('E8: a record that cannot be read: the task starts anew once; one of
     writeFileSync(stateOf(whole, 'record.json'), record.replace(/"version":\s*\d+/, '"version":99'));
     const size = readFileSync(`${site.cluster.layout.stateDir}/logs/n1.log`).length;
     await bringBack();
-    await eventually('the refusal', 30_000, () => readFileSync(`${site.cluster.layout.stateDir}/logs/n1.log`).subarray(size).includes('start the newer agent'));
+    await eventually('the refusal', 60_000, () => readFileSync(`${site.cluster.layout.stateDir}/logs/n1.log`).subarray(size).includes('start the newer agent'));
     t.is(identityOf(pidOf(whole)), identity);
     writeFileSync(stateOf(whole, 'record.json'), record);
-    await eventually('its adoption', 30_000, () => logLines(site.cluster, 'n1', size).some(line => line['task'] === whole?.task.id && line['verdict'] === 'adopt'));
+    await eventually('its adoption', 60_000, () => logLines(site.cluster, 'n1', size).some(line => line['task'] === whole?.task.id && line['verdict'] === 'adopt'));
     t.is(identityOf(pidOf((await running(site.client, 'torn', 2))[1])), identity);
   });
 });
@@ -147,7 +147,7 @@ test.serial('E7: the state directory lost: what still runs is told and removed, 
     mkdirSync(state, { mode: 0o711 });
     const logFrom = logSize(site.cluster, 'n1');
     await bringBack();
-    const after = await eventually('three tasks in their second attempt', 30_000, async () => {
+    const after = await eventually('three tasks in their second attempt', 60_000, async () => {
       const tasks = await wantedTasks(site.client, 'lost');
       return tasks.length === 3 && tasks.every(view => view.state === 'running' && view.status?.attempt === 2) ? tasks : undefined;
     });
@@ -177,7 +177,7 @@ test.serial('F8: an OOM in a child alone is an event; the task goes on, and ends
     const pid = pidOf(view);
     await signalUntil(pid, 'SIGUSR1', 'the child killed', () => taskOutput(site.cluster, view).includes('child 137'));
     t.is((await running(site.client, 'child'))[0]?.status?.pid, pid);
-    await eventually('the event', 30_000, async () => (await site.client.events({ object: `task/${view.task.id}` })).some(event => event.reason === 'OOMKilledChild'));
+    await eventually('the event', 60_000, async () => (await site.client.events({ object: `task/${view.task.id}` })).some(event => event.reason === 'OOMKilledChild'));
     await signalUntil(pid, 'SIGUSR2', 'its end', () => identityOf(pid) === '');
     const ended = await once('child', 'its end', one => one.task.id === view.task.id && one.status?.lastExit !== undefined);
     t.like(ended.status?.lastExit, { code: 5, reason: 'exited' });
@@ -193,7 +193,7 @@ test.serial('F9: a fork bomb stays below its limit, and is stopped', async t => 
     const now = (file: string): number => Number(readFileSync(`${group}/${file}`, 'utf8'));
     t.is(now('pids.max'), 64);
     // How often a fork was refused; the number of processes rises and falls. Source: cgroup-v1/pids.rst, cgroup-v2.rst, "pids.events"
-    await eventually('the limit reached', 30_000, () => {
+    await eventually('the limit reached', 60_000, () => {
       process.kill(pid, 'SIGUSR1'); // again: it may have come before the trap
       return /^max [1-9]/m.test(readFileSync(`${group}/pids.events`, 'utf8'));
     });
@@ -216,9 +216,9 @@ test.serial('F14: with `init: true` no zombie stays; without, they do', async t 
     return Number(stdout.trim());
   };
   await site.withTask({ name: 'plain', script }, async () => {
-    await eventually('three zombies', 30_000, async () => await zombies('plain') === 3);
+    await eventually('three zombies', 60_000, async () => await zombies('plain') === 3);
     await site.withTask({ name: 'reaped', script, more: ['init: true'] }, async view => {
-      await eventually('the children started and gone', 30_000, async () => Date.now() - (view.status?.startedAtMs ?? Date.now()) > 1_000 && await zombies('reaped') === 0);
+      await eventually('the children started and gone', 60_000, async () => Date.now() - (view.status?.startedAtMs ?? Date.now()) > 1_000 && await zombies('reaped') === 0);
     });
     t.is(await zombies('plain'), 3);
   });
@@ -231,7 +231,7 @@ test.serial('I-5: its session record deleted, the node registers again and nothi
     const etcdctl = async (...args: readonly string[]): Promise<string> => (await runCommand('etcdctl', ['--endpoints', `https://127.0.0.1:${String(site.cluster.layout.etcdPort)}`,
       '--cacert', `${pki}/ca.pem`, '--cert', `${pki}/certificate.pem`, '--key', `${pki}/key.pem`, ...args])).stdout.trim();
     t.is(await etcdctl('del', '/gantry/v1/sessions/n1'), '1');
-    await eventually('a new session record', 30_000, async () => (await etcdctl('get', '--keys-only', '/gantry/v1/sessions/n1')) !== '');
+    await eventually('a new session record', 60_000, async () => (await etcdctl('get', '--keys-only', '/gantry/v1/sessions/n1')) !== '');
     const [after] = await running(site.client, 'kept');
     t.is(identityOf(pidOf(after)), identity);
     t.is(after?.status?.restarts, 0);

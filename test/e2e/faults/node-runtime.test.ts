@@ -55,7 +55,7 @@ for (const verb of ['create', 'start', 'kill', 'delete']) {
     await running(client, verb, REPLICAS, 60_000);
     await cluster.ctl('delete', `app/${verb}`, '-y', '--timeout', '90s');
     writeFileSync(`${shim}/plan`, '');
-    await eventually('no task', 30_000, async () => (await client.view({ app: verb })).tasks.length === 0);
+    await eventually('no task', 60_000, async () => (await client.view({ app: verb })).tasks.length === 0);
     await settleNodes(cluster);
     t.pass();
   });

@@ -50,7 +50,7 @@ test.serial('E9: agent N, N+1, N with 20 containers: the same processes all the 
   try {
     await versionBecomes(NEWER_VERSION);
     await isSame();
-    await eventually('every record to be one of the newer agent', 30_000, () => [...records().values()].every(record => NEWER_FIELD in record));
+    await eventually('every record to be one of the newer agent', 60_000, () => [...records().values()].every(record => NEWER_FIELD in record));
     t.deepEqual([...records().values()].map(record => record[NEWER_FIELD]), Array.from({ length: COUNT }, () => NEWER_VALUE));
     // What only this version starts is adopted by the older one too.
     await cluster.ctl('scale', `many/main=${String(COUNT + 1)}`, '--wait');

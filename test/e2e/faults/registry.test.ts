@@ -60,7 +60,7 @@ async function remove(name: string): Promise<void> {
   await cluster.ctl('delete', `app/${name}`, '-y');
 }
 
-async function said(name: string, what: RegExp, limitMs = 30_000): Promise<TaskView> {
+async function said(name: string, what: RegExp, limitMs = 60_000): Promise<TaskView> {
   return await eventually(`${name} to say ${String(what)}`, limitMs, async () => (await client.view({ app: name })).tasks.find(view => what.test(`${view.status?.reason ?? ''} ${view.status?.message ?? ''} ${view.status?.lastExit?.reason ?? ''}`)));
 }
 
@@ -81,7 +81,7 @@ test.serial('G1: a registry that answers 500 three times, then well: the task ru
   await deploy('g1', image.digest);
   await running(client, 'g1', 1, 60_000);
   t.is(fake.requests.filter(request => request.line.includes('/manifests/')).length, 4);
-  await eventually('events that tell of it', 30_000, async () => (await client.events({})).some(event => event.reason === 'PullRetried' && event.message.includes('status 500; tried again')));
+  await eventually('events that tell of it', 60_000, async () => (await client.events({})).some(event => event.reason === 'PullRetried' && event.message.includes('status 500; tried again')));
   await remove('g1');
 });
 
@@ -89,7 +89,7 @@ test.serial('G2: one byte a second is given up and said so; the pull of another 
   const image = goodImage('g2', MIB);
   fake.serve(image.served, { bytesPerSecond: 10 });
   await deploy('g2', image.digest);
-  await eventually('the slow blob asked for', 30_000, () => fake.blobRequests.size > 0);
+  await eventually('the slow blob asked for', 60_000, () => fake.blobRequests.size > 0);
   await cluster.apply('apiVersion: gantry/v1\nkind: App\nmetadata: { name: other }\nservices:\n  main:\n    image: hello:1\n');
   await running(client, 'other');
   const view = await said('g2', /stalled/);
@@ -121,7 +121,7 @@ test.serial('G4: a flipped bit is never unpacked; no file of it stays; the refus
   fake.serve({ ...image.served, blobs: new Map([...image.served.blobs, [digest, flipped]]) });
   await deploy('g4', image.digest);
   await said('g4', /digest mismatch|cannot be inflated/);
-  await eventually('its last attempt', 30_000, async () => (await client.view({ app: 'g4' })).tasks.some(view => view.state === 'failed'));
+  await eventually('its last attempt', 60_000, async () => (await client.view({ app: 'g4' })).tasks.some(view => view.state === 'failed'));
   t.true((fake.blobRequests.get(digest) ?? 0) <= 4, `${String(fake.blobRequests.get(digest))} requests`);
   t.deepEqual(readdirSync(path.join(IMAGES(), 'layers')), layersBefore);
   t.deepEqual(await untilNone(leftovers), []);
@@ -137,7 +137,7 @@ test.serial(`G5: the agent killed in an unpack, ${String(KILLS)} times: no half 
     const image = goodImage(name, 6 * MIB);
     fake.serve(image.served, { bytesPerSecond: MIB });
     await deploy(name, image.digest);
-    await eventually('the unpack under way', 30_000, () => leftovers().some(file => file.startsWith('staging/')));
+    await eventually('the unpack under way', 60_000, () => leftovers().some(file => file.startsWith('staging/')));
     await agent.kill();
     agent.start();
     fake.serve(image.served);

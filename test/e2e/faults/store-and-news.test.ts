@@ -87,7 +87,7 @@ test.serial('B3: compacted past a watcher that stood still: it lists again and s
   } finally {
     await bench.heal(follower);
   }
-  await eventually('both controllers to show the same', 30_000, async () => {
+  await eventually('both controllers to show the same', 60_000, async () => {
     const [one, other] = await Promise.all([bench.viewOf(leader), bench.viewOf(follower)]);
     return JSON.stringify(one.tasks.map(view => [view.task.id, view.state])) === JSON.stringify(other.tasks.map(view => [view.task.id, view.state]));
   });
@@ -149,7 +149,7 @@ test.serial('B4: the space of etcd is used up: that is said, deletes work, nothi
   const { store } = bench.history;
   const fillers: string[] = [];
   await unnoticed(t, bench, PORT, async () => {
-    const full = await eventually('no space', 30_000, async () => {
+    const full = await eventually('no space', 60_000, async () => {
       const key = `/filler/${String(fillers.length)}`;
       fillers.push(key);
       return await store.transact([], [{ kind: 'put', key, value: new Uint8Array(FILLER_BYTES) }]).then(() => undefined, (error: unknown) => error as Error);
@@ -178,7 +178,7 @@ test.serial('B4: the space of etcd is used up: that is said, deletes work, nothi
 test.serial('through all of it, names resolved inside tasks (root)', async t => {
   for (const watcher of await bench.live('default/load/watcher')) {
     // An agent may be on its way from one controller to the other.
-    const logs = await eventually('its log', 30_000, async () => {
+    const logs = await eventually('its log', 60_000, async () => {
       const { exitCode, stdout } = await bench.cluster.tryCtl('logs', watcher.id);
       return exitCode === 0 && stdout;
     });

@@ -30,8 +30,8 @@ test.serial('F3: the log disk full: lines are lost and that is told, the contain
     process.kill(pidOf(view), 'SIGUSR1');
     const again = await taskOnce(site.client, 'logs', 'the next attempt', one => one.status?.attempt === 2 && one.state === 'running');
     t.is(again.status?.lastExit?.code, 7);
-    await eventually('all its lines written or lost', 20_000, async () => (await site.cluster.tryCtl('exec', 'logs/main', '--', 'test', '-e', '/data/done')).exitCode === 0);
-    await eventually('the event', 30_000, async () => (await site.client.events({ object: `task/${again.task.id}` })).some(event => event.reason === 'LogLinesLost'));
+    await eventually('all its lines written or lost', 60_000, async () => (await site.cluster.tryCtl('exec', 'logs/main', '--', 'test', '-e', '/data/done')).exitCode === 0);
+    await eventually('the event', 60_000, async () => (await site.client.events({ object: `task/${again.task.id}` })).some(event => event.reason === 'LogLinesLost'));
     process.kill(pidOf(again), 'SIGUSR1');
     const third = await taskOnce(site.client, 'logs', 'the third attempt', one => one.status?.attempt === 3 && one.state === 'running');
     t.is(third.status?.lastExit?.code, 7);
@@ -69,7 +69,7 @@ onLoop(`F6: the state disk frozen for 30 s: heartbeats go on, and so does all el
   await machine.until('the new task runs', meanwhile.id, status => status.phase === 'running');
   t.like(machine.statuses.get(before.id), { phase: 'running', pid: first.pid, attempt: 1 });
   machine.desire();
-  await eventually('nothing is left of the tasks', 20_000, () => inside(machine.enter, 'ls', path.join(state, 'tasks')) === '');
+  await eventually('nothing is left of the tasks', 60_000, () => inside(machine.enter, 'ls', path.join(state, 'tasks')) === '');
   await machine.killAgent();
   await unmountDisk(state, machine.enter);
   await machine.leave();
@@ -95,7 +95,7 @@ test.serial('F10: no more processes for the agent: it lives, starts say why they
   } finally {
     writeFileSync(`${group}/pids.max`, 'max');
     await site.cluster.ctl('delete', 'app/crowded', '-y');
-    await eventually('the group empty', 5_000, () => {
+    await eventually('the group empty', 60_000, () => {
       readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(line => line !== '').forEach(pid => { writeFileSync(home, pid); });
       rmdirSync(group);
       return true;
@@ -126,7 +126,7 @@ test.serial('F11: no more descriptors for the agent: it lives and starts nothing
     await limit(usual);
     await site.cluster.ctl('delete', 'app/closed', '-y');
   }
-  await eventually(`${String(before)} descriptors again`, 20_000, () => {
+  await eventually(`${String(before)} descriptors again`, 60_000, () => {
     if (open() > before) throw new Error(`${String(open())} are open`);
     return true;
   });

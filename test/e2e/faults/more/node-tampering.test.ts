@@ -43,7 +43,7 @@ test.serial('E13: its processes moved out of their control group, and the group 
     const groups = (await cgroupMounts()).map(mount => ({ mount, group: `${mount}/${scope()}/${view.task.id}/${idOf(view)}` })).filter(({ group }) => existsSync(group));
     t.true(groups.length > 0);
     for (const { mount, group } of groups) {
-      await eventually(`${group} empty`, 5_000, () => {
+      await eventually(`${group} empty`, 60_000, () => {
         const pids = readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(line => line !== '');
         pids.forEach(pid => { writeFileSync(`${mount}/cgroup.procs`, pid); });
         return pids.length === 0;

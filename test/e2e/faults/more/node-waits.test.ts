@@ -29,14 +29,14 @@ test.serial('E12: the unmount of an ended task takes 12 s: another one starts me
   {
     // Only calls about this path; one that is delayed can be undone by nobody.
     await using tracer = new SideProcess('strace', '-f', '-q', '-o', '/dev/null', '-p', String(site.agentPid), '-P', rootfs, '-e', 'trace=umount2', '-e', 'inject=umount2:delay_enter=12000000');
-    await eventually('the tracer at every thread', 30_000, () => threads(site.agentPid).every(thread => thread.includes(`TracerPid:\t${String(tracer.pid)}`)));
+    await eventually('the tracer at every thread', 60_000, () => threads(site.agentPid).every(thread => thread.includes(`TracerPid:\t${String(tracer.pid)}`)));
     await site.cluster.ctl('delete', 'app/slow', '-y', '--detach');
-    await eventually('the unmount under way', 30_000, () => threads(site.agentPid).some(thread => /^State:\tt/m.test(thread)));
+    await eventually('the unmount under way', 60_000, () => threads(site.agentPid).some(thread => /^State:\tt/m.test(thread)));
     await site.withTask({ name: 'meanwhile', script: SLEEPER }, async view => {
       t.true(identityOf(pidOf(view)) !== '');
       t.true((await site.client.view({ app: 'slow' })).tasks.length > 0, 'the other one still waits');
     });
-    await eventually('the slow one gone', 30_000, async () => (await site.client.view({ app: 'slow' })).tasks.length === 0);
+    await eventually('the slow one gone', 60_000, async () => (await site.client.view({ app: 'slow' })).tasks.length === 0);
   }
   await settleNodes(site.cluster);
 });
@@ -83,7 +83,7 @@ onLoop(`E16: a container that hangs in the kernel is told to be unkillable, its 
     inside(enter(), 'fsfreeze', '-f', volumes);
     isFrozen = true;
     await site.cluster.ctl('exec', 'stuck/main', '--', 'touch', '/tmp/go');
-    await eventually('its process in the kernel', 30_000, () => /^State:\tD/m.test(readFileSync(`/proc/${String(pidOf(stuck))}/status`, 'utf8')));
+    await eventually('its process in the kernel', 60_000, () => /^State:\tD/m.test(readFileSync(`/proc/${String(pidOf(stuck))}/status`, 'utf8')));
     await site.cluster.ctl('delete', 'app/stuck', '-y', '--detach');
     await site.cluster.apply(oneService({ name: 'next', more }));
     const told = await taskOnce(site.client, 'stuck', 'the word', view => view.status?.reason === 'Unkillable', 30_000);
@@ -120,7 +120,7 @@ test.serial('E17: 500 tasks made and deleted, 20 at a time: descriptors, namespa
   const before = counts();
   for (let index = 1; index < 25; index += 1) await round();
   await settleNodes(site.cluster);
-  await eventually(`what was before: ${JSON.stringify(before)}`, 20_000, () => {
+  await eventually(`what was before: ${JSON.stringify(before)}`, 60_000, () => {
     const now = counts();
     if (Object.entries(before).every(([name, count]) => (now[name] ?? Infinity) <= count)) return true;
     throw new Error(JSON.stringify(now));

@@ -27,9 +27,9 @@ test('a recorded run of a live cluster, with a controller, an agent and another 
     writeFileSync(`${cluster.layout.runDir}/env/${name}`, `GANTRY_RECORD=${files[index] ?? ''}\n`);
     cluster.kill(name);
   }
-  await eventually('both controllers to record', 20_000, () => files.every(file => existsSync(file)));
+  await eventually('both controllers to record', 60_000, () => files.every(file => existsSync(file)));
   const services = SERVICES.map(name => `  ${name}: { image: "hello:1", resources: { requests: { cpus: 0.01, memory: 8Mi } } }`).join('\n');
-  await eventually('the app to be applied', 20_000, async () => (await cluster.tryApply(`apiVersion: gantry/v1\nkind: App\nmetadata: { name: many }\nservices:\n${services}\n`)).exitCode === 0);
+  await eventually('the app to be applied', 60_000, async () => (await cluster.tryApply(`apiVersion: gantry/v1\nkind: App\nmetadata: { name: many }\nservices:\n${services}\n`)).exitCode === 0);
   const client = cluster.client();
   t.teardown(() => { client.close(); });
   const faults = [cluster.layout.controllers[0]?.name ?? '', 'n1', cluster.layout.controllers[1]?.name ?? ''];
@@ -37,9 +37,9 @@ test('a recorded run of a live cluster, with a controller, an agent and another 
     const fault = faults.shift();
     if (fault !== undefined) cluster.kill(fault);
     for (const name of SERVICES) {
-      await eventually('a scale', 20_000, async () => { await client.scale({ requestId: randomUUID(), service: serviceId('default', 'many', name), replicas: 1 + (round % 3) }); return true; });
+      await eventually('a scale', 60_000, async () => { await client.scale({ requestId: randomUUID(), service: serviceId('default', 'many', name), replicas: 1 + (round % 3) }); return true; });
     }
-    await eventually('the services to be as wanted', 40_000, async () => (await client.view({})).services.every(({ healthy, wanted }) => healthy === wanted));
+    await eventually('the services to be as wanted', 60_000, async () => (await client.view({})).services.every(({ healthy, wanted }) => healthy === wanted));
   }
   const reports = await Promise.all(files.map(async file => await replayFile(file)));
   t.deepEqual(reports.flatMap(({ differences }) => differences), []);
