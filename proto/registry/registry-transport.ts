@@ -1,4 +1,4 @@
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { backoffMs } from '#kit/backoff.ts';
@@ -73,7 +73,8 @@ export class RegistryTransport {
       allowH2: false,
       headersTimeout: options.answerTimeoutMs ?? 30_000,
       bodyTimeout: options.stallTimeoutMs ?? 60_000,
-      connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { ca: [...getCACertificates('default'), options.caPem] }) },
+      // Made once: a list of authorities would be read anew for each connection, and each HEAD has one of its own. Source: undici, client-h1.js
+      connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { secureContext: createSecureContext({ ca: [...getCACertificates('default'), options.caPem] }) }) },
     });
   }
 

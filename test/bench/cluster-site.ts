@@ -13,28 +13,29 @@ const DOCKER_HOST_NUMBER = 200;
 const IMAGE = 'hello:1';
 /** As burst.ts has it: more than one burst takes. */
 const POOL = 128;
+const NEVER = new AbortController().signal;
 
 export class ClusterSite implements AsyncDisposable {
   readonly cluster: DevCluster;
   readonly client: ControlClient;
   readonly swarm: SwarmPeer;
-  readonly #pollMs: number;
+  readonly #lookMs: number;
   readonly #owned: AsyncDisposableStack;
 
-  private constructor(cluster: DevCluster, client: ControlClient, swarm: SwarmPeer, held: { readonly pollMs: number; readonly owned: AsyncDisposableStack }) {
+  private constructor(cluster: DevCluster, client: ControlClient, swarm: SwarmPeer, held: { readonly lookMs: number; readonly owned: AsyncDisposableStack }) {
     this.cluster = cluster;
     this.client = client;
     this.swarm = swarm;
-    this.#pollMs = held.pollMs;
+    this.#lookMs = held.lookMs;
     this.#owned = held.owned;
   }
 
   /**
    * Both have the image on their disks when it resolves; the node's and the daemon's data are in the bench's directory.
    *
-   * @param pollMs  how often either side's state is looked at
+   * @param looks  how often a state is looked at that nobody tells: of the swarm whatever it is, of ours whether ended tasks are gone
    */
-  static async start({ directory, mayInstall, tell }: BenchSite, pollMs: number): Promise<ClusterSite> {
+  static async start({ directory, mayInstall, tell }: BenchSite, looks: { readonly ownMs: number; readonly peerMs: number }): Promise<ClusterSite> {
     await requireDocker(mayInstall);
     await using stack = new AsyncDisposableStack();
     const state = path.join(directory, 'agent');
@@ -50,9 +51,9 @@ export class ClusterSite implements AsyncDisposable {
       hub: { namespace: layout.hubNamespace, address: `${layout.underlay.replace(/\.0\/24$/, '')}.${String(DOCKER_HOST_NUMBER)}`, gateway: layout.hostAddress },
     }));
     await docker.pull(`${cluster.registry}/${IMAGE}`);
-    const swarm = await SwarmPeer.init(docker, `${cluster.registry}/${IMAGE}`, pollMs);
+    const swarm = await SwarmPeer.init(docker, `${cluster.registry}/${IMAGE}`, looks.peerMs);
     tell('a cluster of one node and a swarm of one node are up');
-    return new ClusterSite(cluster, client, swarm, { pollMs, owned: stack.move() });
+    return new ClusterSite(cluster, client, swarm, { lookMs: looks.ownMs, owned: stack.move() });
   }
 
   /** Tasks of one App, each once, those that ended too. */
@@ -60,10 +61,13 @@ export class ClusterSite implements AsyncDisposable {
     return (await this.client.view({ app })).tasks;
   }
 
-  /** Resolves when exactly so many tasks of the App run and no other one has a process. */
+  /** Resolves when exactly so many tasks of the App run and no other one has a process. How many run the cluster tells by itself. */
   async runs(app: string, replicas: number): Promise<void> {
-    while (await this.#running(app) !== replicas || !await this.#isSettled(app, replicas)) {
-      await sleep(this.#pollMs);
+    for await (const { services } of this.client.watch({ app, withoutTasks: true }, NEVER)) {
+      if (services.reduce((sum, { running }) => sum + running, 0) === replicas) break;
+    }
+    while (!await this.#isSettled(app, replicas)) {
+      await sleep(this.#lookMs);
     }
   }
 
@@ -71,12 +75,6 @@ export class ClusterSite implements AsyncDisposable {
     const phases = (await this.tasksOf(app)).map(({ status }) => status?.phase ?? 'pending');
     const isOver = (phase: string): boolean => phase === 'running' || phase === 'complete' || phase === 'failed';
     return phases.filter(phase => phase === 'running').length === replicas && (replicas === 0 || phases.every(isOver));
-  }
-
-  /** As cheap a look as the peer's at its own service. */
-  async #running(app: string): Promise<number> {
-    const { services } = await this.client.view({ app, withoutTasks: true });
-    return services.reduce((sum, { running }) => sum + running, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,9 @@ import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import { encodeNode } from '../../../../controller/store/records.ts';
+import { node } from '../../../support/builders.ts';
 
 test('a reader that goes while a view is on its way to it is no unhandled failure', async t => {
   const clock = new FakeClock();
@@ -25,4 +28,29 @@ test('a reader that goes while a view is on its way to it is no unhandled failur
   } finally {
     process.off('unhandledRejection', onUnhandled);
   }
+});
+
+test('a watcher is told a few changes at once, of many one view in 50 ms', async t => {
+  const clock = new FakeClock();
+  const store = new MemoryEtcd(clock).connect();
+  const state = new ClusterWatch({ store, clock, logger: silentLogger, relistMs: 60_000, random: () => 0.5 });
+  const over = new AbortController();
+  const running = state.run(over.signal).catch((error: unknown) => error);
+  const api = createViewApi({ store, state, clock, sessions: new SessionTable(), version: '0', clusterId: 'c', signal: over.signal });
+  const seenMs: number[] = [];
+  const watching = (async () => {
+    for await (const _ of api.watch({}, { role: 'operator', name: 'ann', address: '127.0.0.1' }, over.signal)) seenMs.push(clock.monotonicMs());
+  })().catch((error: unknown) => error);
+  await clock.advance(1_000);
+  t.is(seenMs.length, 1);
+  for (let change = 1; change <= 30; change += 1) {
+    const added = node(`n${String(change)}`);
+    await store.transact([], [{ kind: 'put', key: buildKey({ kind: 'node', id: added.id }), value: encodeNode(added) }]);
+    await clock.advance(10);
+  }
+  await clock.advance(1_000);
+  t.deepEqual(seenMs.slice(1, 5), [1_000, 1_010, 1_020, 1_030]);
+  t.true(seenMs.length <= 1 + 4 + 300 / 50, String(seenMs.length));
+  over.abort(new Error('over'));
+  await Promise.all([running, watching]);
 });
