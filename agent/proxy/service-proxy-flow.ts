@@ -8,8 +8,8 @@ import type { NftTable } from './nft-table.ts';
 import { endpointRules, withLocalTasks } from './nftables-ruleset.ts';
 import type { EndpointRules, LocalTask, ProxySite } from './nftables-ruleset.ts';
 import type { ServiceProxy } from './ports.ts';
-import { endedUdpTargets } from './udp-targets.ts';
-import { forgetUdpFlows } from './conntrack-process.ts';
+import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets } from './ended-flows.ts';
+import { forgetUdpFlows, forgetUnansweredFlows } from './conntrack-process.ts';
 
 /** A transaction costs the same whatever it changes: many tasks that come or go at once share some. Endpoints wait for nothing. */
 const ADMISSION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
@@ -37,6 +37,8 @@ export class NftServiceProxy implements ServiceProxy {
   /** What nft printed once the rules were in force; another text means that somebody else wrote. Elements of maps are not looked at. */
   #printed: string | undefined;
   #printing: Promise<void> | undefined;
+  /** Connections may wait for an answer of an endpoint that ended since the last audit; at the agent's start that is not known. */
+  #mayHaveUnanswered = true;
   #last: Promise<unknown> = Promise.resolve();
   /** The transaction that has not begun: it takes along what changes until then. */
   #next: Promise<void> | undefined;
@@ -66,17 +68,32 @@ export class NftServiceProxy implements ServiceProxy {
 
   async audit(): Promise<readonly string[]> {
     return await this.#serially(async () => {
-      if (this.#inForce === undefined || this.#printing !== undefined) {
-        return [];
-      }
-      const printed = await listNftRules('ip', this.#site.table);
-      if (this.#printed === printed) {
-        return [];
-      }
-      this.#inForce = undefined;
-      await this.#enforce();
-      return [`nft table ${this.#site.table}`];
+      const repaired = await this.#repair();
+      await this.#forgetUnanswered();
+      return repaired;
     });
+  }
+
+  async #repair(): Promise<readonly string[]> {
+    if (this.#inForce === undefined || this.#printing !== undefined) {
+      return [];
+    }
+    const printed = await listNftRules('ip', this.#site.table);
+    if (this.#printed === printed) {
+      return [];
+    }
+    this.#inForce = undefined;
+    await this.#enforce();
+    return [`nft table ${this.#site.table}`];
+  }
+
+  /** At the audit, not at the change: a handshake that is under way when its endpoint ends is left alone. */
+  async #forgetUnanswered(): Promise<void> {
+    const set = this.#inForce?.set;
+    if (set !== undefined && this.#mayHaveUnanswered) {
+      await forgetUnansweredFlows(listing => endedUnansweredTargets(listing, set), this.#log);
+      this.#mayHaveUnanswered = false;
+    }
   }
 
   async #enforceSoon(): Promise<void> {
@@ -103,6 +120,7 @@ export class NftServiceProxy implements ServiceProxy {
     }
     this.#inForce = { table, set };
     if (before?.set !== set) {
+      this.#mayHaveUnanswered ||= before === undefined || hasEndedTargets(before.set, set);
       await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, set), this.#log);
     }
   }

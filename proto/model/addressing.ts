@@ -43,3 +43,9 @@ export function isIpv4Address(text: string): boolean {
   const octets = text.split('.');
   return octets.length === 4 && octets.every(octet => /^(?:0|[1-9]\d{0,2})$/.test(octet) && Number(octet) <= 255);
 }
+
+/** True for an IPv4 address in TASK_RANGE. */
+export function isTaskAddress(text: string): boolean {
+  const [first, second = 0] = text.split('.').map(Number);
+  return isIpv4Address(text) && first === 10 && second >= 128 && second < 128 + SUBNET_COUNT / 256;
+}

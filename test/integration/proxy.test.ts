@@ -159,3 +159,22 @@ withNodes(`a moved endpoint gets the next connection, and the rules do not depen
   await node!.call('apply', sets[2]);
   t.regex(await client.ask(WEB, 80), /^second /);
 });
+
+withNodes(`a connection that no endpoint answered does not lead the next one from its port astray once that endpoint ended (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(1);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const [web, user] = [await node!.call<NetworkSlot>('acquire'), await node!.call<NetworkSlot>('acquire')];
+  await startServer(cluster, web.networkNamespacePath, 'web', 80);
+  const client = new TestClient(cluster, user.networkNamespacePath);
+  const at = (...endpoints: string[]): EndpointSet => endpointSet([endpointService('web', WEB, [port(80)], endpoints), endpointService('user', DB, [], [`n1/${user.address}`])]);
+  const [clientPort, another] = [40_000, 40_001];
+  await node!.call('apply', at('n1/10.128.1.200'));
+  await node!.call('audit');
+  t.notRegex(await client.askInVain(WEB, 80, clientPort), /^web /, 'nobody has that address');
+  await node!.call('apply', at(`n1/${web.address}`));
+  t.is(await client.ask(WEB, 80, 'tcp', another), `web ${user.address}`, 'from another port it gets there');
+  t.notRegex(await client.askInVain(WEB, 80, clientPort), /^web /, 'the kernel sends it after the one before');
+  t.deepEqual(await node!.call('audit'), []);
+  t.is(await client.ask(WEB, 80, 'tcp', clientPort), `web ${user.address}`);
+});

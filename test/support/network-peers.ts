@@ -19,7 +19,7 @@ const CLIENT = `
   import net from 'node:net'; import dgram from 'node:dgram'; import { createInterface } from 'node:readline';
   const tell = (id, text) => console.log(JSON.stringify({ id, text }));
   createInterface({ input: process.stdin }).on('line', line => {
-    const { id, protocol, host, port, timeoutMs } = JSON.parse(line);
+    const { id, protocol, host, port, localPort, timeoutMs } = JSON.parse(line);
     if (protocol === 'udp') {
       const socket = dgram.createSocket('udp4').on('message', data => { tell(id, String(data)); socket.close(); }).on('error', error => tell(id, error.code));
       socket.connect(port, host, () => socket.send('x'));
@@ -27,7 +27,7 @@ const CLIENT = `
       return;
     }
     let text = '';
-    const socket = net.connect({ host, port, timeout: timeoutMs });
+    const socket = net.connect({ host, port, localPort, timeout: timeoutMs });
     socket.on('data', data => { text += data; }).on('end', () => tell(id, text)).on('error', error => tell(id, error.code))
       .on('timeout', () => { tell(id, 'TIMEOUT'); socket.destroy(); });
   });`;
@@ -54,16 +54,16 @@ export class TestClient {
   }
 
   /** What the server said, or the error's code: `ECONNREFUSED`, ...; `TIMEOUT` where nothing came. */
-  async ask(host: string, port: number, protocol: 'tcp' | 'udp' = 'tcp'): Promise<string> {
-    return await this.#ask({ host, port, protocol, timeoutMs: ANSWER_LIMIT_MS });
+  async ask(host: string, port: number, protocol: 'tcp' | 'udp' = 'tcp', localPort?: number): Promise<string> {
+    return await this.#ask({ host, port, localPort, protocol, timeoutMs: ANSWER_LIMIT_MS });
   }
 
   /** The same of a place that should not answer. */
-  async askInVain(host: string, port: number): Promise<string> {
-    return await this.#ask({ host, port, protocol: 'tcp', timeoutMs: SILENCE_MS });
+  async askInVain(host: string, port: number, localPort?: number): Promise<string> {
+    return await this.#ask({ host, port, localPort, protocol: 'tcp', timeoutMs: SILENCE_MS });
   }
 
-  async #ask(request: { readonly host: string; readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly timeoutMs: number }): Promise<string> {
+  async #ask(request: { readonly host: string; readonly port: number; readonly localPort: number | undefined; readonly protocol: 'tcp' | 'udp'; readonly timeoutMs: number }): Promise<string> {
     const id = this.#nextId;
     this.#nextId += 1;
     this.#child.stdin?.write(`${JSON.stringify({ id, ...request })}\n`);

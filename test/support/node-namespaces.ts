@@ -20,7 +20,7 @@ export function whyNoNamespaces(): string | undefined {
   if (process.getuid?.() !== 0) {
     return 'needs root';
   }
-  const lacking = ['ip', 'nft', 'unshare', 'nsenter', 'bridge', 'busybox'].filter(tool => spawnSync('which', [tool]).status !== 0);
+  const lacking = ['ip', 'nft', 'unshare', 'nsenter', 'bridge', 'busybox', 'conntrack'].filter(tool => spawnSync('which', [tool]).status !== 0);
   return lacking.length === 0 ? undefined : `needs the programs ${lacking.join(', ')}`;
 }
 

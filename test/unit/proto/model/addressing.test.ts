@@ -1,5 +1,5 @@
 import test from 'ava';
-import { gatewayAddress, isIpv4Address, subnetCidr, subnetPrefix, virtualIp } from '#model/addressing.ts';
+import { gatewayAddress, isIpv4Address, isTaskAddress, subnetCidr, subnetPrefix, virtualIp } from '#model/addressing.ts';
 
 test('subnets run from 10.128.0.0/24 to 10.159.255.0/24', t => {
   t.is(subnetCidr(0), '10.128.0.0/24');
@@ -23,4 +23,8 @@ test('virtual IPs run from 10.160.0.1 to 10.160.255.254', t => {
 test('an IPv4 address is four plain decimal numbers', t => {
   t.true(['0.0.0.0', '10.128.1.2', '255.255.255.255'].every(isIpv4Address));
   t.deepEqual(['', '1.2.3', '1.2.3.4.5', '1.2.3.256', '01.2.3.4', '1.2.3.4\n', ' 1.2.3.4', '1.2.3.-4', '::1', '1.2.3.4 }'].filter(isIpv4Address), []);
+});
+
+test('task addresses are those of 10.128.0.0/11', t => {
+  t.deepEqual(['10.128.0.1', '10.159.255.254', '10.127.255.255', '10.160.0.1', '11.128.0.1', '10.128.0', '10.128.0.x'].map(isTaskAddress), [true, true, false, false, false, false, false]);
 });

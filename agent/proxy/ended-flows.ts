@@ -1,0 +1,37 @@
+/** Flows that lead to endpoints which are none any more. NAT rules see only the first packet of one: the others would follow it as long as they come. */
+import { isTaskAddress } from '#model/addressing.ts';
+import type { EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
+
+/** Addresses that `before` sent udp to and `after` does not, sorted. */
+export function endedUdpTargets(before: EndpointSet, after: EndpointSet): readonly string[] {
+  const hasUdp = (service: ServiceEndpoints): boolean => service.ports.some(port => port.protocol === 'udp');
+  return endedTargets(targets(before.services.filter(hasUdp)), targets(after.services.filter(hasUdp)));
+}
+
+/** True when an address that `before` sent to is none of `after`'s. */
+export function hasEndedTargets(before: EndpointSet, after: EndpointSet): boolean {
+  return endedTargets(targets(before.services), targets(after.services)).length > 0;
+}
+
+/**
+ * Of connections that nobody answered yet, as `conntrack -L --state SYN_SENT` prints them, the addresses that they were sent to instead of the one
+ * that was asked for and that `set` sends nothing to; sorted. Each kept the place of the next connection from its port for 120 s.
+ *
+ * Source: conntrack(8): the first `src` and `dst` are those of the first packet, the second those of the answer; nf_conntrack-sysctl.rst, nf_conntrack_tcp_timeout_syn_sent
+ */
+export function endedUnansweredTargets(listing: string, set: EndpointSet): readonly string[] {
+  const kept = targets(set.services);
+  const sentTo = listing.split('\n').flatMap(line => {
+    const [asked, answers] = [/ dst=(\S+) /.exec(line)?.[1], / src=.* src=(\S+) /.exec(line)?.[1]];
+    return answers === undefined || answers === asked || !isTaskAddress(answers) ? [] : [answers];
+  });
+  return endedTargets(new Set(sentTo), kept);
+}
+
+function endedTargets(before: ReadonlySet<string>, after: ReadonlySet<string>): readonly string[] {
+  return [...before].filter(address => !after.has(address)).sort();
+}
+
+function targets(services: readonly ServiceEndpoints[]): ReadonlySet<string> {
+  return new Set(services.flatMap(service => service.endpoints.filter(endpoint => endpoint.isHealthy).map(endpoint => endpoint.address)));
+}
