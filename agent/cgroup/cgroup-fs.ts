@@ -20,6 +20,8 @@ const KILL_POLL_MS = 4;
 const FREEZE_TIMEOUT_MS = 5_000;
 const FREEZE_POLL_MS = 2;
 const PF_EXITING = 4;
+/** So soon after a move the next one does not wait. Well below what was seen, 10 ms. */
+const MOVE_LASTS_MS = 5;
 
 export interface CgroupOptions {
   /** Default: what this machine mounts. */
@@ -39,6 +41,7 @@ export class CgroupFs implements Cgroups {
   readonly #files: GroupFiles;
   readonly #pageSizes: readonly number[];
   #isMoving = false;
+  #movedAtMs = -Infinity;
 
   /** @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent */
   constructor(parent: string, clock: Clock, options: CgroupOptions = {}) {
@@ -72,10 +75,13 @@ export class CgroupFs implements Cgroups {
    * Source: kernel/cgroup/cgroup.c, cgroup_attach_lock(); kernel/rcu/sync.c, rcu_sync_enter(); clone(2), CLONE_INTO_CGROUP
    */
   expectMove(): void {
-    if (this.#layout.version === 2 || this.#isMoving) return;
+    if (this.#layout.version === 2 || this.#isMoving || this.#clock.monotonicMs() - this.#movedAtMs < MOVE_LASTS_MS) return;
     this.#isMoving = true;
     const own = ownProcessesFile(this.#layout, this.#files.read('/proc/self/cgroup') ?? '');
-    this.#files.writeOnThread(own, String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => { this.#isMoving = false; });
+    this.#files.writeOnThread(own, String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => {
+      this.#isMoving = false;
+      this.#movedAtMs = this.#clock.monotonicMs();
+    });
   }
 
   async holds(containerId: string, pid: number): Promise<boolean> {

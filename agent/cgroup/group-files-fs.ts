@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, write, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { GroupFiles } from './ports.ts';
+
+const writeThere = promisify(write);
 
 /**
  * This machine's. They lie in memory, so they are read and written at once: a thread's turn for each of some hundred a start costs more than all of
@@ -10,7 +12,14 @@ export const nodeGroupFiles: GroupFiles = {
   read: path => ifThere(() => readFileSync(path, 'utf8')),
   directoriesIn: dir => (ifThere(() => readdirSync(dir, { withFileTypes: true })) ?? []).filter(entry => entry.isDirectory()).map(entry => entry.name),
   write: (path, text) => { writeFileSync(path, text, { flag: 'r+' }); },
-  writeOnThread: async (path, text) => { await writeFile(path, text, { flag: 'r+' }); },
+  writeOnThread: async (path, text) => {
+    const fd = openSync(path, 'r+');
+    try {
+      await writeThere(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  },
   remove: dir => { ifThere(() => { rmdirSync(dir); }); },
   // 0 is a process outside our pid namespace, which cannot be ours.
   kill: pid => { if (pid > 0) ifThere(() => process.kill(pid, 'SIGKILL')); },

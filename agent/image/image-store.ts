@@ -33,6 +33,9 @@ export interface ImageStoreOptions {
   readonly stallMs?: number;
 }
 
+/** How exact an image's last use is. */
+const MARK_INTERVAL_MS = 60_000;
+
 /** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
 export class DiskImageStore implements ImageStore, PrunableImages, ListedImages {
   readonly statePath: string;
@@ -48,6 +51,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
   /** Callers of `ensure` at work: layers of theirs may have no record yet. */
   #ensuring = 0;
   #marking: Promise<void> = Promise.resolve();
+  readonly #markedAtMs = new Map<Digest, number>();
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -126,7 +130,11 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
 
   /** A name that cannot be written down, on a full disk, is no reason not to start; the mark never fails and nobody waits for it. */
   async #markUsed(record: ImageRecord, name: string): Promise<void> {
-    this.#marking = this.#records.markUsed(record.digest, systemClock.nowMs());
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - (this.#markedAtMs.get(record.digest) ?? -Infinity) >= MARK_INTERVAL_MS) {
+      this.#markedAtMs.set(record.digest, nowMs);
+      this.#marking = this.#records.markUsed(record.digest, systemClock.nowMs());
+    }
     if (record.names?.includes(name) !== true) {
       await this.#records.rename(record.digest, name).catch((error: unknown) => { if (diskAnswer(error) === undefined) throw error; });
     }

@@ -88,9 +88,10 @@ export class ConmonRuntime implements ContainerRuntime {
     }
   }
 
-  async created(id: string): Promise<CreatedContainer | undefined> {
+  async created(id: string): Promise<(CreatedContainer & { readonly createdAtMs: number }) | undefined> {
     const { container, monitor } = this.#records.read(id) ?? {};
-    return await Promise.resolve(container === undefined || monitor === undefined ? undefined : { container, monitor });
+    const createdAtMs = this.#records.writtenAtMs(id);
+    return await Promise.resolve(container === undefined || monitor === undefined || createdAtMs === undefined ? undefined : { container, monitor, createdAtMs });
   }
 
   async start(id: string): Promise<void> {

@@ -66,6 +66,11 @@ export class ContainerRecords {
     return text === undefined ? undefined : JSON.parse(text) as ContainerRecord;
   }
 
+  /** When `write` was called last; in Unix epoch milliseconds, up to a timer tick early. */
+  writtenAtMs(id: string): number | undefined {
+    return writtenAtMs(`${this.dirOf(id)}/record.json`);
+  }
+
   async remove(id: string): Promise<void> {
     rmSync(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
     try {

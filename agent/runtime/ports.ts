@@ -84,8 +84,8 @@ export interface RunRequest {
  */
 export interface ContainerRuntime {
   create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer>;
-  /** What a `create` of this boot answered, whichever agent called it; undefined where none came to its end. */
-  created(id: string): Promise<CreatedContainer | undefined>;
+  /** What a `create` of this boot answered, whichever agent called it, and when; undefined where none came to its end. */
+  created(id: string): Promise<(CreatedContainer & { readonly createdAtMs: number }) | undefined>;
   start(id: string): Promise<void>;
   state(id: string): Promise<ContainerState>;
   kill(id: string, signal: string, everyProcess: boolean): Promise<void>;

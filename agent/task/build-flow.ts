@@ -42,7 +42,7 @@ export class AttemptBuilder {
       const running = await startAttempt(this.#attemptStart(contents), this.#parts, building);
       this.#book.setLive(QUIET, running);
       this.#book.tell('normal', 'Started', `attempt ${String(attempt)} runs`);
-      await this.#book.save(this.#book.record);
+      this.#book.saveSoon(this.#book.record);
     }, signal);
   }
 

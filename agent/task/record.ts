@@ -1,3 +1,4 @@
+import { resourcesOf } from '#model/resources.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Health, Task, TaskExit } from '#model/task.ts';
 import type { NetworkSlot } from '../network/ports.ts';
@@ -73,6 +74,13 @@ export interface TaskRecord {
 
 export function newRecord(task: Task, attemptFloor: number, bootId: string): TaskRecord {
   return { task, attempt: attemptFloor, step: 'idle', bootId, health: 'none', restarts: 0, recent: [], notBeforeMs: 0, reason: '', message: '' };
+}
+
+/** The record of an attempt whose container is held to what the task asks for, and starts or started. */
+export function asStarted(record: TaskRecord, step: 'starting' | 'running', container: CreatedContainer, startedAtMs: number): TaskRecord {
+  const { task } = record;
+  const health = task.container.healthcheck === undefined ? 'none' : 'starting';
+  return { ...record, container, step, startedAtMs, health, resources: resourcesOf(task.container), isFrozen: false, reason: '', message: '' };
 }
 
 /** The companions of a task whose attempt begins; undefined where it has none. */

@@ -8,7 +8,7 @@ import type { TaskParts } from './ports.ts';
 import { filesOf } from './container-flow.ts';
 import { applyRecovery, decideRecovery, recoverCompanion } from './recovery.ts';
 import type { Found } from './recovery.ts';
-import { claimedContainers, withCompanion } from './record.ts';
+import { asStarted, claimedContainers, withCompanion } from './record.ts';
 import type { TaskRecord } from './record.ts';
 
 export interface Recovered {
@@ -70,8 +70,10 @@ function withFloor(record: TaskRecord, floors: ReadonlyMap<TaskId, number>, { bo
 /** A start writes one record before its work; how far that came is in the runtime's own, which is of this boot or not there. */
 async function asCreated(record: TaskRecord, parts: RecoveryParts): Promise<TaskRecord> {
   if (record.step !== 'building' || record.bootId !== parts.bootId) return record;
-  const container = await parts.runtime.created(containerId(record.task.id, record.attempt));
-  return container === undefined ? record : { ...record, step: 'starting', container };
+  const created = await parts.runtime.created(containerId(record.task.id, record.attempt));
+  if (created === undefined) return record;
+  const { container, monitor, createdAtMs } = created;
+  return asStarted(record, 'starting', { container, monitor }, createdAtMs);
 }
 
 /** Of another boot nothing is there, so the runtime knows none of them. */

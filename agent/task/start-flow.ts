@@ -7,7 +7,7 @@ import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requi
 import type { Progress } from './container-flow.ts';
 import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
-import { freshCompanions } from './record.ts';
+import { asStarted, freshCompanions } from './record.ts';
 import type { CompanionRecord, TaskRecord } from './record.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
 
@@ -129,9 +129,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   requirePermit(start.record, parts);
   await timed('start', parts, async () => { await parts.runtime.start(unit.id); });
   await failpoint('agent.after-start');
-  const health = record.task.container.healthcheck === undefined ? 'none' : 'starting';
-  const resources = resourcesOf(record.task.container);
-  return { ...record, container, step: 'running', startedAtMs: parts.clock.nowMs(), health, resources, isFrozen: false, reason: '', message: '' };
+  return asStarted(record, 'running', container, parts.clock.nowMs());
 }
 
 /** Everything up to a container that waits for its start. */

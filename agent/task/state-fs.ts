@@ -8,6 +8,7 @@ import { onDisk } from '../disk-fs.ts';
 import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably, syncDirectory } from './durable-fs.ts';
 import { formatLogName, parseLogName, previousLog } from './log-name.ts';
 import type { LogName } from './log-name.ts';
+import { GroupCommit } from './group-commit-flow.ts';
 import type { ContainerName } from './names.ts';
 import type { TaskRecords } from './ports.ts';
 import { formatRecord, parseRecord } from './record-text.ts';
@@ -26,9 +27,12 @@ export class TaskStateFs implements TaskRecords {
   readonly #directory: string;
   readonly #unknown = new Map<TaskId, Readonly<Record<string, unknown>>>();
   readonly #known = new Set<TaskId>();
+  /** Their directories were made by this process. */
+  readonly #made = new Set<TaskId>();
+  readonly #starts = new GroupCommit<string>(async lines => { await onDisk(this.#directory, async () => { await this.#append(lines.join('')); }); });
+  readonly #entries = new GroupCommit<undefined>(async () => { await syncDirectory(join(this.#directory, 'tasks')); });
   #journal: FileHandle | undefined;
   #journalBytes = 0;
-  #appending: Promise<void> = Promise.resolve();
 
   constructor(stateDirectory: string) {
     this.#directory = stateDirectory;
@@ -40,17 +44,18 @@ export class TaskStateFs implements TaskRecords {
     if (isNew) await this.makeLogs(id);
     await allEnded([
       replaceDurably(join(this.#pathOf(id), 'record.json'), formatRecord(record, this.#unknown.get(id) ?? {})),
-      isNew ? syncDirectory(join(this.#directory, 'tasks')) : Promise.resolve(),
+      isNew ? this.#entries.add(undefined) : Promise.resolve(),
     ]);
     this.#known.add(id);
   }
 
   async makeLogs(task: TaskId): Promise<void> {
-    if (!this.#known.has(task)) {
+    if (!this.#known.has(task) && !this.#made.has(task)) {
       await onDisk(this.#directory, async () => {
         await makeDirectory(this.#pathOf(task));
         await makeDirectory(join(this.#pathOf(task), 'logs'));
       });
+      this.#made.add(task);
     }
   }
 
@@ -74,15 +79,13 @@ export class TaskStateFs implements TaskRecords {
   async forget(task: TaskId): Promise<void> {
     this.#unknown.delete(task);
     this.#known.delete(task);
+    this.#made.delete(task);
     await makeDirectoryDurably(join(this.#directory, 'tasks'));
     await removeDurably(this.#pathOf(task));
   }
 
   async appendStart({ task, attempt, companion }: ContainerName): Promise<void> {
-    const line = `${task} ${String(attempt)}${companion === undefined ? '' : ` c${String(companion.index)} ${String(companion.run)}`}\n`;
-    const appended = this.#appending.then(async () => { await onDisk(this.#directory, async () => { await this.#append(line); }); });
-    this.#appending = appended.catch(() => { /* its own caller gets the error */ });
-    await appended;
+    await this.#starts.add(`${task} ${String(attempt)}${companion === undefined ? '' : ` c${String(companion.index)} ${String(companion.run)}`}\n`);
   }
 
   async lastStarts(): Promise<ReadonlyMap<TaskId, number>> {
@@ -118,7 +121,7 @@ export class TaskStateFs implements TaskRecords {
     }
   }
 
-  async #append(line: string): Promise<void> {
+  async #append(lines: string): Promise<void> {
     if (this.#journal !== undefined && this.#journalBytes > MAX_JOURNAL_BYTES) {
       await this.#journal.close();
       this.#journal = undefined;
@@ -126,7 +129,7 @@ export class TaskStateFs implements TaskRecords {
     }
     const journal = this.#journal ??= await this.#openJournal();
     try {
-      await journal.appendFile(line);
+      await journal.appendFile(lines);
       await journal.datasync();
     } catch (error) {
       // Half a line may be there: the next opening ends it.
@@ -134,7 +137,7 @@ export class TaskStateFs implements TaskRecords {
       await journal.close();
       throw error;
     }
-    this.#journalBytes += line.length;
+    this.#journalBytes += lines.length;
   }
 
   /** A line that a crash cut is ended, so that the next one stays readable. */

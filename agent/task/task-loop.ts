@@ -145,12 +145,13 @@ export class TaskLoop {
       const nowMs = this.#parts.clock.nowMs();
       const action = nextAction(this.#desired, observed, nowMs);
       this.#book.report();
-      if (!this.#book.isSaved && !NEEDS_NO_RECORD.has(action.kind)) {
+      const saveInMs = this.#book.saveInMs;
+      if (saveInMs !== undefined && !NEEDS_NO_RECORD.has(action.kind) && (saveInMs === 0 || action.kind !== 'wait')) {
         await this.#book.save(this.record);
       }
       if (action.kind === 'wait') {
         if (action.isUnkillable === true) this.#news.unkillable();
-        await this.#bell.wait(action.untilMs === undefined ? undefined : action.untilMs - nowMs, this.#parts.clock, signal);
+        await this.#bell.wait(soonest(action.untilMs === undefined ? undefined : action.untilMs - nowMs, this.#book.saveInMs), this.#parts.clock, signal);
       } else {
         this.#parts.log.debug({ task: this.record.task.id, action: action.kind, reason: action.reason }, 'task action');
         await this.#act(action, signal);
@@ -292,4 +293,9 @@ export class TaskLoop {
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#book.live = { ...this.#book.live, reason: '', message: '' };
   }
+}
+
+function soonest(...waitsMs: readonly (number | undefined)[]): number | undefined {
+  const known = waitsMs.filter(ms => ms !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

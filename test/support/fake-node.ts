@@ -31,6 +31,7 @@ interface FakeContainer {
   state: ContainerState;
   end?: ContainerEnd;
   readonly pids: CreatedContainer;
+  readonly createdAtMs: number;
   isMonitorAlive: boolean;
   readonly signals: string[];
 }
@@ -238,7 +239,10 @@ export class FakeNode {
   #runtime(): TaskParts['runtime'] {
     return {
       create: request => this.#step('runtime.create', () => this.#create(request.id)),
-      created: id => this.#step('runtime.created', () => this.containers.get(id)?.pids),
+      created: id => this.#step('runtime.created', () => {
+        const container = this.containers.get(id);
+        return container === undefined ? undefined : { ...container.pids, createdAtMs: container.createdAtMs };
+      }),
       start: id => this.#step('runtime.start', () => { this.#start(id); }),
       state: id => this.#step('runtime.state', () => this.containers.get(id)?.state ?? 'absent'),
       kill: (id, signal, everyProcess) => this.#step('runtime.kill', () => { this.#signal(id, signal, everyProcess); }),
@@ -336,7 +340,7 @@ export class FakeNode {
     }
     const pids = { container: { pid: this.#nextPid, startTicks: this.#nextPid }, monitor: { pid: this.#nextPid + 1, startTicks: this.#nextPid + 1 } };
     this.#nextPid += 2;
-    this.containers.set(id, { state: 'created', pids, isMonitorAlive: true, signals: [] });
+    this.containers.set(id, { state: 'created', pids, createdAtMs: this.#clock.nowMs(), isMonitorAlive: true, signals: [] });
     return pids;
   }
 

@@ -12,8 +12,11 @@ export function setOf(...tasks: readonly Task[]): DesiredSet {
   return { ...EMPTY_DESIRED_SET, epoch: 1, generation: 1, tasks: new Map(tasks.map(one => [one.id, one])) };
 }
 
-export /** An agent's task part at work on a fake node; `kill` is kill -9. */
-class Rig {
+/** After so long a running task's record says that it runs. */
+export const RECORDED_MS = 2500;
+
+/** An agent's task part at work on a fake node; `kill` is kill -9. */
+export class Rig {
   readonly clock = new FakeClock();
   readonly node = new FakeNode(this.clock);
   tasks: TaskSet | undefined;

@@ -5,7 +5,7 @@ import type { Task } from '#model/task.ts';
 import { EMPTY_DESIRED_SET } from '../../../../agent/assignment.ts';
 import { container, service, task as makeTask, taskId } from '../../../support/builders.ts';
 import { DIGEST } from '../../../support/fake-node.ts';
-import { noViolations, Rig, setOf } from '../../../support/task-rig.ts';
+import { noViolations, RECORDED_MS, Rig, setOf } from '../../../support/task-rig.ts';
 
 const ID = taskId('ta');
 const FIRST = `gantry-${ID}-1`;
@@ -220,6 +220,7 @@ test('an exit while the agent is away is reported with its code and time', async
 test('after a reboot the exit is unknown, and the next attempt gets a new slot', async t => {
   const rig = new Rig();
   await rig.begin(setOf(aTask()));
+  await rig.pass(RECORDED_MS);
   rig.kill();
   rig.node.bootId = 'boot-2';
   rig.node.containers.clear();
@@ -293,6 +294,7 @@ for (const isReboot of [false, true]) {
   test(`the journal's line was kept and not its record, ${isReboot ? 'after a power loss' : 'after kill -9 of the agent'}: the number is not used again`, async t => {
     const rig = new Rig();
     await rig.begin(setOf(aTask()));
+    await rig.pass(RECORDED_MS);
     rig.kill();
     rig.node.records.set(ID, (rig.node.records.get(ID) ?? '').replace('"step":"running"', '"step":"idle"'));
     rig.node.journal.push(`${ID} 7`);

@@ -1,0 +1,34 @@
+import test from 'ava';
+import { container, service, task, taskId } from '../../../support/builders.ts';
+import { DIGEST } from '../../../support/fake-node.ts';
+import { noViolations, RECORDED_MS, Rig, setOf } from '../../../support/task-rig.ts';
+
+const ID = taskId('ta');
+const FIRST = `gantry-${ID}-1`;
+const TASK = task(service(), 'n1', { id: ID, container: container({ digest: DIGEST }) });
+
+test('an agent that is killed right after a start, before the record says so, adopts the task with its start time', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(TASK));
+  const startedAtMs = rig.node.lastStatus()?.startedAtMs;
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"building"/);
+  rig.kill();
+  await rig.begin(setOf(TASK));
+  t.deepEqual(rig.node.started, [FIRST]);
+  t.like(rig.node.lastStatus(), { phase: 'running', attempt: 1, startedAtMs });
+  await rig.pass(RECORDED_MS);
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"running"/);
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
+test('a record says that a task runs once it has run for a while; one that ends sooner is written once', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(TASK));
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"building"/);
+  const saves = rig.node.calls.filter(call => call === 'records.save').length;
+  await rig.pass(RECORDED_MS);
+  t.is(rig.node.calls.filter(call => call === 'records.save').length, saves + 1);
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"running"/);
+  rig.kill();
+});
