@@ -1,5 +1,6 @@
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { TaskId } from '#model/ids.ts';
-import type { CreatedContainer, ProcessIdentity } from './runtime/ports.ts';
+import type { CreatedContainer } from './runtime/ports.ts';
 import type { LogName } from './task/log-name.ts';
 import { containerId, parseContainerId } from './task/names.ts';
 import type { TaskRecord } from './task/record.ts';

@@ -1,10 +1,10 @@
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import { quoted } from '#model/printable.ts';
 import type { TaskTunnelRequest, Tunnel } from '#model/tunnel.ts';
 import type { NodeImages } from './image/node-images-flow.ts';
 import type { SessionSink } from './ports.ts';
-import type { ProcessIdentity } from './runtime/ports.ts';
 import { withDebugContainer } from './task/debug-flow.ts';
 import type { DebugParts } from './task/debug-flow.ts';
 import type { LogName } from './task/log-name.ts';

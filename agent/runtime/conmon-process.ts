@@ -2,6 +2,8 @@ import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
+import { isSameProcess } from '#kit/process-stat-parse.ts';
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
@@ -14,11 +16,10 @@ import { ContainerRecords, identify } from './container-record-fs.ts';
 import type { ContainerRecord } from './container-record-fs.ts';
 import { startExec, startForeground } from './exec-process.ts';
 import type {
-  ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessIdentity, ProcessStreams, RunRequest,
+  ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessStreams, RunRequest,
 } from './ports.ts';
 import { readLine } from './pipe-socket.ts';
 import { hasChildOutside } from './process-children-fs.ts';
-import { isSameProcess } from './process-identity.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import { knownSignal } from './signal-name.ts';
 import { reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';

@@ -6,11 +6,12 @@
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { parseProcessStat } from '#kit/process-stat-parse.ts';
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
-import type { ContainerEnd, ProcessIdentity } from './ports.ts';
-import { parseProcessStat } from './process-identity.ts';
+import type { ContainerEnd } from './ports.ts';
 
 export interface ContainerRecord {
   readonly runtime: string;

@@ -1,8 +1,4 @@
-/** A process, never named by its pid alone. `startTicks` is field 22 of /proc/PID/stat. Source: proc_pid_stat(5). */
-export interface ProcessIdentity {
-  readonly pid: number;
-  readonly startTicks: number;
-}
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 
 export interface ContainerRequest {
   /** `^[a-z0-9][a-z0-9-]{0,62}$`; made from task and attempt. */

@@ -1,8 +1,9 @@
 /** Debug containers: one of another image in the namespaces of a running one, for as long as somebody is at it. */
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import type { DebugSpec } from '#model/tunnel.ts';
-import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
+import type { ProcessStreams } from '../runtime/ports.ts';
 import type { HeldImages } from '../image/held-images.ts';
 import { clearContainer } from './container-flow.ts';
 import { etcFiles } from './etc-files.ts';

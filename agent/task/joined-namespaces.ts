@@ -1,7 +1,7 @@
 /** Namespaces that containers of one attempt have together: `security.pid: sidecar:NAME` and the like. */
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { SIDECAR_NAMESPACES } from '#model/service.ts';
 import type { SidecarNamespace } from '#model/service.ts';
-import type { ProcessIdentity } from '../runtime/ports.ts';
 import type { TaskRecord } from './record.ts';
 
 /** By kind, the process whose namespace a container joins. */

@@ -4,10 +4,10 @@
  */
 import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
-import type { ProcessIdentity } from '../runtime/ports.ts';
 import { TarReader } from '../snapshot/tar-reader.ts';
 import type { TarEntry, TarSink } from '../snapshot/tar-reader.ts';
 import type { ContainerFiles } from './ports.ts';

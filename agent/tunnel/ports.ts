@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { LogQuery } from '../logs/log-fs.ts';
 import type { LogRecord } from '../logs/log-line.ts';
 import type { DebugSpec } from '#model/tunnel.ts';
-import type { ProcessIdentity, ProcessStreams } from '../runtime/ports.ts';
+import type { ProcessStreams } from '../runtime/ports.ts';
 
 /** The container that a tunnel reaches. */
 export interface TunnelTarget {

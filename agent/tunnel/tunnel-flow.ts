@@ -1,9 +1,10 @@
+import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
 import { printable } from '#model/printable.ts';
 import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
 import type { LogQuery } from '../logs/log-fs.ts';
-import type { ContainerRuntime, ProcessIdentity } from '../runtime/ports.ts';
+import type { ContainerRuntime } from '../runtime/ports.ts';
 import { joinConnection } from './forward-flow.ts';
 import { withEarlierOutput } from './earlier-output-flow.ts';
 import { sendLogs } from './logs-flow.ts';

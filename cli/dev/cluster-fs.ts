@@ -1,6 +1,6 @@
 /** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
@@ -8,12 +8,11 @@ import type { Clock } from '#kit/clock.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
-import { signalProcess } from './process-scan-fs.ts';
+import { withLock } from './lock-fs.ts';
 import { natsConfig, registryConfig } from './process-table.ts';
 import { makeRunDir, unmountRunDir } from './run-dir-process.ts';
 
 const LOCK_FILE = '/run/gantry-dev.lock';
-const LOCK_LOOK_MS = 50;
 const MODE_PRIVATE_FILE = 0o600;
 const MODE_PRIVATE_DIR = 0o700;
 const MODE_PASSABLE_DIR = 0o711;
@@ -116,31 +115,9 @@ async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promi
   await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
 }
 
-/** Runs `work` while no other cluster of this machine chooses its addresses or gives back the machine's settings. A lock of a process that ended is taken over. */
+/** Runs `work` while no other cluster of this machine chooses its addresses or gives back the machine's settings. */
 export async function withReservation<T>(parts: { readonly clock: Clock; readonly signal: AbortSignal }, work: () => Promise<T>): Promise<T> {
-  while (!(await takeLock())) {
-    await parts.clock.sleep(LOCK_LOOK_MS, parts.signal);
-  }
-  try {
-    return await work();
-  } finally {
-    await rm(LOCK_FILE, { force: true });
-  }
-}
-
-/** A link to its holder's pid: made whole or not at all. What is no such link was left by a process that died. */
-async function takeLock(): Promise<boolean> {
-  try {
-    await symlink(String(process.pid), LOCK_FILE);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const holder = await readlink(LOCK_FILE).catch((failure: unknown) => (failure as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : '0');
-    if (holder !== undefined && !(Number(holder) > 0 && signalProcess(Number(holder), 0))) {
-      await rm(LOCK_FILE, { force: true });
-    }
-    return false;
-  }
+  return await withLock(LOCK_FILE, parts, work);
 }
 
 /** Why a directory that clusters share stays: another cluster is in it, another removed it, or it is a mount point. Source: rmdir(2) */

@@ -8,7 +8,7 @@ import { cutNode, healNode } from './hub-network-process.ts';
 import type { CutDirection } from './hub-network-process.ts';
 import type { DevNode } from './layout.ts';
 import type { DevParts } from './ports.ts';
-import { signalProcess } from './process-scan-fs.ts';
+import { isProcessOf, signalGroup } from './process-scan-fs.ts';
 
 const START_LIMIT_MS = 10_000;
 const LOOK_MS = 50;
@@ -19,7 +19,7 @@ export async function killDevProcess(cluster: string, name: string): Promise<voi
   const process = requireProcess(file, name);
   await markDown(file.layout, name);
   if (process.pid !== undefined) {
-    signalProcess(-process.pid, 'SIGKILL');
+    signalGroup(file.layout, process.pid, 'SIGKILL');
   }
 }
 
@@ -31,7 +31,7 @@ export async function startDevProcess(cluster: string, name: string, parts: DevP
   const deadlineMs = parts.clock.monotonicMs() + START_LIMIT_MS;
   while (parts.clock.monotonicMs() < deadlineMs) {
     const { pid } = requireProcess(await requireCluster(cluster), name);
-    if (pid !== undefined && signalProcess(pid, 0)) {
+    if (pid !== undefined && isProcessOf(file.layout, pid)) {
       return;
     }
     await parts.clock.sleep(LOOK_MS, parts.signal);
@@ -41,8 +41,9 @@ export async function startDevProcess(cluster: string, name: string, parts: DevP
 
 /** Stops the process and its helpers where they stand; its containers and their monitors go on. `healDev` lets it go on. */
 export async function freezeDevProcess(cluster: string, name: string): Promise<void> {
-  const { pid } = requireProcess(await requireCluster(cluster), name);
-  if (pid === undefined || !signalProcess(-pid, 'SIGSTOP')) {
+  const file = await requireCluster(cluster);
+  const { pid } = requireProcess(file, name);
+  if (pid === undefined || !signalGroup(file.layout, pid, 'SIGSTOP')) {
     throw new ClusterError('FAILED_PRECONDITION', `${name} is not running`);
   }
 }
@@ -58,7 +59,7 @@ export async function healDev(cluster: string, name: string | undefined): Promis
   const processes = name === undefined ? file.processes : [requireProcess(file, name)];
   for (const { pid } of processes) {
     if (pid !== undefined) {
-      signalProcess(-pid, 'SIGCONT');
+      signalGroup(file.layout, pid, 'SIGCONT');
     }
   }
   for (const node of file.layout.nodes.filter(one => name === undefined || one.name === name)) {

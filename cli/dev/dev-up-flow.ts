@@ -15,7 +15,7 @@ import { devLayout, portsNeeded, portsOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 import { findFreePorts, findFreeUnderlay } from './machine-process.ts';
 import type { DevParts } from './ports.ts';
-import { signalProcess } from './process-scan-fs.ts';
+import { isProcessOf } from './process-scan-fs.ts';
 import { joinAddresses } from './process-table.ts';
 
 export interface DevUpOptions {
@@ -41,7 +41,7 @@ const LINKED_COMMANDS = ['clusterctl', 'gantry'];
 /** The cluster of this name while its supervisor lives. */
 export async function findRunning(name: string): Promise<ClusterFile | undefined> {
   const file = await readClusterFile(name);
-  return file?.supervisorPid !== undefined && signalProcess(file.supervisorPid, 0) ? file : undefined;
+  return file?.supervisorPid !== undefined && isProcessOf(file.layout, file.supervisorPid) ? file : undefined;
 }
 
 /** Answers when every node is ready. What a cluster of this name left behind is removed first; one that runs is left alone. */

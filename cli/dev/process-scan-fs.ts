@@ -39,6 +39,16 @@ async function processIds(): Promise<readonly number[]> {
   return (await readdir('/proc')).map(Number).filter(pid => Number.isInteger(pid) && pid !== process.pid);
 }
 
+/** True when the pid is a process of the cluster's now, not another's that has it since. */
+export function isProcessOf(layout: DevLayout, pid: number): boolean {
+  return membership(layout)(pid);
+}
+
+/** Signals the process's whole group. False when the pid is no process of the cluster's any more. */
+export function signalGroup(layout: DevLayout, pid: number, signal: NodeJS.Signals): boolean {
+  return isProcessOf(layout, pid) && signalProcess(-pid, signal);
+}
+
 /** Tells whether a process is the cluster's now. */
 function membership(layout: DevLayout): (pid: number) => boolean {
   const marks = [`${layout.stateDir}/`, `${layout.runDir}/`];
@@ -59,7 +69,7 @@ function readNow(pid: number, file: 'cmdline' | 'cgroup'): string {
 }
 
 /** False when there is no such process. A negative pid is a process group. */
-export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
+function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);
     return true;

@@ -9,7 +9,7 @@ import { cutDevNode, freezeDevProcess, healDev, killDevProcess } from '../../cli
 import { unmarkDown } from '../../cli/dev/cluster-fs.ts';
 import { healNode } from '../../cli/dev/hub-network-process.ts';
 import type { CutDirection } from '../../cli/dev/hub-network-process.ts';
-import { signalProcess } from '../../cli/dev/process-scan-fs.ts';
+import { signalGroup } from '../../cli/dev/process-scan-fs.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
 import { ClusterHistory } from './cluster-history.ts';
 import { containerPictures, pictureLines } from './container-pictures.ts';
@@ -53,7 +53,7 @@ export class FaultBench {
   kill(name: string): void {
     const { pid } = this.cluster.process(name);
     if (pid !== undefined) {
-      signalProcess(-pid, 'SIGKILL');
+      signalGroup(this.cluster.layout, pid, 'SIGKILL');
     }
   }
 
@@ -90,7 +90,7 @@ export class FaultBench {
   /** Undoes a freeze of one process alone. */
   async goOn(name: string): Promise<void> {
     const pid = await this.running(name);
-    signalProcess(-pid, 'SIGCONT');
+    signalGroup(this.cluster.layout, pid, 'SIGCONT');
   }
 
   /** Undoes a cut of one node alone. */

@@ -1,5 +1,10 @@
 /** Processes by pid and start time: a pid alone may be somebody else's tomorrow. */
-import type { ProcessIdentity } from './ports.ts';
+
+/** A process, never named by its pid alone. `startTicks` is field 22 of /proc/PID/stat. Source: proc_pid_stat(5). */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: number;
+}
 
 /** Place of `starttime` among the fields after the command's closing parenthesis (which may itself hold spaces and parentheses). */
 const START_FIELD = 19;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isSameProcess, parseProcessStat } from '../../../../agent/runtime/process-identity.ts';
+import { isSameProcess, parseProcessStat } from '#kit/process-stat-parse.ts';
 
 const stat = (command: string, state: string): string => `42 (${command}) ${state} 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10 18446744073709551615`;
 
