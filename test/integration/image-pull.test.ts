@@ -152,7 +152,7 @@ test.serial('kill -9 of the extractor fails the pull as retryable, leaves no lay
 
 /** Kills the extractor of `staging` once a file of a layer is being written. */
 async function killExtractor(staging: string): Promise<boolean> {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 2_400; tries += 1) {
     const isWriting = (await readdir(staging, { recursive: true }).catch(() => [])).some(name => name.endsWith('/tree/a'));
     for (const pid of isWriting ? (await readdir('/proc')).filter(name => /^\d+$/.test(name)) : []) {
       if (await readlink(`/proc/${pid}/root`).catch(() => '') === staging) {

@@ -29,7 +29,7 @@ let stores = 0;
 export function openStore(statePath: string, options: Partial<ImageStoreOptions> = {}): DiskImageStore & AsyncDisposable {
   stores += 1;
   const store = new DiskImageStore({
-    statePath, platform: PLATFORM, concurrency: 2, prefix: `test-${String(process.pid)}-${String(stores)}`, registries: NO_REGISTRY_SETTINGS, idleMs: 5_000,
+    statePath, platform: PLATFORM, concurrency: 2, prefix: `test-${String(process.pid)}-${String(stores)}`, registries: NO_REGISTRY_SETTINGS, idleMs: 15_000,
     credentials: () => Promise.resolve(undefined), ...options,
   });
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
@@ -58,7 +58,7 @@ export async function push(server: { readonly registry: string; readonly caPem: 
 
 /** Everything below `directory`, sorted; waits until what is thrown away is deleted. */
 export async function listState(directory: string): Promise<readonly string[]> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2_400; tries += 1) {
     const names = (await readdir(directory, { recursive: true }).catch(() => ['trash/x'])).sort();
     if (!names.some(name => /^(?:snapshots-)?trash\//.test(name))) return names;
     await sleep(25);
