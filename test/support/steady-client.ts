@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { IN_FLIGHT_MS } from '../../controller/endpoints/withdrawal-flow.ts';
 import { eventually } from './dev-cluster.ts';
 
 /** Between requests of one address. */
@@ -20,6 +21,7 @@ export class SteadyClient {
   readonly #work: Promise<unknown>;
   #isStopped = false;
   #count = 0;
+  #slowCount = 0;
 
   /** @param addresses  `host:port` */
   constructor(addresses: readonly string[], path = '/') {
@@ -30,6 +32,11 @@ export class SteadyClient {
     return this.#count;
   }
 
+  /** Requests that were under way for longer than a stop waits for those in flight: their program may be told to end before they come to it. */
+  get slowCount(): number {
+    return this.#slowCount;
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#work;
@@ -37,8 +44,10 @@ export class SteadyClient {
 
   async #ask(url: string): Promise<void> {
     while (!this.#isStopped) {
+      const askedAtMs = performance.now();
       const answer = await request(url);
       this.#count += 1;
+      if (performance.now() - askedAtMs > IN_FLIGHT_MS) this.#slowCount += 1;
       if ('failure' in answer) {
         this.failures.push(`${new Date().toISOString()} ${url}: ${answer.failure}`);
       } else {
