@@ -48,59 +48,76 @@ const LEDGER_BYTES = 4_096;
 export function planTransactions(actions: readonly Action[], input: TransactionInput): readonly Transaction[] {
   const placed = new Map<NodeId, Task[]>();
   const transactions: Transaction[] = [];
-  let open: Unit[] = [];
-  const close = (): void => {
-    if (open.length > 0) {
-      transactions.push(closeTransaction(open, placed, input));
-      open = [];
-    }
-  };
+  let open = new OpenTransaction();
   for (const action of actions) {
     const unit = unitOf(action, input);
-    if (!fits([...open, unit])) {
-      close();
+    if (!open.hasRoomFor(unit)) {
+      transactions.push(closeTransaction(open, placed, input));
+      open = new OpenTransaction();
     }
-    open.push(unit);
+    open.add(unit);
   }
-  close();
-  return transactions;
+  return open.isEmpty ? transactions : [...transactions, closeTransaction(open, placed, input)];
 }
 
-function fits(units: readonly Unit[]): boolean {
-  const nodes = new Set(units.flatMap(unit => (unit.places === undefined ? [] : [unit.places.node])));
-  const operations = units.flatMap(unit => unit.operations);
-  const compares = new Set(units.flatMap(unit => unit.reads.map(buildKey)));
-  const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), nodes.size * LEDGER_BYTES);
-  return operations.length + nodes.size <= MAX_TRANSACTION_OPERATIONS
-    && compares.size + nodes.size + 1 <= MAX_TRANSACTION_OPERATIONS
-    && bytes <= MAX_TRANSACTION_BYTES;
-}
+/** Units that share a transaction, with what they take of its limits. */
+class OpenTransaction {
+  /** By their texts; each once, whoever reads it. */
+  readonly reads = new Map<string, RecordKey>();
+  readonly operations: Operation[] = [];
+  readonly places: Task[] = [];
+  readonly nodes = new Set<NodeId>();
+  #bytes = 0;
 
-function closeTransaction(units: readonly Unit[], placed: Map<NodeId, Task[]>, { snapshot, epoch }: TransactionInput): Transaction {
-  const nodes = new Set<NodeId>();
-  for (const { places } of units) {
+  get isEmpty(): boolean {
+    return this.operations.length === 0;
+  }
+
+  /** The first always has: it is never divided. */
+  hasRoomFor({ operations, places, reads }: Unit): boolean {
+    const ledgers = this.nodes.size + (places === undefined || this.nodes.has(places.node) ? 0 : 1);
+    const unread = new Set(reads.map(buildKey).filter(key => !this.reads.has(key)));
+    return this.isEmpty || (this.operations.length + operations.length + ledgers <= MAX_TRANSACTION_OPERATIONS
+      && this.reads.size + unread.size + ledgers + 1 <= MAX_TRANSACTION_OPERATIONS
+      && this.#bytes + bytesOf(operations) + ledgers * LEDGER_BYTES <= MAX_TRANSACTION_BYTES);
+  }
+
+  add({ operations, places, reads }: Unit): void {
+    reads.forEach(key => this.reads.set(buildKey(key), key));
+    this.operations.push(...operations);
+    this.#bytes += bytesOf(operations);
     if (places !== undefined) {
-      nodes.add(places.node);
-      placed.set(places.node, [...(placed.get(places.node) ?? []), places]);
+      this.places.push(places);
+      this.nodes.add(places.node);
     }
   }
-  const ledgers = [...nodes].map(node => ledgerAfter(snapshot, node, placed.get(node) ?? []));
-  const reads = new Map<string, Compare>();
-  for (const key of [...units.flatMap(unit => unit.reads), ...ledgers.map(({ node }) => ({ kind: 'ledger', id: node }) as const)]) {
-    const text = buildKey(key);
-    reads.set(text, { kind: 'mod-revision', key: text, revision: versionOf(snapshot, key)?.modRevision ?? 0 });
+}
+
+function bytesOf(operations: readonly Operation[]): number {
+  return operations.reduce((sum, operation) => sum + operationBytes(operation), 0);
+}
+
+/** @param placed  by the transactions before; those of this one are added */
+function closeTransaction(open: OpenTransaction, placed: Map<NodeId, Task[]>, { snapshot, epoch }: TransactionInput): Transaction {
+  for (const task of open.places) {
+    const known = placed.get(task.node) ?? [];
+    known.push(task);
+    placed.set(task.node, known);
   }
+  const ledgers = [...open.nodes].map(node => ledgerAfter(snapshot, node, placed.get(node) ?? []));
+  ledgers.map(({ node }) => ({ kind: 'ledger', id: node }) as const).forEach(key => open.reads.set(buildKey(key), key));
   return {
-    compares: [compareEpoch(epoch), ...reads.values()],
-    operations: [...units.flatMap(unit => unit.operations), ...ledgers.map(ledger => put({ kind: 'ledger', id: ledger.node }, encodeLedger(ledger)))],
+    compares: [compareEpoch(epoch), ...[...open.reads].map(([key, read]): Compare => ({ kind: 'mod-revision', key, revision: versionOf(snapshot, read)?.modRevision ?? 0 }))],
+    operations: [...open.operations, ...ledgers.map(ledger => put({ kind: 'ledger', id: ledger.node }, encodeLedger(ledger)))],
   };
 }
 
 /** What is promised of the node once `placed` are there, new or changed: unfinished tasks, also those that are to stop. */
 export function ledgerAfter(snapshot: ClusterSnapshot, node: NodeId, placed: readonly Task[]): Ledger {
+  const changed = new Set(placed.map(({ id }) => id));
   const present = [...(snapshot.tasksOnNode.get(node) ?? [])].flatMap(id => {
     const task = snapshot.tasks.get(id)?.value;
-    const isOther = task !== undefined && !isEnded(snapshot, task) && placed.every(one => one.id !== id);
+    const isOther = task !== undefined && !isEnded(snapshot, task) && !changed.has(id);
     return isOther ? [task] : [];
   });
   const tasks = [...present, ...placed];

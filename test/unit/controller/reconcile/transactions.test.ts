@@ -2,7 +2,8 @@ import test from 'ava';
 import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
 import type { Action } from '../../../../controller/reconcile/plan.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
-import { decodeService, decodeTask } from '../../../../controller/store/records.ts';
+import { decodeLedger, decodeService, decodeTask } from '../../../../controller/store/records.ts';
+import { requireTransactable } from '../../../../controller/store/transaction-limits.ts';
 import { node, service, snapshot, status, task, taskId, T0 } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
@@ -35,6 +36,19 @@ test('actions keep their order; ledgers come last, one a node', t => {
   t.deepEqual(transaction!.operations.map(operation => operation.key), [
     buildKey({ kind: 'task', id: old.id }), buildKey({ kind: 'task', id: taskId('a') }), buildKey({ kind: 'task', id: taskId('b') }), buildKey({ kind: 'ledger', id: n1.id }),
   ]);
+});
+
+test('many actions are as few transactions as the limits let be; a later ledger has what earlier ones placed', t => {
+  const ids = Array.from({ length: 250 }, (_, index) => `t${String.fromCharCode(97 + Math.floor(index / 26), 97 + (index % 26))}`);
+  const transactions = planTransactions(ids.map((id, index) => create(id, index % 2 === 0 ? n1 : n2)), input);
+  // Two ledgers and, compared, the leader, the service, its namespace and two nodes leave room for 113 tasks.
+  t.deepEqual(transactions.map(({ operations }) => operations.length), [115, 115, 26]);
+  for (const { compares, operations } of transactions) {
+    t.notThrows(() => { requireTransactable(compares, operations); });
+  }
+  const promised = transactions.map(({ operations }) => operations.flatMap(one => (one.kind === 'put' && one.key.includes('/ledgers/') ? [decodeLedger(one.value).requests.milliCpu] : [])).reduce((sum, one) => sum + one, 0));
+  const each = web.spec.container.requests.milliCpu;
+  t.deepEqual(promised, [114 * each, 227 * each, 251 * each], 'with the task that was there');
 });
 
 test('a plan about a record that the snapshot has not is a bug', t => {
