@@ -302,7 +302,7 @@ async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOp
   const programs = await mountPrograms(await findRuntimes(), programsDir(config));
   const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
   const underlayAddress = config.underlayAddress ?? await defaultAddress();
-  const startGate = new StartGate(availableParallelism() * STARTS_PER_CORE);
+  const startGate = new StartGate(availableParallelism() * STARTS_PER_CORE, systemClock);
   const names = networkNames(config.scope);
   const imagesDir = join(config.stateDir, 'images');
   const { snapshots, choice } = await openSnapshotter(config.snapshotter, { layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix });

@@ -1,3 +1,9 @@
+import type { Clock } from '#kit/clock.ts';
+
+/** What follows a start goes before what nobody waits for: its report, and the endpoints that come of it. */
+const CALM_MS = 20;
+const NEVER = new AbortController().signal;
+
 /**
  * Lets at most `width` starts through at a time, in the order they came: more at once only makes each slower.
  *
@@ -5,18 +11,27 @@
  */
 export class StartGate {
   readonly #width: number;
+  readonly #clock: Clock;
   #free: number;
+  #leftAtMs = -Infinity;
   readonly #waiting: (() => void)[] = [];
   #onQuiet: (() => void)[] = [];
 
-  constructor(width: number) {
+  constructor(width: number, clock: Clock) {
     this.#width = width;
     this.#free = width;
+    this.#clock = clock;
   }
 
-  /** Resolves when nobody is being let through: the time for work that would only make starts slower. */
+  /** Resolves when nobody is being let through, and was not for a while: the time for work that would only make starts slower. */
   async quiet(): Promise<void> {
-    if (this.#free < this.#width) await new Promise<void>(resolve => { this.#onQuiet.push(resolve); });
+    for (let calmInMs = this.#calmInMs(); calmInMs > 0; calmInMs = this.#calmInMs()) {
+      await (calmInMs === Infinity ? new Promise<void>(resolve => { this.#onQuiet.push(resolve); }) : this.#clock.sleep(calmInMs, NEVER));
+    }
+  }
+
+  #calmInMs(): number {
+    return this.#free < this.#width ? Infinity : this.#leftAtMs + CALM_MS - this.#clock.monotonicMs();
   }
 
   async pass<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
@@ -59,6 +74,7 @@ export class StartGate {
       return;
     }
     this.#free += 1;
+    this.#leftAtMs = this.#clock.monotonicMs();
     if (this.#free === this.#width) {
       this.#onQuiet.forEach(resolve => { resolve(); });
       this.#onQuiet = [];

@@ -98,7 +98,7 @@ export class SimAgent {
     const shared = { clock: process, log: log(this.node), random: () => random.next() };
     const recover = async (): Promise<TaskSet> => {
       const parts = {
-        ...this.machine.parts(process), ...shared, permit: session, startGate: new StartGate(2), events: { happened: () => undefined },
+        ...this.machine.parts(process), ...shared, permit: session, startGate: new StartGate(2, process), events: { happened: () => undefined },
         statuses: { report: (status: Parameters<ReportBook['take']>[0]) => { if (reports.take(status, process.monotonicMs())) session.poke(); }, drop: (task: Parameters<ReportBook['drop']>[0]) => { reports.drop(task); } },
       };
       const recovered = await recoverTasks(parts);

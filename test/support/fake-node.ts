@@ -146,7 +146,7 @@ export class FakeNode {
 
   parts(): TaskParts & { readonly network: TaskParts['network'] & { adopt(slot: NetworkSlot): Promise<boolean>; sweep(keep: ReadonlySet<string>): Promise<void> } } {
     return {
-      node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2), onStep: () => undefined,
+      node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2, this.#clock), onStep: () => undefined,
       images: {
         find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
         ensure: async (request, onProgress) => {
