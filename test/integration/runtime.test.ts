@@ -70,11 +70,13 @@ function describeRuntime(sandbox: Sandbox, runtime: string): void {
 
   test.serial(title('a container of a paused task is taken away like any other'), async t => {
     const name = `gantry-aaaabbbbcccc-${runtime}`;
-    await sandbox.run(name, sh('sleep 1000'), { runtime });
-    await sandbox.cgroups.freeze(name);
-    await sandbox.runtime.remove(name);
-    t.is(await sandbox.runtime.state(name), 'absent');
-    t.deepEqual(await sandbox.cgroups.processes(name), []);
+    for (let round = 0; round < 20; round += 1) {
+      await sandbox.run(name, sh('sleep 1000'), { runtime });
+      await sandbox.cgroups.freeze(name); // while it forks: a freezer of version 1 gets stuck now and then
+      await sandbox.runtime.remove(name);
+      t.is(await sandbox.runtime.state(name), 'absent');
+      t.deepEqual(await sandbox.cgroups.processes(name), []);
+    }
   });
 
   test.serial(title('kill with everyProcess leaves no process of the group'), async t => {
