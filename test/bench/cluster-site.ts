@@ -13,29 +13,30 @@ const DOCKER_HOST_NUMBER = 200;
 const IMAGE = 'hello:1';
 /** As burst.ts has it: more than one burst takes. */
 const POOL = 128;
+/** With so many tasks a watch that has them costs no more than looks would. */
+const FEW = 10;
+const LOOK_MS = 25;
 const NEVER = new AbortController().signal;
 
 export class ClusterSite implements AsyncDisposable {
   readonly cluster: DevCluster;
   readonly client: ControlClient;
   readonly swarm: SwarmPeer;
-  readonly #lookMs: number;
   readonly #owned: AsyncDisposableStack;
 
-  private constructor(cluster: DevCluster, client: ControlClient, swarm: SwarmPeer, held: { readonly lookMs: number; readonly owned: AsyncDisposableStack }) {
+  private constructor(cluster: DevCluster, client: ControlClient, swarm: SwarmPeer, owned: AsyncDisposableStack) {
     this.cluster = cluster;
     this.client = client;
     this.swarm = swarm;
-    this.#lookMs = held.lookMs;
-    this.#owned = held.owned;
+    this.#owned = owned;
   }
 
   /**
    * Both have the image on their disks when it resolves; the node's and the daemon's data are in the bench's directory.
    *
-   * @param looks  how often a state is looked at that nobody tells: of the swarm whatever it is, of ours whether ended tasks are gone
+   * @param peerLookMs  how often the swarm is looked at, which tells nothing by itself
    */
-  static async start({ directory, mayInstall, tell }: BenchSite, looks: { readonly ownMs: number; readonly peerMs: number }): Promise<ClusterSite> {
+  static async start({ directory, mayInstall, tell }: BenchSite, peerLookMs: number): Promise<ClusterSite> {
     await requireDocker(mayInstall);
     await using stack = new AsyncDisposableStack();
     const state = path.join(directory, 'agent');
@@ -51,9 +52,9 @@ export class ClusterSite implements AsyncDisposable {
       hub: { namespace: layout.hubNamespace, address: `${layout.underlay.replace(/\.0\/24$/, '')}.${String(DOCKER_HOST_NUMBER)}`, gateway: layout.hostAddress },
     }));
     await docker.pull(`${cluster.registry}/${IMAGE}`);
-    const swarm = await SwarmPeer.init(docker, `${cluster.registry}/${IMAGE}`, looks.peerMs);
+    const swarm = await SwarmPeer.init(docker, `${cluster.registry}/${IMAGE}`, peerLookMs);
     tell('a cluster of one node and a swarm of one node are up');
-    return new ClusterSite(cluster, client, swarm, { lookMs: looks.ownMs, owned: stack.move() });
+    return new ClusterSite(cluster, client, swarm, stack.move());
   }
 
   /** Tasks of one App, each once, those that ended too. */
@@ -61,25 +62,26 @@ export class ClusterSite implements AsyncDisposable {
     return (await this.client.view({ app })).tasks;
   }
 
-  /** Resolves when exactly so many tasks of the App run and no other one has a process. How many run the cluster tells by itself. */
+  /** Resolves when exactly so many tasks of the App run and no other one has a process. The cluster tells it by itself; with many tasks only how many run, and the tasks are looked at then. */
   async runs(app: string, replicas: number): Promise<void> {
-    for await (const { services } of this.client.watch({ app, withoutTasks: true }, NEVER)) {
-      if (services.reduce((sum, { running }) => sum + running, 0) === replicas) break;
+    const isMany = replicas > FEW;
+    for await (const { services, tasks } of this.client.watch({ app, withoutTasks: isMany }, NEVER)) {
+      if (services.reduce((sum, { running }) => sum + running, 0) === replicas && (isMany || isSettled(tasks, replicas))) break;
     }
-    while (!await this.#isSettled(app, replicas)) {
-      await sleep(this.#lookMs);
+    while (isMany && !isSettled(await this.tasksOf(app), replicas)) {
+      await sleep(LOOK_MS);
     }
-  }
-
-  async #isSettled(app: string, replicas: number): Promise<boolean> {
-    const phases = (await this.tasksOf(app)).map(({ status }) => status?.phase ?? 'pending');
-    const isOver = (phase: string): boolean => phase === 'running' || phase === 'complete' || phase === 'failed';
-    return phases.filter(phase => phase === 'running').length === replicas && (replicas === 0 || phases.every(isOver));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
   }
+}
+
+function isSettled(tasks: readonly TaskView[], replicas: number): boolean {
+  const phases = tasks.map(({ status }) => status?.phase ?? 'pending');
+  const isOver = (phase: string): boolean => phase === 'running' || phase === 'complete' || phase === 'failed';
+  return phases.filter(phase => phase === 'running').length === replicas && (replicas === 0 || phases.every(isOver));
 }
 
 /** One service that does nothing and ends at once when it is told to. */

@@ -7,8 +7,7 @@ import type { Bench, BenchSite, PreparedBench } from './bench.ts';
 import { ClusterSite, manifest } from './cluster-site.ts';
 import { figures } from './report.ts';
 
-/** As scale.ts has it: the swarm is looked at all the time. */
-const LOOKS = { ownMs: 2, peerMs: 10 };
+const PEER_LOOK_MS = 10;
 /** After a removal either side cleans up what nobody waits for. */
 const REST_MS = 500;
 
@@ -20,7 +19,7 @@ export const endToEndBench: Bench = {
 
 async function prepareEndToEnd(site: BenchSite): Promise<PreparedBench> {
   await using stack = new AsyncDisposableStack();
-  const both = stack.use(await ClusterSite.start(site, LOOKS));
+  const both = stack.use(await ClusterSite.start(site, PEER_LOOK_MS));
   const commitMs: number[] = [];
   let count = 0;
   const applyOne = async (): Promise<number> => {
