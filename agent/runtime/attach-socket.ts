@@ -203,16 +203,15 @@ export const REOPEN_LOG = '2 0 0\n';
  * Source: conmon, src/ctrl.c, process_terminal_ctrl_line
  */
 export async function tellMonitor(bundlePath: string, line: string): Promise<void> {
-  const fifo = await open(`${bundlePath}/ctl`, constants.O_WRONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENXIO' || code === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
-  });
+  const fifo = await open(`${bundlePath}/ctl`, constants.O_WRONLY | constants.O_NONBLOCK).catch(ifGone);
   if (fifo !== undefined) {
-    await fifo.write(line).finally(() => fifo.close());
+    await fifo.write(line).catch(ifGone).finally(() => fifo.close());
   }
+}
+
+/** Nobody has it open for reading, it is not there, or who had it open ended since. Source: fifo(7), write(2) */
+function ifGone(error: unknown): undefined {
+  if (!['ENXIO', 'ENOENT', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
 }
 
 /** The worker's file: beside this one in the source, beside the program in the bundle. */
