@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { Digest } from '#model/digest.ts';
-import type { NodePolicy } from '#model/node.ts';
 import type { TaskId } from '#model/ids.ts';
 import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
@@ -19,23 +15,15 @@ import { EMPTY_DESIRED_SET } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
 import { AuditLoop } from './audit-loop.ts';
 import { CertificateLoop } from './certificate-loop.ts';
-import { diskOf } from './cgroup/block-device-fs.ts';
-import { CgroupFs } from './cgroup/cgroup-fs.ts';
-import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
 import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
-import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
-import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
-import { DiskImageStore } from './image/image-store.ts';
-import type { ImageStoreOptions } from './image/image-store.ts';
 import { withRoomMade } from './image/make-room-flow.ts';
 import { PruneLoop } from './image/prune-loop.ts';
-import { HeldImages } from './image/held-images.ts';
 import { NodeImages } from './image/node-images-flow.ts';
 import type { PullRequest } from './image/ports.ts';
 import { TimedImages } from './image/timed-images-flow.ts';
@@ -44,64 +32,36 @@ import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { trimHeap } from './kernel/heap-syscall.ts';
-import { LOG_MAX_BYTES, readLog } from './logs/log-fs.ts';
+import { LOG_MAX_BYTES } from './logs/log-fs.ts';
 import { seeFullLog } from './logs/full-log-fs.ts';
 import { LostOutputLoop } from './logs/lost-output-loop.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
-import { defaultAddress, defaultCapacity, defaultDiskBytes, goArchitecture, machineResolvers, makePassable, readBootId, readCpus, readMaxPids, readPressure } from './machine-fs.ts';
+import { readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
-import { takenHostPort } from './network/host-ports-fs.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { readNamespaces } from './namespaces-fs.ts';
-import { KernelNetwork } from './network/network-flow.ts';
 import { NodeLoop } from './node-loop.ts';
 import { readNodeState, writeNodeState } from './node-state-fs.ts';
 import type { NodeState } from './node-state-fs.ts';
 import type { NodeFacts, SessionSink } from './ports.ts';
-import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
-import { ConmonRuntime } from './runtime/conmon-process.ts';
-import { OciConfigFs } from './runtime/oci-config-fs.ts';
-import { mountPrograms, unmountPrograms } from './runtime/runtime-program-fs.ts';
-import { findRuntimes } from './runtime/runtime-probe-process.ts';
-import { probeSecurityModules } from './runtime/security-module-fs.ts';
-import { appArmorProfile } from './runtime/security-module.ts';
-import type { SecurityModules } from './runtime/security-module.ts';
+import { unmountPrograms } from './runtime/runtime-program-fs.ts';
 import { SessionLoop } from './session-loop.ts';
-import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
 import { StorageLoop } from './storage-loop.ts';
-import { DeviceUnits, deviceNameOf } from './task/device-units.ts';
-import { BundleFs } from './task/bundle-fs.ts';
 import type { StartStep } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 import { recoverTasks } from './task/recovery-flow.ts';
 import { ReportBook } from './task/report-book.ts';
-import { StartGate } from './task/start-gate-flow.ts';
-import { TaskStateFs } from './task/state-fs.ts';
 import { TaskSet } from './task/task-set-loop.ts';
-import { ContainerFilesFs } from './tunnel/container-files-fs.ts';
-import { SlotDialer } from './tunnel/dial-socket.ts';
-import type { LogReader } from './tunnel/ports.ts';
 import { tunnelOpener } from './tunnel-opener-flow.ts';
 import { readSamples } from './usage-flow.ts';
 import type { UsageSources } from './usage-flow.ts';
 import { UsageLoop } from './usage-loop.ts';
-import { DirectoryVolumes } from './volume/volume-fs.ts';
 import { desiredAsRecorded, statusSink, taskEvents, tasksByDigest } from './task-sinks-flow.ts';
-
-export const AGENT_VERSION = '0.1.0';
-
-/** Starts of containers at once, a core: more gains little and makes each slower. */
-const STARTS_PER_CORE = 1;
-/** One layer inflates while another waits for its bytes or its files. */
-const PULLS_PER_CORE = 2;
-const EXEC_PROBES_AT_ONCE = 4;
-/** Idle pull threads and extractors end after this. */
-const PULL_IDLE_MS = 10_000;
-const CONMON = '/usr/bin/conmon';
-
-type Machine = Awaited<ReturnType<typeof openMachine>>;
+import { openMachine, programsDir } from './machine-flow.ts';
+import type { Machine } from './machine-flow.ts';
+import { nodeFacts } from './node-facts-flow.ts';
 
 /** What all loops of one agent share. */
 interface Shared {
@@ -286,94 +246,6 @@ export async function leave(config: AgentConfig, log: Logger): Promise<void> {
     ...machine, directories: [config.runDir, config.stateDir], removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
   });
-}
-
-function programsDir({ runDir }: AgentConfig): string {
-  return join(runDir, 'programs');
-}
-
-/** The parts that touch this machine. */
-async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOptions['credentials']) {
-  await makePassable(config.stateDir);
-  await makePassable(config.runDir);
-  const prefix = `${String(process.pid)}-`;
-  const disk = await diskOf(config.stateDir);
-  const cgroups = new CgroupFs(config.scope, systemClock, disk === undefined ? {} : { disk });
-  const programs = await mountPrograms(await findRuntimes(), programsDir(config));
-  const runtime = new ConmonRuntime({ stateDir: join(config.runDir, 'runtime'), programs, conmonPath: CONMON, cgroups, clock: systemClock });
-  const underlayAddress = config.underlayAddress ?? await defaultAddress();
-  const startGate = new StartGate(availableParallelism() * STARTS_PER_CORE, systemClock);
-  const names = networkNames(config.scope);
-  const imagesDir = join(config.stateDir, 'images');
-  const { snapshots, choice } = await openSnapshotter(config.snapshotter, { layersPath: join(imagesDir, 'layers'), statePath: config.stateDir, prefix });
-  log.info({ node: config.node, driver: choice.driver }, `root file systems by ${choice.driver}: ${choice.why}`);
-  const caPem = config.registryCaFile === undefined ? undefined : await readFile(config.registryCaFile, 'utf8');
-  return {
-    bootId: await readBootId(),
-    underlayAddress,
-    runtimes: [...programs.keys()],
-    cgroups,
-    runtime,
-    images: new DiskImageStore({
-      statePath: imagesDir, platform: { os: 'linux', architecture: goArchitecture() }, concurrency: config.pullWorkers ?? availableParallelism() * PULLS_PER_CORE, prefix,
-      registries: config.registries, credentials: login, idleMs: PULL_IDLE_MS, stallMs: config.pullStallMs, ...(caPem === undefined ? {} : { caPem }),
-    }),
-    debugImages: new HeldImages(),
-    snapshots,
-    startGate,
-    network: new KernelNetwork({
-      scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
-      poolSize: config.poolSize, quiet: () => startGate.quiet(), vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
-      managers: [...config.controllers, ...config.natsServers],
-    }, log),
-    proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log, systemClock),
-    dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),
-    hostPorts: { taken: takenHostPort },
-    volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),
-    prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
-    configs: new OciConfigFs({ devicePaths: config.devicePaths, units: config.deviceUnits, allowsPrivileged: config.allowsPrivileged, securityModules: probeModules(log) }),
-    devices: new DeviceUnits([...config.deviceUnits.keys()]),
-    tunnelServices: {
-      runtime,
-      files: new ContainerFilesFs(),
-      ports: new SlotDialer(),
-      logs: { read: (path, query, ended, signal) => readLog(path, query, { clock: systemClock, ended }, signal) } satisfies LogReader,
-    },
-    bundles: new BundleFs(join(config.runDir, 'bundles')),
-    records: new TaskStateFs(config.stateDir),
-  };
-}
-
-async function nodeFacts(config: AgentConfig, machine: Machine): Promise<NodeFacts> {
-  return {
-    node: config.node,
-    agentVersion: AGENT_VERSION,
-    bootId: machine.bootId,
-    address: machine.underlayAddress,
-    capacity: { diskBytes: await defaultDiskBytes(config.stateDir), ...config.capacity ?? defaultCapacity() },
-    pids: await readMaxPids(),
-    labels: config.labels,
-    runtimes: machine.runtimes,
-    policy: nodePolicy(config),
-    cpus: await readCpus(),
-    architecture: goArchitecture(),
-    metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
-    snapshotter: machine.snapshots.driver,
-  };
-}
-
-function nodePolicy({ bindPrefixes, devicePaths, deviceUnits, allowsPrivileged }: AgentConfig): NodePolicy {
-  const names = [...deviceUnits.keys()].map(deviceNameOf);
-  const devices = [...new Set(names)].sort().map(name => ({ name, count: names.filter(one => one === name).length }));
-  return { bindPrefixes, devicePaths, devices, allowsPrivileged };
-}
-
-function probeModules(log: Logger): SecurityModules {
-  const modules = probeSecurityModules();
-  if (modules.appArmorProfiles !== undefined && appArmorProfile(modules) === undefined) {
-    log.warn({}, 'AppArmor is on and gantry-default is not loaded: containers run without a profile of it; load deploy/apparmor/gantry-default with apparmor_parser -r -W');
-  }
-  return modules;
 }
 
 /** What a pull asks a controller for. */

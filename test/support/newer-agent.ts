@@ -19,7 +19,7 @@ export const NEWER_VALUE = { warmth: 2, near: ['ta'] };
 export const NEWER_VERSION = '0.2.0';
 
 const CHANGES: readonly Change[] = [
-  { file: 'agent/agent.ts', from: "AGENT_VERSION = '0.1.0'", to: `AGENT_VERSION = '${NEWER_VERSION}'` },
+  { file: 'agent/node-facts-flow.ts', from: "AGENT_VERSION = '0.1.0'", to: `AGENT_VERSION = '${NEWER_VERSION}'` },
   { file: 'agent/task/record-text.ts', from: 'JSON.stringify({ ...unknown,', to: `JSON.stringify({ ${NEWER_FIELD}: ${JSON.stringify(NEWER_VALUE)}, ...unknown,` },
 ];
 
