@@ -61,7 +61,7 @@ export function chooseContext(file: ContextFile, wanted: string | undefined): Co
   const context = file.contexts.find(one => one.name === name);
   if (context === undefined) {
     const near = nearestWord(name, file.contexts.map(one => one.name));
-    throw new ClusterError('NOT_FOUND', `no context is named ${quoted(name)}${near === undefined ? '' : `; did you mean '${near}'?`}`);
+    throw new ClusterError('NOT_FOUND', `no context is named ${quoted(name)}${near === undefined ? '; see clusterctl context ls' : `; did you mean '${near}'?`}`);
   }
   return context;
 }

@@ -97,7 +97,8 @@ function classify(error: unknown): Classified {
     return { exitCode: EXIT.timeout, code: 'DEADLINE_EXCEEDED', message: error.message };
   }
   if (error instanceof ClusterError) {
-    const hint = HINTS[error.code];
+    // A cluster that answered says itself what is not available.
+    const hint = error.code === 'UNAVAILABLE' && !/cannot (?:reach|be reached)/.test(error.message) ? undefined : HINTS[error.code];
     return { exitCode: exitCodeOf(error.code), code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }) };
   }
   if (error instanceof ManifestError) {

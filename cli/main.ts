@@ -1,6 +1,5 @@
 /** argv in, exit code out. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { systemClock } from '#kit/clock.ts';
@@ -9,6 +8,7 @@ import { commandPath, explainUnknown, listCommands } from './completion.ts';
 import { describeCommand } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 import { describeEnding, EXIT, ProcessExit, TimeoutError } from './exit-code.ts';
+import { readNamedFile } from './manifest-fs.ts';
 import { readGlobalOptions, UsageError } from './options.ts';
 import type { Shell } from './ports.ts';
 import { CommandShell } from './shell-flow.ts';
@@ -63,7 +63,7 @@ async function withShell(flags: Parameters<WithShell>[0], work: Parameters<WithS
   const signal = AbortSignal.any(signals);
   const shell = new CommandShell({
     options, terminal, clock: systemClock, environment, signal, newRequestId: randomUUID,
-    files: { read: async path => await readFile(path), readInput: async () => await readAll(signal) },
+    files: { read: readNamedFile, readInput: async () => await readAll(signal) },
   });
   try {
     await Promise.race([work(shell as Shell), rejectOnAbort(signal)]);
@@ -118,7 +118,7 @@ function usageOf(error: CommanderError, { said, program, argv }: UsageFacts): Us
     return new UsageError(`no command given; ${listCommands({ ...command, name: words })}`);
   }
   const suggestion = /\(Did you mean (.*)\?\)/.exec(said)?.[1];
-  const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean[^)]*\)/s, '');
+  const message = error.message.replace(/^error: /, '').replace(/\.$/, '').replace(/\s*\(Did you mean[^)]*\)/s, '');
   return new UsageError(suggestion === undefined ? `${message}; see ${words} --help` : `${message}; did you mean '${suggestion.replace('one of ', '')}'?`);
 }
 

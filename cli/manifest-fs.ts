@@ -69,8 +69,15 @@ async function statOrThrow(name: string): ReturnType<typeof stat> {
   }
 }
 
+/** A file that a flag names. @throws ClusterError FAILED_PRECONDITION */
+export async function readNamedFile(file: string): Promise<Uint8Array> {
+  return await readFile(file).catch((error: unknown) => {
+    throw new ClusterError('FAILED_PRECONDITION', `${file} ${describeCause(error)}; give the path of a file that can be read`, { cause: error });
+  });
+}
+
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist', ENOTDIR: 'does not exist: a part of its path is a file', EACCES: 'may not be read by this user', EPERM: 'may not be read by this user', ELOOP: 'is a link to itself',
+  ENOENT: 'does not exist', EISDIR: 'is a directory', ENOTDIR: 'does not exist: a part of its path is a file', EACCES: 'may not be read by this user', EPERM: 'may not be read by this user', ELOOP: 'is a link to itself',
 };
 
 function describeCause(error: unknown): string {

@@ -80,10 +80,10 @@ export function listNamespace(options: GlobalOptions): string | undefined {
 }
 
 function readSelector(text: string | undefined): readonly (readonly [string, string])[] {
-  return (text ?? '').split(',').filter(part => part !== '').map(part => {
+  return text === undefined || text === '' ? [] : text.split(',').map(part => {
     const [key = '', value, ...rest] = part.split('=');
     if (key === '' || value === undefined || rest.length > 0) {
-      throw new UsageError(`-l ${quoted(part)} is not key=value`);
+      throw new UsageError(`-l ${quoted(part)} is not key=value; write it as in -l tier=web,zone=a`);
     }
     return [key, value] as const;
   });

@@ -1,5 +1,6 @@
 /** `token create`, `version`, `wait --for`. */
 import { ClusterError } from '#model/errors.ts';
+import { quoted } from '#model/printable.ts';
 import { formatTime } from '../format/age.ts';
 import { taskItem } from '../format/items.ts';
 import { listNamespace, readDurationFlag, UsageError } from '../options.ts';
@@ -45,7 +46,7 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
   const filter = namespace === undefined ? {} : { namespace };
   const known = ['healthy', 'complete', 'running', 'deleted'];
   if (!known.includes(condition)) {
-    throw new UsageError(`--for ${condition} is none of ${known.join(', ')}`);
+    throw new UsageError(`--for ${quoted(condition)} is none of ${known.join(', ')}`);
   }
   if (condition === 'deleted') {
     await watchUntil(shell, filter, view => (findTargets(parseTarget(name), view).length === 0 ? true : undefined));

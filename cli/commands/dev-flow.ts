@@ -1,14 +1,16 @@
 /** `dev ...`: the local cluster on this machine. */
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { describeLabelProblem } from '#model/app-rules.ts';
+import { quoted } from '#model/printable.ts';
 import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext } from '../context.ts';
+import { isCapacity } from '../dev/capacity.ts';
 import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
 import { writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster } from '../dev/dev-down-flow.ts';
@@ -45,12 +47,17 @@ export interface DevFlags {
 export const DEFAULT_CLUSTER = 'dev';
 const DEFAULT_CAPACITY = 'cpu=4,memory=7Gi';
 const COUNT_LIMIT = 9;
+const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export async function devUpCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
   requireRoot();
   const parts = await devParts(shell);
   const cluster = requireName(name);
   const hasExample = flags.example !== false;
+  const settings = {
+    nodeCount: readCount('--nodes', flags.nodes, 3), controllerCount: readCount('--controllers', flags.controllers, 2), times: readTimes(flags),
+    capacity: readCapacity(flags), agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: readLogLevel(flags),
+  };
   const running = await findRunning(cluster);
   if (running !== undefined) {
     await say(shell, `cluster ${cluster} is up already`);
@@ -60,17 +67,7 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
   if (hasExample) {
     await requireFreePort();
   }
-  const file = await devUp({
-    name: cluster,
-    hasExample,
-    nodeCount: readCount('--nodes', flags.nodes, 3),
-    controllerCount: readCount('--controllers', flags.controllers, 2),
-    times: flags.times === 'test' ? 'test' : 'default',
-    capacity: flags.capacity ?? DEFAULT_CAPACITY,
-    agentOptions: flags.agentOptions ?? '',
-    ...readPrometheus(flags),
-    logLevel: flags.logLevel ?? 'info',
-  }, parts);
+  const file = await devUp({ name: cluster, hasExample, ...settings }, parts);
   if (!hasExample) {
     await say(shell, `cluster ${cluster} is up: ${controllerAddresses(file.layout).join(', ')}`);
     return;
@@ -107,7 +104,7 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
   const file = { ...current, supervisorPid: process.pid };
   await writeClusterFile(file);
   const specs = processTable(file.layout, {
-    binDir: parts.binDir, times: flags.times === 'test' ? 'test' : 'default', capacity: flags.capacity ?? DEFAULT_CAPACITY, agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: flags.logLevel ?? 'info',
+    binDir: parts.binDir, times: readTimes(flags), capacity: readCapacity(flags), agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: readLogLevel(flags),
   });
   const client = await parts.connect(file.layout);
   await superviseLoops({
@@ -151,8 +148,10 @@ export async function devLogsCommand(shell: Shell, process: string, flags: DevFl
   if (!isLabel(process)) {
     throw new ClusterError('INVALID_ARGUMENT', describeLabelProblem(process));
   }
-  await shell.terminal.write(await readFile(`${layout.stateDir}/logs/${process}.log`).catch(() => {
-    throw new ClusterError('NOT_FOUND', `${process} has no log in this cluster`);
+  const logs = `${layout.stateDir}/logs`;
+  await shell.terminal.write(await readFile(`${logs}/${process}.log`).catch(async () => {
+    const known = (await readdir(logs)).map(file => path.basename(file, '.log')).sort();
+    throw new ClusterError('NOT_FOUND', `${process} has no log in this cluster; there is: ${known.join(', ')}`);
   }));
 }
 
@@ -177,6 +176,27 @@ function readCount(flag: string, text: string | undefined, fallback: number): nu
     throw new UsageError(`${flag} is 1 to ${String(COUNT_LIMIT)}, got ${text ?? ''}`);
   }
   return count;
+}
+
+function readTimes({ times = 'default' }: DevFlags): 'default' | 'test' {
+  if (times !== 'default' && times !== 'test') {
+    throw new UsageError(`--times ${quoted(times)} is none of default, test`);
+  }
+  return times;
+}
+
+function readCapacity({ capacity = DEFAULT_CAPACITY }: DevFlags): string {
+  if (!isCapacity(capacity)) {
+    throw new UsageError(`--capacity ${quoted(capacity)} is not cpu=N,memory=SIZE, with disk=SIZE where wanted, as in ${DEFAULT_CAPACITY}`);
+  }
+  return capacity;
+}
+
+function readLogLevel({ logLevel = 'info' }: DevFlags): string {
+  if (!LOG_LEVELS.includes(logLevel)) {
+    throw new UsageError(`--log-level ${quoted(logLevel)} is none of ${LOG_LEVELS.join(', ')}`);
+  }
+  return logLevel;
 }
 
 function readPrometheus({ prometheus }: DevFlags): { readonly prometheusUrl?: string } {

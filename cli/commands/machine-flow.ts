@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { KeyPair } from '#identity/certificate-authority.ts';
 import type { PeerRole } from '#model/peer-name.ts';
 import { isLabel } from '#model/ids.ts';
+import { quoted } from '#model/printable.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext } from '../context.ts';
 import { machineName, requireAbsent, requireFreeRanges, writePrivate } from '../machine-fs.ts';
@@ -99,7 +100,13 @@ function serverNames(controllers: readonly string[]): { readonly dnsNames: reado
 export async function joinMachine(shell: Shell, address: string, flags: JoinFlags): Promise<void> {
   const directory = flags.configDir ?? DEFAULT_CONFIG_DIR;
   const nodeName = flags.node ?? machineName();
+  if (!/^\S+:\d{1,5}$/.test(address)) {
+    throw new UsageError(`${quoted(address)} is not HOST:PORT of a controller's --join-listen`);
+  }
   const token = flags.token ?? new TextDecoder().decode(await shell.files.readInput()).trim();
+  if (token === '') {
+    throw new UsageError('join needs a token: give --token, or the token on stdin; a controller makes one with clusterctl token create');
+  }
   if (!isLabel(nodeName)) {
     throw new UsageError(`${nodeName} is no node name; give --node NAME`);
   }

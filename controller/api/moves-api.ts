@@ -61,7 +61,7 @@ function requireMovable({ task: id, node }: TaskMove, snapshot: ClusterSnapshot)
     throw new ClusterError('NOT_FOUND', `task ${id} is not known`);
   }
   if (!snapshot.nodes.has(node)) {
-    throw new ClusterError('NOT_FOUND', `node ${node} does not exist`);
+    throw new ClusterError('NOT_FOUND', `node ${node} does not exist; see clusterctl node ls`);
   }
   requireMobile(record.value, service, snapshot);
   requireRoom(record.value, service, { snapshot, node });

@@ -122,7 +122,7 @@ function removalObstacle(id: NodeId, { tasksOnNode, tasks, statuses }: ClusterSn
 function requireKnown(id: NodeId, parts: ServiceApiParts): { readonly value: Node; readonly modRevision: number } {
   const record = parts.state.current.nodes.get(id);
   if (record === undefined) {
-    throw new ClusterError('NOT_FOUND', `node ${id} is not known`);
+    throw new ClusterError('NOT_FOUND', `node ${id} does not exist; see clusterctl node ls`);
   }
   return record;
 }

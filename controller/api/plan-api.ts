@@ -53,7 +53,7 @@ export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 
       requireRole(peer, 'operator');
       const { current } = parts.state;
       if (node !== undefined && !current.nodes.has(node)) {
-        throw new ClusterError('NOT_FOUND', `node ${node} does not exist`);
+        throw new ClusterError('NOT_FOUND', `node ${node} does not exist; see clusterctl node ls`);
       }
       const answer = target.kind === 'service' ? whyService(current, target.service, node) : whyTask(current, target.task, node);
       if (answer === undefined) {
@@ -125,7 +125,7 @@ function deletingApp(app: AppSpec, { state }: PlanParts): readonly Violation[] {
 function requireNodes({ withoutNodes, addedNodes }: PlanRequest, { state }: PlanParts): void {
   const absent = withoutNodes.find(id => !state.current.nodes.has(id));
   if (absent !== undefined) {
-    throw new ClusterError('NOT_FOUND', `node ${absent} does not exist`);
+    throw new ClusterError('NOT_FOUND', `node ${absent} does not exist; see clusterctl node ls`);
   }
   const present = addedNodes.find(({ name }) => state.current.nodes.has(name));
   if (present !== undefined) {

@@ -9,8 +9,13 @@ const MAX_DEVICES = 64;
 
 export function parseQuota(text: string): Parsed<NamespaceQuota> {
   let quota: NamespaceQuota = { devices: [] };
+  const names = new Set<string>();
   for (const part of text.split(',')) {
     const [, name = '', amount = ''] = /^([^=]+)=(.+)$/.exec(part) ?? [];
+    if (names.has(name)) {
+      return { problem: `${quoted(name)} is given twice; write each name once` };
+    }
+    names.add(name);
     const parsed = name === '' ? { problem: `${quoted(part)} is not NAME=AMOUNT, as in cpus=10,memory=20Gi,tasks=100,nvidia.com/gpu=4` } : withAmount(quota, name, amount);
     if ('problem' in parsed) {
       return parsed;

@@ -23,6 +23,7 @@ test('the wanted one, the current one, the only one', t => {
   t.is(chooseContext({ contexts: [DEV] }, undefined).name, 'dev');
   t.throws(() => chooseContext(two, undefined), { message: /context use/ });
   t.throws(() => chooseContext(two, 'prdo'), { message: "no context is named 'prdo'; did you mean 'prod'?" });
+  t.throws(() => chooseContext(two, 'elsewhere'), { message: "no context is named 'elsewhere'; see clusterctl context ls" });
   t.throws(() => chooseContext(NO_CONTEXTS, undefined), { message: /npm start/ });
 });
 

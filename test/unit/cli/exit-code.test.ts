@@ -39,3 +39,9 @@ test('with -o json the error is an object', t => {
   const ending = describeEnding(new ManifestError([{ file: 'f', line: 1, column: 2, path: 'p', message: 'm' }]), true);
   t.deepEqual(JSON.parse(ending.text), { error: { code: 'INVALID_ARGUMENT', message: '1 problem in the manifest', violations: [{ file: 'f', line: 1, column: 2, path: 'p', message: 'm', hint: null }] } });
 });
+
+test('where a controller is looked for only when none was reached: what is not available may be another', t => {
+  t.is(describeEnding(new ClusterError('UNAVAILABLE', 'cannot reach controller c1:7400: no answer within 10 s'), false).text, 'error: cannot reach controller c1:7400: no answer within 10 s; is a controller running? see clusterctl context ls\n');
+  t.is(describeEnding(new ClusterError('UNAVAILABLE', 'c1:7400 cannot be reached: connection refused'), false).text, 'error: c1:7400 cannot be reached: connection refused; is a controller running? see clusterctl context ls\n');
+  t.is(describeEnding(new ClusterError('UNAVAILABLE', 'registry reg.test does not answer'), false).text, 'error: registry reg.test does not answer\n');
+});

@@ -14,7 +14,7 @@ test('flags', t => {
 });
 
 test('values that are none', t => {
-  for (const flags of [{ output: 'xml' }, { selector: 'a' }, { selector: '=1' }, { timeout: '5' }]) {
+  for (const flags of [{ output: 'xml' }, { selector: 'a' }, { selector: '=1' }, { selector: ',,' }, { timeout: '5' }]) {
     t.throws(() => readGlobalOptions(flags), { instanceOf: UsageError });
   }
   t.throws(() => readDurationFlag('--since', '5'), { message: "--since: '5' has no unit; write 5s or use ms, m, h, d" });

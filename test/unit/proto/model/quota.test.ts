@@ -13,6 +13,7 @@ test('a quota is read and written in one form', t => {
 test('what is no amount is refused by name', t => {
   for (const text of ['cpus', 'cpus=x', 'memory=5', 'tasks=-1', 'Bad Name=1', '']) t.true('problem' in parseQuota(text) || text === 'memory=5', text);
   t.regex(JSON.stringify(parseQuota('cpu s=1')), /none of cpus, memory, tasks/);
+  t.deepEqual(parseQuota('cpus=1,fpga=1,cpus=2'), { problem: "'cpus' is given twice; write each name once" });
   t.is(findQuotaProblem(undefined), undefined);
   t.is(findQuotaProblem({ tasks: 1, devices: [{ name: 'gpu', count: 1 }] }), undefined);
   t.regex(findQuotaProblem({ tasks: -1, devices: [] }) ?? '', /whole numbers from 0, not -1/);
