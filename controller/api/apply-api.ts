@@ -45,13 +45,15 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
   return async (request, peer) => {
     requireRole(peer, 'operator');
     requireValid([...checkAppSpec(request.app), ...checkPolicy(request.app, parts), ...missingSecrets(request.app, parts)]);
-    const app = await pinImages(withClusterDefaults(request.app, parts), parts, parts.signal);
-    // Looked at again in its turn; here, so that a refused apply has not written contents.
-    requireValid(findClashes(app, parts.state.current));
+    const pinning = pinnedApp(withClusterDefaults(request.app, parts), parts);
     if (request.isDryRun) {
+      const app = await pinning;
       return outcomeOf(app, wouldBeDraft(app, parts), parts);
     }
+    // While the registries answer it is looked whether the request was carried out before: then nobody waits for them.
+    pinning.catch(() => undefined);
     const outcome = await writeOnce(request.requestId, parts, async () => {
+      const app = await pinning;
       const secretVersions = await writeAppSecrets(app, parts, parts.signal);
       await writeConfigs(app, parts);
       return await draftWrite({ ...request, app }, secretVersions, parts);
@@ -59,9 +61,16 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     if (outcome.kind !== 'applied') {
       throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
     }
-    parts.events.record(privilegedEvents(app, outcome.outcome, peer));
+    parts.events.record(privilegedEvents(request.app, outcome.outcome, peer));
     return outcome.outcome;
   };
+}
+
+/** With its digests. Clashes are looked for again in its turn; here, so that a refused apply has not written contents. @throws ClusterError INVALID_ARGUMENT */
+async function pinnedApp(app: AppSpec, parts: ApplyParts): Promise<AppSpec> {
+  const pinned = await pinImages(app, parts, parts.signal);
+  requireValid(findClashes(pinned, parts.state.current));
+  return pinned;
 }
 
 /** Who let services of profile `privileged` in: told apart from the rest, since they may do what the machine's root may. */

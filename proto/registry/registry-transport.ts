@@ -73,7 +73,7 @@ export class RegistryTransport {
       allowH2: false,
       headersTimeout: options.answerTimeoutMs ?? 30_000,
       bodyTimeout: options.stallTimeoutMs ?? 60_000,
-      // Made once: a list of authorities would be read anew for each connection, and each HEAD has one of its own. Source: undici, client-h1.js
+      // Made once: a list of authorities would be read anew for each connection.
       connect: { timeout: 10_000, ...(options.caPem === undefined ? {} : { secureContext: createSecureContext({ ca: [...getCACertificates('default'), options.caPem] }) }) },
     });
   }
@@ -179,7 +179,8 @@ export class RegistryTransport {
     let url = new URL(one.url, base);
     for (let redirects = 0; ; redirects += 1) {
       const response = await request(url, {
-        dispatcher: this.#dispatcher, signal, method: one.method,
+        // Of itself it would close the connection after a HEAD: one that brings a body, which none may, is closed then. Source: undici, client-h1.js; RFC 9110, 9.3.2
+        dispatcher: this.#dispatcher, signal, method: one.method, reset: false,
         headers: { ...one.headers, ...(authorization !== undefined && url.origin === base.origin ? { authorization } : {}) },
         ...(one.body === undefined ? {} : { body: one.body }),
       });

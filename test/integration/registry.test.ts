@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
@@ -114,6 +115,30 @@ test('a manifest by digest must have that digest', t => use({}, async (client, f
   fake.serve({ ...SERVED, manifests: new Map([[digest, MANIFEST]]) });
   await t.throwsAsync(client.fetchManifest({ ...image, digest }, NO_SIGNAL), { code: 'FAILED_PRECONDITION', message: /digest mismatch/ });
 }));
+for (const [what, body] of [['connections are kept when tags are resolved', ''], ['a registry that sends a body after HEAD is asked over a new one', '{"schemaVersion":2}']] as const) {
+  test(what, async t => {
+    const digest = sha256Of(MANIFEST.bytes);
+    const head = `HTTP/1.1 200 OK\r\nDocker-Content-Digest: ${digest}\r\nContent-Length: 19\r\n\r\n`;
+    let connections = 0;
+    const server = createTcpServer(socket => {
+      connections += 1;
+      socket.on('data', () => { socket.write(`${head}${body}`); }).on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const registry = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    const client = new RegistryClient({ ...NO_REGISTRY_SETTINGS, plainRegistries: [registry], credentials: () => Promise.resolve(undefined), random: () => 0, clock: systemClock });
+    try {
+      for (let count = 1; count <= 6; count += 1) {
+        t.is(await client.resolve({ registry, repository: 'a/b', tag: 'v1' }, NO_SIGNAL), digest);
+      }
+      // The next may be asked before the one before has let go of its connection.
+      t.true(body === '' ? connections <= 2 : connections === 6, String(connections));
+    } finally {
+      await client.close();
+      server.close();
+    }
+  });
+}
 test('a login goes to the registry, and not along a redirect', t => use({ credentials: () => Promise.resolve({ username: 'u', password: 'p' }) }, async (client, fake, image) => {
   const seen: (string | undefined)[] = [];
   const other = createServer((request, response) => { seen.push(request.headers.authorization); response.end(BLOB); }).listen(0, '127.0.0.1');

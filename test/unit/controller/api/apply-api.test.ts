@@ -2,6 +2,7 @@ import test from 'ava';
 import type { AppSpec } from '#model/app.ts';
 import { createApply } from '../../../../controller/api/apply-api.ts';
 import { createServiceApi } from '../../../../controller/api/service-api.ts';
+import { ClusterError } from '#model/errors.ts';
 import { serviceId } from '#model/ids.ts';
 import { appOf } from '../../../support/manifest.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
@@ -45,6 +46,15 @@ test('one request id is one change, and answers the same', async t => {
   const first = await apply(replica, 1, spec('shop'));
   t.deepEqual(await apply(replica, 1, spec('shop', { replicas: 5 })), first);
   t.is(replica.keys('revisions/').length, 1);
+});
+
+test('a repeated request is answered while no registry is', async t => {
+  const replica = await MemoryReplica.start(t);
+  const first = await apply(replica, 1, spec('shop'));
+  const away = { resolve: () => Promise.reject(new ClusterError('UNAVAILABLE', 'the registry is away')) };
+  const again = createApply({ ...replica.parts, resolver: { ...replica.parts.resolver, ...away } });
+  t.deepEqual(await again({ requestId: requestId(1), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR), first);
+  t.like(await t.throwsAsync(again({ requestId: requestId(2), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR)), { violations: [{ path: 'services.web.image', message: 'the registry is away' }] });
 });
 
 test('a service that is left out is being deleted; the App cannot be applied while it is', async t => {
