@@ -1,7 +1,7 @@
 /** `run IMAGE [CMD]`: one container anywhere on the cluster. */
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
-import type { TaskView } from '#model/ports.ts';
+import type { ControlClient, TaskView } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import { describeEnding, ProcessExit } from '../exit-code.ts';
 import { DEFAULT_NAMESPACE } from '../options.ts';
@@ -54,7 +54,12 @@ export async function runContainer(shell: Shell, image: string, command: readonl
     throw new ClusterError('INVALID_ARGUMENT', 'the container cannot be run so', { violations: built.violations });
   }
   const client = await shell.connect();
-  await client.apply({ requestId: shell.newRequestId(), app: built.app, isDryRun: false, expireAfterEndMs: KEEP_MS }).catch(async (error: unknown) => await refuse(shell, error));
+  try {
+    await requireFreeName(client, wish);
+    await client.apply({ requestId: shell.newRequestId(), app: built.app, isDryRun: false, expireAfterEndMs: KEEP_MS });
+  } catch (error) {
+    await refuse(shell, error);
+  }
   try {
     const task = await untilStarted(shell, wish);
     if (flags.detach === true) {
@@ -66,6 +71,14 @@ export async function runContainer(shell: Shell, image: string, command: readonl
     if (flags.rm === true && flags.detach !== true) {
       await client.deleteApp({ requestId: shell.newRequestId(), namespace: wish.namespace, app: wish.name });
     }
+  }
+}
+
+/** An apply would put the container in the place of all that the App is. @throws ClusterError ALREADY_EXISTS, as docker's conflict of names */
+async function requireFreeName(client: ControlClient, { namespace, name }: RunWish): Promise<void> {
+  const { apps } = await client.view({ namespace, app: name });
+  if (apps.some(app => app.namespace === namespace && app.name === name)) {
+    throw new ClusterError('ALREADY_EXISTS', `app ${name} exists already; give another --name, or take it away: clusterctl delete app/${name} -n ${namespace}`);
   }
 }
 
