@@ -27,8 +27,9 @@ export async function showRollout(shell: Shell, name: string, { watch }: StatusF
   const isOnce = !watch || isPlain;
   const services = await watchUntil(shell, scopeOf(shell), async view => {
     const current = servicesOf(requireTarget(name, view, ['app', 'service']), view);
-    await (isOnce ? undefined : lines.draw(current.map(rolloutLine)));
-    return isOnce || current.every(isOver) ? current : undefined;
+    const isEnd = isOnce || current.every(isOver);
+    await (isEnd ? lines.wipe() : lines.draw(current.map(rolloutLine)));
+    return isEnd ? current : undefined;
   });
   if (isPlain) {
     const items = services.map(rolloutItem);
@@ -65,8 +66,8 @@ export async function showHistory(shell: Shell, name: string): Promise<void> {
   const found = requireTarget(name, view, ['app', 'service']);
   const { namespace, app, service } = namesOf(found);
   const revisions = await client.revisions({ namespace, app });
-  const told = service === undefined ? revisions : changesOf(revisions, service);
   const services = servicesOf(found, view);
+  const told = service === undefined ? revisions : changesOf(revisions, service, services);
   const items = told.toSorted((left, right) => right.number - left.number).map(revision => historyItem(revision, { service, services }));
   await printListing(shell, { items, table: historyTable(items, shell.clock.nowMs()), names: items.map(item => `revision/${String(item.revision)}`), isSingle: false });
 }
@@ -79,11 +80,12 @@ function namesOf(found: Extract<Found, { readonly kind: 'app' | 'service' }>): {
   return { namespace, app, service: name };
 }
 
-/** Those in which the service, or what it mounts, is not as in the one before. */
-function changesOf(revisions: readonly Revision[], service: string): readonly Revision[] {
+/** Those in which the service, or what it mounts, is not as in the one before; and the one in force. */
+function changesOf(revisions: readonly Revision[], service: string, services: readonly ServiceView[]): readonly Revision[] {
   const inOrder = revisions.toSorted((left, right) => left.number - right.number).filter(one => one.services.some(spec => spec.name === service));
-  const keys = inOrder.map(revision => JSON.stringify(historyItem(revision, { service, services: [] }).services));
-  return inOrder.filter((_, index) => index === 0 || keys[index] !== keys[index - 1]);
+  const items = inOrder.map(revision => historyItem(revision, { service, services }));
+  const keys = inOrder.map((revision, index) => JSON.stringify([revision.services.find(spec => spec.name === service), items[index]?.services]));
+  return inOrder.filter((_, index) => index === 0 || keys[index] !== keys[index - 1] || items[index]?.inForce.includes(service));
 }
 
 export interface UndoFlags {

@@ -19,6 +19,7 @@ test('status waits until it is over; a failed one is exit code 1', async t => {
   const shell = fakeShell(new FakeCluster(withWeb('progressing'), withWeb('settled')));
   await showRollout(shell, 'shop/web', { watch: true });
   t.is(shell.terminal.text, 'shop/web: revision 1 settled, 3/3 healthy\n');
+  t.is(shell.terminal.errorText, 'shop/web: revision 1 progressing, 3/3 healthy\n');
   await t.throwsAsync(showRollout(fakeShell(new FakeCluster(withWeb('rolled_back', 'it failed'))), 'shop/web', { watch: true }), { instanceOf: ProcessExit });
 });
 test('status --no-watch is as it is now', async t => {
@@ -50,6 +51,17 @@ test('history of a service tells only what changed it', async t => {
   const shell = fakeShell(cluster, { output: 'name' });
   await showHistory(shell, 'shop/web');
   t.is(shell.terminal.text, 'revision/3\nrevision/1\n');
+});
+test('history of a service tells changes of its limits too, and always the one in force', async t => {
+  const web = service({ revision: 4 });
+  const cluster = new FakeCluster(clusterView({ services: [serviceView(web, FULL)] }));
+  const revision = (number: number, pids: number) => ({
+    app: 'default/shop', number, services: [service({ container: { limits: { ...web.spec.container.limits, pids } } }).spec], volumes: [], pins: { configs: [], secrets: [] }, createdAtMs: T0,
+  });
+  cluster.answers.set('revisions', [revision(1, 8), revision(2, 16), revision(3, 16), revision(4, 16)]);
+  const shell = fakeShell(cluster, { output: 'name' });
+  await showHistory(shell, 'shop/web');
+  t.is(shell.terminal.text, 'revision/4\nrevision/2\nrevision/1\n');
 });
 
 const moves = { baseRevision: 1, unplaced: [], changes: [], nodes: [], notes: ['service/x stays: y'],
