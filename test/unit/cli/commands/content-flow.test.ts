@@ -21,7 +21,7 @@ function cluster(): FakeCluster {
 test('a secret is described by its version and who mounts it', async t => {
   const shell = fakeShell(cluster());
   await describeTarget(shell, 'secret/key');
-  t.is(shell.terminal.text, 'secret/key\nnamespace: default\nname: key\nversion: 2\ncreatedAt: 2026-01-01T00:00:00.000Z\nmounts:\n  - {"service":"shop/web","target":"/run/secrets/key","version":2}\n');
+  t.is(shell.terminal.text, 'secret/key\nnamespace: default\nname: key\nversion: 2\ncreatedAt: 2026-01-01T00:00:00.000Z\nmounts:\n  - service: shop/web, target: /run/secrets/key, version: 2\n');
 });
 test('a config is described by its content\'s hash and who mounts it', async t => {
   const shell = fakeShell(cluster(), { output: 'json' });
