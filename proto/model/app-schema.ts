@@ -85,8 +85,10 @@ export function snapPath(raw: RawValue, path: string): string {
 
 function checkEnvelope(root: SchemaField): void {
   const version = root.at('apiVersion');
-  const versionText = version.requiredText();
-  if (versionText !== '' && versionText !== API_VERSION) {
+  if (!version.isPresent) {
+    version.complain(`required; write apiVersion: ${API_VERSION}`);
+  }
+  if ((version.text() ?? API_VERSION) !== API_VERSION) {
     version.complain(`must be ${API_VERSION}`);
   }
   const kind = root.at('kind');

@@ -11,7 +11,7 @@ import { readPairs } from './pair-schema.ts';
 import { splitShellWords } from './shell-words.ts';
 
 const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
-const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'] };
+const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'], example: '{ policy: always }, or on-failure or never' };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'disk', 'pids', 'devices'] };
 const LIMIT_KEYS: KeyTable = { known: ['cpus', 'memory', 'pids', 'cpuset', 'swap', 'io', 'storage', 'hugepages'] };

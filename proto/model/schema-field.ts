@@ -10,6 +10,8 @@ import type { RawMap, RawValue, WrittenScalar } from './raw-value.ts';
 export interface KeyTable {
   readonly known: readonly string[];
   readonly later?: readonly string[];
+  /** A mapping as it may be written. */
+  readonly example?: string;
 }
 
 /** Words of a choice, likewise. */
@@ -58,7 +60,7 @@ export class SchemaField {
 
   /** Complains unless this is absent or a mapping of `keys`; `x-` keys are free. */
   checkKeys(keys: KeyTable): void {
-    for (const [key, field] of this.entries()) {
+    for (const [key, field] of this.entries(keys.example)) {
       if (keys.known.includes(key) || key.startsWith('x-')) {
         continue;
       }
@@ -71,9 +73,9 @@ export class SchemaField {
     }
   }
 
-  /** Entries of a mapping, in file order. */
-  entries(): readonly (readonly [string, SchemaField])[] {
-    const map = this.#mapping();
+  /** Entries of a mapping, in file order. `example`: a mapping as it may be written, told where something else stands. */
+  entries(example?: string): readonly (readonly [string, SchemaField])[] {
+    const map = this.#mapping(example);
     return [...map.keys()].map(key => [key, this.at(key)]);
   }
 
@@ -197,12 +199,12 @@ export class SchemaField {
     return this.items().map(item => item.text() ?? '');
   }
 
-  #mapping(): RawMap {
+  #mapping(example?: string): RawMap {
     if (this.value === undefined) {
       return NO_ENTRIES;
     }
     if (!isRawMap(this.value)) {
-      this.complain(`must be a mapping, got ${this.#shown()}`);
+      this.complain(`must be a mapping, got ${this.#shown()}${example === undefined ? '' : `; write ${example}`}`);
       return NO_ENTRIES;
     }
     return this.value;

@@ -23,6 +23,14 @@ test('all violations at once, in document order', t => {
   t.deepEqual(violations.map(({ path }) => path), ['apiVersion', 'metadata.name', 'services.web.imag', 'services.web.replicas', 'services.api.image', 'bogus']);
 });
 
+test('an envelope that is missing is told as it would be right', t => {
+  t.deepEqual(violationsOf({ services: { web: { image: 'x' } } }).slice(0, 2), [
+    { path: 'apiVersion', message: 'required; write apiVersion: gantry/v1' }, { path: 'kind', message: 'required; write kind: App' },
+  ]);
+  t.deepEqual(violationsOf({ ...manifest(), apiVersion: '' }), [{ path: 'apiVersion', message: 'must be gantry/v1' }]);
+  t.deepEqual(violationsOf({ ...manifest(), apiVersion: 1 }).map(({ path }) => path), ['apiVersion']);
+});
+
 test('a place with a broken shape is complained about once', t => {
   t.deepEqual(violationsOf(manifest({ replicas: 'three' })).map(({ path }) => path), ['services.web.replicas']);
   t.deepEqual(violationsOf(manifest({}, { services: { web: null } })).map(({ path }) => path), ['services.web']);

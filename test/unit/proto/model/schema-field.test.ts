@@ -19,6 +19,7 @@ test('text is no number', complains, { a: '3' }, (root: SchemaField) => root.at(
 test('a fraction is no whole number', complains, { a: 1.5 }, (root: SchemaField) => root.at('a').integer(0), 'a', /whole number, got 1.5/);
 test('text is no boolean', complains, { a: 'yes' }, (root: SchemaField) => root.at('a').boolean(false), 'a', /true or false, got 'yes'/);
 test('null is no source text', complains, { a: null }, (root: SchemaField) => root.at('a').source(), 'a', /has no value/);
+test('what a mapping may look like is told', complains, { a: 'x' }, (root: SchemaField) => { root.at('a').checkKeys({ known: ['b'], example: '{ b: 1 }' }); }, 'a', /must be a mapping, got 'x'; write \{ b: 1 \}/);
 test('a list is no mapping', complains, { a: [] }, (root: SchemaField) => root.at('a').entries(), 'a', /must be a mapping, got a list/);
 test('text is no list', complains, { a: 'x' }, (root: SchemaField) => root.at('a').items(), 'a', /must be a list, got 'x'/);
 test('an unknown key has a suggestion', complains, { nmae: 1 }, (root: SchemaField) => { root.checkKeys({ known: ['name'] }); }, 'nmae', /did you mean 'name'\?/);
