@@ -1,7 +1,7 @@
 /**
  * Builds the images of the examples from installed Debian packages and pushes them.
  *
- *   build-images REGISTRY CA_FILE [hello|shop]...     default: all
+ *   build-images REGISTRY CA_FILE [hello|shop|tools]...     default: all; tools is what `clusterctl debug` starts
  *
  * Needs busybox-static; for shop also nginx-light, redis-server, python3, python3-redis (deploy/bin/setup installs them).
  */
@@ -18,6 +18,8 @@ import { NO_REGISTRY_SETTINGS } from '#registry/registry-settings-parse.ts';
 
 interface ImageRecipe {
   readonly name: string;
+  /** Default: 1. */
+  readonly tag?: string;
   readonly packages: readonly string[];
   /** Path in the image -> text. */
   readonly files: Readonly<Record<string, string>>;
@@ -40,7 +42,7 @@ const pythonPackages = (): readonly string[] => {
 const RECIPES: Readonly<Record<string, () => readonly ImageRecipe[]>> = {
   hello: () => [{
     name: 'hello', packages: [], files: { '/www/.keep': '' }, directories: [],
-    config: { Cmd: ['/bin/sh', '-c', 'echo "hello from $(hostname) on $GANTRY_NODE" > /www/index.html; exec httpd -f -p 80 -h /www'], Env: ['PATH=/bin:/sbin:/usr/bin:/usr/sbin'] },
+    config: { Cmd: ['/bin/sh', '-c', 'echo "hello from $(hostname) on $GANTRY_NODE" > /www/index.html; echo "$(hostname) serves /www on port 80"; exec httpd -f -p 80 -h /www'], Env: ['PATH=/bin:/sbin:/usr/bin:/usr/sbin'] },
   }],
   shop: () => [
     {
@@ -60,6 +62,7 @@ const RECIPES: Readonly<Record<string, () => readonly ImageRecipe[]>> = {
       },
     },
   ],
+  tools: () => [{ name: 'busybox', tag: 'latest', packages: [], files: {}, directories: [], config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin:/sbin:/usr/bin:/usr/sbin'] } }],
 };
 
 /** Files of installed packages and every library their programs load, as paths from the root, parents first. */
@@ -153,8 +156,9 @@ try {
     const files = await packageFiles(recipe.packages);
     const packages = files.length === 0 ? [] : [await tarOf('/', files, path.join(scratch, `${recipe.name}-packages.tar`))];
     const built = buildImage({ layers: [base, ...packages, await ownLayer(recipe, scratch)], architecture: ARCHITECTURE, config: recipe.config });
-    await pushImage(client, { registry, repository: recipe.name, tag: '1' }, built, AbortSignal.timeout(120_000));
-    console.log(`${registry}/${recipe.name}:1 ${built.digest}`);
+    const tag = recipe.tag ?? '1';
+    await pushImage(client, { registry, repository: recipe.name, tag }, built, AbortSignal.timeout(120_000));
+    console.log(`${registry}/${recipe.name}:${tag} ${built.digest}`);
   }
 } finally {
   await client.close();
