@@ -21,6 +21,10 @@ export interface ScaleFlags {
 
 export async function scaleServices(shell: Shell, pairs: readonly string[], flags: ScaleFlags): Promise<void> {
   const wishes = pairs.map(pair => readWish(pair, flags.replicas));
+  const twice = wishes.find(({ target }, index) => wishes.findIndex(one => one.target === target) < index);
+  if (twice !== undefined) {
+    throw new UsageError(`${twice.target} is named twice; write each service once`);
+  }
   const { client, view } = await look(shell);
   const services = wishes.map(({ target, replicas }) => ({ replicas, found: requireTarget(target, view, ['service']) }));
   for (const { replicas, found } of services) {
@@ -113,6 +117,9 @@ function readWish(pair: string, replicas: string | undefined): { readonly target
   const text = equals < 0 ? replicas : pair.slice(equals + 1);
   if (text === undefined) {
     throw new UsageError(`${pair}: write ${pair}=3 or give --replicas`);
+  }
+  if (equals >= 0 && replicas !== undefined) {
+    throw new UsageError(`${pair} and --replicas ${replicas} both say how many; write one of them`);
   }
   return { target: equals < 0 ? pair : pair.slice(0, equals), replicas: readCount('replicas', text, 0, MAX_REPLICAS) };
 }

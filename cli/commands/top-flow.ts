@@ -7,7 +7,7 @@ import type { ClusterUsage } from '#model/usage.ts';
 import { nodeRows, nodeUsageItem, nodeUsageTable, taskRows, taskUsageItem, taskUsageTable } from '../format/usage.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { parseType } from '../target.ts';
+import { typeOf } from '../target.ts';
 import { hasLabels } from './get-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
@@ -43,7 +43,7 @@ export async function showUsage(shell: Shell, word: string, flags: TopFlags): Pr
 }
 
 function parseSubject(word: string): Subject {
-  const type = word === '' ? 'task' : parseType(word);
+  const type = word === '' ? 'task' : typeOf(word);
   if (type !== 'task' && type !== 'node') {
     throw new ClusterError('INVALID_ARGUMENT', `top ${quoted(word)}: only tasks and nodes use something; write top tasks or top nodes`);
   }

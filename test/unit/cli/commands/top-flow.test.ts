@@ -31,7 +31,7 @@ test('tasks unless nodes are asked for', async t => {
   t.is(await shown('nodes', { output: 'name' }), 'node/n1\nnode/n2\n');
   t.is(await shown('nodes', { output: 'name', selector: 'zone=a' }), 'node/n1\n');
   t.is((JSON.parse(await shown('tasks', { output: 'json' })) as { items: unknown[] }).items.length, 3);
-  await t.throwsAsync(shown('secrets', {}), { message: /write top tasks or top nodes/ });
+  for (const word of ['secrets', 'zzz']) await t.throwsAsync(shown(word, {}), { message: `top '${word}': only tasks and nodes use something; write top tasks or top nodes` });
 });
 
 for (const [isNatsConnected, message] of [
