@@ -10,6 +10,7 @@ import { AutoscaleLoop } from './autoscale/autoscale-loop.ts';
 import type { Measures } from './autoscale/ports.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
 import { planApp } from './reconcile/app-plan.ts';
+import { ContentLoop } from './reconcile/content-loop.ts';
 import { EventLoop } from './reconcile/event-loop.ts';
 import { planNodes } from './reconcile/node-plan.ts';
 import { ReconcileLoop } from './reconcile/reconcile-loop.ts';
@@ -66,8 +67,9 @@ export class CoreLoop implements Loop {
       work: term => {
         this.#newestTerm = new ReconcileLoop({ ...options, planners, cluster, events, revisions }, term);
         const { measures } = options;
-        return measures === undefined ? this.#newestTerm : together({
-          reconcile: this.#newestTerm, autoscale: new AutoscaleLoop({ store, clock, logger, cluster, events, measures }, term),
+        return together({
+          reconcile: this.#newestTerm, contents: new ContentLoop({ store, clock, logger, cluster }, term),
+          ...(measures === undefined ? {} : { autoscale: new AutoscaleLoop({ store, clock, logger, cluster, events, measures }, term) }),
         });
       },
     });

@@ -9,6 +9,7 @@ import { checkNamespacePolicy } from '#model/namespace.ts';
 import type { ApplyOutcome, ControlHandlers, Peer } from '#model/ports.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 import { encodeApp, encodeRevision, encodeService } from '../store/records.ts';
+import { contentKeys } from '../reconcile/content-retention.ts';
 import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
@@ -189,11 +190,16 @@ function nextVirtualIps(app: AppSpec, parts: Pick<ApplyParts, 'state'>): readonl
   return free;
 }
 
-/** Immutable and named by content: written before the App that names them, harmless when the apply does not land. */
+/**
+ * Immutable and named by content: written before the App that names them, harmless when the apply does not land. One that may be there without
+ * being needed is written anew, so that it is not removed meanwhile (reconcile/content-retention.ts).
+ */
 async function writeConfigs(app: AppSpec, parts: ApplyParts): Promise<void> {
+  const inUse = new Set([...parts.state.current.services.values()].flatMap(({ value }) => contentKeys(value.namespace, value.pins)));
   for (const config of app.configs) {
     const key = buildKey({ kind: 'blob', namespace: app.namespace, sha256: configSha256(config) });
-    await transactGuarded(parts.store, [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: config.content }], parts.signal);
+    const compares: readonly Compare[] = inUse.has(key) ? [{ kind: 'mod-revision', key, revision: 0 }] : [];
+    await transactGuarded(parts.store, compares, [{ kind: 'put', key, value: config.content }], parts.signal);
   }
 }
 

@@ -12,7 +12,7 @@ import type { Backoff } from '#kit/backoff.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
 import { AmbiguousWriteError, CompactedError } from './ports.ts';
-import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredValue, TransactOutcome } from './ports.ts';
+import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from './ports.ts';
 import { requireTransactable } from './transaction-limits.ts';
 
 export interface EtcdOptions {
@@ -68,10 +68,19 @@ export class EtcdStore implements Store {
   }
 
   async list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }> {
+    return await this.#listWhole(prefix, false, signal);
+  }
+
+  async listKeys(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly keys: readonly StoredKey[] }> {
+    const { etcdRevision, entries } = await this.#listWhole(prefix, true, signal);
+    return { etcdRevision, keys: entries.map(({ value: _, ...key }) => key) };
+  }
+
+  async #listWhole(prefix: string | readonly string[], isKeysOnly: boolean, signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }> {
     const prefixes = typeof prefix === 'string' ? [prefix] : [...prefix].sort();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#listPinned(prefixes, signal);
+        return await this.#listPinned(prefixes, isKeysOnly, signal);
       } catch (error) {
         // The pinned revision was compacted between two pages: begin again at the newest one.
         if (!(error instanceof CompactedError) || attempt === MAX_LIST_TRIES) {
@@ -143,13 +152,13 @@ export class EtcdStore implements Store {
     this.#client.close();
   }
 
-  async #listPinned(prefixes: readonly string[], signal?: AbortSignal): Promise<{ etcdRevision: number; entries: StoredValue[] }> {
+  async #listPinned(prefixes: readonly string[], isKeysOnly: boolean, signal?: AbortSignal): Promise<{ etcdRevision: number; entries: StoredValue[] }> {
     const entries: StoredValue[] = [];
     let etcdRevision = 0;
     for (const prefix of prefixes) {
       let from: Buffer | undefined = Buffer.from(prefix);
       while (from !== undefined) {
-        const answer: IRangeResponse = await this.#range({ key: from, range_end: rangeEnd(prefix), limit: PAGE_KEYS, revision: etcdRevision }, signal);
+        const answer: IRangeResponse = await this.#range({ key: from, range_end: rangeEnd(prefix), limit: PAGE_KEYS, revision: etcdRevision, keys_only: isKeysOnly }, signal);
         etcdRevision ||= Number(answer.header.revision);
         entries.push(...answer.kvs.map(toStoredValue));
         const last = answer.kvs.at(-1);
@@ -159,7 +168,7 @@ export class EtcdStore implements Store {
     return { etcdRevision, entries };
   }
 
-  async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number }, signal?: AbortSignal): Promise<IRangeResponse> {
+  async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number; keys_only?: boolean }, signal?: AbortSignal): Promise<IRangeResponse> {
     return await this.#call('range', false, signal, () => this.#client.kv.range(request));
   }
 

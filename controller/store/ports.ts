@@ -18,6 +18,9 @@ export interface StoredValue {
   readonly modRevision: number;
 }
 
+/** What is told of a key where its value does not matter. */
+export type StoredKey = Omit<StoredValue, 'value'>;
+
 export type Compare =
   /** The key's create revision; 0 = the key does not exist. */
   | { readonly kind: 'create-revision'; readonly key: string; readonly revision: number }
@@ -47,6 +50,8 @@ export interface Store {
   get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined>;
   /** All keys with the prefix, or with any of several that do not overlap, sorted, all at one pinned revision, paged inside. */
   list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }>;
+  /** As `list`, without the values: they may be many megabytes. */
+  listKeys(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly keys: readonly StoredKey[] }>;
   watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch>;
   transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome>;
   grantLease(ttlMs: number): Promise<string>;

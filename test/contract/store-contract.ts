@@ -68,6 +68,15 @@ export function storeContract(test: TestFn, { name, make }: StoreContractOptions
     t.is(await store.get(`${root}none`), undefined);
   });
 
+  run('1 keys are listed as the entries are, without their values', async (t, { root }, store) => {
+    await store.transact([], [put(`${root}a/1`), put(`${root}b/1`)]);
+    await store.transact([], [put(`${root}a/2`), put(`${root}b/1`, 'w')]);
+    const { entries } = await store.list([`${root}a/`, `${root}b/`]);
+    t.is(entries.length, 3);
+    t.deepEqual((await store.listKeys([`${root}a/`, `${root}b/`])).keys, entries.map(({ value: _, ...key }) => key));
+    t.deepEqual((await store.listKeys(`${root}none`)).keys, []);
+  });
+
   run('2 a compare that fails writes nothing and names its key', async (t, { root }, store) => {
     await store.transact([], [put(`${root}a`)]);
     const outcome = await store.transact(

@@ -1,7 +1,7 @@
 /** etcd as its clients reach it: answers that come late, twice too late or never, a server that pauses, restarts, elects and compacts. */
 import { ClusterError } from '#model/errors.ts';
 import { AmbiguousWriteError } from '../../controller/store/ports.ts';
-import type { Compare, Operation, Store, StoreBatch, StoredValue, TransactOutcome } from '../../controller/store/ports.ts';
+import type { Compare, Operation, Store, StoreBatch, StoredKey, StoredValue, TransactOutcome } from '../../controller/store/ports.ts';
 import { requireTransactable } from '../../controller/store/transaction-limits.ts';
 import { MemoryEtcd } from '../support/memory-store.ts';
 import type { SimNet } from './sim-net.ts';
@@ -126,6 +126,11 @@ export class SimStore implements Store {
       const entries = this.#etcd.memory.range(typeof prefix === 'string' ? [prefix] : prefix);
       return { etcdRevision: this.#etcd.memory.etcdRevision, entries };
     }, false, signal);
+  }
+
+  async listKeys(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly keys: readonly StoredKey[] }> {
+    const { etcdRevision, entries } = await this.list(prefix, signal);
+    return { etcdRevision, keys: entries.map(({ value: _, ...key }) => key) };
   }
 
   async transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome> {

@@ -4,7 +4,7 @@
  */
 import { ClusterError } from '#model/errors.ts';
 import { AmbiguousWriteError, CompactedError } from '../../controller/store/ports.ts';
-import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredValue, TransactOutcome } from '../../controller/store/ports.ts';
+import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from '../../controller/store/ports.ts';
 import { requireTransactable } from '../../controller/store/transaction-limits.ts';
 import type { Clock } from '#kit/clock.ts';
 
@@ -219,6 +219,11 @@ export class MemoryStore implements Store {
     await this.#reach(signal);
     const entries = this.#etcd.range(typeof prefix === 'string' ? [prefix] : prefix);
     return { etcdRevision: this.#etcd.etcdRevision, entries };
+  }
+
+  async listKeys(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly keys: readonly StoredKey[] }> {
+    const { etcdRevision, entries } = await this.list(prefix, signal);
+    return { etcdRevision, keys: entries.map(({ value: _, ...key }) => key) };
   }
 
   async *watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {

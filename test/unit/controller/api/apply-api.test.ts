@@ -124,3 +124,19 @@ test('a service without a policy gets the one of the cluster, in its record and 
   t.is(replica.state.current.services.get(serviceId('default', 'shop', 'web'))?.value.spec.placement.policy, 'binpack');
   t.like(await createApply({ ...replica.parts, defaultPolicy: 'binpack' })({ requestId: requestId(2), app: spec('shop'), isDryRun: false }, OPERATOR), { isChanged: false });
 });
+
+test('a config that is stored and that no service names is written anew, so that it is not removed before the App names it', async t => {
+  const replica = await MemoryReplica.start(t);
+  const configs = { configs: { c: { content: 'x' } } };
+  const mounts = { configs: [{ source: 'c', target: '/c' }] };
+  const [blobs, written] = ['/gantry/v1/blobs/', async (): Promise<readonly number[]> => (await replica.parts.store.list(blobs)).entries.map(entry => entry.modRevision)];
+  await apply(replica, 1, spec('shop', mounts, configs));
+  const first = await written();
+  t.is(first.length, 1);
+  await apply(replica, 2, spec('shop', mounts, configs));
+  t.deepEqual(await written(), first, 'in use: as it was');
+  await apply(replica, 3, spec('shop'));
+  await apply(replica, 4, spec('side', mounts, configs));
+  t.is((await written()).length, 1);
+  t.true((await written())[0]! > first[0]!);
+});
