@@ -5,7 +5,7 @@ import type { ImageConfig } from '#model/node-images.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
-import type { AccountFiles } from './container-user.ts';
+import type { AccountFiles, ContainerUser } from './container-user.ts';
 import { requireCommand } from './command-fs.ts';
 import { openDevices } from './device-fs.ts';
 import type { DevicePolicy } from './device-fs.ts';
@@ -46,7 +46,7 @@ export class OciConfigFs implements ContainerConfigs {
     const config = ociSpec({
       task: request.task,
       image: request.image,
-      accounts: accountsBelow(request.rootfsPath),
+      user: request.user,
       rootfsPath: request.rootfsPath,
       userNamespacePath: request.slot.userNamespacePath,
       networkNamespacePath: request.slot.networkNamespacePath,
@@ -65,7 +65,7 @@ export class OciConfigFs implements ContainerConfigs {
     return Promise.resolve(JSON.stringify(config));
   }
 
-  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }> {
+  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser> {
     return Promise.resolve(containerUser(task, image, accountsBelow(rootfsPath)));
   }
 }

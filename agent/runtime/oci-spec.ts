@@ -25,7 +25,7 @@ import type { Architecture } from './seccomp-profile.ts';
 export interface OciSpecInput {
   readonly task: Task;
   readonly image: ImageConfig;
-  readonly accounts: AccountFiles;
+  readonly user: ContainerUser;
   readonly rootfsPath: string;
   readonly userNamespacePath: string;
   readonly networkNamespacePath: string;
@@ -104,8 +104,7 @@ export function ociSpec(input: OciSpecInput): Readonly<Record<string, unknown>> 
 }
 
 function ociProcess(input: OciSpecInput, { apparmorProfile, selinuxLabel }: ReturnType<typeof securityModuleLabels>): OciProcess {
-  const { container } = input.task;
-  const user = containerUser(input.task, input.image, input.accounts);
+  const { user, task: { container } } = input;
   const granted = [...capabilities(container.security, input.heldCapabilities), ...(input.isDebugger ? ['SYS_PTRACE'] : [])].map(name => `CAP_${name}`);
   const held = user.uid === 0 ? granted : [];
   return {

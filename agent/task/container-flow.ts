@@ -165,7 +165,7 @@ export async function prepareFiles(
   const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);
   await failpoint('agent.before-bundle');
   const bundlePath = await parts.bundles.create(id, etcFiles(task, isOnHostNetwork(task) ? '127.0.1.1' : slot.address, parts.dns.resolvConf(task.namespace, task.app)));
-  return await parts.configs.configJson({ task, image: image.config, rootfsPath, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath, joined: joinedNamespaces(from.record, name.companion?.index) });
+  return await parts.configs.configJson({ task, image: image.config, rootfsPath, user, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath, joined: joinedNamespaces(from.record, name.companion?.index) });
 }
 
 /** Layers, volumes and files show the ids of the slot's user namespace, or the machine's own. */

@@ -10,6 +10,7 @@ import type { ImageConfig } from '#model/node-images.ts';
 import type { ImageStore } from '../image/ports.ts';
 import type { NetworkSlot, NodeNetwork } from '../network/ports.ts';
 import type { ServiceProxy } from '../proxy/ports.ts';
+import type { ContainerUser } from '../runtime/container-user.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { RootfsSnapshotter } from '../snapshot/ports.ts';
 import type { OciMount, Volumes } from '../volume/ports.ts';
@@ -71,6 +72,8 @@ export interface ConfigRequest {
   readonly task: Task;
   readonly image: ImageConfig;
   readonly rootfsPath: string;
+  /** By `userOf`. */
+  readonly user: ContainerUser;
   readonly slot: NetworkSlot;
   readonly deviceUnits: readonly string[];
   readonly mounts: readonly OciMount[];
@@ -94,7 +97,7 @@ export interface Devices {
 /** config.json of a container. @throws ClusterError when task and image together cannot run */
 export interface ContainerConfigs {
   /** Who the container's first process is, as ids inside it. @throws ClusterError when the image does not know the user */
-  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<{ readonly uid: number; readonly gid: number }>;
+  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser>;
   configJson(request: ConfigRequest): Promise<string>;
 }
 

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync,
 import { systemClock } from '#kit/clock.ts';
 import { CgroupFs } from '../../agent/cgroup/cgroup-fs.ts';
 import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
-import { ociSpec } from '../../agent/runtime/oci-spec.ts';
+import { containerUser, ociSpec } from '../../agent/runtime/oci-spec.ts';
 import { heldCapabilities } from '../../agent/runtime/held-capabilities.ts';
 import { NO_SECURITY_MODULES } from '../../agent/runtime/security-module.ts';
 import type { ContainerEnd, ContainerRequest, ContainerRuntime, CreatedContainer } from '../../agent/runtime/ports.ts';
@@ -58,7 +58,7 @@ export function makeSandbox(name: string): Sandbox {
     const task = containerTask(overrides);
     const config = ociSpec({
       task, image: IMAGE, rootfsPath: rootfs, mounts: [], cgroupsPath: cgroups.pathFor(id), ...slot,
-      accounts: { passwd: readFileSync(`${rootfs}/etc/passwd`, 'utf8'), group: readFileSync(`${rootfs}/etc/group`, 'utf8') },
+      user: containerUser(task, IMAGE, { passwd: readFileSync(`${rootfs}/etc/passwd`, 'utf8'), group: readFileSync(`${rootfs}/etc/group`, 'utf8') }),
       etcFiles: { hostname: `${directory}/etc-file`, hosts: `${directory}/etc-file`, resolvConf: `${directory}/etc-file` },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64', maxOpenFiles: 4096, heldCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')), devices: [], joined: {}, isDebugger: false, securityModules: NO_SECURITY_MODULES,
     });

@@ -202,7 +202,7 @@ export class FakeNode {
       dns: { resolvConf: () => 'nameserver 10.128.1.1\n' },
       prober: { watch: (_target, signal) => this.#verdicts(signal) },
       configs: {
-        userOf: () => this.#step('configs.userOf', () => ({ uid: 0, gid: 0 })),
+        userOf: () => this.#step('configs.userOf', () => ({ uid: 0, gid: 0, additionalGids: [], home: '/root' })),
         configJson: () => this.#step('configs.configJson', () => '{}'),
       },
       bundles: {

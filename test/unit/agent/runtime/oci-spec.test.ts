@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { SecuritySpec } from '#model/service.ts';
 import type { ImageConfig } from '#model/node-images.ts';
-import { mergeEnvironment, ociSpec } from '../../../../agent/runtime/oci-spec.ts';
+import { containerUser, mergeEnvironment, ociSpec } from '../../../../agent/runtime/oci-spec.ts';
 import type { OciSpecInput } from '../../../../agent/runtime/oci-spec.ts';
 import { heldCapabilities } from '../../../../agent/runtime/held-capabilities.ts';
 import { NO_SECURITY_MODULES } from '../../../../agent/runtime/security-module.ts';
@@ -13,8 +13,9 @@ const MIB = 1024 * 1024;
 const RESTRICTED: SecuritySpec = { profile: 'restricted', user: '1000:1000', readOnly: false, capAdd: [], capDrop: [], hostNamespaces: [], mayGainPrivileges: false, isUnconfined: false };
 
 function input(overrides: TaskOverrides = {}, image: Partial<ImageConfig> = {}, rest: Partial<OciSpecInput> = {}): OciSpecInput {
+  const [task, config] = [containerTask(overrides), { ...IMAGE, ...image }];
   return {
-    task: containerTask(overrides), image: { ...IMAGE, ...image }, accounts: { passwd: 'root:x:0:0::/root:\nweb:x:33:34::/home:\n', group: '' },
+    task, image: config, user: containerUser(task, config, { passwd: 'root:x:0:0::/root:\nweb:x:33:34::/home:\n', group: '' }),
     rootfsPath: '/var/lib/gantry/rootfs/a', userNamespacePath: '/run/gantry/slots/s1/user', networkNamespacePath: '/run/gantry/slots/s1/net', mounts: [],
     cgroupsPath: '/gantry-n1/a', etcFiles: { hostname: '/run/a/hostname', hosts: '/run/a/hosts', resolvConf: '/run/a/resolv.conf' },
     architecture: 'x64', maxOpenFiles: 1_000_000, heldCapabilities: heldCapabilities('CapBnd:\t000001ffffffffff\n'), devices: [], joined: {}, isDebugger: false, securityModules: NO_SECURITY_MODULES, ...rest,
