@@ -1,7 +1,7 @@
 /** One object as lines. */
 import { printable } from '#model/printable.ts';
 import type { Item } from './items.ts';
-import { unitName, unitText } from './unit-fields.ts';
+import { unitField } from './unit-fields.ts';
 
 /** `key: value` lines, nested mappings and lists indented; empty ones left out; amounts with their units. */
 export function formatFields(item: Item, indent: string): string {
@@ -21,7 +21,7 @@ function formatField(key: string, value: unknown, indent: string): string {
   if (typeof value === 'object') {
     return Object.keys(value).length === 0 ? '' : `${indent}${key}:\n${formatFields(value as Item, `${indent}  `)}`;
   }
-  return `${indent}${unitName(key)}: ${printable(unitText(key, value) ?? unquoted(value))}\n`;
+  return `${indent}${printable(leaf(key, value))}\n`;
 }
 
 /** An item of a list on one line. */
@@ -29,7 +29,12 @@ function inline(item: unknown): string {
   if (item === null || typeof item !== 'object' || Array.isArray(item)) {
     return unquoted(item);
   }
-  return Object.entries(item).filter(([, value]) => !isEmpty(value)).map(([key, value]) => `${unitName(key)}: ${unitText(key, value) ?? unquoted(value)}`).join(', ');
+  return Object.entries(item).filter(([, value]) => !isEmpty(value)).map(([key, value]) => leaf(key, value)).join(', ');
+}
+
+function leaf(key: string, value: unknown): string {
+  const { name, text } = unitField(key, value) ?? { name: key, text: unquoted(value) };
+  return `${name}: ${text}`;
 }
 
 function isEmpty(value: unknown): value is null | undefined | '' | readonly [] {

@@ -5,7 +5,7 @@ import { printable } from '#model/printable.ts';
 import { formatCpu, formatMemory } from '#model/quantity.ts';
 import type { Item } from './items.ts';
 import { formatTable } from './table.ts';
-import { unitChange, unitPath } from './unit-fields.ts';
+import { unitChange } from './unit-fields.ts';
 
 /** Nodes whose picture does not change are shown up to this many. */
 const MAX_IDLE_NODES = 20;
@@ -105,9 +105,9 @@ export function formatDiff(plan: ClusterPlan): string {
   const lines = [...Map.groupBy(plan.changes, change => change.service)].flatMap(([service, changes]) => [
     shortName(service),
     ...changes.map(({ path, before, after }) => {
-      const at = path === '' ? '' : `${unitPath(path)}: `;
+      const shown = unitChange(path, [before, after].filter(text => text !== undefined));
       const sign = before === undefined ? '+' : after === undefined ? '-' : '~';
-      return `  ${sign} ${at}${unitChange(path, [before, after].filter(text => text !== undefined)).join(' -> ')}`;
+      return `  ${sign} ${path === '' ? '' : `${shown.path}: `}${shown.values.join(' -> ')}`;
     }),
   ]);
   return [...lines, hasChanges(plan) ? summary(plan) : 'nothing to do'].map(line => `${printable(line)}\n`).join('');

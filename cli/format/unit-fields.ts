@@ -13,27 +13,27 @@ const UNITS: readonly Unit[] = [
 ];
 const CPU = 'milliCpu';
 
-/** `memory` of `memoryBytes`, `cpus` of `milliCpu`; other names stay. */
-export function unitName(name: string): string {
+/** `{ name: 'memory', text: '32Mi' }` of `memoryBytes`, `cpus` of `milliCpu`; undefined where the field has no unit or is no number. */
+export function unitField(name: string, value: unknown): { readonly name: string; readonly text: string } | undefined {
+  const text = unitText(name, value);
+  return text === undefined ? undefined : { name: unitName(name), text };
+}
+
+function unitName(name: string): string {
   return name === CPU ? 'cpus' : UNITS.reduce((text, { pattern }) => text.replace(pattern, ''), name);
 }
 
-/** `32Mi`, `250m`, `1m30s`; undefined where the field has no unit or is no number. */
-export function unitText(name: string, value: unknown): string | undefined {
+function unitText(name: string, value: unknown): string | undefined {
   if (typeof value !== 'number') {
     return undefined;
   }
   return name === CPU ? formatCpu(value) : UNITS.find(({ pattern }) => pattern.test(name))?.format(value);
 }
 
-/** Both sides of a change of the field `path`; as they stand where they would look the same with their unit. */
-export function unitChange(path: string, values: readonly string[]): readonly string[] {
-  const [name = ''] = path.split('.').slice(-1);
+/** A changed field and both its sides; these as they stand where they would look the same with their unit. */
+export function unitChange(path: string, values: readonly string[]): { readonly path: string; readonly values: readonly string[] } {
+  const start = path.lastIndexOf('.') + 1;
+  const name = path.slice(start);
   const texts = values.map(value => unitText(name, /^\d+$/.test(value) ? Number(value) : undefined) ?? value);
-  return new Set(texts).size < values.length ? values : texts;
-}
-
-/** `limits.memory` of `limits.memoryBytes`. */
-export function unitPath(path: string): string {
-  return path.split('.').map(unitName).join('.');
+  return { path: path.slice(0, start) + unitName(name), values: new Set(texts).size < values.length ? values : texts };
 }
