@@ -53,7 +53,8 @@ const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_IN_ROOT = 0x10n;
 
-const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+/** Of a number with two names, EAGAIN and not EWOULDBLOCK, ENOTSUP and not EOPNOTSUPP: as Node names it. Source: errno(3) */
+const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).toSorted(([left], [right]) => (left < right ? 1 : -1)).map(([name, number]) => [number, name]));
 
 /** A failed system call; `code` is the errno's name, as in Node's own errors. */
 export class SyscallError extends Error {
@@ -174,7 +175,7 @@ export function changeOpenTime(descriptor: number, time: { readonly seconds: num
   checked('futimens', calls.futimens(descriptor, BigInt64Array.from([...pair, ...pair])));
 }
 
-/** @throws SyscallError EOPNOTSUPP where the file system has none */
+/** @throws SyscallError ENOTSUP where the file system has none */
 export function setAttribute(descriptor: number, name: string, value: Uint8Array): void {
   checked('fsetxattr', calls.fsetxattr(descriptor, raw(name), value, value.byteLength, 0));
 }
@@ -197,7 +198,7 @@ export function readAttribute(descriptor: number, name: string): Buffer {
   return value.subarray(0, checked('getxattr', calls.getxattr(`/proc/self/fd/${String(descriptor)}`, raw(name), value, value.length)));
 }
 
-/** Makes `to` share all contents of `from`. @throws SyscallError EOPNOTSUPP, EXDEV, EINVAL where the file system cannot. Source: ioctl_ficlone(2) */
+/** Makes `to` share all contents of `from`. @throws SyscallError ENOTSUP, EXDEV, EINVAL where the file system cannot. Source: ioctl_ficlone(2) */
 export function shareContents(from: number, to: number): void {
   checked('ioctl FICLONE', calls.ioctl(to, FICLONE, from));
 }
