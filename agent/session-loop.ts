@@ -202,11 +202,15 @@ export class SessionLoop implements StartPermit {
   }
 
   #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: AbortController): void {
+    // The session has ended before what waits behind is looked at.
     const later = (work: () => Promise<void>): void => {
-      this.#inOrder(work, session).catch((error: unknown) => {
-        this.#parts.log.error({ err: error, kind: message.kind }, 'message could not be acted on');
-        ending.abort(error);
-      });
+      const orEnd = async (): Promise<void> => {
+        await work().catch((error: unknown) => {
+          this.#parts.log.error({ err: error, kind: message.kind }, 'message could not be acted on');
+          ending.abort(error);
+        });
+      };
+      this.#inOrder(orEnd, session).catch(() => { /* told above */ });
     };
     switch (message.kind) {
       case 'registered':

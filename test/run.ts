@@ -92,21 +92,27 @@ class TestCounter {
   readonly tally: Tally = { passed: 0, failed: 0 };
   readonly failures: string[] = [];
   #isTold = true;
+  /** What follows says why tests failed. */
+  #isOver = false;
 
   take(line: string): void {
-    const [, mark, kind] = /^ {2}([✔✘-])(?: \[(\w+)\])?:? /.exec(line) ?? [];
-    if (mark !== undefined) {
-      const isSkipped = kind === 'skip';
-      const isFailed = mark === '✘' || (isSkipped && !MAY_LACK.some(reason => line.includes(reason)));
-      this.tally[isFailed ? 'failed' : 'passed'] += 1;
-      this.#isTold = isFailed || isSkipped;
-      if (isFailed) this.failures.push(line.trim());
+    const mark = this.#isOver ? null : /^ {2}(?:(?<ended>[✔✘])(?: \[\w+\])?:?|- \[(?<unrun>skip|todo)\]) /.exec(line);
+    if (mark !== null) {
+      this.#count(line, mark.groups?.['ended'] === '✘', mark.groups?.['unrun'] === 'skip');
     } else if (line.trim() === '─') {
+      this.#isOver = true;
       this.#isTold = true;
     }
     if (this.#isTold && line !== '') {
       console.log(line);
     }
+  }
+
+  #count(line: string, hasFailed: boolean, isSkipped: boolean): void {
+    const isFailed = hasFailed || (isSkipped && !MAY_LACK.some(reason => line.includes(reason)));
+    this.tally[isFailed ? 'failed' : 'passed'] += 1;
+    this.#isTold = isFailed || isSkipped;
+    if (isFailed) this.failures.push(line.trim());
   }
 }
 

@@ -34,14 +34,14 @@ export function cgroupLayout(mountinfo: string): CgroupLayout {
   return { version: 2, roots: v2 };
 }
 
-/** True for ids of two containers of one task. */
-export function areOfOneTask(left: string, right: string): boolean {
-  const task = taskOf(left);
-  return task !== undefined && task === taskOf(right);
+/** The group of the task that a container of the agent's belongs to; undefined for ids of another form. */
+export function taskGroupOf(containerId: string): string | undefined {
+  return /^gantry-([a-z2-7]{12})-/.exec(containerId)?.[1];
 }
 
-function taskOf(containerId: string): string | undefined {
-  return /^gantry-([a-z2-7]{12})-/.exec(containerId)?.[1];
+/** True for the name of a task's group: it holds those of its containers, and no process. */
+export function isTaskGroup(name: string): boolean {
+  return /^[a-z2-7]{12}$/.test(name);
 }
 
 /** Directories of the group `path` (absolute inside the hierarchies), one per hierarchy, without doubles, sorted. */

@@ -3,7 +3,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
-import { areOfOneTask, cgroupLayout, groupDirs, isInGroup, ownProcessesFile, processCountFiles, processesDir, usageFiles } from './cgroup-files.ts';
+import { cgroupLayout, groupDirs, isInGroup, isTaskGroup, ownProcessesFile, processCountFiles, processesDir, taskGroupOf, usageFiles } from './cgroup-files.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { parseUsage } from './cgroup-stats.ts';
 import { limitFiles } from './limit-files.ts';
@@ -34,7 +34,7 @@ export interface CgroupOptions {
   readonly files?: GroupFiles;
 }
 
-/** Control groups `/PARENT/ID`, whatever version the machine mounts. */
+/** Control groups `/PARENT/TASK/ID`, whatever version the machine mounts: those of one task's containers lie side by side. */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
@@ -62,7 +62,7 @@ export class CgroupFs implements Cgroups {
     if (!/^[a-z0-9][a-z0-9-]*$/.test(containerId)) {
       throw new RangeError(`container id ${JSON.stringify(containerId)} names no control group`);
     }
-    return `/${this.#parent}/${containerId}`;
+    return `/${this.#parent}${inTask(taskGroupOf(containerId))}/${containerId}`;
   }
 
   place(containerId: string): ReturnType<Cgroups['place']> {
@@ -129,19 +129,15 @@ export class CgroupFs implements Cgroups {
 
   /** A process that was forked meanwhile can leave a group of version 1 freezing for ever: it is let go on, and stopped once more. Source: cgroup-v1/freezer-subsystem.rst, "FREEZING" */
   async freeze(containerId: string): Promise<void> {
-    if (this.#dirsOfTask(containerId).length === 0) {
-      throw new ClusterError('FAILED_PRECONDITION', `container ${containerId} has no control group to stand still in`);
-    }
-    const [seen, pattern] = this.#layout.version === 1 ? ['freezer.state', /^FROZEN$/m] as const : ['cgroup.events', /^frozen 1$/m] as const;
-    const isStill = (state: string | undefined): boolean => state === undefined || pattern.test(state);
+    const dir = this.#frozenDir(containerId);
+    const [file, word, seen, pattern] = this.#layout.version === 1
+      ? ['freezer.state', 'FROZEN', 'freezer.state', /^FROZEN$/m] as const : ['cgroup.freeze', '1', 'cgroup.events', /^frozen 1$/m] as const;
+    await this.#files.writeOnThread(`${dir}/${file}`, word);
     const deadlineMs = this.#clock.monotonicMs() + FREEZE_TIMEOUT_MS;
-    for (let looks = 0; ; looks += 1) {
-      if (looks % LOOKS_A_FREEZE === 0) {
-        if (looks > 0) await this.thaw(containerId);
-        await this.#writeFrozen(containerId, true);
-      }
-      if (this.#dirsOfTask(containerId).every(dir => isStill(this.#files.read(`${dir}/${seen}`)))) {
-        return;
+    for (let looks = 1; !pattern.test(this.#files.read(`${dir}/${seen}`) ?? ''); looks += 1) {
+      if (this.#layout.version === 1 && looks % LOOKS_A_FREEZE === 0) {
+        await this.thaw(containerId);
+        await this.#files.writeOnThread(`${dir}/${file}`, word);
       }
       if (this.#clock.monotonicMs() >= deadlineMs) {
         await this.thaw(containerId);
@@ -152,22 +148,26 @@ export class CgroupFs implements Cgroups {
   }
 
   async thaw(containerId: string): Promise<void> {
-    await this.#writeFrozen(containerId, false);
+    const dir = this.#frozenDir(containerId);
+    const [file, word] = this.#layout.version === 1 ? ['freezer.state', 'THAWED'] as const : ['cgroup.freeze', '0'] as const;
+    await this.#writeIfThere(`${dir}/${file}`, word);
   }
 
   async killAll(containerId: string): Promise<void> {
     const root = processesDir(this.#layout, this.pathFor(containerId));
+    const movedOut = new Set<number>();
     const deadlineMs = this.#clock.monotonicMs() + KILL_TIMEOUT_MS;
     for (;;) {
       const groups = groupsBelow(root, this.#files);
-      const pids = groups.flatMap(group => processesOf(group, this.#files));
+      const pids = [...groups.flatMap(group => processesOf(group, this.#files)), ...processesOf(this.#parentDir(), this.#files).filter(pid => movedOut.has(pid))];
       if (pids.length === 0) {
         return;
       }
       if (this.#clock.monotonicMs() >= deadlineMs) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${containerId}: processes ${pids.join(' ')} outlive SIGKILL`);
       }
-      await Promise.all(groups.map(async group => { await this.#killGroup(group); }));
+      const moved = await Promise.all(groups.map(group => this.#killGroup(group, this.#frozenDir(containerId))));
+      moved.flat().forEach(pid => movedOut.add(pid));
       await this.#clock.sleep(KILL_POLL_MS, new AbortController().signal);
     }
   }
@@ -176,29 +176,42 @@ export class CgroupFs implements Cgroups {
     for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
       for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
     }
+    this.#removeTaskGroup(taskGroupOf(containerId));
     await Promise.resolve();
   }
 
   async list(): Promise<readonly string[]> {
-    const names = groupDirs(this.#layout, `/${this.#parent}`).flatMap(dir => this.#files.directoriesIn(dir));
+    const names = groupDirs(this.#layout, `/${this.#parent}`).flatMap(dir => {
+      const children = this.#files.directoriesIn(dir);
+      return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => this.#files.directoriesIn(`${dir}/${name}`))];
+    });
     return await Promise.resolve([...new Set(names)].sort());
+  }
+
+  /** The last container of a task takes the task's own group with it. */
+  #removeTaskGroup(task: string | undefined): void {
+    for (const dir of task === undefined ? [] : groupDirs(this.#layout, `/${this.#parent}/${task}`)) {
+      try {
+        this.#files.remove(dir);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      }
+    }
   }
 
   /** Removes the parent group itself, once it is empty: for the end of a node. */
   async removeParent(): Promise<void> {
-    for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) this.#files.remove(dir);
+    for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
+      for (const name of this.#files.directoriesIn(dir).filter(isTaskGroup)) this.#files.remove(`${dir}/${name}`);
+      this.#files.remove(dir);
+    }
     await Promise.resolve();
   }
 
-  async #writeFrozen(containerId: string, isFrozen: boolean): Promise<void> {
-    const [file, word] = this.#layout.version === 1 ? ['freezer.state', isFrozen ? 'FROZEN' : 'THAWED'] as const : ['cgroup.freeze', isFrozen ? '1' : '0'] as const;
-    await Promise.all(this.#dirsOfTask(containerId).map(async dir => { await this.#writeIfThere(`${dir}/${file}`, word); }));
-  }
-
-  /** The groups of all containers of its task: they stand still together. */
-  #dirsOfTask(containerId: string): readonly string[] {
-    const parent = processesDir(this.#layout, `/${this.#parent}`);
-    return this.#files.directoriesIn(parent).filter(name => name === containerId || areOfOneTask(name, containerId)).map(name => `${parent}/${name}`);
+  /** The containers of a task stand still together. */
+  #frozenDir(containerId: string): string {
+    const task = taskGroupOf(containerId);
+    return processesDir(this.#layout, task === undefined ? this.pathFor(containerId) : `/${this.#parent}/${task}`);
   }
 
   #memoryLimit(containerId: string): number {
@@ -213,15 +226,30 @@ export class CgroupFs implements Cgroups {
     return (this.#files.read(`${root}/${this.#parent}/${file}`) ?? '').trim();
   }
 
-  /** v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. There a killed process ends once it may run. */
-  async #killGroup(group: string): Promise<void> {
+  /**
+   * v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. There a killed process waits while its task stands
+   * still; moved out of the task it ends, and the others stand still on. Source: kernel/cgroup/legacy_freezer.c, freezer_attach()
+   *
+   * @returns those that were moved into the parent group
+   */
+  async #killGroup(group: string, taskDir: string): Promise<readonly number[]> {
     if (this.#layout.version === 2) {
       await this.#writeIfThere(`${group}/cgroup.kill`, '1');
-      return;
+      return [];
     }
     await this.#writeIfThere(`${group}/freezer.state`, 'FROZEN');
-    for (const pid of processesOf(group, this.#files)) this.#files.kill(pid);
+    const pids = processesOf(group, this.#files);
+    for (const pid of pids) this.#files.kill(pid);
     await this.#writeIfThere(`${group}/freezer.state`, 'THAWED');
+    if (isThawed(this.#files.read(`${taskDir}/freezer.state`))) {
+      return [];
+    }
+    for (const pid of pids) await this.#writeIfThere(`${this.#parentDir()}/cgroup.procs`, String(pid));
+    return pids;
+  }
+
+  #parentDir(): string {
+    return processesDir(this.#layout, `/${this.#parent}`);
   }
 
   async #writeIfThere(path: string, text: string): Promise<void> {
@@ -233,6 +261,10 @@ export class CgroupFs implements Cgroups {
   }
 }
 
+function isThawed(state: string | undefined): boolean {
+  return state === undefined || state.trim() === 'THAWED';
+}
+
 /** The group and all groups in it, parents first. */
 function groupsBelow(dir: string, files: GroupFiles): readonly string[] {
   return [dir, ...files.directoriesIn(dir).flatMap(name => groupsBelow(`${dir}/${name}`, files))];
@@ -240,6 +272,10 @@ function groupsBelow(dir: string, files: GroupFiles): readonly string[] {
 
 function processesOf(group: string, files: GroupFiles): readonly number[] {
   return (files.read(`${group}/cgroup.procs`) ?? '').split('\n').filter(line => line !== '').map(Number);
+}
+
+function inTask(task: string | undefined): string {
+  return task === undefined ? '' : `/${task}`;
 }
 
 /** At once for a container that does not run yet, else on a thread: a limit below what is in use makes the kernel reclaim. */

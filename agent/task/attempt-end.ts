@@ -146,7 +146,7 @@ function byPolicy(record: TaskRecord, exit: TaskExit, counted: AttemptEnd, messa
 }
 
 /** A job that ended is never begun again for that alone, and its retries are new tasks. */
-function policyOf(task: Task): RestartPolicy {
+export function policyOf(task: Task): RestartPolicy {
   const policy = task.container.restart;
   return task.kind === 'job' && policy.mode === 'always' ? { ...policy, mode: 'never' } : policy;
 }

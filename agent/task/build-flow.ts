@@ -1,5 +1,5 @@
 import type { AssignedContent } from '#model/assignment.ts';
-import { afterFailedStart, afterUncounted, errorText } from './attempt-end.ts';
+import { afterFailedStart, afterUncounted, errorText, policyOf } from './attempt-end.ts';
 import type { CompanionCrew } from './companion-crew-flow.ts';
 import { actOnCompanion } from './companion-flow.ts';
 import type { CompanionAction } from './companion-phase.ts';
@@ -42,7 +42,12 @@ export class AttemptBuilder {
       const running = await startAttempt(this.#attemptStart(contents), this.#parts, building);
       this.#book.setLive(QUIET, running);
       this.#book.tell('normal', 'Started', `attempt ${String(attempt)} runs`);
-      this.#book.saveSoon(this.#book.record);
+      // What a machine that goes down leaves unsaid may only be said by one more start where one follows anyway.
+      if (policyOf(this.#book.record.task).mode === 'always') {
+        this.#book.saveSoon(this.#book.record);
+      } else {
+        await this.#book.save(this.#book.record);
+      }
     }, signal);
   }
 

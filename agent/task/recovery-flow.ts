@@ -73,7 +73,8 @@ async function asCreated(record: TaskRecord, parts: RecoveryParts): Promise<Task
   const created = await parts.runtime.created(containerId(record.task.id, record.attempt));
   if (created === undefined) return record;
   const { container, monitor, createdAtMs } = created;
-  return asStarted(record, 'starting', { container, monitor }, createdAtMs);
+  const { resources: _unsure, ...started } = asStarted(record, 'starting', { container, monitor }, createdAtMs);
+  return started;
 }
 
 /** Of another boot nothing is there, so the runtime knows none of them. */

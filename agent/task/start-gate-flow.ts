@@ -2,6 +2,7 @@ import type { Clock } from '#kit/clock.ts';
 
 /** What follows a start goes before what nobody waits for: its report, and the endpoints that come of it. */
 const CALM_MS = 20;
+const MAX_QUIET_WAIT_MS = 1000;
 const NEVER = new AbortController().signal;
 
 /**
@@ -23,10 +24,12 @@ export class StartGate {
     this.#clock = clock;
   }
 
-  /** Resolves when nobody is being let through, and was not for a while: the time for work that would only make starts slower. */
+  /** Resolves when nobody is being let through, and was not for a while: the time for work that would only make starts slower. Where starts never cease, after MAX_QUIET_WAIT_MS. */
   async quiet(): Promise<void> {
-    for (let calmInMs = this.#calmInMs(); calmInMs > 0; calmInMs = this.#calmInMs()) {
-      await (calmInMs === Infinity ? new Promise<void>(resolve => { this.#onQuiet.push(resolve); }) : this.#clock.sleep(calmInMs, NEVER));
+    const latestAtMs = this.#clock.monotonicMs() + MAX_QUIET_WAIT_MS;
+    for (let calmInMs = this.#calmInMs(); calmInMs > 0 && this.#clock.monotonicMs() < latestAtMs; calmInMs = this.#calmInMs()) {
+      const over = this.#clock.sleep(Math.min(calmInMs, latestAtMs - this.#clock.monotonicMs()), NEVER);
+      await (calmInMs === Infinity ? Promise.race([over, new Promise<void>(resolve => { this.#onQuiet.push(resolve); })]) : over);
     }
   }
 

@@ -95,9 +95,12 @@ export class EventLoop implements Loop {
       if (!(error instanceof ClusterError)) {
         throw error;
       }
-      this.#lease = undefined;
+      if (error.code !== 'CONFLICT') this.#lease = undefined;
       // An ambiguous write may count twice; it is not lost.
-      batch.forEach(([key, event]) => { if (!this.#pending.has(key)) this.#pending.set(key, event); });
+      for (const [key, event] of batch) {
+        const newer = this.#pending.get(key);
+        this.#pending.set(key, newer === undefined ? event : { ...newer, firstAtMs: event.firstAtMs, count: event.count + newer.count });
+      }
       return false;
     }
   }

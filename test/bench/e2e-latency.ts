@@ -7,7 +7,7 @@ import type { Bench, BenchSite, PreparedBench } from './bench.ts';
 import { ClusterSite, manifest } from './cluster-site.ts';
 import { figures } from './report.ts';
 
-const PEER_LOOK_MS = 10;
+const PEER_LOOK_MS = 2;
 /** After a removal either side cleans up what nobody waits for. */
 const REST_MS = 500;
 

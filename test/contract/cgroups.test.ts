@@ -69,7 +69,7 @@ for (const version of [1, 2] as const) {
     await cgroups.limit(ONE, { ...resources, limits: LEAST }, resources);
     await cgroups.freeze(ONE);
     await passing(clock, cgroups.killAll(ONE));
-    golden(t, `cgroup/v${String(version)}-written.txt`, tree.writes.map(line => `${line.replace('gantry-t/gantry-aaaaaaaaaaaa-1', 'C')}\n`).join(''));
+    golden(t, `cgroup/v${String(version)}-written.txt`, tree.writes.map(line => `${line.replace('gantry-t/aaaaaaaaaaaa/gantry-aaaaaaaaaaaa-1', 'C')}\n`).join(''));
   });
 
   test(`Cgroups, ${what}: memory below what is in use is refused before the kernel is asked`, async t => {
@@ -90,17 +90,18 @@ for (const version of [1, 2] as const) {
     t.regex(tree.writes.at(-1) ?? '', /freezer\.state = THAWED|cgroup\.freeze = 0/);
   });
 
-  test(`Cgroups, ${what}: what is stuck between running and standing still is let go on and stopped once more`, async t => {
-    const { cgroups, tree, clock, enter } = makeSubject(version);
-    const pid = await enter(ONE);
-    tree.restless.add(pid);
-    const freezing = passing(clock, cgroups.freeze(ONE));
-    const thaw = /freezer\.state = THAWED|cgroup\.freeze = 0/;
-    while (!tree.writes.some(line => thaw.test(line))) await clock.advance(10);
-    tree.restless.delete(pid);
-    await freezing;
-    t.true(tree.standsStill(pid));
-  });
+  if (version === 1) {
+    test(`Cgroups, ${what}: what is stuck between running and standing still is let go on and stopped once more`, async t => {
+      const { cgroups, tree, clock, enter } = makeSubject(version);
+      const pid = await enter(ONE);
+      tree.restless.add(pid);
+      const freezing = passing(clock, cgroups.freeze(ONE));
+      while (!tree.writes.some(line => line.endsWith('freezer.state = THAWED'))) await clock.advance(10);
+      tree.restless.delete(pid);
+      await freezing;
+      t.true(tree.standsStill(pid));
+    });
+  }
 
   test(`Cgroups, ${what}: the agent moves itself to where it is only where moves wait for all processors`, async t => {
     const { cgroups, tree } = makeSubject(version);

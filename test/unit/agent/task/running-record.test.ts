@@ -32,3 +32,17 @@ test('a record says that a task runs once it has run for a while; one that ends 
   t.regex(rig.node.records.get(ID) ?? '', /"step":"running"/);
   rig.kill();
 });
+
+test('a task that must not run twice is said to run before anything else: a machine that goes down at once does not start it again', async t => {
+  const rig = new Rig();
+  const once = task(service(), 'n1', { id: ID, container: container({ digest: DIGEST, restart: { mode: 'never', maxAttempts: 0, windowMs: 0, delayMs: 0 } }) });
+  await rig.begin(setOf(once));
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"running"/);
+  rig.kill();
+  rig.node.reboot();
+  rig.node.restartAgent();
+  await rig.begin(setOf(once));
+  t.deepEqual(rig.node.started, [FIRST]);
+  t.like(rig.node.lastStatus(), { phase: 'failed', lastExit: { attempt: 1, code: null, reason: 'exit-unknown' } });
+  rig.kill();
+});
