@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs';
 import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
@@ -181,14 +181,14 @@ test.serial('debug: a session that ends while the task is paused leaves it pause
   const session = spawn(cluster.program, ['debug', 'pod/web', '--image', 'hello:1', '--', 'sleep', '777'], { stdio: 'ignore', env: { ...process.env, ...cluster.environment } });
   t.teardown(() => { session.kill('SIGKILL'); });
   const seen = async (): Promise<string> => (await cluster.tryCtl('exec', 'pod/web', '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline')).stdout;
-  const groups = (): readonly string[] => globSync(`/sys/fs/cgroup/{,freezer/}${cluster.layout.nodes[0]?.scope ?? ''}/gantry-${String(before?.['id'])}-*`);
-  const debuggers = (): readonly string[] => groups().filter(group => /-d\d+$/.test(group));
+  const groups = globSync(`/sys/fs/cgroup/{,freezer/}${cluster.layout.nodes[0]?.scope ?? ''}/${String(before?.['id'])}`);
+  const debuggers = (): readonly string[] => groups.flatMap(group => readdirSync(group).filter(name => /-d\d+$/.test(name)));
   await eventually('the debugger runs', 60_000, async () => debuggers().length > 0 && (await seen()).includes('sleep\x00777'));
   await cluster.ctl('pause', 'pod/web');
   session.kill('SIGKILL');
   await eventually('nothing of the debugger is left', 60_000, () => debuggers().length === 0);
   t.like(await webTask(), { state: 'paused' });
-  t.true(groups().some(group => ['freezer.state', 'cgroup.events'].some(file => existsSync(`${group}/${file}`) && /^(?:FROZEN|frozen 1)$/m.test(readFileSync(`${group}/${file}`, 'utf8')))));
+  t.true(groups.some(group => ['freezer.state', 'cgroup.events'].some(file => existsSync(`${group}/${file}`) && /^(?:FROZEN|frozen 1)$/m.test(readFileSync(`${group}/${file}`, 'utf8')))));
   await cluster.ctl('unpause', 'pod/web');
   await eventually('the task goes on', 60_000, async () => (await webTask())?.['state'] === 'running');
   t.like(await webTask(), { pid: before?.['pid'], attempt: 1, restarts: 0 });

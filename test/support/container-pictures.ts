@@ -31,7 +31,7 @@ export function pictureLines(layout: DevLayout): readonly string[] {
 
 function pictureOf(entry: string, nodeOfScope: ReadonlyMap<string, string>): ContainerPicture | undefined {
   try {
-    const [, scope = '', task = '', attempt = ''] = /\/([a-z0-9-]+)\/gantry-([a-z2-7]{12})-(\d+)$/m.exec(readFileSync(`/proc/${entry}/cgroup`, 'utf8')) ?? [];
+    const [, scope = '', task = '', attempt = ''] = /\/([a-z0-9-]+)\/[a-z2-7]{12}\/gantry-([a-z2-7]{12})-(\d+)$/m.exec(readFileSync(`/proc/${entry}/cgroup`, 'utf8')) ?? [];
     const node = nodeOfScope.get(scope);
     if (node === undefined || !isFirstProcess(entry)) {
       return undefined;

@@ -30,7 +30,7 @@ export async function answersFrom(cluster: DevCluster, node: string, tasks: read
 /** Of the task's attempt, as the kernel holds them. */
 export async function limitsOf(cluster: DevCluster, task: Item | undefined): Promise<{ readonly memory: number; readonly pids: number }> {
   const node = cluster.layout.nodes.find(one => one.name === task?.['node']);
-  const group = `${node?.scope ?? ''}/gantry-${String(task?.['id'])}-${String(task?.['attempt'])}`;
+  const group = `${node?.scope ?? ''}/${String(task?.['id'])}/gantry-${String(task?.['id'])}-${String(task?.['attempt'])}`;
   const [memory, pids] = await Promise.all([readLimit(group, ['memory.limit_in_bytes', 'memory.max']), readLimit(group, ['pids.max'])]);
   return { memory, pids };
 }

@@ -72,7 +72,7 @@ async function leftoversOf(cluster: DevCluster, node: DevNode, claims: Claims): 
   ];
   return [
     ...unclaimed('attempt', ofAttempts.map(one => ({ what: one, task: CONTAINER.exec(one.split(' ').at(-1) ?? '')?.[1] ?? '' })), claims.live),
-    ...unclaimed('control group', (await controlGroups(node)).map(name => ({ what: name, task: CONTAINER.exec(name)?.[1] ?? '' })), claims.live),
+    ...unclaimed('control group', (await controlGroups(node)).map(task => ({ what: task, task })), claims.live),
     ...unclaimed('files', entries(`${run}/volumes`).map(task => ({ what: task, task })), claims.live),
     ...unclaimed('record', entries(`${state}/tasks`).map(task => ({ what: task, task })), claims.known),
     ...unclaimed('name', entries(`${run}/dns/hosts`).map(task => ({ what: task, task })), claims.services),

@@ -19,7 +19,7 @@ export async function writtenUnread(taskId: string, program: string): Promise<nu
 
 function isIt(pid: string, taskId: string, program: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8') === `${program}\n` && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/gantry-${taskId}-`);
+    return readFileSync(`/proc/${pid}/comm`, 'utf8') === `${program}\n` && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/${taskId}/`);
   } catch {
     return false; // gone
   }

@@ -40,7 +40,7 @@ test.serial('E13: its container deleted by the runtime: the task runs again', as
 
 test.serial('E13: its processes moved out of their control group, and the group removed: the task is held to its limits again', async t => {
   await site.withTask({ name: 'group', script: SLEEPER }, async view => {
-    const groups = (await cgroupMounts()).map(mount => ({ mount, group: `${mount}/${scope()}/${idOf(view)}` })).filter(({ group }) => existsSync(group));
+    const groups = (await cgroupMounts()).map(mount => ({ mount, group: `${mount}/${scope()}/${view.task.id}/${idOf(view)}` })).filter(({ group }) => existsSync(group));
     t.true(groups.length > 0);
     for (const { mount, group } of groups) {
       await eventually(`${group} empty`, 60_000, () => {
