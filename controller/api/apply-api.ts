@@ -53,8 +53,10 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     }
     // While the registries answer it is looked whether the request was carried out before: then nobody waits for them.
     pinning.catch(() => undefined);
+    let carriedOut: AppSpec | undefined;
     const outcome = await writeOnce(request.requestId, parts, async () => {
       const app = await pinning;
+      carriedOut = app;
       const secretVersions = await writeAppSecrets(app, parts, parts.signal);
       await writeConfigs(app, parts);
       return await draftWrite({ ...request, app }, secretVersions, parts);
@@ -62,7 +64,7 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     if (outcome.kind !== 'applied') {
       throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
     }
-    parts.events.record(privilegedEvents(request.app, outcome.outcome, peer));
+    if (carriedOut !== undefined) parts.events.record(privilegedEvents(carriedOut, outcome.outcome, peer));
     return outcome.outcome;
   };
 }

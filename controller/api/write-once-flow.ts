@@ -66,20 +66,30 @@ export async function writeOnce(
   }
   const key = buildKey({ kind: 'request', id: requestId });
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    const earlier = await parts.store.get(key, signal);
+    const earlier = await answerOf(key, parts, signal);
     if (earlier !== undefined) {
-      await parts.state.waitFor(earlier.modRevision, signal);
-      return decodeRequestRecord(earlier.value).outcome;
+      return earlier;
     }
     const wished = await draft();
     if (wished.operations.length === 0) {
-      return wished.outcome;
+      // What is wished is there: it may be this very request that brought it, by another replica.
+      return await answerOf(key, parts, signal) ?? wished.outcome;
     }
     if (await tryWrite({ key, requestId, wished }, parts, signal)) {
       return wished.outcome;
     }
   }
   throw new ClusterError('CONFLICT', 'others keep changing the same object; try again');
+}
+
+/** What the request was answered; undefined where it was not carried out. */
+async function answerOf(key: string, { store, state }: WriteParts, signal: AbortSignal): Promise<RequestRecord['outcome'] | undefined> {
+  const record = await store.get(key, signal);
+  if (record === undefined) {
+    return undefined;
+  }
+  await state.waitFor(record.modRevision, signal);
+  return decodeRequestRecord(record.value).outcome;
 }
 
 async function tryWrite(

@@ -54,6 +54,15 @@ test('nothing to write leaves no record', async t => {
   t.is(etcd.etcdRevision, before);
 });
 
+test('nothing to write because another replica carried out the same request meanwhile: its answer', async t => {
+  const { parts, signal } = await MemoryReplica.start(t);
+  const outcome = await writeOnce(ID, parts, async () => {
+    await writeOnce(ID, parts, () => draft(1), signal);
+    return { compares: [], operations: [], outcome: { kind: 'done' } };
+  }, signal);
+  t.deepEqual(outcome, { kind: 'secret', version: 1 });
+});
+
 test('a request id is a UUID in lower case', async t => {
   const { parts, signal } = await MemoryReplica.start(t);
   for (const id of ['', 'x', ID.replace('8', 'A'), `${ID}0`, '../../leader']) {
