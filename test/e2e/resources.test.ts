@@ -49,8 +49,8 @@ test.serial('update changes the memory of a service in place: the same process, 
   });
   t.is(document['id'], before['id']);
   t.is(document['pid'], before['pid']);
-  t.regex(await cluster.ctl('describe', `task/${String(before['id'])}`), new RegExp(`limits:\\n +milliCpu: 200\\n +memoryBytes: ${String(48 * MIB)}\\n`));
-  t.regex(await cluster.ctl('describe', 'work/spin'), new RegExp(`memoryBytes: ${String(48 * MIB)}\\n`));
+  t.regex(await cluster.ctl('describe', `task/${String(before['id'])}`), /limits:\n +cpus: 200m\n +memory: 48Mi\n/);
+  t.regex(await cluster.ctl('describe', 'work/spin'), /memory: 48Mi\n/);
   const refused = await cluster.tryCtl('update', '--memory', '1Mi', 'work/spin');
   t.is(refused.exitCode, 1);
   t.regex(refused.stderr, /limits\.memory: must be at least 6Mi/);
