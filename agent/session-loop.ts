@@ -61,6 +61,8 @@ const GOOD_SESSION_MS = 10_000;
 export class SessionLoop implements StartPermit {
   readonly #parts: SessionParts;
   readonly #bell = new Doorbell();
+  /** Those it was given at its start: they stay, since the cluster tells of those alone whose presence it knows just then. */
+  readonly #given: readonly string[];
   #controllers: readonly string[];
   #times: Times;
   readonly #assignments: AssignmentKeeper;
@@ -74,6 +76,7 @@ export class SessionLoop implements StartPermit {
 
   constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly times: Times; readonly held: DesiredSet }) {
     this.#parts = parts;
+    this.#given = start.controllers;
     this.#controllers = start.controllers;
     this.#times = start.times;
     this.#assignments = new AssignmentKeeper({
@@ -239,9 +242,7 @@ export class SessionLoop implements StartPermit {
   #registered(message: Registered, session: OpenSession): void {
     this.#times = message.times;
     this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
-    if (message.controllers.length > 0) {
-      this.#controllers = message.controllers;
-    }
+    this.#controllers = [...new Set([...message.controllers, ...this.#given])];
     session.beats.registered();
     this.#parts.log.info({ controller: session.address, session: message.sessionId }, 'registered');
   }

@@ -31,6 +31,7 @@ class Rig {
   readonly reports = new ReportBook();
   isSaveFrozen = false;
   isDiskFull = false;
+  isNetworkBroken = false;
   accepted = 0;
   readonly stopping = new AbortController();
   readonly loop: SessionLoop;
@@ -61,7 +62,7 @@ class Rig {
       reports: this.reports,
       instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
       sink: {
-        registered: () => Promise.resolve(),
+        registered: async () => { await (this.isNetworkBroken ? Promise.reject(new Error('no link')) : undefined); },
         desired: set => { this.desired.push(set); },
         permitted: () => undefined,
         endpoints: set => { this.endpoints.push(set.generation); },
@@ -223,6 +224,30 @@ test('told to go elsewhere it dials the other controller', async t => {
   await rig.pass(10);
   t.true(session.isClosed);
   t.deepEqual(rig.dialled, ['c1:7400', 'c2:7400']);
+  rig.stop();
+});
+
+test('a controller whose presence the cluster does not know just then is dialled all the same, where the agent was given it', async t => {
+  const rig = new Rig();
+  const session = await rig.begin();
+  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400'] });
+  await rig.pass(10);
+  session.say({ kind: 'go-elsewhere', reason: 'it stops' });
+  await rig.pass(1_000);
+  t.deepEqual(rig.dialled, ['c1:7400', 'c2:7400']);
+  rig.stop();
+});
+
+test('a network that does not come up ends the session, and nothing of what waited behind is taken', async t => {
+  const rig = new Rig();
+  rig.isNetworkBroken = true;
+  const session = await rig.begin();
+  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'] });
+  session.say({ kind: 'assignment', assignment: full(7) });
+  session.say({ kind: 'endpoints', endpoints: { generation: 3, services: [], nodes: [] } });
+  await rig.pass(10);
+  t.true(session.isClosed);
+  t.deepEqual([rig.saved.length, rig.desired.length, rig.endpoints], [0, 0, []]);
   rig.stop();
 });
 
