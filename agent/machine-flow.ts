@@ -34,8 +34,8 @@ import { SlotDialer } from './tunnel/dial-socket.ts';
 import type { LogReader } from './tunnel/ports.ts';
 import { DirectoryVolumes } from './volume/volume-fs.ts';
 
-/** Starts of containers at once, a core: more gains little and makes each slower. */
-const STARTS_PER_CORE = 1;
+/** Starts of containers at once, a core: while one waits for the kernel or the disk another has it. More gains nothing and makes each slower. */
+const STARTS_PER_CORE = 2;
 /** One layer inflates while another waits for its bytes or its files. */
 const PULLS_PER_CORE = 2;
 const EXEC_PROBES_AT_ONCE = 4;
