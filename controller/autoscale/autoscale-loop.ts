@@ -2,11 +2,11 @@ import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { isRetryable } from '#model/errors.ts';
 import type { ServiceId, TaskId } from '#model/ids.ts';
 import { milliCpuBetween } from '#model/usage-rate.ts';
 import type { UsageSample } from '#model/usage.ts';
 import { DeposedError } from '../leadership-loop.ts';
+import { lookWhileLeader } from '../leader-interval-loop.ts';
 import type { Leadership } from '../leadership-loop.ts';
 import { applyPlan } from '../reconcile/apply-flow.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
@@ -47,20 +47,7 @@ export class AutoscaleLoop implements Loop {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, cluster, logger } = this.#options;
     await cluster.waitFor(this.#leadership.epoch, signal);
-    for (;;) {
-      await clock.sleep(AUTOSCALE_INTERVAL_MS, signal);
-      try {
-        await this.#look(signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof DeposedError) {
-          throw error;
-        }
-        if (!isRetryable(error)) {
-          logger.error({ err: error }, 'services could not be scaled');
-        }
-      }
-    }
+    await lookWhileLeader(async () => { await this.#look(signal); }, { intervalMs: AUTOSCALE_INTERVAL_MS, failure: 'services could not be scaled', clock, logger }, signal);
   }
 
   async #look(signal: AbortSignal): Promise<void> {

@@ -3,8 +3,8 @@ import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { ContentPins } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { isRetryable } from '#model/errors.ts';
 import { DeposedError } from '../leadership-loop.ts';
+import { lookWhileLeader } from '../leader-interval-loop.ts';
 import type { Leadership } from '../leadership-loop.ts';
 import { compareEpoch, isEpochRefused } from '../store/epoch.ts';
 import { parseKey, prefixOf, revisionPrefix } from '../store/keys.ts';
@@ -50,20 +50,7 @@ export class ContentLoop implements Loop {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, cluster, logger } = this.#options;
     await cluster.waitFor(this.#leadership.epoch, signal);
-    for (;;) {
-      await clock.sleep(LOOK_INTERVAL_MS, signal);
-      try {
-        await this.#look(signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof DeposedError) {
-          throw error;
-        }
-        if (!isRetryable(error)) {
-          logger.error({ err: error }, 'contents that nobody needs could not be removed');
-        }
-      }
-    }
+    await lookWhileLeader(async () => { await this.#look(signal); }, { intervalMs: LOOK_INTERVAL_MS, failure: 'contents that nobody needs could not be removed', clock, logger }, signal);
   }
 
   async #look(signal: AbortSignal): Promise<void> {
