@@ -22,6 +22,7 @@ module.exports = {
     no('one-door-to-registries', { pathNot: '^proto/registry/|^test/' }, { path: 'node_modules/undici/' }),
     no('one-door-to-certificates', { pathNot: '^proto/identity/|^test/' }, { path: 'node_modules/@peculiar/' }),
     no('one-door-to-processes', { pathNot: '^proto/kit/command-process\\.ts$|^test/' }, { path: '^(node:)?child_process$', dependencyTypesNot: ['type-only'] }),
+    no('one-door-to-fast-check', { pathNot: '^test/support/property\\.ts$' }, { path: 'node_modules/fast-check/' }),
     no('one-door-to-the-kernel', { pathNot: '^agent/kernel/[a-z-]+-syscall\\.ts$|^test/' }, { path: 'node_modules/koffi/' }),
     no('decisions-touch-nothing', DECISION, { dependencyTypesNot: ['type-only'], path: ['node_modules/(?!(yaml|zod|croner)/)', ...EFFECTS] }),
     no('decisions-use-no-builtins', DECISION, { dependencyTypes: ['core'], dependencyTypesNot: ['type-only'], pathNot: HARMLESS }),

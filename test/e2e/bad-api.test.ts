@@ -24,8 +24,8 @@ import { oddIdentities } from '../support/odd-identities.ts';
 import { writtenUnread } from '../support/process-writes.ts';
 import { rawCall, rawStatus, statusOfClaim } from '../support/raw-call.ts';
 import type { RawCall } from '../support/raw-call.ts';
+import { seed } from '../support/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BIN = path.join(ROOT, 'deploy/bin');
 const DESIRED = ['app', 'revision', 'service', 'blob', 'secret', 'task'] as const;

@@ -15,8 +15,8 @@ import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import { runMeasured } from '../support/measured-run.ts';
 import type { MeasuredRun } from '../support/measured-run.ts';
 import { TYPED_CASES } from '../support/typed-cases.ts';
+import { seed } from '../support/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** What a terminal or a reader of logs could act on; a line ends in a newline. */
 const RAW_CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/;
 /** Time and memory of the machine's own, on top of a limit, and what a limit grows by where a run shares two cores with others. */

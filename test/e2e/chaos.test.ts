@@ -7,19 +7,19 @@ import { containerPictures } from '../support/container-pictures.ts';
 import { LockServer } from '../support/lock-server.ts';
 import { Nemesis } from '../support/nemesis.ts';
 import { RequestLoad } from '../support/request-load.ts';
+import { seed } from '../support/seed.ts';
 import { Random } from '../sim/random.ts';
 
 const PORT = 18_236;
 const CHAOS_MS = 45_000;
-const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1_000_000));
 
-test.serial(`J5: random faults under load, seed ${String(SEED)}: nothing that must hold is violated, and all is well after (root)`, async t => {
+test.serial(`J5: random faults under load, seed ${String(seed)}: nothing that must hold is violated, and all is well after (root)`, async t => {
   const bench = await FaultBench.up();
   const locks = await LockServer.listen(bench.cluster.layout.hostAddress);
-  const random = new Random(SEED);
+  const random = new Random(seed);
   const nemesis = new Nemesis(bench, () => random.next(), PORT);
   try {
-    t.log(`again with: SEED=${String(SEED)}`);
+    t.log(`again with: SEED=${String(seed)}`);
     await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
     await bench.cluster.apply(lockApp({ address: bench.cluster.layout.hostAddress, port: locks.port }, 2), '--wait');
     await bench.settled();

@@ -7,9 +7,9 @@ import { isFinished } from '#model/task.ts';
 import { Random } from '../sim/random.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { seed } from '../support/seed.ts';
 
 const CHANGES = Number(process.env['PLAN_CHANGES'] ?? 10);
-const seed = Number(process.env['SEED'] ?? 20_26);
 const LIMIT_MS = 90_000;
 
 interface Plan {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
 import { certificateSha256 } from '#identity/certificate-rules.ts';
 import { ClusterError } from '#model/errors.ts';

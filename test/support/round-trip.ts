@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from './property.ts';
 import type { Codec } from '#codec/wire.ts';
 
 interface Message<Wire> {

@@ -1,5 +1,5 @@
 /** Every value that the model allows and the wire must carry, for fast-check. Absent fields are absent, not undefined. */
-import fc from 'fast-check';
+import { fc } from './property.ts';
 import type { App, AppSpec, ContentPins, Revision, SecretVersion, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';

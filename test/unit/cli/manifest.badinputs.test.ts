@@ -4,8 +4,8 @@ import { checkNamespacePolicy, DEFAULT_NAMESPACE_POLICY } from '#model/namespace
 import { formatProblem, parseManifests, readManifests } from '../../../cli/manifest.ts';
 import { buildBytes, readBadInputs, shuffled } from '../../support/bad-input.ts';
 import type { BadInput } from '../../support/bad-input.ts';
+import { seed } from '../../support/seed.ts';
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 test.before(t => { t.log(`SEED=${String(seed)}`); });
 
 function run(input: BadInput): { readonly apps: number; readonly lines: readonly string[]; readonly problems: ReturnType<typeof readManifests>['problems'] } {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { FastGunzip, InflateError } from '../../../../agent/kernel/inflate-syscall.ts';
 
 /** One for all tests, as an extractor has one for all layers. */

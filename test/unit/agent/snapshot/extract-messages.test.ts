@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { ClusterError } from '#model/errors.ts';
 import { EXTRACT_LIMITS, FrameReader, frameHeader, refusalOf } from '../../../../agent/snapshot/extract-messages.ts';
 import type { FramePiece } from '../../../../agent/snapshot/extract-messages.ts';

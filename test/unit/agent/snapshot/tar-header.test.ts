@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { parsePaxNumber, parsePaxRecords, parsePaxTime, parseTarHeader } from '../../../../agent/snapshot/tar-header.ts';
 import { paxRecord, tarHeader } from '../../../support/tar-builder.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { ClusterError } from '#model/errors.ts';
 import { TarReader } from '../../../../agent/snapshot/tar-reader.ts';
 import { buildTar } from '../../../support/tar-builder.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { TarReader, shown } from '../../../../agent/snapshot/tar-reader.ts';
 import type { TarEntry } from '../../../../agent/snapshot/tar-reader.ts';
 import { buildTar, tarHeader } from '../../../support/tar-builder.ts';

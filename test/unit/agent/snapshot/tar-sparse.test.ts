@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { SparseContents, checkSparse, parsePaxSparse, parseSparseLines } from '../../../../agent/snapshot/tar-sparse.ts';
 import type { Fragment } from '../../../../agent/snapshot/tar-sparse.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import type { Service } from '#model/app.ts';
 import type { ClusterPlan } from '#model/cluster-plan.ts';
 import type { Task } from '#model/task.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import type { Service, ServiceStatus } from '#model/app.ts';
 import { isFinished } from '#model/task.ts';
 import type { UpdateSpec } from '#model/service.ts';

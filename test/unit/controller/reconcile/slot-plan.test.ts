@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { isConverged, isExclusive, isStopFirst, planSlots } from '../../../../controller/reconcile/slot-plan.ts';
 import { isServing, mayRun } from '../../../../controller/reconcile/task-row.ts';
 import type { TaskRow } from '../../../../controller/reconcile/task-row.ts';

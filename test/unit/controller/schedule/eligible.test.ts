@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { classKey, eligibleRows } from '../../../../controller/schedule/eligible.ts';
 import { nodeObstacle } from '../../../../controller/schedule/filters.ts';
 import { NodeTable } from '../../../../controller/schedule/node-table.ts';

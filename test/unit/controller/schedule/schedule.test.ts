@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { explainObstacles } from '../../../../controller/schedule/explain.ts';
 import { schedule } from '../../../../controller/schedule/schedule.ts';
 import type { Schedule } from '../../../../controller/schedule/schedule.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Ledger } from '#model/node.ts';
 import { appId } from '#model/ids.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import {
   aboutNode, aboutService, stopTaskRequestCodec, applyRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec, listSecretsRequestCodec,
   plainCodec, putSecretRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { namespaceCodec, namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
 import * as control from '#gen/gantry/v1/control.ts';
 import * as wire from '#gen/gantry/v1/types.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { decodeEventNews, decodeUsageNews, encodeEventNews, encodeUsageNews } from '#codec/news-codec.ts';
 import { event, usageSample } from '../../../support/wire-arbitraries.ts';
 

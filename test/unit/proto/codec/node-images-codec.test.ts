@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { nodeImageCodec, nodeImagesSpecCodec, pullProgressCodec } from '#codec/node-images-codec.ts';
 import * as wire from '#gen/gantry/v1/types.ts';
 import type { NodeImage } from '#model/node-images.ts';

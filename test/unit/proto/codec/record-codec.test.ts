@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import * as records from '#codec/record-codec.ts';
 import { RecordError } from '#codec/record-codec.ts';
 import * as values from '../../../support/wire-arbitraries.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { openTunnelCodec, serveTunnelCodec, tunnelAnswerCodec, tunnelFrameCodec, tunnelRequestCodec } from '#codec/tunnel-codec.ts';
 import { ServeTunnelRequest, ServeTunnelResponse } from '#gen/gantry/v1/agent.ts';
 import { OpenTunnelRequest } from '#gen/gantry/v1/control.ts';

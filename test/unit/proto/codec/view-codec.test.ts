@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { clusterViewCodec, listFilterCodec } from '#codec/view-codec.ts';
 import * as wire from '#gen/gantry/v1/control.ts';
 import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { dueTimes, scheduleProblem, timezoneProblem } from '#model/cron-schedule.ts';
 
 const at = (text: string): number => Date.parse(text);
