@@ -29,7 +29,7 @@ export interface RunWish {
 }
 
 /** The one service of a `run` App. */
-export const RUN_SERVICE = 'run';
+const RUN_SERVICE = 'run';
 
 export type RunApp = { readonly kind: 'app'; readonly app: AppSpec } | { readonly kind: 'violations'; readonly violations: readonly Violation[] };
 

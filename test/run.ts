@@ -43,6 +43,7 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
     check('types', 'tsc'),
     check('lint', 'eslint', '--config', 'test/architecture/eslint.config.js', '--max-warnings', '0', '.'),
     check('import rules', 'depcruise', '--config', 'test/architecture/imports.cjs', 'proto', 'controller', 'agent', 'cli', 'test'),
+    check('nothing unused', 'knip', '--config', 'test/architecture/knip.json', '--no-progress', '--no-config-hints'),
     check('contract lint', 'buf', 'lint', 'proto'),
     check('contract is compatible', 'buf', 'breaking', 'proto', '--against', 'proto/wire-image.binpb'),
     check('generated code is fresh', 'node', 'test/architecture/gen-is-fresh.ts'),

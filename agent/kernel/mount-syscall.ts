@@ -53,11 +53,6 @@ export function bindMount(source: string, target: string): void {
   checked('mount --bind', calls.mount(source, target, null, MS_BIND, null));
 }
 
-/** @throws SyscallError EINVAL when nothing is mounted there */
-export function unmount(target: string, flags = 0): void {
-  checked('umount2', calls.umount2(target, flags));
-}
-
 /**
  * Detaches what is mounted last at `target`: a busy mount goes with its last user. False: nothing is mounted, or there is no such path.
  *

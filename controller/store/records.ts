@@ -6,8 +6,8 @@ import {
 import type { RecordKind } from './keys.ts';
 
 export {
-  decodeApp, decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNamespace, decodeNode, decodePlanRecord, decodeRegistryLogin, decodeRemovedNode, decodeRequestRecord,
-  decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord, decodeTask, decodeTaskStatus, encodeApp,
+  decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNode, decodePlanRecord, decodeRegistryLogin, decodeRemovedNode, decodeRequestRecord,
+  decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeTask, encodeApp,
   encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRegistryLogin, encodeRemovedNode, encodeRequestRecord,
   encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, RecordError,
 } from '#codec/record-codec.ts';

@@ -9,7 +9,7 @@ const no = (name, from, to) => ({ name, severity: 'error', from, to });
 module.exports = {
   forbidden: [
     no('no-cycles', {}, { circular: true, dependencyTypesNot: ['type-only'] }),
-    no('model-is-the-bottom', { path: '^proto/model/' }, { pathNot: '^proto/model/|node_modules/(zod|croner)/', dependencyTypesNot: ['core'] }),
+    no('model-is-the-bottom', { path: '^proto/model/' }, { pathNot: '^proto/model/|node_modules/croner/', dependencyTypesNot: ['core'] }),
     no('kit-knows-only-model', { path: '^proto/kit/' }, { path: '^proto/(?!kit/|model/)' }),
     no('wire-types-stay-in-proto', { pathNot: '^(proto/(gen|codec|rpc)/|test/)' }, { path: '^proto/gen/' }),
     no('codecs-serve-the-edges', { pathNot: '^proto/(codec|rpc|news)/|^controller/store/|^agent/task/state-fs\\.ts$|^test/' }, { path: '^proto/codec/' }),
@@ -24,7 +24,7 @@ module.exports = {
     no('one-door-to-processes', { pathNot: '^proto/kit/command-process\\.ts$|^test/' }, { path: '^(node:)?child_process$', dependencyTypesNot: ['type-only'] }),
     no('one-door-to-fast-check', { pathNot: '^test/support/property\\.ts$' }, { path: 'node_modules/fast-check/' }),
     no('one-door-to-the-kernel', { pathNot: '^agent/kernel/[a-z-]+-syscall\\.ts$|^test/' }, { path: 'node_modules/koffi/' }),
-    no('decisions-touch-nothing', DECISION, { dependencyTypesNot: ['type-only'], path: ['node_modules/(?!(yaml|zod|croner)/)', ...EFFECTS] }),
+    no('decisions-touch-nothing', DECISION, { dependencyTypesNot: ['type-only'], path: ['node_modules/(?!(yaml|croner)/)', ...EFFECTS] }),
     no('decisions-use-no-builtins', DECISION, { dependencyTypes: ['core'], dependencyTypesNot: ['type-only'], pathNot: HARMLESS }),
   ],
   options: {
