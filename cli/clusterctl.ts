@@ -10,6 +10,7 @@ import type { GetFlags, PsFlags } from './commands/get-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
 import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
+import type { PortForwardFlags } from './commands/port-forward-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { TriggerFlags } from './commands/trigger-flow.ts';
@@ -186,6 +187,12 @@ function addTaskVerbs(verbs: VerbTable): void {
     examples: ['clusterctl cp shop/web:/etc/nginx ./nginx', 'clusterctl cp app.conf shop/web:/etc/app.conf', 'tar -c . | clusterctl cp - shop/web:/srv'],
     options: inContainer,
     run: async (shell, args, flags) => { await (await import('./commands/copy-flow.ts')).copyFiles(shell, one(args[0]), one(args[1]), flags); },
+  });
+  verbs.add<PortForwardFlags>({
+    usage: 'port-forward <target> [ports...]', about: 'ports of this machine that lead to ports of a task, whether they are published or not: [LOCAL:]REMOTE',
+    examples: ['clusterctl port-forward shop/web 8080:80', 'clusterctl port-forward task/k3f9abcd2345 :5432', 'clusterctl port-forward shop/web 8080:80 9090 --address 0.0.0.0'],
+    options: command => command.option('--address <addresses>', 'addresses to listen on, separated by commas', 'localhost'),
+    run: async (shell, args, flags) => { await (await import('./commands/port-forward-flow.ts')).forwardPorts(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<RunFlags>({
     usage: 'run <image> [command...]', about: 'one container anywhere on the cluster, with docker\'s flags',

@@ -14,7 +14,7 @@ const of = (names: readonly Named[], ...verbs: readonly string[]): readonly (rea
 
 /** What the arguments of a verb name. */
 const TAKES: ReadonlyMap<string, readonly Named[]> = new Map([
-  ...of(CONTAINERS, 'logs', 'exec', 'attach', 'debug', 'cp', 'stop', 'restart', 'kill', 'pause', 'unpause', 'update', 'stats', 'why', 'wait'),
+  ...of(CONTAINERS, 'logs', 'exec', 'attach', 'debug', 'cp', 'port-forward', 'stop', 'restart', 'kill', 'pause', 'unpause', 'update', 'stats', 'why', 'wait'),
   ...of(ANYTHING, 'describe', 'inspect', 'events', 'ps', 'delete'),
   ...of(['service'], 'scale', 'trigger', 'rollout status', 'rollout pause', 'rollout resume', 'rollout abort', 'rollout promote', 'rollout restart'),
   ...of(['service', 'app'], 'rollout history', 'rollout undo', 'rollback'),

@@ -68,7 +68,8 @@ async function connect(socket: Socket, port: number, signal: AbortSignal): Promi
     socket.on('error', () => { /* reset by the container: reading ends, which the client sees */ });
     return socket;
   } catch (error) {
-    throw new ClusterError('UNAVAILABLE', `nothing answers on port ${String(port)} in the container`, { cause: error });
+    const isRefused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+    throw new ClusterError('UNAVAILABLE', isRefused ? `connection refused: nothing listens on port ${String(port)} in the container` : `nothing answers on port ${String(port)} in the container`, { cause: error });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);

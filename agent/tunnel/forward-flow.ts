@@ -1,18 +1,35 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { ClusterError } from '#model/errors.ts';
 import type { Tunnel } from '#model/tunnel.ts';
 import { sendBytes } from './process-flow.ts';
 
-/** Joins a tunnel with a connection until both directions ended or one side is gone. */
+/**
+ * Joins a tunnel with a connection until both directions ended, each for itself, or one side is gone.
+ *
+ * @throws ClusterError UNAVAILABLE when the container broke the connection off
+ */
 export async function joinConnection(tunnel: Tunnel, connection: Duplex, signal: AbortSignal): Promise<void> {
   const onAbort = (): void => { connection.destroy(); };
   signal.addEventListener('abort', onAbort, { once: true });
-  const input = feed(tunnel, connection).finally(() => { connection.destroy(); });
+  const client = { isGone: false };
+  const input = feed(tunnel, connection).finally(() => {
+    client.isGone = true;
+    connection.destroy();
+  });
   input.catch(() => { /* its end destroyed the connection, which the output shows */ });
   try {
-    for await (const bytes of connection as AsyncIterable<Buffer>) {
+    for await (const bytes of connection.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       await sendBytes(tunnel, 'stdout', bytes);
     }
     await tunnel.send({ kind: 'eof' });
+    if (!connection.closed) {
+      await once(connection, 'close', { signal });
+    }
+  } catch (error) {
+    if (!client.isGone) {
+      throw new ClusterError('UNAVAILABLE', 'the task broke the connection off', { cause: error });
+    }
   } finally {
     signal.removeEventListener('abort', onAbort);
     connection.destroy();

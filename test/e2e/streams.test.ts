@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
@@ -13,6 +15,7 @@ kind: App
 metadata: { name: big }
 services:
   web: { image: hello:1, command: [sleep, "1000"] }
+  mirror: { image: hello:1, command: [nc, -ll, -p, "7000", -e, cat] }
   out: { kind: job, image: hello:1, command: [/bin/sh, -c, 'while ! test -e /go/now; do sleep 0.1; done; seq 1 ${String(LINES)}'], volumes: ["go:/go"] }
 volumes: { go: {} }
 `;
@@ -32,7 +35,7 @@ test.before(async () => {
   writeFileSync(file, Buffer.concat(chunks));
   expected = await digest(createReadStream(file));
   await cluster.apply(APP, '--detach');
-  await eventually('both tasks', 60_000, async () => (await cluster.tasks()).filter(task => task['state'] === 'running').length === 2);
+  await eventually('all tasks', 60_000, async () => (await cluster.tasks()).filter(task => task['state'] === 'running').length === 3);
 });
 
 test.after.always(async t => { t.deepEqual(await cluster.down(), []); });
@@ -81,4 +84,30 @@ test.serial('100 MB come through run, go in and out through debug, and in throug
   t.is(await through(['debug', '-i', 'big/web', '--image', 'hello:1', '--', 'cat'], file), expected);
   await cluster.ctl('cp', file, 'big/web:/tmp/numbers');
   t.is(await through(['exec', 'big/web', '--', 'cat', '/tmp/numbers']), expected);
+});
+
+test.serial('10 MB go in and out through a forwarded port, a port where nothing listens is told, and nothing stays after SIGINT (root)', async t => {
+  const child = spawn(cluster.program, ['port-forward', 'big/mirror', ':7000', ':7001'], { env: { ...process.env, ...cluster.environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  t.teardown(() => { child.kill('SIGKILL'); });
+  const said = { output: '', errors: '' };
+  child.stdout.on('data', (chunk: Buffer) => { said.output += chunk.toString(); });
+  child.stderr.on('data', (chunk: Buffer) => { said.errors += chunk.toString(); });
+  const ended = once(child, 'close');
+  const portTo = async (remote: number): Promise<number> => Number(await eventually('its port', 60_000, () => new RegExp(`Forwarding from 127\\.0\\.0\\.1:(\\d+) -> ${String(remote)}\n`).exec(said.output)?.[1]));
+  const dial = async (remote: number): Promise<Socket> => connect({ host: '127.0.0.1', port: await portTo(remote), allowHalfOpen: true }).on('error', () => undefined);
+
+  (await dial(7001)).resume();
+  await eventually('the refusal', 60_000, () => /error: forwarding \d+ -> 7001: connection refused: nothing listens on port 7001 in the container\n/.test(said.errors));
+  const idle = await dial(7000);
+  idle.write('x');
+  await once(idle, 'data');
+  const socket = await dial(7000);
+  createReadStream(file, { end: (10 << 20) - 1 }).pipe(socket);
+  t.is(await digest(socket as AsyncIterable<Uint8Array>), await digest(createReadStream(file, { end: (10 << 20) - 1 })));
+
+  const served = async (): Promise<number> => (await cluster.ctl('exec', 'big/mirror', '--', 'ps')).split('\n').filter(line => /\bcat\b/.test(line)).length;
+  t.is(await served(), 1);
+  child.kill('SIGINT');
+  t.is((await ended)[0], 130, said.errors);
+  await eventually('the end of the idle connection', 60_000, async () => await served() === 0);
 });
