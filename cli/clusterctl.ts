@@ -6,11 +6,12 @@ import type { DeleteFlags } from './commands/delete-flow.ts';
 import type { DrainFlags } from './commands/drain-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
-import type { GetFlags, PsFlags } from './commands/get-flow.ts';
+import type { GetFlags, ListNodesFlags } from './commands/get-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
 import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
 import type { PortForwardFlags } from './commands/port-forward-flow.ts';
+import type { PsFlags } from './commands/ps-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { TriggerFlags } from './commands/trigger-flow.ts';
@@ -20,7 +21,7 @@ import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
 import { addImageVerbs } from './image-verbs.ts';
 import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
-import { collect, globals, many, one, VerbTable } from './verb-table.ts';
+import { collect, formatted, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 
 export const VERSION = '0.1.0';
@@ -52,17 +53,17 @@ export function buildProgram(withShell: WithShell): Command {
 
 function addObjectVerbs(verbs: VerbTable): void {
   verbs.add<GetFlags>({
-    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, configs, secrets, events',
-    examples: ['clusterctl get svc', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
+    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, configs, secrets, events; several types with commas, one object as TYPE/NAME',
+    examples: ['clusterctl get svc', 'clusterctl get svc,tasks', 'clusterctl get svc/shop/web node/n1', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
     options: command => command.option('-w, --watch', 'print again whenever something changes'),
     run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<PsFlags>({
     usage: 'ps [targets...]', about: 'the tasks of the cluster, or of services, apps or nodes, as docker ps shows containers',
-    examples: ['clusterctl ps', 'clusterctl ps shop/web', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s'],
-    options: command => command.option('-a, --all', 'ended ones too').option('-s, --size', 'also what they wrote into their root file systems').option('--node <name>', 'only on this node')
+    examples: ['clusterctl ps', 'clusterctl ps shop/web', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s', "clusterctl ps --format '{{.ID}}\\t{{.Names}}'", "clusterctl ps --format 'table {{.Names}}\\t{{.Node}}\\t{{.Status}}'"],
+    options: command => formatted(command).option('-a, --all', 'ended ones too').option('-s, --size', 'also what they wrote into their root file systems').option('--node <name>', 'only on this node')
       .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
-    run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).listTasks(shell, many(args[0]), flags); },
+    run: async (shell, args, flags) => { await (await import('./commands/ps-flow.ts')).listTasks(shell, many(args[0]), flags); },
   });
   verbs.add<TopFlags>({
     usage: 'top [type]', about: 'what tasks, or nodes, use now, as docker stats shows containers',
@@ -210,9 +211,9 @@ function addTaskVerbs(verbs: VerbTable): void {
 
 function addNodeVerbs(verbs: VerbTable): void {
   const node = verbs.group('node', 'the machines of the cluster');
-  node.add<GetFlags>({
-    usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide'],
-    run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, 'nodes', [], flags); },
+  node.add<ListNodesFlags>({
+    usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide', "clusterctl node ls --format '{{.ID}} {{.Status}}'"], options: formatted,
+    run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listNodes(shell, flags); },
   });
   for (const [name, availability, about] of [
     ['cordon', 'cordoned', 'place nothing new there'], ['uncordon', 'active', 'place tasks there again'],

@@ -44,13 +44,18 @@ export function wantedNames(root: CompletionCommand, words: readonly string[]): 
   if (NODE_FLAGS.includes(before)) {
     return { kinds: ['node'], types: [] };
   }
-  return verb === 'get' ? wantedOfGet(words) : { kinds: TAKES.get(verb) ?? [], types: [] };
+  return verb === 'get' ? wantedOfGet(words, typed) : { kinds: TAKES.get(verb) ?? [], types: [] };
 }
 
-function wantedOfGet(words: readonly string[]): WantedNames {
+/** `get svc,tasks NAME` and `get svc/NAME node/NAME`. */
+function wantedOfGet(words: readonly string[], typed: string): WantedNames {
   const [first] = words.slice(words.indexOf('get') + 1, -1).filter(word => !word.startsWith('-'));
-  const type = first === undefined ? undefined : typeOf(first);
-  return { kinds: ANYTHING.filter(kind => kind === type), types: first === undefined ? TYPE_NAMES : [] };
+  if (typed.includes('/') && typeOf(typed.slice(0, typed.indexOf('/'))) !== undefined) {
+    return { kinds: ANYTHING, types: [] };
+  }
+  const list = typed.slice(0, typed.lastIndexOf(',') + 1);
+  const types = first?.split(',').map(typeOf);
+  return { kinds: ANYTHING.filter(kind => types?.includes(kind)), types: first === undefined ? TYPE_NAMES.map(name => `${list}${name}`) : [] };
 }
 
 /** The namespace that the words name, as every verb reads it. */

@@ -1,8 +1,8 @@
 /** Verbs about images and the registries they come from. */
 import type { Command } from 'commander';
-import type { ImageFlags } from './commands/image-flow.ts';
+import type { ImageFlags, ListImagesFlags } from './commands/image-flow.ts';
 import type { LoginFlags } from './commands/login-flow.ts';
-import { collect, many, one } from './verb-table.ts';
+import { collect, formatted, many, one } from './verb-table.ts';
 import type { VerbTable } from './verb-table.ts';
 
 export function addImageVerbs(verbs: VerbTable): void {
@@ -12,7 +12,8 @@ export function addImageVerbs(verbs: VerbTable): void {
   for (const [group, pull, list, remove, words] of [[verbs, 'pull', 'images', 'rmi', 'clusterctl'], [image, 'pull', 'ls', 'rm', 'clusterctl image']] as const) {
     group.add<ImageFlags>({ usage: `${pull} <image>`, about: 'bring an image onto every node, or some', options: onNodes, examples: [`${words} ${pull} nginx:1.27`, `${words} ${pull} -n prod registry.acme.test/web:1.4.2 --node n1 --node n2`],
       run: async (shell, args, flags) => { await (await flow()).pullImage(shell, one(args[0]), flags); } });
-    group.add<ImageFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: onNodes, examples: [`${words} ${list}`, `${words} ${list} web -o wide`, `${words} ${list} --node n1 -o json`],
+    group.add<ListImagesFlags>({ usage: `${list} [name]`, about: 'list the images of the nodes', options: command => formatted(onNodes(command)),
+      examples: [`${words} ${list}`, `${words} ${list} web -o wide`, `${words} ${list} --node n1 -o json`, `${words} ${list} --format '{{.Repository}}:{{.Tag}}\\t{{.Size}}'`],
       run: async (shell, args, flags) => { await (await flow()).listImages(shell, args[0]?.toString(), flags); } });
     group.add<ImageFlags>({ usage: `${remove} <images...>`, about: 'remove images from the nodes; refused where a task needs one', options: onNodes, examples: [`${words} ${remove} web:1.4.1`, `${words} ${remove} 3f9a12bc04de --node n2`],
       run: async (shell, args, flags) => { await (await flow()).removeImages(shell, many(args[0]), flags); } });

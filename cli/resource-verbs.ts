@@ -5,7 +5,7 @@ import type { HistoryFlags, StatusFlags, UndoFlags } from './commands/rollout-fl
 import type { StopFlags } from './commands/scale-flow.ts';
 import type { StatsFlags } from './commands/stats-flow.ts';
 import type { UpdateFlags } from './commands/update-flow.ts';
-import { many, one } from './verb-table.ts';
+import { formatted, many, one } from './verb-table.ts';
 import type { VerbTable } from './verb-table.ts';
 
 export function addResourceVerbs(verbs: VerbTable): void {
@@ -29,8 +29,8 @@ export function addResourceVerbs(verbs: VerbTable): void {
   });
   verbs.add<StatsFlags>({
     usage: 'stats [targets...]', about: 'what tasks use now, measured on their nodes, drawn again and again as docker stats does',
-    examples: ['clusterctl stats', 'clusterctl stats --no-stream shop/web', 'clusterctl stats -a -o json'],
-    options: command => command.option('--no-stream', 'once').option('-a, --all', 'those that do not run, too'),
+    examples: ['clusterctl stats', 'clusterctl stats --no-stream shop/web', 'clusterctl stats -a -o json', "clusterctl stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'"],
+    options: command => formatted(command).option('--no-stream', 'once').option('-a, --all', 'those that do not run, too'),
     run: async (shell, args, flags) => { await (await import('./commands/stats-flow.ts')).showStats(shell, many(args[0]), flags); },
   });
   verbs.add<InspectFlags>({

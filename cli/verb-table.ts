@@ -24,6 +24,11 @@ export function globals(command: Command): Command {
     .option('-y, --yes', 'answer yes to questions');
 }
 
+/** Of listings that docker's users print by a template. */
+export function formatted(command: Command): Command {
+  return command.option('--format <template>', 'a line of it for each, such as \'{{.ID}}\\t{{.Node}}\'; \'table {{.ID}}\' with a head, or json; a field that is none lists those there are');
+}
+
 export interface Verb<Flags> {
   /** `name <argument> [more...]` as commander reads it. */
   readonly usage: string;

@@ -8,14 +8,15 @@ import { formatFields } from '../format/fields.ts';
 import type { Item } from '../format/items.ts';
 import { DEFAULT_NAMESPACE, listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { printListing, printPlain } from './print-flow.ts';
+import { printPlain } from './print-flow.ts';
+import type { Listing } from './print-flow.ts';
 
 /** @param names  as `web-toml` or `shop/web-toml`; none: all */
-export async function listConfigs(shell: Shell, names: readonly string[]): Promise<void> {
+export async function configListing(shell: Shell, names: readonly string[]): Promise<Listing> {
   const configs = await findConfigs(shell, names);
-  await printListing(shell, {
+  return {
     items: configs.map(configItem), table: configTable(configs), names: configs.map(one => `config/${one.app}/${one.name}`), isSingle: names.length === 1 && configs.length === 1,
-  });
+  };
 }
 
 export async function describeConfig(shell: Shell, name: string): Promise<void> {

@@ -1,110 +1,91 @@
-/** `get TYPE [NAME]` and `ps`: lists. */
-import { ClusterError } from '#model/errors.ts';
-import { parseNodeId } from '#model/ids.ts';
-import { nearestWord } from '#model/nearest-word.ts';
-import { printable, quoted } from '#model/printable.ts';
-import { isFinished } from '#model/task.ts';
-import type { ClusterView, ControlClient, ListFilter, TaskView } from '#model/ports.ts';
+/** `get TYPE [NAME]` and `node ls`: lists. */
+import { splitServiceId } from '#model/ids.ts';
+import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
+import { printable } from '#model/printable.ts';
 import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format/items.ts';
-import { appTable, nodeTable, serviceTable, taskTable, withSizes } from '../format/rows.ts';
-import { listNamespace } from '../options.ts';
+import { appTable, nodeTable, serviceTable, taskTable } from '../format/rows.ts';
+import { nodeFields } from '../format/template-fields.ts';
+import { readFormat } from '../format/template.ts';
+import { listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, parseType, requireTarget } from '../target.ts';
+import { describeFound, requireTarget } from '../target.ts';
 import type { Found, TargetType } from '../target.ts';
-import { listConfigs } from './content-flow.ts';
+import { parseWantedObjects } from '../wanted-objects.ts';
+import type { WantedObjects } from '../wanted-objects.ts';
+import { configListing } from './content-flow.ts';
 import { listEvents } from './events-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
-import { listSecrets } from './secret-flow.ts';
-import { UsageMeter } from './usage-meter-flow.ts';
+import { secretListing } from './secret-flow.ts';
 
 export interface GetFlags {
   readonly watch?: boolean;
 }
 
-export interface PsFlags extends GetFlags {
-  readonly all?: boolean;
-  readonly size?: boolean;
-  readonly node?: string;
-  readonly filter?: readonly string[];
-}
-
-/** While it is watched, sizes are counted this often. */
-const SIZE_INTERVAL_MS = 2_000;
-
+/** Objects of one type, or of several one after the other. @throws UsageError for types that are not listed beside others, or not watched */
 export async function getObjects(shell: Shell, typeWord: string, names: readonly string[], flags: GetFlags): Promise<void> {
-  const [typeText = '', ...rest] = typeWord.split('/');
-  const type = parseType(typeText);
-  const wanted = rest.length > 0 ? [rest.join('/'), ...names] : names;
-  if (type === 'secret') {
-    await listSecrets(shell, wanted);
-    return;
-  }
-  if (type === 'config') {
-    await listConfigs(shell, wanted);
-    return;
-  }
-  if (type === 'event') {
+  const wanted = parseWantedObjects(typeWord, names);
+  const has = (...types: readonly TargetType[]): boolean => wanted.some(({ type }) => types.includes(type));
+  if (has('event')) {
+    if (wanted.length > 1) throw new UsageError('events are listed alone: clusterctl get events');
     await listEvents(shell, { ...flags });
     return;
   }
+  if (flags.watch === true && has('secret', 'config')) {
+    throw new UsageError('configs and secrets are not watched; leave out -w');
+  }
+  if (!has('app', 'service', 'task', 'node')) {
+    await printListing(shell, joined(wanted, await Promise.all(wanted.map(async one => await contentListing(shell, one)))));
+    return;
+  }
   const namespace = listNamespace(shell.options);
-  const filter: ListFilter = type === 'node' || namespace === undefined ? {} : { namespace };
   const client = await shell.connect();
-  await printViews(shell, { client, filter }, flags, view => Promise.resolve(listingOf(shell, narrow(shell, view, type, wanted), type, wanted.length === 1)));
+  await printViews(shell, { client, filter: namespace === undefined || has('node') ? {} : { namespace } }, flags, async view =>
+    joined(wanted, await Promise.all(wanted.map(async one => (one.type === 'secret' || one.type === 'config' ? await contentListing(shell, one) : viewListing(shell, view, one))))));
 }
 
-/** Tasks; with `names` only those of these services, apps or nodes, or these themselves. */
-export async function listTasks(shell: Shell, names: readonly string[], flags: PsFlags): Promise<void> {
-  const namespace = listNamespace(shell.options);
-  const filter: ListFilter = { ...(namespace === undefined ? {} : { namespace }), ...(flags.node === undefined ? {} : { node: parseNodeId(flags.node) }) };
-  const conditions = (flags.filter ?? []).map(readFilter);
+export interface ListNodesFlags extends GetFlags {
+  readonly format?: string;
+}
+
+export async function listNodes(shell: Shell, flags: ListNodesFlags): Promise<void> {
+  const format = readFormat(flags.format, nodeFields(shell.clock.nowMs()));
   const client = await shell.connect();
-  await using meter = new UsageMeter({ shell, client, intervalMs: SIZE_INTERVAL_MS, withWritable: true });
-  const isWhole = flags.node === undefined && conditions.length === 0 && names.length === 0;
-  if (flags.node !== undefined) {
-    requireTarget(`node/${flags.node}`, await client.view({}), ['node']);
-  }
-  await printViews(shell, { client, filter }, flags, async view => {
-    const named = names.map(name => requireTarget(name, view, ['service', 'task', 'app', 'node']));
-    requireFields(view, conditions);
-    const tasks = view.tasks.filter(task => (flags.all === true || !isFinished(task.status?.phase ?? 'pending')) && (named.length === 0 || named.some(one => isTaskOf(one, task)))
-      && conditions.every(([key, value]) => String(taskItem(task)[key]) === value) && hasLabels(shell, view, task.task.serviceId));
-    const pending = isWhole ? view.pending : [];
-    return flags.size === true ? await sizedListing(shell, { tasks, pending }, meter) : listingOf(shell, { ...view, tasks, pending, services: isWhole ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [] }, 'task', false);
+  await printViews(shell, { client, filter: {} }, flags, view => {
+    const shown = narrow(shell, view, { type: 'node', names: [] });
+    const formatted = format?.write(shown.nodes.map(node => ({ node, tasks: view.tasks })));
+    return Promise.resolve({ ...listingOf(shell, shown, 'node', false), ...(formatted === undefined ? {} : { formatted }) });
   });
 }
 
-/** True for a task that `found` is, has or runs. */
-function isTaskOf(found: Found, { task }: TaskView): boolean {
-  switch (found.kind) {
-    case 'app': return task.namespace === found.app.namespace && task.app === found.app.name;
-    case 'service': return task.serviceId === found.service.service.id;
-    case 'task': return task.id === found.task.task.id;
-    case 'node': return task.node === found.node.node.id;
-  }
+/** A view of all namespaces, where nodes are asked for too, is narrowed for the rest. */
+function viewListing(shell: Shell, view: ClusterView, wanted: WantedObjects): Listing {
+  const namespace = wanted.type === 'node' ? undefined : listNamespace(shell.options);
+  return listingOf(shell, narrow(shell, namespace === undefined ? view : inNamespace(view, namespace), wanted), wanted.type, wanted.names.length === 1);
 }
 
-/** @throws ClusterError INVALID_ARGUMENT for a field that no task has */
-function requireFields(view: ClusterView, conditions: readonly (readonly [string, string])[]): void {
-  const [first] = view.tasks;
-  const known = first === undefined ? undefined : Object.keys(taskItem(first));
-  const unknown = conditions.find(([key]) => known?.includes(key) === false);
-  if (unknown !== undefined && known !== undefined) {
-    const near = nearestWord(unknown[0], known);
-    throw new ClusterError('INVALID_ARGUMENT', `--filter: a task has no field ${quoted(unknown[0])}; ${near === undefined ? `it has ${known.join(', ')}` : `did you mean '${near}'?`}`);
-  }
-}
-
-/** With what each task that runs wrote, as its node counts it now. */
-async function sizedListing(shell: Shell, { tasks, pending }: Pick<ClusterView, 'tasks' | 'pending'>, meter: UsageMeter): Promise<Listing> {
-  const failures = await meter.measure(tasks);
-  const sizes = new Map(meter.rows(tasks).map(({ view, usage }) => [view.task.id, usage?.sample.writableBytes]));
+function inNamespace(view: ClusterView, namespace: string): ClusterView {
   return {
-    items: [...tasks.map(view => ({ ...taskItem(view), writableBytes: sizes.get(view.task.id) ?? null })), ...pending.map(slot => ({ ...pendingItem(slot), writableBytes: null }))],
-    table: withSizes(taskTable({ tasks, pending }, shell.clock.nowMs(), shell.options.output === 'wide'), tasks.map(view => sizes.get(view.task.id))),
-    names: tasks.map(({ task }) => `task/${task.id}`), isSingle: false,
-    ...(failures.length === 0 ? {} : { notice: failures.map(failure => `sizes unknown: ${printable(failure.message)}`).join('\n') }),
+    ...view, apps: view.apps.filter(app => app.namespace === namespace), services: view.services.filter(({ service }) => service.namespace === namespace),
+    tasks: view.tasks.filter(({ task }) => task.namespace === namespace), pending: view.pending.filter(({ service }) => splitServiceId(service).namespace === namespace),
+  };
+}
+
+async function contentListing(shell: Shell, { type, names }: WantedObjects): Promise<Listing> {
+  return await (type === 'secret' ? secretListing(shell, names) : configListing(shell, names));
+}
+
+/** Several types: tables one below the other, and each item of JSON says its type. */
+function joined(wanted: readonly WantedObjects[], listings: readonly Listing[]): Listing {
+  const [only, ...others] = listings;
+  if (only === undefined || others.length === 0) {
+    return only ?? { items: [], table: { head: [], rows: [] }, names: [], isSingle: false };
+  }
+  const notices = listings.flatMap(({ notice }) => notice ?? []);
+  return {
+    items: listings.flatMap(({ items }, index) => items.map(item => ({ type: wanted[index]?.type, ...item }))),
+    table: only.table, moreTables: others.map(({ table }) => table), names: listings.flatMap(({ names }) => names), isSingle: false,
+    ...(notices.length === 0 ? {} : { notice: notices.join('\n') }),
   };
 }
 
@@ -113,7 +94,8 @@ interface Source {
   readonly filter: ListFilter;
 }
 
-async function printViews(shell: Shell, { client, filter }: Source, flags: GetFlags, list: (view: ClusterView) => Promise<Listing>): Promise<void> {
+/** Once, or again whenever what is shown changes. */
+export async function printViews(shell: Shell, { client, filter }: Source, flags: GetFlags, list: (view: ClusterView) => Promise<Listing>): Promise<void> {
   if (flags.watch !== true) {
     await printListing(shell, await list(await client.view(filter)));
     return;
@@ -130,7 +112,8 @@ async function printViews(shell: Shell, { client, filter }: Source, flags: GetFl
   }
 }
 
-function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: boolean): Listing {
+/** What a view holds of one type. */
+export function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: boolean): Listing {
   const nowMs = shell.clock.nowMs();
   const isWide = shell.options.output === 'wide';
   switch (type) {
@@ -159,7 +142,7 @@ function listingOf(shell: Shell, view: ClusterView, type: TargetType, isSingle: 
 }
 
 /** The view with only the named objects of the type, and those that `-l` selects. */
-function narrow(shell: Shell, view: ClusterView, type: TargetType, names: readonly string[]): ClusterView {
+function narrow(shell: Shell, view: ClusterView, { type, names }: WantedObjects): ClusterView {
   const named = names.map(name => requireTarget(`${type}/${name}`, view, ['service', 'task', 'node', 'app']));
   const keep = (found: Found): boolean => names.length === 0 || named.some(one => describeFound(one) === describeFound(found));
   return {
@@ -176,12 +159,4 @@ function narrow(shell: Shell, view: ClusterView, type: TargetType, names: readon
 export function hasLabels(shell: Shell, view: ClusterView, serviceId: string): boolean {
   const labels = view.services.find(({ service }) => service.id === serviceId)?.service.spec.labels ?? [];
   return shell.options.selector.every(([key, value]) => labels.some(label => label.name === key && label.value === value));
-}
-
-function readFilter(text: string): readonly [string, string] {
-  const [key = '', value] = text.split('=');
-  if (value === undefined) {
-    throw new ClusterError('INVALID_ARGUMENT', `--filter ${text}: write field=value, such as state=running`);
-  }
-  return [key, value];
 }

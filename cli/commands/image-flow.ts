@@ -7,6 +7,8 @@ import type { ControlClient } from '#model/ports.ts';
 import type { TunnelFrame } from '#model/tunnel.ts';
 import { imageItem, imageTable, pullLines, shortDigest } from '../format/images.ts';
 import type { PullOnNode } from '../format/images.ts';
+import { imageFields, imageFormatRows } from '../format/template-fields.ts';
+import { readFormat } from '../format/template.ts';
 import { imageRows, isMeant, requireImage } from '../node-images.ts';
 import type { ImageOnNode, ImageRow } from '../node-images.ts';
 import { DEFAULT_NAMESPACE } from '../options.ts';
@@ -17,6 +19,10 @@ import { tunnelError } from './tunnel-flow.ts';
 
 export interface ImageFlags {
   readonly node?: readonly string[];
+}
+
+export interface ListImagesFlags extends ImageFlags {
+  readonly format?: string;
 }
 
 /** Nodes asked at once. */
@@ -46,12 +52,13 @@ export async function pullImage(shell: Shell, image: string, flags: ImageFlags):
   throwFirst(failures);
 }
 
-export async function listImages(shell: Shell, name: string | undefined, flags: ImageFlags): Promise<void> {
+export async function listImages(shell: Shell, name: string | undefined, flags: ListImagesFlags): Promise<void> {
+  const format = readFormat(flags.format, imageFields(shell.clock.nowMs()));
   const { rows, notice } = await readImages(shell, flags);
   const shown = name === undefined ? rows : rows.filter(row => isMeant(name, row) || row.names.some(one => one.includes(name)));
   await printListing(shell, {
     items: shown.map(imageItem), table: imageTable(shown, shell.clock.nowMs(), shell.options.output === 'wide'),
-    names: shown.map(row => `image/${row.names[0] ?? row.digest}`), isSingle: false, ...(notice === '' ? {} : { notice }),
+    names: shown.map(row => `image/${row.names[0] ?? row.digest}`), isSingle: false, ...(notice === '' ? {} : { notice }), ...(format === undefined ? {} : { formatted: format.write(imageFormatRows(shown)) }),
   });
 }
 

@@ -7,22 +7,29 @@ import type { Shell } from '../ports.ts';
 export interface Listing {
   readonly items: readonly Item[];
   readonly table: Table;
+  /** Below the first one. */
+  readonly moreTables?: readonly Table[];
   /** `type/name` of each item, for `-o name`. */
   readonly names: readonly string[];
   /** One named object: its JSON stands alone. */
   readonly isSingle: boolean;
+  /** As `--format` wants it: then nothing else is printed. */
+  readonly formatted?: string;
   /** What a person must know beside the list: to the standard error output. */
   readonly notice?: string;
 }
 
 export async function printListing(shell: Shell, listing: Listing): Promise<void> {
   const { output, isQuiet } = shell.options;
-  if (output === 'name' || isQuiet) {
+  if (listing.formatted !== undefined) {
+    await shell.terminal.write(listing.formatted);
+  } else if (output === 'name' || isQuiet) {
     await shell.terminal.write(listing.names.map(name => `${output === 'name' ? name : name.slice(name.indexOf('/') + 1)}\n`).join(''));
     return;
+  } else {
+    const plain = listing.isSingle ? listing.items[0] : { items: listing.items };
+    await (output === 'json' || output === 'yaml' ? printPlain(shell, plain) : printTables(shell, [listing.table, ...listing.moreTables ?? []]));
   }
-  const plain = listing.isSingle ? listing.items[0] : { items: listing.items };
-  await (output === 'json' || output === 'yaml' ? printPlain(shell, plain) : printTable(shell, listing.table));
   if (listing.notice !== undefined) {
     await shell.terminal.writeError(`${listing.notice}\n`);
   }
@@ -38,13 +45,16 @@ export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
   await shell.terminal.write(`${JSON.stringify(plain, null, 2)}\n`);
 }
 
-async function printTable(shell: Shell, table: Table): Promise<void> {
-  if (table.rows.length === 0) {
+async function printTables(shell: Shell, tables: readonly Table[]): Promise<void> {
+  const filled = tables.filter(({ rows }) => rows.length > 0);
+  if (filled.length === 0) {
     await shell.terminal.writeError('nothing found\n');
     return;
   }
-  const [head = '', ...lines] = formatTable(table).split('\n');
-  await shell.terminal.write([shell.terminal.style('bold', head), ...lines].join('\n'));
+  await shell.terminal.write(filled.map(table => {
+    const [head = '', ...lines] = formatTable(table).split('\n');
+    return [shell.terminal.style('bold', head), ...lines].join('\n');
+  }).join('\n'));
 }
 
 /** A line about what was done; silent with -q, on stderr where stdout is for machines. */

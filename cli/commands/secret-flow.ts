@@ -7,6 +7,7 @@ import { formatAge, formatTime } from '../format/age.ts';
 import { DEFAULT_NAMESPACE, listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { printListing, say } from './print-flow.ts';
+import type { Listing } from './print-flow.ts';
 
 export interface SecretFlags {
   readonly fromFile?: string;
@@ -26,8 +27,12 @@ export async function createSecret(shell: Shell, name: string, flags: SecretFlag
   await say(shell, `secret/${name} version ${String(version)}`);
 }
 
+export async function listSecrets(shell: Shell): Promise<void> {
+  await printListing(shell, await secretListing(shell, []));
+}
+
 /** @param names  none: all. @throws ClusterError NOT_FOUND for a name that no secret has */
-export async function listSecrets(shell: Shell, names: readonly string[] = []): Promise<void> {
+export async function secretListing(shell: Shell, names: readonly string[]): Promise<Listing> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
   const known = await client.listSecrets(namespace === undefined ? {} : { namespace });
@@ -36,7 +41,7 @@ export async function listSecrets(shell: Shell, names: readonly string[] = []): 
     throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(missing)}; see clusterctl secret ls -A`);
   }
   const secrets = known.filter(secret => names.length === 0 || names.includes(secret.name));
-  await printListing(shell, {
+  return {
     items: secrets.map(({ createdAtMs, ...secret }) => ({ ...secret, createdAt: formatTime(createdAtMs) })),
     table: {
       head: ['NAMESPACE', 'NAME', 'VERSION', 'AGE'],
@@ -44,7 +49,7 @@ export async function listSecrets(shell: Shell, names: readonly string[] = []): 
     },
     names: secrets.map(secret => `secret/${secret.name}`),
     isSingle: names.length === 1 && secrets.length === 1,
-  });
+  };
 }
 
 export async function deleteSecret(shell: Shell, name: string): Promise<void> {

@@ -1,7 +1,9 @@
 /** `stats`: what tasks use now, asked of their nodes, so that it needs no news between the parts of the cluster. */
 import type { ClusterView, ControlClient, TaskView } from '#model/ports.ts';
-import { statsItem, statsTable } from '../format/stats.ts';
+import { STATS_FIELDS, statsItem, statsTable } from '../format/stats.ts';
 import type { StatsRow } from '../format/stats.ts';
+import { readFormat } from '../format/template.ts';
+import type { RowFormat } from '../format/template.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireWorkload } from '../target.ts';
@@ -13,19 +15,21 @@ export interface StatsFlags {
   /** False with --no-stream. */
   readonly stream?: boolean;
   readonly all?: boolean;
+  readonly format?: string;
 }
 
 /** Docker's pace. */
 const INTERVAL_MS = 1_000;
 
 export async function showStats(shell: Shell, names: readonly string[], flags: StatsFlags): Promise<void> {
+  const format = readFormat(flags.format, STATS_FIELDS);
   const client = await shell.connect();
   await using meter = new UsageMeter({ shell, client, intervalMs: INTERVAL_MS });
   const look = async (): Promise<readonly TaskView[]> => tasksMeant(shell, await viewOf(shell, client), names, flags);
   if (flags.stream === false) {
     const tasks = await look();
     const failures = [...await meter.measure(tasks), ...await meter.measure(tasks)];
-    await print(shell, meter.rows(tasks));
+    await print(shell, meter.rows(tasks), format);
     if (failures[0] !== undefined) {
       throw failures[0];
     }
@@ -36,7 +40,7 @@ export async function showStats(shell: Shell, names: readonly string[], flags: S
     const endMs = shell.clock.monotonicMs() + INTERVAL_MS;
     await meter.measure(tasks);
     await shell.terminal.write(shell.terminal.isOutputTerminal && shell.options.output === 'table' ? '\x1b[H\x1b[2J' : '');
-    await print(shell, meter.rows(tasks));
+    await print(shell, meter.rows(tasks), format);
     // The nodes set the pace; where none measures, the clock does.
     await shell.clock.sleep(Math.max(0, endMs - shell.clock.monotonicMs()), shell.signal);
   }
@@ -55,11 +59,11 @@ function tasksMeant(shell: Shell, view: ClusterView, names: readonly string[], {
   return [...new Map(tasks.map(one => [one.task.id, one])).values()].filter(one => all === true || single.has(one.task.id) || isMeasurable(one));
 }
 
-async function print(shell: Shell, rows: readonly StatsRow[]): Promise<void> {
+async function print(shell: Shell, rows: readonly StatsRow[], format: RowFormat<StatsRow> | undefined): Promise<void> {
   const items = rows.map(statsItem);
-  if (shell.options.output === 'json') {
+  if (format === undefined && shell.options.output === 'json') {
     await shell.terminal.write(items.map(item => `${JSON.stringify(item)}\n`).join(''));
     return;
   }
-  await printListing(shell, { items, table: statsTable(rows), names: rows.map(row => `task/${row.view.task.id}`), isSingle: false });
+  await printListing(shell, { items, table: statsTable(rows), names: rows.map(row => `task/${row.view.task.id}`), isSingle: false, ...(format === undefined ? {} : { formatted: format.write(rows) }) });
 }

@@ -129,7 +129,8 @@ export function formatPorts(ports: ServiceView['service']['spec']['container']['
   }).join(', ');
 }
 
-function formatReason(status: TaskView['status']): string {
+/** Why it is as it is, with the exit code of the last run. */
+export function formatReason(status: TaskView['status']): string {
   if (status === undefined) {
     return '';
   }

@@ -4,6 +4,7 @@ import type { TaskUsage } from '#model/usage.ts';
 import { binarySize, decimalSize } from './docker-units.ts';
 import type { Item } from './items.ts';
 import type { Table } from './table.ts';
+import type { Field, Fields } from './template.ts';
 import { taskUsageItem } from './usage.ts';
 
 export interface StatsRow {
@@ -25,23 +26,31 @@ export function statsItem({ view, usage }: StatsRow): Item {
   return { ...(usage === undefined ? { id, name, namespace, app, service, node, ...NOT_MEASURED } : taskUsageItem({ view, usage })), state: view.state };
 }
 
-/** 100 % is one core. */
+/** The columns of the table, by docker's names for `--format`. 100 % is one core. */
+const COLUMNS = {
+  ID: { heading: 'TASK ID', of: ({ view }) => view.task.id },
+  Name: { heading: 'NAME', of: ({ view }) => view.task.name },
+  Node: { heading: 'NODE', of: ({ view }) => view.task.node },
+  CPUPerc: { heading: 'CPU %', of: ({ usage }) => (usage === undefined ? UNKNOWN : percent(usage.milliCpu, 1_000)) },
+  MemUsage: measured('MEM USAGE / LIMIT', UNKNOWN_PAIR, ({ memoryBytes, memoryLimitBytes: limit }) => `${binarySize(memoryBytes)} / ${limit === 0 ? UNKNOWN : binarySize(limit)}`),
+  MemPerc: measured('MEM %', UNKNOWN, sample => percent(sample.memoryBytes, sample.memoryLimitBytes)),
+  NetIO: measured('NET I/O', UNKNOWN_PAIR, sample => `${decimalSize(sample.networkReceiveBytes)} / ${decimalSize(sample.networkTransmitBytes)}`),
+  BlockIO: measured('BLOCK I/O', UNKNOWN_PAIR, sample => `${decimalSize(sample.ioReadBytes)} / ${decimalSize(sample.ioWriteBytes)}`),
+  PIDs: measured('PIDS', UNKNOWN, sample => String(sample.processes)),
+} satisfies Fields<StatsRow>;
+
+export const STATS_FIELDS: Fields<StatsRow> = {
+  ...COLUMNS, Container: COLUMNS.ID,
+  Namespace: { heading: 'NAMESPACE', of: ({ view }) => view.task.namespace }, App: { heading: 'APP', of: ({ view }) => view.task.app }, Service: { heading: 'SERVICE', of: ({ view }) => view.task.service },
+};
+
 export function statsTable(rows: readonly StatsRow[]): Table {
-  return { head: ['TASK ID', 'NAME', 'NODE', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'NET I/O', 'BLOCK I/O', 'PIDS'], rows: rows.map(cells) };
+  const columns: readonly Field<StatsRow>[] = Object.values(COLUMNS);
+  return { head: columns.map(({ heading }) => heading), rows: rows.map(row => columns.map(column => column.of(row))) };
 }
 
-function cells({ view: { task }, usage }: StatsRow): readonly string[] {
-  const names = [task.id, task.name, task.node];
-  if (usage === undefined) {
-    return [...names, UNKNOWN, UNKNOWN_PAIR, UNKNOWN, UNKNOWN_PAIR, UNKNOWN_PAIR, UNKNOWN];
-  }
-  const { sample, milliCpu } = usage;
-  const limit = sample.memoryLimitBytes;
-  return [
-    ...names, percent(milliCpu, 1_000), `${binarySize(sample.memoryBytes)} / ${limit === 0 ? UNKNOWN : binarySize(limit)}`, percent(sample.memoryBytes, limit),
-    `${decimalSize(sample.networkReceiveBytes)} / ${decimalSize(sample.networkTransmitBytes)}`, `${decimalSize(sample.ioReadBytes)} / ${decimalSize(sample.ioWriteBytes)}`,
-    String(sample.processes),
-  ];
+function measured(heading: string, unknown: string, of: (sample: TaskUsage['sample']) => string): Field<StatsRow> {
+  return { heading, of: ({ usage }) => (usage === undefined ? unknown : of(usage.sample)) };
 }
 
 function percent(part: number | undefined, whole: number): string {

@@ -25,6 +25,10 @@ test(offers, ['node', ''], []);
 test(offers, ['get', 's'], ['secrets', 'svc']);
 test(offers, ['get', '-o', 'nodes', 'n'], ['n1', 'n2']);
 test(offers, ['get', 'svc', 'shop/d'], ['shop/db']);
+test(offers, ['get', 'svc,no'], ['svc,nodes']);
+test(offers, ['get', 'svc,nodes', ''], ['n1', 'n2', 'shop/db', 'shop/web']);
+test(offers, ['get', 'svc/shop/w'], ['svc/shop/web']);
+test(offers, ['get', 'svc/shop/web', 'node/n1'], ['node/n1']);
 
 test('the namespace is that of the words', t => {
   t.deepEqual([['logs', ''], ['logs', '-n', 'prod', ''], ['-A', 'logs', ''], ['logs', '-n']].map(wantedNamespace), [{ namespace: 'default' }, { namespace: 'prod' }, {}, { namespace: 'default' }]);

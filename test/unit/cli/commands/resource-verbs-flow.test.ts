@@ -4,7 +4,7 @@ import type { TaskView } from '#model/ports.ts';
 import type { TunnelFrame, TunnelRequest } from '#model/tunnel.ts';
 import { inspectTargets } from '../../../../cli/commands/inspect-flow.ts';
 import { setPaused } from '../../../../cli/commands/pause-flow.ts';
-import { listTasks } from '../../../../cli/commands/get-flow.ts';
+import { listTasks } from '../../../../cli/commands/ps-flow.ts';
 import { restartTargets, stopTargets } from '../../../../cli/commands/scale-flow.ts';
 import { killTargets } from '../../../../cli/commands/signal-flow.ts';
 import { showStats } from '../../../../cli/commands/stats-flow.ts';

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
 import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
-import { getObjects, listTasks } from '../../../../cli/commands/get-flow.ts';
+import { getObjects, listNodes } from '../../../../cli/commands/get-flow.ts';
+import { listTasks } from '../../../../cli/commands/ps-flow.ts';
 import { showLogs } from '../../../../cli/commands/logs-flow.ts';
 import { runContainer } from '../../../../cli/commands/run-flow.ts';
 import { restartTargets, scaleServices, stopTargets } from '../../../../cli/commands/scale-flow.ts';
@@ -80,6 +81,56 @@ test('get prints one object alone and lists as items', async t => {
   const names = fakeShell(cluster, { output: 'name' });
   await getObjects(names, 'node/n1', [], {});
   t.is(names.terminal.text, 'node/n1\n');
+});
+
+test('get of several types shows one table below the other, and says the types in JSON', async t => {
+  const cluster = new FakeCluster(clusterView());
+  const tables = fakeShell(cluster);
+  await getObjects(tables, 'svc,nodes', [], {});
+  t.regex(tables.terminal.text, /^NAMESPACE +NAME .*\n(?:default .*\n)+\nNAME +STATE .*\nn1 .*\nn2 .*\n$/);
+  const json = fakeShell(cluster, { output: 'json' });
+  await getObjects(json, 'svc/shop/web', ['node/n2'], {});
+  const { items } = JSON.parse(json.terminal.text) as { readonly items: readonly { readonly type: string; readonly name: string }[] };
+  t.deepEqual(items.map(({ type, name }) => [type, name]), [['service', 'web'], ['node', 'n2']]);
+  await t.throwsAsync(getObjects(fakeShell(cluster), 'svc,events', [], {}), { message: /events are listed alone/ });
+});
+
+test('get of nodes beside services keeps to the namespace', async t => {
+  const other = { ...service({ name: 'web' }), namespace: 'prod' };
+  const cluster = new FakeCluster(clusterView({ services: [serviceView(WEB, { running: 1, healthy: 1, wanted: 1 }), serviceView(other, { running: 1, healthy: 1, wanted: 1 })] }));
+  const shell = fakeShell(cluster, { output: 'name' });
+  await getObjects(shell, 'svc,nodes', [], {});
+  t.is(shell.terminal.text, 'service/shop/web\nnode/n1\nnode/n2\n');
+});
+
+test('ps --format prints a line of the template a task, and the fields there are for one that is none', async t => {
+  const cluster = new FakeCluster(clusterView());
+  const shell = fakeShell(cluster);
+  await listTasks(shell, ['shop/web'], { format: '{{.ID}}\\t{{.Names}}' });
+  t.is(shell.terminal.text, 'webaaaaaaaaa\tweb-0-webaa\nwebbaaaaaaaa\tweb-1-webba\n');
+  await t.throwsAsync(listTasks(fakeShell(cluster), [], { format: '{{.Nmae}}' }), { message: /no field 'Nmae'.*there are ID, Names, Image/ });
+  t.is(cluster.opened.length, 0);
+});
+
+test('ps --format with a size asks the nodes for it', async t => {
+  const cluster = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1')], pending: [] }));
+  const { id, node } = taskView(WEB, 0, 'n1').task;
+  cluster.tunnelScript = () => framesOf([{ kind: 'usage', sample: { node, task: id, atMs: 0, cpuMicroseconds: 1, memoryBytes: 1, memoryLimitBytes: 1, processes: 1, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0, writableBytes: 2_000 } }]);
+  const shell = fakeShell(cluster);
+  await listTasks(shell, [], { format: 'table {{.Names}}\\t{{.Size}}' });
+  t.is(shell.terminal.text, 'NAMES         SIZE\nweb-0-webaa   2kB\n');
+});
+
+test('ps --filter name= takes a part of the name', async t => {
+  const shell = fakeShell(new FakeCluster(clusterView()), { quiet: true });
+  await listTasks(shell, [], { filter: ['name=eb-1'] });
+  t.is(shell.terminal.text, 'webbaaaaaaaa\n');
+});
+
+test('node ls --format', async t => {
+  const shell = fakeShell(new FakeCluster(clusterView()));
+  await listNodes(shell, { format: '{{.ID}} {{.Status}} {{.Tasks}}' });
+  t.is(shell.terminal.text, 'n1 ready 2\nn2 cordoned 1\n');
 });
 
 test('ps leaves out what has ended, unless -a', async t => {
