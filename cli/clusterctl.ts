@@ -210,6 +210,12 @@ function addTaskVerbs(verbs: VerbTable): void {
 }
 
 function addNodeVerbs(verbs: VerbTable): void {
+  verbs.add<{ readonly overwrite?: boolean }>({
+    usage: 'label <words...>', about: 'set and remove labels of nodes: KEY=VALUE sets, KEY- removes; those of services are in their manifests',
+    examples: ['clusterctl label node/n3 disk=ssd', 'clusterctl label nodes n1 n2 zone=a rack-', 'clusterctl label node n3 disk=hdd --overwrite'],
+    options: command => command.option('--overwrite', 'also keys that have another value now'),
+    run: async (shell, args, flags) => { await (await import('./commands/node-flow.ts')).labelObjects(shell, many(args[0]), flags); },
+  });
   const node = verbs.group('node', 'the machines of the cluster');
   node.add<ListNodesFlags>({
     usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide', "clusterctl node ls --format '{{.ID}} {{.Status}}'"], options: formatted,

@@ -1,11 +1,14 @@
-/** `node cordon|uncordon|taint|label|rm|confirm-lost`. */
+/** `node cordon|uncordon|taint|label|rm|confirm-lost`, and `label`. */
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Availability } from '#model/node.ts';
 import { ClusterError } from '#model/errors.ts';
+import { quoted } from '#model/printable.ts';
+import { parseLabelChanges, splitLabelWords } from '../label-changes.ts';
+import type { LabelChanges } from '../label-changes.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { requireTarget } from '../target.ts';
+import { parseTarget, requireTarget } from '../target.ts';
 import { say } from './print-flow.ts';
 
 export async function setAvailability(shell: Shell, names: readonly string[], availability: Availability): Promise<void> {
@@ -16,23 +19,38 @@ export async function setAvailability(shell: Shell, names: readonly string[], av
   }
 }
 
-/** `KEY=VALUE` sets, `KEY-` removes. */
-export async function labelNode(shell: Shell, name: string, changes: readonly string[]): Promise<void> {
-  const set = new Map<string, string>();
-  const remove: string[] = [];
-  for (const change of changes) {
-    const equals = change.indexOf('=');
-    if (equals > 0) {
-      set.set(change.slice(0, equals), change.slice(equals + 1));
-    } else if (change.endsWith('-') && change.length > 1) {
-      remove.push(change.slice(0, -1));
-    } else {
-      throw new UsageError(`${change}: write KEY=VALUE to set, KEY- to remove`);
-    }
+/** `node label`: sets and removes, whatever was there. */
+export async function labelNode(shell: Shell, name: string, words: readonly string[]): Promise<void> {
+  const changes = parseLabelChanges(words);
+  await setLabels(shell, readNode(name), changes);
+}
+
+/** `label`, in kubectl's words. @throws ClusterError ALREADY_EXISTS for a key that has another value, unless it is to be overwritten; then nothing is changed */
+export async function labelObjects(shell: Shell, words: readonly string[], { overwrite }: { readonly overwrite?: boolean }): Promise<void> {
+  const { names, changes: texts } = splitLabelWords(words);
+  const changes = parseLabelChanges(texts);
+  const other = names.find(name => parseTarget(name).type !== 'node');
+  if (other !== undefined) {
+    throw new UsageError(`only nodes are labelled here, as in label node/n1 disk=ssd; the labels of ${quoted(other)} are in its manifest`);
   }
   const client = await shell.connect();
-  await client.setLabels({ requestId: shell.newRequestId(), node: readNode(name), set, remove });
-  await say(shell, `node/${name} labelled`);
+  const view = await client.view({});
+  const nodes = names.map(name => requireTarget(name, view, ['node']).node.node);
+  for (const node of overwrite === true ? [] : nodes) {
+    const kept = [...changes.set].find(([key, value]) => (node.labels.get(key) ?? value) !== value);
+    if (kept !== undefined) {
+      throw new ClusterError('ALREADY_EXISTS', `node/${node.id} has ${kept[0]}=${node.labels.get(kept[0]) ?? ''}; give --overwrite to change it`);
+    }
+  }
+  for (const node of nodes) {
+    await setLabels(shell, node.id, changes);
+  }
+}
+
+async function setLabels(shell: Shell, node: NodeId, { set, remove }: LabelChanges): Promise<void> {
+  const client = await shell.connect();
+  await client.setLabels({ requestId: shell.newRequestId(), node, set, remove });
+  await say(shell, `node/${node} labelled`);
 }
 
 /** `TAINT` adds, `TAINT-` removes. */

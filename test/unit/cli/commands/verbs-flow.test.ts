@@ -11,7 +11,7 @@ import { showLogs } from '../../../../cli/commands/logs-flow.ts';
 import { runContainer } from '../../../../cli/commands/run-flow.ts';
 import { restartTargets, scaleServices, stopTargets } from '../../../../cli/commands/scale-flow.ts';
 import { triggerCrons } from '../../../../cli/commands/trigger-flow.ts';
-import { taintNode } from '../../../../cli/commands/node-flow.ts';
+import { labelNode, labelObjects, taintNode } from '../../../../cli/commands/node-flow.ts';
 import { createSecret } from '../../../../cli/commands/secret-flow.ts';
 import { ManifestError, ProcessExit } from '../../../../cli/exit-code.ts';
 import { service } from '../../../support/builders.ts';
@@ -223,6 +223,19 @@ test('taints are changed, not replaced', async t => {
   const cluster = new FakeCluster(clusterView());
   await taintNode(fakeShell(cluster), 'n2', ['gpu', 'spot-']);
   t.like(cluster.calls[0]?.[1], { node: 'n2', taints: ['gpu'] });
+});
+
+test('label sets and removes on each node, and changes no value unless told to', async t => {
+  const cluster = new FakeCluster(clusterView());
+  await labelObjects(fakeShell(cluster), ['nodes', 'n1', 'n2', 'disk=ssd', 'rack-'], {});
+  t.deepEqual(cluster.calls.map(([name, request]) => [name, (request as { node: string }).node]), [['setLabels', 'n1'], ['setLabels', 'n2']]);
+  t.like(cluster.calls[0]?.[1], { set: new Map([['disk', 'ssd']]), remove: ['rack'] });
+  t.like(await t.throwsAsync(labelObjects(fakeShell(cluster), ['node/n2', 'node/n1', 'zone=b'], {})), { code: 'ALREADY_EXISTS', message: 'node/n1 has zone=a; give --overwrite to change it' });
+  await t.throwsAsync(labelObjects(fakeShell(cluster), ['svc/shop/web', 'a=1'], {}), { message: /only nodes are labelled here/ });
+  t.is(cluster.calls.length, 2);
+  await labelObjects(fakeShell(cluster), ['node/n1', 'zone=b'], { overwrite: true });
+  await labelNode(fakeShell(cluster), 'n1', ['zone=c']);
+  t.is(cluster.calls.length, 4);
 });
 
 test('a secret\'s value is read from stdin and never shown', async t => {
