@@ -114,7 +114,7 @@ function explainStay(view: ServiceView, node: NodeId, drain: PlannedDrain): stri
   const isUndrained = fix?.edit.kind === 'node' && drain.nodes.some(one => fix.edit.kind === 'node' && fix.edit.node === one);
   const cause = reasons.length === 0 ? 'it has no other place' : reasons.map(reason => reason.sentence).join(', ');
   const stop = `stop it with --force, and it waits for ${reasons.some(({ rule }) => rule.startsWith('volume ')) ? `its data on ${node}` : 'a place'}`;
-  const remedies = [...(fix === undefined || isUndrained ? [] : [fix.sentence]), stop, `give it up: clusterctl delete svc/${name} -n ${view.service.namespace}`];
+  const remedies = [...(fix === undefined || isUndrained ? [] : [`${fix.sentence}${fix.command === undefined ? '' : ` (${fix.command})`}`]), stop, `give it up: clusterctl delete svc/${name} -n ${view.service.namespace}`];
   return printable(`${name}: ${cause}; ${remedies.join(', or ')}`);
 }
 

@@ -46,7 +46,7 @@ function reasonItem({ rule, nodes, have, need, sentence }: RuleReason): Item {
 }
 
 function fixItem(fix: Fix | undefined): Item | null {
-  return fix === undefined ? null : { sentence: fix.sentence, edit: fix.edit };
+  return fix === undefined ? null : { sentence: fix.sentence, edit: fix.edit, command: fix.command ?? null };
 }
 
 /** Tasks first, then what fits nowhere, then the nodes before and after, then one line that counts. */
@@ -80,7 +80,7 @@ function formatUnplaced({ service, count, reasons, fix }: UnplacedService): stri
 }
 
 function fixLines(fix: Fix | undefined): readonly string[] {
-  return fix === undefined ? [] : [`  fix: ${fix.sentence}`];
+  return fix === undefined ? [] : [`  fix: ${fix.sentence}`, ...(fix.command === undefined ? [] : [`  run: ${fix.command}`])];
 }
 
 function formatNodes(nodes: readonly NodePicture[]): string {

@@ -79,7 +79,7 @@ export class ClusterPlanner {
     return {
       baseRevision: before.etcdRevision,
       actions: actionsOf(before, after, { wish, stops: this.#forecast.stops }),
-      unplaced: unplacedOrKept(after, wish.withoutNodes),
+      unplaced: unplacedOrKept(after, wish.withoutNodes).map(one => withoutIdleCommand(one, wish)),
       changes: wish.apps.flatMap(({ services, isChanged }) => (isChanged ? services : [])).flatMap(one => fieldChanges(before.services.get(one.id)?.value, one)),
       nodes: picturesOf(before, after),
       notes: [...UNFINISHED[this.#progress], ...notesOf(after, wish)],
@@ -193,6 +193,20 @@ function unplacedOrKept(after: ClusterSnapshot, drained: readonly NodeId[]): rea
     return unfitSlots(after, id, new Set(tasks.filter(task => live.has(task.id)).map(task => task.slot))) ?? [];
   });
   return [...unplaced, ...others].sort((left, right) => (left.service < right.service ? -1 : 1));
+}
+
+/** A command changes the cluster as it is: not the manifests that are planned, nor the nodes that are only thought of. */
+function withoutIdleCommand(unplaced: UnplacedService, { apps, withoutNodes, addedNodes }: PlanWish): UnplacedService {
+  const { fix } = unplaced;
+  if (fix?.command === undefined) {
+    return unplaced;
+  }
+  const { command: _, ...rest } = fix;
+  const { edit } = fix;
+  const isThought = edit.kind === 'field'
+    ? edit.path.startsWith('services.') && apps.some(({ services }) => services.some(({ id }) => id === unplaced.service))
+    : [...withoutNodes, ...addedNodes.map(({ name }) => name)].some(name => name === edit.node);
+  return isThought ? { ...unplaced, fix: rest } : unplaced;
 }
 
 /** What keeps the pending slots of a service from every node now; undefined when they fit after all. */

@@ -24,6 +24,13 @@ export interface FieldEdit {
   /** YAML, on one line. */
   readonly value: string;
   readonly sentence: string;
+  /** As of `Fix`. */
+  readonly command?: string;
+}
+
+/** The service as the arguments of a verb: `shop/web`, `-n prod shop/web`. */
+export function serviceWords({ namespace, app, name }: Pick<Service, 'namespace' | 'app' | 'name'>): string {
+  return `${namespace === 'default' ? '' : `-n ${namespace} `}${app}/${name}`;
 }
 
 /** True when all slots that are wanted then have a place. */

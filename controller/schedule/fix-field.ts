@@ -3,7 +3,7 @@ import type { Service } from '#model/app.ts';
 import { formatPlacementRule } from '#model/constraint.ts';
 import type { ContainerSpec, PlacementSpec, ServiceAffinity, ServiceSpec, VolumeMount } from '#model/service.ts';
 import type { Blocked, BlockedNode } from './blocked.ts';
-import { distinct } from './candidate.ts';
+import { distinct, serviceWords } from './candidate.ts';
 import type { Candidate, FieldEdit } from './candidate.ts';
 import { targetOf } from './claims.ts';
 import type { Obstacle } from './filters.ts';
@@ -72,7 +72,7 @@ export function fewerReplicas(blocked: Blocked): readonly Candidate[] {
     return [];
   }
   const count = String(first.slot);
-  const edit = { path: 'replicas', value: count, sentence: `be content with ${count} of ${String(service.spec.replicas)} replicas` };
+  const edit = { path: 'replicas', value: count, sentence: `be content with ${count} of ${String(service.spec.replicas)} replicas`, command: `clusterctl scale ${serviceWords(service)}=${count}` };
   return [{ ...fieldCandidate(blocked, { ...service.spec, replicas: first.slot }, edit), slots: slots.filter(one => one.slot < first.slot) }];
 }
 
@@ -155,9 +155,9 @@ function containerField(blocked: Blocked, change: Partial<ContainerSpec>, edit: 
   return fieldCandidate(blocked, { ...spec, container: { ...spec.container, ...change } }, edit);
 }
 
-function fieldCandidate({ service, snapshot }: Blocked, spec: ServiceSpec, { path, value, sentence }: FieldEdit): Candidate {
+function fieldCandidate({ service, snapshot }: Blocked, spec: ServiceSpec, { path, value, sentence, command }: FieldEdit): Candidate {
   const whole = `services.${service.name}.${path}`;
-  return { service: { ...service, spec }, snapshot, fix: { sentence: `${sentence}: ${whole}: ${value}`, edit: { kind: 'field', path: whole, value } } };
+  return { service: { ...service, spec }, snapshot, fix: { sentence: `${sentence}: ${whole}: ${value}`, edit: { kind: 'field', path: whole, value }, ...(command === undefined ? {} : { command }) } };
 }
 
 function listOf(items: readonly string[]): string {

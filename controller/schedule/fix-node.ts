@@ -40,16 +40,20 @@ export function mended(blocked: Blocked, nodes: readonly BlockedNode[]): readonl
 function mendedNode({ service, snapshot }: Blocked, node: Node, mends: readonly Mend[]): Candidate {
   const value = mends.reduce<Node>((current, one) => ({ ...current, ...one.change(current) }), node);
   const change = distinct(mends.map(one => one.text)).join('; ');
+  const commands = mends.flatMap(one => one.command?.(node) ?? []);
+  const command = commands.length === mends.length ? { command: distinct(commands).join(' && ') } : {};
   const record = { createRevision: 0, modRevision: 0, ...snapshot.nodes.get(node.id), value };
   return {
     service, snapshot: { ...snapshot, nodes: new Map(snapshot.nodes).set(node.id, record) },
-    fix: { sentence: `change node ${node.id}: ${change}`, edit: { kind: 'node', node: node.id, change } },
+    fix: { sentence: `change node ${node.id}: ${change}`, edit: { kind: 'node', node: node.id, change }, ...command },
   };
 }
 
 interface Mend {
   readonly text: string;
   readonly change: (node: Node) => Partial<Node>;
+  /** Absent: it is not done by a call. */
+  readonly command?: (node: Node) => string;
 }
 
 /** Undefined for what no change of the node mends: what others have there, and data that lies elsewhere. */
@@ -84,13 +88,16 @@ function mendOpening(obstacle: Extract<Obstacle, { readonly kind: 'privileged' |
 function mendState(state: string): Mend {
   const isHeldBack = state === 'cordoned' || state === 'draining';
   return isHeldBack
-    ? { text: 'uncordon it', change: () => ({ availability: 'active' }) }
+    ? { text: 'uncordon it', change: () => ({ availability: 'active' }), command: ({ id }) => `clusterctl node uncordon ${id}` }
     : { text: 'bring it back', change: () => ({ availability: 'active', condition: 'ready' }) };
 }
 
 function mendTaints(taints: readonly string[]): Mend {
-  const names = [...taints].sort().join(', ');
-  return { text: `remove its ${taints.length === 1 ? 'taint' : 'taints'} ${names}`, change: current => ({ taints: current.taints.filter(taint => !taints.includes(taint)) }) };
+  const names = [...taints].sort();
+  return {
+    text: `remove its ${taints.length === 1 ? 'taint' : 'taints'} ${names.join(', ')}`, change: current => ({ taints: current.taints.filter(taint => !taints.includes(taint)) }),
+    command: ({ id }) => `clusterctl node taint ${id} ${names.map(name => `${name}-`).join(' ')}`,
+  };
 }
 
 function requestOf({ service }: Blocked, kind: Amount): number {
@@ -139,5 +146,10 @@ const MACHINE_LABELS: readonly string[] = ['node', 'arch', 'os'];
 function mendLabels(rules: readonly PlacementRule[], node: Node): Mend {
   const change = labelChange(node.labels, rules) ?? new Map<string, string | undefined>();
   const text = [...change].map(([label, value]) => (value === undefined ? `remove its label ${label}` : `label it ${label}=${value}`)).join('; ');
-  return { text, change: ({ labels }) => ({ labels: withLabels(labels, change) }) };
+  const words = [...change].map(([label, value]) => (value === undefined ? `${label}-` : `${label}=${value}`));
+  const overwrites = [...change].some(([label, value]) => value !== undefined && node.labels.has(label));
+  return {
+    text, change: ({ labels }) => ({ labels: withLabels(labels, change) }),
+    command: ({ id }) => `clusterctl label node/${id} ${words.join(' ')}${overwrites ? ' --overwrite' : ''}`,
+  };
 }

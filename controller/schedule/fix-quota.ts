@@ -20,7 +20,10 @@ export function raisedQuota({ snapshot, service, slots }: Blocked): readonly Can
   const namespaces = new Map(snapshot.namespaces).set(namespace, { ...record, value: { ...record.value, quota: raised } });
   return [{
     service, snapshot: { ...snapshot, namespaces },
-    fix: { sentence: `raise the quota: clusterctl namespace set ${namespace} --quota ${value}`, edit: { kind: 'field', path: `namespaces.${namespace}.quota`, value } },
+    fix: {
+      sentence: `raise the quota of namespace ${namespace} to ${value}`, edit: { kind: 'field', path: `namespaces.${namespace}.quota`, value },
+      command: `clusterctl namespace set ${namespace} --quota ${value}`,
+    },
   }];
 }
 

@@ -1,7 +1,7 @@
 /** What a service asks for, made as small as it has to be: the most of one resource with which all its slots find a place. */
 import type { ContainerSpec, DeviceCount } from '#model/service.ts';
 import type { Blocked } from './blocked.ts';
-import { distinct, helps } from './candidate.ts';
+import { distinct, helps, serviceWords } from './candidate.ts';
 import type { Candidate, FieldEdit } from './candidate.ts';
 import { amount } from './explain.ts';
 import type { Amount } from './filters.ts';
@@ -55,7 +55,13 @@ function withAmount(blocked: Blocked, make: MakeField, { kind, value }: { readon
   const requests = { ...blocked.service.spec.container.requests, [FIELDS[kind]]: value };
   const text = kind === 'cpu' ? String(value / 1000) : kind === 'pids' ? String(value) : `${String(value / MIB)}Mi`;
   const sentence = `ask for ${text} of ${kind} instead of ${amount(kind, amountOf(blocked, kind))}`;
-  return make(blocked, { requests }, { path: `resources.requests.${KEYS[kind]}`, value: text, sentence });
+  return make(blocked, { requests }, { path: `resources.requests.${KEYS[kind]}`, value: text, sentence, ...updateCommand(blocked, kind, text) });
+}
+
+/** `update` changes what services ask for, of these two. */
+function updateCommand({ service }: Blocked, kind: Amount, text: string): { readonly command?: string } {
+  const isUpdated = (kind === 'cpu' || kind === 'memory') && service.spec.kind !== 'job' && service.spec.kind !== 'cron';
+  return isUpdated ? { command: `clusterctl update --request-${kind === 'cpu' ? 'cpus' : 'memory'} ${text} ${serviceWords(service)}` } : {};
 }
 
 function withDevices(blocked: Blocked, make: MakeField, { name, count }: DeviceCount): Candidate {

@@ -71,13 +71,13 @@ function nodePictureFromWire(node: wire.NodePicture): NodePicture {
   };
 }
 
-function fixToWire({ sentence, edit }: Fix): wire.Fix {
+function fixToWire({ sentence, edit, command }: Fix): wire.Fix {
   const { kind, ...value } = edit;
-  return { sentence, edit: { $case: kind, value } as NonNullable<wire.Fix['edit']> };
+  return { sentence, edit: { $case: kind, value } as NonNullable<wire.Fix['edit']>, command };
 }
 
-function fixFromWire({ sentence, edit }: wire.Fix): Fix {
-  return { sentence, edit: editFromWire(edit) };
+function fixFromWire({ sentence, edit, command }: wire.Fix): Fix {
+  return present({ sentence, edit: editFromWire(edit), command });
 }
 
 function editFromWire(edit: wire.Fix['edit']): FixEdit {

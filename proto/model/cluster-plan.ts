@@ -36,6 +36,8 @@ export type FixEdit =
 export interface Fix {
   readonly sentence: string;
   readonly edit: FixEdit;
+  /** A call of clusterctl that makes the edit; absent where there is none, and from controllers that do not know it. */
+  readonly command?: string;
 }
 
 export interface UnplacedService {

@@ -354,7 +354,8 @@ const fix: fc.Arbitrary<Fix> = fc.record({
     fc.record({ kind: fc.constant('field' as const), path: text, value: text }),
     fc.record({ kind: fc.constant('node' as const), node: text, change: text }),
   ),
-});
+  command: text,
+}, { requiredKeys: ['sentence', 'edit'] });
 const plannedKind = fc.constantFrom('start' as const, 'stop' as const, 'move' as const, 'replace' as const, 'keep' as const);
 
 export const planRequest: fc.Arbitrary<PlanRequest> = fc.record({

@@ -643,10 +643,12 @@ export interface RuleReason {
 
 export interface Fix {
   readonly sentence: string;
-  readonly edit?: { readonly $case: "field"; readonly value: Fix_Field } | {
-    readonly $case: "node";
-    readonly value: Fix_Node;
-  } | undefined;
+  readonly edit?:
+    | { readonly $case: "field"; readonly value: Fix_Field }
+    | { readonly $case: "node"; readonly value: Fix_Node }
+    | undefined;
+  /** A call of clusterctl that makes the edit. */
+  readonly command?: string | undefined;
 }
 
 export interface Fix_Field {
@@ -6121,7 +6123,7 @@ export const RuleReason: MessageFns<RuleReason> = {
 };
 
 function createBaseFix(): Fix {
-  return { sentence: "", edit: undefined };
+  return { sentence: "", edit: undefined, command: undefined };
 }
 
 export const Fix: MessageFns<Fix> = {
@@ -6136,6 +6138,9 @@ export const Fix: MessageFns<Fix> = {
       case "node":
         Fix_Node.encode(message.edit.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.command !== undefined) {
+      writer.uint32(34).string(message.command);
     }
     return writer;
   },
@@ -6175,6 +6180,14 @@ export const Fix: MessageFns<Fix> = {
             }
 
             message.edit = { $case: "node", value: Fix_Node.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.command = reader.string();
             continue;
           }
         }

@@ -46,7 +46,7 @@ test('only something else than keep is a change', t => {
 test('a plan for scripts', t => {
   const item = planItem(plan);
   t.deepEqual((item['actions'] as unknown[])[1], { kind: 'move', namespace: 'default', app: 'shop', service: 'web', slot: 1, task: 'bbbbbbbbbbbb', node: 'n2', fromNode: 'n1', reason: 'drain' });
-  t.deepEqual(item['unplaced'], [{ namespace: 'default', app: 'shop', service: 'web', count: 2, reasons: [reason], fix }]);
+  t.deepEqual(item['unplaced'], [{ namespace: 'default', app: 'shop', service: 'web', count: 2, reasons: [reason], fix: { ...fix, command: null } }]);
   t.like(item, { baseRevision: 42, planId: 'cccccccccccc' });
   t.is(planItem(nothing)['planId'], null);
 });
@@ -57,6 +57,9 @@ test('a diff: fields, then what that does', t => {
 test('a why, for people and for scripts', t => {
   const answer = { target: 'service/default/shop/web', state: 'pending', reasons: [reason], fix };
   t.is(formatWhy(answer), 'service/default/shop/web is pending\n  - 2 nodes have not enough memory free\n  fix: ask for less\n');
-  t.deepEqual(whyItem(answer), answer);
+  t.deepEqual(whyItem(answer), { ...answer, fix: { ...fix, command: null } });
+  const runnable = { ...answer, fix: { ...fix, command: 'clusterctl update --request-memory 1Gi shop/web' } };
+  t.regex(formatWhy(runnable), /\n {2}fix: ask for less\n {2}run: clusterctl update --request-memory 1Gi shop\/web\n$/);
+  t.deepEqual(whyItem(runnable), runnable);
   t.is(whyItem({ target: 'x', state: 'running', reasons: [] })['fix'], null);
 });

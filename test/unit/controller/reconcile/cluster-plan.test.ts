@@ -81,6 +81,18 @@ test('what fits nowhere is counted, with its reasons and a fix', t => {
   t.deepEqual(unplaced?.fix?.edit, { kind: 'field', path: 'services.web.resources.requests.cpus', value: '4' });
 });
 
+test('a command is told where it would change what is there: no planned manifest, no node that is only thought of', t => {
+  const [one] = [service({ replicas: 1 })];
+  const held = { nodes: [node('n1', { availability: 'cordoned' })] } as const;
+  t.is(plan(held, { services: [one] }).unplaced[0]?.fix?.command, 'clusterctl node uncordon n1');
+  t.deepEqual(plan({ nodes: [node('n1')], services: [one], serviceStatuses: [serviceStatus(one)], tasks: [task(one, 'n1')] }, { withoutNodes: [parseNodeId('n1')] }).unplaced.map(({ fix }) => [fix?.edit, fix?.command]), [
+    [{ kind: 'node', node: 'n1', change: 'uncordon it' }, undefined],
+  ]);
+  const [planned] = plan({}, { services: [service({ container: { requests: resources(8_000, 64) } })] }).unplaced;
+  t.is(planned?.fix?.edit.kind, 'field');
+  t.is(planned?.fix?.command, undefined);
+});
+
 test('a service with nothing pending is not unplaced', t => {
   const state = snapshot({ nodes: NODES, ...AT_REST });
   t.deepEqual([unplacedServices(state), unplacedService(state, web.id)], [[], undefined]);

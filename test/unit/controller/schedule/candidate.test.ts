@@ -1,7 +1,7 @@
 import test from 'ava';
 import { findBlocked } from '../../../../controller/schedule/blocked.ts';
 import type { Blocked } from '../../../../controller/schedule/blocked.ts';
-import { distinct, helps } from '../../../../controller/schedule/candidate.ts';
+import { distinct, helps, serviceWords } from '../../../../controller/schedule/candidate.ts';
 import { node, resources, service, snapshot } from '../../../support/builders.ts';
 
 const big = service({ container: { requests: resources(2_500, 64) } });
@@ -19,6 +19,9 @@ test('what leaves a slot without a place does not help, unless some are enough',
   t.false(helps(blocked, { fix, service: big, snapshot: state }));
   t.true(helps(blocked, { fix, service: big, snapshot: state, isPartial: true }));
   t.true(helps(blocked, { fix, service: big, snapshot: state, slots: [{ slot: 0 }] }));
+});
+test('a service in the words of a verb', t => {
+  t.deepEqual([serviceWords(big), serviceWords({ ...big, namespace: 'prod' })], ['shop/web', '-n prod shop/web']);
 });
 test('another service, or other nodes', t => {
   const blocked = blockedOf();

@@ -49,6 +49,10 @@ test('what another service of the App keeps off', offers, withoutRules, on(web, 
 
 const big = service({ container: { requests: resources(1_500, 64) } });
 test('as many replicas as fit', offers, fewerReplicas, on(big), big, ['services.web.replicas: 2']);
+test('scale is the call for it', t => {
+  const blocked = findBlocked(on(big), big, [0, 1, 2].map(slot => ({ slot })));
+  t.deepEqual(blocked && fewerReplicas(blocked).map(({ fix }) => fix.command), ['clusterctl scale shop/web=2']);
+});
 const huge = service({ container: { requests: resources(9_000, 64) } });
 test('not no replicas', offers, fewerReplicas, on(huge), huge, []);
 

@@ -13,6 +13,8 @@ const rules = ['zone == a', 'arch == amd64'].flatMap(text => {
 });
 const fussy = service({ placement: { require: rules }, container: { requests: { ...resources(5_000, 5_000), pids: 99 }, deviceRequests: [{ name: 'acme.com/gpu', count: 2 }], limits: { memoryBytes: 1, pids: 1, cpuset: '4' } } });
 
+const plain = service();
+
 function changes(kind: typeof mended, options: NodeOptions, of: Service = fussy): readonly string[] {
   const blocked = findBlocked(snapshot({ nodes: [node('n1', options)], services: [of] }), of, [{ slot: 0 }]);
   const found = blocked === undefined ? [] : kind(blocked, blocked.nodes);
@@ -24,6 +26,18 @@ test('everything that is wrong with a node, at once; then the task fits', t => {
     'give it 2 more of device acme.com/gpu; give it 3976Mi more memory; give it 4 more cpu; give it 90 more pids; give it the cpus 4; install the runtime crun; label it zone=a; remove its taints a, b; uncordon it',
   ]);
 });
+test('what operators do by a call comes with it; with a part that is no call there is none', t => {
+  const commands = (options: NodeOptions, of: Service): readonly (string | undefined)[] => {
+    const blocked = findBlocked(snapshot({ nodes: [node('n1', options)], services: [of] }), of, [{ slot: 0 }]);
+    return blocked === undefined ? [] : mended(blocked, blocked.nodes).map(one => one.fix.command);
+  };
+  const zoned = service({ placement: { require: rules } });
+  t.deepEqual(commands({ availability: 'cordoned' }, zoned), ['clusterctl label node/n1 zone=a && clusterctl node uncordon n1']);
+  t.deepEqual(commands({ labels: { zone: 'b' } }, zoned), ['clusterctl label node/n1 zone=a --overwrite']);
+  t.deepEqual(commands({ taints: ['b', 'a'] }, plain), ['clusterctl node taint n1 a- b-']);
+  t.deepEqual(commands({ condition: 'lost' }, plain), [undefined]);
+  t.deepEqual(commands({ availability: 'cordoned', runtimes: ['runc'] }, plain), [undefined]);
+});
 test('a machine is not made another by a label', t => {
   t.deepEqual(changes(mended, { labels: { arch: 'arm64' } }), []);
 });
@@ -33,7 +47,6 @@ test('what others have there is not mended', t => {
   const blocked = findBlocked(snapshot({ nodes: [node('n1')], services: [mine, theirs], tasks: [task(theirs, 'n1')] }), mine, [{ slot: 0 }]);
   t.deepEqual(blocked === undefined ? undefined : mended(blocked, blocked.nodes), []);
 });
-const plain = service();
 test('only held back; only without a label; only closed', t => {
   t.deepEqual([changes(reopened, { condition: 'lost' }, plain), changes(reopened, { taints: ['a'] }, plain)], [['bring it back'], []]);
   t.deepEqual(changes(labelled, { taints: ['a'] }, plain), []);

@@ -20,6 +20,17 @@ test('the most with which all slots find a place, to the unit', t => {
   t.deepEqual(less({ requests: { ...resources(100, 16), pids: 90 } }, 2), ['services.web.resources.requests.pids: 35']);
   t.deepEqual(less({ requests: resources(100, 16), deviceRequests: [{ name: 'acme.com/gpu', count: 2 }] }, 3), ['services.web.resources.requests.devices.acme.com/gpu: 1']);
 });
+test('update changes cpus and memory; the rest is the manifest\'s, and so is a job', t => {
+  const commands = (container: Partial<ContainerSpec>, of: Partial<Service> = {}): readonly (string | undefined)[] => {
+    const made = { ...service({ container }), ...of };
+    const blocked = findBlocked(snapshot({ nodes, services: [made] }), made, [{ slot: 0 }]);
+    return blocked === undefined ? [] : [...lessOfIt(blocked)].map(({ fix }) => fix.command);
+  };
+  t.deepEqual(commands({ requests: resources(1_500, 16) }), ['clusterctl update --request-cpus 1 shop/web']);
+  t.deepEqual(commands({ requests: resources(100, 101) }, { namespace: 'prod' }), ['clusterctl update --request-memory 100Mi -n prod shop/web']);
+  t.deepEqual(commands({ requests: { ...resources(100, 16), pids: 90 } }), [undefined]);
+  t.deepEqual(commands({ requests: resources(1_500, 16) }, { spec: service({ kind: 'job', container: { requests: resources(1_500, 16) } }).spec }), [undefined]);
+});
 test('two things are scarce: less of one does not help', t => {
   t.deepEqual(less({ requests: resources(1_500, 200) }), []);
 });
