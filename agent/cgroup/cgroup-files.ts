@@ -3,7 +3,12 @@ export interface CgroupLayout {
   readonly version: 1 | 2;
   /** Mount point of each controller (v1), or of the one hierarchy under the name `unified` (v2). */
   readonly roots: ReadonlyMap<string, string>;
+  /** v1 without a unified mount: where crun makes plain directories, in memory, as if it were one. */
+  readonly plainRoot?: string;
 }
+
+/** Source: crun 1.21, src/libcrun/cgroup-setup.c, enter_cgroup_v1(): it enters whatever directory is there for a hierarchy of /proc/self/cgroup */
+const CRUN_UNIFIED = '/sys/fs/cgroup/unified';
 
 /**
  * The layout that the text of /proc/self/mountinfo shows. Any v1 controller makes it v1: a hybrid's unified mount has no controllers.
@@ -26,7 +31,7 @@ export function cgroupLayout(mountinfo: string): CgroupLayout {
     }
   }
   if (v1.has('memory') || v1.has('pids')) {
-    return { version: 1, roots: v1 };
+    return { version: 1, roots: v1, ...(v2.size === 0 ? { plainRoot: CRUN_UNIFIED } : {}) };
   }
   if (v2.size === 0) {
     throw new RangeError('no control groups are mounted');

@@ -176,12 +176,14 @@ export class CgroupFs implements Cgroups {
     for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
       for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
     }
+    this.#plainDirs(this.pathFor(containerId)).forEach(dir => { this.#files.removePlain(dir); });
     this.#removeTaskGroup(taskGroupOf(containerId));
     await Promise.resolve();
   }
 
   async list(): Promise<readonly string[]> {
-    const names = groupDirs(this.#layout, `/${this.#parent}`).flatMap(dir => {
+    const path = `/${this.#parent}`;
+    const names = [...groupDirs(this.#layout, path), ...this.#plainDirs(path)].flatMap(dir => {
       const children = this.#files.directoriesIn(dir);
       return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => this.#files.directoriesIn(`${dir}/${name}`))];
     });
@@ -190,7 +192,8 @@ export class CgroupFs implements Cgroups {
 
   /** The last container of a task takes the task's own group with it. */
   #removeTaskGroup(task: string | undefined): void {
-    for (const dir of task === undefined ? [] : groupDirs(this.#layout, `/${this.#parent}/${task}`)) {
+    const path = `/${this.#parent}/${task ?? ''}`;
+    for (const dir of task === undefined ? [] : [...groupDirs(this.#layout, path), ...this.#plainDirs(path)]) {
       try {
         this.#files.remove(dir);
       } catch (error) {
@@ -199,12 +202,17 @@ export class CgroupFs implements Cgroups {
     }
   }
 
+  #plainDirs(path: string): readonly string[] {
+    return this.#layout.plainRoot === undefined ? [] : [`${this.#layout.plainRoot}${path}`];
+  }
+
   /** Removes the parent group itself, once it is empty: for the end of a node. */
   async removeParent(): Promise<void> {
     for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
       for (const name of this.#files.directoriesIn(dir).filter(isTaskGroup)) this.#files.remove(`${dir}/${name}`);
       this.#files.remove(dir);
     }
+    this.#plainDirs(`/${this.#parent}`).forEach(dir => { this.#files.removePlain(dir); });
     await Promise.resolve();
   }
 

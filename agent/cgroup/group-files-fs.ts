@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, write, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, write, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { GroupFiles } from './ports.ts';
 
@@ -21,6 +21,7 @@ export const nodeGroupFiles: GroupFiles = {
     }
   },
   remove: dir => { ifThere(() => { rmdirSync(dir); }); },
+  removePlain: dir => { rmSync(dir, { recursive: true, force: true }); },
   // 0 is a process outside our pid namespace, which cannot be ours.
   kill: pid => { if (pid > 0) ifThere(() => process.kill(pid, 'SIGKILL')); },
 };

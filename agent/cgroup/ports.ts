@@ -46,6 +46,8 @@ export interface GroupFiles {
   writeOnThread(path: string, text: string): Promise<void>;
   /** Removes a group; absent is fine. @throws with `code` EBUSY while it has processes or groups */
   remove(dir: string): void;
+  /** Removes a directory that is no group, with all in it; absent is fine. */
+  removePlain(dir: string): void;
   /** SIGKILL; a process that is gone is fine. */
   kill(pid: number): void;
 }

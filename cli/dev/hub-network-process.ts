@@ -38,7 +38,15 @@ async function createNode(layout: DevLayout, node: DevNode): Promise<void> {
 }
 
 /**
- * One mount namespace a node, pinned to a file, without the empty cgroup v2 tree of a hybrid host: crun refuses that layout.
+ * Shell: in a private mount namespace of a hybrid host, an empty file system instead of the cgroup v2 tree: crun refuses that layout, and makes a plain
+ * directory for each container in what it finds there, which without a mount is in the memory of the machine and outlives all.
+ *
+ * Source: crun 1.21, src/libcrun/cgroup-setup.c, enter_cgroup_v1()
+ */
+export const COVER_UNIFIED_GROUPS = 'if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified && mount -t tmpfs -o nosuid,nodev,noexec,mode=755 gantry /sys/fs/cgroup/unified; fi';
+
+/**
+ * One mount namespace a node, pinned to a file, without the cgroup v2 tree of a hybrid host.
  *
  * It outlives the agent, so that an agent started anew sees the mounts of the one before.
  * Source: unshare(1), "--mount[=file]": the file must be on a mount with private propagation
@@ -51,8 +59,7 @@ export async function createMountNamespaces(layout: DevLayout): Promise<void> {
   for (const node of layout.nodes) {
     const file = `${pins}/${node.name}`;
     await requireCommand('touch', [file]);
-    await requireCommand('unshare', [`--mount=${file}`, '--propagation', 'private', 'sh', '-c',
-      'if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi']);
+    await requireCommand('unshare', [`--mount=${file}`, '--propagation', 'private', 'sh', '-c', COVER_UNIFIED_GROUPS]);
   }
 }
 

@@ -91,6 +91,23 @@ for (const version of [1, 2] as const) {
   });
 
   if (version === 1) {
+    test(`Cgroups, ${what}: what the runtime left in plain directories is listed, and goes with its container, its task and its node`, async t => {
+      const { cgroups, tree } = makeSubject(version);
+      const [one, two, lost] = ['gantry-aaaaaaaaaaaa-1', 'gantry-aaaaaaaaaaaa-2', 'gantry-bbbbbbbbbbbb-1'] as const;
+      const fileOf = (id: string): string => `/plain${cgroups.pathFor(id)}/cgroup.procs`;
+      tree.plain.clear();
+      tree.plain.add('/plain/else/file');
+      tree.make(cgroups.pathFor(one));
+      tree.make(cgroups.pathFor(two));
+      tree.plain.add(fileOf(lost));
+      await cgroups.remove(one);
+      t.deepEqual([...tree.plain], ['/plain/else/file', fileOf(two), fileOf(lost)]);
+      t.deepEqual(await cgroups.list(), [two, lost]);
+      await cgroups.remove(two);
+      await cgroups.removeParent();
+      t.deepEqual([...tree.plain], ['/plain/else/file']);
+    });
+
     test(`Cgroups, ${what}: what is stuck between running and standing still is let go on and stopped once more`, async t => {
       const { cgroups, tree, clock, enter } = makeSubject(version);
       const pid = await enter(ONE);

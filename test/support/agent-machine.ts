@@ -16,11 +16,13 @@ import { TEST_TIMES } from '#model/times.ts';
 import { agentService } from '#rpc/agent-server.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
 import type { RpcServer } from '#rpc/rpc-server.ts';
+import { COVER_UNIFIED_GROUPS } from '../../cli/dev/hub-network-process.ts';
 import { claim } from './claim.ts';
 import { freePort } from './free-port.ts';
 import { push } from './image-fixture.ts';
 import { leaveNothingOf } from './last-will.ts';
 import { eventually, run } from './node-namespaces.ts';
+import { plainGroups } from './plain-groups.ts';
 import { makeCertificate } from './registry-process.ts';
 import { TestAuthority } from './rpc-cluster.ts';
 import { silentLogger } from './silent-logger.ts';
@@ -154,13 +156,13 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
 
   /** What the kernel still has of the agent: links, mounts, control groups, processes. */
   async leftovers(): Promise<readonly string[]> {
-    return await untilNone(() => this.#kernelObjects());
+    return await untilNone(async () => [...this.#kernelObjects(), ...await plainGroups([this.scope])]);
   }
 
   #kernelObjects(): readonly string[] {
     const links = run('ip', '-n', this.scope, '-o', 'link').split('\n').filter(line => line.includes(this.scope.slice(0, 8)) && !line.includes(`${this.scope}n`));
     const mounts = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'cat', '/proc/self/mountinfo').split('\n').filter(line => line.includes(`${this.directory}/state`) || line.includes(`${this.directory}/run`));
-    const groups = run('sh', '-c', `find /sys/fs/cgroup -type d -path '*/${this.scope}/*' 2>/dev/null; true`).split('\n').filter(line => line !== '');
+    const groups = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'sh', '-c', `find /sys/fs/cgroup -path '*/${this.scope}*' 2>/dev/null; true`).split('\n').filter(line => line !== '');
     const processes = readdirSync('/proc').filter(name => /^[0-9]+$/.test(name) && !this.#isOurOwn(Number(name))).map(commandLine).filter(line => line.includes(this.directory));
     return [...links, ...mounts, ...groups, ...processes];
   }
@@ -224,7 +226,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     run('mount', '--bind', path.join(this.directory, 'mnt'), path.join(this.directory, 'mnt'));
     run('mount', '--make-private', path.join(this.directory, 'mnt'));
     writeFileSync(this.#mountNamespace, '');
-    run('unshare', `--mount=${this.#mountNamespace}`, '--propagation', 'private', 'sh', '-c', 'if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi');
+    run('unshare', `--mount=${this.#mountNamespace}`, '--propagation', 'private', 'sh', '-c', COVER_UNIFIED_GROUPS);
   }
 
   async #startController(): Promise<void> {

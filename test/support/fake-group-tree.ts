@@ -37,13 +37,15 @@ export class FakeGroupTree implements GroupFiles {
   readonly writes: string[] = [];
   /** Processes that ignore what freezes. */
   readonly restless = new Set<number>();
+  /** What a runtime made in `plainRoot`, as paths. */
+  readonly plain = new Set<string>();
   readonly #groups = new Map<string, Map<string, string>>();
   readonly #groupOf = new Map<number, string>();
   readonly #doomed = new Set<number>();
 
   constructor(version: 1 | 2) {
     const names = version === 2 ? ['unified'] : Object.keys(BORN).filter(name => name !== 'unified');
-    this.layout = { version, roots: new Map(names.map(name => [name, version === 2 ? '/cgroup' : `/cgroup/${name}`])) };
+    this.layout = { version, roots: new Map(names.map(name => [name, version === 2 ? '/cgroup' : `/cgroup/${name}`])), ...(version === 1 ? { plainRoot: '/plain' } : {}) };
     for (const [name, root] of this.layout.roots) this.#bear(root, name);
   }
 
@@ -55,6 +57,7 @@ export class FakeGroupTree implements GroupFiles {
         return `${dir}/${part}`;
       }, root);
     }
+    if (this.layout.plainRoot !== undefined) this.plain.add(`${this.layout.plainRoot}${path}/cgroup.procs`);
   }
 
   /** Puts a process into the group. */
@@ -79,7 +82,11 @@ export class FakeGroupTree implements GroupFiles {
 
   directoriesIn(dir: string): readonly string[] {
     if (dir === '/sys/kernel/mm/hugepages') return ['hugepages-1048576kB', 'hugepages-2048kB'];
-    return [...this.#groups.keys()].filter(other => split(other)[0] === dir).map(other => split(other)[1]);
+    const plain = [...this.plain].filter(path => path.startsWith(`${dir}/`)).map(path => path.slice(dir.length + 1).split('/'));
+    return [
+      ...[...this.#groups.keys()].filter(other => split(other)[0] === dir).map(other => split(other)[1]),
+      ...new Set(plain.flatMap(([name = '', ...rest]) => (rest.length > 0 ? [name] : []))),
+    ];
   }
 
   write(path: string, text: string): void {
@@ -106,8 +113,13 @@ export class FakeGroupTree implements GroupFiles {
   }
 
   remove(dir: string): void {
+    if ([...this.plain].some(path => isBelow(path, dir))) throw answer('ENOTEMPTY');
     if (this.directoriesIn(dir).length > 0 || (this.#groups.has(dir) && this.#processesIn(this.#pathOf(dir)).length > 0)) throw answer('EBUSY');
     this.#groups.delete(dir);
+  }
+
+  removePlain(dir: string): void {
+    for (const path of [...this.plain].filter(one => isBelow(one, dir))) this.plain.delete(path);
   }
 
   kill(pid: number): void {

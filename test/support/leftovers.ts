@@ -3,6 +3,7 @@ import { runCommand } from '#kit/command-process.ts';
 import { cgroupMounts } from '../../cli/dev/cgroup-fs.ts';
 import type { DevLayout } from '../../cli/dev/layout.ts';
 import { findProcesses } from '../../cli/dev/process-scan-fs.ts';
+import { plainGroups } from './plain-groups.ts';
 import { untilNone } from './until-none.ts';
 
 /**
@@ -55,7 +56,8 @@ async function networkParts(layout: DevLayout): Promise<readonly string[]> {
 
 async function cgroups(layout: DevLayout): Promise<readonly string[]> {
   const scopes = layout.nodes.map(node => node.scope);
-  return (await cgroupMounts()).flatMap(mount => scopes.map(scope => `${mount}/${scope}`)).filter(existsSync).map(folder => `control group ${folder}`);
+  const folders = (await cgroupMounts()).flatMap(mount => scopes.map(scope => `${mount}/${scope}`)).filter(existsSync);
+  return [...folders.map(folder => `control group ${folder}`), ...await plainGroups(scopes)];
 }
 
 function files(layout: DevLayout): readonly string[] {

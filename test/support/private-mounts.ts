@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { COVER_UNIFIED_GROUPS } from '../../cli/dev/hub-network-process.ts';
 
 const MARK = 'GANTRY_TEST_PRIVATE_MOUNTS';
 /** Of the whole file; and, shorter, of one test in it without an end, so that the test is named. */
@@ -21,7 +22,7 @@ export function insidePrivateMounts(testFile: string): boolean {
   }
   test('needs root: this file\'s tests, in a private mount namespace', async t => {
     t.timeout(FILE_LIMIT_MS);
-    const script = 'mount --make-rprivate / && umount /sys/fs/cgroup/unified; exec "$@"';
+    const script = `mount --make-rprivate / && ${COVER_UNIFIED_GROUPS}; exec "$@"`;
     const inner = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', process.execPath, 'node_modules/.bin/ava', `--timeout=${TEST_LIMIT}`, testFile], {
       env: { ...process.env, [MARK]: '1' }, stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -35,7 +35,12 @@ test('v2: a process is held by the one hierarchy', t => {
   t.true(isInGroup(cgroupLayout(V2), '0::/p/c\n', '/p/c'));
   t.false(isInGroup(cgroupLayout(V2), '0::/p\n', '/p/c'));
 });
-test('a hybrid is v1, its unified mount is none of ours', t => { t.deepEqual(cgroupLayout(HYBRID), cgroupLayout(V1)); });
+test('a hybrid is v1, its unified mount is none of ours', t => { t.deepEqual(cgroupLayout(HYBRID), { version: 1, roots: cgroupLayout(V1).roots }); });
+test('v1 without a unified mount: there crun leaves plain directories', t => {
+  t.is(cgroupLayout(V1).plainRoot, '/sys/fs/cgroup/unified');
+  t.is(cgroupLayout(`${V1}\n36 30 0:40 / /sys/fs/cgroup/unified rw - tmpfs gantry rw`).plainRoot, '/sys/fs/cgroup/unified');
+  t.is(cgroupLayout(V2).plainRoot, undefined);
+});
 test('v2: one hierarchy', t => {
   const layout = cgroupLayout(V2);
   t.is(layout.version, 2);
