@@ -20,6 +20,7 @@ import { extractorFilter } from './extractor-filter.ts';
 import { LayerWriter } from './layer-writer-fs.ts';
 import type { LayerSummary } from './ports.ts';
 import { TarReader } from './tar-reader.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
 /** Source: fcntl.h AT_FDCWD. */
 const AT_FDCWD = -100;
@@ -90,11 +91,17 @@ async function inflate(compression: Compression, source: AsyncIterable<Uint8Arra
     await take(source);
   } else if (compression === 'gzip' && fastGunzip !== undefined) {
     await take(gunzip(fastGunzip, source));
+  } else if (compression === 'gzip') {
+    await pipeline(Readable.from(source), createGunzip({ chunkSize: PIECE_BYTES }), take);
   } else {
-    const inflater = compression === 'gzip' ? createGunzip({ chunkSize: PIECE_BYTES })
-      : createZstdDecompress({ chunkSize: PIECE_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } });
-    await pipeline(Readable.from(source), inflater, take);
+    await pipeline(Readable.from(frameByFrame(source)), createZstdDecompress({ chunkSize: PIECE_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } }), take);
   }
+}
+
+async function *frameByFrame(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const frames = new ZstdFrames();
+  for await (const piece of source) yield *frames.write(piece);
+  frames.end();
 }
 
 async function *gunzip(fast: FastGunzip, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
 import test from 'ava';
-import { buildImage } from '#registry/image-build.ts';
+import type { Digest } from '#model/digest.ts';
+import { buildImage, sha256Of } from '#registry/image-build.ts';
 import type { BuiltImage } from '#registry/image-build.ts';
 import { OverlaySnapshotter } from '../../agent/snapshot/overlay-fs.ts';
 import { startFakeRegistry } from '../support/fake-registry.ts';
@@ -129,6 +131,34 @@ test.serial('a blob that unpacks to the same files but has another digest is ref
   fake.serve({ ...image, blobs: new Map([...image.blobs, [layer?.digest ?? '', retimed]]) });
   await t.throwsAsync(store.ensure({ image: `${fake.registry}/x:v1`, digest: built.digest }, () => undefined, NO_SIGNAL), { code: 'FAILED_PRECONDITION', message: /^layer 0: / });
   t.deepEqual(await listLeftovers(state.path), []);
+});
+
+/** The same image with `blob` as its only layer, of zstd. */
+function withZstdLayer(built: BuiltImage, blob: Buffer): ServedImage & { readonly digest: Digest } {
+  const image = served(built);
+  const manifest = JSON.parse(Buffer.from(built.manifest).toString()) as { readonly config: object };
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd', digest: sha256Of(blob), size: blob.length };
+  const bytes = Buffer.from(JSON.stringify({ ...manifest, layers: [layer] }));
+  const digest = sha256Of(bytes);
+  return { digest, manifests: new Map([[digest, { mediaType: built.mediaType, bytes }]]), blobs: new Map([...image.blobs, [layer.digest, blob]]) };
+}
+
+test.serial('a layer of several zstd frames, one of them to skip, unpacks whole; one whose last frame is cut is refused (needs root)', async t => {
+  await using fake = await startFakeRegistry();
+  await using state = await makeStateDirectory();
+  await using store = openStore(state.path, { registries: plain(fake.registry) });
+  const tar = noiseLayer('a', MIB);
+  const skipped = Buffer.from('512a4d1803000000616263', 'hex'); // RFC 8878, section 3.1.2
+  const blob = Buffer.concat([zstdCompressSync(tar.subarray(0, 700_000)), skipped, zstdCompressSync(tar.subarray(700_000, 700_001)), zstdCompressSync(tar.subarray(700_001))]);
+  const built = buildImage({ architecture: PLATFORM.architecture, config: {}, layers: [tar] });
+  const cut = withZstdLayer(built, blob.subarray(0, -5));
+  fake.serve(cut);
+  await t.throwsAsync(store.ensure({ image: `${fake.registry}/x:v1`, digest: cut.digest }, () => undefined, NO_SIGNAL), { code: 'FAILED_PRECONDITION', message: /^layer 0: / });
+  t.deepEqual(await listLeftovers(state.path), []);
+  const whole = withZstdLayer(built, blob);
+  fake.serve(whole);
+  const { layers } = await store.ensure({ image: `${fake.registry}/x:v1`, digest: whole.digest }, () => undefined, NO_SIGNAL);
+  t.is(layers.length, 1);
 });
 
 test.serial('kill -9 of the extractor fails the pull as retryable, leaves no layer, and the next try goes on with Range (needs root)', async t => {
