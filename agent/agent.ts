@@ -122,7 +122,7 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
       onStep: (step: StartStep, durationMs: number) => { shared.metrics.observeStep(step, durationMs); },
       permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
     };
-    const recovered = await recoverTasks(parts);
+    const recovered = await recoverTasks(parts, held);
     for (const stray of recovered.strays) {
       log.warn({ stray }, 'belonged to no task and was removed');
     }

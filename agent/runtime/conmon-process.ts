@@ -22,7 +22,7 @@ import { readLine } from './pipe-socket.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import { knownSignal } from './signal-name.ts';
-import { reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
+import { killSession, reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
 
 export interface ConmonRuntimeOptions {
   /** On a file system that does not survive a reboot: records, exit files, the runtimes' own state. */
@@ -64,6 +64,10 @@ export class ConmonRuntime implements ContainerRuntime {
     this.#records = new ContainerRecords(options.stateDir);
     this.#runtimes = new Map([...options.programs].map(([name, program]) =>
       [name, new RuntimeProcess({ name, program, root: `${options.stateDir}/${name}/root` })]));
+  }
+
+  problem(): string | undefined {
+    return this.#records.problem();
   }
 
   async create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer> {
@@ -174,7 +178,7 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     await this.#requireProcessRoom(id);
     const config = await readFile(`${record.bundlePath}/config.json`, 'utf8');
-    return await startExec({ id, runtime: this.#runtime(record.runtime), recordDir: this.#records.dirOf(id), config, container: record.container }, request);
+    return await startExec({ id, runtime: this.#runtime(record.runtime), recordDir: this.#records.dirOf(id), config, container: record.container }, request, signal);
   }
 
   /** The kernel lets a process move into a full group, where it cannot fork: that is told before. Source: cgroup-v2.rst, "PID" */
@@ -194,7 +198,11 @@ export class ConmonRuntime implements ContainerRuntime {
     const ended = this.#waitGone(record, signal).then(() => this.readEnd(id)).then(end => ({ code: (watch.end ?? end)?.code ?? null }))
       .finally(() => { if (watches.delete(watch) && watches.size === 0) this.#attached.delete(id); });
     ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
-    return await this.#attaches.attach(record, { ended, signal: name => this.kill(id, name, false) });
+    return await this.#attaches.attach(record, { ended, signal: async name => { await this.#signalIfThere(id, name); } });
+  }
+
+  async #signalIfThere(id: string, signal: string): Promise<void> {
+    if (this.#records.read(id) !== undefined) await this.kill(id, signal, false);
   }
 
   async run(request: RunRequest, signal: AbortSignal): Promise<ProcessStreams> {
@@ -203,7 +211,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const runtime = this.#runtime(request.runtime);
     this.#records.open(id, { runtime: request.runtime, bundlePath, logPath: '', terminal: tty, stdin });
     writeFileSync(`${bundlePath}/config.json`, configJson, { mode: 0o600 });
-    return await startForeground({ id, runtime, name: `${this.#records.dirOf(id)}/run`, args: files => runtime.runArgs(id, bundlePath, files) }, request);
+    return await startForeground({ id, runtime, name: `${this.#records.dirOf(id)}/run`, args: files => runtime.runArgs(id, bundlePath, files) }, request, signal);
   }
 
   /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent. */
@@ -253,7 +261,7 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     const word = await this.#readWord(id, sync.readFd);
     if (word === undefined) {
-      killQuietly(pid);
+      killSession(pid);
     }
     await reapSoon(pid);
     requireCreated(id, word);
@@ -368,7 +376,7 @@ function requireCreated(id: string, word: string | undefined): void {
 /** Kills a monitor that is still at its create, and with it the runtime: both are in the session that it made. Source: conmon, src/conmon.c, setsid */
 function abandonCreate(id: string, monitor: ProcessIdentity): void {
   if (isMonitorOf(id, monitor)) {
-    killQuietly(monitor.pid);
+    killSession(monitor.pid);
   }
 }
 
@@ -383,13 +391,5 @@ function commandOf(pid: number): readonly string[] {
     return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
   } catch {
     return [];
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // gone already
   }
 }

@@ -37,8 +37,13 @@ export class ContainerRecords {
   constructor(stateDir: string) {
     this.exitDir = `${stateDir}/exits`;
     this.#recordsDir = `${stateDir}/records`;
-    mkdirSync(this.exitDir, { recursive: true, mode: 0o700 });
-    mkdirSync(this.#recordsDir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.exitDir);
+    makeDirectory(this.#recordsDir);
+  }
+
+  /** Why conmon could not keep what it has to tell, in words; undefined: it can. */
+  problem(): string | undefined {
+    return directoryProblem('exit codes', this.exitDir) ?? directoryProblem('records of containers', this.#recordsDir);
   }
 
   dirOf(id: string): string {
@@ -47,10 +52,9 @@ export class ContainerRecords {
 
   /** Makes the directory that conmon writes to. @throws when there is one, or ClusterError FAILED_PRECONDITION when exits could not be written: conmon would lose the code */
   open(id: string, record: ContainerRecord): void {
-    try {
-      accessSync(`${this.exitDir}/.`, constants.W_OK);
-    } catch (error) {
-      throw new ClusterError('FAILED_PRECONDITION', `exit codes could not be kept: ${this.exitDir} is not a directory that can be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error });
+    const problem = this.problem();
+    if (problem !== undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', problem);
     }
     mkdirSync(this.dirOf(id), { mode: 0o700 });
     this.write(id, record);
@@ -73,17 +77,17 @@ export class ContainerRecords {
   }
 
   async remove(id: string): Promise<void> {
-    rmSync(`${this.exitDir}/${requireContainerId(id)}`, { force: true });
+    orAbsent(() => { rmSync(`${this.exitDir}/${requireContainerId(id)}`, { force: true }); });
     try {
-      rmSync(this.dirOf(id), { recursive: true, force: true });
+      orAbsent(() => { rmSync(this.dirOf(id), { recursive: true, force: true }); });
     } catch {
       await rm(this.dirOf(id), { recursive: true, force: true, maxRetries: REMOVE_RETRIES, retryDelay: REMOVE_RETRY_DELAY_MS });
     }
   }
 
-  /** Without a directory of exit files there are no exit files. */
+  /** Where a directory is not there, nothing is in it. */
   list(): readonly string[] {
-    return [...new Set([...readdirSync(this.#recordsDir), ...(orAbsent(() => readdirSync(this.exitDir)) ?? [])])].filter(isContainerId).sort();
+    return [...new Set([this.#recordsDir, this.exitDir].flatMap(directory => orAbsent(() => readdirSync(directory)) ?? []))].filter(isContainerId).sort();
   }
 
   /** The end that conmon or `markLost` wrote. conmon's `oom` tells of any process, so only code 137 makes it the first one's. */
@@ -130,6 +134,25 @@ export function identify(pid: number): ProcessIdentity | undefined {
     return parseProcessStat(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
   } catch {
     return undefined; // gone, which is an answer
+  }
+}
+
+/** @throws ClusterError FAILED_PRECONDITION when something else is in its place */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!['EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new ClusterError('FAILED_PRECONDITION', `${path} is no directory: remove what is in its place`, { cause: error });
+  }
+}
+
+function directoryProblem(what: string, directory: string): string | undefined {
+  try {
+    accessSync(`${directory}/.`, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return `${what} could not be kept: ${directory} is not a directory that can be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
   }
 }
 

@@ -19,7 +19,7 @@ import { readOutputs } from './output-socket.ts';
 import type { ExecRequest, ProcessStreams } from './ports.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
 import { signalName } from './signal-name.ts';
-import { TOOL_ENVIRONMENT } from './tool-process.ts';
+import { killSession, TOOL_ENVIRONMENT } from './tool-process.ts';
 
 export interface ExecTarget {
   readonly id: string;
@@ -38,8 +38,23 @@ interface Stdio {
   readonly input: Writable | undefined;
   readonly isTerminal: boolean;
   resize(size: { readonly columns: number; readonly rows: number }): void;
-  /** Closes what only the child needs. */
-  releaseChildSide(): void;
+}
+
+/** What a start has open. */
+interface Opened {
+  /** Of the child alone: closed once it has it. */
+  readonly forChild: DisposableStack;
+  /** Ours: closed when the start does not come to its end. */
+  readonly ours: DisposableStack;
+}
+
+/** A runtime's process that runs. */
+interface Spawned {
+  readonly pid: number;
+  readonly stdio: Stdio;
+  readonly console: ConsoleSocket | undefined;
+  /** At its end of file the process has ended. */
+  readonly lifeFd: number;
 }
 
 /** Held open by the runtime's process alone: its end of file is that process's end. */
@@ -53,13 +68,13 @@ const PID_POLL_MS = 5;
 const PID_LIMIT_MS = 10_000;
 const END_OF_INPUT = Buffer.from([4]);
 
-/** Starts `request` in the container; its streams are read as fast as the consumer takes them. */
-export async function startExec(target: ExecTarget, request: ExecRequest): Promise<ProcessStreams> {
+/** Starts `request` in the container; its streams are read as fast as the consumer takes them. With an aborted signal they come at once, to be closed. */
+export async function startExec(target: ExecTarget, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams> {
   const { process: base } = JSON.parse(target.config) as { readonly process: OciProcess };
   const spec = execProcess(base, request, request.user === undefined ? { passwd: '', group: '' } : await accountsOf(target.container));
   const name = `${target.recordDir}/exec-${randomUUID()}`;
   await writeFile(`${name}.json`, JSON.stringify(spec), { mode: 0o600 });
-  return await startForeground({ ...target, name, args: files => target.runtime.execArgs(target.id, { ...files, process: `${name}.json` }) }, request);
+  return await startForeground({ ...target, name, args: files => target.runtime.execArgs(target.id, { ...files, process: `${name}.json` }) }, request, signal);
 }
 
 /** A runtime's process in front, whose stdio is that of the process it starts. */
@@ -71,38 +86,52 @@ export interface Foreground {
   readonly args: (files: { readonly pid: string; readonly consoleSocket?: string }) => readonly string[];
 }
 
-/** Starts it; its streams are read as fast as the consumer takes them, and its files go with it. */
-export async function startForeground(target: Foreground, request: Pick<ExecRequest, 'tty' | 'stdin' | 'size'>): Promise<ProcessStreams> {
-  const { name } = target;
-  const consoleSocket = request.tty && target.runtime.givesTerminal ? `${name}.sock` : undefined;
-  const console = consoleSocket === undefined ? undefined : new ConsoleSocket(consoleSocket);
-  const stdio = request.tty && console === undefined ? terminalStdio(request.size) : pipeStdio(request.stdin && !request.tty);
-  const life = makePipe();
-  let pid: number;
+/** Starts it; its streams are read as fast as the consumer takes them, and its files go with it, also when it cannot be started. */
+export async function startForeground(target: Foreground, request: Pick<ExecRequest, 'tty' | 'stdin' | 'size'>, signal: AbortSignal): Promise<ProcessStreams> {
+  let spawned: Spawned;
   try {
-    const files = { pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) };
-    pid = await spawnProcess({
-      program: target.runtime.program, args: target.args(files), environment: TOOL_ENVIRONMENT,
-      files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
-    });
-  } finally {
-    closeSync(life.writeFd);
-    stdio.releaseChildSide();
+    spawned = await spawn(target, request);
+  } catch (error) {
+    await removeFiles(target.name);
+    throw error;
   }
-  const ended = endOf(pid, life.readFd);
-  const terminal = console === undefined ? undefined : await receiveTerminal(console, ended);
-  return new ExecStreams(target.id, name, terminal === undefined ? stdio : joinTerminal(terminal, stdio, request.size), ended);
+  const { pid, stdio, console, lifeFd } = spawned;
+  const ended = endOf(pid, lifeFd);
+  const terminal = console === undefined ? undefined : await receiveTerminal(console, ended, signal);
+  return new ExecStreams({ ...target, pid }, terminal === undefined ? stdio : joinTerminal(terminal, stdio, request.size), ended);
 }
 
-/** The container's terminal, or undefined when the runtime ended without one: its words tell why. */
-async function receiveTerminal(console: ConsoleSocket, ended: Promise<unknown>): Promise<number | undefined> {
+async function spawn(target: Foreground, request: Pick<ExecRequest, 'tty' | 'stdin' | 'size'>): Promise<Spawned> {
+  using forChild = new DisposableStack();
+  using ours = new DisposableStack();
+  const { name, runtime } = target;
+  const consoleSocket = request.tty && runtime.givesTerminal ? `${name}.sock` : undefined;
+  const console = consoleSocket === undefined ? undefined : ours.adopt(new ConsoleSocket(consoleSocket), socket => { socket.close(); });
+  const stdio = request.tty && console === undefined ? terminalStdio(ours, request.size) : pipeStdio({ forChild, ours }, request.stdin && !request.tty);
+  const life = makePipe();
+  forChild.defer(() => { closeSync(life.writeFd); });
+  ours.defer(() => { closeSync(life.readFd); });
+  const pid = await spawnProcess({
+    program: runtime.program, args: target.args({ pid: `${name}.pid`, ...(consoleSocket === undefined ? {} : { consoleSocket }) }), environment: TOOL_ENVIRONMENT,
+    files: new Map<number, ChildFile>([...stdio.files, [LIFE_FD, { fd: life.writeFd }]]),
+  });
+  ours.move();
+  return { pid, stdio, console, lifeFd: life.readFd };
+}
+
+async function removeFiles(name: string): Promise<void> {
+  await Promise.all(['json', 'pid', 'sock'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
+}
+
+/** The container's terminal, or undefined when the runtime ended without one, whose words tell why, or nobody wants it any more. */
+async function receiveTerminal(console: ConsoleSocket, ended: Promise<unknown>, signal: AbortSignal): Promise<number | undefined> {
   const runtime = { hasEnded: false };
   void ended.then(() => { runtime.hasEnded = true; });
   try {
     for (;;) {
       const isLast = runtime.hasEnded;
       const terminal = console.receive();
-      if (terminal !== undefined || isLast) {
+      if (terminal !== undefined || isLast || signal.aborted) {
         return terminal;
       }
       await setTimeout(TERMINAL_POLL_MS);
@@ -113,7 +142,7 @@ async function receiveTerminal(console: ConsoleSocket, ended: Promise<unknown>):
 }
 
 /** `masterFd` as stdin and stdout; what the runtime itself has to say stays on its stderr. */
-function joinTerminal(masterFd: number, runtime: Pick<Stdio, 'files' | 'outputs' | 'releaseChildSide'>, size: ExecRequest['size']): Stdio {
+function joinTerminal(masterFd: number, runtime: Pick<Stdio, 'files' | 'outputs'>, size: ExecRequest['size']): Stdio {
   if (size !== undefined) {
     setTerminalSize(masterFd, size);
   }
@@ -134,17 +163,20 @@ class ExecStreams implements ProcessStreams {
   readonly ended: Promise<{ readonly code: number }>;
   readonly #containerId: string;
   readonly #name: string;
+  readonly #runtimePid: number;
   readonly #stdio: Stdio;
   #isEnded = false;
+  #isClosing = false;
 
-  constructor(containerId: string, name: string, stdio: Stdio, exited: Promise<number>) {
-    this.#containerId = containerId;
+  constructor({ id, name, pid }: Pick<Foreground, 'id' | 'name'> & { readonly pid: number }, stdio: Stdio, exited: Promise<number>) {
+    this.#containerId = id;
     this.#name = name;
+    this.#runtimePid = pid;
     this.#stdio = stdio;
     const tidied = exited.then(async code => {
       this.#isEnded = true;
       const hasStarted = await access(`${name}.pid`).then(() => true, () => false);
-      await Promise.all(['json', 'pid', 'sock'].map(suffix => rm(`${name}.${suffix}`, { force: true })));
+      await removeFiles(name);
       return hasStarted ? code : NOT_STARTED_CODE;
     });
     let drained: () => void = () => undefined;
@@ -207,10 +239,18 @@ class ExecStreams implements ProcessStreams {
   }
 
   close(): void {
-    void this.signal('SIGKILL').finally(() => {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    void this.#kill().finally(() => {
       this.#destroy();
       this.#drained();
     });
+  }
+
+  /** A runtime that tells no process, or whose process cannot be signalled, is ended itself: it holds the stdio, and what it started ends with that at the latest. */
+  async #kill(): Promise<void> {
+    const isSent = await this.#startedPid().then(pid => pid !== undefined && signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid)), () => false);
+    if (!isSent && !this.#isEnded) killSession(this.#runtimePid);
   }
 
   #isInContainer(pid: number): boolean {
@@ -227,23 +267,23 @@ class ExecStreams implements ProcessStreams {
   }
 }
 
-function pipeStdio(hasInput: boolean): Stdio {
-  const input = hasInput ? makePipe() : undefined;
-  const stdout = makePipe();
-  const stderr = makePipe();
-  const childFds = [stdout.writeFd, stderr.writeFd, ...(input === undefined ? [] : [input.readFd])];
-  const writer = input === undefined ? undefined : new Socket({ fd: input.writeFd, readable: false, writable: true });
-  writer?.on('error', () => { /* the process closed its stdin; its exit code tells */ });
+function pipeStdio({ forChild, ours }: Opened, hasInput: boolean): Stdio {
+  const pipe = (isInput: boolean): { readonly childFd: number; readonly socket: Socket } => {
+    const { readFd, writeFd } = makePipe();
+    const [ownFd, childFd] = isInput ? [writeFd, readFd] : [readFd, writeFd];
+    forChild.defer(() => { closeSync(childFd); });
+    return { childFd, socket: ours.adopt(new Socket({ fd: ownFd, readable: !isInput, writable: isInput }), socket => { socket.destroy(); }) };
+  };
+  const input = hasInput ? pipe(true) : undefined;
+  const stdout = pipe(false);
+  const stderr = pipe(false);
+  input?.socket.on('error', () => { /* the process closed its stdin; its exit code tells */ });
   return {
-    files: new Map<number, ChildFile>([[0, input === undefined ? { path: '/dev/null' } : { fd: input.readFd }], [1, { fd: stdout.writeFd }], [2, { fd: stderr.writeFd }]]),
-    outputs: {
-      stdout: new Socket({ fd: stdout.readFd, readable: true, writable: false }),
-      stderr: new Socket({ fd: stderr.readFd, readable: true, writable: false }),
-    },
-    input: writer,
+    files: new Map<number, ChildFile>([[0, input === undefined ? { path: '/dev/null' } : { fd: input.childFd }], [1, { fd: stdout.childFd }], [2, { fd: stderr.childFd }]]),
+    outputs: { stdout: stdout.socket, stderr: stderr.socket },
+    input: input?.socket,
     isTerminal: false,
     resize: () => undefined,
-    releaseChildSide() { childFds.forEach(fd => { closeSync(fd); }); },
   };
 }
 
@@ -251,11 +291,12 @@ function pipeStdio(hasInput: boolean): Stdio {
  * A terminal of the host at the runtime's stdio; the runtime makes the container's own and copies bytes and sizes between them. As
  * leader of a new session it gets SIGWINCH. For a runtime that keeps the container's terminal to itself.
  */
-function terminalStdio(size: ExecRequest['size']): Stdio {
+function terminalStdio(ours: DisposableStack, size: ExecRequest['size']): Stdio {
   const { masterFd, path } = openTerminal();
   const side: ChildFile = { path };
-  const files = new Map([[0, side], [1, side], [2, side]]);
-  return joinTerminal(masterFd, { files, outputs: {}, releaseChildSide: () => undefined }, size);
+  const stdio = joinTerminal(masterFd, { files: new Map([[0, side], [1, side], [2, side]]), outputs: {} }, size);
+  ours.defer(() => { stdio.input?.destroy(); });
+  return stdio;
 }
 
 /** The exit code of the runtime's process, which is that of the process it started. */

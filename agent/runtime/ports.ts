@@ -79,6 +79,8 @@ export interface RunRequest {
  * 6. A monitor that vanished without an exit file: `readEnd` answers code null, reason `monitor-lost`, only after the container's process is gone too.
  */
 export interface ContainerRuntime {
+  /** Why no container can be created now, in words; undefined: one can. Asked before anything is built for it. */
+  problem(): string | undefined;
   create(request: ContainerRequest, signal: AbortSignal): Promise<CreatedContainer>;
   /** What a `create` of this boot answered, whichever agent called it, and when; undefined where none came to its end. */
   created(id: string): Promise<(CreatedContainer & { readonly createdAtMs: number }) | undefined>;

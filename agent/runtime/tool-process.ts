@@ -74,7 +74,8 @@ export async function reapSoon(pid: number): Promise<number> {
   }
 }
 
-function killSession(pid: number): void {
+/** Kills a program that was started here with what it started itself; one that is gone is fine. */
+export function killSession(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {

@@ -35,7 +35,7 @@ export class AttemptBuilder {
 
   /** Its directory first: where the disk does not take that, nothing was begun. */
   async start(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
-    if (!await this.#hasPorts()) return;
+    if (!await this.#canBegin()) return;
     await this.#parts.records.makeLogs(this.#book.record.task.id);
     this.#begin(attempt);
     await this.#whileBuilding(async building => {
@@ -53,7 +53,7 @@ export class AttemptBuilder {
 
   /** What the companions stand on, before any of them. */
   async prepare(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
-    if (!await this.#hasPorts()) return;
+    if (!await this.#canBegin()) return;
     this.#begin(attempt);
     await this.#whileBuilding(async building => { await this.#book.save(await prepareAttempt(this.#attemptStart(contents), this.#parts, building)); }, signal);
   }
@@ -72,13 +72,15 @@ export class AttemptBuilder {
     }, this.#parts, signal);
   }
 
-  /** False while a process of the machine has a port that the task publishes: the attempt waits, and nothing counts. */
-  async #hasPorts(): Promise<boolean> {
+  /** False while the machine has no place for any container, or a process of it has a port that the task publishes: the attempt waits, and nothing counts. */
+  async #canBegin(): Promise<boolean> {
     const { record } = this.#book;
-    const taken = await this.#parts.hostPorts.taken(record.task.container.ports);
-    if (taken === undefined) return true;
-    if (record.reason !== 'HostPortTaken') this.#book.tell('warning', 'HostPortTaken', taken);
-    this.#book.setLive(QUIET, { ...record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason: 'HostPortTaken', message: taken });
+    const unready = this.#parts.runtime.problem();
+    const reason = unready === undefined ? 'HostPortTaken' : 'RuntimeNotReady';
+    const message = unready ?? await this.#parts.hostPorts.taken(record.task.container.ports);
+    if (message === undefined) return true;
+    if (record.reason !== reason) this.#book.tell('warning', reason, message);
+    this.#book.setLive(QUIET, { ...record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason, message });
     return false;
   }
 

@@ -3,7 +3,7 @@ import { backoffMs } from '#kit/backoff.ts';
 import { failpoint } from '#kit/failpoint.ts';
 import { UndoStack } from '#kit/undo-stack.ts';
 import type { AssignedContent } from '#model/assignment.ts';
-import { isClusterError } from '#model/errors.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import { DISK_PRESSURE, isDiskPressure } from '../disk-pressure.ts';
 import type { LocalImage, PullProgress } from '../image/ports.ts';
@@ -81,6 +81,14 @@ export function isFirstAttempt(record: TaskRecord): boolean {
 export function requirePermit(record: TaskRecord, parts: TaskParts): void {
   if (!parts.permit.mayStart(isFirstAttempt(record))) {
     throw new NotPermittedError('the assignment is not confirmed any more');
+  }
+}
+
+/** @throws ClusterError FAILED_PRECONDITION while no container can be created, with the reason */
+export function requireRuntime({ runtime }: Pick<TaskParts, 'runtime'>): void {
+  const problem = runtime.problem();
+  if (problem !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', problem);
   }
 }
 

@@ -1,6 +1,7 @@
 import { UndoStack } from '#kit/undo-stack.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
+import type { DesiredSet } from '../assignment.ts';
 import { isDiskPressure } from '../disk-pressure.ts';
 import type { NodeNetwork } from '../network/ports.ts';
 import { containerId, parseContainerId } from './names.ts';
@@ -26,11 +27,15 @@ type RecoveryParts = Omit<TaskParts, 'network'> & { readonly network: Pick<NodeN
 /**
  * Start = recover (reliability 5): reads the records, asks the node what is left of each, writes what it decided, and removes all that
  * has our names but no record. Running it twice changes nothing more.
+ *
+ * @param assigned  as it was kept on the disk; a directory without a readable record, whose task is not in it, is nobody's
  */
-export async function recoverTasks(parts: RecoveryParts): Promise<Recovered> {
+export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<DesiredSet, 'tasks'>): Promise<Recovered> {
   const { records, corrupt } = await parts.records.load();
   for (const task of corrupt) {
-    parts.log.error({ task }, 'record is not readable: its container is removed and the task starts anew');
+    const isGone = assigned?.tasks.has(task) === false;
+    parts.log.error({ task }, `record is not readable: its container is removed and ${isGone ? 'the task, which is not assigned any more, forgotten' : 'the task starts anew'}`);
+    if (isGone) await parts.records.forget(task);
   }
   const containers = await parts.runtime.list();
   const floors = await attemptFloors(containers, parts);

@@ -3,7 +3,7 @@ import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { resourcesOf } from '#model/resources.ts';
 import type { LocalImage } from '../image/ports.ts';
-import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, StartError, timed, unitOf } from './container-flow.ts';
+import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, requireRuntime, StartError, timed, unitOf } from './container-flow.ts';
 import type { Progress } from './container-flow.ts';
 import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
@@ -88,6 +88,7 @@ export async function startCompanion(start: CompanionStart, parts: TaskParts, si
   return await parts.startGate.pass(async () => {
     try {
       requirePermit(record, parts);
+      requireRuntime(parts);
       await start.save(building);
       const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits: [], contents: start.contents }, parts, signal);
       const container = await createContainer(unit, configJson, parts, signal);
@@ -114,8 +115,9 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
   requirePermit(start.record, parts);
   start.onProgress('preparing', '', '');
   await failpoint('agent.before-slot');
-  const slot = start.record.slot ?? await timed('net', parts, async () => await parts.network.acquire(signal));
+  // First, since it may refuse: a slot that no record has yet would be nobody's.
   const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
+  const slot = start.record.slot ?? await timed('net', parts, async () => await parts.network.acquire(signal));
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   const unit = unitOf(record);
   const [container] = await allEnded([

@@ -11,6 +11,7 @@ import { sendBytes } from './process-flow.ts';
  */
 export async function joinConnection(tunnel: Tunnel, connection: Duplex, signal: AbortSignal): Promise<void> {
   const onAbort = (): void => { connection.destroy(); };
+  if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   const client = { isGone: false };
   const input = feed(tunnel, connection).finally(() => {

@@ -13,22 +13,29 @@ export const OWN_PROCESS: ProcessCare = { stop: () => undefined };
 /**
  * Joins a tunnel with a process until its output ended, then tells the exit code.
  *
- * Both directions go at the pace of the slower end. A client that went away ends it: for an exec, the process too.
+ * Both directions go at the pace of the slower end. A client that went away ends it: for an exec, the process too. So does a request of the
+ * client that is refused, e.g. a signal that nobody knows.
  *
- * @param signal  aborts when the client is gone; also while it sends nothing
+ * @param signal  aborts when the client is gone, also while it sends nothing; it may have aborted while the process was started
+ * @throws the refusal, once the process is closed
  */
 export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, care: ProcessCare, signal: AbortSignal): Promise<void> {
-  const client = { isGone: false };
+  const client: { isGone: boolean; refusal?: Error } = { isGone: false };
   const onAbort = (): void => {
     client.isGone = true;
     streams.close();
   };
   signal.addEventListener('abort', onAbort, { once: true });
-  const input = feed(tunnel, streams, care).finally(onAbort);
-  input.catch(() => { /* its end closed the process, which the output shows */ });
+  feed(tunnel, streams, care).catch((error: unknown) => { client.refusal = error as Error; }).finally(onAbort);
   try {
+    if (signal.aborted) {
+      return;
+    }
     for await (const { stream, bytes } of streams.output) {
       await sendBytes(tunnel, stream, bytes);
+    }
+    if (client.refusal !== undefined) {
+      throw client.refusal;
     }
     if (client.isGone) {
       return;

@@ -62,14 +62,9 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       requireNotPaused(target);
       await joinProcess(tunnel, await services.runtime.exec(target.containerId, spec, signal), OWN_PROCESS, signal);
       return;
-    case 'attach': {
-      const streams = await services.runtime.attach(target.containerId, signal);
-      if (spec.size !== undefined && !spec.fromStart) {
-        await streams.resize(spec.size, true);
-      }
-      await joinProcess(tunnel, spec.fromStart ? withEarlierOutput(streams, ended => services.logs.read(target.logPath, { follow: true }, target.ended, ended)) : streams, target, signal);
+    case 'attach':
+      await attach({ tunnel, spec, target }, services, signal);
       return;
-    }
     case 'copy':
       await copy(tunnel, spec, { container: requireRunning(target), files: services.files }, signal);
       return;
@@ -85,6 +80,18 @@ async function serve({ tunnel, spec, target }: OpenTunnel, services: TunnelServi
       return;
     case 'inspect':
       await sendDocument(tunnel, await services.inspect(target.task));
+  }
+}
+
+async function attach({ tunnel, spec, target }: OpenTunnel & { readonly spec: { readonly kind: 'attach' } }, services: TunnelServices, signal: AbortSignal): Promise<void> {
+  const streams = await services.runtime.attach(target.containerId, signal);
+  try {
+    if (spec.size !== undefined && !spec.fromStart) {
+      await streams.resize(spec.size, true);
+    }
+    await joinProcess(tunnel, spec.fromStart ? withEarlierOutput(streams, stop => services.logs.read(target.logPath, { follow: true }, target.ended, stop)) : streams, target, signal);
+  } finally {
+    streams.close();
   }
 }
 

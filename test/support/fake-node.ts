@@ -52,6 +52,8 @@ export class FakeNode {
   /** A lower limit is refused, as the kernel would. */
   memoryInUseBytes = 0;
   readonly records = new Map<TaskId, string>();
+  /** Tasks whose directory has no readable record. */
+  readonly corrupt = new Set<TaskId>();
   readonly journal: string[] = [];
   /** Ids in the order of their starts. */
   readonly started: string[] = [];
@@ -63,8 +65,9 @@ export class FakeNode {
   readonly faults = new Map<string, Error>();
   /** Steps that throw until they are taken out again, by name. */
   readonly persistentFaults = new Map<string, Error>();
-  /** What a process of the machine has of the task's host ports, in words. */
+  /** What a process of the machine has of the task's host ports, in words; and why no container can be created. */
   takenPort: string | undefined;
+  runtimeProblem: string | undefined;
   mayStart = true;
   hasImage = true;
   /** What the registry client tries again in each pull. */
@@ -178,7 +181,7 @@ export class FakeNode {
           }
         }),
       },
-      devices: { take: () => [], release: () => undefined, adopt: () => undefined },
+      devices: { take: () => { this.#failAsTold('devices.take'); return []; }, release: () => undefined, adopt: () => undefined },
       proxy: {
         admit: address => this.#step('proxy.admit', () => { this.admitted.add(address); }),
         dismiss: address => this.#step('proxy.dismiss', () => { this.admitted.delete(address); }),
@@ -213,9 +216,9 @@ export class FakeNode {
       },
       records: {
         save: record => this.#step('records.save', () => { this.records.set(record.task.id, JSON.stringify(record)); }),
-        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [] })),
+        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [...this.corrupt] })),
         makeLogs: () => this.#step('records.makeLogs', () => undefined),
-        forget: task => this.#step('records.forget', () => { this.records.delete(task); }),
+        forget: task => this.#step('records.forget', () => { this.records.delete(task); this.corrupt.delete(task); }),
         appendStart: name => this.#step('records.appendStart', () => { this.journal.push(journalLine(name)); }),
         lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.split(' ')[1])]))),
         dropLogs: () => this.#step('records.dropLogs', () => undefined),
@@ -238,6 +241,7 @@ export class FakeNode {
 
   #runtime(): TaskParts['runtime'] {
     return {
+      problem: () => this.runtimeProblem,
       create: request => this.#step('runtime.create', () => this.#create(request.id)),
       created: id => this.#step('runtime.created', () => {
         const container = this.containers.get(id);
@@ -288,6 +292,14 @@ export class FakeNode {
     }
   }
 
+  #failAsTold(name: string): void {
+    const fault = this.faults.get(name) ?? this.persistentFaults.get(name);
+    if (fault !== undefined) {
+      this.faults.delete(name);
+      throw fault;
+    }
+  }
+
   async #step<Result>(name: string, effect: () => Result): Promise<Result> {
     await Promise.resolve();
     if (this.#isDead) {
@@ -299,11 +311,7 @@ export class FakeNode {
     if (isLast && this.#crash?.isAfter === false) {
       this.#die(name);
     }
-    const fault = this.faults.get(name) ?? this.persistentFaults.get(name);
-    if (fault !== undefined) {
-      this.faults.delete(name);
-      throw fault;
-    }
+    this.#failAsTold(name);
     const result = effect();
     if (isLast) {
       this.#die(name);

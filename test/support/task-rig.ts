@@ -26,7 +26,7 @@ export class Rig {
     this.#dying = new AbortController();
     const { signal } = this.#dying;
     const parts = this.node.parts();
-    const recovered = await recoverTasks(parts);
+    const recovered = await recoverTasks(parts, held);
     this.tasks = new TaskSet(parts, recovered, held);
     this.tasks.run(signal).catch((error: unknown) => { if (!signal.aborted) throw error; });
     await this.rest();

@@ -307,9 +307,22 @@ for (const isReboot of [false, true]) {
   });
 }
 
+test('what has no readable record is forgotten when its task is not assigned any more, else its task starts anew', async t => {
+  const rig = new Rig();
+  const gone = taskId('tb');
+  rig.node.corrupt.add(ID).add(gone);
+  rig.node.journal.push(`${ID} 3`);
+  await rig.begin(setOf(aTask()));
+  t.deepEqual([...rig.node.corrupt], [ID]);
+  await rig.pass(60_000);
+  t.deepEqual(rig.node.running(), [`gantry-${ID}-4`]);
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
 test('each step that fails in turn leaves nothing acquired once the task is stopped', async t => {
   const names = [
-    'images.find', 'network.acquire', 'records.save', 'snapshots.prepare', 'volumes.prepare', 'bundles.create', 'configs.configJson', 'runtime.create',
+    'images.find', 'devices.take', 'network.acquire', 'records.save', 'snapshots.prepare', 'volumes.prepare', 'bundles.create', 'configs.configJson', 'runtime.create',
     'records.appendStart', 'runtime.start', 'runtime.remove', 'snapshots.remove', 'bundles.remove', 'runtime.kill', 'volumes.remove', 'network.release', 'records.forget',
   ];
   for (const name of names) {

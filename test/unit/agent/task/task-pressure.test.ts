@@ -80,3 +80,35 @@ test('F15: a subnet without a free address is told by name, counts no attempt, a
   noViolations(t, rig.node);
   rig.kill();
 });
+
+test('units of a device that another task still has: the task waits without an address, so that its tries take none from others', async t => {
+  const rig = new Rig();
+  await rig.begin(EMPTY_DESIRED_SET);
+  rig.node.persistentFaults.set('devices.take', new ClusterError('RESOURCE_EXHAUSTED', '1 of device gpu are needed, 0 are free on this node'));
+  await rig.desire(aTask());
+  await rig.pass(60_000);
+  t.like(rig.node.lastStatus(), { reason: 'NodePressure', message: '1 of device gpu are needed, 0 are free on this node', restarts: 0 });
+  t.deepEqual([...rig.node.slots], []);
+  rig.node.persistentFaults.clear();
+  await rig.pass(10_000);
+  t.like(rig.node.lastStatus(), { phase: 'running', restarts: 0, reason: '' });
+  t.is(rig.node.slots.size, 1);
+  noViolations(t, rig.node);
+  rig.kill();
+});
+
+test('E14: while exit codes could not be kept nothing is built, no attempt counts, and what is in the way is told; it goes on once that is repaired', async t => {
+  const rig = new Rig();
+  await rig.begin(EMPTY_DESIRED_SET);
+  rig.node.runtimeProblem = 'exit codes could not be kept: /run/exits is not a directory';
+  await rig.desire(aTask({ restart: { mode: 'never', maxAttempts: 1, windowMs: 1, delayMs: 1 } }));
+  await rig.pass(60_000);
+  t.like(rig.node.lastStatus(), { phase: 'assigned', attempt: 0, reason: 'RuntimeNotReady', message: rig.node.runtimeProblem });
+  t.deepEqual(rig.node.leftovers(), []);
+  t.is(rig.node.events.filter(reason => reason === 'RuntimeNotReady').length, 1);
+  rig.node.runtimeProblem = undefined;
+  await rig.pass(10_000);
+  t.like(rig.node.lastStatus(), { phase: 'running', attempt: 1, restarts: 0, reason: '' });
+  noViolations(t, rig.node);
+  rig.kill();
+});
