@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
@@ -118,3 +119,24 @@ if (layout.version === 1 && existsSync(`${unified}/cgroup.procs`)) {
 test('the groups of this machine are where its mounts say (needs root)', t => {
   t.deepEqual(groupDirs(layout, '').filter(dir => !existsSync(`${dir}/cgroup.procs`)), []);
 });
+
+if (layout.version === 1 && process.getuid?.() === 0) {
+  test('the last will of a test (needs root): a killed process that stood still is gone, and its groups with it', async t => {
+    const group = `gantry-will-${randomBytes(4).toString('hex')}`;
+    const words = JSON.stringify({ directory: `/tmp/${group}`, group });
+    const willing = `import { leaveNothingOf } from './test/support/last-will.ts'; leaveNothingOf(${words}); console.log('written'); setInterval(() => {}, 1000);`;
+    const testator = spawn(process.execPath, ['--input-type=module', '--eval', willing], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(testator.stdout, 'data');
+    const sleeper = spawn('sleep', ['600'], { stdio: 'ignore' });
+    await once(sleeper, 'spawn');
+    const dirs = groupDirs(layout, `/${group}/task`);
+    for (const root of new Set(layout.roots.values())) {
+      makeGroup(root, `/${group}/task`);
+      writeFileSync(`${root}/${group}/task/cgroup.procs`, String(sleeper.pid));
+    }
+    writeFileSync(`${layout.roots.get('freezer') ?? ''}/${group}/task/freezer.state`, 'FROZEN');
+    testator.kill('SIGKILL');
+    await eventually('the end of its groups', async () => await Promise.resolve(dirs.every(dir => !existsSync(dir)) || undefined));
+    t.is(sleeper.signalCode, 'SIGKILL');
+  });
+}

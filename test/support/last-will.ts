@@ -8,12 +8,18 @@ export interface Belongings {
   readonly group: string;
 }
 
-/** Its input ends when the test's process does, however. Names come by the environment: the words of its own command line name nothing. */
+/**
+ * Its input ends when the test's process does, however. Names come by the environment: the words of its own command line name nothing.
+ * A killed process in a frozen group of version 1 ends only once that is thawed, and a group is busy until its last process has ended.
+ */
 const SCRIPT = `
 cat > /dev/null
 groups() { find /sys/fs/cgroup -depth -type d \\( -path "*/$GROUP" -o -path "*/$GROUP/*" \\) 2>/dev/null; }
 for try in 1 2 3; do
-  groups | while read -r group; do cat "$group/cgroup.procs"; done 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null
+  groups | while read -r group; do
+    test -e "$group/freezer.state" && echo THAWED > "$group/freezer.state"
+    cat "$group/cgroup.procs"
+  done 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null
   for process in /proc/[0-9]*; do
     tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -qF "$DIRECTORY" && kill -9 "\${process#/proc/}"
   done 2>/dev/null
@@ -21,7 +27,11 @@ for try in 1 2 3; do
 done
 ip netns del "$GROUP"; ip link del "\${GROUP}h"
 grep -o " $DIRECTORY[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
-groups | xargs -r rmdir
+for try in $(seq 100); do
+  groups | xargs -r rmdir
+  test -z "$(groups)" && break
+  sleep 0.1
+done
 rm -rf "$DIRECTORY"
 `;
 
