@@ -4,7 +4,7 @@ import type { Logger } from '#kit/logger.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
-import { foldAssignment } from './assignment.ts';
+import { foldAssignment, unlistedTasks, withoutTasks } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
 import { DISK_PRESSURE, isDiskPressure } from './disk-pressure.ts';
 import type { HeldAssignment, NodeFacts } from './ports.ts';
@@ -23,6 +23,8 @@ export interface AssignmentParts {
   readonly random: () => number;
   /** The set is on disk. `isConfirmed`: a full set of this session is in it. */
   readonly onKept: (set: DesiredSet, isConfirmed: boolean) => void;
+  /** How long a task runs on that a full set does not list, in milliseconds. */
+  readonly graceMs: () => number;
   /** Tasks say that they wait for the disk, or do so no more. */
   readonly onWaiting: () => void;
 }
@@ -47,7 +49,8 @@ const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
  * The assignment in force, and the way of the next one to the disk.
  *
  * 1. Nothing is in force that is not on disk. 2. What the disk does not take is offered again until it does, or the session ends; its tasks say so
- * meanwhile.
+ * meanwhile. 3. What a full set does not list, and nobody told to stop, runs on for a grace: a store that was restored from a backup does not know it,
+ * and whoever restored it may want to (reliability B12).
  */
 export class AssignmentKeeper {
   readonly #parts: AssignmentParts;
@@ -57,6 +60,8 @@ export class AssignmentKeeper {
   #isSavingAgain = false;
   /** Tasks of the unsaved one that were told as waiting. */
   #waiting: ReadonlySet<TaskId> = new Set();
+  /** Tasks that the newest full set did not list, and since when, on the monotonic clock. */
+  #unlisted: ReadonlyMap<TaskId, number> = new Map();
 
   constructor(parts: AssignmentParts, held: DesiredSet) {
     this.#parts = parts;
@@ -74,6 +79,7 @@ export class AssignmentKeeper {
 
   /** Nothing is assigned any more. @returns the set that says so, on disk */
   async empty(): Promise<DesiredSet> {
+    this.#unlisted = new Map();
     const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map() };
     await this.#parts.held.save(nothing);
     this.#held = nothing;
@@ -82,13 +88,45 @@ export class AssignmentKeeper {
 
   /** Folds it in. False when something between is missing: only a full set helps. @throws what the disk said, other than that it is full */
   async take(assignment: Assignment, session: AssignmentSession): Promise<boolean> {
-    const folding = foldAssignment(this.#unsaved?.set ?? this.#held, assignment);
+    const before = this.#unsaved?.set ?? this.#held;
+    const spared = this.#spare(before, assignment);
+    const folding = foldAssignment(before, assignment, spared);
     if (folding.kind !== 'applied') {
       this.#parts.log.warn({ kind: folding.kind, reason: folding.reason }, 'assignment not taken');
       return folding.kind !== 'gap';
     }
     await this.#adopt({ set: folding.set, isConfirmed: assignment.kind === 'full' || this.#unsaved?.isConfirmed === true }, session);
+    if (spared.size > 0) {
+      this.#parts.log.warn({ tasks: [...spared], graceMs: this.#parts.graceMs() }, 'the controller does not list tasks that run here and were not told to stop; they go after a grace');
+      this.#forgetUnlisted(session).catch((error: unknown) => { if (!session.signal.aborted) session.end(errorText(error)); });
+    }
     return true;
+  }
+
+  /** What the message does not list and has its grace. A task that is not listed by the next full set either has no other one. */
+  #spare(before: DesiredSet, message: Assignment): ReadonlySet<TaskId> {
+    if (message.kind === 'delta') {
+      const named = new Set([...message.removals, ...message.upserts.map(({ id }) => id)]);
+      this.#unlisted = new Map([...this.#unlisted].filter(([id]) => !named.has(id)));
+      return new Set();
+    }
+    const nowMs = this.#parts.clock.monotonicMs();
+    this.#unlisted = new Map(unlistedTasks(before, message).map(id => [id, this.#unlisted.get(id) ?? nowMs]));
+    return new Set([...this.#unlisted].filter(([, sinceMs]) => nowMs - sinceMs < this.#parts.graceMs()).map(([id]) => id));
+  }
+
+  /** Each when its grace is over, unless the session ends before: the next one begins with a full set. */
+  async #forgetUnlisted(session: AssignmentSession): Promise<void> {
+    const { clock, graceMs } = this.#parts;
+    while (this.#unlisted.size > 0) {
+      await clock.sleep(Math.min(...this.#unlisted.values()) + graceMs() - clock.monotonicMs(), session.signal);
+      await session.inOrder(async () => {
+        const over = new Set([...this.#unlisted].filter(([, sinceMs]) => clock.monotonicMs() - sinceMs >= graceMs()).map(([id]) => id));
+        this.#unlisted = new Map([...this.#unlisted].filter(([id]) => !over.has(id)));
+        const { set, isConfirmed } = this.#unsaved ?? { set: this.#held, isConfirmed: true };
+        await (over.size === 0 ? undefined : this.#adopt({ set: withoutTasks(set, over), isConfirmed }, session));
+      });
+    }
   }
 
   async #adopt(next: Unsaved, session: AssignmentSession): Promise<void> {

@@ -26,12 +26,14 @@ export const EMPTY_DESIRED_SET: DesiredSet = { epoch: 0, generation: 0, tasks: n
  * The desired set after `message`. Its pair (epoch, generation) never falls; a full set of the same pair is taken again, since each
  * session starts with one (reliability 4.4). A delta that follows the held generation may keep it: a stop that was held back until the
  * endpoints were withdrawn is told without a change in etcd.
+ *
+ * @param spared  tasks of `held` that stay although a full set does not list them
  */
-export function foldAssignment(held: DesiredSet, message: Assignment): Folding {
+export function foldAssignment(held: DesiredSet, message: Assignment, spared: ReadonlySet<TaskId> = new Set()): Folding {
   const order = comparePairs(message, held);
   const pair = `${pairText(message)} after ${pairText(held)}`;
   if (message.kind === 'full') {
-    return order < 0 ? { kind: 'stale', reason: `full set ${pair}` } : { kind: 'applied', set: fromFull(held, message) };
+    return order < 0 ? { kind: 'stale', reason: `full set ${pair}` } : { kind: 'applied', set: fromFull(held, message, spared) };
   }
   if (order < 0 || (order === 0 && message.from !== held.generation)) {
     return { kind: 'stale', reason: `delta ${pair}` };
@@ -40,6 +42,11 @@ export function foldAssignment(held: DesiredSet, message: Assignment): Folding {
     return { kind: 'gap', reason: `delta from ${String(message.from)} to ${pair}` };
   }
   return { kind: 'applied', set: fromDelta(held, message) };
+}
+
+/** The newest etcd revision that the set tells of: a leader's epoch is the one that its key was made at. */
+export function knownRevision({ epoch, generation }: Pick<DesiredSet, 'epoch' | 'generation'>): number {
+  return Math.max(epoch, generation);
 }
 
 /** Keys of the configs and secrets that the task mounts as files, in the order of its mounts. */
@@ -55,8 +62,23 @@ export function contentKeysOf(task: Task): { readonly configs: readonly string[]
   };
 }
 
-function fromFull(held: DesiredSet, message: FullAssignment): DesiredSet {
-  return withContents(message, new Map(message.tasks.map(task => [task.id, task])), [...held.contents.values(), ...message.contents]);
+/**
+ * Tasks that are to run, that the full set does not list and that nobody told to stop: gone while the node was away, or not known to a store that was
+ * restored from a backup.
+ */
+export function unlistedTasks(held: DesiredSet, message: FullAssignment): readonly TaskId[] {
+  const listed = new Set(message.tasks.map(({ id }) => id));
+  return [...held.tasks.values()].filter(task => task.desired === 'run' && !listed.has(task.id)).map(({ id }) => id);
+}
+
+/** The set without these tasks, and without what only they needed. */
+export function withoutTasks(set: DesiredSet, ids: ReadonlySet<TaskId>): DesiredSet {
+  return withContents(set, new Map([...set.tasks].filter(([id]) => !ids.has(id))), [...set.contents.values()]);
+}
+
+function fromFull(held: DesiredSet, message: FullAssignment, spared: ReadonlySet<TaskId>): DesiredSet {
+  const tasks = [...[...held.tasks.values()].filter(({ id }) => spared.has(id)), ...message.tasks];
+  return withContents(message, new Map(tasks.map(task => [task.id, task])), [...held.contents.values(), ...message.contents]);
 }
 
 function fromDelta(held: DesiredSet, message: AssignmentDelta): DesiredSet {

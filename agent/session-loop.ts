@@ -7,6 +7,7 @@ import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
 import { AssignmentKeeper } from './assignment-flow.ts';
+import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
 import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
@@ -48,6 +49,8 @@ interface OpenSession {
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
 /** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
 const RECONNECT_LOST_SHARE = 0.5;
+/** A task that a full set does not list runs on for so many LOST: a minute. Source: reliability B12 */
+const UNLISTED_LOSTS = 3;
 /** A session this old counts as good: the next dial starts at the first delay again. */
 const GOOD_SESSION_MS = 10_000;
 
@@ -81,6 +84,7 @@ export class SessionLoop implements StartPermit {
     this.#times = start.times;
     this.#assignments = new AssignmentKeeper({
       ...parts, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
+      graceMs: () => UNLISTED_LOSTS * this.#times.lostMs,
     }, start.held);
     this.#contact = newContact(parts.clock.monotonicMs(), start.times);
   }
@@ -162,7 +166,7 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs) });
+    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {

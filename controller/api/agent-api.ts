@@ -67,12 +67,19 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
   const sessionId = parts.newId();
   await requireUnheard(registration.node, parts);
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
+  if (outcome.kind === 'older-store') {
+    tellOlderStore(registration.node, outcome.message, parts);
+    throw new ClusterError('UNAVAILABLE', outcome.message);
+  }
   if (outcome.kind === 'refused') {
     parts.audit.info({ ...sessionRefused(peer, registration.node, outcome), etcdRevision: parts.state.current.etcdRevision }, 'audit');
     end.send(outcome);
     return;
   }
   const { subnetIndex, recordRevision } = outcome;
+  if (outcome.isStoreOlder) {
+    tellOlderStore(registration.node, `the store was restored from a backup that is older than the last registration of node ${registration.node}`, parts);
+  }
   const session: LiveSession = {
     node: registration.node,
     sessionId,
@@ -104,6 +111,11 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     parts.sessions.remove(session);
     parts.log.info({ node: session.node, session: sessionId }, 'session ended');
   }
+}
+
+function tellOlderStore(node: NodeId, message: string, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {
+  log.error({ node }, message);
+  events.record([{ type: 'warning', object: `node/${node}`, reason: 'StoreWentBack', message }]);
 }
 
 /** @throws ClusterError UNAVAILABLE while another session of this node is heard, here or at the controller on record */

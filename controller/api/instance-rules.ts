@@ -1,4 +1,5 @@
 /** Which instance of an agent may hold its node's session. */
+import type { Versioned } from '#model/cluster-snapshot.ts';
 import type { SessionRecord } from '#model/node.ts';
 import type { Peer } from '#model/ports.ts';
 import type { RemovedNode } from '#model/records.ts';
@@ -8,21 +9,33 @@ import type { Times } from '#model/times.ts';
 /**
  * Why there is no session for this registration; undefined when there may be one (reliability 4.5).
  *
- * An instance that does not know the nonce on record is a copy of an older state. Without a record every instance is as good as another.
+ * An instance that does not know the nonce on record is a copy of an older state, unless it was told of what came after that record: then the record
+ * is the older one, out of a backup. Without a record every instance is as good as another.
  */
 export function judgeInstance(
-  registration: Pick<Registration, 'node' | 'previousNonce' | 'nextNonce'>, peer: Peer,
-  known: { readonly session?: SessionRecord; readonly removed?: RemovedNode },
+  registration: Pick<Registration, 'node' | 'previousNonce' | 'nextNonce' | 'knownRevision'>, peer: Peer,
+  known: { readonly session?: Pick<Versioned<SessionRecord>, 'value' | 'modRevision'>; readonly removed?: RemovedNode },
 ): SessionRefusal | undefined {
   const { node, previousNonce, nextNonce } = registration;
   if (isCertificateRemoved(peer, known.removed)) {
     return removal(node);
   }
-  const { session } = known;
-  return session === undefined || session.instanceNonce === previousNonce || session.instanceNonce === nextNonce ? undefined : {
+  const nonce = known.session?.value.instanceNonce;
+  return nonce === undefined || nonce === previousNonce || nonce === nextNonce || isOutOfBackup(registration, known.session) ? undefined : {
     kind: 'refused', code: 'PERMISSION_DENIED',
     message: `node ${node}: this agent's state is older than what the cluster knows: another copy of it registered since, or the node was joined again; join it anew (${REJOIN})`,
   };
+}
+
+/**
+ * True when the session record on record is older than a registration that was accepted since: the store was restored from a backup. A copy of the
+ * agent's disk knows of nothing that came after the registration which made it a copy.
+ */
+export function isOutOfBackup(
+  { previousNonce, nextNonce, knownRevision }: Pick<Registration, 'previousNonce' | 'nextNonce' | 'knownRevision'>, session: Pick<Versioned<SessionRecord>, 'value' | 'modRevision'> | undefined,
+): boolean {
+  const nonce = session?.value.instanceNonce;
+  return session !== undefined && nonce !== previousNonce && nonce !== nextNonce && knownRevision > session.modRevision;
 }
 
 /**
@@ -40,6 +53,12 @@ export function isCertificateRemoved(peer: Peer, removed: RemovedNode | undefine
 
 export function removal(node: string): SessionRefusal {
   return { kind: 'refused', code: 'FAILED_PRECONDITION', message: `node ${node} was removed from the cluster; to have it back, join it again (${REJOIN})` };
+}
+
+/** Of a store that has less than the node was told of. */
+export function storeWentBack(node: string, knownRevision: number, etcdRevision: number): string {
+  return `the store went back: node ${node} was told of revision ${String(knownRevision)}, etcd is at ${String(etcdRevision)}; its tasks run on as they are. `
+    + 'Stop the controllers and restore the backup once more with etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted';
 }
 
 const HEARD_WITHIN_HEARTBEATS = 2.5;

@@ -14,7 +14,7 @@ import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
 import { takeTurn } from './address-turn-flow.ts';
-import { judgeInstance } from './instance-rules.ts';
+import { isOutOfBackup, judgeInstance, storeWentBack } from './instance-rules.ts';
 import type { ClusterState } from './ports.ts';
 
 export interface RegistrationParts {
@@ -29,6 +29,8 @@ export interface RegistrationOutcome {
   readonly subnetIndex: number;
   /** etcd revision of the session record. */
   readonly recordRevision: number;
+  /** The store was restored from a backup: the node had registered since. */
+  readonly isStoreOlder: boolean;
 }
 
 const MAX_TRIES = 8;
@@ -39,14 +41,22 @@ interface Draft {
   readonly operations: readonly Operation[];
 }
 
+/** The store has less than the node was told of: it was restored from a backup, and its revisions were not raised. */
+export interface OlderStore {
+  readonly kind: 'older-store';
+  readonly message: string;
+}
+
 /** Writes both records in one transaction; a refusal writes nothing. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
 export async function registerNode(
   registration: Registration, caller: { readonly peer: Peer; readonly sessionId: string }, parts: RegistrationParts, signal: AbortSignal,
-): Promise<RegistrationOutcome | SessionRefusal> {
+): Promise<RegistrationOutcome | OlderStore | SessionRefusal> {
+  const older = await olderStore(registration, parts, signal);
+  if (older !== undefined) return older;
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const removed = await readRemoved(registration.node, parts.store, signal);
     const session = parts.state.current.sessions.get(registration.node);
-    const refusal = judgeInstance(registration, caller.peer, { ...removed, ...(session === undefined ? {} : { session: session.value }) });
+    const refusal = judgeInstance(registration, caller.peer, { ...removed, ...(session === undefined ? {} : { session }) });
     if (refusal !== undefined) {
       return refusal;
     }
@@ -54,10 +64,18 @@ export async function registerNode(
     const outcome = await transactGuarded(parts.store, draft.compares, draft.operations, signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
     if (outcome.kind === 'committed') {
-      return { kind: 'registered', subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision };
+      return { kind: 'registered', subnetIndex: draft.node.subnetIndex, recordRevision: outcome.etcdRevision, isStoreOlder: isOutOfBackup(registration, session) };
     }
   }
   throw new ClusterError('CONFLICT', `node ${registration.node} cannot be registered: its record keeps changing`);
+}
+
+/** An agent takes nothing that is older than what it has (reliability 4.4): it would take nothing of such a store until its revisions have caught up. */
+async function olderStore({ node, knownRevision }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<OlderStore | undefined> {
+  if (knownRevision <= state.current.etcdRevision) return undefined;
+  // The picture may only be late.
+  const { etcdRevision } = await store.listKeys(buildKey({ kind: 'session', id: node }), signal);
+  return knownRevision <= etcdRevision ? undefined : { kind: 'older-store', message: storeWentBack(node, knownRevision, etcdRevision) };
 }
 
 /** What is known of an earlier removal of the node. */

@@ -7,6 +7,7 @@ import type { HeartbeatAck } from '#model/session.ts';
 import { encodeStatusRecord } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
+import type { PlannedEvent } from '../reconcile/plan.ts';
 import type { ClusterState, EventSink } from './ports.ts';
 import { canonicalJson } from './revision.ts';
 import { statusEvents } from './status-events.ts';
@@ -61,6 +62,7 @@ async function writePart(batch: StatusBatch, writer: StatusWriter, signal: Abort
   const session = buildKey({ kind: 'session', id: batch.node });
   for (let attempt = 1; ; attempt += 1) {
     const writes = batch.statuses.flatMap(status => draftWrite(status, batch.node, writer.state));
+    writer.events.record(batch.statuses.filter(status => attempt === 1 && isUnknown(status, writer.state)).map(unknownEvent));
     if (writes.length === 0) {
       return true;
     }
@@ -80,6 +82,15 @@ async function writePart(batch: StatusBatch, writer: StatusWriter, signal: Abort
     }
     await writer.state.waitFor(outcome.etcdRevision, signal);
   }
+}
+
+/** It runs, and no record says what it is: a store that was restored from a backup knows nothing of what came after. */
+function isUnknown({ id, phase }: TaskStatus, { current }: ClusterState): boolean {
+  return phase === 'running' && !current.tasks.has(id) && !current.unreadableTasks.has(id);
+}
+
+function unknownEvent({ id, node }: TaskStatus): PlannedEvent {
+  return { type: 'warning', object: `node/${node}`, reason: 'UnknownTask', message: `node ${node} runs task ${id}, which the store does not know; the node stops it when nobody has named it for three times LOST` };
 }
 
 function draftWrite(status: TaskStatus, node: NodeId, state: ClusterState): readonly Write[] {

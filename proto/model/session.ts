@@ -34,6 +34,11 @@ export interface Registration {
   readonly previousNonce: string;
   /** On the agent's disk before this is sent; the session record has it once this is accepted (reliability 4.5). */
   readonly nextNonce: string;
+  /**
+   * Newest etcd revision that the agent was told: of its assignment, or of the leader under which that was made. 0: none yet, or an agent of before
+   * this was told. A store that has less was restored from a backup.
+   */
+  readonly knownRevision: number;
 }
 
 export interface Heartbeat {

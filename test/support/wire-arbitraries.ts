@@ -320,7 +320,7 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, statuses, previousNonce: text, nextNonce: text,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, statuses, previousNonce: text, nextNonce: text, knownRevision: big,
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),

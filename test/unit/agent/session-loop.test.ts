@@ -393,3 +393,8 @@ test('a few changes are told one by one, many share their beats', async t => {
   t.is(beats(session).at(-1)?.endpointsGeneration, 80);
   rig.stop();
 });
+
+test('a registration tells the newest revision that was heard of', async t => {
+  t.like((await new Rig({ ...EMPTY_DESIRED_SET, epoch: 7, generation: 5 }).begin()).received[0], { knownRevision: 7 });
+  t.like((await new Rig({ ...EMPTY_DESIRED_SET, epoch: 7, generation: 12 }).begin()).received[0], { knownRevision: 12 });
+});

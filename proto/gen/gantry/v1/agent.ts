@@ -78,6 +78,8 @@ export interface Registration {
   /** How root file systems are made: overlay, btrfs or vfs. */
   readonly snapshotter: string;
   readonly cpus: string;
+  /** Newest etcd revision that the agent was told: of an assignment, or of the leader under which it was made. 0: none yet. */
+  readonly knownRevision: number;
 }
 
 export interface Registration_LabelsEntry {
@@ -643,6 +645,7 @@ function createBaseRegistration(): Registration {
     policy: undefined,
     snapshotter: "",
     cpus: "",
+    knownRevision: 0,
   };
 }
 
@@ -695,6 +698,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.cpus !== "") {
       writer.uint32(130).string(message.cpus);
+    }
+    if (message.knownRevision !== 0) {
+      writer.uint32(160).int64(message.knownRevision);
     }
     return writer;
   },
@@ -841,6 +847,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.cpus = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.knownRevision = longToNumber(reader.int64());
             continue;
           }
         }

@@ -1,16 +1,16 @@
 import test from 'ava';
 import { parseNodeId } from '#model/ids.ts';
-import type { SessionRecord } from '#model/node.ts';
 import type { Peer } from '#model/ports.ts';
 import type { SessionRefusal } from '#model/session.ts';
 import { judgeInstance } from '../../../../controller/api/instance-rules.ts';
 
 const node = parseNodeId('n1');
 const peer: Peer = { role: 'node', name: 'n1', address: '10.0.0.2', certifiedAtMs: 5_000 };
-const session = (instanceNonce: string): SessionRecord => ({ node, sessionId: 's', controllerId: 'c1', openedAtMs: 0, instanceNonce });
-const presented = (previousNonce: string, nextNonce: string): Parameters<typeof judgeInstance>[0] => ({ node, previousNonce, nextNonce });
+type Known = Parameters<typeof judgeInstance>[2];
+const session = (instanceNonce: string): NonNullable<Known['session']> => ({ value: { node, sessionId: 's', controllerId: 'c1', openedAtMs: 0, instanceNonce }, modRevision: 70 });
+const presented = (previousNonce: string, nextNonce: string, knownRevision = 60): Parameters<typeof judgeInstance>[0] => ({ node, previousNonce, nextNonce, knownRevision });
 
-const ROWS: readonly (readonly [string, Parameters<typeof judgeInstance>[0], Parameters<typeof judgeInstance>[2], SessionRefusal['code'] | undefined])[] = [
+const ROWS: readonly (readonly [string, Parameters<typeof judgeInstance>[0], Known, SessionRefusal['code'] | undefined])[] = [
   ['a node that nobody knows', presented('', 'a'), {}, undefined],
   ['a session record that somebody deleted', presented('a', 'b'), {}, undefined],
   ['the instance of last time', presented('a', 'b'), { session: session('a') }, undefined],
@@ -20,6 +20,8 @@ const ROWS: readonly (readonly [string, Parameters<typeof judgeInstance>[0], Par
   ['a state that was lost', presented('', 'x'), { session: session('b') }, 'PERMISSION_DENIED'],
   ['a new instance after a join', presented('', 'x'), { session: session('') }, undefined],
   ['the instance before the join', presented('b', 'c'), { session: session('') }, 'PERMISSION_DENIED'],
+  ['a record that a backup brought back', presented('c', 'd', 71), { session: session('b') }, undefined],
+  ['a copy that was told of its own registration last', presented('a', 'x', 70), { session: session('b') }, 'PERMISSION_DENIED'],
   ['a certificate from before the removal', presented('a', 'b'), { removed: { node, removedAtMs: 5_000 } }, 'FAILED_PRECONDITION'],
   ['a certificate from after the removal', presented('', 'b'), { removed: { node, removedAtMs: 4_999 } }, undefined],
 ];

@@ -10,7 +10,7 @@ import { MemoryReplica } from '../../../support/memory-replica.ts';
 function registration(name: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(name), agentVersion: '1', bootId: 'b', address: '10.161.0.10', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 30 }, pids: 100,
-    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3', statuses: [], previousNonce: '', nextNonce: 'x', ...change,
+    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3', statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, ...change,
   };
 }
 const peer = (name: string): Peer => ({ role: 'node', name, address: '10.161.0.10', certifiedAtMs: T0 });
@@ -63,3 +63,21 @@ for (const lost of ['swallowAnswers', 'swallowWrites'] as const) {
     t.is(replica.keys('nodes/').length, 2);
   });
 }
+
+test('B12: a node that was told of more than etcd has is sent away, by name of what to do; nothing is written', async t => {
+  const replica = await MemoryReplica.start(t);
+  await register(replica, 'n1');
+  const before = replica.etcd.etcdRevision;
+  const outcome = await register(replica, 'n1', { previousNonce: 'x', nextNonce: 'y', knownRevision: before + 1 });
+  t.is(outcome.kind, 'older-store');
+  t.regex(outcome.kind === 'older-store' ? outcome.message : '', /the store went back: node n1 was told of revision \d+, etcd is at \d+.*--bump-revision/);
+  t.is(replica.etcd.etcdRevision, before);
+  t.like(await register(replica, 'n1', { previousNonce: 'x', nextNonce: 'y', knownRevision: before }), { kind: 'registered', isStoreOlder: false });
+});
+
+test('B12: a node that registered after the backup is taken back, and that is told', async t => {
+  const replica = await MemoryReplica.start(t);
+  await register(replica, 'n1');
+  await register(replica, 'n2');
+  t.like(await register(replica, 'n1', { previousNonce: 'later', nextNonce: 'y', knownRevision: replica.etcd.etcdRevision }), { kind: 'registered', isStoreOlder: true });
+});

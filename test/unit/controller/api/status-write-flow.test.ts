@@ -85,3 +85,13 @@ test('a hundred statuses are written, in several transactions', async t => {
   t.is(outcome.settled.length, 100);
   t.is(replica.keys('status/').length, 100);
 });
+
+test('B12: what runs without a record is settled and told; what has ended without one is settled', async t => {
+  const { replica, sessionRevision } = await start(t);
+  const gone = task(web, 'n1', { slot: 2, id: taskId('gone') });
+  const { settled } = await writeStatuses({ node: N1, sessionRevision, statuses: [status(gone)] }, replica, replica.signal);
+  t.deepEqual(settled, [{ task: gone.id, attempt: 1, phase: 'running' }]);
+  t.deepEqual(replica.told.map(event => [event.object, event.reason]), [['node/n1', 'UnknownTask']]);
+  await writeStatuses({ node: N1, sessionRevision, statuses: [status(gone, { phase: 'complete' })] }, replica, replica.signal);
+  t.is(replica.told.length, 1);
+});
