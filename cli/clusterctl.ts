@@ -6,6 +6,7 @@ import type { DeleteFlags } from './commands/delete-flow.ts';
 import type { DrainFlags } from './commands/drain-flow.ts';
 import type { EventFlags } from './commands/events-flow.ts';
 import type { ExecFlags } from './commands/exec-flow.ts';
+import type { ExplainFlags } from './commands/explain-flow.ts';
 import type { GetFlags, ListNodesFlags } from './commands/get-flow.ts';
 import type { LogFlags } from './commands/logs-flow.ts';
 import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
@@ -83,6 +84,12 @@ function addObjectVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => {
       await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });
     },
+  });
+  verbs.add<ExplainFlags>({
+    usage: 'explain [field]', about: 'what a field of the manifest means, which type it has and what it is when it is left out',
+    examples: ['clusterctl explain services.update.max_surge', 'clusterctl explain svc.healthcheck', 'clusterctl explain --recursive', 'clusterctl explain services.resources -o json'],
+    options: command => command.option('--recursive', 'all fields below it'),
+    run: async (shell, args, flags) => { await (await import('./commands/explain-flow.ts')).explainField(shell, one(args[0]), flags); },
   });
   verbs.add<{ readonly for: string }>({
     usage: 'wait <target>', about: 'wait until something is so',

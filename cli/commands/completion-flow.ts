@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import { printable } from '#model/printable.ts';
 import { completeNames, wantedNames, wantedNamespace } from '../completion-names.ts';
-import { completeWords, completionScript, SHELLS } from '../completion.ts';
+import { commandPath, completeWords, completionScript, SHELLS } from '../completion.ts';
 import type { CompletionCommand } from '../completion.ts';
+import { completeField } from '../explain.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeCommand } from '../verb-table.ts';
@@ -24,6 +25,9 @@ export async function printCompletion(shell: Shell, program: Command, what: stri
 
 /** Asks the cluster only where one of its names may follow. */
 async function candidates(shell: Shell, root: CompletionCommand, typed: readonly string[]): Promise<readonly string[]> {
+  if (commandPath(root, typed.slice(0, -1)).at(-1)?.name === 'explain' && !(typed.at(-1) ?? '').startsWith('-')) {
+    return completeField(typed.at(-1) ?? '');
+  }
   const wanted = wantedNames(root, typed);
   if (wanted.kinds.length + wanted.types.length === 0) {
     return completeWords(root, typed);
