@@ -35,4 +35,4 @@ export interface HeapTrimmer {
 }
 
 /** What a registration says besides the statuses. */
-export type NodeFacts = Omit<Registration, 'kind' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision'>;
+export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision'>;

@@ -16,6 +16,8 @@ import { HeartbeatLoop } from './heartbeat-loop.ts';
 import type { Pulse } from './heartbeat-loop.ts';
 import type { Instance, InstanceNonces } from './instance-fs.ts';
 import type { ControllerDialer, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
+import { SessionEndpoints } from './session-endpoints.ts';
+import type { EndpointsNews } from './session-endpoints.ts';
 import type { ReportBook } from './task/report-book.ts';
 import type { StartPermit } from './task/ports.ts';
 
@@ -44,6 +46,7 @@ interface OpenSession {
   readonly signal: AbortSignal;
   readonly startedAtMs: number;
   readonly beats: HeartbeatLoop;
+  readonly endpoints: SessionEndpoints;
 }
 
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
@@ -148,7 +151,7 @@ export class SessionLoop implements StartPermit {
       const nonces = await this.#parts.instance.present();
       const end = await this.#parts.dialer.dial(address, inner);
       const startedAtMs = this.#parts.clock.monotonicMs();
-      const session: OpenSession = { address, end, signal: inner, startedAtMs, beats: this.#heartbeats(end, startedAtMs) };
+      const session: OpenSession = { address, end, signal: inner, startedAtMs, beats: this.#heartbeats(end, startedAtMs), endpoints: new SessionEndpoints() };
       const reason = await this.#runSession(session, nonces, ending);
       this.#parts.log.info({ controller: address, reason }, 'session ended');
       return session.beats.isRegistered ? this.#parts.clock.monotonicMs() - session.startedAtMs : 0;
@@ -166,7 +169,7 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
+    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -235,7 +238,10 @@ export class SessionLoop implements StartPermit {
         later(async () => { await this.#assigned(message.assignment, session); });
         break;
       case 'endpoints':
-        this.#broughtUp = this.#broughtUp.then(() => { if (!session.signal.aborted) this.#parts.sink.endpoints(message.endpoints); });
+        this.#endpoints(session.endpoints.takeSet(message.endpoints), session);
+        break;
+      case 'endpoint-change':
+        this.#endpoints(session.endpoints.takeChange(message.change), session);
         break;
       case 'open-tunnel':
         this.#openTunnel(message, session);
@@ -278,6 +284,14 @@ export class SessionLoop implements StartPermit {
       signal: session.signal, inOrder: work => this.#inOrder(work, session), end: why => { session.end.close(why); },
     });
     if (!isTaken) session.end.send({ kind: 'assignment-gap' });
+  }
+
+  #endpoints(news: EndpointsNews, session: OpenSession): void {
+    if (news.kind === 'gap') {
+      session.end.send({ kind: 'endpoints-gap' });
+    } else if (news.kind === 'set') {
+      this.#broughtUp = this.#broughtUp.then(() => { if (!session.signal.aborted) this.#parts.sink.endpoints(news.set); });
+    }
   }
 
   /** After the slow work that waits, unless the session ends before. */

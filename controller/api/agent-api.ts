@@ -15,6 +15,7 @@ import { requireNode, requireRole } from './access.ts';
 import { sessionRefused } from './audit.ts';
 import { AgentSessionLoop } from './agent-session-loop.ts';
 import type { SessionParts } from './agent-session-loop.ts';
+import type { FirstRegistrations } from './first-registration-flow.ts';
 import { isHeard } from './instance-rules.ts';
 import type { RegistryLogins } from './ports.ts';
 import { registerNode } from './registration-flow.ts';
@@ -23,6 +24,7 @@ import type { LiveSession } from './session-table.ts';
 export interface AgentApiParts extends SessionParts, JoinParts {
   readonly controllerId: string;
   readonly broker: TunnelBroker;
+  readonly firstRegistrations: FirstRegistrations;
   readonly logins: Pick<RegistryLogins, 'find'>;
   readonly signal: AbortSignal;
   readonly peers: { isHeardAt(controllerId: string, node: NodeId): Promise<boolean> };
@@ -84,9 +86,12 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     node: registration.node,
     sessionId,
     recordRevision,
+    takesEndpointChanges: registration.takesEndpointChanges,
+    sentEndpoints: 0,
     endpointsGeneration: 0,
     lastHeardMonotonicMs: parts.clock.monotonicMs(),
     send: message => { end.send(message); },
+    changed: change => { loop.changed(change); },
     close: reason => { end.close(reason); },
   };
   parts.log.info({ node: session.node, session: sessionId }, 'session opened');
@@ -97,7 +102,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     times: { heartbeatMs: parts.times.heartbeatMs, lostMs: parts.times.lostMs },
     controllers: [...parts.state.current.controllers.values()].map(record => record.value.apiAddress).sort(),
   });
-  const loop = new AgentSessionLoop(parts, session, {
+  const loop: AgentSessionLoop = new AgentSessionLoop(parts, session, {
     receive: () => resume(messages),
     send: message => { end.send(message); },
     close: reason => { end.close(reason); },

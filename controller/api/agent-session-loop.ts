@@ -9,6 +9,7 @@ import type { Logger } from '#kit/logger.ts';
 import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import { removal } from './instance-rules.ts';
@@ -43,7 +44,7 @@ export interface SessionLiveness {
 /**
  * One agent session after its registration: assignments and endpoints down, statuses up.
  *
- * The down side recomputes from the mirror at every change; the up side acknowledges each heartbeat at once and writes its statuses in
+ * The down side recomputes from the mirror at every change that concerns its node; the up side acknowledges each heartbeat at once and writes its statuses in
  * the background, newest per task, so that a slow etcd never delays an acknowledgement.
  */
 export class AgentSessionLoop {
@@ -56,6 +57,7 @@ export class AgentSessionLoop {
   #lastSeq = 0;
   #wakeWriter: () => void = () => undefined;
   #wakeSender: () => void = () => undefined;
+  readonly #superseded = Promise.withResolvers<undefined>();
 
   constructor(parts: SessionParts, session: LiveSession, end: ControllerSessionEnd) {
     this.#parts = parts;
@@ -77,13 +79,24 @@ export class AgentSessionLoop {
     const inner = AbortSignal.any([signal, over.signal]);
     const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); };
     inner.addEventListener('abort', wake);
-    const parts = [this.#receive(), this.#watchState(inner), this.#sendAssignments(inner), this.#writeStatuses(inner)];
+    this.#parts.endpoints.sendSet(this.#session);
+    const parts = [this.#receive(), this.#sendAssignments(inner), this.#writeStatuses(inner)];
     try {
-      await Promise.race(parts);
+      await Promise.race([this.#superseded.promise, ...parts]);
     } finally {
       over.abort(new Error('session ended'));
       await Promise.allSettled(parts.slice(1));
       inner.removeEventListener('abort', wake);
+    }
+  }
+
+  /** The cluster changed in something that may concern this node. */
+  changed(change: ClusterChange): void {
+    if (this.#isOver()) {
+      this.#superseded.resolve(undefined);
+    } else if (change.nodes.has(this.#session.node) || change.kinds.has('leader') || this.#needsFull) {
+      // Nothing is sent without a leader, nor a full set while a task cannot be read, whose record names no node then.
+      this.#wakeSender();
     }
   }
 
@@ -98,6 +111,7 @@ export class AgentSessionLoop {
     switch (message.kind) {
       case 'heartbeat': this.#takeHeartbeat(message); return;
       case 'assignment-gap': this.#needsFull = true; this.#wakeSender(); return;
+      case 'endpoints-gap': this.#parts.endpoints.sendSet(this.#session); return;
       case 'tunnel-refused': this.#parts.onTunnelRefused(message.tunnelId, message.code, message.message); return;
       case 'register': throw new ClusterError('INVALID_ARGUMENT', 'a session registers once, in its first message');
     }
@@ -114,24 +128,8 @@ export class AgentSessionLoop {
     }
     this.#lastSeq = heartbeat.seq;
     this.#session.send({ kind: 'ack', seq: heartbeat.seq, settled: [] });
-    if (heartbeat.endpointsGeneration > this.#session.endpointsGeneration) {
-      this.#session.endpointsGeneration = heartbeat.endpointsGeneration;
-      this.#parts.sessions.changed();
-    }
+    this.#parts.sessions.acknowledgeEndpoints(this.#session, heartbeat.endpointsGeneration);
     this.offer(heartbeat.statuses);
-  }
-
-  async #watchState(signal: AbortSignal): Promise<void> {
-    this.#session.send({ kind: 'endpoints', endpoints: this.#parts.endpoints.current });
-    for await (const change of this.#parts.state.changes(signal)) {
-      if (this.#isOver()) {
-        return;
-      }
-      // Nothing is sent without a leader, nor a full set while a task cannot be read, whose record names no node then.
-      if (change.nodes.has(this.#session.node) || change.kinds.has('leader') || change.kinds.has('task')) {
-        this.#wakeSender();
-      }
-    }
   }
 
   /** An operator removed the node, or its session record is not ours any more: whoever is right registers again. */

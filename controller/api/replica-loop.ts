@@ -19,9 +19,11 @@ import { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { createAgentApi } from './agent-api.ts';
 import { readContents } from './content-flow.ts';
 import { createControlApi } from './control-api.ts';
+import { FirstRegistrations } from './first-registration-flow.ts';
 import type { ClusterState, EventSink, ImageRegistry, RegistryLogins, SecretSealer, UsageSource } from './ports.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import type { SessionTable } from './session-table.ts';
+import { SessionWatchLoop } from './session-watch-loop.ts';
 import { RequestLease } from './write-once-flow.ts';
 
 export interface ReplicaOptions {
@@ -64,6 +66,7 @@ export class ReplicaLoop implements Loop {
   readonly identity: ReturnType<typeof createIdentityApi>;
   readonly #endpoints: EndpointsLoop;
   readonly #liveness: SessionLivenessLoop;
+  readonly #watch: SessionWatchLoop;
 
   /** @param signal  ends what calls wait for: that of `run` */
   constructor(options: ReplicaOptions & { readonly sessions: SessionTable; readonly peers: PeerReplicas }, signal: AbortSignal) {
@@ -75,6 +78,7 @@ export class ReplicaLoop implements Loop {
       ...options, endpoints, liveness, broker, signal,
       clusterId: options.settings.clusterId,
       requestLease: new RequestLease(store, clock),
+      firstRegistrations: new FirstRegistrations(options, signal),
       withdrawal: new WithdrawalFlow(endpoints, peers, clock, signal),
       contents: async (wanted: Parameters<typeof readContents>[0], inner: AbortSignal) => await readContents(wanted, options, inner),
       onTunnelRefused: (id: string, code: string, message: string) => { broker.refuse(id, code, message); },
@@ -83,6 +87,7 @@ export class ReplicaLoop implements Loop {
     };
     this.#endpoints = endpoints;
     this.#liveness = liveness;
+    this.#watch = new SessionWatchLoop(options);
     this.control = createControlApi(shared);
     this.agents = createAgentApi(shared);
     this.peers = createPeerApi(shared);
@@ -90,6 +95,6 @@ export class ReplicaLoop implements Loop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await superviseLoops({ endpoints: this.#endpoints, liveness: this.#liveness }, signal);
+    await superviseLoops({ endpoints: this.#endpoints, liveness: this.#liveness, sessions: this.#watch }, signal);
   }
 }

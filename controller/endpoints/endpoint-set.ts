@@ -44,15 +44,6 @@ export function nextEndpointSet(before: EndpointSet, snapshot: ClusterSnapshot, 
   return { ...before, generation, services };
 }
 
-/** True when both say the same, whatever revision they were made from. */
-export function sameEndpoints(left: EndpointSet, right: EndpointSet): boolean {
-  return left.services.length === right.services.length && left.services.every((one, index) => isSame(one, right.services[index])) && isSame(left.nodes, right.nodes);
-}
-
-function isSame(left: unknown, right: unknown): boolean {
-  return left === right || JSON.stringify(left) === JSON.stringify(right);
-}
-
 /**
  * Service of each ingress port. Of two that publish it (one is being deleted, or came back by a rollback) one has it: a service that stays
  * before one that goes, then the older record.

@@ -3,7 +3,7 @@ import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/as
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
-import { endpointSetCodec } from './endpoints-codec.ts';
+import { endpointChangeCodec, endpointSetCodec } from './endpoints-codec.ts';
 import { policyFromWire } from './node-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
@@ -32,6 +32,7 @@ function agentMessageToWire(message: AgentMessage): NonNullable<wire.SessionRequ
     case 'heartbeat': return { $case: 'heartbeat', value: { ...message, statuses: message.statuses.map(taskStatusCodec.toWire) } };
     case 'tunnel-refused': return { $case: 'tunnelRefused', value: message };
     case 'assignment-gap': return { $case: 'assignmentGap', value: {} };
+    case 'endpoints-gap': return { $case: 'endpointsGap', value: {} };
   }
 }
 
@@ -42,6 +43,7 @@ function agentMessageFromWire(message: wire.SessionRequest['message']): AgentMes
     case 'heartbeat': return heartbeatFromWire(message.value);
     case 'tunnelRefused': return { kind: 'tunnel-refused', ...message.value };
     case 'assignmentGap': return { kind: 'assignment-gap' };
+    case 'endpointsGap': return { kind: 'endpoints-gap' };
   }
 }
 
@@ -73,6 +75,7 @@ function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.S
         ? { $case: 'full', value: fullToWire(message.assignment) }
         : { $case: 'delta', value: deltaToWire(message.assignment) };
     case 'endpoints': return { $case: 'endpoints', value: endpointSetCodec.toWire(message.endpoints) };
+    case 'endpoint-change': return { $case: 'endpointChange', value: endpointChangeCodec.toWire(message.change) };
     case 'open-tunnel':
       return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request), login: message.login } };
     case 'go-elsewhere': return { $case: 'goElsewhere', value: message };
@@ -88,6 +91,7 @@ function controllerMessageFromWire(message: wire.SessionResponse['message']): Co
     case 'full': return { kind: 'assignment', assignment: fullFromWire(message.value) };
     case 'delta': return { kind: 'assignment', assignment: deltaFromWire(message.value) };
     case 'endpoints': return { kind: 'endpoints', endpoints: endpointSetCodec.fromWire(message.value) };
+    case 'endpointChange': return { kind: 'endpoint-change', change: endpointChangeCodec.fromWire(message.value) };
     case 'openTunnel': return {
       kind: 'open-tunnel',
       ...present({ tunnelId: message.value.tunnelId, request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')), login: message.value.login }),

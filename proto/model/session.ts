@@ -1,5 +1,6 @@
 /** Messages of one agent session, as both ends see them. The wire form is `gantry/v1/agent.proto`. */
 import type { Assignment } from './assignment.ts';
+import type { EndpointChange } from './endpoint-change.ts';
 import type { EndpointSet } from './endpoints.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { NodePolicy } from './node.ts';
@@ -28,6 +29,8 @@ export interface Registration {
   readonly metricsAddress: string;
   /** How root file systems are made: overlay, btrfs or vfs. */
   readonly snapshotter: string;
+  /** False for an agent of before: it gets each set of the endpoints whole. */
+  readonly takesEndpointChanges: boolean;
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */
@@ -65,7 +68,12 @@ export interface AssignmentGap {
   readonly kind: 'assignment-gap';
 }
 
-export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap;
+/** A change of the endpoints did not follow the set held: send it whole. */
+export interface EndpointsGap {
+  readonly kind: 'endpoints-gap';
+}
+
+export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap | EndpointsGap;
 
 export interface Registered {
   readonly kind: 'registered';
@@ -112,6 +120,7 @@ export type ControllerMessage =
   | HeartbeatAck
   | { readonly kind: 'assignment'; readonly assignment: Assignment }
   | { readonly kind: 'endpoints'; readonly endpoints: EndpointSet }
+  | { readonly kind: 'endpoint-change'; readonly change: EndpointChange }
   | OpenTunnel
   | GoElsewhere
   | SessionRefusal;

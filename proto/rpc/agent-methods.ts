@@ -6,14 +6,17 @@ import type * as peerWire from '#gen/gantry/v1/peer.ts';
 import { plainCodec } from '#codec/control-codec.ts';
 import { agentMessageCodec, controllerMessageCodec, pullLoginAnswerCodec } from '#codec/session-codec.ts';
 import { openTunnelCodec, serveTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
+import type { ControllerMessage } from '#model/session.ts';
+import { encodeOnce } from './encode-once.ts';
 import { method } from './method.ts';
 
 const agent = AgentApiDefinition;
 const peer = PeerApiDefinition;
+const session = method(agent, agent.methods.session, agentMessageCodec, controllerMessageCodec);
 
 export const AGENT = {
   join: method(agent, agent.methods.join, plainCodec<agentWire.JoinRequest>(), plainCodec<agentWire.JoinResponse>()),
-  session: method(agent, agent.methods.session, agentMessageCodec, controllerMessageCodec),
+  session: { ...session, encodeAnswer: encodeOnce(session.encodeAnswer, isForAll) },
   serveTunnel: method(agent, agent.methods.serveTunnel, serveTunnelCodec, tunnelAnswerCodec),
   pullLogin: method(agent, agent.methods.pullLogin, plainCodec<agentWire.PullLoginRequest>(), pullLoginAnswerCodec),
   renew: method(agent, agent.methods.renew, plainCodec<agentWire.RenewRequest>(), plainCodec<agentWire.RenewResponse>()),
@@ -24,3 +27,8 @@ export const PEER = {
   awaitEndpoints: method(peer, peer.methods.awaitEndpoints, plainCodec<peerWire.AwaitEndpointsRequest>(), plainCodec<peerWire.AwaitEndpointsResponse>()),
   hearsNode: method(peer, peer.methods.hearsNode, plainCodec<peerWire.HearsNodeRequest>(), plainCodec<peerWire.HearsNodeResponse>()),
 };
+
+/** Of these each session gets the same object. */
+function isForAll({ kind }: ControllerMessage): boolean {
+  return kind === 'endpoints' || kind === 'endpoint-change';
+}

@@ -40,8 +40,8 @@ const SLACK_MS = 4_000;
 const APP_NAMES = ['shop', 'side', 'lab', 'busy'] as const;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
 /** A copy of these that is older than what came meanwhile is known as such. */
-const OLD_AGAIN: ReadonlySet<string> = new Set(['assignment', 'endpoints']);
-const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'assignment-gap']);
+const OLD_AGAIN: ReadonlySet<string> = new Set(['assignment', 'endpoints', 'endpoint-change']);
+const KNOWN_AGAIN: ReadonlySet<string> = new Set(['heartbeat', 'ack', 'assignment', 'endpoints', 'endpoint-change', 'assignment-gap', 'endpoints-gap']);
 
 export interface SimulationOptions {
   /** Where each controller records its decisions, a file each. */

@@ -3,6 +3,7 @@ import { fc } from './property.ts';
 import type { App, AppSpec, ContentPins, Revision, SecretVersion, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';
+import type { EndpointChange } from '#model/endpoint-change.ts';
 import type { EndpointSet } from '#model/endpoints.ts';
 import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-plan.ts';
 import type { ClusterEvent } from '#model/event.ts';
@@ -299,13 +300,15 @@ export const tunnelFrame: fc.Arbitrary<TunnelFrame> = fc.oneof(
   fc.record({ kind: fc.constant('usage' as const), sample: usageSample }),
 );
 
-export const endpointSet: fc.Arbitrary<EndpointSet> = fc.record({
-  generation: big,
-  services: fc.array(fc.record({
-    namespace: label, app: label, service: label, kind, virtualIp: text, ports: fc.array(publishedPort, few),
-    endpoints: fc.array(fc.record({ task: taskId, node: nodeId, address: text, slot: count, isHealthy: fc.boolean() }), few),
-  }).map(entry => ({ id: serviceId(entry.namespace, entry.app, entry.service), ...entry })), few),
-  nodes: fc.array(fc.record({ id: nodeId, subnetIndex: count, address: text }), few),
+const serviceEndpoints = fc.record({
+  namespace: label, app: label, service: label, kind, virtualIp: text, ports: fc.array(publishedPort, few),
+  endpoints: fc.array(fc.record({ task: taskId, node: nodeId, address: text, slot: count, isHealthy: fc.boolean() }), few),
+}).map(entry => ({ id: serviceId(entry.namespace, entry.app, entry.service), ...entry }));
+const peerNodes = fc.array(fc.record({ id: nodeId, subnetIndex: count, address: text }), few);
+export const endpointSet: fc.Arbitrary<EndpointSet> = fc.record({ generation: big, services: fc.array(serviceEndpoints, few), nodes: peerNodes });
+export const endpointChange: fc.Arbitrary<EndpointChange> = fc.record({
+  from: big, generation: big, services: fc.array(fc.record({ service: serviceEndpoints, removedTasks: fc.array(taskId, few) }), few),
+  removedServices: fc.array(anyServiceId, few), nodes: peerNodes, removedNodes: fc.array(nodeId, few),
 });
 
 const contents = fc.array(fc.record({ key: text, content: bytes }), few);
@@ -320,11 +323,12 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, statuses, previousNonce: text, nextNonce: text, knownRevision: big,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big,
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
   fc.constant({ kind: 'assignment-gap' as const }),
+  fc.constant({ kind: 'endpoints-gap' as const }),
 );
 export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({
@@ -333,6 +337,7 @@ export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
   fc.record({ kind: fc.constant('assignment' as const), assignment }),
   fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),
+  fc.record({ kind: fc.constant('endpoint-change' as const), change: endpointChange }),
   fc.record({ kind: fc.constant('open-tunnel' as const), tunnelId: text, request: tunnelRequest, login: fc.record({ username: text, password: text }) }, { requiredKeys: ['kind', 'tunnelId', 'request'] }),
   fc.record({ kind: fc.constant('go-elsewhere' as const), reason: text }),
   fc.record({ kind: fc.constant('refused' as const), code: fc.constantFrom('PERMISSION_DENIED' as const, 'FAILED_PRECONDITION' as const), message: text }),

@@ -317,6 +317,29 @@ test('after a stall even restarts wait for a controller, for at most LOST', asyn
   rig.stop();
 });
 
+test('changes of the endpoints are brought into force as sets; one that does not follow is told once, and a new session begins anew', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  t.like(session.received[0], { kind: 'register', takesEndpointChanges: true });
+  const change = (from: number, generation: number): void => {
+    session.say({ kind: 'endpoint-change', change: { from, generation, services: [], removedServices: [], nodes: [], removedNodes: [] } });
+  };
+  const gaps = (): number => session.received.filter(({ kind }) => kind === 'endpoints-gap').length;
+  session.say({ kind: 'endpoints', endpoints: { generation: 12, services: [], nodes: [] } });
+  change(12, 15);
+  await rig.pass(10);
+  t.deepEqual(rig.endpoints, [12, 15]);
+  change(17, 19);
+  change(19, 20);
+  await rig.pass(10);
+  t.deepEqual([rig.endpoints, gaps()], [[12, 15], 1]);
+  session.say({ kind: 'endpoints', endpoints: { generation: 20, services: [], nodes: [] } });
+  change(20, 21);
+  await rig.pass(10);
+  t.deepEqual([rig.endpoints, gaps()], [[12, 15, 20, 21], 1]);
+  rig.stop();
+});
+
 test('the generation of applied endpoints is told at once', async t => {
   const rig = new Rig();
   const session = await rig.registered();

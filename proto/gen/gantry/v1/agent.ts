@@ -78,6 +78,8 @@ export interface Registration {
   /** How root file systems are made: overlay, btrfs or vfs. */
   readonly snapshotter: string;
   readonly cpus: string;
+  /** Endpoints may come as changes after the session's first set; absent from an agent of before. */
+  readonly takesEndpointChanges: boolean;
   /** Newest etcd revision that the agent was told: of an assignment, or of the leader under which it was made. 0: none yet. */
   readonly knownRevision: number;
 }
@@ -104,12 +106,17 @@ export interface TunnelRefusal {
 export interface AssignmentGap {
 }
 
+/** A change of the endpoints did not follow what is held: send the set. */
+export interface EndpointsGap {
+}
+
 export interface SessionRequest {
   readonly message?:
     | { readonly $case: "register"; readonly value: Registration }
     | { readonly $case: "heartbeat"; readonly value: Heartbeat }
     | { readonly $case: "tunnelRefused"; readonly value: TunnelRefusal }
     | { readonly $case: "assignmentGap"; readonly value: AssignmentGap }
+    | { readonly $case: "endpointsGap"; readonly value: EndpointsGap }
     | undefined;
 }
 
@@ -183,6 +190,23 @@ export interface EndpointSet {
   readonly nodes: readonly PeerNode[];
 }
 
+export interface ServiceEndpointsChange {
+  /** As it is now, but of its endpoints only those that are new or not as they were. */
+  readonly service?: ServiceEndpoints | undefined;
+  readonly removedTasks: readonly string[];
+}
+
+/** From the set of one generation to that of another. */
+export interface EndpointChange {
+  readonly from: number;
+  readonly generation: number;
+  readonly services: readonly ServiceEndpointsChange[];
+  /** Ids, as NAMESPACE/APP/SERVICE. */
+  readonly removedServices: readonly string[];
+  readonly nodes: readonly PeerNode[];
+  readonly removedNodes: readonly string[];
+}
+
 export interface OpenTunnel {
   readonly tunnelId: string;
   readonly target?:
@@ -212,6 +236,9 @@ export interface SessionResponse {
     | { readonly $case: "openTunnel"; readonly value: OpenTunnel }
     | { readonly $case: "goElsewhere"; readonly value: GoElsewhere }
     | { readonly $case: "refused"; readonly value: SessionRefusal }
+    | //
+    /** Only to an agent that takes them. */
+    { readonly $case: "endpointChange"; readonly value: EndpointChange }
     | undefined;
 }
 
@@ -645,6 +672,7 @@ function createBaseRegistration(): Registration {
     policy: undefined,
     snapshotter: "",
     cpus: "",
+    takesEndpointChanges: false,
     knownRevision: 0,
   };
 }
@@ -698,6 +726,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.cpus !== "") {
       writer.uint32(130).string(message.cpus);
+    }
+    if (message.takesEndpointChanges !== false) {
+      writer.uint32(136).bool(message.takesEndpointChanges);
     }
     if (message.knownRevision !== 0) {
       writer.uint32(160).int64(message.knownRevision);
@@ -847,6 +878,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.cpus = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.takesEndpointChanges = reader.bool();
             continue;
           }
           case 20: {
@@ -1120,6 +1159,41 @@ export const AssignmentGap: MessageFns<AssignmentGap> = {
   },
 };
 
+function createBaseEndpointsGap(): EndpointsGap {
+  return {};
+}
+
+export const EndpointsGap: MessageFns<EndpointsGap> = {
+  encode(_: EndpointsGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointsGap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointsGap() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSessionRequest(): SessionRequest {
   return { message: undefined };
 }
@@ -1138,6 +1212,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         break;
       case "assignmentGap":
         AssignmentGap.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
+      case "endpointsGap":
+        EndpointsGap.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -1186,6 +1263,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             }
 
             message.message = { $case: "assignmentGap", value: AssignmentGap.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "endpointsGap", value: EndpointsGap.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1991,6 +2076,164 @@ export const EndpointSet: MessageFns<EndpointSet> = {
   },
 };
 
+function createBaseServiceEndpointsChange(): ServiceEndpointsChange {
+  return { service: undefined, removedTasks: [] };
+}
+
+export const ServiceEndpointsChange: MessageFns<ServiceEndpointsChange> = {
+  encode(message: ServiceEndpointsChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== undefined) {
+      ServiceEndpoints.encode(message.service, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.removedTasks) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceEndpointsChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceEndpointsChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = ServiceEndpoints.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.removedTasks.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEndpointChange(): EndpointChange {
+  return { from: 0, generation: 0, services: [], removedServices: [], nodes: [], removedNodes: [] };
+}
+
+export const EndpointChange: MessageFns<EndpointChange> = {
+  encode(message: EndpointChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(8).int64(message.from);
+    }
+    if (message.generation !== 0) {
+      writer.uint32(16).int64(message.generation);
+    }
+    for (const v of message.services) {
+      ServiceEndpointsChange.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.removedServices) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.nodes) {
+      PeerNode.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.removedNodes) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.services.push(ServiceEndpointsChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.removedServices.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nodes.push(PeerNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.removedNodes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseOpenTunnel(): OpenTunnel {
   return { tunnelId: "", target: undefined, login: undefined };
 }
@@ -2193,6 +2436,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       case "refused":
         SessionRefusal.encode(message.message.value, writer.uint32(66).fork()).join();
         break;
+      case "endpointChange":
+        EndpointChange.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2272,6 +2518,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             }
 
             message.message = { $case: "refused", value: SessionRefusal.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "endpointChange", value: EndpointChange.decode(reader, reader.uint32()) };
             continue;
           }
         }

@@ -3,19 +3,30 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { Peer } from '#model/ports.ts';
 import type { Registration } from '#model/session.ts';
+import { FirstRegistrations } from '../../../../controller/api/first-registration-flow.ts';
 import { registerNode } from '../../../../controller/api/registration-flow.ts';
+import type { RegistrationParts } from '../../../../controller/api/registration-flow.ts';
 import { T0 } from '../../../support/builders.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
 
 function registration(name: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(name), agentVersion: '1', bootId: 'b', address: '10.161.0.10', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 30 }, pids: 100,
-    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3', statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, ...change,
+    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, ...change,
   };
 }
 const peer = (name: string): Peer => ({ role: 'node', name, address: '10.161.0.10', certifiedAtMs: T0 });
+const known = new Map<MemoryReplica, RegistrationParts>();
+/** As a replica has them: one queue of first registrations for all. */
+function partsOf(replica: MemoryReplica): RegistrationParts {
+  const { store, state, clock, signal } = replica;
+  const shared = { store, state, clock, controllerId: 'c1' };
+  const parts = known.get(replica) ?? { ...shared, firstRegistrations: new FirstRegistrations(shared, signal) };
+  known.set(replica, parts);
+  return parts;
+}
 const register = async (replica: MemoryReplica, name: string, change: Partial<Registration> = {}, sessionId = 's'): ReturnType<typeof registerNode> =>
-  await registerNode(registration(name, change), { peer: peer(name), sessionId }, { store: replica.store, state: replica.state, clock: replica.clock, controllerId: 'c1' }, replica.signal);
+  await registerNode(registration(name, change), { peer: peer(name), sessionId }, partsOf(replica), replica.signal);
 
 test('a new node has its record, a session, a ledger and the labels that the cluster gives', async t => {
   const replica = await MemoryReplica.start(t);
@@ -40,6 +51,45 @@ test('nodes that register at once, at two controllers, have subnets of their own
   const two = await MemoryReplica.start(t, one);
   const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(async (name, index) => await register(index % 2 === 0 ? one : two, name)));
   t.deepEqual(outcomes.map(outcome => (outcome.kind === 'registered' ? outcome.subnetIndex : -1)).toSorted(), [0, 1, 2, 3]);
+});
+
+test('a crowd that registers at once shares transactions, at two controllers too', async t => {
+  const one = await MemoryReplica.start(t);
+  const two = await MemoryReplica.start(t, one);
+  const before = one.etcd.etcdRevision;
+  const names = Array.from({ length: 200 }, (_, index) => `n${String(index)}`);
+  const outcomes = await Promise.all(names.map(async (name, index) => await register(index % 2 === 0 ? one : two, name, {}, `s${name}`)));
+  t.deepEqual(outcomes.map(outcome => (outcome.kind === 'registered' ? outcome.subnetIndex : -1)).toSorted((left, right) => left - right), names.map((_, index) => index));
+  const sessions = one.state.current.sessions;
+  t.deepEqual(names.filter(name => sessions.get(parseNodeId(name))?.value.sessionId !== `s${name}`), []);
+  const written = one.etcd.etcdRevision - before;
+  t.true(written >= 7 && written <= 20, `${String(written)} transactions`);
+});
+
+test('a registration that is too large for a transaction keeps no other one from its own', async t => {
+  const replica = await MemoryReplica.start(t);
+  const labels = new Map([['big', 'x'.repeat(2 ** 20)]]);
+  const outcomes = await Promise.allSettled([register(replica, 'n0'), register(replica, 'n1', { labels }), register(replica, 'n2'), register(replica, 'n3')]);
+  t.deepEqual(outcomes.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+});
+
+test('two agents with one name are written one after the other; the second is refused', async t => {
+  const replica = await MemoryReplica.start(t);
+  const outcomes = await Promise.all([register(replica, 'n1', { nextNonce: 'x' }, 'first'), register(replica, 'n1', { nextNonce: 'y' }, 'second')]);
+  t.deepEqual(outcomes.map(({ kind }) => kind), ['registered', 'refused']);
+  t.is(replica.state.current.sessions.get(parseNodeId('n1'))?.value.sessionId, 'first');
+});
+
+test('a session that ended while it waited for its turn is not written, those beside it are', async t => {
+  const replica = await MemoryReplica.start(t);
+  const over = new AbortController();
+  const first = register(replica, 'n1');
+  const gone = registerNode(registration('n2'), { peer: peer('n2'), sessionId: 's' }, partsOf(replica), over.signal);
+  over.abort(new Error('the stream ended'));
+  const last = register(replica, 'n3');
+  await t.throwsAsync(gone, { message: 'the stream ended' });
+  t.deepEqual((await Promise.all([first, last])).map(({ kind }) => kind), ['registered', 'registered']);
+  t.false(replica.state.current.nodes.has(parseNodeId('n2')));
 });
 
 test('an instance that does not know the nonce on record is refused and changes nothing', async t => {

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { endpointSet, nextEndpointSet, sameEndpoints } from '../../../../controller/endpoints/endpoint-set.ts';
+import { endpointChange } from '#model/endpoint-change.ts';
+import { endpointSet, nextEndpointSet } from '../../../../controller/endpoints/endpoint-set.ts';
 import type { TaskStatus } from '#model/task.ts';
 import { node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import type { NodeOptions, SnapshotOptions } from '../../../support/builders.ts';
@@ -54,8 +55,8 @@ test('services, endpoints and nodes are sorted, whatever order they come in', t 
 test('the generation rises with the etcd revision and is no difference', t => {
   const at = (etcdRevision: number, tasks = [one]) => endpointSet(snapshot({ services: [web], nodes: [node('n1')], tasks, etcdRevision }));
   t.is(at(7).generation, 7);
-  t.true(sameEndpoints(at(7), at(8)));
-  t.false(sameEndpoints(at(7), at(7, [])));
+  t.is(endpointChange(at(7), at(8)), undefined);
+  t.truthy(endpointChange(at(7), at(7, [])));
 });
 
 test('an ingress port has one owner: a service that stays before one that goes', t => {
@@ -82,7 +83,7 @@ test('the next set equals a new one; what was not touched is taken as it is', t 
   const known = endpointSet(before);
   const next = nextEndpointSet(known, after, { kinds: new Set(['status']), services: new Set([web.id]) });
   t.deepEqual(next, endpointSet(after));
-  t.false(sameEndpoints(known, next));
+  t.deepEqual(endpointChange(known, next)?.services.map(({ service, removedTasks }) => [service.id, service.endpoints, removedTasks]), [[web.id, [], [one.id]]]);
   t.is(next.services[0], known.services[0], 'api was not touched');
   const moved = snapshot({ services: [web, api, nightly], nodes: [node('n1', { condition: 'lost' })], tasks: [one], etcdRevision: 9 });
   t.deepEqual(nextEndpointSet(known, moved, { kinds: new Set(['node']), services: new Set() }), endpointSet(moved));

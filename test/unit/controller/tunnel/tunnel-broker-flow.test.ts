@@ -1,10 +1,11 @@
 import test from 'ava';
-import { parseNodeId, parseTaskId } from '#model/ids.ts';
+import { parseTaskId } from '#model/ids.ts';
 import type { ControllerMessage } from '#model/session.ts';
 import type { Tunnel, TunnelRequest } from '#model/tunnel.ts';
 import type { LiveSession } from '../../../../controller/api/session-table.ts';
 import { DIAL_BACK_LIMIT_MS, TunnelBroker } from '../../../../controller/tunnel/tunnel-broker-flow.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { liveSession } from '../../../support/live-session.ts';
 
 const REQUEST: TunnelRequest = { task: parseTaskId('aaaaaaaaaaaa'), spec: { kind: 'forward', port: 80 } };
 const NEVER = new AbortController().signal;
@@ -14,9 +15,7 @@ function setUp(): { readonly clock: FakeClock; readonly broker: TunnelBroker; re
   const sent: ControllerMessage[] = [];
   let ids = 0;
   const broker = new TunnelBroker(clock, () => `id${String(ids += 1)}`);
-  const session: LiveSession = {
-    node: parseNodeId('n1'), sessionId: 's', recordRevision: 1, endpointsGeneration: 0, lastHeardMonotonicMs: 0, send: message => { sent.push(message); }, close: () => undefined,
-  };
+  const session = liveSession('n1', { send: message => { sent.push(message); } });
   const tunnel = { frames: { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }) }, send: () => Promise.resolve(), close: () => undefined };
   return { clock, broker, session, sent, tunnel };
 }

@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { agentMessageCodec, controllerMessageCodec } from '#codec/session-codec.ts';
 import * as wire from '#gen/gantry/v1/agent.ts';
 import type { Heartbeat, Registered, Registration } from '#model/session.ts';
@@ -16,4 +17,12 @@ testRoundTrip('controller message', controllerMessageCodec, wire.SessionResponse
 test('a session message that says nothing is refused', t => {
   t.throws(() => agentMessageCodec.fromWire({}), { message: 'session message is empty' });
   t.throws(() => controllerMessageCodec.fromWire({}), { message: 'session message is empty' });
+});
+
+test('an agent of before says nothing of changes of the endpoints: it takes none', t => {
+  const [register] = fc.sample(agentMessage.filter(({ kind }) => kind === 'register'), { numRuns: 1, seed: 7 });
+  const sent = register === undefined ? undefined : agentMessageCodec.toWire(register).message;
+  if (sent?.$case !== 'register') throw new Error('no registration was drawn');
+  const bytes = wire.SessionRequest.encode({ message: { $case: 'register', value: { ...sent.value, takesEndpointChanges: false } } }).finish();
+  t.like(agentMessageCodec.fromWire(wire.SessionRequest.decode(bytes)), { kind: 'register', takesEndpointChanges: false });
 });

@@ -1,0 +1,53 @@
+/** The records that a registration makes, as they are to be written. */
+import { SUBNET_COUNT } from '#model/addressing.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { ClusterError } from '#model/errors.ts';
+import type { Node, SessionRecord } from '#model/node.ts';
+import type { Registration } from '#model/session.ts';
+
+/** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
+export function nodeRecord(registration: Registration, current: Node | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
+  const labels = new Map([...(current?.labels ?? []), ...registration.labels]);
+  labels.set('node', registration.node).set('arch', registration.architecture).set('os', 'linux');
+  return {
+    id: registration.node,
+    availability: current?.availability ?? 'active',
+    labels,
+    taints: current?.taints ?? [],
+    subnetIndex: fresh.subnetIndex,
+    address: registration.address,
+    capacity: registration.capacity,
+    pids: registration.pids,
+    runtimes: registration.runtimes,
+    policy: registration.policy,
+    cpus: registration.cpus,
+    agentVersion: registration.agentVersion,
+    metricsAddress: registration.metricsAddress,
+    snapshotter: registration.snapshotter,
+    condition: 'ready',
+    conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
+    isLossConfirmed: false,
+    createdAtMs: current?.createdAtMs ?? fresh.nowMs,
+  };
+}
+
+/** The session of the node's agent, held by `controllerId`. */
+export function sessionRecord(registration: Registration, held: { readonly sessionId: string; readonly controllerId: string; readonly nowMs: number }): SessionRecord {
+  return { node: registration.node, sessionId: held.sessionId, controllerId: held.controllerId, openedAtMs: held.nowMs, instanceNonce: registration.nextNonce };
+}
+
+/** The lowest subnets that no node has, at most `count` of them. @throws ClusterError UNAVAILABLE while a Node cannot be read: its subnet is taken, and not known */
+export function freeSubnets(snapshot: ClusterSnapshot, count: number): readonly number[] {
+  const [unreadable] = snapshot.unreadableNodes;
+  if (unreadable !== undefined) {
+    throw new ClusterError('UNAVAILABLE', `the record of node ${unreadable} cannot be read: no subnet is given until it can, or is gone`);
+  }
+  const taken = new Set([...snapshot.nodes.values()].map(node => node.value.subnetIndex));
+  const free: number[] = [];
+  for (let index = 0; index < SUBNET_COUNT && free.length < count; index += 1) {
+    if (!taken.has(index)) {
+      free.push(index);
+    }
+  }
+  return free;
+}
