@@ -8,6 +8,7 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   pull: async () => (await import('./pull.ts')).pullBench,
   scale: async () => (await import('./scale.ts')).scaleBench,
   schedule: async () => (await import('./schedule.ts')).scheduleBench,
+  sessions: async () => (await import('./sessions.ts')).sessionsBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   start: async () => (await import('./start.ts')).startBench,
 };

@@ -3,6 +3,7 @@
  *
  *   npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
  *   npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
+ *   npm run bench -- sessions [--nodes N]
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
  */
@@ -27,6 +28,7 @@ interface Options {
 
 const USAGE = `usage: npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
        npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
+       npm run bench -- sessions [--nodes N]
 
 NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --runs N          measurements of each side in a round
@@ -34,8 +36,9 @@ NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --json            the table goes to standard error, and the JSON object alone to standard output
   --install-peer    installs the peer where it is absent`;
 
-/** Options that the bench `schedule` has beside the others'. */
-const SCHEDULE_FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
+/** Options that a bench has beside the others'. */
+const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
+const FLAGS_OF: Readonly<Record<string, readonly string[]>> = { schedule: FLAGS, sessions: ['nodes'] };
 
 function readOptions(): Options {
   const options = {
@@ -47,9 +50,10 @@ function readOptions(): Options {
     if (name === undefined || others.length > 0) {
       throw new UsageError(`the name of one bench is expected, not ${String(positionals.length)}`);
     }
-    const flags = new Map(SCHEDULE_FLAGS.flatMap(flag => (values[flag] === undefined ? [] : [[flag, values[flag]] as const])));
-    if (name !== 'schedule' && flags.size > 0) {
-      throw new UsageError(`--${[...flags.keys()].join(', --')}: only the bench schedule has this`);
+    const flags = new Map(FLAGS.flatMap(flag => (values[flag] === undefined ? [] : [[flag, values[flag]] as const])));
+    const strange = [...flags.keys()].filter(flag => !(FLAGS_OF[name] ?? []).includes(flag));
+    if (strange.length > 0) {
+      throw new UsageError(`--${strange.join(', --')}: the bench ${name} has no such option`);
     }
     return {
       name, rounds: requireCount('rounds', values.rounds ?? String(ROUNDS)), isJson: values.json === true, mayInstall: values['install-peer'] === true, flags,

@@ -13,6 +13,7 @@ import { app, service, serviceStatus, snapshot, task, taskId } from '../support/
 import { placementViolations, unevenness } from '../support/placement-checker.ts';
 import type { Placed } from '../support/placement-checker.ts';
 import type { Bench, BenchSite, PreparedBench } from './bench.ts';
+import { countFlag } from './count-flag.ts';
 import { figures, rounded } from './report.ts';
 import { letters, likeServices, makeEqualNodes, makeNodes, mixedServices, packedServices, pendingOf, spreadServices, tasksOf, unlikeServices } from './schedule-load.ts';
 import { readTrace, traceFigures } from './schedule-trace.ts';
@@ -54,14 +55,6 @@ function placedOf(pending: readonly PendingService[], { placements }: Schedule):
     const of = services.get(id);
     return of === undefined ? [] : [{ service: of, slot, node, deviceUnits }];
   });
-}
-
-function countFlag(flags: BenchSite['flags'], name: string, fallback: number): number {
-  const text = flags.get(name) ?? String(fallback);
-  if (!/^[1-9]\d{0,6}$/.test(text)) {
-    throw new Error(`--${name} ${text}: a number from 1 to 9999999 is expected`);
-  }
-  return Number(text);
 }
 
 function prepareSchedule({ flags, tell }: BenchSite): Promise<PreparedBench> {
