@@ -106,7 +106,7 @@ function addChangeVerbs(verbs: VerbTable): void {
     options: command => command
       .requiredOption('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
       .option('--dry-run', 'check everything on the server, write nothing').option('--prune', 'delete the Apps of these namespaces that no manifest names')
-      .option('--plan <id>', 'only if the cluster is as `plan --save` saw it').option('--wait', 'until all is healthy (default on a terminal)').option('--detach', 'do not wait')
+      .option('--plan <id>', 'only if the cluster is as `plan --save` saw it').option('--wait', 'until all is healthy and the nodes lead requests there (default on a terminal)').option('--detach', 'do not wait')
       .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
     run: async (shell, _, flags) => {
       await (await import('./commands/apply-flow.ts')).applyManifests(shell, flags);
@@ -129,7 +129,7 @@ function addChangeVerbs(verbs: VerbTable): void {
   verbs.add<ScaleFlags>({
     usage: 'scale <pairs...>', about: 'set how many tasks a service has',
     examples: ['clusterctl scale shop/web=5 shop/api=2', 'clusterctl scale shop/web --replicas=5 --wait'],
-    options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy'),
+    options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy and the nodes lead requests there'),
     run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
   });
 }

@@ -14,6 +14,7 @@ import { parseEnvironmentFile } from '../variables.ts';
 import type { Variables } from '../variables.ts';
 import { printPlain, say } from './print-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
+import { awaitRouted } from './routed-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 export interface ApplyFlags {
@@ -70,18 +71,19 @@ export async function loadApps(shell: Shell, flags: Pick<ApplyFlags, 'filename' 
   return apps;
 }
 
-/** Draws the rollouts until every service is healthy and every job complete. @throws ClusterError FAILED_PRECONDITION when one cannot become so */
+/** Draws the rollouts until every service is healthy, every job complete, and the nodes lead requests there. @throws ClusterError FAILED_PRECONDITION when one cannot become so */
 export async function waitForApps(shell: Shell, apps: readonly AwaitedApp[]): Promise<void> {
   for (const awaited of apps) {
     const lines = new ProgressLines(shell);
     const end = await watchUntil(shell, { namespace: awaited.namespace, app: awaited.app }, async view => {
       const progress = judgeProgress(awaited, view);
       await lines.draw(progress.lines);
-      return progress.kind === 'waiting' ? undefined : progress;
+      return progress.kind === 'waiting' ? undefined : { ...progress, etcdRevision: view.etcdRevision };
     });
     if (end.kind === 'failed') {
       throw new ClusterError('FAILED_PRECONDITION', end.reason);
     }
+    await awaitRouted(shell, end);
   }
 }
 

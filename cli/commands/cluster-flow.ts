@@ -8,6 +8,7 @@ import type { Shell } from '../ports.ts';
 import { judgeProgress } from '../rollout-progress.ts';
 import { describeFound, findTargets, parseTarget, requireTarget } from '../target.ts';
 import { printPlain, say } from './print-flow.ts';
+import { awaitRouted } from './routed-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 const MAX_TOKEN_MS = 3_600_000;
@@ -53,12 +54,12 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     await say(shell, `${name} is gone`);
     return;
   }
-  const label = await watchUntil(shell, filter, view => {
+  const end = await watchUntil(shell, filter, view => {
     const found = requireTarget(name, view, ['service', 'task', 'app']);
     if (found.kind === 'task') {
       const { state, health } = taskItem(found.task);
       const isMet = condition === 'healthy' ? state === 'running' && (health === 'healthy' || health === 'none') : state === condition;
-      return isMet ? describeFound(found) : undefined;
+      return isMet ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
     }
     const [scope, app] = found.kind === 'app' ? [view, found.app.name] as const
       : [{ ...view, services: [found.service] }, found.service.service.app] as const;
@@ -66,7 +67,10 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     if (progress.kind === 'failed') {
       throw new ClusterError('FAILED_PRECONDITION', progress.reason);
     }
-    return progress.kind === 'done' ? describeFound(found) : undefined;
+    return progress.kind === 'done' ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
   });
-  await say(shell, `${label} is ${condition}`);
+  if (condition === 'healthy') {
+    await awaitRouted(shell, end);
+  }
+  await say(shell, `${end.label} is ${condition}`);
 }

@@ -7,6 +7,7 @@ import { isFinished } from '#model/task.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget, requireWorkload } from '../target.ts';
 import { say } from './print-flow.ts';
+import { awaitRouted } from './routed-flow.ts';
 import { stopContainers } from './signal-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
 import { watchUntil } from './watch-flow.ts';
@@ -89,16 +90,17 @@ function isLive({ status }: TaskView): boolean {
   return status === undefined || !isFinished(status.phase);
 }
 
-/** Waits until the wanted tasks are healthy and what is beyond them has ended. */
+/** Waits until the wanted tasks are healthy, what is beyond them has ended, and the nodes lead requests to them. */
 async function waitForScale(shell: Shell, id: ServiceId, replicas: number): Promise<void> {
   const lines = new ProgressLines(shell);
-  await watchUntil(shell, {}, async view => {
+  const end = await watchUntil(shell, {}, async view => {
     const service = view.services.find(one => one.service.id === id);
     const stopping = view.tasks.filter(one => one.task.serviceId === id && isStopping(one)).length;
     const suffix = stopping === 0 ? '' : `, ${String(stopping)} stopping`;
     await lines.draw(service === undefined ? [] : [`${service.service.app}/${service.service.name}: ${String(service.healthy)}/${String(replicas)} healthy${suffix}`]);
-    return service?.wanted === replicas && service.healthy === replicas && service.running === replicas && stopping === 0 ? true : undefined;
+    return service?.wanted === replicas && service.healthy === replicas && service.running === replicas && stopping === 0 ? view : undefined;
   });
+  await awaitRouted(shell, end);
 }
 
 /** A lost node cannot say that its task ended: that is not waited for. */

@@ -19,6 +19,8 @@ import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
 import { createResizeApi } from './resize-api.ts';
 import { createRolloutApi } from './rollout-api.ts';
+import { createRoutedApi } from './routed-api.ts';
+import type { RoutedParts } from './routed-api.ts';
 import { createSecretApi } from './secret-api.ts';
 import { createServiceApi } from './service-api.ts';
 import { createUsageApi } from './usage-api.ts';
@@ -26,7 +28,7 @@ import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 
-export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & UsageParts;
+export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & RoutedParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);
@@ -39,6 +41,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createResizeApi(parts),
     ...createPauseApi(parts),
     ...createViewApi(parts),
+    ...createRoutedApi(parts),
     ...createEventApi(parts),
     ...createSecretApi(parts),
     ...createNamespaceApi(parts),

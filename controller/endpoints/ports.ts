@@ -1,5 +1,5 @@
 /** What one controller asks of the others about endpoints. Never throws: a controller that does not answer counts as reached after the time. */
 export interface PeerEndpoints {
-  /** Resolves when every session of every other controller acknowledged endpoints of at least `generation`, or after `timeoutMs`. */
-  awaitAtPeers(generation: number, timeoutMs: number): Promise<void>;
+  /** Resolves with true when every session of every other controller that answers acknowledged endpoints of at least `generation`, or with false after `timeoutMs`. */
+  awaitAtPeers(generation: number, timeoutMs: number): Promise<boolean>;
 }

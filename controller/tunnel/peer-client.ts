@@ -29,10 +29,11 @@ export class PeerControllers implements PeerEndpoints, PeerTunnels {
     this.close();
   }
 
-  async awaitAtPeers(generation: number, timeoutMs: number): Promise<void> {
+  async awaitAtPeers(generation: number, timeoutMs: number): Promise<boolean> {
     const others = [...this.#state.current.controllers.values()].map(record => record.value).filter(record => record.id !== this.#ownId);
     // A controller that does not answer has no sessions that could be asked: its nodes hear of the change when they have one again.
-    await Promise.allSettled(others.map(async record => await this.#connect(record).awaitEndpoints(generation, timeoutMs)));
+    const answers = await Promise.allSettled(others.map(async record => await this.#connect(record).awaitEndpoints(generation, timeoutMs)));
+    return answers.every(answer => answer.status === 'rejected' || answer.value.isReached);
   }
 
   /** False also when that controller is gone or does not answer: then nobody hears the node. */

@@ -218,6 +218,8 @@ export interface ControlHandlers {
   confirmLost(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
   /** Refused (FAILED_PRECONDITION) while tasks are on it, unless the node is lost. */
   removeNode(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
+  /** Answers when every node with a session has the endpoints of a view's `etcdRevision` in force, or, with `isReached` false, after `timeoutMs` (10 s at most). */
+  awaitRouted(request: { readonly etcdRevision: number; readonly timeoutMs: number }, peer: Peer): Promise<{ readonly isReached: boolean }>;
   clusterStatus(peer: Peer): Promise<{ readonly leader?: string; readonly epoch: number; readonly controllers: readonly ControllerRecord[]; readonly version: string; readonly clusterId: string }>;
   /** Of the tasks that the asked replica heard of within the last seconds. */
   usage(peer: Peer): Promise<ClusterUsage>;

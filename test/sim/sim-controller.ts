@@ -145,7 +145,8 @@ export class SimController {
     return {
       awaitAtPeers: async (generation, timeoutMs) => {
         const others = [...core.cluster.current.controllers.values()].map(record => record.value.id).filter(id => id !== this.name);
-        await Promise.allSettled(others.map(async id => await call(id, peer => peer.awaitEndpoints(generation, timeoutMs, asked), timeoutMs + PEER_CALL_LIMIT_MS)));
+        const answers = await Promise.allSettled(others.map(async id => await call(id, peer => peer.awaitEndpoints(generation, timeoutMs, asked), timeoutMs + PEER_CALL_LIMIT_MS)));
+        return answers.every(answer => answer.status === 'rejected' || answer.value.isReached);
       },
       isHeardAt: async (controllerId, node: NodeId) => {
         const isThere = core.cluster.current.controllers.has(controllerId) && controllerId !== this.name;

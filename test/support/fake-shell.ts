@@ -129,6 +129,7 @@ export class FakeCluster {
     const own: Partial<ControlClient> = {
       view: () => Promise.resolve(this.#view(0)),
       watch: () => framesOf(this.views),
+      awaitRouted: async request => await answer('awaitRouted')(request).then(value => value as { readonly isReached: boolean } | undefined ?? { isReached: true }),
       openTunnel: request => this.#open(request),
       close: () => undefined,
     };

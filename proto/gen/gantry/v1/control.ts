@@ -574,6 +574,16 @@ export interface RemoveNodeRequest {
 export interface RemoveNodeResponse {
 }
 
+export interface AwaitRoutedRequest {
+  /** Of a view, as etcd_revision there. */
+  readonly etcdRevision: number;
+  readonly timeoutMs: number;
+}
+
+export interface AwaitRoutedResponse {
+  readonly isReached: boolean;
+}
+
 export interface ClusterStatusRequest {
 }
 
@@ -5406,6 +5416,109 @@ export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
   },
 };
 
+function createBaseAwaitRoutedRequest(): AwaitRoutedRequest {
+  return { etcdRevision: 0, timeoutMs: 0 };
+}
+
+export const AwaitRoutedRequest: MessageFns<AwaitRoutedRequest> = {
+  encode(message: AwaitRoutedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.etcdRevision !== 0) {
+      writer.uint32(8).int64(message.etcdRevision);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(16).int64(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitRoutedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitRoutedRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.etcdRevision = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAwaitRoutedResponse(): AwaitRoutedResponse {
+  return { isReached: false };
+}
+
+export const AwaitRoutedResponse: MessageFns<AwaitRoutedResponse> = {
+  encode(message: AwaitRoutedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isReached !== false) {
+      writer.uint32(8).bool(message.isReached);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitRoutedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitRoutedResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isReached = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseClusterStatusRequest(): ClusterStatusRequest {
   return {};
 }
@@ -8047,6 +8160,15 @@ export const ControlApiDefinition = {
       requestType: ClusterStatusRequest as typeof ClusterStatusRequest,
       requestStream: false,
       responseType: ClusterStatusResponse as typeof ClusterStatusResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Answers when every node that is heard has the endpoints of the revision in force, or after the time. */
+    awaitRouted: {
+      name: "AwaitRouted",
+      requestType: AwaitRoutedRequest as typeof AwaitRoutedRequest,
+      requestStream: false,
+      responseType: AwaitRoutedResponse as typeof AwaitRoutedResponse,
       responseStream: false,
       options: {},
     },

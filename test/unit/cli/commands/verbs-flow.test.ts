@@ -65,6 +65,8 @@ test('apply --wait ends when the App is healthy, and fails when it was rolled ba
   const shell = fakeShell(cluster);
   await applyManifests(shell, { filename: [manifestFile(SHOP)], wait: true });
   t.regex(shell.terminal.errorText, /shop\/web: 1\/3 healthy.*\nshop\/web: 3\/3 healthy/s);
+  t.deepEqual(cluster.calls.map(([name]) => name), ['apply', 'awaitRouted']);
+  t.like(cluster.calls[1]?.[1], { etcdRevision: cluster.views[2]?.etcdRevision });
   cluster.views = [view(counts, 'rolled_back', 'web-0 exits 1')];
   t.like(await t.throwsAsync(applyManifests(fakeShell(cluster), { filename: [manifestFile(SHOP)], wait: true })),
     { code: 'FAILED_PRECONDITION', message: 'shop/web: rolled back: web-0 exits 1' });
@@ -180,6 +182,7 @@ test('scale --wait ends when what is beyond the wish has ended', async t => {
   const shell = fakeShell(cluster);
   await scaleServices(shell, ['shop/web=1'], { wait: true });
   t.regex(shell.terminal.errorText, /1\/1 healthy, 1 stopping\nshop\/web: 1\/1 healthy\n/);
+  t.deepEqual(cluster.calls.map(([name]) => name), ['scale', 'awaitRouted']);
 });
 
 test('scale to what is no count is refused before anything is sent', async t => {
