@@ -1,5 +1,5 @@
 /** One machine with the agent as it ships, told what to run by a real session, and the images both sides run. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +20,8 @@ const POOL = 64;
 const METRICS_PORT = 7402;
 const GONE_LIMIT_MS = 30_000;
 const BALLAST = path.join(import.meta.dirname, 'ballast.ts');
+const HEAP_PROBE = path.join(import.meta.dirname, 'heap-probe.mjs');
+const PROBE_LIMIT_MS = 30_000;
 /** On the hub's bridge, beside the nodes at .10 and above. */
 const DOCKER_HOST_NUMBER = 200;
 
@@ -28,6 +30,8 @@ export interface BenchNodeOptions {
   /** Of memory that the agent holds and does not need, in MiB. */
   readonly ballastMib?: number;
   readonly pool?: number;
+  /** `liveHeapBytes` can be asked. */
+  readonly hasHeapProbe?: boolean;
   /** The registry's log has a line for each request. */
   readonly isRegistryLogged?: boolean;
 }
@@ -103,8 +107,29 @@ export class BenchNode implements AsyncDisposable {
     this.cluster.start(NODE, [
       'gantry-agent', ...this.#arguments, '--capacity', 'cpu=64,memory=64Gi', '--pool', String(this.#options.pool ?? POOL),
       '--metrics-listen', `${this.cluster.layout.nodes[0]?.address ?? ''}:${String(METRICS_PORT)}`, '--metrics-plain', '--registry-ca', this.caFile, '--log-level', 'warn',
-    ], { node: NODE, environment: ballastMib === 0 ? {} : { NODE_OPTIONS: `--import=${BALLAST}`, GANTRY_BENCH_BALLAST_MIB: String(ballastMib) } });
+    ], { node: NODE, environment: this.#environment(ballastMib) });
     await this.controller.ready();
+  }
+
+  #environment(ballastMib: number): Readonly<Record<string, string>> {
+    const loaded = [...(ballastMib === 0 ? [] : [BALLAST]), ...(this.#options.hasHeapProbe === true ? [HEAP_PROBE] : [])];
+    return loaded.length === 0 ? {} : { NODE_OPTIONS: loaded.map(file => `--import=${file}`).join(' '), GANTRY_BENCH_BALLAST_MIB: String(ballastMib), GANTRY_BENCH_HEAP_FILE: this.#heapFile };
+  }
+
+  get #heapFile(): string {
+    return path.join(this.#options.directory, 'heap-bytes');
+  }
+
+  /** Bytes of the agent's heap that are in use once all garbage is collected. */
+  async liveHeapBytes(): Promise<number> {
+    rmSync(this.#heapFile, { force: true });
+    process.kill(this.agentPid, 'SIGUSR2');
+    const deadline = performance.now() + PROBE_LIMIT_MS;
+    while (!existsSync(this.#heapFile)) {
+      if (performance.now() > deadline) throw new Error(`the agent did not write ${this.#heapFile}`);
+      await sleep(10);
+    }
+    return Number(readFileSync(this.#heapFile, 'utf8'));
   }
 
   async stopAgent(): Promise<void> {

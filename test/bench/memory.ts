@@ -13,7 +13,6 @@ const KILLS = 10;
 const BYTES_PER_KIB = 1_024;
 /** Until buffers of the starts are given back. */
 const SETTLE_MS = 2_000;
-const HEAP = 'gantry_nodejs_heap_size_used_bytes';
 
 export const memoryBench: Bench = {
   unit: 'KiB beside a container', isMoreBetter: false, runs: COUNT,
@@ -24,9 +23,9 @@ export const memoryBench: Bench = {
 async function prepareMemory({ directory, mayInstall, tell }: BenchSite): Promise<PreparedBench> {
   await requireDocker(mayInstall);
   await using stack = new AsyncDisposableStack();
-  const node = stack.use(await BenchNode.start({ directory }));
+  const node = stack.use(await BenchNode.start({ directory, hasHeapProbe: true }));
   const docker = stack.use(await node.startDocker());
-  const heapBefore = (await node.figures()).get(HEAP) ?? 0;
+  const heapBefore = await node.liveHeapBytes();
   const tasks = Array.from({ length: COUNT }, () => node.task());
   node.controller.assign(tasks);
   await node.controller.reported(tasks.map(({ id }) => id), ({ phase }) => phase === 'running');
@@ -48,7 +47,7 @@ async function prepareMemory({ directory, mayInstall, tell }: BenchSite): Promis
     extra: async () => {
       const agentRssMb = rssMib(node.agentPid);
       const pssKibPerContainer = figures(monitors.map(pssKib)).p50;
-      const heapKibPerContainer = rounded((((await node.figures()).get(HEAP) ?? 0) - heapBefore) / BYTES_PER_KIB / COUNT);
+      const heapKibPerContainer = rounded((await node.liveHeapBytes() - heapBefore) / BYTES_PER_KIB / COUNT);
       const killed: number[] = [];
       for (const task of tasks.slice(0, KILLS)) {
         killed.push(await killToRunningMs(node, task.id));
