@@ -48,7 +48,7 @@ test(refuses, 'no mutant no-such; there are ', 'test/mutants/run.ts', 'no-such')
 test(refuses, 'no show shops; there are ', 'test/shows/run.ts', 'shops');
 test(refuses, 'no bench bursts; there are burst', 'test/bench/run.ts', 'bursts');
 test(refuses, 'the name of one bench is expected, not 2', 'test/bench/run.ts', 'burst', 'pull');
-test(refuses, '--nodes: only the bench schedule has this', 'test/bench/run.ts', 'burst', '--nodes', '3');
+test(refuses, '--nodes: the bench burst has no such option', 'test/bench/run.ts', 'burst', '--nodes', '3');
 test(refuses, '--rounds 0: a whole number from 1 on is expected', 'test/bench/run.ts', 'burst', '--rounds', '0');
 test(refuses, '--seeds many: a whole number from 1 on is expected', 'test/sim/run-sim.ts', '--seeds', 'many');
 test(refuses, 'replay: one FILE is expected', 'test/sim/run-sim.ts', 'replay');

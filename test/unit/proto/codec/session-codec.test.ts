@@ -1,8 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { agentMessageCodec, controllerMessageCodec } from '#codec/session-codec.ts';
 import * as wire from '#gen/gantry/v1/agent.ts';
 import type { Heartbeat, Registered, Registration } from '#model/session.ts';
+import { fc } from '../../../support/property.ts';
 import type { Carried } from '../../../support/round-trip.ts';
 import { testRoundTrip } from '../../../support/round-trip.ts';
 import { agentMessage, controllerMessage } from '../../../support/wire-arbitraries.ts';

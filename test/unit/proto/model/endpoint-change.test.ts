@@ -1,10 +1,10 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { endpointChange, foldEndpoints } from '#model/endpoint-change.ts';
 import type { EndpointChange } from '#model/endpoint-change.ts';
 import type { EndpointSet, PeerNode, ServiceEndpoints } from '#model/endpoints.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { endpointService, endpointSet, port } from '../../../support/endpoint-sets.ts';
+import { fc } from '../../../support/property.ts';
 
 /** Small enough that the sets of a sequence have much in common. */
 const endpoints = fc.subarray(['n1/10.128.1.2', 'n1/10.128.1.3', 'n2/10.128.2.2', '!n2/10.128.2.3', 'n3/10.128.3.2']);
