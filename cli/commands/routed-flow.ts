@@ -3,10 +3,10 @@ import type { ClusterView } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
 
 /** A node that is silent has no say for longer. */
-const ROUTED_LIMIT_MS = 3_000;
+const ROUTED_LIMIT_MS = 5_000;
 
 /**
- * Waits until the nodes lead requests to what `view` shows as serving, for at most 3 s; says so on standard error when some have not confirmed it by then. What the
+ * Waits until the nodes lead requests to what `view` shows as serving, for at most 5 s; says so on standard error when some have not confirmed it by then. What the
  * view shows is so either way: a controller that cannot be asked is no failure.
  */
 export async function awaitRouted(shell: Shell, { etcdRevision }: Pick<ClusterView, 'etcdRevision'>): Promise<void> {

@@ -11,12 +11,12 @@ async function told(answer: unknown): Promise<string> {
   return `${JSON.stringify(cluster.calls)} ${shell.terminal.errorText}`.trim();
 }
 
-test('the nodes are asked for the revision of the view, for at most 3 s; all have it: nothing is said', async t => {
-  t.is(await told({ isReached: true }), '[["awaitRouted",{"etcdRevision":41,"timeoutMs":3000}]]');
+test('the nodes are asked for the revision of the view, for at most 5 s; all have it: nothing is said', async t => {
+  t.is(await told({ isReached: true }), '[["awaitRouted",{"etcdRevision":41,"timeoutMs":5000}]]');
 });
 
 test('a node that has not confirmed is no failure, but is told', async t => {
-  t.regex(await told({ isReached: false }), /warning: not every node has confirmed within 3 s/);
+  t.regex(await told({ isReached: false }), /warning: not every node has confirmed within 5 s/);
 });
 
 test('a controller that cannot say is no failure', async t => {
