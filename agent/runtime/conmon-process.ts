@@ -8,6 +8,7 @@ import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
 import { moveLogAside } from '../logs/log-fs.ts';
+import { endAbandonedExecs } from './abandoned-exec-process.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { conmonArgs } from './conmon-args.ts';
 import { containerEnds } from './container-ends-flow.ts';
@@ -170,6 +171,11 @@ export class ConmonRuntime implements ContainerRuntime {
     return containerEnds({ exitDir: this.#records.exitDir, list: () => this.#records.list(), endOf: async id => await this.#endOrOrphan(id), clock: this.#options.clock }, signal);
   }
 
+  async endAbandonedExecs(): Promise<void> {
+    for (const id of this.#records.list()) endAbandonedExecs(this.#records.dirOf(id));
+    await Promise.resolve();
+  }
+
   async exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams> {
     signal.throwIfAborted();
     const record = this.#requireRecord(id);
@@ -214,21 +220,32 @@ export class ConmonRuntime implements ContainerRuntime {
     return await startForeground({ id, runtime, name: `${this.#records.dirOf(id)}/run`, args: files => runtime.runArgs(id, bundlePath, files) }, request, signal);
   }
 
-  /** Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent. */
+  /**
+   * Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent.
+   *
+   * @throws what one of them did, once all others were looked at
+   */
   async rotateLogs(maxBytes: number): Promise<void> {
-    for (const id of this.#records.list()) {
-      const record = this.#records.read(id);
-      if (record?.monitor === undefined || !isRunning(record.monitor)) {
-        this.#reopening.delete(id);
-        continue;
-      }
-      const outcome = await moveLogAside(record.logPath, maxBytes);
-      if (outcome === 'small') {
-        this.#reopening.delete(id);
-      } else if (!this.#reopening.has(id) || outcome === 'moved') {
-        this.#reopening.add(id);
-        await tellMonitor(record.bundlePath, REOPEN_LOG);
-      }
+    const listed = this.#records.list();
+    for (const id of [...this.#reopening].filter(one => !listed.includes(one))) this.#reopening.delete(id);
+    const failures: Error[] = [];
+    for (const id of listed) {
+      await this.#rotateLog(id, maxBytes).catch((error: unknown) => { failures.push(error as Error); });
+    }
+    if (failures[0] !== undefined) throw failures[0];
+  }
+
+  async #rotateLog(id: string, maxBytes: number): Promise<void> {
+    const record = this.#records.read(id);
+    if (record?.monitor === undefined || !isRunning(record.monitor)) {
+      this.#reopening.delete(id);
+      return;
+    }
+    const outcome = await moveLogAside(record.logPath, maxBytes);
+    if (outcome !== 'missing') this.#reopening.delete(id);
+    if (outcome !== 'small' && !this.#reopening.has(id)) {
+      await tellMonitor(record.bundlePath, REOPEN_LOG);
+      this.#reopening.add(id);
     }
   }
 

@@ -16,6 +16,7 @@ import type { AccountFiles } from './container-user.ts';
 import type { OciProcess } from './oci-spec.ts';
 import { readAccounts } from './oci-config-fs.ts';
 import { readOutputs } from './output-socket.ts';
+import { childrenOf } from './process-children-fs.ts';
 import type { ExecRequest, ProcessStreams } from './ports.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
 import { signalName } from './signal-name.ts';
@@ -241,16 +242,19 @@ class ExecStreams implements ProcessStreams {
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    void this.#kill().finally(() => {
+    void this.#kill().catch(() => { /* no descriptor is left to signal by: it ends at the latest when its stdio does */ }).finally(() => {
       this.#destroy();
       this.#drained();
     });
   }
 
-  /** A runtime that tells no process, or whose process cannot be signalled, is ended itself: it holds the stdio, and what it started ends with that at the latest. */
+  /** A runtime that tells no process, or whose process cannot be signalled, is ended itself, with what it started. */
   async #kill(): Promise<void> {
     const isSent = await this.#startedPid().then(pid => pid !== undefined && signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid)), () => false);
-    if (!isSent && !this.#isEnded) killSession(this.#runtimePid);
+    if (isSent || this.#isEnded) return;
+    const children = childrenOf(this.#runtimePid) ?? [];
+    killSession(this.#runtimePid);
+    for (const child of children) signalProcess(child, 'SIGKILL', () => this.#isInContainer(child));
   }
 
   #isInContainer(pid: number): boolean {

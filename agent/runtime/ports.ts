@@ -93,6 +93,8 @@ export interface ContainerRuntime {
   readEnd(id: string): Promise<ContainerEnd | undefined>;
   ends(signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly end: ContainerEnd }>;
   exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<ProcessStreams>;
+  /** Ends the execs of an agent that died, with their files. Before this agent's first exec. */
+  endAbandonedExecs(): Promise<void>;
   attach(id: string, signal: AbortSignal): Promise<ProcessStreams>;
   /** Creates and starts a container without a monitor, its stdio in our hands like an exec's; `remove` takes it away. */
   run(request: RunRequest, signal: AbortSignal): Promise<ProcessStreams>;

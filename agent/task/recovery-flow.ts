@@ -37,6 +37,7 @@ export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<Desired
     parts.log.error({ task }, `record is not readable: its container is removed and ${isGone ? 'the task, which is not assigned any more, forgotten' : 'the task starts anew'}`);
     if (isGone) await parts.records.forget(task);
   }
+  await parts.runtime.endAbandonedExecs();
   const containers = await parts.runtime.list();
   const floors = await attemptFloors(containers, parts);
   const recovered: TaskRecord[] = [];

@@ -1,5 +1,5 @@
 /** needs root: exec and attach against real containers, both runtimes. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
 import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
@@ -142,6 +142,35 @@ exec ${sandbox.options.programs.get(runtime) ?? ''} "\${words[@]}"
     await streams.signal('KILL');
     t.is((await collected).code, 137);
   });
+  test.serial(title('execs of an agent that died are ended by the next one, their files go, and nothing else of the container ends'), async t => {
+    const [piped, typed] = [await exec({ command: ['sleep', '1000'], stdin: true }), await exec({ command: ['sleep', '1000'], tty: true })];
+    await eventually('both sleep', async () => (await sandbox.cgroups.processes(id)).length === 3 || undefined);
+    const files = (): readonly string[] => readdirSync(`${sandbox.options.stateDir}/records/${id}`).filter(name => name.startsWith('exec-'));
+    await eventually('both have told their pid', () => Promise.resolve(files().filter(name => name.endsWith('.pid')).length === 2 || undefined));
+    await new ConmonRuntime(sandbox.options).endAbandonedExecs();
+    t.deepEqual(files(), []);
+    await Promise.all([collect(piped), collect(typed)]);
+    t.is((await sandbox.cgroups.processes(id)).length, 1);
+    t.is(await sandbox.runtime.state(id), 'running');
+  });
+  if (runtime === 'crun') {
+    test.serial(title('closed before the runtime told the process, which it never does: runtime and process are ended'), async t => {
+      const silent = `${sandbox.directory}/silent-${runtime}`;
+      writeFileSync(silent, `#!/bin/bash
+words=("$@")
+for index in "\${!words[@]}"; do
+  if [ "\${words[index]}" = --pid-file ]; then words[index + 1]=/dev/null; fi
+done
+exec ${sandbox.options.programs.get(runtime) ?? ''} "\${words[@]}"
+`, { mode: 0o755 });
+      const mute = new ConmonRuntime({ ...sandbox.options, programs: new Map([[runtime, silent]]) });
+      const streams = await mute.exec(id, { command: ['sleep', '1000'], tty: false, stdin: false, environment: [] }, NEVER);
+      await eventually('it sleeps', async () => (await sandbox.cgroups.processes(id)).length === 2 || undefined);
+      streams.close();
+      t.is((await streams.ended).code, 126);
+      await eventually('its end', async () => (await sandbox.cgroups.processes(id)).length === 1 || undefined);
+    });
+  }
   test.serial(title('a signal reaches the process'), async t => {
     const streams = await exec({ command: ['sh', '-c', 'trap "exit 9" USR1; echo up; while true; do sleep 0.05; done'] });
     const output = streams.output[Symbol.asyncIterator]();

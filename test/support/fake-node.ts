@@ -254,6 +254,7 @@ export class FakeNode {
       list: () => this.#step('runtime.list', () => [...this.containers.keys()]),
       readEnd: id => this.#step('runtime.readEnd', () => this.containers.get(id)?.end),
       ends: signal => this.#ends(signal),
+      endAbandonedExecs: () => Promise.resolve(),
       exec: () => Promise.reject(new Error('no exec here')),
       attach: () => Promise.reject(new Error('no attach here')),
       run: () => Promise.reject(new Error('no debugger here')),
