@@ -28,10 +28,11 @@ export class SlotPool {
   readonly #log: Logger;
   readonly #ready: ReadySlot[] = [];
   readonly #assigned = new Set<string>();
-  /** Ids with a directory that nobody took back yet. */
+  /** Ids with a directory that nobody took back yet; once they were swept, those that could not be taken away. */
   readonly #strangers = new Set<string>();
   readonly #used = new Set<number>();
   #lastGiven = 0;
+  #isSwept = false;
   #isClosed = false;
   #refill: Promise<void> | undefined;
   #destroying: Promise<void> = Promise.resolve();
@@ -62,7 +63,7 @@ export class SlotPool {
     try {
       return bindSlot(this.#site, ready);
     } catch (error) {
-      await this.release(ready.slot.id).catch(() => { /* it stays known: a later release or sweep tries again */ });
+      await this.release(ready.slot.id).catch(() => { /* it stays known: a later sweep or repair tries again */ });
       throw error;
     }
   }
@@ -90,15 +91,15 @@ export class SlotPool {
 
   /** Takes away every slot of an earlier agent but `keep`, then fills the pool. */
   async sweep(keep: ReadonlySet<string>): Promise<void> {
-    const unwanted = [...this.#strangers].filter(id => !keep.has(id));
-    unwanted.forEach(id => this.#strangers.delete(id));
-    await Promise.all(unwanted.map(async id => { await this.#destroy(id); }));
+    this.#isSwept = true;
+    await this.#destroyStrangers(keep);
     this.#fill();
   }
 
-  /** Makes links again that somebody deleted; `links` are those of the node now. */
+  /** Makes links again that somebody deleted, and takes away what could not be taken away before; `links` are those of the node now. */
   async repair(links: ReadonlySet<string>): Promise<readonly string[]> {
     const repaired: string[] = [];
+    if (this.#isSwept) await this.#destroyStrangers(new Set());
     for (const id of [...this.#assigned]) {
       const link = slotLinkName(this.#site, id);
       if (this.#assigned.has(id) && !links.has(link)) {
@@ -124,15 +125,23 @@ export class SlotPool {
     }
     this.#used.add(hostNumber);
     this.#lastGiven = hostNumber;
+    const id = `${String(hostNumber)}-${this.#options.newSuffix()}`;
     try {
-      return await createSlot(this.#site, `${String(hostNumber)}-${this.#options.newSuffix()}`);
+      return await createSlot(this.#site, id);
     } catch (error) {
-      this.#used.delete(hostNumber);
+      if (listSlotIds(this.#site.slotsDir).includes(id)) this.#strangers.add(id);
+      else this.#used.delete(hostNumber);
       throw error;
     }
   }
 
-  /** Slots that are given back while others are taken away go together, next. One that cannot be taken away now stays known, so that a later release or sweep tries again. */
+  async #destroyStrangers(keep: ReadonlySet<string>): Promise<void> {
+    const unwanted = [...this.#strangers].filter(id => !keep.has(id));
+    unwanted.forEach(id => this.#strangers.delete(id));
+    await Promise.all(unwanted.map(async id => { await this.#destroy(id); }));
+  }
+
+  /** Slots that are given back while others are taken away go together, next. One that cannot be taken away now stays known, so that a later release, sweep or repair tries again. */
   async #destroy(id: string): Promise<void> {
     const doomed = this.#doomed ??= { ids: [], gone: this.#destroying.then(async () => {
       this.#doomed = undefined;

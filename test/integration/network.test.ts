@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { eventually, leftOf, mountsWith, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
@@ -68,6 +69,26 @@ withNodes(`F15: with all 253 addresses in use the next one is refused by name, a
   await node!.call('release', first!.id);
   t.is((await acquire()).address, first!.address);
   await node!.call('tearDown');
+});
+
+withNodes(`a slot that cannot be taken away keeps its address, and the audit takes it away once it can be (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(1, 1);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  await node!.call('sweep', []);
+  const slot = await node!.call<NetworkSlot>('acquire');
+  const busy = `${path.dirname(slot.userNamespacePath)}/busy`;
+  mkdirSync(busy);
+  run('mount', '-t', 'tmpfs', 'busy', busy);
+  try {
+    await t.throwsAsync(node!.call('release', slot.id), { message: /Device or resource busy/ });
+    await t.throwsAsync(node!.call('audit'), { message: /Device or resource busy/ });
+  } finally {
+    run('umount', busy);
+  }
+  t.deepEqual(await node!.call('audit'), []);
+  t.false(existsSync(path.dirname(slot.userNamespacePath)));
+  t.false(linksOf(node!).includes(`n1t${slot.address.split('.')[3]!}`));
 });
 
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
