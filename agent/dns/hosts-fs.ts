@@ -47,7 +47,9 @@ export class HostsDirectory {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
+  /** What was written and never came into its place goes. */
   #read(): Map<string, string> {
+    for (const name of readdirSync(this.#stagingDir)) rmSync(path.join(this.#stagingDir, name), { force: true });
     return new Map(readdirSync(this.hostsDir).map(name => [name, readFileSync(path.join(this.hostsDir, name), 'utf8')] as const));
   }
 }

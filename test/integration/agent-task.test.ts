@@ -119,3 +119,36 @@ needsRoot('needs root: containers run on copies too: --snapshotter vfs writes, r
   await machine.leave();
   t.deepEqual(await machine.leftovers(), []);
 });
+
+/** Enough that one entry a container stands out. */
+const MANY = 30;
+
+needsRoot('needs root: thirty containers that ran, failed, were restarted and stopped leave no file on the node, and no group', async t => {
+  t.timeout(600_000);
+  const machine = await AgentMachine.create();
+  t.teardown(async () => { await machine.close(); });
+  const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
+  const scripts = ['exit 0', 'exit 3', 'echo words; sleep 3600', 'exit 1'];
+  const taskOf = (index: number): Task => makeTask(service(), 'n1', {
+    id: taskId(`many${String.fromCharCode(97 + Math.floor(index / 26))}${String.fromCharCode(97 + index % 26)}`), kind: index % 2 === 0 ? 'job' : 'service',
+    container: container({
+      ...image, entrypoint: [], command: index === 7 ? ['/bin/nothing'] : ['/bin/sh', '-c', scripts[index % scripts.length] ?? ''], stopGracePeriodMs: 100, tty: index % 5 === 0, stdin: index % 3 === 0,
+      restart: { mode: index % 2 === 0 ? 'never' : 'on-failure', maxAttempts: 2, windowMs: 60_000, delayMs: 100 },
+    }),
+  });
+  const tasks = Array.from({ length: MANY }, (_, index) => taskOf(index));
+  await machine.startAgent();
+  const first = makeTask(service(), 'n1', { id: taskId('first'), container: container({ ...image, stopGracePeriodMs: 100 }) });
+  machine.desire(first);
+  await machine.until('the first runs', first.id, status => status.phase === 'running');
+  machine.desire();
+  await machine.leaves([first.id]);
+  const before = machine.files();
+  machine.desire(...tasks);
+  for (const task of tasks) {
+    await machine.until(`${task.id} is under way or over`, task.id, status => ['running', 'complete', 'failed'].includes(status.phase), 300_000);
+  }
+  machine.desire();
+  await machine.leaves(tasks.map(task => task.id));
+  t.deepEqual(machine.files().filter(file => !before.includes(file)), []);
+});

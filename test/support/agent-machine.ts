@@ -31,6 +31,9 @@ import { untilNone } from './until-none.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const NODE = 'n1';
+/** Network slots that its agent keeps ready. */
+const POOL_SIZE = 2;
+const SLOT = /\/run\/slots\/([^/]+)/;
 
 export class AgentMachine {
   readonly directory = mkdtempSync('/var/tmp/gantry-agent-');
@@ -159,6 +162,19 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     return await untilNone(async () => [...this.#kernelObjects(), ...await plainGroups([this.scope])]);
   }
 
+  /** Resolves once the agent knows nothing of the tasks any more. */
+  async leaves(tasks: readonly TaskId[]): Promise<void> {
+    await eventually('the tasks are forgotten', () => readdirSync(path.join(this.directory, 'state/tasks')).some(name => tasks.includes(name as TaskId)) ? undefined : true, 300_000);
+  }
+
+  /** All that lies in the agent's directories and in its control groups, but for the network slots that it keeps ready. */
+  files(): readonly string[] {
+    const look = `find ${this.directory}/run ${this.directory}/state; find /sys/fs/cgroup -path '*/${this.scope}*'; true`;
+    const found = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'sh', '-c', look).split('\n');
+    const slots = [...new Set(found.flatMap(file => SLOT.exec(file)?.[1] ?? []))].slice(POOL_SIZE);
+    return found.filter(file => { const slot = SLOT.exec(file)?.[1]; return slot === undefined || slots.includes(slot); });
+  }
+
   #kernelObjects(): readonly string[] {
     const links = run('ip', '-n', this.scope, '-o', 'link').split('\n').filter(line => line.includes(this.scope.slice(0, 8)) && !line.includes(`${this.scope}n`));
     const mounts = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'cat', '/proc/self/mountinfo').split('\n').filter(line => line.includes(`${this.directory}/state`) || line.includes(`${this.directory}/run`));
@@ -276,7 +292,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
       `--net=/run/netns/${this.scope}`, `--mount=${this.#mountNamespace}`, '--', process.execPath, path.join(ROOT, 'agent/main.ts'), ...verb,
       '--node', NODE, '--controllers', `${this.#hostAddress}:${String(this.#controller?.port)}`, '--scope', this.scope.slice(0, 8), '--underlay-address', this.#address,
       '--config-dir', path.join(this.directory, 'config'), '--state-dir', path.join(this.directory, 'state'), '--run-dir', path.join(this.directory, 'run'),
-      '--userns-base', String(2_000_000_000 + 65_536), '--pool', '2', '--capacity', 'cpu=1,memory=1Gi', '--log-level', 'info',
+      '--userns-base', String(2_000_000_000 + 65_536), '--pool', String(POOL_SIZE), '--capacity', 'cpu=1,memory=1Gi', '--log-level', 'info',
       ...(this.#registryPort === 0 ? [] : ['--registry-ca', path.join(this.directory, 'registry/cert.pem')]),
     ], environment);
   }

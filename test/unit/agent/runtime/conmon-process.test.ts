@@ -17,7 +17,7 @@ interface Logged {
   readonly logPath: string;
   readonly bundlePath: string;
   /** What its monitor was told since the last look. */
-  heard(): string;
+  readonly heard: () => string;
 }
 
 function makeRuntime(t: ExecutionContext): { readonly runtime: ConmonRuntime; readonly add: (id: string) => Logged } {
