@@ -17,6 +17,7 @@ import { AuditLoop } from './audit-loop.ts';
 import { CertificateLoop } from './certificate-loop.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
+import { DeadmanLoop } from './deadman/deadman-loop.ts';
 import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { isDiskPressure } from './disk-pressure.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
@@ -164,6 +165,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
     },
     desired: set => { node.desire(set); },
     permitted: () => { node.wakeAll(); },
+    heard: () => { node.wakeExclusive(); },
     endpoints: set => { endpoints.offer(set); },
     openTunnel: tunnelOpener({
       find: task => node.find(task),
@@ -186,11 +188,13 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
 }
 
 /** The controllers given come first; those that the cluster told last are for a start without any. */
-function sessionLoop({ config, log, client, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink): SessionLoop {
-  return new SessionLoop({ facts, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
+function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink): SessionLoop {
+  const heardAgoMs = deadman.heardAgoMs();
+  return new SessionLoop({ facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,
+    ...(heardAgoMs === undefined ? {} : { heardAgoMs }),
   });
 }
 
@@ -213,6 +217,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       tell: what => { log.warn({ node: config.node }, what); },
       onRepaired: () => { endpoints.again(); },
     }),
+    deadman: new DeadmanLoop({ deadman: machine.deadman, clock: systemClock, log, toldAtWork: () => session.toldDeadman, tell: why => { session.registerAgain(why); } }),
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),

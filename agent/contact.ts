@@ -2,7 +2,7 @@
 export interface Contact {
   readonly lostMs: number;
   readonly stallMs: number;
-  /** Send time of the newest heartbeat that was acknowledged: the agent's clock always starts before the controller's (reliability 3). */
+  /** Send time of the newest heartbeat that was acknowledged and showed both directions: the agent's clock always starts before the controller's (reliability 3). */
   readonly acknowledgedAtMs?: number;
   /** When a full set came that no silence of LOST has followed. */
   readonly confirmedAtMs?: number;
@@ -49,6 +49,16 @@ export function mayStart(contact: Contact, isFirst: boolean, nowMs: number): boo
     return false;
   }
   return !isFirst || now.confirmedAtMs !== undefined;
+}
+
+/** The same for a task that stops itself when it is cut off: each attempt is like a first one, since the task may be replaced by now, and none begins whose time is over. */
+export function mayStartExclusive(contact: Contact, stopAfterMs: number, nowMs: number): boolean {
+  return mayStart(contact, true, nowMs) && untilCutOffMs(contact, stopAfterMs, nowMs) > 0;
+}
+
+/** How long a task may run yet that stops `stopAfterMs` after the sending of the last acknowledged heartbeat. Without any: no longer. */
+export function untilCutOffMs({ acknowledgedAtMs }: Contact, stopAfterMs: number, nowMs: number): number {
+  return acknowledgedAtMs === undefined ? 0 : acknowledgedAtMs + stopAfterMs - nowMs;
 }
 
 /** True when the newest acknowledged heartbeat (or the full set, on a new session) is LOST old. */

@@ -21,6 +21,15 @@ export interface HeartbeatParts {
   /** Rings when there is something new to say. */
   readonly bell: Doorbell;
   readonly pulse: () => Pulse;
+  /** Since the boot, sleep of the machine included. */
+  readonly uptimeMs: () => number;
+}
+
+interface SentBeat {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly uptimeMs: number;
+  readonly isTwoWay: boolean;
 }
 
 /** Changes this close together share a heartbeat; a burst of starts is fewer messages than starts. */
@@ -34,8 +43,10 @@ export class HeartbeatLoop {
   #isRegistered = false;
   #seq = 0;
   #ackedSeq = 0;
-  /** Send times of heartbeats not acknowledged yet, by seq. */
-  readonly #sentAtMs = new Map<number, number>();
+  /** The highest echo that was sent. */
+  #echoed = 0;
+  /** Heartbeats not acknowledged yet, by seq. */
+  readonly #sent = new Map<number, SentBeat>();
 
   constructor(parts: HeartbeatParts, end: Pick<AgentSessionEnd, 'send'>, startedAtMs: number) {
     this.#parts = parts;
@@ -53,14 +64,14 @@ export class HeartbeatLoop {
     this.#parts.bell.ring();
   }
 
-  /** All beats up to `seq` were heard. @returns when that one was sent, on the monotonic clock; undefined when that was told before */
-  acknowledge(seq: number): number | undefined {
+  /** All beats up to `seq` were heard. @returns when that one was sent; undefined when that was told before, and for one that counts as silence: it did not show that we hear */
+  acknowledge(seq: number): Pick<SentBeat, 'atMs' | 'uptimeMs'> | undefined {
     this.#ackedSeq = Math.max(this.#ackedSeq, seq);
-    const sentAtMs = this.#sentAtMs.get(seq);
-    for (const sent of this.#sentAtMs.keys()) {
-      if (sent <= seq) this.#sentAtMs.delete(sent);
+    const beat = this.#sent.get(seq);
+    for (const sent of this.#sent.keys()) {
+      if (sent <= seq) this.#sent.delete(sent);
     }
-    return sentAtMs;
+    return beat?.isTwoWay === true ? beat : undefined;
   }
 
   /** @throws ClusterError UNAVAILABLE when nothing was acknowledged for LOST */
@@ -102,7 +113,10 @@ export class HeartbeatLoop {
   #send(nowMs: number): void {
     const { endpointsGeneration, assignmentGeneration, heartbeatMs } = this.#parts.pulse();
     this.#seq += 1;
-    this.#sentAtMs.set(this.#seq, nowMs);
+    // So the controller counts it for sure, whatever it has seen of the beats before (controller/reconcile/liveness.ts).
+    const isTwoWay = this.#ackedSeq > this.#echoed || this.#ackedSeq >= this.#seq - 1;
+    this.#echoed = this.#ackedSeq;
+    this.#sent.set(this.#seq, { atMs: nowMs, uptimeMs: this.#parts.uptimeMs(), isTwoWay });
     this.#end.send({
       kind: 'heartbeat', seq: this.#seq, ackEcho: this.#ackedSeq, endpointsGeneration, assignmentGeneration,
       statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs),

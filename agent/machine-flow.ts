@@ -6,6 +6,7 @@ import type { Logger } from '#kit/logger.ts';
 import { diskOf } from './cgroup/block-device-fs.ts';
 import { CgroupFs } from './cgroup/cgroup-fs.ts';
 import type { AgentConfig } from './config.ts';
+import { DeadmanFs } from './deadman/deadman-fs.ts';
 import { DnsmasqNodeDns } from './dns/node-dns-flow.ts';
 import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.ts';
 import { DiskImageStore } from './image/image-store.ts';
@@ -63,6 +64,7 @@ export interface Machine {
   readonly prober: NodeHealthProber;
   readonly configs: OciConfigFs;
   readonly devices: DeviceUnits;
+  readonly deadman: DeadmanFs;
   readonly tunnelServices: { readonly runtime: ConmonRuntime; readonly files: ContainerFilesFs; readonly ports: SlotDialer; readonly logs: LogReader };
   readonly bundles: BundleFs;
   readonly records: TaskStateFs;
@@ -108,6 +110,7 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
     volumes: new DirectoryVolumes({ stateDir: config.stateDir, runDir: config.runDir, allowedHostPrefixes: config.bindPrefixes, ownDirectories: [config.stateDir, config.runDir, config.configDir] }),
     prober: new NodeHealthProber(nodeProbeActions(runtime), systemClock, { execConcurrency: EXEC_PROBES_AT_ONCE, random: Math.random }),
     configs: new OciConfigFs({ devicePaths: config.devicePaths, units: config.deviceUnits, allowsPrivileged: config.allowsPrivileged, securityModules: probeModules(log) }),
+    deadman: new DeadmanFs(config.runDir, cgroups),
     devices: new DeviceUnits([...config.deviceUnits.keys()]),
     tunnelServices: {
       runtime,

@@ -66,6 +66,11 @@ export class NodeLoop {
     this.#tasks?.wakeAll();
   }
 
+  /** Exclusive tasks that wait for a controller's word look again. */
+  wakeExclusive(): void {
+    this.#tasks?.wakeExclusive();
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const aborted = Promise.withResolvers<undefined>();
     signal.addEventListener('abort', () => { aborted.resolve(undefined); }, { once: true });

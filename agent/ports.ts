@@ -24,6 +24,8 @@ export interface SessionSink {
   desired(set: DesiredSet): void;
   /** A controller was heard again after a stall: what waited for that may start. */
   permitted(): void;
+  /** A heartbeat was acknowledged after a silence that may have cut exclusive tasks off: those that wait for that may start. */
+  heard(): void;
   endpoints(set: EndpointSet): void;
   /** Dials back at `address`. @throws ClusterError when the tunnel is refused before it began */
   openTunnel(address: string, message: OpenTunnel, signal: AbortSignal): Promise<void>;
@@ -35,4 +37,14 @@ export interface HeapTrimmer {
 }
 
 /** What a registration says besides the statuses. */
-export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision'>;
+export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision' | 'hasDeadman'>;
+
+/** What stops exclusive tasks when this agent does not, as the session keeps it (agent/deadman). */
+export interface DeadmanWatch {
+  /** It has looked within the last seconds. */
+  isAtWork(): boolean;
+  /** Since the boot, sleep of the machine included. */
+  uptimeMs(): number;
+  /** A heartbeat that was sent then was acknowledged: every time counts from there. */
+  heard(sentUptimeMs: number): void;
+}

@@ -3,19 +3,20 @@ import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
+import { MIN_STOP_AFTER_MS } from '#model/exclusive.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
 import { AssignmentKeeper } from './assignment-flow.ts';
 import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
-import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
+import { lookAgain, mayStart, mayStartExclusive, newContact, untilCutOffMs, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
 import { Doorbell } from './doorbell-flow.ts';
 import { HeartbeatLoop } from './heartbeat-loop.ts';
 import type { Pulse } from './heartbeat-loop.ts';
 import type { Instance, InstanceNonces } from './instance-fs.ts';
-import type { ControllerDialer, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
+import type { ControllerDialer, DeadmanWatch, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
 import { SessionEndpoints } from './session-endpoints.ts';
 import type { EndpointsNews } from './session-endpoints.ts';
 import type { ReportBook } from './task/report-book.ts';
@@ -27,6 +28,7 @@ export interface SessionParts {
   readonly held: HeldAssignment;
   readonly reports: ReportBook;
   readonly instance: Instance;
+  readonly deadman: DeadmanWatch;
   readonly sink: SessionSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -74,13 +76,16 @@ export class SessionLoop implements StartPermit {
   readonly #assignments: AssignmentKeeper;
   #contact: Contact;
   #endpointsGeneration = 0;
+  /** What the newest registration said. */
+  #toldDeadman: boolean | undefined;
   #current: OpenSession | undefined;
   /** Slow work of messages, in their order; acknowledgements pass it by, so that a frozen disk is no silence. */
   #slowWork: Promise<void> = Promise.resolve();
   /** Ends when the network of this session's registration is there: endpoints need that, and wait for no assignment's way to the disk. */
   #broughtUp: Promise<void> = Promise.resolve();
 
-  constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly times: Times; readonly held: DesiredSet }) {
+  /** `heardAgoMs`: what the agent before this one knew of the newest acknowledged heartbeat. */
+  constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly times: Times; readonly held: DesiredSet; readonly heardAgoMs?: number }) {
     this.#parts = parts;
     this.#given = start.controllers;
     this.#controllers = start.controllers;
@@ -89,7 +94,9 @@ export class SessionLoop implements StartPermit {
       ...parts, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
       graceMs: () => UNLISTED_LOSTS * this.#times.lostMs,
     }, start.held);
-    this.#contact = newContact(parts.clock.monotonicMs(), start.times);
+    const nowMs = parts.clock.monotonicMs();
+    const contact = newContact(nowMs, start.times);
+    this.#contact = start.heardAgoMs === undefined ? contact : withAcknowledged(contact, nowMs - start.heardAgoMs);
   }
 
   /** There is something new to say. */
@@ -103,8 +110,23 @@ export class SessionLoop implements StartPermit {
     this.poke();
   }
 
-  mayStart(isFirst: boolean): boolean {
-    return mayStart(this.#contact, isFirst, this.#parts.clock.monotonicMs());
+  mayStart(isFirst: boolean, stopAfterMs?: number): boolean {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return stopAfterMs === undefined ? mayStart(this.#contact, isFirst, nowMs) : mayStartExclusive(this.#contact, stopAfterMs, nowMs);
+  }
+
+  untilCutOffMs(stopAfterMs: number): number {
+    return untilCutOffMs(this.#contact, stopAfterMs, this.#parts.clock.monotonicMs());
+  }
+
+  /** Of the deadman; undefined before the first registration. */
+  get toldDeadman(): boolean | undefined {
+    return this.#toldDeadman;
+  }
+
+  /** What a registration says has changed. */
+  registerAgain(why: string): void {
+    this.#current?.end.close(why);
   }
 
   /** The controller of the open session, for calls beside the stream. */
@@ -169,7 +191,8 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    end.send({ kind: 'register', ...this.#parts.facts, ...nonces, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
+    this.#toldDeadman = this.#parts.deadman.isAtWork();
+    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...nonces, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -208,7 +231,7 @@ export class SessionLoop implements StartPermit {
       ...this.#times, endpointsGeneration: this.#endpointsGeneration, assignmentGeneration: this.assignment.generation,
       acknowledgedAtMs: this.#contact.acknowledgedAtMs,
     });
-    return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse }, end, startedAtMs);
+    return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse, uptimeMs: () => this.#parts.deadman.uptimeMs() }, end, startedAtMs);
   }
 
   #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: AbortController): void {
@@ -268,10 +291,13 @@ export class SessionLoop implements StartPermit {
   }
 
   #acknowledged(message: HeartbeatAck, session: OpenSession): void {
-    const sentAtMs = session.beats.acknowledge(message.seq);
-    if (sentAtMs !== undefined) {
+    const sent = session.beats.acknowledge(message.seq);
+    if (sent !== undefined) {
       const wasHeld = !this.mayStart(false);
-      this.#contact = withAcknowledged(this.#contact, sentAtMs);
+      const mayHaveCutOff = this.untilCutOffMs(MIN_STOP_AFTER_MS) <= 0;
+      this.#contact = withAcknowledged(this.#contact, sent.atMs);
+      this.#parts.deadman.heard(sent.uptimeMs);
+      if (mayHaveCutOff) this.#parts.sink.heard();
       if (wasHeld && this.mayStart(false)) {
         this.#parts.sink.permitted();
       }

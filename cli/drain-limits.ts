@@ -1,5 +1,6 @@
 /** What a drain cannot do without harm, said before it begins; and which tasks it leaves behind, with what would be right. */
 import type { ClusterPlan, RuleReason } from '#model/cluster-plan.ts';
+import { hasOneCopy } from '#model/exclusive.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import { printable } from '#model/printable.ts';
@@ -124,5 +125,5 @@ function nameOf({ service }: ServiceView): string {
 
 function isInterrupted({ service: { spec } }: ServiceView): boolean {
   const { onDisconnect, update, kind } = spec;
-  return kind !== 'global' && (onDisconnect.kind === 'hold' || kind === 'stateful' || kind === 'job' || update.strategy === 'recreate' || update.maxSurge === 0);
+  return kind !== 'global' && (hasOneCopy(onDisconnect) || kind === 'stateful' || kind === 'job' || update.strategy === 'recreate' || update.maxSurge === 0);
 }

@@ -54,7 +54,10 @@ const SERVICE: readonly FieldDoc[] = [
   named('depends_on', undefined, 'services of the App that it starts after; or a list of names', [
     choice('condition', ['service_started', 'service_healthy', 'service_completed_successfully'], 'what it waits for', 'service_started'),
   ]),
-  mapping('on_disconnect', 'when its node is lost', [leaf('replace_after', 'duration', 'a task there is replaced after this; or never; default: 50s, never of stateful')]),
+  mapping('on_disconnect', 'when its node is lost', [
+    leaf('replace_after', 'duration', 'a task there is replaced after this; or never; default: 50s, never of stateful; with stop_after the sum of that, stop_grace_period and 10s, at least 50s'),
+    leaf('stop_after', 'duration', 'cut off for so long the node stops the task itself: never two copies of a replica; default: it runs on'),
+  ]),
   list('init_containers', undefined, 'containers that run one after the other, each to exit code 0, before the main one', [required(leaf('name', 'text', 'RFC 1123 label')), leaf('image', 'text', 'default: the service\'s'), ...CONTAINER_FIELDS]),
   list('sidecars', undefined, 'containers beside the main one, in its network, as long as the task lives', [required(leaf('name', 'text', 'RFC 1123 label')), leaf('image', 'text', 'default: the service\'s'), ...CONTAINER_FIELDS, RESTART]),
   mapping('autoscale', 'replicas by what its tasks use', AUTOSCALE),

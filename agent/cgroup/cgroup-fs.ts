@@ -70,6 +70,10 @@ export class CgroupFs implements Cgroups {
     return { version: this.#layout.version, path, directories: groupDirs(this.#layout, path) };
   }
 
+  taskPlace(containerId: string): ReturnType<Cgroups['taskPlace']> {
+    return { version: this.#layout.version, directory: this.#frozenDir(containerId) };
+  }
+
   /**
    * In version 1 the first move after a quiet time waits for all processors, 4 to 16 ms, with whoever moves; the next ones do not, for some 10 ms.
    * So that wait begins here, beside other work: the agent moves itself to where it is. Version 2 makes processes in their group.

@@ -7,6 +7,8 @@ export interface Cgroups {
   pathFor(containerId: string): string;
   /** Where its files are. */
   place(containerId: string): { readonly version: 1 | 2; readonly path: string; readonly directories: readonly string[] };
+  /** The group of the container's task, which lists, freezes and kills its processes: they are in it or below. */
+  taskPlace(containerId: string): { readonly version: 1 | 2; readonly directory: string };
   /** A process will move into a group within some milliseconds. */
   expectMove(): void;
   /** False when the process is somebody else's to limit: outside the group of the container. True for one that is gone. */

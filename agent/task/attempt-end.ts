@@ -32,9 +32,20 @@ export function afterEnd(record: TaskRecord, seen: ContainerEnd, cause: StopCaus
   if (cause === 'stopped') {
     return { ...record, step: 'ended', lastExit: exit, finishedAtMs: end.finishedAtMs, ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', message: '' };
   }
+  if (cause === 'disconnected') {
+    return afterCutOff(record, exit);
+  }
   // What we had to end was no success, whatever code the program chose.
   const counted = cause === undefined ? end.code : null;
   return byPolicy(record, exit, { code: counted, finishedAtMs: end.finishedAtMs }, exitText(exit, end.reason));
+}
+
+/** Nothing that the policy counts: the task goes on once a controller says that it is still its node's. */
+function afterCutOff(record: TaskRecord, exit: TaskExit): TaskRecord {
+  return {
+    ...record, step: 'ended', lastExit: exit, finishedAtMs: exit.finishedAtMs, restarts: record.restarts + 1,
+    ending: { kind: 'restart', notBeforeMs: exit.finishedAtMs }, reason: 'disconnected', message: 'no controller was heard for stop_after; it goes on once one says so',
+  };
 }
 
 /** The time of an end is a file's: it is put after the start where only the lag of file times has it before. A clock that was set back is left alone. */

@@ -35,7 +35,7 @@ export class AttemptBuilder {
 
   /** Its directory first: where the disk does not take that, nothing was begun. */
   async start(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
-    if (!await this.#canBegin()) return;
+    if (!await this.#canBegin() || !this.#isGuarded(attempt)) return;
     await this.#parts.records.makeLogs(this.#book.record.task.id);
     this.#begin(attempt);
     await this.#whileBuilding(async building => {
@@ -53,7 +53,7 @@ export class AttemptBuilder {
 
   /** What the companions stand on, before any of them. */
   async prepare(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
-    if (!await this.#canBegin()) return;
+    if (!await this.#canBegin() || !this.#isGuarded(attempt)) return;
     this.#begin(attempt);
     await this.#whileBuilding(async building => { await this.#book.save(await prepareAttempt(this.#attemptStart(contents), this.#parts, building)); }, signal);
   }
@@ -74,14 +74,24 @@ export class AttemptBuilder {
 
   /** False while the machine has no place for any container, or a process of it has a port that the task publishes: the attempt waits, and nothing counts. */
   async #canBegin(): Promise<boolean> {
-    const { record } = this.#book;
     const unready = this.#parts.runtime.problem();
-    const reason = unready === undefined ? 'HostPortTaken' : 'RuntimeNotReady';
-    const message = unready ?? await this.#parts.hostPorts.taken(record.task.container.ports);
+    const message = unready ?? await this.#parts.hostPorts.taken(this.#book.record.task.container.ports);
     if (message === undefined) return true;
+    this.#putOff(unready === undefined ? 'HostPortTaken' : 'RuntimeNotReady', message);
+    return false;
+  }
+
+  /** False while nothing would end an exclusive task in this agent's stead. */
+  #isGuarded(attempt: number): boolean {
+    const isGuarded = this.#parts.deadman.guard(this.#book.record.task, attempt);
+    if (!isGuarded) this.#putOff('NoDeadman', 'no gantry-deadman is at work on this node, which would stop the task when the agent cannot; start it');
+    return isGuarded;
+  }
+
+  #putOff(reason: string, message: string): void {
+    const { record } = this.#book;
     if (record.reason !== reason) this.#book.tell('warning', reason, message);
     this.#book.setLive(QUIET, { ...record, notBeforeMs: this.#parts.clock.nowMs() + OWN_RETRY_MS, reason, message });
-    return false;
   }
 
   #begin(attempt: number): void {

@@ -13,6 +13,7 @@ const KEPT_LOGS = 3;
 export async function clearAttempt(book: TaskBook, crew: Pick<CompanionCrew, 'dismiss'>, parts: TaskParts): Promise<void> {
   const { task, attempt } = book.record;
   await clearContainers(claimedContainers(book.record), parts);
+  parts.deadman.release(task.id);
   crew.dismiss();
   await parts.records.dropLogs(task.id, log => log.attempt <= attempt - KEPT_LOGS);
   await book.save(afterClear(book.record));

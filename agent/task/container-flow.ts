@@ -77,9 +77,13 @@ export function isFirstAttempt(record: TaskRecord): boolean {
   return record.lastExit === undefined;
 }
 
+export function mayStart(record: TaskRecord, { permit }: Pick<TaskParts, 'permit'>): boolean {
+  return permit.mayStart(isFirstAttempt(record), record.task.stopAfterMs);
+}
+
 /** @throws NotPermittedError */
 export function requirePermit(record: TaskRecord, parts: TaskParts): void {
-  if (!parts.permit.mayStart(isFirstAttempt(record))) {
+  if (!mayStart(record, parts)) {
     throw new NotPermittedError('the assignment is not confirmed any more');
   }
 }

@@ -18,14 +18,16 @@ export interface Observed extends CompanionsObserved {
   /** The container's monitor died: its exit will not be seen. */
   readonly isMonitorLost: boolean;
   /** Set once the stop signal was sent to the running container, `sinceMs` ago. */
-  readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean };
+  readonly stopping?: { readonly sinceMs: number; readonly isKilled: boolean; readonly cause?: StopCause };
+  /** Of an exclusive task: how long it may run yet without a controller's word; 0 or less: its time is over. */
+  readonly cutOffInMs?: number;
   /** Somebody asked for the attempt's end at the container itself; absent `graceMs`: the task's own. */
   readonly askedStop?: { readonly graceMs?: number };
   /** A change of resources was refused; it is tried again then. Absent: none was. */
   readonly resizeNotBeforeMs?: number;
 }
 
-export type StopCause = 'stopped' | 'unhealthy' | 'monitor-lost' | 'timeout' | 'storage-exceeded';
+export type StopCause = 'stopped' | 'disconnected' | 'unhealthy' | 'monitor-lost' | 'timeout' | 'storage-exceeded';
 
 /** What the loop remembers of a stop that it began. */
 export interface Stopping {
@@ -35,7 +37,7 @@ export interface Stopping {
 }
 
 export function stoppingSince(stopping: Stopping | undefined, monotonicMs: number): Pick<Observed, 'stopping'> {
-  return stopping === undefined ? {} : { stopping: { sinceMs: monotonicMs - stopping.signalledAtMs, isKilled: stopping.isKilled } };
+  return stopping === undefined ? {} : { stopping: { sinceMs: monotonicMs - stopping.signalledAtMs, isKilled: stopping.isKilled, cause: stopping.cause } };
 }
 
 /** The next thing to do; each carries why. */
@@ -109,7 +111,7 @@ function whileRunning(desired: Desired, observed: Observed, nowMs: number): Task
   if (beside.kind !== 'wait') {
     return asTaskAction(beside, observed);
   }
-  return adjust(observed, [dueMs, beside.untilMs].filter(time => time !== undefined), nowMs);
+  return adjust(observed, [dueMs, beside.untilMs, observed.cutOffInMs === undefined ? undefined : nowMs + observed.cutOffInMs].filter(time => time !== undefined), nowMs);
 }
 
 /** Changes of limits reach a paused container too. */
@@ -124,8 +126,8 @@ function adjust({ record, resizeNotBeforeMs = 0 }: Observed, dueTimesMs: readonl
 }
 
 function whilePreparing(desired: Desired, observed: Observed, nowMs: number): TaskAction {
-  if (desired !== 'run') {
-    return { kind: 'give-up', reason: 'stopped' };
+  if (desired !== 'run' || isCutOff(observed)) {
+    return { kind: 'give-up', reason: desired !== 'run' ? 'stopped' : 'disconnected' };
   }
   const action = asTaskAction(bringUp(observed, nowMs), observed);
   const { record } = observed;
@@ -159,6 +161,9 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
   if (observed.isMonitorLost) {
     return 'monitor-lost';
   }
+  if (isCutOff(observed)) {
+    return 'disconnected';
+  }
   if (isOverdue) {
     return 'timeout';
   }
@@ -166,6 +171,11 @@ function stopCause(desired: Desired, observed: Observed, isOverdue: boolean): St
     return 'storage-exceeded';
   }
   return observed.isUnhealthy && !observed.record.task.isPaused ? 'unhealthy' : undefined;
+}
+
+/** Also where a controller was heard again since it was told to stop. */
+function isCutOff({ cutOffInMs, stopping }: Observed): boolean {
+  return stopping?.cause === 'disconnected' || (cutOffInMs !== undefined && cutOffInMs <= 0);
 }
 
 function whileStopping(cause: StopCause, desired: Desired, observed: Observed, nowMs: number): TaskAction {

@@ -63,8 +63,21 @@ export interface StatusSink {
 
 /** Asked right before each start, since the answer may have changed while the task waited (reliability 4.6). */
 export interface StartPermit {
-  /** `isFirst`: nothing of this task ever ran here. */
-  mayStart(isFirst: boolean): boolean;
+  /** `isFirst`: nothing of this task ever ran here. `stopAfterMs`: the task's, where it is exclusive. */
+  mayStart(isFirst: boolean, stopAfterMs?: number): boolean;
+  /** How long an exclusive task may run yet; 0 or less: it is to be stopped now. */
+  untilCutOffMs(stopAfterMs: number): number;
+}
+
+/** Another process that kills the attempts of exclusive tasks at their time, whatever becomes of this one (agent/deadman). It must be told before anything of an attempt is made. */
+export interface Deadman {
+  /** From now on the attempt has its time. False while no deadman is at work; true for a task that is not exclusive. */
+  guard(task: Task, attempt: number): boolean;
+  /** Nothing of any attempt of the task is left. */
+  release(task: TaskId): void;
+  releaseAllBut(tasks: ReadonlySet<TaskId>): void;
+  /** It killed the attempt, or is about to. */
+  hasKilled(task: TaskId, attempt: number): boolean;
 }
 
 /** What config.json is made from, once everything it names is there. */
@@ -143,6 +156,7 @@ export interface TaskParts {
   readonly statuses: StatusSink;
   readonly events: TaskEvents;
   readonly permit: StartPermit;
+  readonly deadman: Deadman;
   readonly startGate: StartGate;
   readonly onStep: (step: StartStep, durationMs: number) => void;
   readonly clock: Clock;

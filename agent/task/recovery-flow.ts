@@ -45,6 +45,7 @@ export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<Desired
     parts.devices.adopt(record.task.id, record.deviceUnits ?? []);
     recovered.push(await recoverOne(withFloor(record, floors, parts), parts));
   }
+  parts.deadman.releaseAllBut(new Set(recovered.filter(record => claimedContainers(record).length > 0).map(record => record.task.id)));
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
   const secrets = (await Promise.all(recovered.flatMap(({ task }) => filesOf(task)).map(async ({ task, key }) => await parts.volumes.recall(task, key)))).flat();
   const strays = await removeStrays(recovered, containers, parts);
@@ -109,7 +110,8 @@ async function find(record: TaskRecord, parts: RecoveryParts): Promise<Found> {
   const state = await parts.runtime.state(id);
   const end = await parts.runtime.readEnd(id);
   const isContainerAlive = await parts.runtime.isAlive(record.container.container);
-  return { isSameBoot: true, state, isContainerAlive, isSlotHeld, ...(end === undefined ? {} : { end }) };
+  const isCutOff = parts.deadman.hasKilled(record.task.id, record.attempt);
+  return { isSameBoot: true, state, isContainerAlive, isSlotHeld, isCutOff, ...(end === undefined ? {} : { end }) };
 }
 
 /** Removes what no record claims. Only the newest attempt of a record that is not idle or finished has anything left. */

@@ -12,6 +12,8 @@ export interface Found {
   readonly isContainerAlive: boolean;
   /** Its network slot is still there and ours. */
   readonly isSlotHeld: boolean;
+  /** The deadman killed it; absent: it did not. */
+  readonly isCutOff?: boolean;
 }
 
 export type RecoveryVerdict =
@@ -63,7 +65,7 @@ export function applyRecovery(record: TaskRecord, verdict: RecoveryVerdict, foun
       return { ...adopted, step: 'running', reason: '', message: '' };
     }
     case 'report-exit':
-      return afterEnd(base, verdict.end, undefined);
+      return afterEnd(base, verdict.end, found.isCutOff === true ? 'disconnected' : undefined);
     case 'undo':
       return { ...withoutAttempt(base), step: 'building' };
     case 'keep':

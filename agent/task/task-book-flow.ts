@@ -33,9 +33,10 @@ export class TaskBook {
     return this.#saveAtMs === undefined ? undefined : Math.max(0, this.#saveAtMs - this.#parts.clock.monotonicMs());
   }
 
-  /** The task as the newest assignment has it: no record that is put later takes that back. */
+  /** The task as the newest assignment has it: no record that is put later takes that back. When it stops itself never changes, and a controller of before does not say it. */
   setTask(task: Task): void {
-    this.#record = { ...this.#record, task };
+    const { stopAfterMs } = this.#record.task;
+    this.#record = { ...this.#record, task: task.stopAfterMs === undefined && stopAfterMs !== undefined ? { ...task, stopAfterMs } : task };
   }
 
   /** In memory alone: the step that begins says when it goes to the disk. */

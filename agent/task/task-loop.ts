@@ -12,7 +12,7 @@ import { AttemptBuilder } from './build-flow.ts';
 import { clearAttempt, releaseTask } from './clear-flow.ts';
 import { CompanionCrew } from './companion-crew-flow.ts';
 import type { CompanionAction } from './companion-phase.ts';
-import { isFirstAttempt } from './container-flow.ts';
+import { mayStart } from './container-flow.ts';
 import { HealthWatch } from './health-watch-flow.ts';
 import { containerId } from './names.ts';
 import { nextAction } from './phase.ts';
@@ -167,8 +167,12 @@ export class TaskLoop {
 
   async #observe(signal: AbortSignal): Promise<Observed> {
     const { record } = this;
-    const mayStart = this.#parts.permit.mayStart(isFirstAttempt(record)) && this.#hasSecrets();
-    const quiet = { record, isUnhealthy: false, isMonitorLost: false, mayStart, ...await this.#crew.observe(record) };
+    const { permit } = this.#parts;
+    const { stopAfterMs } = record.task;
+    const quiet = {
+      record, isUnhealthy: false, isMonitorLost: false, mayStart: mayStart(record, this.#parts) && this.#hasSecrets(), ...await this.#crew.observe(record),
+      ...(stopAfterMs === undefined ? {} : { cutOffInMs: permit.untilCutOffMs(stopAfterMs) }),
+    };
     if (record.step === 'preparing') {
       await this.#admit();
     }
@@ -242,8 +246,7 @@ export class TaskLoop {
         await this.#book.save(afterGivenUp(this.record, this.#parts.clock.nowMs()));
         break;
       case 'settle-init':
-        await this.#book.save(afterFailedInit(this.record, action.index));
-        this.#book.tell('warning', 'InitFailed', this.record.message);
+        await this.#settleInit(action.index);
         break;
       case 'start-companion':
       case 'settle-companion':
@@ -256,6 +259,17 @@ export class TaskLoop {
     }
   }
 
+  /** What the deadman killed has not failed. */
+  async #settleInit(index: number): Promise<void> {
+    const { task, attempt } = this.record;
+    if (this.#parts.deadman.hasKilled(task.id, attempt)) {
+      await this.#book.save(afterGivenUp(this.record, this.#parts.clock.nowMs()));
+      return;
+    }
+    await this.#book.save(afterFailedInit(this.record, index));
+    this.#book.tell('warning', 'InitFailed', this.record.message);
+  }
+
   /** A probe of a container that stands still says nothing of it. */
   async #adjust(action: AdjustAction): Promise<void> {
     if (action.kind !== 'resize') this.#health.reset();
@@ -263,7 +277,8 @@ export class TaskLoop {
   }
 
   async #settle(end: ContainerEnd): Promise<void> {
-    const settled = afterEnd(this.record, end, this.#stopper.cause);
+    const { task, attempt } = this.record;
+    const settled = afterEnd(this.record, end, this.#stopper.cause ?? (this.#parts.deadman.hasKilled(task.id, attempt) ? 'disconnected' : undefined));
     this.#attempt.abort();
     this.#attempt = new AbortController();
     this.#health.reset();

@@ -51,6 +51,14 @@ export class TaskSet {
     }
   }
 
+  /** Those that wait for a controller's word. */
+  wakeExclusive(): void {
+    for (const loop of this.#loops.values()) {
+      const { task, step } = loop.record;
+      if (task.stopAfterMs !== undefined && step !== 'running') loop.wake();
+    }
+  }
+
   find(id: TaskId): Pick<TaskLoop, 'record' | 'ended' | 'companionEnded' | 'stop'> | undefined {
     return this.#loops.get(id);
   }

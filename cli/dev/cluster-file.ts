@@ -2,12 +2,12 @@
 import type { Table } from '../format/table.ts';
 import type { DevLayout } from './layout.ts';
 
-export type DevProcessKind = 'etcd' | 'nats' | 'registry' | 'controller' | 'agent';
+export type DevProcessKind = 'etcd' | 'nats' | 'registry' | 'controller' | 'deadman' | 'agent';
 
 export interface DevProcess {
   readonly name: string;
   readonly kind: DevProcessKind;
-  /** Only for agents. */
+  /** Only for agents and deadmen. */
   readonly node?: string;
   /** Absent while it is down. */
   readonly pid?: number;

@@ -11,7 +11,7 @@ export interface ProcessSpec {
 }
 
 export interface ProcessChoice {
-  /** Directory of the launchers: gantry-controller, gantry-agent. */
+  /** Directory of the launchers: gantry-controller, gantry-agent, gantry-deadman. */
   readonly binDir: string;
   readonly times: 'default' | 'test';
   /** What each node offers, as `cpu=4,memory=7Gi`. */
@@ -28,6 +28,7 @@ export function processTable(layout: DevLayout, choice: ProcessChoice): readonly
   return [
     etcdProcess(layout), natsProcess(layout), registryProcess(layout),
     ...layout.controllers.map(controller => controllerProcess(layout, controller, choice)),
+    ...layout.nodes.map(node => deadmanProcess(layout, node, choice)),
     ...layout.nodes.map(node => agentProcess(layout, node, choice)),
   ];
 }
@@ -111,6 +112,14 @@ function controllerProcess(layout: DevLayout, controller: DevController, choice:
       '--default-registry', registryAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`,
       ...(choice.prometheusUrl === undefined ? [] : ['--prometheus', choice.prometheusUrl]),
     ],
+  };
+}
+
+/** Sees control groups as the node's agent does. */
+function deadmanProcess(layout: DevLayout, node: DevNode, { binDir }: ProcessChoice): ProcessSpec {
+  return {
+    name: `${node.name}-deadman`, kind: 'deadman', node: node.name, program: 'nsenter',
+    args: [`--mount=${layout.runDir}/mnt/${node.name}`, '--', `${binDir}/gantry-deadman`, '--run-dir', `${layout.runDir}/${node.name}`],
   };
 }
 

@@ -10,7 +10,7 @@ import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
-import { NOTHING_SENT, assignmentDelta, fullAssignment, withContents } from './assignment-set.ts';
+import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import { removal } from './instance-rules.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
@@ -153,9 +153,10 @@ export class AgentSessionLoop {
 
   async #sendStep(signal: AbortSignal): Promise<void> {
     const snapshot = this.#parts.state.current;
-    const held = this.#parts.withdrawal.heldTasks(this.#session.node, snapshot, () => { this.#wakeSender(); });
+    const { node, recordRevision } = this.#session;
+    const held = heldBack(this.#parts.withdrawal.heldTasks(node, snapshot, () => { this.#wakeSender(); }), snapshot, recordRevision);
     const isFull = this.#needsFull;
-    const step = isFull ? fullAssignment(snapshot, this.#session.node, held) : assignmentDelta(snapshot, this.#session.node, this.#sent, held);
+    const step = isFull ? fullAssignment(snapshot, node, held) : assignmentDelta(snapshot, node, this.#sent, held);
     if (step === undefined) {
       return;
     }

@@ -39,6 +39,17 @@ export function contentsOf(task: Task): readonly ContentReference[] {
 }
 
 /**
+ * Which of the tasks that wait for their endpoints' withdrawal are told as `run` meanwhile. Not an exclusive one whose stop is older than the session: its agent may have stopped
+ * it while it was cut off, and would take that word to start it again beside its replacement (I11).
+ */
+export function heldBack(waiting: ReadonlySet<TaskId>, snapshot: ClusterSnapshot, sessionRevision: number): ReadonlySet<TaskId> {
+  return new Set([...waiting].filter(id => {
+    const task = snapshot.tasks.get(id);
+    return task?.value.stopAfterMs === undefined || task.modRevision > sessionRevision;
+  }));
+}
+
+/**
  * The full set of `node` at the snapshot's revision; undefined while nobody leads (without an epoch no agent may take it, so what is sent
  * then would count as told and never be) and while a task that runs there cannot be read: what a full set lacks is stopped.
  *

@@ -24,6 +24,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
     snapshotter: registration.snapshotter,
+    hasDeadman: registration.hasDeadman,
     condition: 'ready',
     conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
     isLossConfirmed: false,

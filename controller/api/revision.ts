@@ -73,7 +73,7 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
 }
 
 /**
- * Names what a task of the service is made of: its container with digest, the contents and volumes it uses, the restart count.
+ * Names what a task of the service is made of: its container with digest, the contents and volumes it uses, when it stops itself, the restart count.
  * Replicas, placement and update rules are not in it, nor are resources: they change without replacing a task.
  */
 export function templateHash(spec: ServiceSpec, pins: ContentPins, volumes: readonly VolumeSpec[], restartCount: number): string {
@@ -86,6 +86,7 @@ export function templateHash(spec: ServiceSpec, pins: ContentPins, volumes: read
     secrets: pins.secrets.filter(pin => containers.some(container => container.secrets.some(mount => mount.source === pin.name))),
     volumes: volumes.filter(volume => containers.some(container => container.volumes.some(mount => mount.kind === 'volume' && mount.source === volume.name))),
     restartCount,
+    ...(spec.onDisconnect.kind === 'exclusive' ? { stopAfterMs: spec.onDisconnect.stopAfterMs } : {}),
   };
   return createHash('sha256').update(canonicalJson(used)).digest('hex').slice(0, 16);
 }

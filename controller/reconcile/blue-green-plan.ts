@@ -40,8 +40,9 @@ export function planBlueGreen(input: SlotInput, { active, before, isSettled }: B
 }
 
 /** What stops, and what is of neither colour, is there until it has ended. */
-function roomOf({ service, rows, wanted }: SlotInput): number {
-  return Math.max(0, 2 * (wanted.length + service.spec.update.maxSurge) - rows.filter(row => occupies(row, service)).length);
+function roomOf(input: SlotInput): number {
+  const { service, rows, wanted } = input;
+  return Math.max(0, 2 * (wanted.length + service.spec.update.maxSurge) - rows.filter(row => occupies(row, input)).length);
 }
 
 function planGreen(input: SlotInput): SlotPlan {

@@ -36,6 +36,7 @@ export function newTask(snapshot: ClusterSnapshot, context: PlanContext, input: 
     pins: service.pins, volumes: service.volumes.filter(volume => usesVolume(service, volume.name)),
     desired: 'run', reason, fence, isPaused: false, resourcesKey: resourcesKey(service.spec.container), createdAtMs: context.nowMs,
     ...(deviceUnits === undefined ? {} : { deviceUnits }),
+    ...(service.spec.onDisconnect.kind === 'exclusive' ? { stopAfterMs: service.spec.onDisconnect.stopAfterMs } : {}),
     ...(service.spec.job?.timeoutMs === undefined ? {} : { timeoutMs: service.spec.job.timeoutMs }),
   };
 }

@@ -33,10 +33,15 @@ export interface NodeEvidence {
 
 export const NO_EVIDENCE: NodeEvidence = { absences: new Map(), breaker: CLOSED_BREAKER };
 
-/** How long this leader has counted the node as away. */
-export function awayForMs({ absences }: NodeEvidence, node: NodeId, monotonicMs: number): number {
+/** How long this leader has counted the node as away, beyond the LOST of silence that makes it so: below 0 while nobody has listened for LOST. */
+export function awayForMs({ absences }: NodeEvidence, node: NodeId, { monotonicMs, times }: NodePlanContext): number {
   const absence = absences.get(node);
-  return absence === undefined ? 0 : monotonicMs - absence.sinceMs;
+  return absence === undefined ? 0 : monotonicMs - silentSinceMs(absence, times);
+}
+
+/** When it had been silent for LOST. Whoever listened to one that is `unknown` has counted nothing that we know of. */
+function silentSinceMs({ cause, sinceMs }: Absence, { lostMs }: Times): number {
+  return sinceMs + (cause === 'unknown' ? lostMs : 0);
 }
 
 export interface NodePlanContext {
@@ -117,7 +122,7 @@ function awayNodes(nodes: readonly Node[], absences: ReadonlyMap<NodeId, Absence
     if (absence === undefined || node.isLossConfirmed) {
       return [];
     }
-    const sinceMs = absence.sinceMs + (absence.cause === 'unknown' ? times.lostMs : 0);
+    const sinceMs = silentSinceMs(absence, times);
     return sinceMs <= monotonicMs ? [{ node: node.id, sinceMs, isNew: absence.cause !== 'lost' }] : [];
   });
 }

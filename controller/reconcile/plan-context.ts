@@ -9,7 +9,7 @@ export interface PlanContext {
   readonly nowMs: number;
   readonly clusterId: string;
   readonly times: Times;
-  /** How long the leader itself has counted the node as away, on its monotonic clock. */
+  /** How long the leader itself has counted the node as away, on its monotonic clock, beyond the first LOST of its silence. */
   readonly awayForMs: (node: NodeId) => number;
   /** The stored Revision, where it is known. */
   readonly revisionOf: (app: AppId, number: number) => Revision | undefined;

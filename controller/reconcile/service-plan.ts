@@ -1,8 +1,10 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
 import type { CrashLoop, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
 import { canonicalJson } from '../api/revision.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
@@ -213,11 +215,21 @@ function isSpent(loop: CrashLoop, { service, rows }: ServiceState): boolean {
 
 /**
  * The node is `lost` LOST + EVICT after it fell silent; a service that asked for longer waits for the rest, as this leader counts it: a
- * wall clock that jumps replaces nothing.
+ * wall clock that jumps replaces nothing. An exclusive one waits for all of it, also where another leader or an operator said that the node is lost, and for ever
+ * where the node has nothing that stops it for sure.
  */
-function untilReplacedMs({ task }: TaskRow, { spec }: Service, { awayForMs, times }: PlanContext): number {
-  const afterMs = spec.onDisconnect.kind === 'replace' ? spec.onDisconnect.afterMs : 0;
+function untilReplacedMs({ task, node }: TaskRow, { spec: { onDisconnect } }: Service, { awayForMs, times }: PlanContext): number {
+  if (onDisconnect.kind === 'exclusive') {
+    const afterMs = node?.hasDeadman === true ? Math.max(onDisconnect.replaceAfterMs, stoppedAfterMs(task)) : Number.POSITIVE_INFINITY;
+    return afterMs - times.lostMs - awayForMs(task.node);
+  }
+  const afterMs = onDisconnect.kind === 'replace' ? onDisconnect.afterMs : 0;
   return afterMs <= times.lostMs + times.evictMs ? 0 : afterMs - times.lostMs - awayForMs(task.node);
+}
+
+/** As it was made, whatever its service says by now: one that stops by no time of its own never has. */
+function stoppedAfterMs({ stopAfterMs, container }: Task): number {
+  return stopAfterMs === undefined ? Number.POSITIVE_INFINITY : leastReplaceAfterMs({ stopAfterMs, container });
 }
 
 function createAction(snapshot: ClusterSnapshot, context: PlanContext, { of: service, ...placement }: Placed['placements'][number]): Action {
@@ -278,7 +290,7 @@ function waits({ service, rows }: ServiceState, { crashLoops }: Situation, conte
   return [
     ...crashLoops.map(loop => waitUntilMs(loop, context.nowMs)),
     ...rows.filter(row => isLive(row) && isOnLostNode(row)).map(row => context.nowMs + untilReplacedMs(row, service, context)),
-  ].filter(time => time !== undefined && time > context.nowMs);
+  ].filter(time => time !== undefined && time > context.nowMs && Number.isFinite(time));
 }
 
 function eventsOf({ service, status }: ServiceState, next: ServiceStatus): readonly PlannedEvent[] {

@@ -1,5 +1,6 @@
 /** Which slots of a service get a task, and which tasks are to stop: one look at the state, within the update's budgets. */
 import type { Service } from '#model/app.ts';
+import { hasOneCopy } from '#model/exclusive.ts';
 import type { NodeId } from '#model/ids.ts';
 import { hasFailed, isCutOff, isLeaving, isLive, isOnLostNode, isServing, isSlotDone, isUpToDate, mayRun, mayStay } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
@@ -69,24 +70,24 @@ interface SlotState extends WantedSlot {
   readonly newest: TaskRow | undefined;
 }
 
-/** hold, stateful, job and `recreate` never have two tasks of a slot: the old one ends first. */
+/** hold, exclusive, stateful, job and `recreate` never have two tasks of a slot: the old one ends first. */
 export function isStopFirst({ spec }: Service): boolean {
   return isExclusive({ spec }) || spec.update.strategy === 'recreate' || spec.update.maxSurge === 0;
 }
 
 /** At most one task of a slot at any instant (I11). */
 export function isExclusive({ spec }: Pick<Service, 'spec'>): boolean {
-  return spec.onDisconnect.kind === 'hold' || spec.kind === 'stateful' || spec.kind === 'job';
+  return hasOneCopy(spec.onDisconnect) || spec.kind === 'stateful' || spec.kind === 'job';
 }
 
-/** Exclusive slots survive the loss of their node untouched; so do those of `global`, which belong to it. */
+/** Held slots survive the loss of their node untouched; so do those of `global`, which belong to it. */
 export function isHeldOnLoss({ spec }: Service): boolean {
   return spec.onDisconnect.kind === 'hold' || spec.kind === 'global';
 }
 
-/** What still may run counts as a copy; on a lost node only where two must never be. */
-export function occupies(row: TaskRow, { spec }: Service): boolean {
-  return mayRun(row) && (!isOnLostNode(row) || spec.onDisconnect.kind === 'hold');
+/** What still may run counts as a copy; on a lost node only where two must never be, and until it has stopped itself for sure. */
+export function occupies(row: TaskRow, { service: { spec: { onDisconnect } }, isReplaceable }: Pick<SlotInput, 'service' | 'isReplaceable'>): boolean {
+  return mayRun(row) && (!isOnLostNode(row) || onDisconnect.kind === 'hold' || (onDisconnect.kind === 'exclusive' && !isReplaceable(row)));
 }
 
 export function planSlots(input: SlotInput): SlotPlan {
@@ -124,7 +125,7 @@ function sortOut(input: SlotInput, wanted: WantedSlot, rows: readonly TaskRow[])
     good: present.filter(row => mayStay(row, service)).sort((left, right) => Number(isServing(right)) - Number(isServing(left))),
     outdated: present.filter(row => !mayStay(row, service)),
     lost,
-    isOccupied: rows.some(row => occupies(row, service)),
+    isOccupied: rows.some(row => occupies(row, input)),
     isDone: (service.spec.kind === 'job' || present.length === 0) && isSlotDone(rows, service),
     isNew: live.some(row => isUpToDate(row, service)),
     newest: rows.at(-1),
@@ -137,20 +138,23 @@ interface Budget {
   readonly unavailableRoom: number;
 }
 
-function budgetOf({ service, rows, wanted }: SlotInput, slots: readonly SlotState[]): Budget {
+function budgetOf(input: SlotInput, slots: readonly SlotState[]): Budget {
+  const { service, rows, wanted } = input;
   const { maxSurge, maxUnavailable } = service.spec.update;
   const surge = isStopFirst(service) ? 0 : maxSurge;
-  const copies = rows.filter(row => occupies(row, service)).length;
+  const copies = rows.filter(row => occupies(row, input));
+  // A new leader has yet to count how long one is cut off that was replaced already: its slot is one copy all the same.
+  const copyCount = service.spec.onDisconnect.kind === 'exclusive' ? new Set(copies.map(row => row.task.slot)).size : copies.length;
   const atOnce = Math.min(wanted.length, service.spec.job?.parallelism ?? wanted.length);
   const serving = slots.filter(slot => slot.isDone || [...slot.good, ...slot.outdated].some(isServing)).length;
   // Both at 0 is refused at apply; were it stored, the service still could be updated.
   const unavailable = isStopFirst(service) ? Math.max(1, maxUnavailable) : maxUnavailable;
-  return { surgeRoom: atOnce + surge - copies, unavailableRoom: serving - (wanted.length - unavailable) };
+  return { surgeRoom: atOnce + surge - copyCount, unavailableRoom: serving - (wanted.length - unavailable) };
 }
 
 function createMissing(input: SlotInput, slots: readonly SlotState[], room: number): readonly SlotCreate[] {
   const { service } = input;
-  if (service.spec.update.strategy === 'recreate' && input.rows.some(row => occupies(row, service) && !isUpToDate(row, service))) {
+  if (service.spec.update.strategy === 'recreate' && input.rows.some(row => occupies(row, input) && !isUpToDate(row, service))) {
     return [];
   }
   const missing = slots

@@ -54,6 +54,7 @@ function rulesOf({ spec }: Service): readonly NodeRule[] {
     ...placement.require.map(rule => ({ key: `require ${formatPlacementRule(rule)}`, holds: (node: Node) => matches(rule, node.labels) })),
     { key: `runtime ${runtime}`, holds: node => node.runtimes.includes(runtime) },
     ...(cpuset === undefined ? [] : [{ key: `cpuset ${cpuset}`, holds: (node: Node) => missingCpu(cpuset, node.cpus) === undefined }]),
+    ...(spec.onDisconnect.kind === 'exclusive' ? [{ key: 'deadman', holds: (node: Node) => node.hasDeadman }] : []),
     ...openingRules(spec),
   ];
 }

@@ -69,7 +69,7 @@ function ruleOf(obstacle: Obstacle): string {
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
@@ -78,6 +78,7 @@ function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
 function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 'have' | 'need'> {
   switch (first.kind) {
     case 'privileged': return { have: 'not allowed', need: '--allow-privileged' };
+    case 'deadman': return { have: 'none at work', need: 'gantry-deadman' };
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
     case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
@@ -92,6 +93,7 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
 function openingRule(obstacle: OpeningObstacle): string {
   switch (obstacle.kind) {
     case 'privileged': return 'profile privileged';
+    case 'deadman': return 'on_disconnect.stop_after';
     case 'bind': return `host path ${obstacle.hostPath}`;
     case 'device-path': return `device ${obstacle.hostPath}`;
     case 'device': return `device ${obstacle.device}`;
@@ -194,12 +196,14 @@ function phrase({ first, best }: Group, isOne: boolean): string {
       return `${isOne ? 'is' : 'are'} not ${first.home}, which has the data of volume ${first.volume}`;
     case 'label':
       return `${isOne ? 'breaks' : 'break'} the rule "${first.rule}"`;
+    case 'deadman':
+      return `${isOne ? 'has' : 'have'} no gantry-deadman at work, which stops tasks with stop_after when the agent cannot`;
     default:
       return `${isOne ? 'has' : 'have'} ${possession(first, best)}`;
   }
 }
 
-function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'label' }>, best: Obstacle): string {
+function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'label' | 'deadman' }>, best: Obstacle): string {
   switch (first.kind) {
     case 'taint':
       return `the taint ${first.taint}, which the service does not tolerate`;

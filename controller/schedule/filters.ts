@@ -20,6 +20,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'label'; readonly rule: string }
   | { readonly kind: 'runtime'; readonly runtime: string }
   | { readonly kind: 'privileged' }
+  | { readonly kind: 'deadman' }
   | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
   | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number; readonly milli?: number }
   | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
@@ -72,7 +73,7 @@ type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;
 type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot: number) => Obstacle | undefined;
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
-const NODE_FILTERS: readonly NodeFilter[] = [isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus];
+const NODE_FILTERS: readonly NodeFilter[] = [isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, hasDeadman];
 const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
@@ -159,6 +160,11 @@ function hasDevices(table: NodeTable, { service }: ServiceRequest, row: number):
 function hasCpus(node: Node, service: Service): Obstacle | undefined {
   const { cpuset } = service.spec.container.limits;
   return cpuset === undefined || missingCpu(cpuset, node.cpus) === undefined ? undefined : { node: node.id, kind: 'cpuset', cpuset, cpus: node.cpus };
+}
+
+/** What would stop the task of an exclusive service if its agent did not. */
+function hasDeadman(node: Node, { spec }: Service): Obstacle | undefined {
+  return spec.onDisconnect.kind === 'exclusive' && !node.hasDeadman ? { node: node.id, kind: 'deadman' } : undefined;
 }
 
 function hasVolumes(table: NodeTable, { service, homes }: ServiceRequest, row: number, slot: number): Obstacle | undefined {

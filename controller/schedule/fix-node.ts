@@ -25,7 +25,7 @@ export function labelled(blocked: Blocked, single: readonly BlockedNode[]): read
 
 /** Nodes that do not offer what only their agents' options open. */
 export function opened(blocked: Blocked, single: readonly BlockedNode[]): readonly Candidate[] {
-  return mended(blocked, single.filter(({ obstacles: [one] }) => one?.kind === 'privileged' || one?.kind === 'bind' || one?.kind === 'device-path'));
+  return mended(blocked, single.filter(({ obstacles: [one] }) => one !== undefined && isOpening(one)));
 }
 
 /** Each node made so that nothing of it is in the way any more, where that can be done to a node at all. */
@@ -66,10 +66,7 @@ function mend(blocked: Blocked, node: Node, obstacle: Obstacle): Mend | undefine
     case 'runtime': return { text: `install the runtime ${obstacle.runtime}`, change: ({ runtimes }) => ({ runtimes: [...runtimes, obstacle.runtime] }) };
     case 'cpuset': return { text: `give it the cpus ${obstacle.cpuset}`, change: ({ cpus }) => ({ cpus: `${cpus},${obstacle.cpuset}` }) };
     case 'device': return mendDevices(obstacle.device, obstacle.need * blocked.missing - obstacle.free);
-    case 'privileged':
-    case 'bind':
-    case 'device-path': return mendOpening(obstacle);
-    default: return isAmount(obstacle) ? mendCapacity(obstacle.kind, requestOf(blocked, obstacle.kind) * blocked.missing - obstacle.free) : undefined;
+    default: return isOpening(obstacle) ? mendOpening(obstacle) : isAmount(obstacle) ? mendCapacity(obstacle.kind, requestOf(blocked, obstacle.kind) * blocked.missing - obstacle.free) : undefined;
   }
 }
 
@@ -77,9 +74,16 @@ function isAmount(obstacle: Obstacle): obstacle is Extract<Obstacle, { readonly 
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
-function mendOpening(obstacle: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' }>): Mend {
+type Opening = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'bind' | 'device-path' }>;
+
+function isOpening(obstacle: Obstacle): obstacle is Opening {
+  return ['privileged', 'deadman', 'bind', 'device-path'].includes(obstacle.kind);
+}
+
+function mendOpening(obstacle: Opening): Mend {
   switch (obstacle.kind) {
     case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
+    case 'deadman': return { text: 'start its gantry-deadman', change: () => ({ hasDeadman: true }) };
     case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
     case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
   }

@@ -171,7 +171,8 @@ function updateFromWire(update: wire.UpdateSpec): UpdateSpec {
 function disconnectToWire(spec: DisconnectSpec): wire.DisconnectSpec {
   switch (spec.kind) {
     case 'replace': return { rule: { $case: 'replace', value: { afterMs: spec.afterMs } } };
-    case 'hold': return { rule: { $case: 'hold', value: {} } };
+    case 'hold': return { rule: { $case: 'hold', value: { stopAfterMs: undefined, replaceAfterMs: undefined } } };
+    case 'exclusive': return { rule: { $case: 'hold', value: { stopAfterMs: spec.stopAfterMs, replaceAfterMs: spec.replaceAfterMs } } };
   }
 }
 
@@ -179,6 +180,10 @@ function disconnectFromWire(spec: wire.DisconnectSpec | undefined): DisconnectSp
   switch (spec?.rule?.$case) {
     case undefined: throw new WireError('service.onDisconnect is missing');
     case 'replace': return { kind: 'replace', afterMs: spec.rule.value.afterMs };
-    case 'hold': return { kind: 'hold' };
+    case 'hold': return heldFromWire(spec.rule.value);
   }
+}
+
+function heldFromWire({ stopAfterMs, replaceAfterMs }: wire.DisconnectSpec_Hold): DisconnectSpec {
+  return stopAfterMs === undefined || replaceAfterMs === undefined ? { kind: 'hold' } : { kind: 'exclusive', stopAfterMs, replaceAfterMs };
 }

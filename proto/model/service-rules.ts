@@ -4,14 +4,17 @@ import { formatPlacementRule, parsePlacementRule } from './constraint.ts';
 import { checkCompanions } from './companion-rules.ts';
 import { checkContainer } from './container-rules.ts';
 import type { Violation } from './errors.ts';
+import { leastReplaceAfterMs, MIN_STOP_AFTER_MS, SAFE_MS } from './exclusive.ts';
 import { isLabel } from './ids.ts';
 import { checkKind } from './kind-rules.ts';
 import { printable, quoted } from './printable.ts';
+import { formatDuration } from './quantity.ts';
 import { checkRange } from './range-rules.ts';
-import type { PlacementRule, ServiceSpec } from './service.ts';
+import type { DisconnectSpec, PlacementRule, ServiceSpec } from './service.ts';
 import { checkUpdate } from './update-rules.ts';
 
 const MAX_REPLICAS = 10_000;
+const MAX_REPLACE_AFTER_MS = 365 * 86_400_000;
 const MAX_PRIORITY = 1_000_000;
 const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const MAX_LABEL_VALUE_LENGTH = 1024;
@@ -123,9 +126,29 @@ function checkDependencies(service: ServiceSpec, app: AppSpec, path: string): re
   });
 }
 
-function checkDisconnect({ onDisconnect, kind }: ServiceSpec, path: string): readonly Violation[] {
-  if (kind === 'stateful' && onDisconnect.kind === 'replace') {
-    return [{ path: `${path}.replace_after`, message: 'a stateful service holds its place: never, or leave it out' }];
+function checkDisconnect({ onDisconnect, kind, container }: ServiceSpec, path: string): readonly Violation[] {
+  switch (onDisconnect.kind) {
+    case 'hold': return [];
+    case 'exclusive': return checkExclusive(onDisconnect, { kind, container }, path);
+    case 'replace': return kind === 'stateful'
+      ? [{ path: `${path}.replace_after`, message: 'a stateful service holds its place: never, or leave it out; or give a stop_after too, after which a cut-off node stops it' }]
+      : checkRange(onDisconnect.afterMs, `${path}.replace_after`, 0, MAX_REPLACE_AFTER_MS);
   }
-  return onDisconnect.kind === 'replace' ? checkRange(onDisconnect.afterMs, `${path}.replace_after`, 0, 365 * 86_400_000) : [];
+}
+
+/** Its node has stopped it for sure before another is made. */
+function checkExclusive(
+  { stopAfterMs, replaceAfterMs }: Extract<DisconnectSpec, { readonly kind: 'exclusive' }>, { kind, container }: Pick<ServiceSpec, 'kind' | 'container'>, path: string,
+): readonly Violation[] {
+  if (kind !== 'service' && kind !== 'stateful') {
+    return [{ path: `${path}.stop_after`, message: `only services of kind service and stateful stop themselves when they are cut off, not of kind ${kind}` }];
+  }
+  const leastMs = leastReplaceAfterMs({ stopAfterMs, container });
+  const sum = `stop_after ${formatDuration(stopAfterMs)} + stop_grace_period ${formatDuration(container.stopGracePeriodMs)} + ${formatDuration(SAFE_MS)} to be safe`;
+  return [
+    ...checkRange(stopAfterMs, `${path}.stop_after`, MIN_STOP_AFTER_MS, 86_400_000),
+    ...checkRange(replaceAfterMs, `${path}.replace_after`, 0, MAX_REPLACE_AFTER_MS),
+    ...(replaceAfterMs < leastMs
+      ? [{ path: `${path}.replace_after`, message: `must be at least ${formatDuration(leastMs)} (${sum}), got ${formatDuration(replaceAfterMs)}: before that two copies could run` }] : []),
+  ];
 }

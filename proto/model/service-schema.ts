@@ -1,6 +1,7 @@
 /** One entry of `services` -> ServiceSpec, defaults filled in (manifest rule 7). */
 import { parsePlacementRule } from './constraint.ts';
 import { readCompanions, readContainer } from './container-schema.ts';
+import { leastReplaceAfterMs } from './exclusive.ts';
 import { readPairs } from './pair-schema.ts';
 import { CRON_SERVICE_KEYS, readAutoscale, readCron, readJob } from './kind-schema.ts';
 import { parseDuration } from './quantity.ts';
@@ -8,7 +9,7 @@ import { isRawList } from './raw-value.ts';
 import type { SchemaField, KeyTable } from './schema-field.ts';
 import { PLACEMENT_POLICIES } from './service.ts';
 import type {
-  Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec,
+  ContainerSpec, Dependency, DisconnectSpec, PlacementRule, PlacementSpec, ServiceAffinity, ServiceKind, ServiceSpec,
 } from './service.ts';
 import { readUpdate } from './update-schema.ts';
 
@@ -22,7 +23,7 @@ const SERVICE_KEYS: KeyTable = {
 };
 const PLACEMENT_KEYS: KeyTable = { known: ['require', 'prefer', 'spread', 'max_per', 'tolerate', 'affinity', 'avoid', 'policy', 'priority', 'gang'] };
 const AFFINITY_KEYS: KeyTable = { known: ['service', 'label', 'weight'] };
-const DISCONNECT_KEYS: KeyTable = { known: ['replace_after'], later: ['stop_after'] };
+const DISCONNECT_KEYS: KeyTable = { known: ['replace_after', 'stop_after'] };
 
 /** LOST + EVICT of the default times (reliability 2). */
 const DEFAULT_REPLACE_AFTER_MS = 50_000;
@@ -30,9 +31,9 @@ const DEFAULT_REPLACE_AFTER_MS = 50_000;
 export function readService(name: string, field: SchemaField): ServiceSpec {
   field.checkKeys(SERVICE_KEYS);
   const kind: ServiceKind = field.at('kind').choice({ words: ['service', 'global', 'stateful', 'job', 'cron'] }, 'service');
-  const onDisconnect = readDisconnect(field.at('on_disconnect'), kind);
   field.at('image').require();
   const container = readContainer(field, kind, 'baseline');
+  const onDisconnect = readDisconnect(field.at('on_disconnect'), kind, container);
   const companions = readCompanions(field, container);
   return {
     name,
@@ -111,13 +112,21 @@ function readRule(field: SchemaField): readonly PlacementRule[] {
   return [parsed.rule];
 }
 
-function readDisconnect(field: SchemaField, kind: ServiceKind): DisconnectSpec {
+function readDisconnect(field: SchemaField, kind: ServiceKind, container: ContainerSpec): DisconnectSpec {
   field.checkKeys(DISCONNECT_KEYS);
   const after = field.at('replace_after');
+  const stop = field.at('stop_after');
   if (after.value === 'never') {
+    if (stop.isPresent) {
+      stop.complain('what stops itself is replaced: give replace_after a time or leave it out, or leave out stop_after');
+    }
     return { kind: 'hold' };
   }
   const afterMs = after.parsed(parseDuration);
+  const stopAfterMs = stop.parsed(parseDuration);
+  if (stopAfterMs !== undefined) {
+    return { kind: 'exclusive', stopAfterMs, replaceAfterMs: afterMs ?? Math.max(DEFAULT_REPLACE_AFTER_MS, leastReplaceAfterMs({ stopAfterMs, container })) };
+  }
   if (afterMs === undefined) {
     return kind === 'stateful' ? { kind: 'hold' } : { kind: 'replace', afterMs: DEFAULT_REPLACE_AFTER_MS };
   }

@@ -176,8 +176,14 @@ export interface Dependency {
   readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
 }
 
-/** When a lost node's tasks are replaced; `never` is the class *hold* (reliability: default of stateful). */
-export type DisconnectSpec = { readonly kind: 'replace'; readonly afterMs: number } | { readonly kind: 'hold' };
+/**
+ * What becomes of a task whose node is cut off, counted from the last heartbeat that was acknowledged (reliability 3). `replace`: another is made after that time, and the old one
+ * runs on. `hold` (`replace_after: never`; default of stateful): none is made until the node is back or removed. `exclusive`: its node stops it, and then another is made.
+ */
+export type DisconnectSpec =
+  | { readonly kind: 'replace'; readonly afterMs: number }
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'exclusive'; readonly stopAfterMs: number; readonly replaceAfterMs: number };
 
 /** Each completion is a slot of its own, from 0, which its task finds in GANTRY_SLOT. */
 export interface JobSpec {

@@ -31,6 +31,8 @@ export interface Registration {
   readonly snapshotter: string;
   /** False for an agent of before: it gets each set of the endpoints whole. */
   readonly takesEndpointChanges: boolean;
+  /** What stops exclusive tasks when the agent does not is at work. */
+  readonly hasDeadman: boolean;
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */

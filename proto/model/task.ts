@@ -39,6 +39,8 @@ export interface Task {
   readonly reason: string;
   /** Rises with every replacement of this slot. */
   readonly fence: number;
+  /** Cut off for so long, counted from the sending of the last heartbeat that was acknowledged, its node stops it; absent: never. */
+  readonly stopAfterMs?: number;
   /** An attempt that runs longer is ended, which is a failure. Only for `job`; absent: no limit. */
   readonly timeoutMs?: number;
   /** The units that the scheduler chose for `container.deviceRequests`, by name; absent: it asks for none, or the agent chooses. */

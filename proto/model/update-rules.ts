@@ -1,5 +1,6 @@
 /** What must hold of `update`: budgets that let something be replaced, strategies that fit the kind, steps that rise. */
 import type { Violation } from './errors.ts';
+import { hasOneCopy } from './exclusive.ts';
 import { checkRange } from './range-rules.ts';
 import type { ServiceSpec, UpdateSpec } from './service.ts';
 
@@ -7,14 +8,13 @@ const MAX_REPLICAS = 10_000;
 const MAX_STEPS = 20;
 
 export function checkUpdate({ update, onDisconnect, kind }: ServiceSpec, path: string): readonly Violation[] {
-  const isHold = onDisconnect.kind === 'hold';
   return [
     ...checkRange(update.maxSurge, `${path}.max_surge`, 0, MAX_REPLICAS),
     ...checkRange(update.maxUnavailable, `${path}.max_unavailable`, 0, MAX_REPLICAS),
     ...(update.maxSurge === 0 && update.maxUnavailable === 0 && kind !== 'job' && kind !== 'cron'
       ? [{ path: `${path}.max_unavailable`, message: 'max_surge and max_unavailable cannot both be 0: nothing could ever be replaced' }] : []),
-    ...(isHold && update.maxSurge > 0
-      ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place never runs two copies of a replica' }] : []),
+    ...(hasOneCopy(onDisconnect) && update.maxSurge > 0
+      ? [{ path: `${path}.max_surge`, message: 'must be 0: a service that holds its place, or stops itself when it is cut off, never runs two copies of a replica' }] : []),
     ...checkRange(update.monitorMs, `${path}.monitor`, 0, 86_400_000),
     ...checkDeadline({ update, kind }, `${path}.progress_deadline`),
     ...checkStrategy({ update, onDisconnect, kind }, path),
@@ -32,8 +32,8 @@ function checkDeadline({ update: { progressDeadlineMs }, kind }: Pick<ServiceSpe
 /** Canary and blue_green run two versions side by side, and look at them for as long as they like. */
 function checkStrategy({ update, onDisconnect, kind }: Pick<ServiceSpec, 'update' | 'onDisconnect' | 'kind'>, path: string): readonly Violation[] {
   const { strategy } = update;
-  if (strategy === 'blue_green' && (kind !== 'service' || onDisconnect.kind === 'hold')) {
-    return [{ path: `${path}.strategy`, message: 'blue_green runs two tasks of each replica: only a service of kind service that holds no place can have it' }];
+  if (strategy === 'blue_green' && (kind !== 'service' || hasOneCopy(onDisconnect))) {
+    return [{ path: `${path}.strategy`, message: 'blue_green runs two tasks of each replica: only a service of kind service without stop_after, and with another replace_after than never, can have it' }];
   }
   if (strategy === 'canary' && (kind === 'job' || kind === 'cron' || kind === 'global')) {
     return [{ path: `${path}.strategy`, message: `canary takes shares of the replicas: a service of kind ${kind} has none` }];

@@ -1,4 +1,5 @@
 /** `update` of a service: how its tasks are replaced. */
+import { hasOneCopy } from './exclusive.ts';
 import { parseDuration } from './quantity.ts';
 import { quoted } from './printable.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
@@ -8,16 +9,16 @@ import type { DisconnectSpec, UpdateSpec } from './service.ts';
 const UPDATE_KEYS: KeyTable = { known: ['strategy', 'max_surge', 'max_unavailable', 'monitor', 'on_failure', 'steps', 'promote', 'progress_deadline'] };
 const DEFAULT_MONITOR_MS = 5_000;
 
-/** Hold never runs two copies of a replica, so it cannot start the new one first. */
+/** What never runs two copies of a replica cannot start the new one first. */
 export function readUpdate(field: SchemaField, onDisconnect: DisconnectSpec): UpdateSpec {
   field.checkKeys(UPDATE_KEYS);
-  const isHold = onDisconnect.kind === 'hold';
+  const isStopFirst = hasOneCopy(onDisconnect);
   const progressDeadlineMs = field.at('progress_deadline').parsed(parseDuration);
   const strategy = field.at('strategy').choice({ words: ['rolling', 'canary', 'blue_green', 'recreate'] }, 'rolling');
   return {
     strategy,
-    maxSurge: field.at('max_surge').integer(isHold ? 0 : 1),
-    maxUnavailable: field.at('max_unavailable').integer(isHold ? 1 : 0),
+    maxSurge: field.at('max_surge').integer(isStopFirst ? 0 : 1),
+    maxUnavailable: field.at('max_unavailable').integer(isStopFirst ? 1 : 0),
     monitorMs: field.at('monitor').parsed(parseDuration) ?? DEFAULT_MONITOR_MS,
     onFailure: field.at('on_failure').choice({ words: ['rollback', 'pause'] }, 'rollback'),
     ...readSteps(field.at('steps'), strategy),

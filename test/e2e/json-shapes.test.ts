@@ -47,7 +47,7 @@ const APP_ITEM: Shape = { namespace: 'string', name: 'string', revision: 'number
 const EVENT: Shape = { time: 'time', type: '=normal,warning', object: 'string', reason: 'string', message: 'string' };
 const DEV_STATUS: Shape = {
   url: 'string|null', registry: 'string',
-  processes: [{ name: 'string', kind: '=etcd,nats,registry,controller,agent', node: 'string|null', pid: 'number' }],
+  processes: [{ name: 'string', kind: '=etcd,nats,registry,controller,deadman,agent', node: 'string|null', pid: 'number' }],
 };
 const VIOLATION: Shape = { file: 'string|null', line: 'number|null', column: 'number|null', path: 'string', message: 'string', hint: 'string|null' };
 const PLACE: Shape = { file: 'string', line: 'number', column: 'number' };
@@ -111,7 +111,7 @@ test.serial('dev status has every process, with the controllers dead too (root)'
   const before = await status();
   t.deepEqual(problemsOf(before, DEV_STATUS, 'status'), []);
   t.deepEqual((before['processes'] as readonly Item[]).map(({ kind, node }) => `${String(kind)} ${String(node)}`).sort(),
-    ['agent n1', 'controller null', 'etcd null', 'nats null', 'registry null']);
+    ['agent n1', 'controller null', 'deadman n1', 'etcd null', 'nats null', 'registry null']);
   await cluster.ctl('dev', 'kill', 'c1', '--name', cluster.name);
   t.is((await status())['registry'], before['registry']);
 });

@@ -3,17 +3,22 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
+import type { Task } from '#model/task.ts';
 import { diskOf } from '../../agent/cgroup/block-device-fs.ts';
 import { cgroupLayout, groupDirs } from '../../agent/cgroup/cgroup-files.ts';
 import type { CgroupLayout } from '../../agent/cgroup/cgroup-files.ts';
 import { CgroupFs } from '../../agent/cgroup/cgroup-fs.ts';
+import { DeadmanFs } from '../../agent/deadman/deadman-fs.ts';
+import { containerId } from '../../agent/task/names.ts';
 import { cgroupsContract, processesContract } from '../contract/cgroups-contract.ts';
 import type { CgroupsUnderTest, UseCgroups } from '../contract/cgroups-contract.ts';
+import { container, service, task as makeTask, taskId } from '../support/builders.ts';
 import { eventually } from '../support/container-sandbox.ts';
 import { leaveNothingOf } from '../support/last-will.ts';
 
@@ -116,6 +121,65 @@ const unified = '/sys/fs/cgroup/unified';
 if (layout.version === 1 && existsSync(`${unified}/cgroup.procs`)) {
   processesContract(test, 'the v2 mount of a hybrid (needs root)', on({ version: 2, roots: new Map([['unified', unified]]) }));
 }
+/** The program itself, told by the agent's own hand. */
+async function withDeadman(parent: string, cgroups: CgroupFs, body: (deadman: DeadmanFs, again: () => DeadmanFs, hasLooked: () => Promise<void>) => Promise<void>): Promise<void> {
+  const runDir = `/tmp/${parent}`;
+  const deadman = new DeadmanFs(runDir, cgroups);
+  const program = spawn(path.resolve(import.meta.dirname, '../../deploy/bin/gantry-deadman'), ['--run-dir', runDir], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const hasLooked = async (): Promise<void> => {
+    const looks = new Set<string>();
+    await eventually('three looks of the deadman', async () => await Promise.resolve(looks.add(readIfThere(`${runDir}/deadman/alive`) ?? '').size > 3 || undefined));
+  };
+  try {
+    await eventually('the deadman at work', async () => await Promise.resolve(deadman.isAtWork() || undefined));
+    await body(deadman, () => new DeadmanFs(runDir, cgroups), hasLooked);
+  } finally {
+    program.kill('SIGKILL');
+    rmSync(runDir, { recursive: true, force: true });
+  }
+}
+
+function deadmanTests(title: string, use: UseCgroups): void {
+  const guardedTask = (id: string, stopAfterMs: number): Task => makeTask(service(), 'n1', { id: taskId(id), stopAfterMs, container: container({ stopGracePeriodMs: 0 }) });
+  test(`D3: the deadman kills what is over its time, all of it and nothing else, on ${title}`, async t => {
+    await use(t, async ({ cgroups, enter, isAlive }) => {
+      const [late, early] = [guardedTask('late', 600_000), guardedTask('early', 0)];
+      const [lateId, earlyId] = [containerId(late.id, 1), containerId(early.id, 3)];
+      const parent = cgroups.pathFor(lateId).split('/')[1] ?? '';
+      await withDeadman(parent, cgroups, async (deadman, again, hasLooked) => {
+        t.false(deadman.guard(late, 1), 'nothing was heard yet: nothing to count from');
+        deadman.heard(deadman.uptimeMs());
+        const survivor = await enter(lateId);
+        const doomed = [await enter(earlyId), await enter(`${earlyId}-c0-1`)];
+        await cgroups.freeze(earlyId);
+        t.true(deadman.guard(late, 1));
+        t.true(deadman.guard(early, 3));
+        await eventually('the ends of what is over its time', async () => await Promise.resolve(!doomed.some(isAlive) || undefined));
+        t.true(deadman.hasKilled(early.id, 3));
+        const next = await enter(earlyId);
+        await eventually('the end of what came later', async () => await Promise.resolve(!isAlive(next) || undefined));
+        t.true(isAlive(survivor));
+        t.false(deadman.hasKilled(late.id, 1));
+
+        const successor = again();
+        t.true((successor.heardAgoMs() ?? -1) >= 0);
+        t.true(successor.hasKilled(early.id, 3));
+        successor.releaseAllBut(new Set([late.id]));
+        t.false(successor.hasKilled(early.id, 3));
+        const free = await enter(earlyId);
+        await hasLooked();
+        t.true(isAlive(free));
+        t.true(isAlive(survivor));
+      });
+    });
+  });
+}
+
+deadmanTests(`v${String(layout.version)} of this kernel (needs root)`, on(layout));
+if (layout.version === 1 && existsSync(`${unified}/cgroup.procs`)) {
+  deadmanTests('the v2 mount of a hybrid (needs root)', on({ version: 2, roots: new Map([['unified', unified]]) }));
+}
+
 test('the groups of this machine are where its mounts say (needs root)', t => {
   t.deepEqual(groupDirs(layout, '').filter(dir => !existsSync(`${dir}/cgroup.procs`)), []);
 });

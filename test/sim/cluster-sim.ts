@@ -75,7 +75,7 @@ class ClusterSimulation {
     const time = this.#time;
     this.#load = new SimLoad(schedule.seed, time, () => this.checker.running);
     this.checker = new SimChecker(
-      { nowMs: () => time.nowMs, lossMs: TIMES.lostMs + TIMES.evictMs - SLACK_MS }, { load: this.#load, isClockTrue: () => this.#controllers.every(one => one.isClockTrue) },
+      { nowMs: () => time.nowMs, lossMs: TIMES.lostMs + TIMES.evictMs - SLACK_MS, ackAgeMs: TIMES.leaseMs }, { load: this.#load, isClockTrue: () => this.#controllers.every(one => one.isClockTrue) },
     );
     this.#net = new SimNet(time, new Random(schedule.seed + 1_000_003));
     this.#etcd = new SimEtcd(time, this.#net, (batch, writer) => { this.checker.committed(batch, writer); });
@@ -94,7 +94,7 @@ class ClusterSimulation {
     this.#agents = Array.from({ length: schedule.nodes }, (_, index) => new SimAgent(parseNodeId(`n${String(index + 1)}`), index, resources(random.between(12, 24) * 100, 2_048), {
       time, net, random: new Random(schedule.seed * 37 + index), controllers: this.#controllers, witness: this.checker, onExit, log,
       faults: { lostShare: 0.01, doubledShare: 0.02, mayBeLost: REPEATED, mayBeDoubled: KNOWN_AGAIN, mayBeLate: OLD_AGAIN },
-      onDelivered: (node, kind, sentAtMs) => { if (kind === 'ack') this.checker.acknowledged(node, sentAtMs); },
+      onDelivered: (node, { kind, settled }, sentAtMs) => { if (kind === 'ack' && settled?.length === 0) this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
     this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents });

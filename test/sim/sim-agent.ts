@@ -23,7 +23,7 @@ import { SimMachine } from './sim-machine.ts';
 import type { MachineWitness } from './sim-machine.ts';
 import type { SimNet } from './sim-net.ts';
 import { openStream } from './sim-stream.ts';
-import type { MessageFaults } from './sim-stream.ts';
+import type { Delivered, MessageFaults } from './sim-stream.ts';
 import { SimProcess } from './sim-time.ts';
 import type { SimTime } from './sim-time.ts';
 
@@ -36,7 +36,7 @@ export interface AgentWorld {
   readonly witness: MachineWitness;
   readonly onExit: (name: string, error: unknown) => void;
   readonly log: (name: string) => Logger;
-  readonly onDelivered: (to: string, kind: string, sentAtMs: number) => void;
+  readonly onDelivered: (to: string, message: Delivered, sentAtMs: number) => void;
 }
 
 /** A dial that nobody answers. */
@@ -95,6 +95,7 @@ export class SimAgent {
     const assignments = this.machine.held(process);
     const held = await assignments.load();
     const reports = new ReportBook();
+    const heardAgoMs = this.machine.deadman.heardAgoMs();
     const shared = { clock: process, log: log(this.node), random: () => random.next() };
     const recover = async (): Promise<TaskSet> => {
       const parts = {
@@ -107,16 +108,16 @@ export class SimAgent {
     const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
     const endpoints = new EndpointsLoop([async () => { await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
     const session: SessionLoop = new SessionLoop({
-      ...shared, facts: this.#facts(), dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
+      ...shared, facts: this.#facts(), deadman: this.machine.deadman, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
       sink: {
         registered: async ({ subnetIndex }) => {
           this.#subnetIndex = subnetIndex;
           await node.bringUp(subnetIndex, signal);
         },
-        desired: set => { node.desire(set); }, permitted: () => { node.wakeAll(); }, endpoints: set => { endpoints.offer(set); },
+        desired: set => { node.desire(set); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
         openTunnel: () => Promise.reject(new ClusterError('FAILED_PRECONDITION', 'no tunnels here')),
       },
-    }, { controllers: this.#world.controllers.map(({ name }) => name), times: TIMES, held: held ?? EMPTY_DESIRED_SET });
+    }, { controllers: this.#world.controllers.map(({ name }) => name), times: TIMES, held: held ?? EMPTY_DESIRED_SET, ...(heardAgoMs === undefined ? {} : { heardAgoMs }) });
     if (this.#subnetIndex !== undefined) {
       await node.bringUp(this.#subnetIndex, signal);
     }

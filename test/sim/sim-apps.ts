@@ -41,14 +41,19 @@ function shop(random: Random, tag: number, phase: AppPhase): AppSpec {
   return { namespace: 'default', name: 'shop', services, configs: [], secrets: [], volumes: [{ name: 'data', perReplica: true }] };
 }
 
-/** One service with a config: its content is another in each apply. */
+/** One service with a config, whose content is another in each apply, and an exclusive one. */
 function side(random: Random, tag: number, phase: AppPhase): AppSpec {
   const isGood = phase !== 'drawn';
   const api = service({
     name: 'api', replicas: random.between(1, 3), update: { monitorMs: 10_000 },
     container: { ...program(random, tag, isGood), healthcheck: HEALTHCHECK, configs: [{ source: 'settings', target: '/etc/settings', mode: 0o444 }] },
   }).spec;
-  return { namespace: 'default', name: 'side', services: [api], configs: [{ name: 'settings', content: Buffer.from(`tag=${String(tag)}`) }], secrets: [], volumes: [] };
+  const stopAfterMs = random.between(10, 30) * 1_000;
+  const solo = service({
+    name: 'solo', replicas: random.between(1, 2), update: { monitorMs: 10_000 }, container: program(random, tag, isGood),
+    onDisconnect: { kind: 'exclusive', stopAfterMs, replaceAfterMs: stopAfterMs + 20_000 + random.between(0, 1) * 20_000 },
+  }).spec;
+  return { namespace: 'default', name: 'side', services: [api, solo], configs: [{ name: 'settings', content: Buffer.from(`tag=${String(tag)}`) }], secrets: [], volumes: [] };
 }
 
 /** Stages that are watched and promoted, priorities, and a cron; of `last` nothing that would not rest. */

@@ -33,6 +33,8 @@ export interface CheckerTimes {
   readonly nowMs: () => number;
   /** Silence before a node may be given up, less what clocks and messages differ by. */
   readonly lossMs: number;
+  /** So old a heartbeat may be when it is acknowledged. */
+  readonly ackAgeMs: number;
 }
 
 interface RunningContainer {
@@ -125,7 +127,7 @@ export class SimChecker implements MachineWitness {
 
   /** I11. */
   #checkAlone(task: Task, id: string, node: NodeId): void {
-    if (task.kind !== 'stateful' || isCompanion(id)) {
+    if ((task.kind !== 'stateful' && task.stopAfterMs === undefined) || isCompanion(id)) {
       return;
     }
     for (const other of this.#running.values()) {
@@ -149,9 +151,23 @@ export class SimChecker implements MachineWitness {
     }
     const task = this.snapshot.tasks.get(ofTask)?.value;
     const isWanted = task?.desired === 'run' && !task.isPaused && !task.container.image.includes('/sick:');
-    if (isWanted && this.snapshot.statuses.has(ofTask)) {
+    if (isWanted && this.snapshot.statuses.has(ofTask) && !this.#mayStopItself(node, task)) {
       this.violate(`I6: ${node} does ${step} to ${task.name}, which is wanted and healthy`);
     }
+  }
+
+  /** An exclusive task of a node that is cut off. */
+  #mayStopItself(node: NodeId, { stopAfterMs }: Task): boolean {
+    const silentMs = this.#times.nowMs() - (this.#lastAckMs.get(node) ?? 0);
+    if (stopAfterMs === undefined || silentMs < stopAfterMs - this.#times.ackAgeMs) {
+      return false;
+    }
+    this.count('stopped itself');
+    return true;
+  }
+
+  killed(_task: TaskId): void {
+    this.count('killed by the deadman');
   }
 
   /** What was there of the tasks and services that a batch touches. */
@@ -243,7 +259,7 @@ export class SimChecker implements MachineWitness {
     }
     this.#placed.set(id, task);
     if (previous === undefined) {
-      this.count(`task made: ${task.reason}`);
+      this.count(`task made: ${task.reason}${exclusiveMark(task)}`);
       const job = `${task.serviceId}/${String(task.slot)}/${task.templateHash}`;
       return task.kind === 'job' && this.#jobsDone.has(job) ? [`I1: job slot ${job} is run again after it completed`] : [];
     }
@@ -340,6 +356,11 @@ function hasSucceeded({ phase, lastExit }: TaskStatus): boolean {
 
 function isBack(previous: TaskStatus | undefined, next: TaskStatus): boolean {
   return previous !== undefined && (next.attempt < previous.attempt || (next.attempt === previous.attempt && phaseOrder(next.phase) < phaseOrder(previous.phase)));
+}
+
+/** Shows how often the class was put to the test. */
+function exclusiveMark({ stopAfterMs }: Task): string {
+  return stopAfterMs === undefined ? '' : ', exclusive';
 }
 
 function statusText(status: TaskStatus | undefined): string {

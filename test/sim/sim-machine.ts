@@ -1,6 +1,6 @@
 /** One machine: what the agents that run on it find there, with the time that each step takes, a disk that may be full, and programs that run. */
 import type { AssignedContent } from '#model/assignment.ts';
-import type { NodeId } from '#model/ids.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
 import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import type { DesiredSet } from '../../agent/assignment.ts';
 import type { HealthVerdict } from '../../agent/health/ports.ts';
@@ -10,6 +10,7 @@ import { parseContainerId } from '../../agent/task/names.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
 import { FakeNode } from '../support/fake-node.ts';
 import type { Random } from './random.ts';
+import { SimDeadman } from './sim-deadman.ts';
 import { SimProcess } from './sim-time.ts';
 import type { SimTime } from './sim-time.ts';
 
@@ -24,6 +25,8 @@ export interface MachineWitness {
   ended(node: NodeId, id: string, code: number | null): void;
   /** The agent is about to signal, kill or remove a container that runs. */
   stops(node: NodeId, id: string, step: string): void;
+  /** The deadman ended what was there of a task. */
+  killed(task: TaskId): void;
 }
 
 export class SimMachine {
@@ -31,6 +34,7 @@ export class SimMachine {
   readonly fake: FakeNode;
   /** The machine's own clock: its programs end by it. */
   readonly clock: SimProcess;
+  readonly deadman: SimDeadman;
   isDiskFull = false;
   /** Of programs that end by themselves, in each second. */
   crashRate = 0;
@@ -49,6 +53,11 @@ export class SimMachine {
     this.#witness = world.witness;
     this.clock = new SimProcess(world.time);
     this.fake = new FakeNode(this.clock, subnet);
+    this.deadman = new SimDeadman(world.time, task => {
+      const wasThere = this.fake.killTask(task);
+      if (wasThere) this.#witness.killed(task);
+      return wasThere;
+    });
     this.fake.onStarted = id => { this.#begin(id); };
     this.fake.onEnded = id => {
       this.#witness.ended(node, id, this.fake.containers.get(id)?.end?.code ?? null);
@@ -60,6 +69,7 @@ export class SimMachine {
   reboot(): void {
     this.fake.running().forEach(id => { this.#witness.ended(this.node, id, null); });
     this.fake.reboot();
+    this.deadman.reboot();
   }
 
   /** The ports of one life of the agent. */
@@ -67,7 +77,7 @@ export class SimMachine {
     const parts = this.fake.parts();
     const slow = <Port extends object>(name: string, port: Port): Port => this.#slowed(name, port, process);
     return {
-      ...parts, node: this.node,
+      ...parts, node: this.node, deadman: this.deadman,
       images: slow('images', parts.images), snapshots: slow('snapshots', parts.snapshots), network: slow('network', parts.network), proxy: slow('proxy', parts.proxy),
       volumes: slow('volumes', parts.volumes), configs: slow('configs', parts.configs), bundles: slow('bundles', parts.bundles), records: slow('records', parts.records),
       cgroups: slow('cgroups', parts.cgroups),
@@ -196,5 +206,5 @@ export class SimMachine {
   }
 }
 
-const SYNCHRONOUS: ReadonlySet<string> = new Set(['cgroups.pathFor', 'bundles.pathOf', 'records.logPath', 'runtime.ends']);
+const SYNCHRONOUS: ReadonlySet<string> = new Set(['cgroups.pathFor', 'bundles.pathOf', 'records.logPath', 'runtime.ends', 'runtime.problem']);
 const STOPPING: ReadonlySet<string> = new Set(['runtime.kill', 'runtime.remove', 'cgroups.killAll', 'cgroups.freeze']);

@@ -31,13 +31,19 @@ interface Inbox<Message> {
   wake: () => void;
 }
 
+/** What is told of a message. `settled`: of an acknowledgement; empty: it is a heartbeat's, not that of statuses which were written at last. */
+export interface Delivered {
+  readonly kind: string;
+  readonly settled?: readonly unknown[];
+}
+
 interface StreamParts {
   readonly time: SimTime;
   readonly net: SimNet;
   readonly random: Random;
   readonly faults: MessageFaults;
   /** Told of each message that an end took in, and when it was sent. */
-  readonly onDelivered: (to: string, kind: string, sentAtMs: number) => void;
+  readonly onDelivered: (to: string, message: Delivered, sentAtMs: number) => void;
 }
 
 /** Both ends of a stream between `left` and `right`. It breaks for both when a lane is cut for longer than the keepalive, or an end dies. */
@@ -85,7 +91,7 @@ function carry<Message extends { readonly kind: string }>(message: Message, from
     to.process.enter(() => {
       if (!inbox.isClosed) {
         inbox.queue.push(message);
-        onDelivered(to.name, message.kind, sentAtMs);
+        onDelivered(to.name, message, sentAtMs);
         inbox.wake();
       }
     });

@@ -267,7 +267,7 @@ class Simulation {
 
   #context(): PlanContext {
     return {
-      nowMs: this.nowMs, clusterId: 'sim', times: TIMES, awayForMs: one => awayForMs(this.#evidence, one, this.nowMs),
+      nowMs: this.nowMs, clusterId: 'sim', times: TIMES, awayForMs: one => awayForMs(this.#evidence, one, { monotonicMs: this.nowMs, times: TIMES }),
       revisionOf: (of, number) => this.#store.revisions.get(`${of}/${String(number)}`),
     };
   }

@@ -38,7 +38,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     policy: CLOSED_NODE_POLICY,
     snapshotter: 'overlay',
     agentVersion: '0.1.0',
-    metricsAddress: '', cpus: '0-3',
+    metricsAddress: '', cpus: '0-3', hasDeadman: true,
     condition: 'ready',
     conditionSinceMs: T0,
     isLossConfirmed: false,
@@ -90,7 +90,7 @@ export function service(options: ServiceOptions = {}): Service {
 function serviceSpec(name: string, options: Omit<ServiceOptions, 'name' | 'app'>): ServiceSpec {
   const { container: containerOptions, placement, update, kind = 'service', ...rest } = options;
   const onDisconnect = rest.onDisconnect ?? (kind === 'stateful' ? { kind: 'hold' } : { kind: 'replace', afterMs: 50_000 });
-  const surge = onDisconnect.kind === 'hold' ? { maxSurge: 0, maxUnavailable: 1 } : {};
+  const surge = onDisconnect.kind !== 'replace' ? { maxSurge: 0, maxUnavailable: 1 } : {};
   return {
     kind, replicas: kind === 'global' ? 0 : kind === 'job' || kind === 'cron' ? 1 : 3, labels: [], dependsOn: [],
     ...(kind === 'job' || kind === 'cron' ? { job: { retries: 3 } } : {}),

@@ -18,7 +18,7 @@ import type { LocalImage } from '../../agent/image/ports.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
 import type { ContainerEnd, ContainerState, CreatedContainer } from '../../agent/runtime/ports.ts';
 import { formatLogName } from '../../agent/task/log-name.ts';
-import { parseContainerId } from '../../agent/task/names.ts';
+import { containerId, parseContainerId } from '../../agent/task/names.ts';
 import type { ContainerName } from '../../agent/task/names.ts';
 import type { TaskParts } from '../../agent/task/ports.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
@@ -69,6 +69,12 @@ export class FakeNode {
   takenPort: string | undefined;
   runtimeProblem: string | undefined;
   mayStart = true;
+  cutOffInMs = 1_000_000_000;
+  hasDeadman = true;
+  /** Attempts that have their time, by task. */
+  readonly guarded = new Map<TaskId, number>();
+  /** Ids of main containers. */
+  readonly deadmanKilled = new Set<string>();
   hasImage = true;
   /** What the registry client tries again in each pull. */
   pullRetries: readonly string[] = [];
@@ -116,6 +122,16 @@ export class FakeNode {
   restartAgent(): void {
     this.#isDead = false;
     this.#crash = undefined;
+  }
+
+  /** Every container of the task ends, as by the deadman's hand; false when none is there that could run. */
+  killTask(task: TaskId): boolean {
+    const there = [...this.containers].filter(([id, { state }]) => parseContainerId(id)?.task === task && state !== 'stopped');
+    for (const [id, container] of there) {
+      container.state = 'running';
+      this.exit(id, { code: 137 });
+    }
+    return there.length > 0;
   }
 
   /** The container's program ends by itself. */
@@ -227,7 +243,17 @@ export class FakeNode {
       },
       statuses: { report: status => { this.statuses.push(status); }, drop: () => undefined },
       events: { happened: event => { this.events.push(event.reason); } },
-      permit: { mayStart: () => this.mayStart },
+      permit: { mayStart: () => this.mayStart, untilCutOffMs: () => this.cutOffInMs },
+      deadman: {
+        guard: ({ id, stopAfterMs }, attempt) => {
+          if (stopAfterMs === undefined) return true;
+          if (this.hasDeadman) this.guarded.set(id, attempt);
+          return this.hasDeadman;
+        },
+        release: task => { this.guarded.delete(task); },
+        releaseAllBut: tasks => { [...this.guarded.keys()].filter(task => !tasks.has(task)).forEach(task => { this.guarded.delete(task); }); },
+        hasKilled: (task, attempt) => this.deadmanKilled.has(containerId(task, attempt)),
+      },
     };
   }
 

@@ -40,6 +40,25 @@ services:
 `;
 }
 
+/** An exclusive service `one` whose tasks print the machine's uptime and their fence each tenth of a second: so their logs tell when each of them ran. */
+export function soloApp(replicas: number): string {
+  return `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: solo }
+services:
+  one:
+    image: hello:1
+    init: true
+    replicas: ${String(replicas)}
+    stop_grace_period: 1s
+    on_disconnect: { stop_after: 4s, replace_after: 15s }
+    update: { monitor: 500ms }
+    command: ["/bin/sh", "-c", 'while read -r up rest < /proc/uptime; do echo "$$up $$GANTRY_FENCE"; sleep 0.1; done']
+    resources: ${SMALL}
+`;
+}
+
 /** A stateful service `db` that is held on loss; each task beats on the lock of its ordinal while it runs. */
 export function lockApp(server: { readonly address: string; readonly port: number }, replicas: number): string {
   const url = `http://${server.address}:${String(server.port)}/hold/db-$GANTRY_SLOT/$GANTRY_TASK-$$`;

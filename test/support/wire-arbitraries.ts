@@ -122,7 +122,7 @@ export const serviceSpec: fc.Arbitrary<ServiceSpec> = fc.record({
   dependsOn: fc.array(fc.record({
     service: text, condition: fc.constantFrom('service_started', 'service_healthy', 'service_completed_successfully'),
   }), few),
-  onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const })),
+  onDisconnect: fc.oneof(fc.record({ kind: fc.constant('replace' as const), afterMs: big }), fc.constant({ kind: 'hold' as const }), fc.record({ kind: fc.constant('exclusive' as const), stopAfterMs: big, replaceAfterMs: big })),
   job: fc.record({ retries: count, timeoutMs: big, parallelism: count, keepMs: big }, { requiredKeys: ['retries'] }),
   cron: fc.record({
     schedule: text, timezone: text, concurrency: fc.constantFrom('allow' as const, 'forbid' as const, 'replace' as const), startingDeadlineMs: big,
@@ -191,11 +191,11 @@ export const secretVersion: fc.Arbitrary<SecretVersion> = fc.record({
 export const task: fc.Arbitrary<Task> = fc.record({
   id: taskId, name: text, namespace: label, app: label, service: label, kind, slot: count, node: nodeId, revision: count, templateHash: text,
   container: containerSpec, pins, volumes: volumeSpecs, desired: fc.constantFrom('run' as const, 'stop' as const), reason: text, fence: big, createdAtMs: big,
-  timeoutMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
+  timeoutMs: fc.option(big, { nil: undefined }), stopAfterMs: fc.option(big, { nil: undefined }), companions: fc.option(companions, { nil: undefined }), isPaused: fc.boolean(), resourcesKey: text,
   moveTo: fc.option(nodeId, { nil: undefined }),
   deviceUnits: fc.option(fc.array(fc.record({ name: text, units: fc.array(count, few) }), { minLength: 1, maxLength: 2 }), { nil: undefined }),
-}).map(({ timeoutMs, companions: beside, moveTo, deviceUnits, ...record }) => ({
-  ...record, ...(moveTo === undefined ? {} : { moveTo }), ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }),
+}).map(({ timeoutMs, stopAfterMs, companions: beside, moveTo, deviceUnits, ...record }) => ({
+  ...record, ...(moveTo === undefined ? {} : { moveTo }), ...(deviceUnits === undefined ? {} : { deviceUnits }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(stopAfterMs === undefined ? {} : { stopAfterMs }),
   ...(beside === undefined ? {} : { companions: beside }), serviceId: serviceId(record.namespace, record.app, record.service),
 }));
 
@@ -214,7 +214,7 @@ export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
 
 export const node: fc.Arbitrary<Node> = fc.record({
   id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
-  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, cpus: text, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), condition: fc.constantFrom('ready', 'silent', 'lost'),
   conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
 });
 
@@ -323,7 +323,7 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big,
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),

@@ -1,8 +1,11 @@
+import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import type { Task } from '#model/task.ts';
 import { eventually } from '../../support/dev-cluster.ts';
-import { lockApp, webApp } from '../../support/fault-apps.ts';
+import { lockApp, soloApp, webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
 import { LockServer } from '../../support/lock-server.ts';
+import { RunTimes } from '../../support/run-times.ts';
 
 /** LOST and EVICT of `--times test`. */
 const LOST_MS = 4_000;
@@ -10,15 +13,19 @@ const EVICT_MS = 2_000;
 const PORT = 18_233;
 const WEB = 'default/load/web';
 const DB = 'default/locks/db';
+const SOLO = 'default/solo/one';
 
 let bench: FaultBench;
 let locks: LockServer;
+let runs: RunTimes;
 
 test.before(async () => {
   bench = await FaultBench.up();
   locks = await LockServer.listen(bench.cluster.layout.hostAddress);
   await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
   await bench.cluster.apply(lockApp({ address: bench.cluster.layout.hostAddress, port: locks.port }, 3), '--wait');
+  await bench.cluster.apply(soloApp(3), '--wait');
+  runs = new RunTimes(bench.cluster.layout);
 });
 
 test.after.always('nothing is left, and nothing that must hold was violated', async t => {
@@ -27,18 +34,37 @@ test.after.always('nothing is left, and nothing that must hold was violated', as
   const left = await bench.close();
   t.deepEqual(violations, []);
   t.deepEqual(locks.violations, []);
+  t.deepEqual(runs.violations(), []);
   t.deepEqual(left, []);
 });
+
+type WhileLost = (t: ExecutionContext, node: string, alone: readonly Task[]) => Promise<void>;
+
+/** Every task of the exclusive service that was ever placed. */
+async function lookAtSolo(): Promise<void> {
+  runs.look((await bench.tasksSince(0)).filter(task => task.serviceId === SOLO));
+}
+
+/** D3: what its node has stopped is replaced, and only then; `RunTimes` judges that at the end of all rows. */
+const replacesAlone: WhileLost = async (t, node, alone) => {
+  t.true(alone.length > 0);
+  await eventually('the exclusive tasks to run elsewhere', 60_000, async () => {
+    const now = (await bench.live(SOLO)).filter(task => task.node !== node);
+    return now.length === 3 && now.every(task => bench.pictures().some(line => line.includes(task.id)));
+  });
+  t.deepEqual(bench.pictures().filter(line => alone.some(task => line.includes(task.id))), []);
+  await lookAtSolo();
+};
 
 /**
  * A node is lost in the given way. What may be replaced runs elsewhere within the bound and what is held does not; once the node is back
  * exactly what is wanted runs: the old copies are stopped, the held ones are as they were.
  */
 const losesNode = test.macro({
-  async exec(t, lose: (node: string) => Promise<void>) {
+  async exec(t, lose: (node: string) => Promise<void>, whileLost: WhileLost = () => Promise.resolve()) {
     await bench.settled();
-    const [victim] = await bench.live(WEB);
-    const node = victim?.node ?? '';
+    const alone = await bench.live(SOLO);
+    const node = (await bench.live(WEB)).find(task => alone.some(one => one.node === task.node))?.node ?? '';
     const revision = await bench.history.catchUp();
     const held = await bench.live(DB);
     const heldPictures = bench.pictures().filter(line => held.some(task => line.includes(task.id)));
@@ -51,12 +77,14 @@ const losesNode = test.macro({
     });
     t.log(`replaced after ${String(Math.round(performance.now() - lostAtMs))} ms`);
     t.is(await bench.condition(node), 'lost');
+    await whileLost(t, node, alone.filter(task => task.node === node));
     const starts = bench.startsOn(node);
     await bench.heal();
     await bench.settled();
     t.deepEqual((await bench.live(DB)).map(task => task.id), held.map(task => task.id));
     t.deepEqual(bench.pictures().filter(line => held.some(task => line.includes(task.id))), heldPictures);
-    const wanted = new Set([...await bench.live(WEB), ...await bench.live('default/load/watcher')].map(task => task.id));
+    await lookAtSolo();
+    const wanted = new Set([...await bench.live(WEB), ...await bench.live(SOLO), ...await bench.live('default/load/watcher')].map(task => task.id));
     t.deepEqual(bench.startsOn(node).slice(starts.length).filter(start => !wanted.has(start.task as never)), []);
     t.true((await bench.tasksSince(revision)).every(task => task.service !== 'db'));
     for (const { slot } of held) {
@@ -84,7 +112,12 @@ test.serial('D1: a node cut off for LOST/2: nothing happens (root)', async t => 
   t.deepEqual(await bench.tasksSince(revision), []);
 });
 
-test.serial('D2, show 6: cut off both ways', losesNode, async node => { await bench.cut(node, 'both'); });
+test.serial('D2, D3, show 6: cut off both ways', losesNode, async node => { await bench.cut(node, 'both'); }, replacesAlone);
 test.serial('D4, show 6: the node hears and is not heard', losesNode, async node => { await bench.cut(node, 'out'); });
 test.serial('D5, show 6: the node is heard and does not hear', losesNode, async node => { await bench.cut(node, 'in'); });
-test.serial('E6, show 6: the agent stands still, then goes on: it starts nothing that is not its own any more', losesNode, async node => { await bench.freeze(node); });
+test.serial('E6, D3, show 6: the agent stands still, then goes on: it starts nothing that is not its own any more; its exclusive tasks are stopped in its stead', losesNode,
+  async node => { await bench.freeze(node); },
+  async (t, node, alone) => {
+    await replacesAlone(t, node, alone);
+    alone.forEach(task => { t.regex(bench.log(`${node}-deadman`), new RegExp(`gantry-${task.id}-\\d+ is killed`)); });
+  });

@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { Assignment } from '#model/assignment.ts';
+import type { Assignment, FullAssignment } from '#model/assignment.ts';
 import type { Task } from '#model/task.ts';
-import { contentKeysOf, EMPTY_DESIRED_SET, foldAssignment } from '../../../agent/assignment.ts';
+import { contentKeysOf, EMPTY_DESIRED_SET, foldAssignment, unlistedTasks } from '../../../agent/assignment.ts';
 import type { DesiredSet } from '../../../agent/assignment.ts';
 import { container, service, task, taskId } from '../../support/builders.ts';
 
@@ -14,7 +14,7 @@ function held(epoch: number, generation: number, ...tasks: readonly Task[]): Des
   return { ...EMPTY_DESIRED_SET, epoch, generation, tasks: new Map(tasks.map(one => [one.id, one])) };
 }
 
-function full(epoch: number, generation: number, ...tasks: readonly Task[]): Assignment {
+function full(epoch: number, generation: number, ...tasks: readonly Task[]): FullAssignment {
   return { kind: 'full', epoch, generation, tasks, contents: [CONFIG] };
 }
 
@@ -52,6 +52,12 @@ test('contents stay as long as a task needs them', t => {
   t.true(second.kind === 'applied' && second.set.contents.has(CONFIG.key));
   const third = second.kind === 'applied' ? foldAssignment(second.set, delta(2, 3, { removals: [A.id] })) : second;
   t.true(third.kind === 'applied' && !third.set.contents.has(CONFIG.key));
+});
+
+test('unlistedTasks: what is to run, is not listed, and may have two copies', t => {
+  const exclusive = { ...B, stopAfterMs: 30_000 };
+  t.deepEqual(unlistedTasks(held(1, 1, A, exclusive), full(1, 2)), [A.id]);
+  t.deepEqual(unlistedTasks(held(1, 1, A, B), full(1, 2, B)), [A.id]);
 });
 
 test('contentKeysOf: only what is mounted, by the pins', t => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { lookAgain, mayStart, newContact, withAcknowledged, withAnswer, withFullSet } from '../../../agent/contact.ts';
+import { lookAgain, mayStart, mayStartExclusive, newContact, untilCutOffMs, withAcknowledged, withAnswer, withFullSet } from '../../../agent/contact.ts';
 import type { Contact } from '../../../agent/contact.ts';
 
 const TIMES = { heartbeatMs: 500, lostMs: 4_000 };
@@ -24,6 +24,18 @@ test('exactly LOST of silence is not too much', permits, { ...CONFIRMED, lookedA
 test('more than LOST of silence takes first attempts away', permits, { ...CONFIRMED, lookedAtMs: 13_900 }, 13_951, { first: false, restart: true });
 test('a gap above STALL holds all back', permits, CONFIRMED, 10_501, { first: false, restart: false });
 test('a gap of exactly STALL does not', permits, CONFIRMED, 10_500, { first: true, restart: true });
+
+test('an exclusive task runs as long after the sending of the last acknowledged heartbeat', t => {
+  t.is(untilCutOffMs(CONFIRMED, 3_000, 10_000), 2_900);
+  t.is(untilCutOffMs(QUIET, 3_000, 10_000), 0);
+});
+
+test('each attempt of an exclusive task needs a full set, and none begins once its time is over', t => {
+  t.true(mayStartExclusive(CONFIRMED, 3_000, 10_100));
+  t.false(mayStartExclusive(withAcknowledged(QUIET, 9_900), 3_000, 10_000));
+  t.true(mayStartExclusive({ ...CONFIRMED, lookedAtMs: 12_800 }, 3_000, 12_899));
+  t.false(mayStartExclusive({ ...CONFIRMED, lookedAtMs: 12_800 }, 3_000, 12_900));
+});
 
 test('after a stall the acknowledgement of a beat sent since then frees the starts, an older one does not', t => {
   const stalled = lookAgain(CONFIRMED, 11_000);

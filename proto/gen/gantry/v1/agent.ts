@@ -80,6 +80,8 @@ export interface Registration {
   readonly cpus: string;
   /** Endpoints may come as changes after the session's first set; absent from an agent of before. */
   readonly takesEndpointChanges: boolean;
+  /** As in Node. */
+  readonly hasDeadman: boolean;
   /** Newest etcd revision that the agent was told: of an assignment, or of the leader under which it was made. 0: none yet. */
   readonly knownRevision: number;
 }
@@ -673,6 +675,7 @@ function createBaseRegistration(): Registration {
     snapshotter: "",
     cpus: "",
     takesEndpointChanges: false,
+    hasDeadman: false,
     knownRevision: 0,
   };
 }
@@ -729,6 +732,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.takesEndpointChanges !== false) {
       writer.uint32(136).bool(message.takesEndpointChanges);
+    }
+    if (message.hasDeadman !== false) {
+      writer.uint32(144).bool(message.hasDeadman);
     }
     if (message.knownRevision !== 0) {
       writer.uint32(160).int64(message.knownRevision);
@@ -886,6 +892,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.takesEndpointChanges = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.hasDeadman = reader.bool();
             continue;
           }
           case 20: {

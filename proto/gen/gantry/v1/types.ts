@@ -646,7 +646,10 @@ export interface DisconnectSpec_Replace {
   readonly afterMs: number;
 }
 
+/** With both times its node stops it, and it is replaced after that. A controller that does not know them holds: never two copies. */
 export interface DisconnectSpec_Hold {
+  readonly stopAfterMs?: number | undefined;
+  readonly replaceAfterMs?: number | undefined;
 }
 
 export interface JobSpec {
@@ -966,6 +969,10 @@ export interface Task {
   readonly companions: readonly Companion[];
   readonly isPaused: boolean;
   readonly resourcesKey: string;
+  /** Cut off for so long its node stops it. */
+  readonly stopAfterMs?:
+    | number
+    | undefined;
   /** Its slot is to go on at this node. */
   readonly moveTo?:
     | string
@@ -1042,6 +1049,8 @@ export interface Node {
   readonly snapshotter: string;
   /** Its online cpus, as 0-3,8. */
   readonly cpus: string;
+  /** What stops exclusive tasks when the agent does not was at work when the agent registered. */
+  readonly hasDeadman: boolean;
 }
 
 export interface Node_LabelsEntry {
@@ -3796,11 +3805,17 @@ export const DisconnectSpec_Replace: MessageFns<DisconnectSpec_Replace> = {
 };
 
 function createBaseDisconnectSpec_Hold(): DisconnectSpec_Hold {
-  return {};
+  return { stopAfterMs: undefined, replaceAfterMs: undefined };
 }
 
 export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
-  encode(_: DisconnectSpec_Hold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DisconnectSpec_Hold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stopAfterMs !== undefined) {
+      writer.uint32(8).int64(message.stopAfterMs);
+    }
+    if (message.replaceAfterMs !== undefined) {
+      writer.uint32(16).int64(message.replaceAfterMs);
+    }
     return writer;
   },
 
@@ -3817,6 +3832,22 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stopAfterMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replaceAfterMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6699,6 +6730,7 @@ function createBaseTask(): Task {
     companions: [],
     isPaused: false,
     resourcesKey: "",
+    stopAfterMs: undefined,
     moveTo: undefined,
     deviceUnits: [],
   };
@@ -6768,6 +6800,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.resourcesKey !== "") {
       writer.uint32(170).string(message.resourcesKey);
+    }
+    if (message.stopAfterMs !== undefined) {
+      writer.uint32(176).int64(message.stopAfterMs);
     }
     if (message.moveTo !== undefined) {
       writer.uint32(402).string(message.moveTo);
@@ -6957,6 +6992,14 @@ export const Task: MessageFns<Task> = {
             }
 
             message.resourcesKey = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.stopAfterMs = longToNumber(reader.int64());
             continue;
           }
           case 50: {
@@ -7495,6 +7538,7 @@ function createBaseNode(): Node {
     policy: undefined,
     snapshotter: "",
     cpus: "",
+    hasDeadman: false,
   };
 }
 
@@ -7553,6 +7597,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.cpus !== "") {
       writer.uint32(146).string(message.cpus);
+    }
+    if (message.hasDeadman !== false) {
+      writer.uint32(152).bool(message.hasDeadman);
     }
     return writer;
   },
@@ -7715,6 +7762,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.cpus = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.hasDeadman = reader.bool();
             continue;
           }
         }

@@ -26,6 +26,7 @@ test('what nobody saw is unknown, never 0', ends, null, {}, { lastExit: { code: 
 test('a stop completes with the true code', ends, 143, { cause: 'stopped' }, { ending: { kind: 'finish', phase: 'complete' }, reason: 'stopped', lastExit: { code: 143, reason: 'stopped' } });
 test('an unhealthy one that exits 0 still counts as failed', ends, 0, { cause: 'unhealthy' }, { ending: { kind: 'restart' }, lastExit: { code: 0, reason: 'unhealthy' } });
 test('a job whose time was over failed, whatever it exits with', ends, 0, { cause: 'timeout' }, { ending: { kind: 'restart' }, lastExit: { code: 0, reason: 'timeout' } });
+test('one that stopped because it was cut off goes on after it, and nothing counts', ends, 137, { cause: 'disconnected' }, { ending: { kind: 'restart', notBeforeMs: T0 }, restarts: 1, recent: [], reason: 'disconnected', lastExit: { code: 137, reason: 'disconnected' } });
 test('a lost monitor is an unknown exit', ends, null, { cause: 'monitor-lost' }, { lastExit: { code: null, reason: 'exit-unknown' } });
 
 test('afterEnd: a used budget is a crash loop', t => {

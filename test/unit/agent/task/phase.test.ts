@@ -38,6 +38,11 @@ test('a task to stop is signalled', leadsTo, 'stop', seen({ step: 'running' }), 
 test('a task that is gone is signalled too', leadsTo, 'gone', seen({ step: 'running' }), { kind: 'signal', cause: 'stopped' });
 test('an unhealthy task is signalled', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true }), { kind: 'signal', cause: 'unhealthy' });
 test('a lost monitor counts before health', leadsTo, 'run', seen({ step: 'running' }, { isUnhealthy: true, isMonitorLost: true }), { kind: 'signal', cause: 'monitor-lost' });
+test('an exclusive task is looked at again when its time is over', leadsTo, 'run', seen({ step: 'running' }, { cutOffInMs: 4_000 }), { kind: 'wait', untilMs: T0 + 4_000 });
+test('cut off for its time it is signalled', leadsTo, 'run', seen({ step: 'running' }, { cutOffInMs: 0 }), { kind: 'signal', cause: 'disconnected' });
+test('a controller that is heard again does not take that back', leadsTo, 'run', seen({ step: 'running' }, { cutOffInMs: 4_000, stopping: { sinceMs: 10_000, isKilled: false, cause: 'disconnected' } }), { kind: 'kill', cause: 'disconnected' });
+test('told to stop while it is cut off it ends as stopped', leadsTo, 'stop', seen({ step: 'running' }, { cutOffInMs: -1 }), { kind: 'signal', cause: 'stopped' });
+test('an attempt of a task that is cut off is given up before its main container', leadsTo, 'run', seen({ step: 'preparing', companions: [] }, { cutOffInMs: 0 }), { kind: 'give-up', reason: 'disconnected' });
 test('a job is looked at again when its time is over', leadsTo, 'run', seen({ step: 'running', startedAtMs: T0 - 1_000, task: { ...BASE.task, timeoutMs: 5_000 } }), { kind: 'wait', untilMs: T0 + 4_000 });
 test('a job whose time is over is signalled', leadsTo, 'run', seen({ step: 'running', startedAtMs: T0 - 5_000, task: { ...BASE.task, timeoutMs: 5_000 } }), { kind: 'signal', cause: 'timeout' });
 test('within the grace period it is waited for', leadsTo, 'stop', seen({ step: 'running' }, { stopping: { sinceMs: 9_999, isKilled: false } }), { kind: 'wait', untilMs: T0 + 1 });

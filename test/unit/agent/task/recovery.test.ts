@@ -54,6 +54,11 @@ test('applyRecovery: an undone record forgets pids, keeps its attempt number, an
   t.is(next.bootId, 'boot-2');
 });
 
+test('applyRecovery: what the deadman killed was cut off', t => {
+  const next = applyRecovery(record('running'), { kind: 'report-exit', end: { ...END, code: 137 }, reason: '' }, found({ isCutOff: true }), 'boot');
+  t.like(next, { step: 'ended', lastExit: { code: 137, reason: 'disconnected' }, recent: [], ending: { kind: 'restart', notBeforeMs: T0 - 5 } });
+});
+
 test('applyRecovery: an exit is settled by the policy', t => {
   const next = applyRecovery(record('running'), { kind: 'report-exit', end: END, reason: '' }, found(), 'boot');
   t.like(next, { step: 'ended', lastExit: { code: 7, attempt: 1, finishedAtMs: T0 - 5 }, ending: { kind: 'restart', notBeforeMs: T0 - 5 } });

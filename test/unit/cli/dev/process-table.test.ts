@@ -8,7 +8,12 @@ const table = processTable(layout, choice);
 const argsOf = (name: string): string => table.find(one => one.name === name)?.args.join(' ') ?? '';
 
 test('what others need is started before them', t => {
-  t.deepEqual(table.map(one => one.name), ['etcd', 'nats', 'registry', 'c1', 'c2', 'n1', 'n2']);
+  t.deepEqual(table.map(one => one.name), ['etcd', 'nats', 'registry', 'c1', 'c2', 'n1-deadman', 'n2-deadman', 'n1', 'n2']);
+});
+
+test('each agent has a deadman beside it, which reads its directory and sees its mounts', t => {
+  t.is(argsOf('n1-deadman'), `--mount=${layout.runDir}/mnt/n1 -- /bin/gantry-deadman --run-dir ${layout.runDir}/n1`);
+  t.true(argsOf('n1').includes(`--run-dir ${layout.runDir}/n1 `));
 });
 
 test('etcd listens on loopback alone and wants certificates of clients and peers', t => {

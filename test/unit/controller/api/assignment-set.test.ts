@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
-import { NOTHING_SENT, assignmentDelta, fullAssignment } from '../../../../controller/api/assignment-set.ts';
+import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack } from '../../../../controller/api/assignment-set.ts';
 import type { AssignmentStep, SentAssignment } from '../../../../controller/api/assignment-set.ts';
 import { node, service, snapshot, status, task } from '../../../support/builders.ts';
 
@@ -33,6 +33,15 @@ test('a full set has all tasks of the node, and no others', t => {
 test('a task whose stop is held back is told to run', t => {
   const stopping = { ...one, desired: 'stop' } as const;
   t.deepEqual(told(fullAssignment(snapshot({ tasks: [stopping] }), n1.id, new Set([one.id]))), [`${one.id} run`]);
+});
+
+test('I11: a stop of an exclusive task that is older than the session is told as it is', t => {
+  const stopping = [{ ...one, desired: 'stop', stopAfterMs: 30_000 }, { ...two, desired: 'stop' }] as const;
+  const state = snapshot({ tasks: stopping });
+  const revision = state.tasks.get(one.id)?.modRevision ?? 0;
+  const waiting = new Set([one.id, two.id]);
+  t.deepEqual([...heldBack(waiting, state, revision)], [two.id]);
+  t.deepEqual([...heldBack(waiting, state, revision - 1)], [one.id, two.id]);
 });
 
 test('a delta has what came and what went; nothing changed: no delta', t => {

@@ -17,6 +17,14 @@ test('the hash names what a task is made of, whatever the order of keys', t => {
   t.not(templateHash(spec, PINS, [], 0), templateHash(spec, PINS, [], 1));
 });
 
+test('when it stops itself is in it, when it is replaced is not', t => {
+  const hash = (onDisconnect: object): string => templateHash(serviceOf({ on_disconnect: onDisconnect }), PINS, [], 0);
+  t.is(hash({ stop_after: '30s', replace_after: '1m' }), hash({ stop_after: '30s', replace_after: '2m' }));
+  t.not(hash({ stop_after: '30s' }), hash({ stop_after: '20s' }));
+  t.not(hash({ stop_after: '30s' }), hash({}));
+  t.is(hash({ replace_after: 'never' }), hash({}));
+});
+
 test('replicas, placement and update are not in it', t => {
   const changed = serviceOf({ replicas: 5, placement: { spread: ['zone'] }, update: { max_surge: 3 }, labels: { a: 'b' } });
   t.is(templateHash(serviceOf({}), PINS, [], 0), templateHash(changed, PINS, [], 0));

@@ -28,6 +28,11 @@ test('a job tells how long its task may run', t => {
   t.is(newTask(snapshot({ services: [job] }), context, { service: job, slot: 0, node: node('n1').id, reason: '' }).timeoutMs, 5_000);
   t.false('timeoutMs' in make(0));
 });
+test('an exclusive task tells when it stops itself', t => {
+  const solo = service({ onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } });
+  t.is(newTask(snapshot({ services: [solo] }), context, { service: solo, slot: 0, node: node('n1').id, reason: '' }).stopAfterMs, 30_000);
+  t.false('stopAfterMs' in make(0));
+});
 test('a stateful task has the name of its slot', t => {
   const db = service({ name: 'db', kind: 'stateful' });
   t.is(newTask(snapshot({ services: [db] }), context, { service: db, slot: 1, node: node('n1').id, reason: '' }).name, 'db-1');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { NO_EVIDENCE, planNodes } from '../../../../controller/reconcile/node-plan.ts';
+import { NO_EVIDENCE, awayForMs, planNodes } from '../../../../controller/reconcile/node-plan.ts';
 import type { NodeEvidence } from '../../../../controller/reconcile/node-plan.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
@@ -83,6 +83,19 @@ const confirmed = nodes(3, { n1: { condition: 'silent', isLossConfirmed: true },
 test('a confirmed loss is believed at once, also while the breaker is open', loses, [{ atS: 0, nodes: two }, { atS: 1, nodes: confirmed }], ['n1 at 1: loss-confirmed']);
 test('nodes lost before the leader began cannot open the breaker', loses,
   every10s(60, () => nodes(4, { n1: { condition: 'lost' }, n2: { condition: 'lost' }, n3: silent })), ['n3 at 30: silence']);
+
+test('a node is away since it was silent for LOST: of one that nobody listens to the leader has counted nothing before', t => {
+  const counted = (current: readonly Node[], controllers: readonly ControllerRecord[], atS: number): number => {
+    const sessions = current.map((of): SessionRecord => ({ node: of.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' }));
+    const { evidence } = planNodes(snapshot({ nodes: current, sessions, controllers }), NO_EVIDENCE, { monotonicMs: 0, times: DEFAULT_TIMES });
+    return awayForMs(evidence, node('n1').id, { monotonicMs: atS * 1_000, times: DEFAULT_TIMES });
+  };
+  t.is(counted(one, [CONTROLLER], 25), 25_000);
+  t.is(counted(nodes(3, { n1: { condition: 'lost' } }), [CONTROLLER], 25), 25_000);
+  t.is(counted(nodes(3, {}), [], 25), 5_000);
+  t.is(counted(nodes(3, {}), [], 15), -5_000);
+  t.is(counted(nodes(3, {}), [CONTROLLER], 25), 0);
+});
 
 test('opening and closing the breaker is told', t => {
   const at = (monotonicMs: number) => ({ monotonicMs, times: DEFAULT_TIMES });

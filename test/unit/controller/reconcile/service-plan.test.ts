@@ -145,6 +145,22 @@ test('H2: a wall clock an hour on replaces nothing earlier; the leader looks aga
   t.deepEqual(later.actions.flatMap(line), []);
   t.is(later.wakeAtMs, LATER + 20_000);
 });
+const solo = service({ onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } });
+const [s0, s1, s2] = [0, 1, 2].map(slot => task(solo, `n${String(slot + 1)}`, { slot, stopAfterMs: 30_000 })) as [Task, Task, Task];
+const alone = [s0, s1, s2];
+test('exclusive: not replaced before replace_after, whoever said that its node is lost', plans, { of: solo, tasks: alone, nodes: without1, awayForMs: 49_999 }, []);
+test('exclusive: but then', plans, { of: solo, tasks: alone, nodes: without1, awayForMs: 50_000 }, [`-${s0.id} node-lost`, '+0@n2 node-lost']);
+test('exclusive: a task that was made to stop later is waited for', plans, { of: solo, tasks: [{ ...s0, stopAfterMs: 90_000 }, s1, s2], nodes: without1, awayForMs: 89_999 }, []);
+test('exclusive: until it has ended for sure', plans, { of: solo, tasks: [{ ...s0, stopAfterMs: 90_000 }, s1, s2], nodes: without1, awayForMs: 90_000 }, [`-${s0.id} node-lost`, '+0@n2 node-lost']);
+test('exclusive: a task that was made before its service was is held', plans, { of: solo, tasks: [task(solo, 'n1', { slot: 0 }), s1, s2], nodes: without1, awayForMs: 10_000_000 }, []);
+test('exclusive: so is one on a node without a deadman', plans, { of: solo, tasks: alone, nodes: [{ ...gone, hasDeadman: false }, node('n2'), node('n3')], awayForMs: 10_000_000 }, []);
+test('exclusive: one that was to stop when its node was cut off occupies its slot as long', plans, { of: solo, tasks: [{ ...s0, desired: 'stop', reason: 'operator' }, s1, s2], nodes: without1, awayForMs: 49_999 }, []);
+test('exclusive: and no longer', plans, { of: solo, tasks: [{ ...s0, desired: 'stop', reason: 'operator' }, s1, s2], nodes: without1, awayForMs: 50_000 }, ['+0@n2 operator']);
+test('exclusive: a new leader, which counts anew, still fills the other slots', plans,
+  { of: solo, tasks: [{ ...s0, desired: 'stop', reason: 'node-lost' }, task(solo, 'n2', { slot: 0, id: taskId('nb'), fence: 50, stopAfterMs: 30_000 }), s1], nodes: without1 }, ['+2@n3 scale-up']);
+test('exclusive: the leader looks again when its own count is up', t => {
+  t.is(plan({ of: solo, tasks: alone, nodes: without1, awayForMs: 20_000 }).wakeAtMs, LATER + 30_000);
+});
 test('with no room elsewhere the lost task stays wanted', plans, { of: service({ replicas: 1 }), tasks: [w0], nodes: [gone] }, []);
 test('a removed node takes its tasks with it', plans, { of: web, tasks: running, nodes: [node('n2'), node('n3')] }, [`x${w0.id} node-removed`, '+0@n2 node-removed']);
 

@@ -17,6 +17,7 @@ test('replicated without surge: stop-first', kinds, { update: { maxSurge: 0 } },
 test('recreate: stop-first', kinds, { update: { strategy: 'recreate' } }, false, true);
 test('hold: at most one of a slot', kinds, { onDisconnect: { kind: 'hold' } }, true, true);
 test('stateful that may be replaced: still one of a slot', kinds, { kind: 'stateful', onDisconnect: { kind: 'replace', afterMs: 50_000 } }, true, true);
+test('exclusive: at most one of a slot', kinds, { onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } }, true, true);
 test('job: one of a slot', kinds, { kind: 'job' }, true, true);
 
 /** Any mix of tasks: slots 0..4, old or new template, wanted or not, in any phase, on nodes in any state. */

@@ -21,6 +21,8 @@ test('the biggest group first, the best node of a shortage named', explains, [
 test('groups of one size by their names', explains, [
   { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80' },
 ], 'no node fits: 1 of 2 nodes has host port tcp/80 taken; 1 node has the taint spot, which the service does not tolerate');
+test('nothing that would stop an exclusive task', explains, [{ node: n('n1'), kind: 'deadman' }, { node: n('n2'), kind: 'deadman' }],
+  'no node fits: 2 of 2 nodes have no gantry-deadman at work, which stops tasks with stop_after when the agent cannot');
 test('two rules are two causes', explains, [
   { node: n('n1'), kind: 'label', rule: 'zone == a' }, { node: n('n2'), kind: 'label', rule: 'disk == ssd' }, { node: n('n3'), kind: 'label', rule: 'disk == ssd' },
 ], 'no node fits: 2 of 3 nodes break the rule "disk == ssd"; 1 node breaks the rule "zone == a"');

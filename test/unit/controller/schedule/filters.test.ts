@@ -67,6 +67,12 @@ test('what opens the machine has to be offered by the node', t => {
   t.like(onNode({}, { container: { devices } }), { kind: 'device-path', hostPath: '/dev/fuse' });
   t.is(onNode(open, { container: { security, volumes, devices } }), undefined);
 });
+test('an exclusive service needs what stops its tasks in the agent\'s stead', t => {
+  const exclusive = { onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } } as const;
+  t.like(onNode({ hasDeadman: false }, exclusive), { kind: 'deadman' });
+  t.is(onNode({}, exclusive), undefined);
+  t.is(onNode({ hasDeadman: false }, {}), undefined);
+});
 test('disk and processes limit where the node says how many it has', t => {
   const asks = { container: { requests: { ...resources(1, 1), diskBytes: 100, pids: 10 } } };
   t.is(onTask({ pids: 0 }, asks), undefined);

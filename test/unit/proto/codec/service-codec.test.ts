@@ -17,6 +17,13 @@ testRoundTrip('service spec', serviceSpecCodec, wire.ServiceSpec, serviceSpec);
 testRoundTrip('service', serviceCodec, wire.Service, service);
 testRoundTrip('service status', serviceStatusCodec, wire.ServiceStatus, serviceStatus);
 
+test('a program that knows no exclusive services takes one as held: never two copies', t => {
+  const toWire = (onDisconnect: ServiceSpec['onDisconnect']): wire.ServiceSpec => serviceSpecCodec.toWire({ ...anyService().spec, onDisconnect });
+  const told = toWire({ kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 });
+  t.is(told.onDisconnect?.rule?.$case, 'hold');
+  t.deepEqual(serviceSpecCodec.fromWire(toWire({ kind: 'hold' })).onDisconnect, { kind: 'hold' });
+});
+
 test('a kind that this program does not know is refused', t => {
   t.throws(() => serviceKindCodec.fromWire(9 as wire.ServiceKind), { message: 'service kind 9 is missing' });
 });

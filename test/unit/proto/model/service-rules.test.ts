@@ -17,6 +17,11 @@ test(refuses, { kind: 'stateful', update: { max_surge: 1 } }, 'update.max_surge'
 test(refuses, { depends_on: ['db'] }, 'depends_on', /'db' is no service of this App/);
 test(refuses, { depends_on: ['web'] }, 'depends_on', /cycle/);
 test(refuses, { kind: 'stateful', on_disconnect: { replace_after: '1m' } }, 'on_disconnect.replace_after', /holds its place/);
+test(refuses, { on_disconnect: { stop_after: '30s', replace_after: '49999ms' } }, 'on_disconnect.replace_after', /at least 50s \(stop_after 30s \+ stop_grace_period 10s \+ 10s to be safe\), got 49s999ms: before that two copies could run/);
+test(refuses, { on_disconnect: { stop_after: '2999ms' } }, 'on_disconnect.stop_after', /at least 3000/);
+test(refuses, { kind: 'global', on_disconnect: { stop_after: '30s' } }, 'on_disconnect.stop_after', /only services of kind service and stateful stop themselves/);
+test(refuses, { kind: 'job', on_disconnect: { stop_after: '30s' } }, 'on_disconnect.stop_after', /not of kind job/);
+test(refuses, { on_disconnect: { stop_after: '30s' }, update: { max_surge: 1 } }, 'update.max_surge', /never runs two copies/);
 test(refuses, { job: {} }, 'job', /only a service of kind job/);
 test(refuses, { kind: 'job', restart: { policy: 'always' } }, 'restart.policy', /a job ends/);
 test(refuses, { kind: 'job', job: { retries: -1 } }, 'job.retries', /at least 0/);
@@ -34,6 +39,11 @@ test(refuses, { kind: 'global', placement: { gang: true } }, 'placement.gang', /
 test(refuses, { resources: { requests: { pids: 513 } } }, 'resources.requests.pids', /at most 512/);
 test(refuses, { labels: { 'a b': 'x' } }, 'labels', /invalid name 'a b'/);
 test(refuses, { labels: { a: 'x\n' } }, 'labels', /one line/);
+
+test('exactly as long as the last process may run, and to be safe, is enough', t => {
+  t.deepEqual(violationsOf(manifest({ on_disconnect: { stop_after: '30s', replace_after: '50s' } })), []);
+  t.deepEqual(violationsOf(manifest({ kind: 'stateful', stop_grace_period: '1s', on_disconnect: { stop_after: '3s', replace_after: '14s' } })), []);
+});
 
 test('10000 replicas and none are fine', t => {
   t.is(serviceOf({ replicas: 10_000 }).replicas, 10_000);

@@ -15,6 +15,22 @@ test('a stateful service holds its place and rolls out stop-first', t => {
   t.like(serviceOf({ on_disconnect: { replace_after: '2m' } }), { onDisconnect: { kind: 'replace', afterMs: 120_000 } });
 });
 
+test('stop_after makes a service exclusive, and its tasks are replaced once they have ended for sure', t => {
+  const exclusive = (onDisconnect: object, rest: object = {}): object => serviceOf({ on_disconnect: onDisconnect, ...rest }).onDisconnect;
+  t.deepEqual(exclusive({ stop_after: '30s', replace_after: '90s' }), { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 90_000 });
+  t.deepEqual(exclusive({ stop_after: '30s', replace_after: '90s' }, { kind: 'stateful' }), { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 90_000 });
+  t.deepEqual(exclusive({ stop_after: '10s' }), { kind: 'exclusive', stopAfterMs: 10_000, replaceAfterMs: 50_000 });
+  t.deepEqual(exclusive({ stop_after: '30s' }, { stop_grace_period: '25s' }), { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 65_000 });
+  t.like(serviceOf({ on_disconnect: { stop_after: '30s' } }), { update: { maxSurge: 0, maxUnavailable: 1 } });
+});
+
+test('what stops itself and is never replaced is a complaint', t => {
+  const [violation, ...others] = violationsOf(manifest({ on_disconnect: { stop_after: '30s', replace_after: 'never' } }));
+  t.is(violation?.path, 'services.web.on_disconnect.stop_after');
+  t.regex(violation?.message ?? '', /leave out stop_after/);
+  t.deepEqual(others, []);
+});
+
 test('a job is not restarted in place, and tried again three times', t => {
   t.like(serviceOf({ kind: 'job', job: { completions: 3, timeout: '1h' } }), { replicas: 3, job: { retries: 3, timeoutMs: 3_600_000 } });
   t.is(serviceOf({ kind: 'job' }).container.restart.mode, 'never');
@@ -53,13 +69,3 @@ test('depends_on is a mapping or a list', t => {
   t.deepEqual(serviceOf({}, rest(['db'])).dependsOn, [{ service: 'db', condition: 'service_started' }]);
   t.deepEqual(serviceOf({}, rest({ db: { condition: 'service_healthy' } })).dependsOn, [{ service: 'db', condition: 'service_healthy' }]);
 });
-
-const later = test.macro({
-  exec(t, web: object, path: string) {
-    const [violation] = violationsOf(manifest(web));
-    t.is(violation?.path, path);
-    t.regex(violation?.message ?? '', /not available in this version/);
-  },
-  title: (_, _web, path: string) => `${path} is not available in this version`,
-});
-test(later, { on_disconnect: { stop_after: '1s' } }, 'services.web.on_disconnect.stop_after');

@@ -24,6 +24,7 @@ test(refuses, { update: { strategy: 'recreate', promote: 'manual' } }, ['update.
 test(refuses, { update: { strategy: 'blue_green', promote: 'manual' } }, []);
 test(refuses, { kind: 'stateful', update: { strategy: 'blue_green' } }, ['update.strategy']);
 test(refuses, { kind: 'global', update: { strategy: 'blue_green' } }, ['update.strategy']);
+test(refuses, { onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 50_000 }, update: { strategy: 'blue_green', maxSurge: 0, maxUnavailable: 1 } }, ['update.strategy']);
 test(refuses, { onDisconnect: { kind: 'hold' }, update: { strategy: 'blue_green', maxSurge: 0, maxUnavailable: 1 } }, ['update.strategy']);
 test(refuses, { kind: 'job', update: { strategy: 'canary', stepPercents: [10] } }, ['update.strategy']);
 test(refuses, { kind: 'global', update: { strategy: 'canary', stepPercents: [10] } }, ['update.strategy']);

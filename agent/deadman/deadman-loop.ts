@@ -1,0 +1,36 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+import type { DeadmanWatch } from '../ports.ts';
+
+const LOOK_MS = 1_000;
+
+export interface DeadmanLoopParts {
+  readonly deadman: Pick<DeadmanWatch, 'isAtWork'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What the last registration said of it; undefined: none was sent. */
+  readonly toldAtWork: () => boolean | undefined;
+  /** Registers anew. */
+  readonly tell: (why: string) => void;
+}
+
+/** Tells the controllers when the deadman came or went: without it the node gets no exclusive tasks. */
+export class DeadmanLoop {
+  readonly #parts: DeadmanLoopParts;
+
+  constructor(parts: DeadmanLoopParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, deadman, log, tell, toldAtWork } = this.#parts;
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal);
+      const [told, isAtWork] = [toldAtWork(), deadman.isAtWork()];
+      if (told !== undefined && told !== isAtWork) {
+        log.warn({ isAtWork }, isAtWork ? 'the deadman is at work' : 'no deadman is at work: this node gets no exclusive tasks; start gantry-deadman');
+        tell(isAtWork ? 'the deadman is at work' : 'no deadman is at work');
+      }
+    }
+  }
+}
