@@ -102,8 +102,9 @@ function addUndo(verbs: VerbTable, name: 'undo' | 'rollback'): void {
   const words = name === 'undo' ? 'rollout undo' : name;
   verbs.add<UndoFlags>({
     usage: `${name} <target>`, about: 'an earlier revision again, images, configs and secrets together, as the next one; replicas stay',
-    examples: [`clusterctl ${words} shop/web`, `clusterctl ${words} app/shop --to-revision 3 --wait`],
-    options: command => command.option('--to-revision <number>', 'default: the newest one that differs').option('--wait', 'until all is healthy and the nodes lead requests there (default on a terminal)').option('--detach', 'do not wait'),
+    examples: [`clusterctl ${words} shop/web`, `clusterctl ${words} app/shop --to-revision 3 --wait`, `clusterctl ${words} shop/web --dry-run`],
+    options: command => command.option('--to-revision <number>', 'default: the newest one that differs').option('--wait', 'until all is healthy and the nodes lead requests there (default on a terminal)').option('--detach', 'do not wait')
+      .option('--dry-run', 'say what would change, and what would become of every task; write nothing'),
     run: async (shell, args, flags) => { await (await import('./commands/rollout-flow.ts')).undoRollout(shell, one(args[0]), flags); },
   });
 }

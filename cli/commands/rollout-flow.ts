@@ -1,8 +1,11 @@
 /** `rollout status|history|undo|pause|resume|promote|abort`. */
 import type { Revision } from '#model/app.ts';
+import type { ClusterPlan } from '#model/cluster-plan.ts';
 import { ClusterError } from '#model/errors.ts';
+import { printable } from '#model/printable.ts';
 import type { ClusterView, RolloutAction, ServiceView } from '#model/ports.ts';
 import { EXIT, ProcessExit } from '../exit-code.ts';
+import { formatChanges, formatPlan, hasChanges, planItem } from '../format/plan.ts';
 import { historyItem, historyTable, rolloutItem, rolloutLine, rolloutsOf } from '../format/rollout.ts';
 import { listNamespace, readCount } from '../options.ts';
 import type { Shell } from '../ports.ts';
@@ -92,18 +95,38 @@ export interface UndoFlags {
   readonly toRevision?: string;
   readonly wait?: boolean;
   readonly detach?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export async function undoRollout(shell: Shell, name: string, flags: UndoFlags): Promise<void> {
   const toRevision = flags.toRevision === undefined ? undefined : readCount('--to-revision', flags.toRevision, 1, MAX_REVISION);
   const client = await shell.connect();
   const found = requireTarget(name, await client.view(scopeOf(shell)), ['app', 'service']);
-  const outcome = await client.undo({ requestId: shell.newRequestId(), ...namesOf(found), ...(toRevision === undefined ? {} : { toRevision }) });
+  const target = { ...namesOf(found), ...(toRevision === undefined ? {} : { toRevision }) };
+  if (flags.dryRun === true) {
+    await showUndo(shell, describeFound(found), await client.plan({ apps: [], withoutNodes: [], addedNodes: [], isSaved: false, undo: target }));
+    return;
+  }
+  const outcome = await client.undo({ requestId: shell.newRequestId(), ...target });
   await say(shell, outcome.isChanged ? `${describeFound(found)} goes back, as revision ${String(outcome.revision)}` : `${describeFound(found)} is so already`);
   const isWaited = flags.wait === true || (shell.terminal.isOutputTerminal && flags.detach !== true);
   if (isWaited && outcome.isChanged) {
     await waitForApps(shell, [outcome]);
   }
+}
+
+/** What would change, as `diff` and `plan` show it. @throws ClusterError FAILED_PRECONDITION where the controller planned none */
+async function showUndo(shell: Shell, name: string, plan: ClusterPlan): Promise<void> {
+  const { undoneRevision } = plan;
+  if (undoneRevision === undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', 'this controller cannot try an undo, it is older than this clusterctl; see rollout history for what the revisions hold');
+  }
+  if (shell.options.output === 'json' || shell.options.output === 'yaml') {
+    await printPlain(shell, { ...planItem(plan), undoneRevision });
+    return;
+  }
+  const head = hasChanges(plan) ? `${name} would go back to revision ${String(undoneRevision)}` : `${name} is as in revision ${String(undoneRevision)} already`;
+  await shell.terminal.write(`${printable(head)}\n${formatChanges(plan)}\n${formatPlan(plan)}`);
 }
 
 const DONE: Readonly<Record<RolloutAction, string>> = {

@@ -100,8 +100,13 @@ function summary(plan: ClusterPlan): string {
   return hasChanges(plan) || unplaced > 0 ? `${parts.join(', ')}${unplaced > 0 ? `, ${String(unplaced)} unplaced` : ''}` : 'nothing to do';
 }
 
-/** Fields that an apply would change, as `path: before -> after`. */
+/** Fields that an apply would change, as `path: before -> after`, and a line that counts. */
 export function formatDiff(plan: ClusterPlan): string {
+  return `${formatChanges(plan)}${printable(hasChanges(plan) ? summary(plan) : 'nothing to do')}\n`;
+}
+
+/** The fields alone. */
+export function formatChanges(plan: ClusterPlan): string {
   const lines = [...Map.groupBy(plan.changes, change => change.service)].flatMap(([service, changes]) => [
     shortName(service),
     ...changes.map(({ path, before, after }) => {
@@ -110,7 +115,7 @@ export function formatDiff(plan: ClusterPlan): string {
       return `  ${sign} ${path === '' ? '' : `${shown.path}: `}${shown.values.join(' -> ')}`;
     }),
   ]);
-  return [...lines, hasChanges(plan) ? summary(plan) : 'nothing to do'].map(line => `${printable(line)}\n`).join('');
+  return lines.map(line => `${printable(line)}\n`).join('');
 }
 
 export function formatWhy({ target, state, reasons, fix }: WhyAnswer): string {

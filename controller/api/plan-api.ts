@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Violation } from '#model/errors.ts';
 import { appId } from '#model/ids.ts';
-import type { ControlHandlers, PlanRequest } from '#model/ports.ts';
+import type { ControlHandlers, PlanRequest, UndoTarget } from '#model/ports.ts';
 import type { Times } from '#model/times.ts';
 import { ClusterPlanner } from '../reconcile/cluster-plan.ts';
 import type { PlanContext } from '../reconcile/plan-context.ts';
@@ -14,12 +14,14 @@ import type { RevisionCache } from '../reconcile/revision-store.ts';
 import { whyService, whyTask } from '../reconcile/why.ts';
 import { requireRole } from './access.ts';
 import { checkAddedNode } from './added-node-rules.ts';
-import { checkPolicy, missingSecrets, wouldBeDraft } from './apply-api.ts';
+import { checkPolicy, draftWith, missingSecrets, wouldBeDraft } from './apply-api.ts';
 import { requireValid } from './violations.ts';
 import type { ApplyParts } from './apply-api.ts';
 import { findClashes } from './cluster-clashes.ts';
 import { withClusterDefaults } from './cluster-defaults.ts';
 import { pinImages } from './digest-flow.ts';
+import { chooseRevision } from './rollout-api.ts';
+import type { ChosenRevision } from './rollout-api.ts';
 import { savePlan } from './saved-plan-flow.ts';
 
 export interface PlanParts extends ApplyParts {
@@ -43,9 +45,13 @@ export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 
       const apps = await pinAll(request.apps, parts);
       await loadRevisions(parts);
       requireValid(eachApp(apps, app => findClashes(app, parts.state.current)));
-      const { plan, before, isWhole } = await planInTime({ ...request, apps }, parts);
+      const undone = request.undo === undefined ? undefined : await requireUndone(request.undo, parts);
+      const { plan, before, isWhole } = await planInTime({ ...request, apps }, undone, parts);
       if (request.isSaved && !isWhole) {
         throw new ClusterError('DEADLINE_EXCEEDED', `the plan is not at its end after ${String(PLAN_BUDGET_MS / 1000)} s, and half a plan is no promise; plan fewer Apps at once`);
+      }
+      if (undone !== undefined) {
+        return { ...plan, undoneRevision: undone.number };
       }
       return request.isSaved ? { ...plan, planId: await savePlan(apps, before, parts) } : plan;
     },
@@ -72,9 +78,9 @@ interface TimedPlan {
 }
 
 /** Between its steps others are served. */
-async function planInTime({ apps, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): Promise<TimedPlan> {
+async function planInTime({ apps, withoutNodes, addedNodes }: PlanRequest, undone: ChosenRevision | undefined, parts: PlanParts): Promise<TimedPlan> {
   const { clock, state, signal } = parts;
-  const drafts = apps.map(app => wouldBeDraft(app, parts));
+  const drafts = [...apps.map(app => wouldBeDraft(app, parts)), ...(undone === undefined ? [] : [draftWith(undone.wish, new Map(), parts)])];
   const planner = new ClusterPlanner(state.current, { apps: drafts, withoutNodes, addedNodes }, contextOf(parts));
   const deadlineMs = clock.monotonicMs() + PLAN_BUDGET_MS;
   let isWhole = planner.step();
@@ -83,6 +89,13 @@ async function planInTime({ apps, withoutNodes, addedNodes }: PlanRequest, parts
     isWhole = planner.step();
   }
   return { plan: planner.plan, before: planner.before, isWhole };
+}
+
+/** What an undo would write, refused where that would be. @throws ClusterError as `chooseRevision`, INVALID_ARGUMENT */
+async function requireUndone(undo: UndoTarget, parts: PlanParts): Promise<ChosenRevision> {
+  const chosen = await chooseRevision(undo, parts);
+  requireValid([...checkPolicy(chosen.wish.app, parts), ...findClashes(chosen.wish.app, parts.state.current)]);
+  return chosen;
 }
 
 /** Lost nodes are lost for good in a plan: whoever waits for one has waited long enough. */
@@ -103,13 +116,14 @@ function eachApp(apps: readonly AppSpec[], check: (app: AppSpec) => readonly Vio
   return apps.flatMap((app, index) => check(app).map(violation => ({ ...violation, path: `apps[${String(index)}].${violation.path}` })));
 }
 
-function requestViolations({ apps, isSaved, withoutNodes, addedNodes }: PlanRequest, parts: PlanParts): readonly Violation[] {
+function requestViolations({ apps, isSaved, withoutNodes, addedNodes, undo }: PlanRequest, parts: PlanParts): readonly Violation[] {
   const ids = apps.map(app => appId(app.namespace, app.name));
   const twice = ids.flatMap((id, index) => (ids.indexOf(id) < index ? [{ path: `apps[${String(index)}].metadata.name`, message: `App ${id} comes twice` }] : []));
   return [
     ...(apps.length > MAX_APPS ? [{ path: 'apps', message: `at most ${String(MAX_APPS)} Apps, got ${String(apps.length)}` }] : []),
     ...(isSaved && withoutNodes.length + addedNodes.length > 0 ? [{ path: 'is_saved', message: 'a plan for other nodes than there are cannot be applied' }] : []),
     ...(isSaved && apps.length === 0 ? [{ path: 'is_saved', message: 'a plan of no App cannot be applied' }] : []),
+    ...(undo !== undefined && (isSaved || apps.length > 0) ? [{ path: 'undo', message: 'an undo is planned alone, and not saved' }] : []),
     ...twice,
     ...eachApp(apps, app => [...checkAppSpec(app), ...checkPolicy(app, parts), ...missingSecrets(app, parts), ...deletingApp(app, parts)]),
     ...addedNodes.flatMap(checkAddedNode),

@@ -3,7 +3,7 @@ import type { Revision, RolloutWish, Service, ServiceStatus } from '#model/app.t
 import { ClusterError } from '#model/errors.ts';
 import { appId } from '#model/ids.ts';
 import type { AppId } from '#model/ids.ts';
-import type { ControlHandlers, RolloutAction } from '#model/ports.ts';
+import type { ControlHandlers, RolloutAction, UndoTarget } from '#model/ports.ts';
 import { buildKey, revisionPrefix } from '../store/keys.ts';
 import type { RecordKey } from '../store/keys.ts';
 import { decodeRevision, encodeService } from '../store/records.ts';
@@ -14,8 +14,6 @@ import { undoneApp, undoneService } from './undo.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
 
-type UndoRequest = Parameters<ControlHandlers['undo']>[0];
-
 export function createRolloutApi(parts: ApplyParts): Pick<ControlHandlers, 'changeRollout' | 'undo'> {
   return {
     async changeRollout(request, peer) {
@@ -25,8 +23,8 @@ export function createRolloutApi(parts: ApplyParts): Pick<ControlHandlers, 'chan
     async undo(request, peer) {
       requireRole(peer, 'operator');
       const outcome = await writeOnce(request.requestId, parts, async () => {
-        const undone = await chooseRevision(request, parts);
-        return await draftWrite(undone, new Map(), parts);
+        const { wish } = await chooseRevision(request, parts);
+        return await draftWrite(wish, new Map(), parts);
       }, parts.signal);
       if (outcome.kind !== 'applied') {
         throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
@@ -107,8 +105,15 @@ function describe(service: Service, status: ServiceStatus | undefined): string {
   return status === undefined || status.rollout.revision < service.revision ? 'only beginning' : status.rollout.state;
 }
 
+export interface ChosenRevision {
+  /** Of the Revision that is wanted again. */
+  readonly number: number;
+  /** What the next one is made of. */
+  readonly wish: RevisionRequest;
+}
+
 /** @throws ClusterError NOT_FOUND, FAILED_PRECONDITION */
-async function chooseRevision(request: UndoRequest, parts: ApplyParts): Promise<RevisionRequest> {
+export async function chooseRevision(request: UndoTarget, parts: ApplyParts): Promise<ChosenRevision> {
   const id = appId(request.namespace, request.app);
   const app = parts.state.current.apps.get(id)?.value;
   if (app === undefined || app.isDeleting) {
@@ -127,7 +132,7 @@ async function chooseRevision(request: UndoRequest, parts: ApplyParts): Promise<
   const chosen = request.toRevision === undefined ? newestOther(request, revisions, one => draftWith(requestOf(one), new Map(), parts).isChanged) : requireNumber(id, request.toRevision, revisions);
   const undone = requestOf(chosen);
   await requireContents(undone, chosen.number, parts);
-  return undone;
+  return { number: chosen.number, wish: undone };
 }
 
 /** Runs of crons come and go by themselves. */
@@ -136,7 +141,7 @@ function declaredServices(id: AppId, { state }: ApplyParts): ReadonlyMap<string,
   return new Map(services.filter(one => appId(one.namespace, one.app) === id && !one.isDeleting && one.cronRun === undefined).map(one => [one.name, one]));
 }
 
-function newestOther({ namespace, app, service }: UndoRequest, revisions: readonly Revision[], isOther: (revision: Revision) => boolean): Revision {
+function newestOther({ namespace, app, service }: UndoTarget, revisions: readonly Revision[], isOther: (revision: Revision) => boolean): Revision {
   const candidates = revisions.toSorted((left, right) => right.number - left.number).filter(one => service === undefined || one.services.some(spec => spec.name === service));
   const chosen = candidates.find(isOther);
   if (chosen === undefined) {

@@ -20,9 +20,9 @@ const kindCodec = enumCodec<PlannedTask['kind'], PlannedKind>('planned kind', {
 
 export const planRequestCodec: Codec<PlanRequest, wire.PlanRequest> = {
   toWire: request => ({ ...request, apps: request.apps.map(appSpecCodec.toWire), addedNodes: request.addedNodes.map(addedNodeToWire) }),
-  fromWire: request => ({
+  fromWire: request => present({
     ...request, apps: request.apps.map(appSpecCodec.fromWire), withoutNodes: request.withoutNodes.map(parseNodeId),
-    addedNodes: request.addedNodes.map(addedNodeFromWire),
+    addedNodes: request.addedNodes.map(addedNodeFromWire), undo: optional(request.undo, present),
   }),
 };
 

@@ -75,6 +75,8 @@ export interface ClusterPlan {
   readonly notes: readonly string[];
   /** Of a saved plan: for `apply --plan`. */
   readonly planId?: string;
+  /** Where an undo was asked for: the Revision that it goes back to. Absent from controllers that do not know undo in a plan, and planned none. */
+  readonly undoneRevision?: number;
 }
 
 /** A node that is not there, for `--add-node`. */

@@ -137,6 +137,18 @@ export interface PlanRequest {
   readonly addedNodes: readonly AddedNode[];
   /** Kept an hour, for `apply --plan`; refused with nodes that are other than they are. */
   readonly isSaved: boolean;
+  /** An earlier Revision again; alone. */
+  readonly undo?: UndoTarget;
+}
+
+/** What goes back, and to where. */
+export interface UndoTarget {
+  readonly namespace: string;
+  readonly app: string;
+  /** Absent: all services of the App. */
+  readonly service?: string;
+  /** Absent: the newest one that differs from what is wanted now. */
+  readonly toRevision?: number;
 }
 
 export interface WhyRequest {
@@ -184,7 +196,7 @@ export interface ControlHandlers {
    * The next Revision, made of an earlier one: images, configs and secrets together; replicas stay. `service`: it alone goes back.
    * @throws ClusterError NOT_FOUND for a revision that is not there, FAILED_PRECONDITION where a content of it is gone or shared
    */
-  undo(request: { readonly requestId: string; readonly namespace: string; readonly app: string; readonly service?: string; readonly toRevision?: number }, peer: Peer): Promise<ApplyOutcome>;
+  undo(request: UndoTarget & { readonly requestId: string }, peer: Peer): Promise<ApplyOutcome>;
   /** Which tasks would be better off elsewhere, without interrupting any service; nothing is changed. */
   planMoves(request: { readonly maxMoves: number; readonly namespace?: string }, peer: Peer): Promise<ClusterPlan>;
   /** All of these or none; each is carried out by its service's update rules. @throws ClusterError FAILED_PRECONDITION where a node cannot take its task */

@@ -363,10 +363,13 @@ const fix: fc.Arbitrary<Fix> = fc.record({
 }, { requiredKeys: ['sentence', 'edit'] });
 const plannedKind = fc.constantFrom('start' as const, 'stop' as const, 'move' as const, 'replace' as const, 'keep' as const);
 
+const undoTarget = fc.record({ namespace: text, app: text, service: text, toRevision: count }, { requiredKeys: ['namespace', 'app'] });
+
 export const planRequest: fc.Arbitrary<PlanRequest> = fc.record({
   apps: fc.array(appSpec, { maxLength: 2 }), withoutNodes: fc.array(nodeId, few), isSaved: fc.boolean(),
   addedNodes: fc.array(fc.record({ name: nodeId, capacity: resources, labels, taints: texts, runtimes: texts, devices: fc.array(fc.record({ name: text, count }), few) }), few),
-});
+  undo: undoTarget,
+}, { requiredKeys: ['apps', 'withoutNodes', 'isSaved', 'addedNodes'] });
 
 export const clusterPlan: fc.Arbitrary<ClusterPlan> = fc.record({
   baseRevision: big,
@@ -377,7 +380,7 @@ export const clusterPlan: fc.Arbitrary<ClusterPlan> = fc.record({
   unplaced: fc.array(fc.record({ service: anyServiceId, count, reasons: fc.array(ruleReason, few), fix }, { requiredKeys: ['service', 'count', 'reasons'] }), few),
   changes: fc.array(fc.record({ service: anyServiceId, path: text, before: text, after: text }, { requiredKeys: ['service', 'path'] }), few),
   nodes: fc.array(fc.record({ node: nodeId, capacity: resources, before: resources, after: resources }), few),
-  notes: texts, planId: text,
+  notes: texts, planId: text, undoneRevision: count,
 }, { requiredKeys: ['baseRevision', 'actions', 'unplaced', 'changes', 'nodes', 'notes'] });
 
 export const whyRequest: fc.Arbitrary<WhyRequest> = fc.record({

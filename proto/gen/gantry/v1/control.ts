@@ -631,6 +631,16 @@ export interface PlanRequest {
   readonly withoutNodes: readonly string[];
   readonly addedNodes: readonly AddedNode[];
   readonly isSaved: boolean;
+  /** An earlier Revision again; alone. */
+  readonly undo?: PlannedUndo | undefined;
+}
+
+/** As of UndoRequest. */
+export interface PlannedUndo {
+  readonly namespace: string;
+  readonly app: string;
+  readonly service?: string | undefined;
+  readonly toRevision?: number | undefined;
 }
 
 export interface PlannedTask {
@@ -699,7 +709,11 @@ export interface PlanResponse {
   readonly changes: readonly FieldChange[];
   readonly nodes: readonly NodePicture[];
   readonly notes: readonly string[];
-  readonly planId?: string | undefined;
+  readonly planId?:
+    | string
+    | undefined;
+  /** Of `undo`: the Revision that it goes back to. */
+  readonly undoneRevision?: number | undefined;
 }
 
 export interface WhyRequest {
@@ -5955,7 +5969,7 @@ export const AddedNode_LabelsEntry: MessageFns<AddedNode_LabelsEntry> = {
 };
 
 function createBasePlanRequest(): PlanRequest {
-  return { apps: [], withoutNodes: [], addedNodes: [], isSaved: false };
+  return { apps: [], withoutNodes: [], addedNodes: [], isSaved: false, undo: undefined };
 }
 
 export const PlanRequest: MessageFns<PlanRequest> = {
@@ -5971,6 +5985,9 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     }
     if (message.isSaved !== false) {
       writer.uint32(32).bool(message.isSaved);
+    }
+    if (message.undo !== undefined) {
+      PlannedUndo.encode(message.undo, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -6018,6 +6035,93 @@ export const PlanRequest: MessageFns<PlanRequest> = {
             }
 
             message.isSaved = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.undo = PlannedUndo.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlannedUndo(): PlannedUndo {
+  return { namespace: "", app: "", service: undefined, toRevision: undefined };
+}
+
+export const PlannedUndo: MessageFns<PlannedUndo> = {
+  encode(message: PlannedUndo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.app !== "") {
+      writer.uint32(18).string(message.app);
+    }
+    if (message.service !== undefined) {
+      writer.uint32(26).string(message.service);
+    }
+    if (message.toRevision !== undefined) {
+      writer.uint32(32).int64(message.toRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedUndo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedUndo() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.app = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.toRevision = longToNumber(reader.int64());
             continue;
           }
         }
@@ -6668,7 +6772,16 @@ export const NodePicture: MessageFns<NodePicture> = {
 };
 
 function createBasePlanResponse(): PlanResponse {
-  return { baseRevision: 0, actions: [], unplaced: [], changes: [], nodes: [], notes: [], planId: undefined };
+  return {
+    baseRevision: 0,
+    actions: [],
+    unplaced: [],
+    changes: [],
+    nodes: [],
+    notes: [],
+    planId: undefined,
+    undoneRevision: undefined,
+  };
 }
 
 export const PlanResponse: MessageFns<PlanResponse> = {
@@ -6693,6 +6806,9 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     }
     if (message.planId !== undefined) {
       writer.uint32(58).string(message.planId);
+    }
+    if (message.undoneRevision !== undefined) {
+      writer.uint32(64).int64(message.undoneRevision);
     }
     return writer;
   },
@@ -6764,6 +6880,14 @@ export const PlanResponse: MessageFns<PlanResponse> = {
             }
 
             message.planId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.undoneRevision = longToNumber(reader.int64());
             continue;
           }
         }

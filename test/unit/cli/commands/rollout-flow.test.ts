@@ -15,6 +15,9 @@ const callsOf = (cluster: FakeCluster): readonly unknown[] => cluster.calls.map(
   return [name, rest];
 });
 
+const moves = { baseRevision: 1, unplaced: [], changes: [], nodes: [], notes: ['service/x stays: y'],
+  actions: [{ kind: 'move', service: WEB.id, slot: 0, task: taskView(WEB, 0, 'n1').task.id, node: parseNodeId('n2'), fromNode: parseNodeId('n1'), reason: 'evens out the service' }] };
+
 test('status waits until it is over; a failed one is exit code 1', async t => {
   const shell = fakeShell(new FakeCluster(withWeb('progressing'), withWeb('settled')));
   await showRollout(shell, 'shop/web', { watch: true });
@@ -44,6 +47,20 @@ test('undo of a service and of an App', async t => {
   t.true(shell.terminal.text.startsWith('service/shop/web goes back, as revision 3\n'));
   await t.throwsAsync(undoRollout(shell, 'shop/web', { toRevision: '0' }), { message: /--to-revision/ });
 });
+test('undo --dry-run shows what would change, and asks for no change', async t => {
+  const cluster = new FakeCluster(withWeb('settled'));
+  const plan = { ...moves, changes: [{ service: WEB.id, path: 'image', before: 'web:2', after: 'web:1' }], undoneRevision: 1 };
+  cluster.answers.set('plan', plan);
+  const shell = fakeShell(cluster);
+  await undoRollout(shell, 'shop/web', { toRevision: '1', dryRun: true });
+  t.deepEqual(callsOf(cluster), [['plan', { apps: [], withoutNodes: [], addedNodes: [], isSaved: false, undo: { namespace: 'default', app: 'shop', service: 'web', toRevision: 1 } }]]);
+  t.regex(shell.terminal.text, /^service\/shop\/web would go back to revision 1\nshop\/web\n {2}~ image: web:2 -> web:1\n\nACTION [^]*1 to move/);
+  const json = fakeShell(cluster, { output: 'json' });
+  await undoRollout(json, 'shop/web', { dryRun: true });
+  t.like(JSON.parse(json.terminal.text), { undoneRevision: 1, changes: [{ path: 'image' }] });
+  cluster.answers.set('plan', moves);
+  await t.throwsAsync(undoRollout(fakeShell(cluster), 'shop/web', { dryRun: true }), { code: 'FAILED_PRECONDITION', message: /older than this clusterctl/ });
+});
 test('history of a service tells only what changed it', async t => {
   const cluster = new FakeCluster(withWeb('settled'));
   const revision = (number: number, image: string) => ({ app: 'default/shop', number, services: [service({ container: { image } }).spec], volumes: [], pins: { configs: [], secrets: [] }, createdAtMs: T0 });
@@ -64,8 +81,6 @@ test('history of a service tells changes of its limits too, and always the one i
   t.is(shell.terminal.text, 'revision/4\nrevision/2\nrevision/1\n');
 });
 
-const moves = { baseRevision: 1, unplaced: [], changes: [], nodes: [], notes: ['service/x stays: y'],
-  actions: [{ kind: 'move', service: WEB.id, slot: 0, task: taskView(WEB, 0, 'n1').task.id, node: parseNodeId('n2'), fromNode: parseNodeId('n1'), reason: 'evens out the service' }] };
 test('rebalance --plan says what would move, and moves nothing', async t => {
   const cluster = new FakeCluster(withWeb('settled'));
   cluster.answers.set('planMoves', moves);

@@ -1,10 +1,15 @@
 import test from 'ava';
+import { systemClock } from '#kit/clock.ts';
+import type { ClusterPlan } from '#model/cluster-plan.ts';
+import { DEFAULT_TIMES } from '#model/times.ts';
 import type { ServiceStatus } from '#model/app.ts';
 import type { ApplyOutcome, RolloutAction } from '#model/ports.ts';
 import type { UpdateSpec } from '#model/service.ts';
 import { serviceId } from '#model/ids.ts';
 import { createApply } from '../../../../controller/api/apply-api.ts';
+import { createPlanApi } from '../../../../controller/api/plan-api.ts';
 import { createRolloutApi, nextWish } from '../../../../controller/api/rollout-api.ts';
+import { RevisionCache } from '../../../../controller/reconcile/revision-store.ts';
 import { T0, service, serviceStatus } from '../../../support/builders.ts';
 import { appOf } from '../../../support/manifest.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
@@ -77,6 +82,22 @@ test('undo to any Revision; what is so already is no change; the same request is
   const done = await undo(replica, 8, { toRevision: 1 });
   t.like(done, { revision: 4, services: [{ name: 'web', change: 'updated' }, { name: 'api', change: 'removed' }] });
   t.deepEqual(await undo(replica, 8, { toRevision: 1 }), done);
+});
+
+test('a plan of an undo says the Revision, the fields and the tasks, and writes nothing', async t => {
+  const replica = await replicaWith(t, [shop('nginx:1', 'one'), shop('nginx:2', 'two')]);
+  const before = replica.keys('');
+  const { plan } = createPlanApi({ ...replica.parts, clock: { ...systemClock, nowMs: () => T0 }, clusterId: 'c', times: DEFAULT_TIMES, revisions: new RevisionCache(replica.store), randomBytes: () => new Uint8Array(16) });
+  const ask = async (undone: object, more: object = {}): Promise<ClusterPlan> => await plan({ apps: [], withoutNodes: [], addedNodes: [], isSaved: false, undo: { namespace: 'default', app: 'shop', ...undone }, ...more }, OPERATOR);
+  const planned = await ask({ service: 'web' });
+  t.is(planned.undoneRevision, 1);
+  t.deepEqual(planned.changes.filter(({ path }) => path === 'image').map(({ before: from, after }) => [from, after]), [['docker.io/library/nginx:2', 'docker.io/library/nginx:1']]);
+  t.like(await ask({ toRevision: 2 }), { undoneRevision: 2, changes: [] });
+  t.is((await plan({ apps: [], withoutNodes: [], addedNodes: [], isSaved: false }, OPERATOR)).undoneRevision, undefined);
+  t.like(await t.throwsAsync(ask({ toRevision: 9 })), { code: 'NOT_FOUND' });
+  t.like(await t.throwsAsync(ask({}, { isSaved: true })), { code: 'INVALID_ARGUMENT' });
+  t.deepEqual(replica.keys(''), before);
+  t.is(imageOf(replica), 'docker.io/library/nginx:2');
 });
 
 test('undo of one service leaves the others', async t => {
