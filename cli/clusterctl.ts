@@ -73,14 +73,14 @@ function addObjectVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/top-flow.ts')).showUsage(shell, one(args[0]), flags); },
   });
   verbs.add({
-    usage: 'describe <target>', about: 'all that is known of one object, with its tasks and events; of configs and secrets who mounts them, never what is in them',
-    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml'],
-    run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTarget(shell, args.map(one).join('')); },
+    usage: 'describe <targets...>', about: 'all that is known of one object, with its tasks and events; of configs and secrets who mounts them, never what is in them',
+    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe node n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml'],
+    run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTargets(shell, many(args[0])); },
   });
   verbs.add<EventFlags>({
-    usage: 'events [target]', about: 'what happened',
+    usage: 'events [target]', about: 'what happened; of an App also to its services and tasks, of a service also to its tasks',
     examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -w -o json'],
-    options: command => command.option('-w, --watch', 'go on with new ones').option('--since <duration>', 'only this long back'),
+    options: command => command.option('-w, --watch', 'go on with new ones').option('-f, --follow', 'the same').option('--since <duration>', 'only this long back'),
     run: async (shell, args, flags) => {
       await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });
     },

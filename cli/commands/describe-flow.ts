@@ -6,16 +6,26 @@ import { formatFields } from '../format/fields.ts';
 import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
 import { eventTable, taskTable } from '../format/rows.ts';
+import { eventObject } from '../event-scope.ts';
 import { formatTable } from '../format/table.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, parseTarget, requireTarget } from '../target.ts';
+import { describeFound, parseTarget, requireTarget, typeOf } from '../target.ts';
 import type { Found } from '../target.ts';
 import { describeConfig, describeSecret } from './content-flow.ts';
-import { eventObject } from './events-flow.ts';
 import { printPlain } from './print-flow.ts';
 
-export async function describeTarget(shell: Shell, name: string): Promise<void> {
+/** `TYPE/NAME...`, or `TYPE NAME...` as kubectl has it. */
+export async function describeTargets(shell: Shell, words: readonly string[]): Promise<void> {
+  const [first = '', ...names] = words;
+  const targets = names.length > 0 && typeOf(first) !== undefined ? names.map(name => `${first}/${name}`) : words;
+  for (const [index, target] of targets.entries()) {
+    await shell.terminal.write(index > 0 && (shell.options.output === 'table' || shell.options.output === 'wide') ? '\n' : '');
+    await describeTarget(shell, target);
+  }
+}
+
+async function describeTarget(shell: Shell, name: string): Promise<void> {
   const target = parseTarget(name);
   if (target.type === 'secret' || target.type === 'config') {
     await (target.type === 'secret' ? describeSecret : describeConfig)(shell, target.name);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
-import { describeTarget } from '../../../../cli/commands/describe-flow.ts';
+import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
 import { getObjects } from '../../../../cli/commands/get-flow.ts';
 import { service, T0 } from '../../../support/builders.ts';
 import { clusterView, serviceView } from '../../../support/cluster-view.ts';
@@ -20,17 +20,17 @@ function cluster(): FakeCluster {
 
 test('a secret is described by its version and who mounts it', async t => {
   const shell = fakeShell(cluster());
-  await describeTarget(shell, 'secret/key');
+  await describeTargets(shell, ['secret/key']);
   t.is(shell.terminal.text, 'secret/key\nnamespace: default\nname: key\nversion: 2\ncreatedAt: 2026-01-01T00:00:00.000Z\nmounts:\n  - service: shop/web, target: /run/secrets/key, version: 2\n');
 });
 test('a config is described by its content\'s hash and who mounts it', async t => {
   const shell = fakeShell(cluster(), { output: 'json' });
-  await describeTarget(shell, 'config/shop/page');
+  await describeTargets(shell, ['config/shop/page']);
   t.deepEqual(JSON.parse(shell.terminal.text), { namespace: 'default', app: 'shop', name: 'page', sha256: 'ab'.repeat(32), mountedBy: ['web'], mounts: [{ service: 'shop/web', target: '/etc/page' }] });
 });
 test('what is not there is said', async t => {
-  await t.throwsAsync(describeTarget(fakeShell(cluster()), 'secret/kye'), { message: "no secret is named 'kye' in namespace default; see clusterctl secret ls -A" });
-  await t.throwsAsync(describeTarget(fakeShell(cluster()), 'config/shop/pgae'), { message: "no config is named 'shop/pgae'; see clusterctl get configs -A" });
+  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['secret/kye']), { message: "no secret is named 'kye' in namespace default; see clusterctl secret ls -A" });
+  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['config/shop/pgae']), { message: "no config is named 'shop/pgae'; see clusterctl get configs -A" });
   await t.throwsAsync(getObjects(fakeShell(cluster()), 'secret/kye', [], {}), { message: "no secret is named 'kye'; see clusterctl secret ls -A" });
 });
 test('configs are listed, all or by name', async t => {

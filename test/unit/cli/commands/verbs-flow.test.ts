@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
+import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
+import { listEvents } from '../../../../cli/commands/events-flow.ts';
 import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
 import { getObjects, listNodes } from '../../../../cli/commands/get-flow.ts';
 import { listTasks } from '../../../../cli/commands/ps-flow.ts';
@@ -17,6 +19,7 @@ import { ManifestError, ProcessExit } from '../../../../cli/exit-code.ts';
 import { service } from '../../../support/builders.ts';
 import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
 import { FakeCluster, fakeShell, frame, framesOf } from '../../../support/fake-shell.ts';
+import type { FakeShell } from '../../../support/fake-shell.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'gantry-cli-'));
 test.after.always(() => { rmSync(directory, { recursive: true }); });
@@ -226,6 +229,40 @@ test('taints are changed, not replaced', async t => {
   const cluster = new FakeCluster(clusterView());
   await taintNode(fakeShell(cluster), 'n2', ['gpu', 'spot-']);
   t.like(cluster.calls[0]?.[1], { node: 'n2', taints: ['gpu'] });
+});
+
+test('describe takes a type and names apart, and several targets', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('events', []);
+  const apart = fakeShell(cluster);
+  await describeTargets(apart, ['node', 'n1', 'n2']);
+  const together = fakeShell(cluster);
+  await describeTargets(together, ['node/n1', 'node/n2']);
+  t.regex(apart.terminal.text, /^node\/n1\n[^]*\n\nnode\/n2\n/);
+  t.is(apart.terminal.text, together.terminal.text);
+});
+
+test('events of an App are also those of its services and tasks; with -f also of tasks that come later', async t => {
+  const event = (object: string) => ({ type: 'normal', object, reason: 'Started', message: '', firstAtMs: 0, lastAtMs: 0, count: 1 }) as const;
+  const all = ['app/default/shop', 'service/default/shop/web', 'task/webaaaaaaaaa', 'node/n1', 'app/default/other'].map(event);
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('events', all);
+  const shell = fakeShell(cluster, { output: 'name' });
+  await listEvents(shell, { target: 'app/shop' });
+  t.is(shell.terminal.text, 'app/default/shop\nservice/default/shop/web\ntask/webaaaaaaaaa\n');
+  t.deepEqual(cluster.calls.at(-1), ['events', {}]);
+  await listEvents(fakeShell(cluster), { target: 'node/n1' });
+  t.deepEqual(cluster.calls.at(-1), ['events', { object: 'node/n1' }]);
+
+  const later = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1')] }));
+  const { client } = later;
+  const follow: FakeShell = { ...fakeShell(later, { output: 'name' }), connect: () => Promise.resolve(new Proxy(client, { get: (target, name) => (name === 'watchEvents' ? async function* () {
+    yield event('task/webaaaaaaaaa');
+    later.views = [clusterView()];
+    yield* await Promise.resolve([event('task/webbaaaaaaaa'), event('task/unknown'), event('node/n1')]);
+  } : Reflect.get(target, name) as unknown) })) };
+  await listEvents(follow, { target: 'app/shop', follow: true });
+  t.is(follow.terminal.text, 'task/webaaaaaaaaa\ntask/webbaaaaaaaa\n');
 });
 
 test('label sets and removes on each node, and changes no value unless told to', async t => {
