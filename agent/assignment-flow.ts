@@ -89,12 +89,14 @@ export class AssignmentKeeper {
   /** Folds it in. False when something between is missing: only a full set helps. @throws what the disk said, other than that it is full */
   async take(assignment: Assignment, session: AssignmentSession): Promise<boolean> {
     const before = this.#unsaved?.set ?? this.#held;
-    const spared = this.#spare(before, assignment);
+    const unlisted = this.#unlistedBy(before, assignment);
+    const spared = assignment.kind === 'delta' ? new Set<TaskId>() : this.#inGrace(unlisted);
     const folding = foldAssignment(before, assignment, spared);
     if (folding.kind !== 'applied') {
       this.#parts.log.warn({ kind: folding.kind, reason: folding.reason }, 'assignment not taken');
       return folding.kind !== 'gap';
     }
+    this.#unlisted = unlisted;
     await this.#adopt({ set: folding.set, isConfirmed: assignment.kind === 'full' || this.#unsaved?.isConfirmed === true }, session);
     if (spared.size > 0) {
       this.#parts.log.warn({ tasks: [...spared], graceMs: this.#parts.graceMs() }, 'the controller does not list tasks that run here and were not told to stop; they go after a grace');
@@ -103,16 +105,19 @@ export class AssignmentKeeper {
     return true;
   }
 
-  /** What the message does not list and has its grace. A task that is not listed by the next full set either has no other one. */
-  #spare(before: DesiredSet, message: Assignment): ReadonlySet<TaskId> {
+  /** What is not listed, and since when, once the message is taken. A task that is not listed by the next full set either has no other grace. */
+  #unlistedBy(before: DesiredSet, message: Assignment): ReadonlyMap<TaskId, number> {
     if (message.kind === 'delta') {
       const named = new Set([...message.removals, ...message.upserts.map(({ id }) => id)]);
-      this.#unlisted = new Map([...this.#unlisted].filter(([id]) => !named.has(id)));
-      return new Set();
+      return new Map([...this.#unlisted].filter(([id]) => !named.has(id)));
     }
     const nowMs = this.#parts.clock.monotonicMs();
-    this.#unlisted = new Map(unlistedTasks(before, message).map(id => [id, this.#unlisted.get(id) ?? nowMs]));
-    return new Set([...this.#unlisted].filter(([, sinceMs]) => nowMs - sinceMs < this.#parts.graceMs()).map(([id]) => id));
+    return new Map(unlistedTasks(before, message).map(id => [id, this.#unlisted.get(id) ?? nowMs]));
+  }
+
+  #inGrace(unlisted: ReadonlyMap<TaskId, number>): ReadonlySet<TaskId> {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return new Set([...unlisted].filter(([, sinceMs]) => nowMs - sinceMs < this.#parts.graceMs()).map(([id]) => id));
   }
 
   /** Each when its grace is over, unless the session ends before: the next one begins with a full set. */

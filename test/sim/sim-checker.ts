@@ -24,6 +24,11 @@ import type { ScaleWorld } from './sim-scale.ts';
 
 const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
 
+/** From a decision to stop to the stop. */
+const DECIDING_MS = 2_000;
+/** Between two acknowledgements where nothing is wrong. */
+const SHORT_GAP_MS = 3_000;
+
 /** True for what only a leader writes. */
 export function isLeaders(key: RecordKey | undefined): boolean {
   return key !== undefined && LEADERS_KINDS.has(key.kind);
@@ -60,8 +65,12 @@ export class SimChecker implements MachineWitness {
   readonly #revisions = new Map<string, Revision>();
   readonly #requests = new Set<string>();
   readonly #lastAckMs = new Map<string, number>();
+  /** The newest one of each node. */
+  readonly #ackGaps = new Map<string, { readonly lengthMs: number; readonly endedAtMs: number }>();
   readonly #jobsDone = new Set<string>();
   readonly #runs = new Set<ServiceId>();
+  /** Containers of exclusive tasks that were cut off. */
+  readonly #stopping = new Set<string>();
 
   constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
@@ -82,6 +91,8 @@ export class SimChecker implements MachineWitness {
 
   /** An acknowledgement of that time reached the node's agent; what waited in front of one that stood still is as old as it is. */
   acknowledged(node: string, sentAtMs: number): void {
+    const lengthMs = sentAtMs - (this.#lastAckMs.get(node) ?? 0);
+    if (lengthMs > SHORT_GAP_MS) this.#ackGaps.set(node, { lengthMs, endedAtMs: this.#times.nowMs() });
     this.#lastAckMs.set(node, sentAtMs);
   }
 
@@ -151,18 +162,25 @@ export class SimChecker implements MachineWitness {
     }
     const task = this.snapshot.tasks.get(ofTask)?.value;
     const isWanted = task?.desired === 'run' && !task.isPaused && !task.container.image.includes('/sick:');
-    if (isWanted && this.snapshot.statuses.has(ofTask) && !this.#mayStopItself(node, task)) {
+    if (isWanted && this.snapshot.statuses.has(ofTask) && !this.#mayStopItself(node, id, task)) {
       this.violate(`I6: ${node} does ${step} to ${task.name}, which is wanted and healthy`);
     }
   }
 
-  /** An exclusive task of a node that is cut off. */
-  #mayStopItself(node: NodeId, { stopAfterMs }: Task): boolean {
-    const silentMs = this.#times.nowMs() - (this.#lastAckMs.get(node) ?? 0);
+  /** An exclusive task of a node that is cut off; once it is told to stop, nobody takes that back. */
+  #mayStopItself(node: NodeId, id: string, { stopAfterMs }: Task): boolean {
+    if (this.#stopping.has(id)) {
+      return true;
+    }
+    const nowMs = this.#times.nowMs();
+    const gap = this.#ackGaps.get(node);
+    // One that stood still decides by what it knew before the acknowledgement that comes with it.
+    const silentMs = Math.max(nowMs - (this.#lastAckMs.get(node) ?? 0), gap !== undefined && nowMs - gap.endedAtMs <= DECIDING_MS ? gap.lengthMs : 0);
     if (stopAfterMs === undefined || silentMs < stopAfterMs - this.#times.ackAgeMs) {
       return false;
     }
     this.count('stopped itself');
+    this.#stopping.add(id);
     return true;
   }
 

@@ -14,6 +14,7 @@ import { silentLogger } from '../../support/silent-logger.ts';
 const GRACE_MS = 60_000;
 const A = task(service(), 'n1', { id: taskId('a') });
 const B = task(service(), 'n1', { id: taskId('b') });
+const C = task(service(), 'n1', { id: taskId('c') });
 
 function full(generation: number, ...tasks: readonly Task[]): Assignment {
   return { kind: 'full', epoch: 1, generation, tasks, contents: [] };
@@ -66,6 +67,14 @@ test('it runs on for a grace, then it goes', async t => {
   await rig.pass(1);
   t.deepEqual(rig.tasks, [A.id]);
   t.deepEqual([...rig.kept.at(-1)?.tasks.keys() ?? []], [A.id]);
+});
+
+test('what an old full set does not list says nothing', async t => {
+  const rig = new Rig();
+  const added: Assignment = { kind: 'delta', epoch: 1, from: 2, generation: 3, upserts: [C], removals: [], contents: [] };
+  await rig.take(full(1, A, B), full(2, A), added, full(2, A));
+  await rig.pass(GRACE_MS * 2);
+  t.deepEqual(rig.tasks, [A.id, C.id].sort());
 });
 
 test('one grace, however many sessions', async t => {
