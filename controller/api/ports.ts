@@ -13,11 +13,12 @@ import type { ClusterChange } from '../store/snapshot.ts';
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current.etcdRevision` reached the revision, so that a
  * caller sees its own write. 3. `changes` yields what changed; several changes may be told as one, with all that they touched; it never blocks the mirror.
+ * 4. Revisions that touched nothing of the picture (events, requests) raise `current.etcdRevision` and are not told, unless `withOthers`.
  */
 export interface ClusterState {
   readonly current: ClusterSnapshot;
   waitFor(etcdRevision: number, signal: AbortSignal): Promise<void>;
-  changes(signal: AbortSignal): AsyncIterable<ClusterChange>;
+  changes(signal: AbortSignal, options?: { readonly withOthers?: boolean }): AsyncIterable<ClusterChange>;
 }
 
 /** What a tag means now, for those that the namespace's login lets in. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */

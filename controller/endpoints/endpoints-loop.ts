@@ -17,7 +17,7 @@ const CHEAP_MS = 2;
  *
  * A session gets the set whole at its beginning, and when it says that a change did not follow what it has; then what changed, the same message
  * for all of them. Nothing is sent when the content is that of before; `#newest` tells how far the mirror was looked at, so a
- * revision that changed no endpoint counts as acknowledged with the set before it.
+ * revision that changed no endpoint, be it an event's, counts as acknowledged with the set before it.
  */
 export class EndpointsLoop {
   readonly #state: ClusterState;
@@ -41,7 +41,7 @@ export class EndpointsLoop {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#take(endpointSet(this.#state.current));
-    for await (const change of this.#state.changes(signal)) {
+    for await (const change of this.#state.changes(signal, { withOthers: true })) {
       const startedAtMs = this.#clock.monotonicMs();
       this.#take(nextEndpointSet(this.#newest, this.#state.current, change));
       const restMs = restAfterMs(this.#clock.monotonicMs() - startedAtMs);

@@ -36,7 +36,7 @@ class StoreWentBackError extends Error {
  * This replica's picture of the cluster: list, watch, and list again each `relistMs`.
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current` is at least that new. 3. Listeners are
- * called with what changed, after `current` has it; `changes` yields those of mirrored kinds, several joined in one. Neither blocks the mirror.
+ * called with what changed, after `current` has it; `changes` yields those of mirrored kinds (`withOthers`: of all), several joined in one. Neither blocks the mirror.
  * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs. 5. That list is made at once when
  * a revision is missing between two that came, and `waitFor` waits for it: who wrote something decides on what it wrote.
  */
@@ -96,11 +96,11 @@ export class ClusterWatch implements Loop {
     }
   }
 
-  async *changes(signal: AbortSignal): AsyncIterable<ClusterChange> {
+  async *changes(signal: AbortSignal, { withOthers = false }: { readonly withOthers?: boolean } = {}): AsyncIterable<ClusterChange> {
     let next = Promise.withResolvers<undefined>();
     let told: ClusterChange | undefined;
     const stop = this.onChange(change => {
-      if (told !== undefined || MIRRORED_KINDS.some(kind => change.kinds.has(kind))) {
+      if (withOthers || told !== undefined || MIRRORED_KINDS.some(kind => change.kinds.has(kind))) {
         told = told === undefined ? change : joinChanges(told, change);
         next.resolve(undefined);
       }

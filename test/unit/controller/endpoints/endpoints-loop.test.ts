@@ -114,6 +114,19 @@ test('a revision that changed no endpoint counts as acknowledged with the set be
   t.true(await endpoints.awaitAcknowledged(replica.etcd.etcdRevision, 2_000, replica.signal));
 });
 
+test('so does a revision of what is not in the picture, as an event: a view may name it', async t => {
+  const { replica, open, endpoints, sessions, sent } = await start(t);
+  await replica.put({ kind: 'service', id: web.id }, encodeService(web));
+  sessions.acknowledgeEndpoints(open('n1'), endpoints.current.generation);
+  await replica.put({ kind: 'event', object: 'cluster', reason: 'Told' }, new Uint8Array());
+  const { etcdRevision } = replica.state.current;
+  t.is(etcdRevision, replica.etcd.etcdRevision);
+  const outcome = endpoints.awaitAcknowledged(etcdRevision, 2_000, replica.signal);
+  await replica.clock.advance(2_000);
+  t.true(await outcome);
+  t.deepEqual(sent, []);
+});
+
 test('a session that ends is not waited for; one that is silent only for the time', async t => {
   const { replica, open, endpoints, sessions } = await start(t);
   const one = open('n1');
