@@ -27,6 +27,8 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
   readonly #attempts: Map<TaskId, ArmedAttempt>;
   readonly #heardBeforeMs: number | undefined;
   #heardAtMs: number | undefined;
+  /** When the deadman last looked, as far as it was read. */
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #writtenMs = Number.NEGATIVE_INFINITY;
 
   constructor(runDir: string, cgroups: Pick<Cgroups, 'taskPlace'>) {
@@ -51,9 +53,11 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
     return this.#heardBeforeMs === undefined ? undefined : this.uptimeMs() - this.#heardBeforeMs;
   }
 
+  /** The deadman writes its file anew in place: one that is read in between is empty, and says nothing. */
   isAtWork(): boolean {
     const lookedAt = this.#read('alive').trim();
-    return /^\d+$/.test(lookedAt) && this.uptimeMs() - Number(lookedAt) <= ALIVE_WITHIN_MS;
+    if (/^\d+$/.test(lookedAt)) this.#lookedAtMs = Number(lookedAt);
+    return this.uptimeMs() - this.#lookedAtMs <= ALIVE_WITHIN_MS;
   }
 
   heard(sentUptimeMs: number): void {
