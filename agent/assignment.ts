@@ -64,11 +64,12 @@ export function contentKeysOf(task: Task): { readonly configs: readonly string[]
 
 /**
  * Tasks that are to run, that the full set does not list and that nobody told to stop: gone while the node was away, or not known to a store that was
- * restored from a backup. Not exclusive ones: such a store may have another made in their place.
+ * restored from a backup. Not those of which there is never to be a second one (I11): such a store
+ * may have another made in their place.
  */
 export function unlistedTasks(held: DesiredSet, message: FullAssignment): readonly TaskId[] {
   const listed = new Set(message.tasks.map(({ id }) => id));
-  return [...held.tasks.values()].filter(task => task.desired === 'run' && task.stopAfterMs === undefined && !listed.has(task.id)).map(({ id }) => id);
+  return [...held.tasks.values()].filter(task => task.desired === 'run' && task.kind !== 'stateful' && task.stopAfterMs === undefined && !listed.has(task.id)).map(({ id }) => id);
 }
 
 /** The set without these tasks, and without what only they needed. */

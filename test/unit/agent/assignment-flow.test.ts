@@ -107,6 +107,12 @@ test('a task that is named meanwhile stays, and one that was told to stop goes a
   t.deepEqual(rig.tasks, [A.id]);
 });
 
+test('a stateful task has none: its ordinal may be another node\'s', async t => {
+  const rig = new Rig();
+  await rig.take(full(1, A, { ...B, kind: 'stateful' }), full(2, A));
+  t.deepEqual(rig.tasks, [A.id]);
+});
+
 test('a node that was removed has none', async t => {
   const rig = new Rig();
   await rig.take(full(1, A, B), full(2, A));
