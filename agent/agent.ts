@@ -63,6 +63,7 @@ import { desiredAsRecorded, statusSink, taskEvents, tasksByDigest } from './task
 import { openMachine, programsDir } from './machine-flow.ts';
 import type { Machine } from './machine-flow.ts';
 import { nodeFacts } from './node-facts-flow.ts';
+import { VolumeRemovalLoop } from './volume/removal-loop.ts';
 
 /** What all loops of one agent share. */
 interface Shared {
@@ -84,6 +85,7 @@ interface Core {
   readonly node: NodeLoop;
   readonly endpoints: EndpointsLoop;
   readonly session: SessionLoop;
+  readonly removal: VolumeRemovalLoop;
 }
 
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
@@ -107,11 +109,14 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   const images: NodeImages = new NodeImages({ images: shared.machine.images, named });
   const node: NodeLoop = nodeLoop(shared, () => session, prune);
   const endpoints: EndpointsLoop = endpointsLoop(shared, () => session);
-  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images }, signal));
+  const removal = new VolumeRemovalLoop({
+    volumes: shared.machine.volumes, records: () => (node.isUp ? node.records : undefined), clock: systemClock, log, onRemoved: () => { session.poke(); },
+  });
+  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), removal);
   if (shared.nodeState !== undefined) {
     await node.bringUp(shared.nodeState.subnetIndex, signal);
   }
-  await superviseLoops({ node, session, endpoints, prune, ...sideLoops(shared, { node, endpoints, session }) }, signal);
+  await superviseLoops({ node, session, endpoints, prune, removal, ...sideLoops(shared, { node, endpoints, session }) }, signal);
 }
 
 function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop): NodeLoop {
@@ -153,7 +158,7 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
   ], generation => { session().endpointsApplied(generation); }, { clock: systemClock, log });
 }
 
-function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
+function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images, removal }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
   return {
     registered: async ({ subnetIndex, times, controllers }) => {
       await node.bringUp(subnetIndex, signal);
@@ -163,7 +168,10 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
         log.error({ err: error }, 'what the controllers said of this node could not be written');
       });
     },
-    desired: set => { node.desire(set); },
+    desired: set => {
+      node.desire(set);
+      removal.desire(set);
+    },
     permitted: () => { node.wakeAll(); },
     heard: () => { node.wakeExclusive(); },
     endpoints: set => { endpoints.offer(set); },
@@ -179,7 +187,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
           read: async (tasks, withWritable) => await readSamples(node.records.filter(({ task }) => tasks.includes(task.id)), { ...usageSources(config, machine), ...machine, node: config.node, clock: systemClock }, withWritable),
         },
         inspect: async task => await inspectTask(requireRecord(node, task), {
-          node: config.node, cgroups: machine.cgroups, snapshots: machine.snapshots, records: machine.records, readConfig: id => machine.bundles.readConfig(id), readNamespaces,
+          node: config.node, cgroups: machine.cgroups, snapshots: machine.snapshots, volumes: machine.volumes, records: machine.records, readConfig: id => machine.bundles.readConfig(id), readNamespaces,
         }),
       },
       debug: machine,
@@ -188,9 +196,9 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
 }
 
 /** The controllers given come first; those that the cluster told last are for a start without any. */
-function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink): SessionLoop {
+function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, removal: VolumeRemovalLoop): SessionLoop {
   const heardAgoMs = deadman.heardAgoMs();
-  return new SessionLoop({ facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
+  return new SessionLoop({ removedVolumes: () => removal.removed, facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,
@@ -198,7 +206,7 @@ function sessionLoop({ config, log, client, machine: { deadman }, assignments, r
   });
 }
 
-function sideLoops({ config, log, machine, identity, client, metrics, news }: Shared, { node, endpoints, session }: Core): Readonly<Record<string, Loop>> {
+function sideLoops({ config, log, machine, identity, client, metrics, news }: Shared, { node, endpoints, session }: Omit<Core, 'removal'>): Readonly<Record<string, Loop>> {
   const records = (): readonly TaskRecord[] => node.records;
   const controllerAddress = (): string | undefined => session.controllerAddress;
   const adopt = async (renewed: NodeIdentity): Promise<void> => {

@@ -80,7 +80,7 @@ export class AssignmentKeeper {
   /** Nothing is assigned any more. @returns the set that says so, on disk */
   async empty(): Promise<DesiredSet> {
     this.#unlisted = new Map();
-    const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map() };
+    const nothing: DesiredSet = { ...this.#held, tasks: new Map(), contents: new Map(), volumeRemovals: [] };
     await this.#parts.held.save(nothing);
     this.#held = nothing;
     return nothing;

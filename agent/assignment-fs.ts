@@ -54,7 +54,7 @@ export class AssignmentFs implements HeldAssignment {
       const key = `${CONFIG_PREFIX}${name}`;
       contents.set(key, { key, content: await readFile(join(this.#directory, 'configs', name)) });
     }
-    return { epoch: stored.epoch, generation: stored.generation, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents };
+    return { epoch: stored.epoch, generation: stored.generation, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents, volumeRemovals: [] };
   }
 
   async #write(text: string): Promise<void> {

@@ -11,6 +11,8 @@ export interface DesiredSet {
   readonly tasks: ReadonlyMap<TaskId, Task>;
   /** Contents that some task in `tasks` needs; no others. */
   readonly contents: ReadonlyMap<string, AssignedContent>;
+  /** `volumeName` of all volumes whose data is to go; not kept on disk, since each session begins with a full set. */
+  readonly volumeRemovals: readonly string[];
 }
 
 export type Folding =
@@ -20,7 +22,7 @@ export type Folding =
   /** Something between is missing: only a full set helps. */
   | { readonly kind: 'gap'; readonly reason: string };
 
-export const EMPTY_DESIRED_SET: DesiredSet = { epoch: 0, generation: 0, tasks: new Map(), contents: new Map() };
+export const EMPTY_DESIRED_SET: DesiredSet = { epoch: 0, generation: 0, tasks: new Map(), contents: new Map(), volumeRemovals: [] };
 
 /**
  * The desired set after `message`. Its pair (epoch, generation) never falls; a full set of the same pair is taken again, since each
@@ -95,7 +97,7 @@ function fromDelta(held: DesiredSet, message: AssignmentDelta): DesiredSet {
 
 /** Contents have immutable keys, so held ones stay good; those nobody needs any more go. */
 function withContents(
-  pair: { readonly epoch: number; readonly generation: number },
+  { epoch, generation, volumeRemovals }: Pick<Assignment, 'epoch' | 'generation' | 'volumeRemovals'>,
   tasks: ReadonlyMap<TaskId, Task>,
   contents: readonly AssignedContent[],
 ): DesiredSet {
@@ -104,7 +106,7 @@ function withContents(
     return [...keys.configs, ...keys.secrets];
   }));
   const kept = contents.filter(content => needed.has(content.key));
-  return { epoch: pair.epoch, generation: pair.generation, tasks, contents: new Map(kept.map(content => [content.key, content])) };
+  return { epoch, generation, tasks, contents: new Map(kept.map(content => [content.key, content])), volumeRemovals };
 }
 
 interface Pair {

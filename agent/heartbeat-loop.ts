@@ -11,6 +11,8 @@ export interface Pulse {
   readonly lostMs: number;
   readonly endpointsGeneration: number;
   readonly assignmentGeneration: number;
+  /** Another array when it changed. */
+  readonly removedVolumes: readonly string[];
   /** When the newest acknowledged beat was sent, of any session; on the monotonic clock. */
   readonly acknowledgedAtMs: number | undefined;
 }
@@ -79,16 +81,18 @@ export class HeartbeatLoop {
     const { clock, reports, bell, pulse } = this.#parts;
     let beatAtMs = -Infinity;
     let told = -1;
+    let toldVolumes: readonly string[] = [];
     let pace = FRESH_PACE;
     for (;;) {
       await bell.wait(this.#waitMs(beatAtMs), clock, signal);
       const nowMs = clock.monotonicMs();
-      const { heartbeatMs, endpointsGeneration } = pulse();
+      const { heartbeatMs, endpointsGeneration, removedVolumes } = pulse();
       this.#requireHeard(nowMs);
-      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || reports.dueInMs(nowMs) <= 0;
+      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || removedVolumes !== toldVolumes || reports.dueInMs(nowMs) <= 0;
       if (this.#isRegistered && isDue) {
         beatAtMs = nowMs;
         told = endpointsGeneration;
+        toldVolumes = removedVolumes;
         this.#send(nowMs);
         const next = paceAfter(pace, nowMs, BEAT_PACE);
         pace = next.pace;
@@ -111,7 +115,7 @@ export class HeartbeatLoop {
   }
 
   #send(nowMs: number): void {
-    const { endpointsGeneration, assignmentGeneration, heartbeatMs } = this.#parts.pulse();
+    const { endpointsGeneration, assignmentGeneration, heartbeatMs, removedVolumes } = this.#parts.pulse();
     this.#seq += 1;
     // So the controller counts it for sure, whatever it has seen of the beats before (controller/reconcile/liveness.ts).
     const isTwoWay = this.#ackedSeq > this.#echoed || this.#ackedSeq >= this.#seq - 1;
@@ -119,7 +123,7 @@ export class HeartbeatLoop {
     this.#sent.set(this.#seq, { atMs: nowMs, uptimeMs: this.#parts.uptimeMs(), isTwoWay });
     this.#end.send({
       kind: 'heartbeat', seq: this.#seq, ackEcho: this.#ackedSeq, endpointsGeneration, assignmentGeneration,
-      statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs),
+      statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs), removedVolumes,
     });
   }
 }

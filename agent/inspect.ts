@@ -15,6 +15,8 @@ export interface InspectFacts {
   readonly namespaces: Readonly<Record<string, string>>;
   readonly usage: ContainerUsage | undefined;
   readonly rootfs: { readonly driver: string; readonly writableBytes: number };
+  /** That it mounts; `bytes` on disk, null where they are too many files to count. */
+  readonly volumes: readonly { readonly name: string; readonly bytes: number | null }[];
   /** The text of the bundle's config.json. */
   readonly config: string | undefined;
 }
@@ -22,7 +24,7 @@ export interface InspectFacts {
 /** Only what the runtime was told of mounts is taken from config.json: the rest of it derives from the spec. */
 export function inspectDocument({ node, record, config, usage, ...facts }: InspectFacts): object {
   const { attempt, step, container, slot, resources, isFrozen, restarts, recent, lastExit, health, bootId } = record;
-  const { namespaces, processes, cgroup, logPath, rootfs } = facts;
+  const { namespaces, processes, cgroup, logPath, rootfs, volumes } = facts;
   return {
     node, step, attempt, restarts, recentEnds: recent, lastExit: lastExit ?? null, health, bootId,
     container: {
@@ -30,7 +32,7 @@ export function inspectDocument({ node, record, config, usage, ...facts }: Inspe
       pid: container?.container.pid ?? null, monitorPid: container?.monitor.pid ?? null, isPaused: isFrozen ?? false, processes, namespaces, logPath,
       mounts: mountsOf(config), rootfs: rootfsOf(config), snapshotter: rootfs.driver, writableBytes: rootfs.writableBytes,
     },
-    cgroup, resourcesInForce: resources ?? null,
+    volumes, cgroup, resourcesInForce: resources ?? null,
     network: slot === undefined ? null : { address: slot.address, namespacePath: slot.networkNamespacePath, userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase },
     usage: usage ?? null,
   };

@@ -33,6 +33,8 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
+  /** Of the assignment's `volumeRemovals`, those whose data is gone; another array when it changed. */
+  readonly removedVolumes: () => readonly string[];
 }
 
 interface Times {
@@ -229,7 +231,7 @@ export class SessionLoop implements StartPermit {
   #heartbeats(end: AgentSessionEnd, startedAtMs: number): HeartbeatLoop {
     const pulse = (): Pulse => ({
       ...this.#times, endpointsGeneration: this.#endpointsGeneration, assignmentGeneration: this.assignment.generation,
-      acknowledgedAtMs: this.#contact.acknowledgedAtMs,
+      acknowledgedAtMs: this.#contact.acknowledgedAtMs, removedVolumes: this.#parts.removedVolumes(),
     });
     return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse, uptimeMs: () => this.#parts.deadman.uptimeMs() }, end, startedAtMs);
   }

@@ -22,6 +22,7 @@ import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
 import { addImageVerbs } from './image-verbs.ts';
 import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
+import { addVolumeVerbs } from './volume-verbs.ts';
 import { collect, formatted, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
 
@@ -44,6 +45,7 @@ export function buildProgram(withShell: WithShell): Command {
   addResourceVerbs(verbs);
   addRolloutVerbs(verbs);
   addImageVerbs(verbs);
+  addVolumeVerbs(verbs);
   addNodeVerbs(verbs);
   addClusterVerbs(verbs);
   addMachineVerbs(verbs);
@@ -122,8 +124,8 @@ function addChangeVerbs(verbs: VerbTable): void {
   });
   verbs.add<DeleteFlags>({
     usage: 'delete [targets...]', about: 'delete Apps, services, tasks, secrets, nodes; waits until nothing is left of them',
-    examples: ['clusterctl delete app/shop', 'clusterctl delete -f shop.yaml', 'clusterctl delete svc/shop/web --detach'],
-    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait'),
+    examples: ['clusterctl delete app/shop', 'clusterctl delete app/shop --volumes', 'clusterctl delete -f shop.yaml', 'clusterctl delete svc/shop/web --detach'],
+    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait').option('--volumes', 'with the data of the Apps\' volumes'),
     run: async (shell, args, flags) => { await (await import('./commands/delete-flow.ts')).deleteObjects(shell, many(args[0]), flags); },
   });
   verbs.add<ScaleFlags>({

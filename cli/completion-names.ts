@@ -24,10 +24,19 @@ const TAKES: ReadonlyMap<string, readonly Named[]> = new Map([
 const NODE_FLAGS: readonly string[] = ['--node', '--to', '--without-node'];
 const NAMESPACE_FLAGS: readonly string[] = ['-n', '--namespace'];
 
-/** What may stand where the last of `words` is being typed. `types`: words for types; nothing of both where no name may. */
+/** Objects that no view has: they are asked for by a call of their own. */
+export type Listed = 'volume' | 'secret';
+
+/** What the arguments of a verb name of those. */
+const LISTED: ReadonlyMap<string, Listed> = new Map([
+  ['volume ls', 'volume'], ['volume inspect', 'volume'], ['volume rm', 'volume'], ['secret rm', 'secret'],
+]);
+
+/** What may stand where the last of `words` is being typed. `types`: words for types; nothing of all where no name may. */
 export interface WantedNames {
   readonly kinds: readonly Named[];
   readonly types: readonly string[];
+  readonly listed?: Listed;
 }
 
 const NO_NAMES: WantedNames = { kinds: [], types: [] };
@@ -44,7 +53,8 @@ export function wantedNames(root: CompletionCommand, words: readonly string[]): 
   if (NODE_FLAGS.includes(before)) {
     return { kinds: ['node'], types: [] };
   }
-  return verb === 'get' ? wantedOfGet(words, typed) : { kinds: TAKES.get(verb) ?? [], types: [] };
+  const listed = LISTED.get(verb);
+  return verb === 'get' ? wantedOfGet(words, typed) : { kinds: TAKES.get(verb) ?? [], types: [], ...(listed === undefined ? {} : { listed }) };
 }
 
 /** `get svc,tasks NAME` and `get svc/NAME node/NAME`. */
@@ -65,12 +75,12 @@ export function wantedNamespace(words: readonly string[]): ListFilter {
   return isAll ? {} : { namespace: flag < 0 ? DEFAULT_NAMESPACE : words[flag + 1] ?? DEFAULT_NAMESPACE };
 }
 
-/** Sorted; after `svc/` and the like only names of that type. */
-export function completeNames({ kinds, types }: WantedNames, typed: string, view: Pick<ClusterView, 'services' | 'tasks' | 'apps' | 'nodes'>): readonly string[] {
+/** Sorted; after `svc/` and the like only names of that type. @param listed  names of what is wanted beside the view */
+export function completeNames({ kinds, types }: WantedNames, typed: string, view: Pick<ClusterView, 'services' | 'tasks' | 'apps' | 'nodes'>, listed: readonly string[] = []): readonly string[] {
   const { type } = parseTarget(typed);
   const prefix = type === undefined ? '' : typed.slice(0, typed.indexOf('/') + 1);
   const names = kinds.filter(kind => type === undefined || kind === type).flatMap(kind => namesOf(kind, view)).map(name => `${prefix}${name}`);
-  return [...new Set([...types, ...names])].filter(name => name.startsWith(typed)).toSorted();
+  return [...new Set([...types, ...names, ...listed])].filter(name => name.startsWith(typed)).toSorted();
 }
 
 function namesOf(kind: Named, { services, tasks, apps, nodes }: Pick<ClusterView, 'services' | 'tasks' | 'apps' | 'nodes'>): readonly string[] {

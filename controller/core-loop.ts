@@ -17,6 +17,7 @@ import { ReconcileLoop } from './reconcile/reconcile-loop.ts';
 import type { Planners, ReconcileTurn } from './reconcile/reconcile-loop.ts';
 import { RevisionCache } from './reconcile/revision-store.ts';
 import { planService } from './reconcile/service-plan.ts';
+import { planVolumes } from './reconcile/volume-plan.ts';
 import { RegistrationLoop } from './registration-loop.ts';
 import type { Store } from './store/ports.ts';
 import { ClusterWatch } from './store/watch-loop.ts';
@@ -43,7 +44,7 @@ export interface CoreOptions {
 }
 
 /** The decisions of the reconcile loop. */
-export const PLANNERS: Planners = { service: planService, app: planApp, nodes: planNodes };
+export const PLANNERS: Planners = { service: planService, app: planApp, nodes: planNodes, volumes: planVolumes };
 
 /** What every replica runs beside its API: its picture of the cluster, its own key, events, and the election with the leader's work. */
 export class CoreLoop implements Loop {

@@ -73,6 +73,11 @@ export class DecisionRecordFile implements DecisionRecorder {
         this.#write({ kind: 'app', id, nowMs, decided: decidedOf(plan) });
         return plan;
       },
+      volumes: (snapshot, nowMs) => {
+        const plan = of.volumes(snapshot, nowMs);
+        if (plan.actions.length > 0) this.#write({ kind: 'volumes', nowMs, decided: decidedOf(plan) });
+        return plan;
+      },
       nodes: (snapshot, evidence, context) => {
         const plan = of.nodes(snapshot, evidence, context);
         // Four a second, nearly all alike: one that says the same of the same absences is left out.

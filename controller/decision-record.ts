@@ -37,6 +37,7 @@ export type Decision =
     readonly revisions: readonly Revision[];
     readonly decided: Decided;
   }
+  | { readonly kind: 'volumes'; readonly nowMs: number; readonly decided: Decided }
   | { readonly kind: 'app'; readonly id: AppId; readonly nowMs: number; readonly decided: Decided }
   | { readonly kind: 'nodes'; readonly evidence: NodeEvidence; readonly context: NodePlanContext; readonly decided: Decided };
 

@@ -5,6 +5,7 @@ import { isLabel } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { FileMount, VolumeMount } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
+import { volumeName } from '#model/volume.ts';
 
 /** What has to be there before the mounts can be. `name` is relative to the task's directory. */
 export type MountStep =
@@ -61,7 +62,7 @@ function volumeStep(task: Task, mount: VolumeMount, index: number): MountStep {
   if (declared === undefined || !isLabel(mount.source) || !isLabel(task.namespace)) {
     throw new ClusterError('FAILED_PRECONDITION', `volume ${JSON.stringify(mount.source)} of ${task.name} is not declared`);
   }
-  const volume = `${task.namespace}/${declared.name}${declared.perReplica ? `-${String(task.slot)}` : ''}`;
+  const volume = volumeName({ namespace: task.namespace, name: declared.name, ...(declared.perReplica ? { slot: task.slot } : {}) });
   return { kind: 'volume', name, volume, target: mount.target, readOnly: mount.readOnly };
 }
 

@@ -21,12 +21,17 @@ export interface FileOwner extends IdMapping {
  *
  * `prepare` makes the directories, writes the files (secrets on a tmpfs) and returns the mounts; on throw nothing of the task is left, and a
  * repeat starts afresh. `remove` takes the task's files away and keeps named volumes, which belong to the namespace; removing what is not
- * there is fine. Volume names: `NAMESPACE/NAME`, per replica `NAMESPACE/NAME-SLOT`. `list` names the keys that have files.
+ * there is fine. `list` names the keys that have files. `removeData` alone deletes a named volume (`volumeName`), for an operator who gave it up:
+ * once it resolved nothing of it is left; absent is fine.
  */
 export interface Volumes {
   prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]>;
   remove(key: string): Promise<void>;
   list(): Promise<readonly string[]>;
+  /** @throws ClusterError FAILED_PRECONDITION while a file system is mounted in it */
+  removeData(volume: string): Promise<void>;
+  /** On disk; undefined where it holds too many files to be counted while somebody waits. Absent is 0. */
+  dataBytes(volume: string): Promise<number | undefined>;
   /** Secrets of the task that are still in its files: what an agent that started anew can restart it with. */
   recall(task: Task, key: string): Promise<readonly AssignedContent[]>;
 }

@@ -3,10 +3,14 @@ import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, unlink, wr
 import path from 'node:path';
 import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
+import { isLabel } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
+import { isVolumeName } from '#model/volume.ts';
 import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
 import { openWithoutLinks } from '../kernel/path-syscall.ts';
+import { bytesOnDisk, holdsFiles } from '../snapshot/disk-usage-fs.ts';
+import { Trash } from '../snapshot/trash-fs.ts';
 import { isAllowedHostPath, planMounts } from './mount-plan.ts';
 import type { MountStep } from './mount-plan.ts';
 import type { FileOwner, OciMount, Volumes } from './ports.ts';
@@ -24,6 +28,8 @@ export interface VolumeOptions {
 
 /** Ids in one user namespace. */
 const ID_COUNT = 65_536;
+/** From so many on their sizes are not added up. */
+const UNCOUNTED_FILES = 50_000;
 const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** A runtime in the task's user namespace passes through, nobody else lists. */
 const PASSABLE_MODE = 0o711;
@@ -34,9 +40,12 @@ const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
 /** Volumes as directories and idmapped mounts: on disk the ids are 0..65535 whichever slot the task has. */
 export class DirectoryVolumes implements Volumes {
   readonly #options: VolumeOptions;
+  readonly #trash: Trash;
 
   constructor(options: VolumeOptions) {
     this.#options = options;
+    // No namespace has such a name.
+    this.#trash = new Trash(path.join(this.#volumesDir(), '.removed'), String(process.pid));
   }
 
   async prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]> {
@@ -73,6 +82,22 @@ export class DirectoryVolumes implements Volumes {
 
   async list(): Promise<readonly string[]> {
     return (await readdir(this.#tasksDir()).catch(() => [])).sort();
+  }
+
+  async removeData(volume: string): Promise<void> {
+    const directory = this.#volumeDirectory(volume);
+    const [mounted] = await mountsBelow(directory);
+    if (mounted !== undefined) {
+      throw new ClusterError('FAILED_PRECONDITION', `volume ${volume} is not deleted while a file system is mounted at ${mounted}; unmount it`);
+    }
+    await this.#trash.empty();
+    await this.#trash.discard(directory);
+    await this.#trash.settled();
+  }
+
+  async dataBytes(volume: string): Promise<number | undefined> {
+    const directory = this.#volumeDirectory(volume);
+    return await holdsFiles(directory, UNCOUNTED_FILES) ? undefined : await bytesOnDisk(directory);
   }
 
   async recall(task: Task, key: string): Promise<readonly AssignedContent[]> {
@@ -120,8 +145,8 @@ export class DirectoryVolumes implements Volumes {
 
   /** Makes the volume's directory at its first use. Its parents let nobody in: a file of the container's root would be the host root's to others. */
   async #mountVolume(volume: string, mountPoint: string, userNamespacePath: string | undefined): Promise<void> {
-    const source = path.join(this.#options.stateDir, 'volumes', volume);
-    await mkdir(path.join(this.#options.stateDir, 'volumes'), { recursive: true, mode: 0o700 });
+    const source = this.#volumeDirectory(volume);
+    await mkdir(this.#volumesDir(), { recursive: true, mode: 0o700 });
     await mkdir(source, { recursive: true, mode: 0o755 });
     mountMapped({ source, what: `volume ${volume}`, mountPoint, userNamespacePath });
   }
@@ -162,6 +187,18 @@ export class DirectoryVolumes implements Volumes {
       throw new ClusterError('PERMISSION_DENIED', `host path ${hostPath} would show the agent's own directory ${own}`);
     }
     return real;
+  }
+
+  #volumesDir(): string {
+    return path.join(this.#options.stateDir, 'volumes');
+  }
+
+  #volumeDirectory(volume: string): string {
+    const [namespace = '', name = '', ...rest] = volume.split('/');
+    if (!isLabel(namespace) || !isVolumeName(name) || rest.length > 0) {
+      throw new RangeError(`volume ${JSON.stringify(volume)} is not NAMESPACE/NAME`);
+    }
+    return path.join(this.#volumesDir(), namespace, name);
   }
 
   #tasksDir(): string {

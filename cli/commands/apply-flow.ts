@@ -148,7 +148,7 @@ async function pruneApps(shell: Shell, client: ControlClient, apps: readonly Man
       throw new UsageError(`--prune would delete ${strangers.map(app => `app/${app.name}`).join(', ')}; say so with -y`);
     }
     for (const app of strangers) {
-      await client.deleteApp({ requestId: shell.newRequestId(), namespace, app: app.name });
+      await client.deleteApp({ requestId: shell.newRequestId(), namespace, app: app.name, withVolumes: false });
       await say(shell, `app/${app.name} deleted`);
     }
   }

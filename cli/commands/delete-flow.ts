@@ -2,6 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
+import { nameOf } from '../format/volumes.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
@@ -10,11 +11,14 @@ import type { Found } from '../target.ts';
 import { loadApps } from './apply-flow.ts';
 import { say } from './print-flow.ts';
 import { deleteSecret } from './secret-flow.ts';
+import { placesText, removedText, untilRemoved, volumesOfApp } from './volume-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 export interface DeleteFlags {
   readonly filename?: readonly string[];
   readonly detach?: boolean;
+  /** The data of the Apps' volumes, too. */
+  readonly volumes?: boolean;
 }
 
 export async function deleteObjects(shell: Shell, names: readonly string[], flags: DeleteFlags): Promise<void> {
@@ -39,14 +43,42 @@ export async function deleteObjects(shell: Shell, names: readonly string[], flag
     ...others.map(name => requireTarget(name, view, ['app', 'service', 'task', 'node'])),
     ...fromFiles.map(({ app }) => requireTarget(`app/${app.namespace}/${app.name}`, everywhere, ['app'])),
   ];
+  requireApps(found, flags);
   for (const one of found) {
-    await deleteOne(shell, client, one);
+    await deleteOne(shell, client, one, flags.volumes === true);
   }
   for (const one of flags.detach === true ? [] : found) {
     await watchUntil(shell, {}, latest => (isGone(one, latest) ? true : undefined));
   }
   for (const one of found) {
     await say(shell, `${describeFound(one)} deleted`);
+    await sayVolumes(shell, client, one, flags);
+  }
+}
+
+/** @throws UsageError */
+function requireApps(found: readonly Found[], flags: DeleteFlags): void {
+  const other = flags.volumes === true ? found.find(one => one.kind !== 'app') : undefined;
+  if (other !== undefined) {
+    throw new UsageError(`--volumes is for whole Apps; ${describeFound(other)} is none; the data of one volume goes with: clusterctl volume rm NAME`);
+  }
+}
+
+/** What became of an App's data. */
+async function sayVolumes(shell: Shell, client: ControlClient, found: Found, flags: DeleteFlags): Promise<void> {
+  if (found.kind !== 'app' || (flags.volumes === true && flags.detach === true)) {
+    return;
+  }
+  const { app } = found;
+  const kept = await volumesOfApp(client, app);
+  if (kept.length > 0) {
+    const names = [...new Set(kept.map(nameOf))].join(' ');
+    const why = flags.volumes === true ? 'services of other Apps use them' : `remove them with: clusterctl volume rm ${names} -n ${app.namespace}`;
+    await say(shell, `its volumes stay: ${placesText(kept)}; ${why}`);
+  }
+  if (flags.volumes === true) {
+    const left = await untilRemoved(shell, client, ({ volume }) => volume.namespace === app.namespace && volume.app === app.name);
+    for (const view of left) await say(shell, removedText(nameOf(view), [view]));
   }
 }
 
@@ -57,11 +89,11 @@ function refuseConfigs(names: readonly string[]): void {
   }
 }
 
-async function deleteOne(shell: Shell, client: ControlClient, found: Found): Promise<void> {
+async function deleteOne(shell: Shell, client: ControlClient, found: Found, withVolumes: boolean): Promise<void> {
   const requestId = shell.newRequestId();
   switch (found.kind) {
     case 'app':
-      await client.deleteApp({ requestId, namespace: found.app.namespace, app: found.app.name });
+      await client.deleteApp({ requestId, namespace: found.app.namespace, app: found.app.name, withVolumes });
       return;
     case 'service':
       await client.deleteService({ requestId, service: found.service.service.id });

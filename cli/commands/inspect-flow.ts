@@ -1,6 +1,7 @@
 /** `inspect`: each object as one document of a JSON array: its item, the record wished for, the status reported, and of tasks what the node sees. */
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterView, ControlClient, TaskView } from '#model/ports.ts';
+import type { Task } from '#model/task.ts';
 import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
 import { toPlain } from '../format/plain.ts';
@@ -63,19 +64,26 @@ async function taskDocuments(tasks: readonly TaskView[], means: Means): Promise<
 /** A node that does not answer leaves the rest standing. */
 async function taskDocument(view: TaskView, { shell, client }: Means): Promise<Item> {
   const known = { type: 'task', ...taskItem(view), record: view.task, status: view.status ?? null };
-  const tunnel = client.openTunnel({ task: view.task.id, spec: { kind: 'inspect' } }, shell.signal);
   try {
-    const chunks: Uint8Array[] = [];
-    for await (const frame of tunnel.frames) {
-      if (frame.kind === 'error') throw tunnelError(frame);
-      if (frame.kind === 'eof') return { ...known, onNode: JSON.parse(Buffer.concat(chunks).toString()) as unknown, onNodeError: null };
-      if (frame.kind === 'data') chunks.push(frame.bytes);
-    }
-    throw new ClusterError('UNAVAILABLE', `node ${view.task.node} broke off its answer`);
+    return { ...known, onNode: await seenOnNode(view.task, { shell, client }), onNodeError: null };
   } catch (error) {
     shell.signal.throwIfAborted();
     if (!(error instanceof ClusterError)) throw error;
     return { ...known, onNode: null, onNodeError: error.message };
+  }
+}
+
+/** What the task's node knows of it. @throws ClusterError */
+export async function seenOnNode(task: Pick<Task, 'id' | 'node'>, { shell, client }: Means): Promise<unknown> {
+  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'inspect' } }, shell.signal);
+  try {
+    const chunks: Uint8Array[] = [];
+    for await (const frame of tunnel.frames) {
+      if (frame.kind === 'error') throw tunnelError(frame);
+      if (frame.kind === 'eof') return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+      if (frame.kind === 'data') chunks.push(frame.bytes);
+    }
+    throw new ClusterError('UNAVAILABLE', `node ${task.node} broke off its answer`);
   } finally {
     tunnel.close();
   }

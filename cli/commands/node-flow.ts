@@ -2,7 +2,9 @@
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Availability } from '#model/node.ts';
-import { ClusterError } from '#model/errors.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
+import type { ControlClient, VolumeView } from '#model/ports.ts';
+import { volumeName } from '#model/volume.ts';
 import { quoted } from '#model/printable.ts';
 import { parseLabelChanges, splitLabelWords } from '../label-changes.ts';
 import type { LabelChanges } from '../label-changes.ts';
@@ -72,9 +74,19 @@ export async function taintNode(shell: Shell, name: string, changes: readonly st
 export async function removeNodes(shell: Shell, names: readonly string[]): Promise<void> {
   const client = await shell.connect();
   for (const node of names.map(readNode)) {
+    const lost = await dataOn(client, node);
     await client.removeNode({ requestId: shell.newRequestId(), node });
-    await say(shell, `node/${node} removed`);
+    await say(shell, `node/${node} removed${lost.length === 0 ? '' : `, and with it the data of ${lost.length === 1 ? 'volume' : 'volumes'} ${lost.join(', ')}`}`);
   }
+}
+
+/** Volumes whose data is nowhere else. An older controller knows of none. */
+async function dataOn(client: ControlClient, node: NodeId): Promise<readonly string[]> {
+  const views = await client.listVolumes({}).catch((error: unknown): readonly VolumeView[] => {
+    if (isClusterError(error, 'FAILED_PRECONDITION')) return [];
+    throw error;
+  });
+  return views.filter(({ volume }) => volume.node === node && !volume.isPerNode && volume.state === 'present').map(({ volume }) => volumeName(volume));
 }
 
 /** Tells the mass breaker that the loss is true. */

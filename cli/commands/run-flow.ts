@@ -69,7 +69,7 @@ export async function runContainer(shell: Shell, image: string, command: readonl
     throw new ProcessExit(await followToEnd(shell, task, flags.interactive ?? false));
   } finally {
     if (flags.rm === true && flags.detach !== true) {
-      await client.deleteApp({ requestId: shell.newRequestId(), namespace: wish.namespace, app: wish.name });
+      await client.deleteApp({ requestId: shell.newRequestId(), namespace: wish.namespace, app: wish.name, withVolumes: false });
     }
   }
 }

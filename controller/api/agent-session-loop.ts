@@ -16,6 +16,7 @@ import { removal } from './instance-rules.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { writeStatuses } from './status-write-flow.ts';
 import type { StatusOutcome, StatusWriter } from './status-write-flow.ts';
+import { settleVolumes } from './volume-settle-flow.ts';
 
 /** What every session of this replica shares. */
 export interface SessionParts extends StatusWriter {
@@ -55,6 +56,9 @@ export class AgentSessionLoop {
   #sent: SentAssignment = NOTHING_SENT;
   #needsFull = true;
   #lastSeq = 0;
+  /** As the newest heartbeat told them. */
+  #removedVolumes: readonly string[] = [];
+  #wakeSettler: () => void = () => undefined;
   #wakeWriter: () => void = () => undefined;
   #wakeSender: () => void = () => undefined;
   readonly #superseded = Promise.withResolvers<undefined>();
@@ -77,10 +81,10 @@ export class AgentSessionLoop {
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const inner = AbortSignal.any([signal, over.signal]);
-    const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); };
+    const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); this.#wakeSettler(); };
     inner.addEventListener('abort', wake);
     this.#parts.endpoints.sendSet(this.#session);
-    const parts = [this.#receive(), this.#sendAssignments(inner), this.#writeStatuses(inner)];
+    const parts = [this.#receive(), this.#sendAssignments(inner), this.#writeStatuses(inner), this.#settleVolumes(inner)];
     try {
       await Promise.race([this.#superseded.promise, ...parts]);
     } finally {
@@ -130,6 +134,8 @@ export class AgentSessionLoop {
     this.#session.send({ kind: 'ack', seq: heartbeat.seq, settled: [] });
     this.#parts.sessions.acknowledgeEndpoints(this.#session, heartbeat.endpointsGeneration);
     this.offer(heartbeat.statuses);
+    this.#removedVolumes = heartbeat.removedVolumes;
+    if (heartbeat.removedVolumes.length > 0) this.#wakeSettler();
   }
 
   /** An operator removed the node, or its session record is not ours any more: whoever is right registers again. */
@@ -181,6 +187,20 @@ export class AgentSessionLoop {
     }
   }
 
+  /** What does not get in comes again with each heartbeat until it is. */
+  async #settleVolumes(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await new Promise<void>(resolve => { this.#wakeSettler = resolve; });
+      const removed = { node: this.#session.node, sessionRevision: this.#session.recordRevision, names: this.#removedVolumes };
+      const isOurs = await settleVolumes(removed, this.#parts, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        if (!isRetryable(error)) throw error;
+        return true;
+      });
+      if (!isOurs) throw newerSession();
+    }
+  }
+
   async #writeStatuses(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     let pace = FRESH_PACE;
@@ -219,9 +239,11 @@ export class AgentSessionLoop {
       await this.#parts.clock.sleep(500, signal);
       return;
     }
-    if (outcome.isDeposed) {
-      throw new ClusterError('CONFLICT', 'a newer session of this node was opened');
-    }
+    if (outcome.isDeposed) throw newerSession();
     this.#session.send({ kind: 'ack', seq: this.#lastSeq, settled: outcome.settled });
   }
+}
+
+function newerSession(): ClusterError {
+  return new ClusterError('CONFLICT', 'a newer session of this node was opened');
 }

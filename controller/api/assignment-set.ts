@@ -6,14 +6,15 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 
-/** What the session was sent last: each task with the etcd revision of its record, and the keys of contents. */
+/** What the session was sent last: each task with the etcd revision of its record, the keys of contents, and volumes to remove. */
 export interface SentAssignment {
   readonly generation: number;
   readonly tasks: ReadonlyMap<TaskId, number>;
   readonly contents: ReadonlySet<string>;
+  readonly volumeRemovals: readonly string[];
 }
 
-export const NOTHING_SENT: SentAssignment = { generation: 0, tasks: new Map(), contents: new Set() };
+export const NOTHING_SENT: SentAssignment = { generation: 0, tasks: new Map(), contents: new Set(), volumeRemovals: [] };
 
 /** A content that a task's files come from, by its key in the assignment and its place in the store. */
 export type ContentReference =
@@ -60,6 +61,7 @@ export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: Re
     return undefined;
   }
   const entries = tasksOf(snapshot, node);
+  const volumeRemovals = removalsOf(snapshot, node);
   const contents = uniqueByKey(entries.flatMap(entry => contentsOf(entry.task)));
   return {
     assignment: {
@@ -67,13 +69,13 @@ export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: Re
       epoch: snapshot.epoch,
       generation: snapshot.etcdRevision,
       tasks: entries.map(entry => told(entry.task, held)),
-      contents: [],
+      contents: [], volumeRemovals,
     },
     contents,
     sent: {
       generation: snapshot.etcdRevision,
       tasks: new Map(entries.map(entry => [entry.task.id, toldRevision(entry, held)])),
-      contents: new Set(contents.map(content => content.key)),
+      contents: new Set(contents.map(content => content.key)), volumeRemovals,
     },
   };
 }
@@ -84,11 +86,12 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
     return undefined;
   }
   const entries = tasksOf(snapshot, node);
+  const volumeRemovals = removalsOf(snapshot, node);
   const now = new Set(entries.map(entry => entry.task.id));
   const changed = entries.filter(entry => sent.tasks.get(entry.task.id) !== toldRevision(entry, held));
   const kept = [...sent.tasks].filter(([id]) => snapshot.unreadableTasks.has(id));
   const removals = [...sent.tasks.keys()].filter(id => !now.has(id) && !snapshot.unreadableTasks.has(id)).sort();
-  if (changed.length === 0 && removals.length === 0) {
+  if (changed.length === 0 && removals.length === 0 && volumeRemovals.join() === sent.volumeRemovals.join()) {
     return undefined;
   }
   const contents = uniqueByKey(changed.flatMap(entry => contentsOf(entry.task))).filter(content => !sent.contents.has(content.key));
@@ -100,14 +103,14 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
       generation: snapshot.etcdRevision,
       upserts: changed.map(entry => told(entry.task, held)),
       removals,
-      contents: [],
+      contents: [], volumeRemovals,
     },
     contents,
     sent: {
       generation: snapshot.etcdRevision,
       tasks: new Map([...kept, ...entries.map(entry => [entry.task.id, toldRevision(entry, held)] as const)]),
       // A node forgets what none of its tasks needs: it is sent again when one does (an earlier Revision that comes back).
-      contents: new Set(entries.flatMap(entry => contentsOf(entry.task)).map(content => content.key)),
+      contents: new Set(entries.flatMap(entry => contentsOf(entry.task)).map(content => content.key)), volumeRemovals,
     },
   };
 }
@@ -132,6 +135,10 @@ function tasksOf(snapshot: ClusterSnapshot, node: NodeId): readonly Entry[] {
     const record = snapshot.tasks.get(id);
     return record === undefined ? [] : [{ task: record.value, modRevision: record.modRevision }];
   });
+}
+
+function removalsOf({ volumesLeaving }: ClusterSnapshot, node: NodeId): readonly string[] {
+  return [...volumesLeaving.get(node) ?? []].sort();
 }
 
 function told(task: Task, held: ReadonlySet<TaskId>): Task {

@@ -43,7 +43,7 @@ function aboutTarget(target: ResourceTarget): string {
 /** Every call that changes something or enters a task; reads are audited only when they are refused. */
 const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.Apply': { object: ({ app }) => `app/${text((app as Fields)['namespace'])}/${text((app as Fields)['name'])}`, details: ({ isDryRun }) => ({ isDryRun }) },
-  'ControlApi.DeleteApp': { object: ({ namespace, app }) => `app/${text(namespace)}/${text(app)}` },
+  'ControlApi.DeleteApp': { object: ({ namespace, app }) => `app/${text(namespace)}/${text(app)}`, details: ({ withVolumes }) => ({ withVolumes }) },
   'ControlApi.DeleteService': { object: aboutService },
   'ControlApi.Scale': { object: aboutService, details: ({ replicas }) => ({ replicas }) },
   'ControlApi.Restart': { object: aboutService },
@@ -61,6 +61,7 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.TagImage': { object: ({ target }) => `image/${text(target)}`, details: ({ namespace, source }) => ({ namespace: text(namespace), source: text(source) }) },
   'ControlApi.PutSecret': { object: aboutSecret },
   'ControlApi.DeleteSecret': { object: aboutSecret },
+  'ControlApi.RemoveVolume': { object: ({ namespace, name }) => `volume/${text(namespace)}/${text(name)}`, details: ({ node, isForced }) => ({ node: text(node), isForced }) },
   'ControlApi.CreateToken': { object: () => '', details: ({ role, ttlMs }) => ({ role, ttlMs }) },
   'ControlApi.SetAvailability': { object: aboutNode, details: ({ availability }) => ({ availability }) },
   'ControlApi.SetLabels': { object: aboutNode, details: ({ set, remove }) => ({ set: texts([...(set as ReadonlyMap<string, string>).keys()]), remove: texts(remove) }) },

@@ -27,6 +27,7 @@ import { createUsageApi } from './usage-api.ts';
 import type { UsageParts } from './usage-api.ts';
 import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
+import { createVolumeApi } from './volume-api.ts';
 
 export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & RoutedParts & UsageParts;
 
@@ -44,6 +45,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createRoutedApi(parts),
     ...createEventApi(parts),
     ...createSecretApi(parts),
+    ...createVolumeApi(parts),
     ...createNamespaceApi(parts),
     ...createImageApi(parts),
     ...createNodeApi(parts),

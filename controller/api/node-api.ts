@@ -1,12 +1,14 @@
 /** What an operator wishes of Nodes. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
+import type { Task } from '#model/task.ts';
+import { volumeName, volumeNames } from '#model/volume.ts';
+import { isDataGone } from '../schedule/volume-homes.ts';
 import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
@@ -107,16 +109,24 @@ function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
   };
 }
 
-/** Tasks that have not ended keep a node that answers, and so does the data of those that have: it would go with the node. That of global services is each node's own. */
-function removalObstacle(id: NodeId, { tasksOnNode, tasks, statuses }: ClusterSnapshot): string | undefined {
+/** Tasks that have not ended keep a node that answers, and so does the data of volumes: it would go with the node. That of global services is each node's own. */
+function removalObstacle(id: NodeId, snapshot: ClusterSnapshot): string | undefined {
+  const { tasksOnNode, tasks, statuses } = snapshot;
   const here = [...(tasksOnNode.get(id) ?? [])].sort();
   const left = here.filter(task => !isFinished(statuses.get(task)?.value.phase ?? 'pending'));
   if (left.length > 0) {
     return `node ${id} still has ${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'}; drain it first: clusterctl node drain ${id}`;
   }
-  const holder = here.flatMap(task => tasks.get(task)?.value ?? []).find(task => task.kind !== 'global' && containersOf(task).some(container => container.volumes.some(mount => mount.kind === 'volume')));
-  return holder === undefined ? undefined
-    : `node ${id} has the data of ${holder.app}/${holder.service} in namespace ${holder.namespace}, and would take it along; delete the service, or stop the node's agent to give the data up`;
+  const data = dataOn(id, snapshot, here.flatMap(task => tasks.get(task)?.value ?? []));
+  return data === undefined ? undefined
+    : `node ${id} has the data of volume ${data}, and would take it along; delete what uses it and the data: clusterctl volume rm, or stop the node's agent to give the data up`;
+}
+
+/** Name of a volume whose only data is there: by its record, or by an ended task that no record tells of yet. */
+function dataOn(id: NodeId, snapshot: ClusterSnapshot, tasks: readonly Task[]): string | undefined {
+  const recorded = [...snapshot.volumes.values()].map(entry => entry.value).filter(volume => volume.node === id && volume.state === 'present' && !volume.isPerNode);
+  const told = tasks.filter(task => task.kind !== 'global').flatMap(task => volumeNames(task, task.slot).filter(volume => !isDataGone(snapshot, task, volume)));
+  return [...recorded.map(volumeName), ...told].sort()[0];
 }
 
 function requireKnown(id: NodeId, parts: ServiceApiParts): { readonly value: Node; readonly modRevision: number } {

@@ -61,7 +61,7 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
   ];
   return {
     app: {
-      id, namespace: app.namespace, name: app.name, revision: number, isDeleting: false,
+      id, namespace: app.namespace, name: app.name, revision: number, isDeleting: false, deletesVolumes: false,
       createdAtMs: currentApp?.createdAtMs ?? input.nowMs, updatedAtMs: input.nowMs,
       ...(input.expireAfterEndMs === undefined ? {} : { expireAfterEndMs: input.expireAfterEndMs }),
     },

@@ -2,7 +2,7 @@
 import type { App, Service } from '#model/app.ts';
 import { ClusterError } from '#model/errors.ts';
 import { appId, serviceId, splitServiceId } from '#model/ids.ts';
-import type { AppId, ServiceId } from '#model/ids.ts';
+import type { ServiceId } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
 import { isFinished } from '#model/task.ts';
@@ -36,7 +36,7 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
   return {
     async deleteApp(request, peer) {
       requireRole(peer, 'operator');
-      await write(request.requestId, () => draftDeleteApp(appId(request.namespace, request.app), parts));
+      await write(request.requestId, () => draftDeleteApp(request, parts));
     },
     async deleteService(request, peer) {
       requireRole(peer, 'operator');
@@ -108,17 +108,19 @@ function requireTasks(service: Service): void {
   }
 }
 
-function draftDeleteApp(id: AppId, parts: WriteParts): WriteDraft {
+function draftDeleteApp({ namespace, app: name, withVolumes }: Parameters<ControlHandlers['deleteApp']>[0], parts: WriteParts): WriteDraft {
+  const id = appId(namespace, name);
   const app = parts.state.current.apps.get(id);
   if (app === undefined) {
     throw new ClusterError('NOT_FOUND', `App ${id} does not exist`);
   }
-  if (app.value.isDeleting) {
+  const deletesVolumes = withVolumes || app.value.deletesVolumes;
+  if (app.value.isDeleting && app.value.deletesVolumes === deletesVolumes) {
     return { compares: [], operations: [], outcome: { kind: 'done' } };
   }
   // Runs of crons go with their App: there may be more of them than a transaction takes.
   const services = [...parts.state.current.services.values()].filter(({ value }) => appId(value.namespace, value.app) === id && value.cronRun === undefined);
-  const deleted: App = { ...app.value, isDeleting: true, updatedAtMs: parts.clock.nowMs() };
+  const deleted: App = { ...app.value, isDeleting: true, deletesVolumes, updatedAtMs: parts.clock.nowMs() };
   return {
     compares: [
       { kind: 'mod-revision', key: buildKey({ kind: 'app', id }), revision: app.modRevision },

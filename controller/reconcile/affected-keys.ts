@@ -5,14 +5,14 @@ import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import { appOfService } from '../store/keys.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 
-export type ReconcileKey = 'nodes' | `service/${ServiceId}` | `app/${AppId}`;
+export type ReconcileKey = 'nodes' | 'volumes' | `service/${ServiceId}` | `app/${AppId}`;
 
 export const serviceKey = (id: ServiceId): ReconcileKey => `service/${id}`;
 export const appKey = (id: AppId): ReconcileKey => `app/${id}`;
 
 /** Everything there is to look at. All lists are in the order of ids: services that compete for room are placed in the same order, whoever looks. */
 export function allKeys(snapshot: ClusterSnapshot): readonly ReconcileKey[] {
-  return ['nodes', ...[...snapshot.services.keys()].sort().map(serviceKey), ...[...snapshot.apps.keys()].sort().map(appKey)];
+  return ['nodes', 'volumes', ...[...snapshot.services.keys()].sort().map(serviceKey), ...[...snapshot.apps.keys()].sort().map(appKey)];
 }
 
 /**

@@ -5,14 +5,19 @@ import type { AppId, ServiceId } from '#model/ids.ts';
 import { EMPTY_PLAN } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { rowsOf } from './task-row.ts';
+import { givenUpVolumes } from './volume-plan.ts';
 
-/** Removes a deleted App once it has no Services; deletes a `run` App `expireAfterEndMs` after its last task ended. */
+/** Gives up the volumes of an App that is deleted with them; removes a deleted App once it has no Services; deletes a `run` App `expireAfterEndMs` after its last task ended. */
 export function planApp(snapshot: ClusterSnapshot, id: AppId, nowMs: number): Plan {
   const app = snapshot.apps.get(id)?.value;
   if (app === undefined) {
     return EMPTY_PLAN;
   }
   if (app.isDeleting) {
+    const givenUp = app.deletesVolumes ? givenUpVolumes(snapshot, app) : [];
+    if (givenUp.length > 0) {
+      return { actions: givenUp, events: [] };
+    }
     const isEmpty = servicesOf(snapshot, app).length === 0;
     return isEmpty ? { actions: [{ kind: 'remove-app', appId: id, reason: 'app-deleted' }], events: [] } : EMPTY_PLAN;
   }

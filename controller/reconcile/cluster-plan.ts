@@ -6,6 +6,8 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
+import type { Task } from '#model/task.ts';
+import { volumeId, volumeNames } from '#model/volume.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { cheapestFix } from '../schedule/fix.ts';
@@ -152,10 +154,10 @@ function actionsOfService(before: ClusterSnapshot, after: ClusterSnapshot, { id,
   const was = Map.groupBy(rowsOf(before, id).filter(isLive), row => row.task.slot);
   const will = Map.groupBy(rowsOf(after, id).filter(row => isLive(row) || (row.task.desired === 'run' && !before.tasks.has(row.task.id))), row => row.task.slot);
   const slots = [...new Set([...was.keys(), ...will.keys()])].sort((left, right) => left - right);
-  return slots.flatMap(slot => actionsOfSlot(was.get(slot) ?? [], will.get(slot)?.at(-1), stops));
+  return slots.flatMap(slot => actionsOfSlot(was.get(slot) ?? [], will.get(slot)?.at(-1), { stops, before }));
 }
 
-function actionsOfSlot(was: readonly TaskRow[], will: TaskRow | undefined, stops: ActionFacts['stops']): readonly PlannedTask[] {
+function actionsOfSlot(was: readonly TaskRow[], will: TaskRow | undefined, { stops, before }: Pick<ActionFacts, 'stops'> & { readonly before: ClusterSnapshot }): readonly PlannedTask[] {
   const stop = ({ task }: TaskRow): PlannedTask => ({
     kind: 'stop', service: task.serviceId, slot: task.slot, task: task.id, node: task.node, reason: stops.get(task.id) ?? 'node-removed',
   });
@@ -168,13 +170,22 @@ function actionsOfSlot(was: readonly TaskRow[], will: TaskRow | undefined, stops
   const previous = kept ?? was.at(-1);
   const others = was.filter(row => row !== previous).map(stop);
   if (previous === undefined) {
-    return [{ kind: 'start', ...base }];
+    return [{ kind: 'start', ...base, reason: [task.reason, ...dataOf(before, task)].join('; ') }];
   }
   if (kept !== undefined) {
     return [{ kind: 'keep', ...base, task: task.id, reason: '' }, ...others];
   }
   const isMove = previous.task.templateHash === task.templateHash && previous.task.node !== task.node;
   return [{ kind: isMove ? 'move' : 'replace', ...base, task: previous.task.id, fromNode: previous.task.node }, ...others];
+}
+
+/** What binds a new task to its node. */
+function dataOf({ volumes }: ClusterSnapshot, task: Task): readonly string[] {
+  const bound = volumeNames(task, task.slot).filter(name => {
+    const volume = volumes.get(volumeId(name, task.node))?.value;
+    return volume?.state === 'present' && !volume.isPerNode;
+  });
+  return bound.length === 0 ? [] : [`its volume ${bound.join(', ')} is on ${task.node}`];
 }
 
 /** Services with slots that fit nowhere, each with its reasons and the cheapest way out. */

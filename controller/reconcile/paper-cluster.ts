@@ -6,11 +6,13 @@ import type { Node } from '#model/node.ts';
 import { resourcesKey, resourcesOf } from '#model/resources.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeId, volumeName } from '#model/volume.ts';
+import type { Volume } from '#model/volume.ts';
 import type { RecordKind } from '../store/keys.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { appOfService } from '../store/keys.ts';
-import { isServiceAction } from './plan.ts';
-import type { Action, ServiceAction } from './plan.ts';
+import { isServiceAction, isTaskAction } from './plan.ts';
+import type { Action, ServiceAction, TaskAction } from './plan.ts';
 
 type Table<Id, Value> = Map<Id, Versioned<Value>>;
 
@@ -22,6 +24,7 @@ interface PaperSnapshot extends ClusterSnapshot {
   readonly tasks: Table<TaskId, Task>;
   readonly statuses: Table<TaskId, TaskStatus>;
   readonly nodes: Table<NodeId, Node>;
+  readonly volumes: Table<string, Volume>;
   readonly tasksOfService: Map<ServiceId, ReadonlySet<TaskId>>;
   readonly tasksOnNode: Map<NodeId, ReadonlySet<TaskId>>;
 }
@@ -38,7 +41,7 @@ export class PaperCluster {
   constructor(snapshot: ClusterSnapshot) {
     this.#tables = {
       ...snapshot, apps: new Map(snapshot.apps), services: new Map(snapshot.services), serviceStatuses: new Map(snapshot.serviceStatuses),
-      tasks: new Map(snapshot.tasks), statuses: new Map(snapshot.statuses), nodes: new Map(snapshot.nodes),
+      tasks: new Map(snapshot.tasks), statuses: new Map(snapshot.statuses), nodes: new Map(snapshot.nodes), volumes: new Map(snapshot.volumes),
       tasksOfService: new Map(snapshot.tasksOfService), tasksOnNode: new Map(snapshot.tasksOnNode),
     };
   }
@@ -68,14 +71,43 @@ export class PaperCluster {
   }
 
   apply(action: Action): ClusterChange {
-    const { tasks, nodes, serviceStatuses } = this.#tables;
+    const { nodes, serviceStatuses } = this.#tables;
     if (isServiceAction(action)) {
       return this.#applyToService(action);
     }
+    if (isTaskAction(action)) {
+      return this.#applyToTask(action);
+    }
+    switch (action.kind) {
+      case 'set-service-status':
+        this.#put(serviceStatuses, action.status.id, action.status);
+        return this.#change('service-status', { services: [action.status.id] });
+      case 'set-node-condition':
+        this.#edit(nodes, action.node, node => ({ ...node, condition: action.condition }));
+        return this.#change('node', { nodes: [action.node] });
+      case 'put-volume':
+        this.#put(this.#tables.volumes, idOf(action.volume), action.volume);
+        return this.#change('volume', { nodes: [action.volume.node] });
+      case 'remove-volume':
+        this.#tables.volumes.delete(idOf(action.volume));
+        return this.#change('volume', { nodes: [action.volume.node] });
+      case 'delete-app':
+        return this.#deleteApp(action.appId);
+      case 'remove-app':
+        this.#tables.apps.delete(action.appId);
+        return this.#change('app', { apps: [action.appId] });
+      case 'set-mass-breaker':
+        return this.#change('mass-breaker', {});
+    }
+  }
+
+  #applyToTask(action: TaskAction): ClusterChange {
+    const { tasks, volumes } = this.#tables;
     switch (action.kind) {
       case 'create-task':
         this.#put(tasks, action.task.id, action.task);
         this.#index(action.task);
+        action.volumes?.forEach(volume => { this.#put(volumes, idOf(volume), volume); });
         return this.#taskChange('task', action.task);
       case 'resize-task':
         this.#put(tasks, action.task.id, action.task);
@@ -86,19 +118,6 @@ export class PaperCluster {
         return this.#taskChange('task', this.#edit(tasks, action.taskId, ({ moveTo: _, ...task }) => task));
       case 'remove-task':
         return this.#removeTask(action.taskId);
-      case 'set-service-status':
-        this.#put(serviceStatuses, action.status.id, action.status);
-        return this.#change('service-status', { services: [action.status.id] });
-      case 'set-node-condition':
-        this.#edit(nodes, action.node, node => ({ ...node, condition: action.condition }));
-        return this.#change('node', { nodes: [action.node] });
-      case 'delete-app':
-        return this.#deleteApp(action.appId);
-      case 'remove-app':
-        this.#tables.apps.delete(action.appId);
-        return this.#change('app', { apps: [action.appId] });
-      case 'set-mass-breaker':
-        return this.#change('mass-breaker', {});
     }
   }
 
@@ -178,6 +197,10 @@ export class PaperCluster {
       apps: new Set(touched.apps), services: new Set(touched.services), nodes: new Set(touched.nodes),
     };
   }
+}
+
+function idOf(volume: Volume): string {
+  return volumeId(volumeName(volume), volume.node);
 }
 
 /** As it is now, also later: a mirror changes its tables and indexes where they are. */

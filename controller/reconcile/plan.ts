@@ -6,10 +6,11 @@ import type { Service, ServiceStatus } from '#model/app.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Task } from '#model/task.ts';
+import type { Volume } from '#model/volume.ts';
 
 export type Action =
-  /** A Task is born with its node. The transaction rewrites the node's ledger and compares it. */
-  | { readonly kind: 'create-task'; readonly task: Task; readonly reason: string }
+  /** A Task is born with its node, and with the records of its volumes there. The transaction rewrites the node's ledger and compares it. */
+  | { readonly kind: 'create-task'; readonly task: Task; readonly volumes?: readonly Volume[]; readonly reason: string }
   /** Sets desired to `stop`. */
   | { readonly kind: 'stop-task'; readonly taskId: TaskId; readonly reason: string }
   /** Changes what a task that runs is held to, in place; the ledger of its node goes with it. */
@@ -18,6 +19,7 @@ export type Action =
   | { readonly kind: 'cancel-move'; readonly taskId: TaskId; readonly reason: string }
   /** Deletes the task's records. */
   | { readonly kind: 'remove-task'; readonly taskId: TaskId; readonly reason: string }
+  | { readonly kind: 'put-volume' | 'remove-volume'; readonly volume: Volume; readonly reason: string }
   | { readonly kind: 'set-service-status'; readonly status: ServiceStatus }
   /** Puts the previous Revision's spec back in force. */
   | { readonly kind: 'rollback-service'; readonly service: Service; readonly reason: string }
@@ -35,6 +37,15 @@ export type Action =
 
 /** About the record of one Service. */
 export type ServiceAction = Extract<Action, { readonly kind: 'rollback-service' | 'create-service' | 'delete-service' | 'remove-service' }>;
+
+/** About the record of one Task. */
+export type TaskAction = Extract<Action, { readonly kind: 'create-task' | 'stop-task' | 'resize-task' | 'cancel-move' | 'remove-task' }>;
+
+const TASK_KINDS: ReadonlySet<string> = new Set(['create-task', 'stop-task', 'resize-task', 'cancel-move', 'remove-task'] satisfies readonly TaskAction['kind'][]);
+
+export function isTaskAction(action: Action): action is TaskAction {
+  return TASK_KINDS.has(action.kind);
+}
 
 export function isServiceAction(action: Action): action is ServiceAction {
   return action.kind === 'rollback-service' || action.kind === 'create-service' || action.kind === 'delete-service' || action.kind === 'remove-service';

@@ -32,6 +32,7 @@ export interface Planners {
   readonly service: (snapshot: ClusterSnapshot, id: ServiceId, context: PlanContext) => Plan;
   readonly app: (snapshot: ClusterSnapshot, id: AppId, nowMs: number) => Plan;
   readonly nodes: (snapshot: ClusterSnapshot, evidence: NodeEvidence, context: NodePlanContext) => NodePlan;
+  readonly volumes: (snapshot: ClusterSnapshot, nowMs: number) => Plan;
 }
 
 export interface ReconcileOptions {
@@ -56,7 +57,7 @@ export interface ReconcileOptions {
 
 /** One look at one key, for metrics. */
 export interface ReconcileTurn {
-  readonly kind: 'nodes' | 'service' | 'app';
+  readonly kind: 'nodes' | 'volumes' | 'service' | 'app';
   readonly durationMs: number;
   readonly outcome: ApplyOutcome['kind'] | 'idle' | 'failed' | 'unavailable';
 }
@@ -67,6 +68,8 @@ const CONCURRENCY = 1;
 const CONFLICT_JITTER_MS = 50;
 const UNAVAILABLE_DELAY_MS = 500;
 const FAILURE_DELAY_MS = 30_000;
+/** What records of volumes follow from. */
+const VOLUME_NEWS = ['task', 'service', 'node', 'volume'] as const;
 
 /**
  * The leader's work: for each key, plan on the current snapshot, apply, wait until the snapshot has it, again until there is nothing to do.
@@ -84,6 +87,8 @@ export class ReconcileLoop implements Loop {
   #evidence: NodeEvidence = NO_EVIDENCE;
   #steadiness: ClockSteadiness | undefined;
   #hasRoom = false;
+  /** Something that volumes' records follow from. */
+  #hasVolumeNews = false;
 
   constructor(options: ReconcileOptions, leadership: Leadership) {
     this.#options = options;
@@ -113,7 +118,8 @@ export class ReconcileLoop implements Loop {
     for (const key of affectedKeys(change, this.#options.cluster.current)) {
       this.#queue.request(key);
     }
-    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task') || change.kinds.has('namespace');
+    this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task') || change.kinds.has('namespace') || change.kinds.has('volume');
+    this.#hasVolumeNews ||= VOLUME_NEWS.some(kind => change.kinds.has(kind));
   }
 
   #requestAll(): void {
@@ -137,6 +143,10 @@ export class ReconcileLoop implements Loop {
         this.#requestAll();
       }
       this.#queue.request('nodes');
+      if (this.#hasVolumeNews) {
+        this.#hasVolumeNews = false;
+        this.#queue.request('volumes');
+      }
       this.#wakeDue();
       if (this.#hasRoom) {
         this.#hasRoom = false;
@@ -180,6 +190,9 @@ export class ReconcileLoop implements Loop {
     const { cluster } = this.#options;
     if (key === 'nodes') {
       return await this.#reconcileNodes(signal);
+    }
+    if (key === 'volumes') {
+      return await this.#apply(key, this.#options.planners.volumes(cluster.current, this.#options.clock.nowMs()), signal);
     }
     if (key.startsWith('app/')) {
       const id = parseAppId(key.slice('app/'.length));
@@ -262,8 +275,8 @@ export class ReconcileLoop implements Loop {
 }
 
 function kindOf(key: ReconcileKey): ReconcileTurn['kind'] {
-  if (key === 'nodes') {
-    return 'nodes';
+  if (key === 'nodes' || key === 'volumes') {
+    return key;
   }
   return key.startsWith('app/') ? 'app' : 'service';
 }

@@ -34,6 +34,7 @@ import { isConverged, planSlots } from './slot-plan.ts';
 import type { SlotInput, SlotPlan, WantedSlot } from './slot-plan.ts';
 import { hasEnded, isLive, isOnLostNode, isServing, isSlotDone, isUpToDate, serviceState } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
+import { createActions } from './volume-plan.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
 /**
@@ -158,7 +159,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
     ...resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...cancelledMoves(abandoned),
-    ...placed.placements.map(one => createAction(snapshot, context, one)),
+    ...createActions(snapshot, placed.placements.map(({ of: made, ...placement }) => ({ task: newTask(snapshot, context, { ...placement, service: made }), reason: placement.reason }))),
     ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, deadlineAtMs({ service, status: status.value }, context), ...waits(state, situation, context)]);
@@ -230,10 +231,6 @@ function untilReplacedMs({ task, node }: TaskRow, { spec: { onDisconnect } }: Se
 /** As it was made, whatever its service says by now: one that stops by no time of its own never has. */
 function stoppedAfterMs({ stopAfterMs, container }: Task): number {
   return stopAfterMs === undefined ? Number.POSITIVE_INFINITY : leastReplaceAfterMs({ stopAfterMs, container });
-}
-
-function createAction(snapshot: ClusterSnapshot, context: PlanContext, { of: service, ...placement }: Placed['placements'][number]): Action {
-  return { kind: 'create-task', task: newTask(snapshot, context, { ...placement, service }), reason: placement.reason };
 }
 
 function nextStatus(

@@ -7,15 +7,16 @@ import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
 import type { Ledger } from '#model/node.ts';
 import { addResources, NO_RESOURCES } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
+import { volumeId } from '#model/volume.ts';
 import { hostPortsOf, isEnded } from '../schedule/node-load.ts';
 import { compareEpoch } from '../store/epoch.ts';
-import { appOfService, buildKey } from '../store/keys.ts';
+import { appOfService, buildKey, volumeKey } from '../store/keys.ts';
 import type { RecordKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
-import { encodeApp, encodeClusterEvent, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask } from '../store/records.ts';
+import { encodeApp, encodeClusterEvent, encodeLedger, encodeNode, encodeService, encodeServiceStatus, encodeTask, encodeVolume } from '../store/records.ts';
 import { MAX_TRANSACTION_BYTES, MAX_TRANSACTION_OPERATIONS, operationBytes } from '../store/transaction-limits.ts';
-import { isServiceAction } from './plan.ts';
-import type { Action, ServiceAction } from './plan.ts';
+import { isServiceAction, isTaskAction } from './plan.ts';
+import type { Action, ServiceAction, TaskAction } from './plan.ts';
 
 export interface Transaction {
   readonly compares: readonly Compare[];
@@ -133,8 +134,30 @@ function unitOf(action: Action, input: TransactionInput): Unit {
   if (isServiceAction(action)) {
     return serviceUnit(action, snapshot);
   }
+  if (isTaskAction(action)) {
+    return taskUnit(action, snapshot);
+  }
   switch (action.kind) {
-    case 'create-task': return createUnit(action.task, snapshot);
+    case 'set-service-status': return {
+      reads: [{ kind: 'service', id: action.status.id }, { kind: 'service-status', id: action.status.id }],
+      operations: [put({ kind: 'service-status', id: action.status.id }, encodeServiceStatus(action.status))],
+    };
+    case 'put-volume': return { reads: [volumeKey(action.volume)], operations: [put(volumeKey(action.volume), encodeVolume(action.volume))] };
+    case 'remove-volume': return { reads: [volumeKey(action.volume)], operations: [remove(volumeKey(action.volume))] };
+    case 'delete-app': return deleteAppUnit(action.appId, input);
+    case 'set-mass-breaker': return breakerUnit(action, input);
+    case 'remove-app': return { reads: [{ kind: 'app', id: action.appId }], operations: [remove({ kind: 'app', id: action.appId })] };
+    case 'set-node-condition': {
+      const node = required(snapshot.nodes.get(action.node), action).value;
+      const changed = { ...node, condition: action.condition, conditionSinceMs: input.nowMs };
+      return { reads: [{ kind: 'node', id: node.id }], operations: [put({ kind: 'node', id: node.id }, encodeNode(changed))] };
+    }
+  }
+}
+
+function taskUnit(action: TaskAction, snapshot: ClusterSnapshot): Unit {
+  switch (action.kind) {
+    case 'create-task': return createUnit(action, snapshot);
     case 'stop-task': return stopUnit(action, snapshot);
     case 'cancel-move': {
       const { moveTo: _, ...task } = required(snapshot.tasks.get(action.taskId), action).value;
@@ -146,18 +169,6 @@ function unitOf(action: Action, input: TransactionInput): Unit {
     case 'remove-task': {
       const task = required(snapshot.tasks.get(action.taskId), action).value;
       return { reads: [{ kind: 'task', id: task.id }], operations: [remove({ kind: 'task', id: task.id }), remove({ kind: 'status', id: task.id })] };
-    }
-    case 'set-service-status': return {
-      reads: [{ kind: 'service', id: action.status.id }, { kind: 'service-status', id: action.status.id }],
-      operations: [put({ kind: 'service-status', id: action.status.id }, encodeServiceStatus(action.status))],
-    };
-    case 'delete-app': return deleteAppUnit(action.appId, input);
-    case 'set-mass-breaker': return breakerUnit(action, input);
-    case 'remove-app': return { reads: [{ kind: 'app', id: action.appId }], operations: [remove({ kind: 'app', id: action.appId })] };
-    case 'set-node-condition': {
-      const node = required(snapshot.nodes.get(action.node), action).value;
-      const changed = { ...node, condition: action.condition, conditionSinceMs: input.nowMs };
-      return { reads: [{ kind: 'node', id: node.id }], operations: [put({ kind: 'node', id: node.id }, encodeNode(changed))] };
     }
   }
 }
@@ -177,16 +188,17 @@ function stopUnit(action: Extract<Action, { readonly kind: 'stop-task' }>, snaps
   };
 }
 
-/** Its namespace's record too: what its quota leaves was counted from it. One that cannot be read limits nothing. */
-function createUnit(task: Task, snapshot: ClusterSnapshot): Unit {
+/** Its namespace's record too: what its quota leaves was counted from it. One that cannot be read limits nothing. A volume that was given up meanwhile is no place for it. */
+function createUnit({ task, volumes = [] }: Extract<Action, { readonly kind: 'create-task' }>, snapshot: ClusterSnapshot): Unit {
   const { namespace: name } = task;
   return {
     reads: [
       { kind: 'service', id: task.serviceId }, { kind: 'node', id: task.node }, { kind: 'task', id: task.id },
       ...(snapshot.unreadableNamespaces.has(name) ? [] : [{ kind: 'namespace', name } as const]),
       ...(task.kind === 'job' ? unendedReads(snapshot, task) : []),
+      ...volumes.map(volumeKey),
     ],
-    operations: [put({ kind: 'task', id: task.id }, encodeTask(task))],
+    operations: [put({ kind: 'task', id: task.id }, encodeTask(task)), ...volumes.map(volume => put(volumeKey(volume), encodeVolume(volume)))],
     places: task,
   };
 }
@@ -281,6 +293,7 @@ function versionOf(snapshot: ClusterSnapshot, key: RecordKey): Versioned<unknown
     case 'ledger': return snapshot.ledgers.get(key.id);
     case 'app': return snapshot.apps.get(key.id);
     case 'namespace': return snapshot.namespaces.get(key.name);
+    case 'volume': return snapshot.volumes.get(volumeId(`${key.namespace}/${key.name}`, key.node));
     case 'mass-breaker': return snapshot.massBreaker;
     default: throw new Error(`no plan reads ${key.kind} records`);
   }

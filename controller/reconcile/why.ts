@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeNames } from '#model/volume.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { obstaclesOn } from '../schedule/blocked.ts';
 import { reasonsOf } from '../schedule/explain.ts';
@@ -147,7 +148,11 @@ function placementReasons(snapshot: ClusterSnapshot, task: Task): readonly RuleR
     rule, nodes: group.map(one => one.node), have: '', need: '',
     sentence: `${task.node} ${rule.startsWith('now ') ? `is ${rule}` : `was ahead of ${group.map(one => one.node).join(', ')}: ${rule}`}`,
   }));
-  return [plain('placed', [task.node], `task ${task.name} is on ${task.node}`), ...grouped, ...barred];
+  const data = volumeNames({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, task.slot).filter(volume => request.homes.get(volume) === task.node);
+  return [
+    plain('placed', [task.node], `task ${task.name} is on ${task.node}`),
+    ...data.map(volume => plain(`volume ${volume}`, [task.node], `its volume ${volume} is on ${task.node}`)), ...grouped, ...barred,
+  ];
 }
 
 interface Compared {

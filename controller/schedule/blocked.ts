@@ -3,6 +3,7 @@ import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { volumeNames } from '#model/volume.ts';
 import { allObstacles } from './filters.ts';
 import type { Obstacle, ServiceRequest } from './filters.ts';
 import { NodeTable } from './node-table.ts';
@@ -11,7 +12,6 @@ import { requestFor } from './request.ts';
 import { Reservations, roomHeldAgainst } from './reservations.ts';
 import { schedule } from './schedule.ts';
 import type { Placement, SlotOnNode, WantedSlot } from './schedule.ts';
-import { volumeKeys } from './volume-homes.ts';
 
 /** A node with all that speaks against it; where nothing does, the slot waits for the rest of its gang. */
 export interface BlockedNode {
@@ -85,7 +85,7 @@ function place(table: NodeTable, request: ServiceRequest, { slot, node }: Placem
   table.take(row, service.spec);
   request.placed.add(row);
   request.current.add(row);
-  for (const key of service.spec.kind === 'global' ? [] : volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
+  for (const key of service.spec.kind === 'global' ? [] : volumeNames({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
     request.homes.set(key, node);
   }
 }

@@ -59,7 +59,8 @@ function ruleOf(obstacle: Obstacle): string {
     case 'node': return obstacle.state;
     case 'taint': return `taint ${obstacle.taint}`;
     case 'label': return `require ${obstacle.rule}`;
-    case 'volume': return `volume ${obstacle.volume}`;
+    case 'volume':
+    case 'volume-removal': return `volume ${obstacle.volume}`;
     case 'host-port': return `host port ${obstacle.port}`;
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
@@ -111,6 +112,7 @@ function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> 
     case 'taint': return { have: first.taint, need: `tolerate: [${first.taint}]` };
     case 'label': return { have: 'other labels', need: first.rule };
     case 'volume': return { have: `data on ${first.home}`, need: first.home };
+    case 'volume-removal': return { have: 'old data', need: 'none' };
     case 'host-port': return { have: 'taken', need: 'free' };
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
@@ -164,6 +166,7 @@ function groupKey(obstacle: Obstacle): string {
     case 'label':
       return `${obstacle.kind}/${obstacle.rule}`;
     case 'volume':
+    case 'volume-removal':
       return `${obstacle.kind}/${obstacle.volume}`;
     case 'host-port':
       return `${obstacle.kind}/${obstacle.port}`;
@@ -194,6 +197,8 @@ function phrase({ first, best }: Group, isOne: boolean): string {
       return `${isOne ? 'is' : 'are'} ${first.state}`;
     case 'volume':
       return `${isOne ? 'is' : 'are'} not ${first.home}, which has the data of volume ${first.volume}`;
+    case 'volume-removal':
+      return `${isOne ? 'has' : 'have'} to delete the data of volume ${first.volume} first, which was given up`;
     case 'label':
       return `${isOne ? 'breaks' : 'break'} the rule "${first.rule}"`;
     case 'deadman':
@@ -203,7 +208,7 @@ function phrase({ first, best }: Group, isOne: boolean): string {
   }
 }
 
-function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'label' | 'deadman' }>, best: Obstacle): string {
+function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'volume-removal' | 'label' | 'deadman' }>, best: Obstacle): string {
   switch (first.kind) {
     case 'taint':
       return `the taint ${first.taint}, which the service does not tolerate`;

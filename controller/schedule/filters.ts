@@ -6,12 +6,12 @@ import type { NodeId, ServiceId } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
+import { volumeId, volumeNames } from '#model/volume.ts';
 import { countUnits, hasUnits, WHOLE } from './device-share.ts';
 import type { LabelCounts } from './label-counts.ts';
 import type { NodeTable } from './node-table.ts';
 import type { QuotaGap } from './quota.ts';
-import { volumeKeys } from './volume-homes.ts';
-import type { VolumeHomes } from './volume-homes.ts';
+import type { LeavingVolumes, VolumeHomes } from './volume-homes.ts';
 
 /** Why one node is not for one task. */
 export type Obstacle = { readonly node: NodeId } & (
@@ -25,6 +25,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number; readonly milli?: number }
   | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
+  | { readonly kind: 'volume-removal'; readonly volume: string }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
   | { readonly kind: 'host-port'; readonly port: string }
@@ -56,6 +57,7 @@ export interface ServiceRequest {
   /** It fills nodes up instead of spreading. */
   readonly isPacking: boolean;
   readonly homes: VolumeHomes;
+  readonly leaving: LeavingVolumes;
   /** Where the newest task of each slot is or was, unless it failed: its image is there, and whoever plans knows the node. */
   readonly previous: ReadonlyMap<number, NodeId>;
   /** All its tasks that are not finished nor lost. */
@@ -87,9 +89,9 @@ export function taskObstacle(table: NodeTable, request: ServiceRequest, row: num
 }
 
 /** True when memory, cpu and addresses are all that can keep a task off a node that is for the service. */
-export function isPlain({ service, hostPorts, requests, neighbours, homes }: ServiceRequest): boolean {
+export function isPlain({ service, hostPorts, requests, neighbours, homes, leaving }: ServiceRequest): boolean {
   const { placement, container } = service.spec;
-  return placement.maxPer.length + hostPorts.length + neighbours.length + homes.size + container.deviceRequests.length === 0
+  return placement.maxPer.length + hostPorts.length + neighbours.length + homes.size + leaving.size + container.deviceRequests.length === 0
     && (requests.diskBytes ?? 0) + (requests.pids ?? 0) === 0;
 }
 
@@ -167,15 +169,18 @@ function hasDeadman(node: Node, { spec }: Service): Obstacle | undefined {
   return spec.onDisconnect.kind === 'exclusive' && !node.hasDeadman ? { node: node.id, kind: 'deadman' } : undefined;
 }
 
-function hasVolumes(table: NodeTable, { service, homes }: ServiceRequest, row: number, slot: number): Obstacle | undefined {
-  if (homes.size === 0) {
+function hasVolumes(table: NodeTable, { service, homes, leaving }: ServiceRequest, row: number, slot: number): Obstacle | undefined {
+  if (homes.size + leaving.size === 0) {
     return undefined;
   }
   const { id } = table.node(row);
-  for (const volume of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
+  for (const volume of volumeNames({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
     const home = homes.get(volume);
     if (home !== undefined && home !== id) {
       return { node: id, kind: 'volume', volume, home };
+    }
+    if (leaving.has(volumeId(volume, id))) {
+      return { node: id, kind: 'volume-removal', volume };
     }
   }
   return undefined;

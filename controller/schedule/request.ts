@@ -11,7 +11,7 @@ import { LabelCounts } from './label-counts.ts';
 import { hostPortsOf, isEnded } from './node-load.ts';
 import type { NodeTable } from './node-table.ts';
 import { policyOf, spreadLabels } from './scores.ts';
-import { volumeHomes } from './volume-homes.ts';
+import { leavingVolumes, volumeHomes } from './volume-homes.ts';
 
 /** Rows of nodes that the call placed tasks of services on; each as often as it has such tasks. */
 export type PlacedRows = ReadonlyMap<ServiceId, readonly number[]>;
@@ -28,7 +28,7 @@ export function requestFor(snapshot: ClusterSnapshot, table: NodeTable, service:
   return {
     service, requests: requestsOf(service.spec), isPacking: policyOf(placement) === 'binpack',
     hostPorts: container.ports.length === 0 ? [] : hostPortsOf(container),
-    homes: volumeHomes(snapshot, service),
+    homes: volumeHomes(snapshot, service), leaving: leavingVolumes(snapshot, service),
     previous: previousNodes(snapshot, tasks),
     placed: new LabelCounts(table, placement.maxPer.map(limit => limit.label), rowsOf(present)),
     current: new LabelCounts(table, spreadLabels(placement), rowsOf(current)),

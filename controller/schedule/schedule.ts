@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { containersOf } from '#model/companion.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { DeviceUnits } from '#model/task.ts';
+import { volumeNames } from '#model/volume.ts';
 import { eligibleRows } from './eligible.ts';
 import { isPlain, nodeObstacle, taskObstacle } from './filters.ts';
 import type { Obstacle, ServiceRequest } from './filters.ts';
@@ -18,7 +19,6 @@ import { Reservations } from './reservations.ts';
 import { rankColumns } from './scores.ts';
 import { settlingAmounts } from './settling.ts';
 import { turnOrder } from './turn-order.ts';
-import { volumeKeys } from './volume-homes.ts';
 
 export interface WantedSlot {
   readonly slot: number;
@@ -225,7 +225,7 @@ function count({ call, request, taken }: Turn, row: number, slot: number): reado
   call.placedRows.set(service.id, rows);
   rows.push(row);
   if (service.spec.kind !== 'global' && hasData(service)) {
-    for (const key of volumeKeys({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
+    for (const key of volumeNames({ ...service.spec, namespace: service.namespace, volumes: service.volumes }, slot)) {
       request.homes.set(key, call.table.node(row).id);
     }
   }

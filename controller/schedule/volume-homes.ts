@@ -2,42 +2,69 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { containersOf } from '#model/companion.ts';
-import type { ContainerSet } from '#model/companion.ts';
 import type { NodeId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
+import { splitVolumeId, volumeId, volumeName, volumeNames } from '#model/volume.ts';
 
-type VolumeUser = Pick<Service, 'namespace' | 'volumes'> & ContainerSet;
-
-/** Volume key (`NAMESPACE/NAME`, per replica `NAMESPACE/NAME-SLOT`) -> the node that has it. */
+/** `volumeName` -> the node that has the data. */
 export type VolumeHomes = Map<string, NodeId>;
 
-/** Keys of the named volumes that the task of `slot` mounts. */
-export function volumeKeys(user: VolumeUser, slot: number): readonly string[] {
-  return containersOf(user).flatMap(container => container.volumes).flatMap(mount => {
-    if (mount.kind !== 'volume') {
-      return [];
-    }
-    const isPerReplica = user.volumes.some(volume => volume.name === mount.source && volume.perReplica);
-    return [`${user.namespace}/${mount.source}${isPerReplica ? `-${String(slot)}` : ''}`];
-  });
+/** `volumeId` of those whose node has old data to delete first. */
+export type LeavingVolumes = ReadonlySet<string>;
+
+/** A node with data of a volume; the newest is its home. */
+interface Claim {
+  readonly volume: string;
+  readonly node: NodeId;
+  readonly fence: number;
+  /** Of equals the last in this order. */
+  readonly order: string;
 }
 
+const NONE_LEAVING: LeavingVolumes = new Set();
+
 /**
- * The homes of the volumes that `service` uses: the node of the newest task that mounts it, finished ones included.
- * A node that was removed took its volumes with it. Global services have one volume a node, so nothing binds them.
+ * The homes of the volumes that `service` uses: by their records, and by tasks that are newer than these (which a controller of version 0.1 placed, that writes none), finished
+ * ones included. A node that was removed took its volumes with it. Global services have one volume a node, so nothing binds them.
  */
 export function volumeHomes(snapshot: ClusterSnapshot, service: Service): VolumeHomes {
-  const homes: VolumeHomes = new Map();
-  const hasVolumes = containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
-  if (!hasVolumes || service.spec.kind === 'global') {
-    return homes;
+  if (service.spec.kind === 'global' || !hasVolumes(service)) {
+    return new Map();
   }
-  const tasks = [...snapshot.tasks.values()].map(entry => entry.value)
-    .filter(task => task.namespace === service.namespace && task.kind !== 'global' && snapshot.nodes.has(task.node))
-    .sort((left, right) => left.fence - right.fence || (left.id < right.id ? -1 : 1));
-  for (const task of tasks) {
-    for (const key of volumeKeys(task, task.slot)) {
-      homes.set(key, task.node);
-    }
+  const claims = [...recordClaims(snapshot, service.namespace), ...taskClaims(snapshot, service.namespace)]
+    .filter(({ node }) => snapshot.nodes.has(node))
+    .sort((left, right) => left.fence - right.fence || (left.order < right.order ? -1 : 1));
+  return new Map(claims.map(({ volume, node }) => [volume, node]));
+}
+
+export function leavingVolumes({ volumes }: ClusterSnapshot, service: Service): LeavingVolumes {
+  if (volumes.size === 0 || !hasVolumes(service)) {
+    return NONE_LEAVING;
   }
-  return homes;
+  return new Set([...volumes].filter(([, { value }]) => value.state === 'removing' && value.namespace === service.namespace).map(([id]) => id));
+}
+
+/** An ended task whose volume was given up on its node since says nothing of where data is. */
+export function isDataGone({ volumes }: ClusterSnapshot, task: Task, volume: string): boolean {
+  const record = volumes.get(volumeId(volume, task.node))?.value;
+  return record !== undefined && record.state !== 'present' && task.fence <= record.fence;
+}
+
+function hasVolumes({ spec }: Service): boolean {
+  return containersOf(spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
+}
+
+/** A record that cannot be read says by its key alone where data is: older than all that can. */
+function recordClaims({ volumes, unreadableVolumes }: ClusterSnapshot, namespace: string): readonly Claim[] {
+  const unreadable = [...unreadableVolumes].filter(id => id.startsWith(`${namespace}/`)).map(id => ({ id, ...splitVolumeId(id) }));
+  const present = [...volumes].filter(([, { value }]) => value.namespace === namespace && value.state === 'present' && !value.isPerNode);
+  return [
+    ...unreadable.map(({ id, name, node }): Claim => ({ volume: name, node, fence: 0, order: id })),
+    ...present.map(([id, { value }]): Claim => ({ volume: volumeName(value), node: value.node, fence: value.fence, order: id })),
+  ];
+}
+
+function taskClaims(snapshot: ClusterSnapshot, namespace: string): readonly Claim[] {
+  return [...snapshot.tasks.values()].map(entry => entry.value).filter(task => task.namespace === namespace && task.kind !== 'global')
+    .filter(task => task.volumes.length > 0).flatMap(task => volumeNames(task, task.slot).filter(volume => !isDataGone(snapshot, task, volume)).map((volume): Claim => ({ volume, node: task.node, fence: task.fence, order: task.id })));
 }

@@ -6,6 +6,8 @@
 import { appId, isLabel, parseNodeId, parseTaskId, serviceId, splitServiceId } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isRegistry } from '#model/image-reference.ts';
+import { isVolumeName, volumeName } from '#model/volume.ts';
+import type { Volume } from '#model/volume.ts';
 
 export type RecordKey =
   | { readonly kind: 'leader' }
@@ -28,6 +30,8 @@ export type RecordKey =
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
   | { readonly kind: 'namespace'; readonly name: string }
+  /** `name` as nodes call the volume: NAME, per replica NAME-SLOT. */
+  | { readonly kind: 'volume'; readonly namespace: string; readonly name: string; readonly node: NodeId }
   /** `registry` is `host[:port]`. */
   | { readonly kind: 'registry-login'; readonly namespace: string; readonly registry: string }
   | { readonly kind: 'request'; readonly id: string }
@@ -52,7 +56,7 @@ type Shapes = { readonly [Kind in RecordKind]: Shape<Extract<RecordKey, { readon
 
 /** What the mirror holds of etcd; the rest (revisions, contents, requests, events, tokens) is read when asked for. */
 export const MIRRORED_KINDS: readonly RecordKind[] = [
-  'leader', 'controller', 'mass-breaker', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret', 'namespace',
+  'leader', 'controller', 'mass-breaker', 'node', 'ledger', 'session', 'app', 'service', 'service-status', 'task', 'status', 'secret', 'namespace', 'volume',
 ];
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
@@ -147,6 +151,11 @@ const SHAPES: Shapes = {
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
   },
   namespace: { folder: 'namespaces/', tail: key => checkedLabel(key.name), parse: ([name = '']) => ({ kind: 'namespace', name }) },
+  volume: {
+    folder: 'volumes/',
+    tail: key => `${checkedLabel(key.namespace)}/${checked(key.name, isVolumeName(key.name))}/${parseNodeId(key.node)}`,
+    parse: ([namespace = '', name = '', node = '']) => ({ kind: 'volume', namespace, name, node: parseNodeId(node) }),
+  },
   'registry-login': {
     folder: 'logins/',
     tail: key => `${checkedLabel(key.namespace)}/${checked(key.registry, isRegistry(key.registry))}`,
@@ -162,6 +171,11 @@ const SHAPES: Shapes = {
   token: { folder: 'tokens/', tail: key => checked(key.hash, SHA256_HEX.test(key.hash)), parse: ([hash = '']) => ({ kind: 'token', hash }) },
 };
 const BY_FOLDER: ReadonlyMap<string, Shapes[RecordKind]> = new Map(Object.values(SHAPES).map((shape: Shapes[RecordKind]) => [shape.folder.replace('/', ''), shape]));
+
+/** Key of a volume's record. */
+export function volumeKey(volume: Volume): Extract<RecordKey, { readonly kind: 'volume' }> {
+  return { kind: 'volume', namespace: volume.namespace, name: volumeName(volume).slice(volume.namespace.length + 1), node: volume.node };
+}
 
 /** App of a service. */
 export function appOfService(id: ServiceId): AppId {

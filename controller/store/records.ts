@@ -1,7 +1,7 @@
 /** Bytes of etcd values <-> model values, for the programs' parts that may not know codecs. */
 import {
   decodeApp, decodeClusterEvent, decodeControllerRecord, decodeLedger, decodeNamespace, decodeNode, decodeSecretVersion, decodeService, decodeServiceStatus, decodeSessionRecord,
-  decodeTask, decodeTaskStatus,
+  decodeTask, decodeTaskStatus, decodeVolume,
 } from '#codec/record-codec.ts';
 import type { RecordKind } from './keys.ts';
 
@@ -9,7 +9,7 @@ export {
   decodeClusterEvent, decodeClusterSettings, decodeControllerRecord, decodeJoinTokenRecord, decodeLedger, decodeNode, decodePlanRecord, decodeRegistryLogin, decodeRemovedNode, decodeRequestRecord,
   decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeTask, encodeApp,
   encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRegistryLogin, encodeRemovedNode, encodeRequestRecord,
-  encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, RecordError,
+  encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, encodeVolume, RecordError,
 } from '#codec/record-codec.ts';
 export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatusRecord } from '#codec/record-codec.ts';
 
@@ -28,6 +28,7 @@ export const MIRROR_DECODERS = {
   status: decodeTaskStatus,
   secret: decodeSecretVersion,
   namespace: decodeNamespace,
+  volume: decodeVolume,
 } as const satisfies Partial<Record<RecordKind, (bytes: Uint8Array) => unknown>>;
 
 export type MirroredKind = keyof typeof MIRROR_DECODERS;

@@ -6,6 +6,7 @@ import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Namespace } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from '#model/node.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import type { Volume } from '#model/volume.ts';
 import { parseKey } from './keys.ts';
 import type { RecordKey, RecordKind } from './keys.ts';
 import type { StoreBatch, StoreChange, StoredValue } from './ports.ts';
@@ -59,10 +60,13 @@ interface Tables {
   readonly sessions: Map<NodeId, Versioned<SessionRecord>>;
   readonly controllers: Map<string, Versioned<ControllerRecord>>;
   readonly secrets: Map<string, Versioned<SecretVersion>>;
+  readonly volumes: Map<string, Versioned<Volume>>;
+  readonly unreadableVolumes: Set<string>;
   readonly namespaces: Map<string, Versioned<Namespace>>;
   readonly unreadableNamespaces: Set<string>;
   readonly tasksOfService: Map<ServiceId, Set<TaskId>>;
   readonly tasksOnNode: Map<NodeId, Set<TaskId>>;
+  readonly volumesLeaving: Map<NodeId, Set<string>>;
 }
 
 interface Touched {
@@ -79,7 +83,7 @@ interface Touched {
  *
  * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
  * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, an App,
- * a Node or a Namespace, its id is in `current.unreadable...`; it is nowhere else.
+ * a Node, a Namespace or a Volume, its id is in `current.unreadable...`; it is nowhere else.
  */
 export class ClusterMirror {
   readonly #tables = emptyTables();
@@ -194,6 +198,8 @@ export class ClusterMirror {
     } else {
       if (key.kind === 'task') {
         this.#indexTask(key.id, value as Task, touched);
+      } else if (key.kind === 'volume') {
+        this.#indexVolume(key, (value as Volume).state === 'removing');
       }
       tableOf(this.#tables, key.kind).set(idOf(key), versioned);
     }
@@ -211,6 +217,8 @@ export class ClusterMirror {
     } else {
       if (key.kind === 'task') {
         this.#unindexTask(key.id);
+      } else if (key.kind === 'volume') {
+        this.#indexVolume(key, false);
       }
       tableOf(this.#tables, key.kind).delete(idOf(key));
     }
@@ -246,6 +254,14 @@ export class ClusterMirror {
     }
   }
 
+  #indexVolume({ namespace, name, node }: Extract<MirroredKey, { readonly kind: 'volume' }>, isLeaving: boolean): void {
+    if (isLeaving) {
+      memberSet(this.#tables.volumesLeaving, node).add(`${namespace}/${name}`);
+    } else {
+      dropMember(this.#tables.volumesLeaving, node, `${namespace}/${name}`);
+    }
+  }
+
   #unindexTask(id: TaskId): void {
     const task = this.#tables.tasks.get(id)?.value;
     if (task !== undefined) {
@@ -262,6 +278,8 @@ export class ClusterMirror {
       touched.services.add(key.id);
     } else if (key.kind === 'node' || key.kind === 'ledger' || key.kind === 'session') {
       touched.nodes.add(key.id);
+    } else if (key.kind === 'volume') {
+      touched.nodes.add(key.node);
     } else if (key.kind === 'task' || key.kind === 'status') {
       const task = this.#tables.tasks.get(key.id)?.value;
       if (task !== undefined) {
@@ -293,18 +311,18 @@ function isMirrored(key: RecordKey): key is MirroredKey {
 function tableOf(tables: Tables, kind: TableKind): Map<string, Versioned<unknown>> {
   const byKind = {
     app: tables.apps, service: tables.services, 'service-status': tables.serviceStatuses, task: tables.tasks, status: tables.statuses,
-    node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers, namespace: tables.namespaces,
+    node: tables.nodes, ledger: tables.ledgers, session: tables.sessions, controller: tables.controllers, namespace: tables.namespaces, volume: tables.volumes,
   } satisfies Record<TableKind, object>;
   return byKind[kind];
 }
 
-function memberSet<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner): Set<TaskId> {
-  const set = index.get(owner) ?? new Set<TaskId>();
+function memberSet<Owner, Member>(index: Map<Owner, Set<Member>>, owner: Owner): Set<Member> {
+  const set = index.get(owner) ?? new Set<Member>();
   index.set(owner, set);
   return set;
 }
 
-function dropMember<Owner>(index: Map<Owner, Set<TaskId>>, owner: Owner, id: TaskId): void {
+function dropMember<Owner, Member>(index: Map<Owner, Set<Member>>, owner: Owner, id: Member): void {
   const set = index.get(owner);
   set?.delete(id);
   if (set?.size === 0) {
@@ -319,12 +337,17 @@ function unreadableOf(tables: Tables, key: MirroredKey): Set<string> {
     case 'app': return tables.unreadableApps;
     case 'node': return tables.unreadableNodes;
     case 'namespace': return tables.unreadableNamespaces;
+    case 'volume': return tables.unreadableVolumes;
     default: return new Set();
   }
 }
 
 function idOf(key: MirroredKey): string {
-  return 'id' in key ? key.id : key.kind === 'namespace' ? key.name : '';
+  switch (key.kind) {
+    case 'namespace': return key.name;
+    case 'volume': return `${key.namespace}/${key.name}/${key.node}`;
+    default: return 'id' in key ? key.id : '';
+  }
 }
 
 function noneTouched(): Touched {
@@ -334,6 +357,6 @@ function noneTouched(): Touched {
 function emptyTables(): Tables {
   return {
     etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(),
-    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), namespaces: new Map(), unreadableNamespaces: new Set(), tasksOfService: new Map(), tasksOnNode: new Map(),
+    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), volumes: new Map(), unreadableVolumes: new Set(), namespaces: new Map(), unreadableNamespaces: new Set(), tasksOfService: new Map(), tasksOnNode: new Map(), volumesLeaving: new Map(),
   };
 }

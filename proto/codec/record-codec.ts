@@ -14,6 +14,7 @@ import { clusterSettingsCodec, joinTokenCodec, registryLoginCodec, requestRecord
 import { planRecordCodec } from './plan-codec.ts';
 import { serviceCodec, serviceStatusCodec } from './service-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
+import { volumeCodec } from './volume-codec.ts';
 import type { Codec } from './wire.ts';
 
 /** The schema this program writes, and the newest it reads. */
@@ -42,6 +43,7 @@ export const { encode: encodeJoinTokenRecord, decode: decodeJoinTokenRecord } = 
 export const { encode: encodeRequestRecord, decode: decodeRequestRecord } = recordOf('request', stored.RequestRecord, requestRecordCodec);
 export const { encode: encodePlanRecord, decode: decodePlanRecord } = recordOf('plan', stored.PlanRecord, planRecordCodec);
 export const { encode: encodeNamespace, decode: decodeNamespace } = recordOf('namespace', wire.Namespace, namespaceCodec);
+export const { encode: encodeVolume, decode: decodeVolume } = recordOf('volume', wire.Volume, volumeCodec);
 export const { encode: encodeClusterSettings, decode: decodeClusterSettings } = recordOf('cluster settings', stored.ClusterSettings, clusterSettingsCodec);
 
 interface RecordCodec<Model> {

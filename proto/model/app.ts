@@ -38,6 +38,8 @@ export interface App {
   readonly revision: number;
   /** Being deleted: its services stop, then the record goes. */
   readonly isDeleting: boolean;
+  /** With `isDeleting`: the data of its volumes goes too. */
+  readonly deletesVolumes: boolean;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   /** Set for `run` Apps: removed this long after their job ended. */

@@ -16,6 +16,8 @@ export interface FullAssignment {
   /** Sorted by id. */
   readonly tasks: readonly Task[];
   readonly contents: readonly AssignedContent[];
+  /** `volumeName` of all volumes whose data the node is to delete once no task there uses them, sorted. */
+  readonly volumeRemovals: readonly string[];
 }
 
 /** Follows `from` exactly; a gap asks for a full set. */
@@ -28,6 +30,8 @@ export interface AssignmentDelta {
   readonly removals: readonly TaskId[];
   /** Contents that the upserts need and the node was not sent yet. */
   readonly contents: readonly AssignedContent[];
+  /** As in a full set: all of them. */
+  readonly volumeRemovals: readonly string[];
 }
 
 export type Assignment = FullAssignment | AssignmentDelta;

@@ -9,6 +9,7 @@ import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { Namespace } from './namespace.ts';
 import type { ControllerRecord, Ledger, Node, SessionRecord } from './node.ts';
 import type { Task, TaskStatus } from './task.ts';
+import type { Volume } from './volume.ts';
 
 export interface Versioned<T> {
   readonly value: T;
@@ -39,6 +40,10 @@ export interface ClusterSnapshot {
   readonly controllers: ReadonlyMap<string, Versioned<ControllerRecord>>;
   /** Newest version of each, by `namespace/name`. */
   readonly secrets: ReadonlyMap<string, Versioned<SecretVersion>>;
+  /** By `volumeId`. */
+  readonly volumes: ReadonlyMap<string, Versioned<Volume>>;
+  /** Ids of volumes whose record is there and cannot be read: the key alone says where data is. */
+  readonly unreadableVolumes: ReadonlySet<string>;
   /** Policies, by name. */
   readonly namespaces: ReadonlyMap<string, Versioned<Namespace>>;
   /** Namespaces whose policy is there and cannot be read: nothing more is applied to them. */
@@ -46,4 +51,6 @@ export interface ClusterSnapshot {
   /** Index: tasks of a service, and tasks on a node; order of ids. */
   readonly tasksOfService: ReadonlyMap<ServiceId, ReadonlySet<TaskId>>;
   readonly tasksOnNode: ReadonlyMap<NodeId, ReadonlySet<TaskId>>;
+  /** Index: `volumeName` of the volumes whose data a node is to delete. */
+  readonly volumesLeaving: ReadonlyMap<NodeId, ReadonlySet<string>>;
 }

@@ -13,6 +13,7 @@ import type { AgentMessage, ControllerMessage } from './session.ts';
 import type { Task, TaskState, TaskStatus } from './task.ts';
 import type { Tunnel, TunnelRequest } from './tunnel.ts';
 import type { ClusterUsage } from './usage.ts';
+import type { Volume } from './volume.ts';
 
 /** Who calls, from the client certificate. */
 export interface Peer {
@@ -108,6 +109,17 @@ export interface ApplyOutcome {
   readonly warnings: readonly string[];
 }
 
+/** A record of a volume's data, with who uses it there. */
+export interface VolumeView {
+  readonly volume: Volume;
+  /** Tasks on its node that mount it and have not ended. */
+  readonly users: readonly { readonly task: TaskId; readonly name: string }[];
+  /** Services that mount it and are not being deleted. */
+  readonly services: readonly ServiceId[];
+  /** Absent while a task uses it. */
+  readonly unusedSinceMs?: number;
+}
+
 /** Narrow what a list returns; absent fields do not narrow. */
 export interface ListFilter {
   readonly namespace?: string;
@@ -185,7 +197,8 @@ export interface TaskMove {
 /** Answers of ControlApi: what clusterctl calls. Every write carries a request id (UUID): repeated, it changes nothing more and answers the same. */
 export interface ControlHandlers {
   apply(request: { readonly requestId: string; readonly app: AppSpec; readonly isDryRun: boolean; readonly expireAfterEndMs?: number; readonly planId?: string }, peer: Peer): Promise<ApplyOutcome>;
-  deleteApp(request: { readonly requestId: string; readonly namespace: string; readonly app: string }, peer: Peer): Promise<void>;
+  /** `withVolumes`: the data of its volumes goes too, but for what services of other Apps use. */
+  deleteApp(request: { readonly requestId: string; readonly namespace: string; readonly app: string; readonly withVolumes: boolean }, peer: Peer): Promise<void>;
   deleteService(request: { readonly requestId: string; readonly service: ServiceId }, peer: Peer): Promise<void>;
   scale(request: { readonly requestId: string; readonly service: ServiceId; readonly replicas: number }, peer: Peer): Promise<void>;
   /** Replaces every task of the service by its update rules. */
@@ -217,6 +230,13 @@ export interface ControlHandlers {
   putSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string; readonly content: Uint8Array }, peer: Peer): Promise<{ readonly version: number }>;
   listSecrets(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly name: string; readonly version: number; readonly createdAtMs: number }[]>;
   deleteSecret(request: { readonly requestId: string; readonly namespace: string; readonly name: string }, peer: Peer): Promise<void>;
+  /** Sorted by name, then node. */
+  listVolumes(request: { readonly namespace?: string }, peer: Peer): Promise<readonly VolumeView[]>;
+  /**
+   * Gives the data up: nodes delete it as soon as they can. `name` is NAME, per replica NAME-SLOT; without a node all that have it.
+   * @throws ClusterError FAILED_PRECONDITION while a task uses it; unless `isForced`, also while a service does
+   */
+  removeVolume(request: { readonly requestId: string; readonly namespace: string; readonly name: string; readonly node?: NodeId; readonly isForced: boolean }, peer: Peer): Promise<void>;
   /** Makes or changes the policy of a namespace; what is absent stays, and is closed for a new one. */
   putNamespace(request: { readonly requestId: string; readonly name: string; readonly profile?: SecurityProfile; readonly bindPrefixes?: readonly string[]; readonly quota?: NamespaceQuota }, peer: Peer): Promise<void>;
   /** Those with a policy or an App, sorted by name. */

@@ -56,6 +56,8 @@ export interface Heartbeat {
   readonly assignmentGeneration: number;
   /** Statuses not acknowledged yet, newest per task. */
   readonly statuses: readonly TaskStatus[];
+  /** Of the assignment's `volumeRemovals`, those whose data is gone. */
+  readonly removedVolumes: readonly string[];
 }
 
 export interface TunnelRefusal {

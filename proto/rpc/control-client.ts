@@ -44,6 +44,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     putSecret: unary(CONTROL.putSecret),
     listSecrets: unary(CONTROL.listSecrets),
     deleteSecret: unary(CONTROL.deleteSecret),
+    listVolumes: unary(CONTROL.listVolumes),
+    removeVolume: unary(CONTROL.removeVolume),
     putNamespace: unary(CONTROL.putNamespace),
     listNamespaces: () => unary(CONTROL.listNamespaces)(undefined),
     deleteNamespace: unary(CONTROL.deleteNamespace),

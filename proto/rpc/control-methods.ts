@@ -11,6 +11,7 @@ import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts
 import { clusterPlanCodec, planRequestCodec, whyAnswerCodec, whyRequestCodec } from '#codec/plan-codec.ts';
 import { openTunnelCodec, tunnelAnswerCodec } from '#codec/tunnel-codec.ts';
 import { clusterViewCodec, listFilterCodec, viewPageCodec, viewRequestCodec } from '#codec/view-codec.ts';
+import { listVolumesRequestCodec, removeVolumeRequestCodec, volumeViewCodec } from '#codec/volume-codec.ts';
 import { field, listField } from '#codec/wire.ts';
 import { method } from './method.ts';
 
@@ -39,6 +40,8 @@ export const CONTROL = {
   putSecret: method(api, methods.putSecret, putSecretRequestCodec, plainCodec<wire.PutSecretResponse>()),
   listSecrets: method(api, methods.listSecrets, listSecretsRequestCodec, listField('secrets', plainCodec<wire.ListSecretsResponse_Secret>())),
   deleteSecret: method(api, methods.deleteSecret, plainCodec<wire.DeleteSecretRequest>(), doneCodec),
+  listVolumes: method(api, methods.listVolumes, listVolumesRequestCodec, listField('volumes', volumeViewCodec)),
+  removeVolume: method(api, methods.removeVolume, removeVolumeRequestCodec, doneCodec),
   putNamespace: method(api, methods.putNamespace, putNamespaceCodec, doneCodec),
   listNamespaces: method(api, methods.listNamespaces, doneCodec, listField('namespaces', namespaceViewCodec)),
   deleteNamespace: method(api, methods.deleteNamespace, plainCodec<wire.DeleteNamespaceRequest>(), doneCodec),

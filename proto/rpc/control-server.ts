@@ -32,6 +32,8 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.putSecret, (request, peer) => handlers.putSecret(request, peer))
     .unary(CONTROL.listSecrets, (request, peer) => handlers.listSecrets(request, peer))
     .unary(CONTROL.deleteSecret, (request, peer) => handlers.deleteSecret(request, peer))
+    .unary(CONTROL.listVolumes, (request, peer) => handlers.listVolumes(request, peer))
+    .unary(CONTROL.removeVolume, (request, peer) => handlers.removeVolume(request, peer))
     .unary(CONTROL.putNamespace, (request, peer) => handlers.putNamespace(request, peer))
     .unary(CONTROL.listNamespaces, (_, peer) => handlers.listNamespaces(peer))
     .unary(CONTROL.deleteNamespace, (request, peer) => handlers.deleteNamespace(request, peer))

@@ -85,7 +85,7 @@ export class BenchController implements AsyncDisposable {
     upserts.forEach(task => tasks.set(task.id, task));
     removals.forEach(id => { tasks.delete(id); this.#statuses.delete(id); });
     this.#tasks = tasks;
-    this.#send({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from, generation: this.#generation, upserts, removals, contents: [] } });
+    this.#send({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from, generation: this.#generation, upserts, removals, contents: [], volumeRemovals: [] } });
   }
 
   /** Replaces the endpoints of all services. Resolves when the agent says that they are in force. */
@@ -127,7 +127,7 @@ export class BenchController implements AsyncDisposable {
     if (message.kind === 'register') {
       this.#send({ kind: 'registered', sessionId: String(this.#generation), subnetIndex: this.#subnetIndex, times: DEFAULT_TIMES, controllers: [this.#address] });
       this.#sendEndpoints();
-      this.#send({ kind: 'assignment', assignment: { kind: 'full', epoch: 1, generation: this.#generation, tasks: [...this.#tasks.values()].sort((left, right) => (left.id < right.id ? -1 : 1)), contents: [] } });
+      this.#send({ kind: 'assignment', assignment: { kind: 'full', epoch: 1, generation: this.#generation, tasks: [...this.#tasks.values()].sort((left, right) => (left.id < right.id ? -1 : 1)), contents: [], volumeRemovals: [] } });
     } else if (message.kind === 'heartbeat') {
       const settled = message.statuses.map(status => ({ task: status.id, attempt: status.attempt, phase: status.phase }));
       message.statuses.forEach(status => this.#statuses.set(status.id, status));

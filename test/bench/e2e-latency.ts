@@ -30,7 +30,7 @@ async function prepareEndToEnd(site: BenchSite): Promise<PreparedBench> {
     commitMs.push(performance.now() - startedAt);
     await both.runs(app.name, 1);
     const tookMs = performance.now() - startedAt;
-    await both.client.deleteApp({ requestId: randomUUID(), namespace: app.namespace, app: app.name });
+    await both.client.deleteApp({ requestId: randomUUID(), namespace: app.namespace, app: app.name, withVolumes: false });
     await both.runs(app.name, 0);
     return tookMs;
   };

@@ -219,7 +219,7 @@ const CASES: Readonly<Record<string, Case>> = {
     }));
     t.deepEqual(answers[0], answers[1], 'also through two controllers at once');
     t.is(answers[0]?.revision, 2);
-    await client.deleteApp({ requestId: randomUUID(), namespace: 'default', app: 'twice' });
+    await client.deleteApp({ requestId: randomUUID(), namespace: 'default', app: 'twice', withVolumes: false });
     await eventually('the App is gone', 60_000, async () => !(await eye.keys(['app', 'service'])).some(key => key.includes('/twice')));
   },
 

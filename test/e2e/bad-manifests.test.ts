@@ -99,7 +99,7 @@ async function refuse(t: ExecutionContext, input: BadInput, file: string): Promi
 }
 
 async function removeApp(name: string): Promise<void> {
-  await client.deleteApp({ requestId: randomUUID(), namespace: 'default', app: name });
+  await client.deleteApp({ requestId: randomUUID(), namespace: 'default', app: name, withVolumes: false });
   await eye.settled();
 }
 

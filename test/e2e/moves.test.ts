@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
@@ -154,4 +155,47 @@ test.serial('a task whose volume is on the node: the drain moves the others, say
   await cluster.ctl('node', 'uncordon', node);
   await eventually('the task back at its data', 60_000, async () => (await cluster.tasks('held/db')).some(task => task['node'] === node && task['state'] === 'running'));
   await cluster.ctl('delete', 'app/held');
+});
+
+/** The data makes it stay: without it, `place` alone would say where it goes. */
+const kept = (place: string): string => `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: kept }
+services:
+  db:
+    kind: stateful
+    image: shop-app:1
+    entrypoint: [python3, -c, "import signal; signal.pause()"]
+    stop_grace_period: 1s
+    volumes: ["kept:/data"]
+    placement: { require: ["${place}"] }
+    resources: { requests: { cpus: 0.01, memory: 16Mi }, limits: { memory: 64Mi } }
+volumes:
+  kept: { per_replica: true }
+`;
+
+test.serial('the data of a deleted App is where it comes again; given up, it is gone (root)', async t => {
+  const python = async (code: string): Promise<string> => (await cluster.ctl('exec', '--user', '0', 'kept/db', '--', 'python3', '-c', code)).trim();
+  const seen = async (): Promise<string> => await python("import os; print(open('/data/file').read() if os.path.exists('/data/file') else 'nothing')");
+  const nodeOf = async (): Promise<unknown> => (await cluster.tasks('kept/db'))[0]?.['node'];
+  const onDisk = `${cluster.layout.stateDir}/n3/state/volumes/default/kept-0`;
+  await cluster.apply(kept('node == n3'), '--wait');
+  await python("open('/data/file', 'w').write('one')");
+  t.regex((await cluster.tryCtl('volume', 'rm', 'kept-0')).stderr, /volume default\/kept-0 on n3 is used by db-0/);
+  t.regex(await cluster.ctl('delete', 'app/kept'), /its volumes stay: kept-0 on n3; remove them with: clusterctl volume rm kept-0 -n default/);
+  t.like((await cluster.items('volume', 'ls')).find(volume => volume['name'] === 'kept-0'), { app: 'kept', ordinal: 0, node: 'n3', state: 'unused' });
+
+  await cluster.apply(kept('os == linux'), '--wait');
+  t.deepEqual([await nodeOf(), await seen()], ['n3', 'one']);
+  t.regex(await cluster.ctl('why', 'kept/db'), /its volume default\/kept-0 is on n3/);
+
+  await cluster.ctl('delete', 'app/kept');
+  await cluster.ctl('volume', 'rm', 'kept-0');
+  t.false(existsSync(onDisk));
+  await cluster.apply(kept('node == n3'), '--wait');
+  t.is(await seen(), 'nothing');
+  t.notRegex(await cluster.ctl('delete', 'app/kept', '--volumes'), /stay/);
+  t.false(existsSync(onDisk));
+  t.false((await cluster.items('volume', 'ls', '-a')).some(volume => volume['name'] === 'kept-0'));
 });

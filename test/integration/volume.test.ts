@@ -77,6 +77,20 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     writeFileSync(path.join(directory, 'state/volumes/prod/data-1/other'), '');
     await new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [], ownDirectories: [] }).remove('db-3');
     t.deepEqual(readdirSync(path.join(directory, 'state/volumes/prod/data-1')).sort(), ['file', 'other'], 'a new agent removes what an earlier one mounted, and no volume\'s files');
+
+    const inside = path.join(path.dirname(onDisk), 'in');
+    mkdirSync(inside);
+    run('mount', '-t', 'tmpfs', 'none', inside);
+    await t.throwsAsync(volumes.removeData('prod/data-1'), { message: /prod\/data-1 is not deleted while a file system is mounted at .*\/in; unmount it/ });
+    run('umount', inside);
+    t.is(readFileSync(onDisk, 'utf8'), 'kept\n');
+    t.true((await volumes.dataBytes('prod/data-1') ?? 0) > 0);
+    await volumes.removeData('prod/data-1');
+    t.is(await volumes.dataBytes('prod/data-1'), 0);
+    await volumes.removeData('prod/data-1');
+    t.deepEqual(readdirSync(path.join(directory, 'state/volumes/prod')), []);
+    t.deepEqual(readdirSync(path.join(directory, 'state/volumes/.removed')), []);
+    await t.throwsAsync(volumes.removeData('../prod'), { message: /is not NAMESPACE\/NAME/ });
   } catch (error) {
     // The first failure counts, not that of cleaning up a mount it left.
     t.log(error);

@@ -106,6 +106,7 @@ class ClusterSimulation {
     this.#controllers.forEach((one, index) => { time.after(index * 300, () => { one.start(); }); });
     this.#agents.forEach((one, index) => { time.after(500 + index * 100, () => { one.start(); }); });
     APP_NAMES.forEach((app, index) => { this.#at(3_000 + index * 500, () => this.#operator.apply(app, this.#schedule.seed, 'first')); });
+    this.#planSecondLife(new Random(this.#schedule.seed + 29));
     this.#schedule.steps.forEach(step => { this.#plan(step); });
     this.#at(FAULTS_END_MS, () => this.#calm());
     await time.runUntil(RUN_MS - STAYS_MS, isOver);
@@ -134,6 +135,14 @@ class ClusterSimulation {
       await this.#operator.apply(app, this.#schedule.seed, 'last');
     }
     this.#loseLeader(new Random(this.#schedule.seed + 11));
+  }
+
+  /** In most runs the App with volumes goes and comes again, once or twice. */
+  #planSecondLife(random: Random): void {
+    for (let times = random.between(0, 2); times > 0; times -= 1) {
+      const draw = random.between(0, 1e9);
+      this.#at(random.between(20_000, FAULTS_END_MS - 20_000), () => this.#operator.deleteData(draw));
+    }
   }
 
   /** In half of the runs the leader dies soon after the last change, or that change is told to nobody: what follows sees no event of it (I5). */
@@ -178,6 +187,7 @@ class ClusterSimulation {
       // In another order without the table that is kept between plans: it must say what a new one says.
       service: (snapshot, id, { table, ...context }) => twice(id, snapshot, of => PLANNERS.service(of, id, { ...context, ...(of === snapshot && table !== undefined ? { table } : {}) })),
       app: (snapshot, id, nowMs) => twice(id, snapshot, of => PLANNERS.app(of, id, nowMs)),
+      volumes: (snapshot, nowMs) => twice('volumes', snapshot, of => PLANNERS.volumes(of, nowMs)),
       nodes: (snapshot, evidence, context) => twice('nodes', snapshot, of => PLANNERS.nodes(of, evidence, context)),
     };
   }

@@ -8,6 +8,7 @@ import { planNodes } from '../../controller/reconcile/node-plan.ts';
 import { ReconcileLoop } from '../../controller/reconcile/reconcile-loop.ts';
 import { RevisionCache } from '../../controller/reconcile/revision-store.ts';
 import { planService } from '../../controller/reconcile/service-plan.ts';
+import { planVolumes } from '../../controller/reconcile/volume-plan.ts';
 import { tryToLead } from '../../controller/store/election-store.ts';
 import { buildKey } from '../../controller/store/keys.ts';
 import { encodeApp, encodeService } from '../../controller/store/records.ts';
@@ -46,7 +47,7 @@ class CronCluster {
     const before = new Set(cluster.current.services.keys());
     const loop = new ReconcileLoop({
       store, clock, logger: silentLogger, cluster, times: { ...TEST_TIMES, relistMs: 1e12 }, clusterId: 'c', random: () => 0.5, revisions: new RevisionCache(store),
-      events: { record: () => undefined }, planners: { service: planService, app: planApp, nodes: planNodes },
+      events: { record: () => undefined }, planners: { service: planService, app: planApp, nodes: planNodes, volumes: planVolumes },
     }, { epoch: candidacy?.epoch ?? 0, isHeld: () => true });
     const running = loop.run(abort.signal).catch(() => undefined);
     await settle();

@@ -99,6 +99,7 @@ class Replay {
     const snapshot = this.#mirror.current;
     switch (line.kind) {
       case 'nodes': return PLANNERS.nodes(snapshot, line.evidence, line.context);
+      case 'volumes': return PLANNERS.volumes(snapshot, line.nowMs);
       case 'app': return PLANNERS.app(snapshot, line.id, line.nowMs);
       case 'service': return PLANNERS.service(snapshot, line.id, {
         ...line.context,

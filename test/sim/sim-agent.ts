@@ -15,6 +15,7 @@ import { recoverTasks } from '../../agent/task/recovery-flow.ts';
 import { ReportBook } from '../../agent/task/report-book.ts';
 import { StartGate } from '../../agent/task/start-gate-flow.ts';
 import { TaskSet } from '../../agent/task/task-set-loop.ts';
+import { VolumeRemovalLoop } from '../../agent/volume/removal-loop.ts';
 import { T0 } from '../support/builders.ts';
 import type { Random } from './random.ts';
 import { TIMES, uuid } from './sim-controller.ts';
@@ -107,21 +108,25 @@ export class SimAgent {
     };
     const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
     const endpoints = new EndpointsLoop([async () => { await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
+    const removal = new VolumeRemovalLoop({
+      ...shared, volumes: this.machine.parts(process).volumes, records: () => (node.isUp ? node.records : undefined), onRemoved: () => { session.poke(); },
+    });
     const session: SessionLoop = new SessionLoop({
+      removedVolumes: () => removal.removed,
       ...shared, facts: this.#facts(), deadman: this.machine.deadman, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
       sink: {
         registered: async ({ subnetIndex }) => {
           this.#subnetIndex = subnetIndex;
           await node.bringUp(subnetIndex, signal);
         },
-        desired: set => { node.desire(set); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
+        desired: set => { node.desire(set); removal.desire(set); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
         openTunnel: () => Promise.reject(new ClusterError('FAILED_PRECONDITION', 'no tunnels here')),
       },
     }, { controllers: this.#world.controllers.map(({ name }) => name), times: TIMES, held: held ?? EMPTY_DESIRED_SET, ...(heardAgoMs === undefined ? {} : { heardAgoMs }) });
     if (this.#subnetIndex !== undefined) {
       await node.bringUp(this.#subnetIndex, signal);
     }
-    await superviseLoops({ node, session, endpoints }, signal);
+    await superviseLoops({ node, session, endpoints, removal }, signal);
   }
 
   #facts(): ConstructorParameters<typeof SessionLoop>[0]['facts'] {

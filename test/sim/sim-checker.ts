@@ -9,6 +9,7 @@ import type { Revision } from '#model/app.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { isFinished, phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeId, volumeName, volumeNames } from '#model/volume.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
 import { appOfService, parseKey } from '../../controller/store/keys.ts';
 import type { RecordKey } from '../../controller/store/keys.ts';
@@ -71,6 +72,8 @@ export class SimChecker implements MachineWitness {
   readonly #runs = new Set<ServiceId>();
   /** Containers of exclusive tasks that were cut off. */
   readonly #stopping = new Set<string>();
+  /** Where containers wrote into volumes, by `volumeName`; an operator who gave data up is heeded from then on. */
+  readonly #data = new Map<string, NodeId>();
 
   constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
@@ -79,6 +82,10 @@ export class SimChecker implements MachineWitness {
 
   get snapshot(): ClusterSnapshot {
     return this.#mirror.current;
+  }
+
+  get data(): ReadonlyMap<string, NodeId> {
+    return this.#data;
   }
 
   get running(): readonly RunningContainer[] {
@@ -132,6 +139,7 @@ export class SimChecker implements MachineWitness {
     if (task.node !== node) this.violate(`I1: ${id} was started on ${node}, placed on ${task.node}`);
     this.#startedOn.set(id, node);
     this.#checkAlone(task, id, node);
+    this.#checkData(task, node);
     this.#running.set(id, { node, id, task });
     this.#hash.update(`start ${id} ${node}\n`);
   }
@@ -146,6 +154,26 @@ export class SimChecker implements MachineWitness {
         this.violate(`I11: ${task.name} starts on ${node} while ${other.task.name} runs on ${other.node}`);
       }
     }
+  }
+
+  /** I11: a task goes on with its data, also in another life of its App. */
+  #checkData(task: Task, node: NodeId): void {
+    for (const name of task.kind === 'global' ? [] : volumeNames(task, task.slot)) {
+      const home = this.#data.get(name) ?? node;
+      if (home !== node) this.violate(`I11: ${task.name} starts on ${node}, the data of its volume ${name} is on ${home}`);
+      if (this.#data.has(name)) this.count('data found again');
+      // A last attempt in what is being given up.
+      if (this.snapshot.volumes.get(volumeId(name, node))?.value.state === 'present') this.#data.set(name, home);
+    }
+  }
+
+  #checkVolume(key: Extract<RecordKey, { readonly kind: 'volume' }>): readonly string[] {
+    const volume = this.snapshot.volumes.get(volumeId(`${key.namespace}/${key.name}`, key.node))?.value;
+    if (volume !== undefined && volume.state !== 'present' && this.#data.get(volumeName(volume)) === volume.node) {
+      this.count(`data ${volume.state}`);
+      this.#data.delete(volumeName(volume));
+    }
+    return [];
   }
 
   ended(_node: NodeId, id: string, code: number | null): void {
@@ -218,6 +246,7 @@ export class SimChecker implements MachineWitness {
         case 'status': return this.#checkStatus(key.id, before);
         case 'service': return [...this.#checkService(key.id), ...this.#checkRun(key.id)];
         case 'node': return this.#checkLoss(key.id, before);
+        case 'volume': return this.#checkVolume(key);
         case 'request': {
           const isSecond = this.#requests.has(key.id);
           this.#requests.add(key.id);

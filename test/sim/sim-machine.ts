@@ -100,7 +100,7 @@ export class SimMachine {
           return undefined;
         }
         const stored = JSON.parse(this.#assignment) as { epoch: number; generation: number; tasks: TaskRecord['task'][] };
-        return { ...stored, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents: new Map(this.#contents.map(content => [content.key, content])) } satisfies DesiredSet;
+        return { ...stored, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents: new Map(this.#contents.map(content => [content.key, content])), volumeRemovals: [] } satisfies DesiredSet;
       },
     };
   }

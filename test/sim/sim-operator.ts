@@ -63,7 +63,7 @@ export class SimOperator {
 
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #calls: Readonly<Record<OperatorCall, (draw: number) => Promise<void>>> = {
-    scale: draw => this.#scale(draw), restart: draw => this.#restart(draw), 'stop-task': draw => this.#stopTask(draw), 'delete-app': () => this.#deleteApp(), 'bad-input': draw => this.#badInput(draw),
+    scale: draw => this.#scale(draw), restart: draw => this.#restart(draw), 'stop-task': draw => this.#stopTask(draw), 'delete-app': () => this.#deleteApp('side', false), 'bad-input': draw => this.#badInput(draw),
     rollout: draw => this.#changeRollout(draw), undo: draw => this.#undo(draw), rebalance: () => this.#rebalance(), 'run-cron': () => this.#runCron(), quota: draw => this.#setQuota(draw),
   };
 
@@ -138,10 +138,17 @@ export class SimOperator {
     if (task !== undefined) await this.#call('stop-task', (control, requestId) => control.stopTask({ requestId, task }, OPERATOR));
   }
 
-  async #deleteApp(): Promise<void> {
-    this.#acknowledged.delete('side');
-    await this.#call('delete-app', (control, requestId) => control.deleteApp({ requestId, namespace: 'default', app: 'side' }, OPERATOR));
-    this.#acknowledged.delete('side');
+  async #deleteApp(app: AppName, withVolumes: boolean): Promise<void> {
+    this.#acknowledged.delete(app);
+    await this.#call('delete-app', (control, requestId) => control.deleteApp({ requestId, namespace: 'default', app, withVolumes }, OPERATOR));
+    this.#acknowledged.delete(app);
+  }
+
+  /** The App with volumes goes, in some draws with its data, and comes again. */
+  async deleteData(draw: number): Promise<void> {
+    const random = new Random(draw);
+    await this.#deleteApp('shop', random.chance(0.3));
+    await this.apply('shop', random.between(0, 1e9), 'drawn');
   }
 
   async setAvailability(node: NodeId, availability: 'active' | 'cordoned' | 'draining'): Promise<void> {

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { SimAgent } from './sim-agent.ts';
 import { replicasOf } from './sim-budgets.ts';
 import { isFinished } from '#model/task.ts';
+import { volumeId } from '#model/volume.ts';
 import type { SimChecker } from './sim-checker.ts';
 import type { SimController } from './sim-controller.ts';
 
@@ -11,7 +12,7 @@ export function restProblems(checker: SimChecker, agents: readonly SimAgent[]): 
   const { snapshot } = checker;
   const services = [...snapshot.services.values()].flatMap(({ value }) => (isOfCron(value) ? cronProblems(value, checker) : serviceProblems(value, checker, agents.length)));
   const conditions = [...snapshot.nodes.values()].filter(({ value }) => value.condition !== 'ready').map(({ value }) => `I15: node ${value.id} is ${value.condition}`);
-  return [...conditions, ...services, ...agents.flatMap(agent => leftovers(agent, checker))];
+  return [...conditions, ...services, ...agents.flatMap(agent => [...leftovers(agent, checker), ...dataProblems(agent, checker)])];
 }
 
 function isOfCron({ spec, cronRun }: Service): boolean {
@@ -52,6 +53,16 @@ function leftovers({ machine, node }: SimAgent, checker: SimChecker): readonly s
     ...known.map(id => `I8: ${node} still has the record of task ${id}, which is gone`),
     ...(fake.slots.size === wanted.length ? [] : [`I8: ${node} has ${String(fake.slots.size)} network slots for ${String(wanted.length)} tasks`]),
     ...(fake.admitted.size === wanted.length ? [] : [`I8: ${node} lets out ${String(fake.admitted.size)} addresses for ${String(wanted.length)} tasks`]),
+  ];
+}
+
+/** I11, I8: data that nobody gave up is there; of what was given up nothing is left, nor is anything to be removed. */
+function dataProblems({ machine, node }: SimAgent, { data, snapshot }: SimChecker): readonly string[] {
+  const held = [...machine.fake.volumes.keys()];
+  return [
+    ...[...data].filter(([name, home]) => home === node && !held.includes(name)).map(([name]) => `I11: the data of volume ${name} is gone from ${node}`),
+    ...held.filter(name => snapshot.volumes.get(volumeId(name, node))?.value.state !== 'present').map(name => `I8: ${node} still has data of volume ${name}`),
+    ...[...snapshot.volumes.values()].filter(({ value }) => value.node === node && value.state === 'removing').map(({ value }) => `I8: volume ${value.name} is still being removed from ${node}`),
   ];
 }
 

@@ -5,6 +5,8 @@ import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
 import { addResources, fitsInto, NO_RESOURCES } from '#model/resources.ts';
 import { isFinished, isForward } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeId, volumeName } from '#model/volume.ts';
+import type { Volume } from '#model/volume.ts';
 import type { Action } from '../../controller/reconcile/plan.ts';
 
 type Table<T> = Map<string, Versioned<T>>;
@@ -18,6 +20,7 @@ export class SimStore {
   readonly tasks: Table<Task> = new Map();
   readonly statuses: Table<TaskStatus> = new Map();
   readonly nodes: Table<Node> = new Map();
+  readonly volumes: Table<Volume> = new Map();
   readonly sessions: Table<SessionRecord> = new Map();
   readonly controllers: Table<ControllerRecord> = new Map();
   massBreaker: ClusterSnapshot['massBreaker'];
@@ -88,6 +91,7 @@ export class SimStore {
         }
         this.#taskIds.add(action.task.id);
         this.put(this.tasks, action.task.id, action.task);
+        action.volumes?.forEach(volume => { this.put(this.volumes, volumeId(volumeName(volume), volume.node), volume); });
         this.#checkFit(action.task.node);
         return;
       case 'resize-task':
@@ -134,7 +138,7 @@ export class SimStore {
       etcdRevision: this.etcdRevision, epoch: this.epoch,
       apps: this.#ordered(this.apps), services: this.#ordered(this.services), serviceStatuses: this.#ordered(this.serviceStatuses),
       tasks, statuses: this.#ordered(this.statuses), nodes: this.#ordered(this.nodes), ledgers: new Map(),
-      sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(), unreadableNodes: new Set(),
+      sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(), volumes: this.#ordered(this.volumes), unreadableVolumes: new Set(), volumesLeaving: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(), unreadableNodes: new Set(),
       namespaces: new Map(), unreadableNamespaces: new Set(),
       ...(this.massBreaker === undefined ? {} : { massBreaker: this.massBreaker }),
       tasksOfService: index(task => task.serviceId), tasksOnNode: index(task => task.node),

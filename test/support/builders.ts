@@ -10,6 +10,8 @@ import { resourcesKey } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
 import type { ContainerSpec, PlacementSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeId, volumeName } from '#model/volume.ts';
+import type { Volume } from '#model/volume.ts';
 
 /** 2026-01-01T00:00:00Z. */
 export const T0 = 1_767_225_600_000;
@@ -150,7 +152,12 @@ export function serviceStatus(of: Service, options: Partial<ServiceStatus> = {})
 }
 
 export function app(name = 'shop', options: Partial<App> = {}): App {
-  return { id: appId('default', name), namespace: 'default', name, revision: 1, isDeleting: false, createdAtMs: T0, updatedAtMs: T0, ...options };
+  return { id: appId('default', name), namespace: 'default', name, revision: 1, isDeleting: false, deletesVolumes: false, createdAtMs: T0, updatedAtMs: T0, ...options };
+}
+
+/** `default/data` on `on`, of `default/shop/web`; what no service has yet. */
+export function volume(on: string, options: Partial<Volume> = {}): Volume {
+  return deepFreeze({ namespace: 'default', name: 'data', node: parseNodeId(on), app: 'shop', service: 'web', isPerNode: false, state: 'present', fence: 1, createdAtMs: T0, ...options });
 }
 
 /** The Revision that holds the spec of `of`. */
@@ -174,6 +181,8 @@ export interface SnapshotOptions {
   readonly unreadableTasks?: readonly TaskId[];
   readonly unreadableApps?: readonly AppId[];
   readonly unreadableNodes?: readonly NodeId[];
+  readonly volumes?: readonly Volume[];
+  readonly unreadableVolumes?: readonly string[];
 }
 
 /** A snapshot at etcd revision 100 with its indexes; an App for each service. Ledgers are left out: decisions count tasks. */
@@ -196,11 +205,20 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     sessions: new Map((options.sessions ?? []).map(one => [one.node, record(one)])),
     controllers: new Map((options.controllers ?? []).map(one => [one.id, record(one)])),
     secrets: new Map(),
+    ...volumesOf(options),
     namespaces: new Map(),
     unreadableNamespaces: new Set(),
     ...breakerOf(options),
     tasksOfService: index(tasks, one => one.serviceId),
     tasksOnNode: index(tasks, one => one.node),
+  };
+}
+
+function volumesOf({ volumes = [], unreadableVolumes }: SnapshotOptions): Pick<ClusterSnapshot, 'volumes' | 'unreadableVolumes' | 'volumesLeaving'> {
+  const leaving = Map.groupBy(volumes.filter(one => one.state === 'removing'), one => one.node);
+  return {
+    volumes: new Map(volumes.map(one => [volumeId(volumeName(one), one.node), record(one)])), unreadableVolumes: new Set(unreadableVolumes),
+    volumesLeaving: new Map([...leaving].map(([id, some]) => [id, new Set(some.map(volumeName))])),
   };
 }
 

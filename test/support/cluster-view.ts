@@ -27,7 +27,7 @@ export function clusterView(change: Partial<ClusterView> = {}): ClusterView {
   const n2 = node('n2', { availability: 'cordoned', taints: ['spot'] });
   return {
     etcdRevision: 10,
-    apps: [{ id: appId('default', 'shop'), namespace: 'default', name: 'shop', revision: 1, isDeleting: false, createdAtMs: T0, updatedAtMs: T0 }],
+    apps: [{ id: appId('default', 'shop'), namespace: 'default', name: 'shop', revision: 1, isDeleting: false, deletesVolumes: false, createdAtMs: T0, updatedAtMs: T0 }],
     services: [serviceView(DB, { running: 1, healthy: 1, wanted: 1 }), serviceView(WEB, { running: 2, healthy: 2, wanted: 3 }, 'progressing', 'no node has room')],
     tasks: [
       taskView(DB, 0, 'n1', { health: 'healthy' }), taskView(WEB, 0, 'n1'),

@@ -13,6 +13,7 @@ import { parseNodeId } from '#model/ids.ts';
 import { parseDigest } from '#model/digest.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import { volumeNames } from '#model/volume.ts';
 import type { HealthVerdict } from '../../agent/health/ports.ts';
 import type { LocalImage } from '../../agent/image/ports.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
@@ -43,6 +44,8 @@ export class FakeNode {
   readonly rootfs = new Set<string>();
   readonly slots = new Map<string, NetworkSlot>();
   readonly files = new Set<string>();
+  /** The data of named volumes: the task that wrote it first. */
+  readonly volumes = new Map<string, TaskId>();
   readonly bundles = new Set<string>();
   /** Addresses of tasks that the proxy lets out. */
   readonly admitted = new Set<string>();
@@ -204,9 +207,15 @@ export class FakeNode {
       },
       hostPorts: { taken: () => Promise.resolve(this.takenPort) },
       volumes: {
-        prepare: (_task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => { this.files.add(key); return []; }),
+        prepare: (task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => {
+          this.files.add(key);
+          volumeNames(task, task.slot).filter(name => !this.volumes.has(name)).forEach(name => { this.volumes.set(name, task.id); });
+          return [];
+        }),
         remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),
         list: () => this.#step('volumes.list', () => [...this.files]),
+        dataBytes: () => Promise.resolve(0),
+        removeData: name => this.#step('volumes.removeData', () => { this.volumes.delete(name); }),
         recall: () => Promise.resolve([]),
       },
       runtime: this.#runtime(),

@@ -113,7 +113,7 @@ export class FakeCluster {
   views: ClusterView[];
   readonly calls: (readonly [string, unknown])[] = [];
   readonly opened: { readonly request: TunnelRequest; readonly tunnel: ScriptedTunnel }[] = [];
-  readonly answers = new Map<string, unknown>();
+  readonly answers = new Map<string, unknown>([['listVolumes', []]]);
   tunnelScript: (sent: readonly TunnelFrame[], request: TunnelRequest) => AsyncIterable<TunnelFrame> = () => framesOf([]);
 
   constructor(...views: ClusterView[]) {

@@ -19,7 +19,7 @@ export const TASK = task(service(), 'n1');
 
 /** A full set with one task. */
 export function full(generation: number, epoch = 1): FullAssignment {
-  return { kind: 'full', epoch, generation, tasks: [TASK], contents: [] };
+  return { kind: 'full', epoch, generation, tasks: [TASK], contents: [], volumeRemovals: [] };
 }
 
 /** An agent's session loop, with controllers that the test plays. */
@@ -37,11 +37,13 @@ export class SessionRig {
   accepted = 0;
   hasDeadman = true;
   readonly heardUptimes: number[] = [];
+  removedVolumes: readonly string[] = [];
   readonly stopping = new AbortController();
   readonly loop: SessionLoop;
 
   constructor(held: DesiredSet = EMPTY_DESIRED_SET) {
     this.loop = new SessionLoop({
+      removedVolumes: () => this.removedVolumes,
       facts: {
         node: parseNodeId('n1'), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.2', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
         labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3',

@@ -1,5 +1,6 @@
 /** Every value that the model allows and the wire must carry, for fast-check. Absent fields are absent, not undefined. */
 import { fc } from './property.ts';
+import type { Volume } from '#model/volume.ts';
 import type { App, AppSpec, ContentPins, Revision, SecretVersion, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import type { Assignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';
@@ -142,9 +143,14 @@ const pins: fc.Arbitrary<ContentPins> = fc.record({
 });
 
 export const app: fc.Arbitrary<App> = fc.record({
-  namespace: label, name: label, revision: count, isDeleting: fc.boolean(), createdAtMs: big, updatedAtMs: big, expireAfterEndMs: big,
-}, { requiredKeys: ['namespace', 'name', 'revision', 'isDeleting', 'createdAtMs', 'updatedAtMs'] })
+  namespace: label, name: label, revision: count, isDeleting: fc.boolean(), deletesVolumes: fc.boolean(), createdAtMs: big, updatedAtMs: big, expireAfterEndMs: big,
+}, { requiredKeys: ['namespace', 'name', 'revision', 'isDeleting', 'deletesVolumes', 'createdAtMs', 'updatedAtMs'] })
   .map(record => ({ id: appId(record.namespace, record.name), ...record }));
+
+export const volume: fc.Arbitrary<Volume> = fc.record({
+  namespace: label, name: label, slot: count, node: nodeId, app: label, service: label, isPerNode: fc.boolean(),
+  state: fc.constantFrom('present' as const, 'removing' as const, 'removed' as const), fence: big, createdAtMs: big, unusedSinceMs: big,
+}, { requiredKeys: ['namespace', 'name', 'node', 'app', 'service', 'isPerNode', 'state', 'fence', 'createdAtMs'] });
 
 export const revision: fc.Arbitrary<Revision> = fc.record({
   app: anyAppId, number: count, services: fc.array(serviceSpec, few), volumes: volumeSpecs, pins, createdAtMs: big, cause: text,
@@ -313,9 +319,9 @@ export const endpointChange: fc.Arbitrary<EndpointChange> = fc.record({
 
 const contents = fc.array(fc.record({ key: text, content: bytes }), few);
 const assignment: fc.Arbitrary<Assignment> = fc.oneof(
-  fc.record({ kind: fc.constant('full' as const), epoch: big, generation: big, tasks: fc.array(task, few), contents }),
+  fc.record({ kind: fc.constant('full' as const), epoch: big, generation: big, tasks: fc.array(task, few), contents, volumeRemovals: texts }),
   fc.record({
-    kind: fc.constant('delta' as const), epoch: big, from: big, generation: big, upserts: fc.array(task, few), removals: fc.array(taskId, few), contents,
+    kind: fc.constant('delta' as const), epoch: big, from: big, generation: big, upserts: fc.array(task, few), removals: fc.array(taskId, few), contents, volumeRemovals: texts,
   }),
 );
 const statuses = fc.array(taskStatus, few);
@@ -325,7 +331,7 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
     runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big,
   }),
-  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses }),
+  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses, removedVolumes: texts }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
   fc.constant({ kind: 'assignment-gap' as const }),
   fc.constant({ kind: 'endpoints-gap' as const }),

@@ -17,7 +17,7 @@ const B = task(service(), 'n1', { id: taskId('b') });
 const C = task(service(), 'n1', { id: taskId('c') });
 
 function full(generation: number, ...tasks: readonly Task[]): Assignment {
-  return { kind: 'full', epoch: 1, generation, tasks, contents: [] };
+  return { kind: 'full', epoch: 1, generation, tasks, contents: [], volumeRemovals: [] };
 }
 
 /** B12: what a full set does not list. */
@@ -71,7 +71,7 @@ test('it runs on for a grace, then it goes', async t => {
 
 test('what an old full set does not list says nothing', async t => {
   const rig = new Rig();
-  const added: Assignment = { kind: 'delta', epoch: 1, from: 2, generation: 3, upserts: [C], removals: [], contents: [] };
+  const added: Assignment = { kind: 'delta', epoch: 1, from: 2, generation: 3, upserts: [C], removals: [], contents: [], volumeRemovals: [] };
   await rig.take(full(1, A, B), full(2, A), added, full(2, A));
   await rig.pass(GRACE_MS * 2);
   t.deepEqual(rig.tasks, [A.id, C.id].sort());
@@ -100,7 +100,7 @@ test('none once it was longer away', async t => {
 
 test('a task that is named meanwhile stays, and one that was told to stop goes at once', async t => {
   const rig = new Rig();
-  await rig.take(full(1, A, B), full(2, A), { kind: 'delta', epoch: 1, from: 2, generation: 3, upserts: [B], removals: [], contents: [] });
+  await rig.take(full(1, A, B), full(2, A), { kind: 'delta', epoch: 1, from: 2, generation: 3, upserts: [B], removals: [], contents: [], volumeRemovals: [] });
   await rig.pass(2 * GRACE_MS);
   t.deepEqual(rig.tasks, [A.id, B.id].sort());
   await rig.take(full(4, A, { ...B, desired: 'stop' }), full(5, A));

@@ -10,7 +10,7 @@ import { service, task } from '../../support/builders.ts';
 const WEB = task(service(), 'n1');
 
 function set(generation: number): DesiredSet {
-  return { epoch: 3, generation, tasks: new Map([[WEB.id, WEB]]), contents: new Map() };
+  return { epoch: 3, generation, tasks: new Map([[WEB.id, WEB]]), volumeRemovals: [], contents: new Map() };
 }
 
 function makeState(t: ExecutionContext): string {

@@ -15,11 +15,11 @@ function held(epoch: number, generation: number, ...tasks: readonly Task[]): Des
 }
 
 function full(epoch: number, generation: number, ...tasks: readonly Task[]): FullAssignment {
-  return { kind: 'full', epoch, generation, tasks, contents: [CONFIG] };
+  return { kind: 'full', epoch, generation, tasks, contents: [CONFIG], volumeRemovals: [] };
 }
 
 function delta(from: number, generation: number, options: Partial<Assignment & { kind: 'delta' }> = {}): Assignment {
-  return { kind: 'delta', epoch: 1, from, generation, upserts: [], removals: [], contents: [], ...options };
+  return { kind: 'delta', epoch: 1, from, generation, upserts: [], removals: [], contents: [], volumeRemovals: [], ...options };
 }
 
 const folds = test.macro({
@@ -63,4 +63,11 @@ test('unlistedTasks: what is to run, is not listed, and may have two copies', t 
 test('contentKeysOf: only what is mounted, by the pins', t => {
   t.deepEqual(contentKeysOf(A), { configs: ['config/aa'], secrets: [] });
   t.deepEqual(contentKeysOf({ ...A, container: container() }), { configs: [], secrets: [] });
+});
+
+test('the volumes to remove are those of the newest message', t => {
+  const first = foldAssignment(EMPTY_DESIRED_SET, { ...full(1, 1), volumeRemovals: ['default/a'] });
+  t.true(first.kind === 'applied' && first.set.volumeRemovals.join() === 'default/a');
+  const second = first.kind === 'applied' ? foldAssignment(first.set, delta(1, 2, { volumeRemovals: ['default/b'] })) : first;
+  t.true(second.kind === 'applied' && second.set.volumeRemovals.join() === 'default/b');
 });

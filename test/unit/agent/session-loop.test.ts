@@ -62,7 +62,7 @@ test('a gap asks for a full set and changes nothing', async t => {
   const rig = new Rig();
   const session = await rig.registered();
   session.say({ kind: 'assignment', assignment: full(7) });
-  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 8, generation: 9, upserts: [], removals: [TASK.id], contents: [] } });
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 8, generation: 9, upserts: [], removals: [TASK.id], contents: [], volumeRemovals: [] } });
   await rig.pass(10);
   t.true(session.received.some(message => message.kind === 'assignment-gap'));
   t.is(rig.desired.length, 1);
@@ -262,7 +262,7 @@ test('F1: an assignment that the disk does not take is acted on once it does; th
   t.false(rig.loop.mayStart(true));
   t.like(beats(session).flatMap(beat => beat.statuses).at(-1), { id: TASK.id, phase: 'assigned', attempt: 0, reason: 'DiskPressure', message: 'no space left: /state has 0 bytes and 9 inodes free' });
   t.is(beats(session).at(-1)?.assignmentGeneration, 0);
-  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [], contents: [] } });
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [], contents: [], volumeRemovals: [] } });
   rig.isDiskFull = false;
   acknowledge(session);
   await rig.pass(10);
@@ -279,7 +279,7 @@ test('F1: it is offered again by itself, and a task that is withdrawn meanwhile 
   rig.isDiskFull = true;
   session.say({ kind: 'assignment', assignment: full(7) });
   await rig.pass(10);
-  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [TASK.id], contents: [] } });
+  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [TASK.id], contents: [], volumeRemovals: [] } });
   await rig.pass(10);
   t.deepEqual(rig.reports.all(0), []);
   rig.isDiskFull = false;
@@ -307,4 +307,16 @@ test('a few changes are told one by one, many share their beats', async t => {
 test('a registration tells the newest revision that was heard of', async t => {
   t.like((await new Rig({ ...EMPTY_DESIRED_SET, epoch: 7, generation: 5 }).begin()).received[0], { knownRevision: 7 });
   t.like((await new Rig({ ...EMPTY_DESIRED_SET, epoch: 7, generation: 12 }).begin()).received[0], { knownRevision: 12 });
+});
+
+test('volumes that are gone are told in a heartbeat at once, and in each until the assignment names them no more', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  const before = beats(session).length;
+  rig.removedVolumes = ['default/data'];
+  rig.loop.poke();
+  await rig.pass(10);
+  await rig.pass(TIMES.heartbeatMs);
+  t.deepEqual(beats(session).slice(before).map(beat => beat.removedVolumes), [['default/data'], ['default/data']]);
+  rig.stop();
 });

@@ -4,7 +4,7 @@ import { clusterView } from '../../support/cluster-view.ts';
 
 const verb = (name: string, ...children: readonly string[]): { readonly name: string; readonly flags: readonly string[]; readonly children: readonly { readonly name: string; readonly flags: readonly string[]; readonly children: readonly [] }[] } => (
   { name, flags: [], children: children.map(child => ({ name: child, flags: [], children: [] })) });
-const ROOT = { name: 'clusterctl', flags: [], children: [verb('get'), verb('logs'), verb('describe'), verb('scale'), verb('run'), verb('node', 'drain')] };
+const ROOT = { name: 'clusterctl', flags: [], children: [verb('get'), verb('logs'), verb('describe'), verb('scale'), verb('run'), verb('node', 'drain'), verb('volume', 'rm')] };
 const view = clusterView();
 
 const offers = test.macro({
@@ -32,4 +32,10 @@ test(offers, ['get', 'svc/shop/web', 'node/n1'], ['node/n1']);
 
 test('the namespace is that of the words', t => {
   t.deepEqual([['logs', ''], ['logs', '-n', 'prod', ''], ['-A', 'logs', ''], ['logs', '-n']].map(wantedNamespace), [{ namespace: 'default' }, { namespace: 'prod' }, {}, { namespace: 'default' }]);
+});
+
+test('names that no view has are asked for, and offered', t => {
+  t.like(wantedNames(ROOT, ['volume', 'rm', 'd']), { kinds: [], types: [], listed: 'volume' });
+  t.deepEqual(completeNames(wantedNames(ROOT, ['volume', 'rm', 'd']), 'd', view, ['old', 'data-1', 'data-0']), ['data-0', 'data-1']);
+  t.is(wantedNames(ROOT, ['volume', 'rm', '--f']).listed, undefined);
 });

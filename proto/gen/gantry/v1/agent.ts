@@ -97,6 +97,8 @@ export interface Heartbeat {
   readonly endpointsGeneration: number;
   readonly assignmentGeneration: number;
   readonly statuses: readonly TaskStatus[];
+  /** Of those that the assignment names, volumes whose data is gone. */
+  readonly removedVolumes: readonly string[];
 }
 
 export interface TunnelRefusal {
@@ -151,6 +153,8 @@ export interface FullAssignment {
   readonly generation: number;
   readonly tasks: readonly Task[];
   readonly contents: readonly AssignedContent[];
+  /** All volumes whose data the node is to delete once no task there uses them: NAMESPACE/NAME, per replica NAMESPACE/NAME-SLOT. */
+  readonly volumeRemovals: readonly string[];
 }
 
 export interface AssignmentDelta {
@@ -160,6 +164,8 @@ export interface AssignmentDelta {
   readonly upserts: readonly Task[];
   readonly removals: readonly string[];
   readonly contents: readonly AssignedContent[];
+  /** As in FullAssignment: all of them. */
+  readonly volumeRemovals: readonly string[];
 }
 
 export interface Endpoint {
@@ -981,7 +987,7 @@ export const Registration_LabelsEntry: MessageFns<Registration_LabelsEntry> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { seq: 0, ackEcho: 0, endpointsGeneration: 0, assignmentGeneration: 0, statuses: [] };
+  return { seq: 0, ackEcho: 0, endpointsGeneration: 0, assignmentGeneration: 0, statuses: [], removedVolumes: [] };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1000,6 +1006,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     for (const v of message.statuses) {
       TaskStatus.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.removedVolumes) {
+      writer.uint32(1282).string(v!);
     }
     return writer;
   },
@@ -1055,6 +1064,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.statuses.push(TaskStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 160: {
+            if (tag !== 1282) {
+              break;
+            }
+
+            message.removedVolumes.push(reader.string());
             continue;
           }
         }
@@ -1573,7 +1590,7 @@ export const AssignedContent: MessageFns<AssignedContent> = {
 };
 
 function createBaseFullAssignment(): FullAssignment {
-  return { epoch: 0, generation: 0, tasks: [], contents: [] };
+  return { epoch: 0, generation: 0, tasks: [], contents: [], volumeRemovals: [] };
 }
 
 export const FullAssignment: MessageFns<FullAssignment> = {
@@ -1589,6 +1606,9 @@ export const FullAssignment: MessageFns<FullAssignment> = {
     }
     for (const v of message.contents) {
       AssignedContent.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.volumeRemovals) {
+      writer.uint32(1282).string(v!);
     }
     return writer;
   },
@@ -1638,6 +1658,14 @@ export const FullAssignment: MessageFns<FullAssignment> = {
             message.contents.push(AssignedContent.decode(reader, reader.uint32()));
             continue;
           }
+          case 160: {
+            if (tag !== 1282) {
+              break;
+            }
+
+            message.volumeRemovals.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1652,7 +1680,7 @@ export const FullAssignment: MessageFns<FullAssignment> = {
 };
 
 function createBaseAssignmentDelta(): AssignmentDelta {
-  return { epoch: 0, from: 0, generation: 0, upserts: [], removals: [], contents: [] };
+  return { epoch: 0, from: 0, generation: 0, upserts: [], removals: [], contents: [], volumeRemovals: [] };
 }
 
 export const AssignmentDelta: MessageFns<AssignmentDelta> = {
@@ -1674,6 +1702,9 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     }
     for (const v of message.contents) {
       AssignedContent.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.volumeRemovals) {
+      writer.uint32(1282).string(v!);
     }
     return writer;
   },
@@ -1737,6 +1768,14 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
             }
 
             message.contents.push(AssignedContent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 160: {
+            if (tag !== 1282) {
+              break;
+            }
+
+            message.volumeRemovals.push(reader.string());
             continue;
           }
         }

@@ -27,6 +27,7 @@ import {
   TaskStatus,
   TunnelFrame,
   TunnelTarget,
+  Volume,
   VolumeSpec,
 } from "./types.ts";
 
@@ -186,6 +187,8 @@ export interface DeleteAppRequest {
   readonly requestId: string;
   readonly namespace: string;
   readonly app: string;
+  /** The data of its volumes goes too. */
+  readonly withVolumes: boolean;
 }
 
 export interface DeleteAppResponse {
@@ -462,6 +465,47 @@ export interface DeleteSecretRequest {
 }
 
 export interface DeleteSecretResponse {
+}
+
+export interface ListVolumesRequest {
+  readonly namespace?: string | undefined;
+}
+
+export interface VolumeView {
+  readonly volume?:
+    | Volume
+    | undefined;
+  /** Tasks there that have not ended. */
+  readonly users: readonly VolumeView_User[];
+  /** namespace/app/service: services that mount it, and are not being deleted. */
+  readonly services: readonly string[];
+  /** Absent while a task uses it. */
+  readonly unusedSinceMs?: number | undefined;
+}
+
+export interface VolumeView_User {
+  readonly task: string;
+  readonly name: string;
+}
+
+export interface ListVolumesResponse {
+  readonly volumes: readonly VolumeView[];
+}
+
+export interface RemoveVolumeRequest {
+  readonly requestId: string;
+  readonly namespace: string;
+  /** As nodes call it: NAME, per replica NAME-SLOT. */
+  readonly name: string;
+  /** Absent: wherever it is. */
+  readonly node?:
+    | string
+    | undefined;
+  /** Also where a service that is there mounts it. */
+  readonly isForced: boolean;
+}
+
+export interface RemoveVolumeResponse {
 }
 
 export interface PutNamespaceRequest {
@@ -1335,7 +1379,7 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
 };
 
 function createBaseDeleteAppRequest(): DeleteAppRequest {
-  return { requestId: "", namespace: "", app: "" };
+  return { requestId: "", namespace: "", app: "", withVolumes: false };
 }
 
 export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
@@ -1348,6 +1392,9 @@ export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
     }
     if (message.app !== "") {
       writer.uint32(26).string(message.app);
+    }
+    if (message.withVolumes !== false) {
+      writer.uint32(1280).bool(message.withVolumes);
     }
     return writer;
   },
@@ -1387,6 +1434,14 @@ export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
             }
 
             message.app = reader.string();
+            continue;
+          }
+          case 160: {
+            if (tag !== 1280) {
+              break;
+            }
+
+            message.withVolumes = reader.bool();
             continue;
           }
         }
@@ -4280,6 +4335,359 @@ export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDeleteSecretResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListVolumesRequest(): ListVolumesRequest {
+  return { namespace: undefined };
+}
+
+export const ListVolumesRequest: MessageFns<ListVolumesRequest> = {
+  encode(message: ListVolumesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== undefined) {
+      writer.uint32(10).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVolumesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVolumesRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVolumeView(): VolumeView {
+  return { volume: undefined, users: [], services: [], unusedSinceMs: undefined };
+}
+
+export const VolumeView: MessageFns<VolumeView> = {
+  encode(message: VolumeView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== undefined) {
+      Volume.encode(message.volume, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.users) {
+      VolumeView_User.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.services) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.unusedSinceMs !== undefined) {
+      writer.uint32(32).int64(message.unusedSinceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeView() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = Volume.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.users.push(VolumeView_User.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.services.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unusedSinceMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVolumeView_User(): VolumeView_User {
+  return { task: "", name: "" };
+}
+
+export const VolumeView_User: MessageFns<VolumeView_User> = {
+  encode(message: VolumeView_User, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== "") {
+      writer.uint32(10).string(message.task);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeView_User {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeView_User() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListVolumesResponse(): ListVolumesResponse {
+  return { volumes: [] };
+}
+
+export const ListVolumesResponse: MessageFns<ListVolumesResponse> = {
+  encode(message: ListVolumesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.volumes) {
+      VolumeView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVolumesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVolumesResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumes.push(VolumeView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveVolumeRequest(): RemoveVolumeRequest {
+  return { requestId: "", namespace: "", name: "", node: undefined, isForced: false };
+}
+
+export const RemoveVolumeRequest: MessageFns<RemoveVolumeRequest> = {
+  encode(message: RemoveVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.node !== undefined) {
+      writer.uint32(34).string(message.node);
+    }
+    if (message.isForced !== false) {
+      writer.uint32(40).bool(message.isForced);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveVolumeRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.isForced = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveVolumeResponse(): RemoveVolumeResponse {
+  return {};
+}
+
+export const RemoveVolumeResponse: MessageFns<RemoveVolumeResponse> = {
+  encode(_: RemoveVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveVolumeResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -8204,6 +8612,22 @@ export const ControlApiDefinition = {
       requestType: DeleteSecretRequest as typeof DeleteSecretRequest,
       requestStream: false,
       responseType: DeleteSecretResponse as typeof DeleteSecretResponse,
+      responseStream: false,
+      options: {},
+    },
+    listVolumes: {
+      name: "ListVolumes",
+      requestType: ListVolumesRequest as typeof ListVolumesRequest,
+      requestStream: false,
+      responseType: ListVolumesResponse as typeof ListVolumesResponse,
+      responseStream: false,
+      options: {},
+    },
+    removeVolume: {
+      name: "RemoveVolume",
+      requestType: RemoveVolumeRequest as typeof RemoveVolumeRequest,
+      requestStream: false,
+      responseType: RemoveVolumeResponse as typeof RemoveVolumeResponse,
       responseStream: false,
       options: {},
     },

@@ -245,6 +245,24 @@ export namespace CompanionRole {
   export type COMPANION_ROLE_SIDECAR = typeof CompanionRole.COMPANION_ROLE_SIDECAR;
 }
 
+export const VolumeState = {
+  VOLUME_STATE_UNSPECIFIED: 0,
+  VOLUME_STATE_PRESENT: 1,
+  /** VOLUME_STATE_REMOVING - Its node is to delete the data. */
+  VOLUME_STATE_REMOVING: 2,
+  /** VOLUME_STATE_REMOVED - The data is gone; ended tasks that used it no longer tell where it is. */
+  VOLUME_STATE_REMOVED: 3,
+} as const;
+
+export type VolumeState = typeof VolumeState[keyof typeof VolumeState];
+
+export namespace VolumeState {
+  export type VOLUME_STATE_UNSPECIFIED = typeof VolumeState.VOLUME_STATE_UNSPECIFIED;
+  export type VOLUME_STATE_PRESENT = typeof VolumeState.VOLUME_STATE_PRESENT;
+  export type VOLUME_STATE_REMOVING = typeof VolumeState.VOLUME_STATE_REMOVING;
+  export type VOLUME_STATE_REMOVED = typeof VolumeState.VOLUME_STATE_REMOVED;
+}
+
 export const RolloutState = {
   ROLLOUT_STATE_UNSPECIFIED: 0,
   ROLLOUT_STATE_SETTLED: 1,
@@ -777,6 +795,25 @@ export interface VolumeSpec {
   readonly sizeBytes?: number | undefined;
 }
 
+/** Which node has the data of a named volume. */
+export interface Volume {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of a per_replica volume. */
+  readonly slot?: number | undefined;
+  readonly node: string;
+  /** Of the newest task that was placed with it. */
+  readonly app: string;
+  readonly service: string;
+  /** Only global services used it: each node has its own. */
+  readonly isPerNode: boolean;
+  readonly state: VolumeState;
+  readonly fence: number;
+  readonly createdAtMs: number;
+  /** Absent while a service has it. */
+  readonly unusedSinceMs?: number | undefined;
+}
+
 export interface ContentPins {
   readonly configs: readonly ContentPins_Config[];
   readonly secrets: readonly ContentPins_Secret[];
@@ -799,7 +836,11 @@ export interface App {
   readonly isDeleting: boolean;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  readonly expireAfterEndMs?: number | undefined;
+  readonly expireAfterEndMs?:
+    | number
+    | undefined;
+  /** With is_deleting: the data of its volumes goes too. */
+  readonly deletesVolumes: boolean;
 }
 
 export interface Revision {
@@ -5098,6 +5139,174 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
   },
 };
 
+function createBaseVolume(): Volume {
+  return {
+    namespace: "",
+    name: "",
+    slot: undefined,
+    node: "",
+    app: "",
+    service: "",
+    isPerNode: false,
+    state: 0,
+    fence: 0,
+    createdAtMs: 0,
+    unusedSinceMs: undefined,
+  };
+}
+
+export const Volume: MessageFns<Volume> = {
+  encode(message: Volume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.slot !== undefined) {
+      writer.uint32(24).int64(message.slot);
+    }
+    if (message.node !== "") {
+      writer.uint32(34).string(message.node);
+    }
+    if (message.app !== "") {
+      writer.uint32(42).string(message.app);
+    }
+    if (message.service !== "") {
+      writer.uint32(50).string(message.service);
+    }
+    if (message.isPerNode !== false) {
+      writer.uint32(56).bool(message.isPerNode);
+    }
+    if (message.state !== 0) {
+      writer.uint32(64).int32(message.state);
+    }
+    if (message.fence !== 0) {
+      writer.uint32(72).int64(message.fence);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(80).int64(message.createdAtMs);
+    }
+    if (message.unusedSinceMs !== undefined) {
+      writer.uint32(88).int64(message.unusedSinceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Volume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolume() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.app = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.isPerNode = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.fence = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.unusedSinceMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseContentPins(): ContentPins {
   return { configs: [], secrets: [] };
 }
@@ -5278,6 +5487,7 @@ function createBaseApp(): App {
     createdAtMs: 0,
     updatedAtMs: 0,
     expireAfterEndMs: undefined,
+    deletesVolumes: false,
   };
 }
 
@@ -5303,6 +5513,9 @@ export const App: MessageFns<App> = {
     }
     if (message.expireAfterEndMs !== undefined) {
       writer.uint32(64).int64(message.expireAfterEndMs);
+    }
+    if (message.deletesVolumes !== false) {
+      writer.uint32(1280).bool(message.deletesVolumes);
     }
     return writer;
   },
@@ -5374,6 +5587,14 @@ export const App: MessageFns<App> = {
             }
 
             message.expireAfterEndMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 160: {
+            if (tag !== 1280) {
+              break;
+            }
+
+            message.deletesVolumes = reader.bool();
             continue;
           }
         }

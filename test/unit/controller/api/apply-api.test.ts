@@ -61,7 +61,7 @@ test('a service that is left out is being deleted; the App cannot be applied whi
   const replica = await MemoryReplica.start(t);
   await apply(replica, 1, spec('shop', {}, { services: { web: { image: 'nginx' }, api: { image: 'nginx' } } }));
   t.like(await apply(replica, 2, spec('shop')), { services: [{ name: 'web', change: 'unchanged' }, { name: 'api', change: 'removed' }] });
-  await createServiceApi(replica.parts).deleteApp({ requestId: requestId(3), namespace: 'default', app: 'shop' }, OPERATOR);
+  await createServiceApi(replica.parts).deleteApp({ requestId: requestId(3), namespace: 'default', app: 'shop', withVolumes: false }, OPERATOR);
   t.like(await t.throwsAsync(apply(replica, 4, spec('shop', { replicas: 7 }))), { code: 'FAILED_PRECONDITION' });
 });
 

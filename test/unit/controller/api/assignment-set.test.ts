@@ -3,7 +3,7 @@ import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack } from '../../../../controller/api/assignment-set.ts';
 import type { AssignmentStep, SentAssignment } from '../../../../controller/api/assignment-set.ts';
-import { node, service, snapshot, status, task } from '../../../support/builders.ts';
+import { node, service, snapshot, status, task, volume } from '../../../support/builders.ts';
 
 const n1 = node('n1');
 const web = service();
@@ -73,4 +73,13 @@ test('a content that no task of the node needs any more is sent again when one d
   const replaced = delta([second], both.sent);
   t.deepEqual(delta([second, again], both.sent).contents, []);
   t.deepEqual(delta([second, again], replaced.sent).contents.map(one => one.key), [`config/${'1'.repeat(64)}`]);
+});
+
+test('a node is told all volumes that it is to remove, and told again when they are others', t => {
+  const volumes = [volume('n1', { name: 'b', state: 'removing' }), volume('n1', { name: 'a', state: 'removing' }), volume('n1', { name: 'kept' }), volume('n2', { state: 'removing' })];
+  const full = fullAssignment(snapshot({ tasks: [one], volumes }), n1.id, none);
+  t.deepEqual(full?.assignment.volumeRemovals, ['default/a', 'default/b']);
+  t.is(assignmentDelta(snapshot({ tasks: [one], volumes }), n1.id, full?.sent ?? NOTHING_SENT, none), undefined);
+  const delta = assignmentDelta(snapshot({ tasks: [one], volumes: volumes.slice(1) }), n1.id, full?.sent ?? NOTHING_SENT, none);
+  t.like(delta?.assignment, { kind: 'delta', upserts: [], removals: [], volumeRemovals: ['default/a'] });
 });

@@ -18,7 +18,8 @@ const tells = test.macro({
 });
 
 test(tells, call('Apply', { app: { namespace: 'default', name: 'shop', secrets: [{ content: SECRET }] }, isDryRun: false }), 'app/default/shop', { isDryRun: false });
-test(tells, call('DeleteApp', { namespace: 'default', app: 'shop' }), 'app/default/shop', {});
+test(tells, call('DeleteApp', { namespace: 'default', app: 'shop', withVolumes: true }), 'app/default/shop', { withVolumes: true });
+test(tells, call('RemoveVolume', { namespace: 'default', name: 'data-0', isForced: true }), 'volume/default/data-0', { node: '', isForced: true });
 test(tells, call('Scale', { service: 'default/shop/web', replicas: 3 }), 'service/default/shop/web', { replicas: 3 });
 test(tells, call('StopTask', { task: 'abc' }), 'task/abc', {});
 test(tells, call('PutSecret', { namespace: 'default', name: 'password', content: SECRET }), 'secret/default/password', {});

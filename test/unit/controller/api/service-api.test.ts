@@ -108,7 +108,7 @@ test('a drained node is removed, but not with the data of a service', async t =>
   for (const ended of [one, holder]) {
     await replica.put({ kind: 'status', id: ended.id }, encodeStatusRecord(status(ended, { phase: 'complete' })));
   }
-  t.regex((await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR))).message, /^node n1 has the data of shop\/db in namespace default/);
+  t.regex((await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR))).message, /^node n1 has the data of volume default\/d/);
   await replica.put({ kind: 'task', id: holder.id }, encodeTask({ ...holder, container: one.container }));
   await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
   t.false(replica.state.current.nodes.has(N1));

@@ -40,8 +40,8 @@ test('a ledger alone concerns nobody; a session or a controller the nodes', t =>
   t.deepEqual(keysOf(['controller'], {}), ['nodes']);
 });
 
-test('all keys are the nodes, every service and every App; those that wait for room are a few', t => {
-  t.is(allKeys(current).length, 1 + 5 + 3);
+test('all keys are the nodes, the volumes, every service and every App; those that wait for room are a few', t => {
+  t.is(allKeys(current).length, 2 + 5 + 3);
   t.deepEqual(waitingServices(current), ['service/default/blog/other']);
 });
 

@@ -7,7 +7,7 @@ import { DEFAULT_TIMES } from '#model/times.ts';
 import { ClusterPlanner, planCluster, unplacedService, unplacedServices } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanWish } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanContext } from '../../../../controller/reconcile/plan-context.ts';
-import { app, node, resources, service, serviceStatus, snapshot, T0, task, taskId } from '../../../support/builders.ts';
+import { app, node, resources, service, serviceStatus, snapshot, T0, task, taskId, volume } from '../../../support/builders.ts';
 import type { SnapshotOptions } from '../../../support/builders.ts';
 
 const CONTEXT: PlanContext = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => undefined };
@@ -154,4 +154,12 @@ test('a plan shows what fits nowhere, not the end of a rollout at its deadline',
   const result = plan(AT_REST, { services: [big] });
   t.deepEqual(result.unplaced.map(one => [one.service, one.count]), [[big.id, 3]]);
   t.deepEqual(lines(result), ['keep 0 n1', 'keep 1 n2', 'keep 2 n3']);
+});
+
+test('an App that comes again starts where its data is, each ordinal, and the plan says so', t => {
+  const db = service({
+    name: 'db', kind: 'stateful', replicas: 2, volumes: [{ name: 'data', perReplica: true }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] },
+  });
+  const result = plan({ volumes: [volume('n3', { slot: 0, unusedSinceMs: T0 }), volume('n2', { slot: 1, unusedSinceMs: T0 })] }, { services: [db] });
+  t.deepEqual(lines(result), ['start 0 n3 scale-up; its volume default/data-0 is on n3', 'start 1 n2 scale-up; its volume default/data-1 is on n2']);
 });

@@ -66,7 +66,7 @@ function reconciling(title: string, planners: Partial<Planners>, operations: rea
     const loop = new ReconcileLoop({
       store, clock, logger: silentLogger, cluster, times, clusterId: 'cluster', random: () => 0.5, revisions: new RevisionCache(store),
       events: { record: more => { events.push(...more); } },
-      planners: { service: oneByOne, app: () => EMPTY_PLAN, nodes: planNodes, ...planners },
+      planners: { service: oneByOne, app: () => EMPTY_PLAN, nodes: planNodes, volumes: () => EMPTY_PLAN, ...planners },
       onTurn: turn => { turns.push(turn); },
     }, { epoch: candidacy!.epoch, isHeld: () => true });
     const running = loop.run(abort.signal).catch((error: unknown) => error);

@@ -1,10 +1,11 @@
 import test from 'ava';
+import { decodeVolume } from '#codec/record-codec.ts';
 import { planTransactions } from '../../../../controller/reconcile/transactions.ts';
 import type { Action } from '../../../../controller/reconcile/plan.ts';
-import { buildKey } from '../../../../controller/store/keys.ts';
+import { buildKey, volumeKey } from '../../../../controller/store/keys.ts';
 import { decodeLedger, decodeService, decodeTask } from '../../../../controller/store/records.ts';
 import { requireTransactable } from '../../../../controller/store/transaction-limits.ts';
-import { node, service, snapshot, status, task, taskId, T0 } from '../../../support/builders.ts';
+import { node, service, snapshot, status, task, taskId, T0, volume } from '../../../support/builders.ts';
 
 const [n1, n2] = [node('n1'), node('n2')];
 const web = service();
@@ -106,4 +107,21 @@ test('a task of a job is made only while those of its slot that were given up ha
     .flatMap(({ compares }) => compares.filter(({ key }) => key.includes('/status/')).map(({ key, revision }) => `${key.split('/').pop() ?? ''} ${String(revision > 0)}`));
   t.deepEqual(compared({ kind: 'create-task', task: task(job, n2, { id: taskId('new') }), reason: 'node-lost' }).toSorted(), [`${running.id} true`, `${silent.id} false`]);
   t.deepEqual(compared(create('a')), []);
+});
+
+test('a task comes with the records of its volumes, and only while these are as they were: data that is given up meanwhile is no place for it', t => {
+  const known = volume('n1', { fence: 4 });
+  const born: Action = { kind: 'create-task', task: task(web, n1, { id: taskId('a') }), volumes: [{ ...known, fence: 100 }, volume('n1', { name: 'logs' })], reason: 'scale-up' };
+  const [transaction] = planTransactions([born], { ...input, snapshot: snapshot({ nodes: [n1], services: [web], volumes: [known] }) });
+  const key = buildKey(volumeKey(known));
+  t.deepEqual(transaction!.compares.filter(compare => compare.key.includes('/volumes/')).map(({ key: of, revision }) => [of, revision]), [[key, 20], ['/gantry/v1/volumes/default/logs/n1', 0]]);
+  const written = transaction!.operations.find(operation => operation.key === key);
+  t.is(written?.kind === 'put' ? decodeVolume(written.value).fence : undefined, 100);
+});
+
+test('a volume\'s record is rewritten and removed as it was read', t => {
+  const known = volume('n1');
+  const [transaction] = planTransactions([{ kind: 'put-volume', volume: { ...known, unusedSinceMs: T0 }, reason: 'unused' }, { kind: 'remove-volume', volume: volume('n2'), reason: 'node-removed' }], { ...input, snapshot: snapshot({ volumes: [known] }) });
+  t.deepEqual(transaction!.compares.slice(1).map(({ revision }) => revision), [20, 0]);
+  t.deepEqual(transaction!.operations.map(({ kind, key }) => [kind, key]), [['put', '/gantry/v1/volumes/default/data/n1'], ['delete', '/gantry/v1/volumes/default/data/n2']]);
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parseNodeId } from '#model/ids.ts';
 import { whyService, whyTask } from '../../../../controller/reconcile/why.ts';
-import { failed, node, resources, service, serviceStatus, snapshot, status, T0, task, taskId } from '../../../support/builders.ts';
+import { failed, node, resources, service, serviceStatus, snapshot, status, T0, task, taskId, volume } from '../../../support/builders.ts';
 
 const NODES = [node('n1'), node('n2', { taints: ['spot'] }), node('n3')];
 const web = service({ replicas: 1 });
@@ -59,4 +59,18 @@ test('why so many replicas, and why they are not decided anew', t => {
   t.is(sentences(answer), 'wants 4 of 1 to 9 replicas: cpu is 120% of what is requested, 50% is aimed at; is not scaled down: its cpu is not known: NATS is away');
   const fresh = whyService(snapshot({ nodes: NODES, services: [scaling], serviceStatuses: [serviceStatus(scaling)] }), scaling.id, undefined);
   t.is(sentences(fresh), 'wants 1 of 1 to 9 replicas: it was not measured yet');
+});
+
+test('why here: its data is here', t => {
+  const db = service({ name: 'db', replicas: 1, volumes: [{ name: 'data', perReplica: false }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const here = task(db, 'n3');
+  t.regex(sentences(whyTask(snapshot({ nodes: NODES, services: [db], tasks: [here], volumes: [volume('n3')] }), here.id, undefined)), /its volume default\/data is on n3; .*1 node is not n3, which has the data of volume default\/data/);
+});
+test('why pending: the node with the data is held back, or has old data to delete first', t => {
+  const db = service({ name: 'db', replicas: 1, volumes: [{ name: 'data', perReplica: false }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const waiting = (of: Parameters<typeof snapshot>[0]) => whyService(snapshot({ services: [db], serviceStatuses: [serviceStatus(db, { pending: [{ slot: 0, reason: 'x' }] })], ...of }), db.id, undefined);
+  const cordoned = waiting({ nodes: [node('n1', { availability: 'cordoned' }), node('n2')], volumes: [volume('n1')] });
+  t.regex(sentences(cordoned), /1 node is cordoned; 1 node is not n1, which has the data of volume default\/data/);
+  t.like(cordoned, { fix: { edit: { kind: 'node', node: 'n1' } } });
+  t.regex(sentences(waiting({ nodes: [node('n1')], volumes: [volume('n1', { state: 'removing' })] })), /1 node has to delete the data of volume default\/data first, which was given up/);
 });

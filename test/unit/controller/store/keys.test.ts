@@ -21,6 +21,7 @@ const KEYS: readonly (readonly [RecordKey, string])[] = [
   [{ kind: 'status', id: TASK }, 'status/abcdefghijk2'],
   [{ kind: 'blob', namespace: 'prod', sha256: 'a'.repeat(64) }, `blobs/prod/${'a'.repeat(64)}`],
   [{ kind: 'registry-login', namespace: 'prod', registry: 'r.acme.test:5000' }, 'logins/prod/r.acme.test:5000'],
+  [{ kind: 'volume', namespace: 'prod', name: 'data-3', node: parseNodeId('n1') }, 'volumes/prod/data-3/n1'],
   [{ kind: 'secret', namespace: 'prod', name: 'db', version: 3 }, 'secrets/prod/db/0000000003'],
   [{ kind: 'request', id: '0f8fad5b-d9cb-469f-a165-70867728950e' }, 'requests/0f8fad5b-d9cb-469f-a165-70867728950e'],
   [{ kind: 'event', object: 'service/prod/shop/web', reason: 'scale-up' }, 'events/service/prod/shop/web/scale-up'],
@@ -42,6 +43,7 @@ test('a part that would reach into another key is refused', t => {
   }
   t.throws(() => buildKey({ kind: 'app', id: 'prod' as never }), { instanceOf: RangeError });
   t.throws(() => buildKey({ kind: 'event', object: 'task/../x', reason: 'r' }), { instanceOf: RangeError });
+  t.throws(() => buildKey({ kind: 'volume', namespace: 'prod', name: '../x', node: parseNodeId('n1') }), { instanceOf: RangeError });
   t.throws(() => buildKey({ kind: 'revision', app: appId('a', 'b'), number: -1 }), { instanceOf: RangeError });
 });
 

@@ -3,14 +3,14 @@ import { fc } from '../../../support/property.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Ledger } from '#model/node.ts';
 import { appId } from '#model/ids.ts';
-import { buildKey } from '../../../../controller/store/keys.ts';
+import { buildKey, volumeKey } from '../../../../controller/store/keys.ts';
 import type { RecordKey } from '../../../../controller/store/keys.ts';
 import type { Operation } from '../../../../controller/store/ports.ts';
 import {
-  encodeControllerRecord, encodeLedger, encodeNode, encodeSecretVersion, encodeService, encodeTask, encodeTaskStatus,
+  encodeControllerRecord, encodeLedger, encodeNode, encodeSecretVersion, encodeService, encodeTask, encodeTaskStatus, encodeVolume,
 } from '../../../../controller/store/records.ts';
 import { ClusterMirror, joinChanges } from '../../../../controller/store/snapshot.ts';
-import { node, service, status, task, taskId, T0 } from '../../../support/builders.ts';
+import { node, service, status, task, taskId, T0, volume } from '../../../support/builders.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 
@@ -21,6 +21,16 @@ const put = (key: RecordKey, value: Uint8Array): Operation => ({ kind: 'put', ke
 const remove = (key: RecordKey): Operation => ({ kind: 'delete', key: buildKey(key) });
 const putTask = (id: string, of = web, on = 'n1'): Operation => put({ kind: 'task', id: taskId(id) }, encodeTask(task(of, on, { id: taskId(id) })));
 
+function volumeOperation(what: 'put' | 'leave' | 'poison' | 'remove', on: string): Operation {
+  const key = volumeKey(volume(on));
+  switch (what) {
+    case 'put': return put(key, encodeVolume(volume(on)));
+    case 'leave': return put(key, encodeVolume(volume(on, { state: 'removing' })));
+    case 'poison': return put(key, new Uint8Array([250, 1, 2]));
+    case 'remove': return remove(key);
+  }
+}
+
 function mirrorOf(etcd: MemoryEtcd): ClusterMirror {
   const mirror = new ClusterMirror();
   mirror.beginList();
@@ -29,8 +39,8 @@ function mirrorOf(etcd: MemoryEtcd): ClusterMirror {
 }
 
 /** Everything that the snapshot says, in an order of its own. */
-function plainOf({ unreadableTasks, ...snapshot }: ClusterSnapshot): unknown {
-  return Object.fromEntries(Object.entries({ ...snapshot, unreadableTasks: [...unreadableTasks].sort() }).map(([name, value]) => [name, value instanceof Map
+function plainOf({ unreadableTasks, unreadableVolumes, ...snapshot }: ClusterSnapshot): unknown {
+  return Object.fromEntries(Object.entries({ ...snapshot, unreadableTasks: [...unreadableTasks].sort(), unreadableVolumes: [...unreadableVolumes].sort() }).map(([name, value]) => [name, value instanceof Map
     ? [...(value as Map<string, unknown>)].map(([id, inner]) => [id, inner instanceof Set ? [...(inner as Set<string>)] : inner]).sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
     : value]));
 }
@@ -41,6 +51,7 @@ test('1 after any history, batch by batch equals one list; a list in the middle 
     fc.record({ kind: fc.constant('task' as const), id: fc.constantFrom(...ids), of: fc.constantFrom(web, api), on: fc.constantFrom('n1', 'n2') }),
     fc.record({ kind: fc.constantFrom('remove-task' as const, 'status' as const, 'poison' as const), id: fc.constantFrom(...ids) }),
     fc.record({ kind: fc.constantFrom('secret' as const, 'remove-secret' as const), version: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({ kind: fc.constant('volume' as const), what: fc.constantFrom('put' as const, 'leave' as const, 'poison' as const, 'remove' as const), on: fc.constantFrom('n1', 'n2') }),
     fc.record({ kind: fc.constantFrom('leader' as const, 'remove-leader' as const, 'node' as const, 'list' as const) }),
   );
   const operationOf = (one: Exclude<typeof step extends fc.Arbitrary<infer T> ? T : never, { kind: 'list' }>): Operation | undefined => {
@@ -53,6 +64,7 @@ test('1 after any history, batch by batch equals one list; a list in the middle 
         namespace: 'default', name: 'db', version: one.version, keyId: 'k', nonce: new Uint8Array(12), sealed: new Uint8Array(16), createdAtMs: T0,
       }));
       case 'remove-secret': return remove({ kind: 'secret', namespace: 'default', name: 'db', version: one.version });
+      case 'volume': return volumeOperation(one.what, one.on);
       case 'leader': return put({ kind: 'leader' }, encodeControllerRecord({ id: 'c1', apiAddress: 'a:1', metricsAddress: 'a:2', startedAtMs: T0 }));
       case 'remove-leader': return remove({ kind: 'leader' });
       case 'node': return put({ kind: 'node', id: node('n1').id }, encodeNode(node('n1')));
@@ -184,4 +196,19 @@ test('changes joined name all that either touched, at the revision of the later'
   const joined = joinChanges(put({ kind: 'service', id: web.id }, encodeService(web), 2), put({ kind: 'task', id: one.id }, encodeTask(one), 3));
   t.deepEqual({ ...joined, kinds: [...joined.kinds], apps: [...joined.apps], services: [...joined.services], nodes: [...joined.nodes] },
     { etcdRevision: 3, kinds: ['service', 'task'], apps: [], services: [web.id], nodes: [one.node] });
+});
+
+test('volumes that are to leave are told by node; one that cannot be read is told by its key', t => {
+  const etcd = new MemoryEtcd(new FakeClock());
+  const mirror = mirrorOf(etcd);
+  const apply = (...operations: readonly Operation[]): void => {
+    etcd.commit([], operations);
+    mirror.reset({ etcdRevision: etcd.etcdRevision, entries: etcd.range([ROOT]) });
+  };
+  const [onN1, onN2] = [volume('n1', { state: 'removing', slot: 2 }), volume('n2')];
+  apply(put(volumeKey(onN1), encodeVolume(onN1)), put(volumeKey(onN2), encodeVolume(onN2)));
+  t.deepEqual([...mirror.current.volumesLeaving].map(([id, names]) => [id, [...names]]), [[onN1.node, ['default/data-2']]]);
+  apply(put(volumeKey(onN1), encodeVolume({ ...onN1, state: 'removed' })), put(volumeKey(onN2), new Uint8Array([250])));
+  t.is(mirror.current.volumesLeaving.size, 0);
+  t.deepEqual([...mirror.current.unreadableVolumes], ['default/data/n2']);
 });

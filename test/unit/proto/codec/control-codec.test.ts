@@ -32,7 +32,7 @@ testRoundTrip('cluster usage', clusterUsageCodec, wire.UsageResponse, fc.record(
 }));
 testRoundTrip('event filter', eventFilterCodec, wire.EventFilter, fc.record({ object: fc.string(), sinceMs: fc.nat() }, { requiredKeys: [] }));
 testRoundTrip('list secrets', listSecretsRequestCodec, wire.ListSecretsRequest, fc.record({ namespace: fc.string() }, { requiredKeys: [] }));
-testRoundTrip('delete app', plainCodec<wire.DeleteAppRequest>(), wire.DeleteAppRequest, fc.record({ requestId, namespace: fc.string(), app: fc.string() }));
+testRoundTrip('delete app', plainCodec<wire.DeleteAppRequest>(), wire.DeleteAppRequest, fc.record({ requestId, namespace: fc.string(), app: fc.string(), withVolumes: fc.boolean() }));
 
 test('what is done says no more', t => {
   t.deepEqual(doneCodec.toWire(), {});

@@ -15,6 +15,7 @@ const KINDS: readonly (readonly [string, (value: never) => Uint8Array, (bytes: U
   ['node', records.encodeNode, records.decodeNode, values.node],
   ['session', records.encodeSessionRecord, records.decodeSessionRecord, values.sessionRecord],
   ['namespace', records.encodeNamespace, records.decodeNamespace, values.namespace],
+  ['volume', records.encodeVolume, records.decodeVolume, values.volume],
   ['removed-node', records.encodeRemovedNode, records.decodeRemovedNode, values.removedNode],
   ['controller', records.encodeControllerRecord, records.decodeControllerRecord, values.controllerRecord],
   ['ledger', records.encodeLedger, records.decodeLedger, values.ledger],
