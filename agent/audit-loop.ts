@@ -10,7 +10,7 @@ import type { ContainerRuntime } from './runtime/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 
 export interface AuditParts {
-  readonly network: Pick<NodeNetwork, 'audit'>;
+  readonly network: Pick<NodeNetwork, 'audit' | 'clearAway'>;
   readonly proxy: Pick<ServiceProxy, 'audit'>;
   readonly snapshots: Pick<RootfsSnapshotter, 'list' | 'remove'>;
   readonly cgroups: Pick<Cgroups, 'holds' | 'list' | 'killAll' | 'remove'>;
@@ -56,6 +56,7 @@ export class AuditLoop {
     }
     wakeTasks();
     await this.#attempt('network', async () => { this.#repaired(await network.audit()); });
+    await this.#attempt('network slots', async () => { await network.clearAway(); });
     await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
     await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });

@@ -120,6 +120,10 @@ export class KernelNetwork implements NodeNetwork {
     return [...repaired, ...await pool.repair(new Set(await listLinkNames()))];
   }
 
+  async clearAway(): Promise<void> {
+    await this.#require().pool.clearAway();
+  }
+
   async tearDown(): Promise<void> {
     const pool = this.#ready?.pool;
     this.#ready = undefined;

@@ -30,6 +30,8 @@ export interface NodeNetwork {
   setPeers(peers: readonly PeerNode[]): Promise<void>;
   /** Repairs what somebody else took away (bridge, links, rules); returns what it repaired, for events. */
   audit(): Promise<readonly string[]>;
+  /** Takes away slots that could not be taken away when they were given back. @throws what the machine says where one still cannot be */
+  clearAway(): Promise<void>;
   /** Everything gone: for `agent leave` and the dev cluster's stop. */
   tearDown(): Promise<void>;
 }

@@ -96,10 +96,14 @@ export class SlotPool {
     this.#fill();
   }
 
-  /** Makes links again that somebody deleted, and takes away what could not be taken away before; `links` are those of the node now. */
+  /** Takes away what could not be taken away before. @throws what the machine says where it still cannot be */
+  async clearAway(): Promise<void> {
+    if (this.#isSwept) await this.#destroyStrangers(new Set());
+  }
+
+  /** Makes links again that somebody deleted; `links` are those of the node now. */
   async repair(links: ReadonlySet<string>): Promise<readonly string[]> {
     const repaired: string[] = [];
-    if (this.#isSwept) await this.#destroyStrangers(new Set());
     for (const id of [...this.#assigned]) {
       const link = slotLinkName(this.#site, id);
       if (this.#assigned.has(id) && !links.has(link)) {

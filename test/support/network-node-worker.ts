@@ -35,6 +35,7 @@ const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> =
   adopt: argument => network.adopt(argument as NetworkSlot),
   sweep: argument => network.sweep(new Set(argument as readonly string[])),
   setPeers: argument => network.setPeers(argument as readonly PeerNode[]),
+  clearAway: async () => { await network.clearAway(); return []; },
   audit: async () => [...await network.audit(), ...await proxy.audit()],
   ensureDns: argument => dns.ensureRunning(argument as string, never),
   applyDns: argument => dns.apply(argument as EndpointSet),
