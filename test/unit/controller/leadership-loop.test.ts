@@ -155,3 +155,17 @@ test('a registration is older by each moment that etcd does not answer', async t
   abort.abort(new Error('over'));
   await running;
 });
+
+test('A8: a leader that stands still for half a lease goes on, whenever that was since its last renewal', async t => {
+  for (let sinceMs = 0; sinceMs < LEASE_MS / 2; sinceMs += 10) {
+    const clock = new FakeClock();
+    const one = candidate(new MemoryEtcd(clock), clock, 'c1');
+    await clock.advance(LEASE_MS + sinceMs);
+    clock.stall(LEASE_MS / 2 + 100);
+    await clock.advance(LEASE_MS);
+    t.is(one.terms.length, 1, String(sinceMs));
+    t.true(one.terms[0]?.leadership.isHeld());
+    one.abort.abort(new Error('over'));
+    await one.running;
+  }
+});
