@@ -50,7 +50,7 @@ test('every unary call of ControlApi carries its request, its peer and its answe
   const requestId = 'r1';
   const calls: { name: string; request: unknown; answer: unknown }[] = [
     { name: 'apply', request: { requestId, app, isDryRun: true, expireAfterEndMs: 5 }, answer: outcome },
-    { name: 'deleteApp', request: { requestId, namespace: 'default', app: 'shop' }, answer: undefined },
+    { name: 'deleteApp', request: { requestId, namespace: 'default', app: 'shop', withVolumes: true }, answer: undefined },
     { name: 'deleteService', request: { requestId, service }, answer: undefined },
     { name: 'scale', request: { requestId, service, replicas: 3 }, answer: undefined },
     { name: 'restart', request: { requestId, service }, answer: undefined },
