@@ -99,8 +99,8 @@ async function requireUndone(undo: UndoTarget, parts: PlanParts): Promise<Chosen
 }
 
 /** Lost nodes are lost for good in a plan: whoever waits for one has waited long enough. */
-function contextOf({ clock, clusterId, times, revisions }: PlanParts): PlanContext {
-  return { nowMs: clock.nowMs(), clusterId, times, awayForMs: () => Number.POSITIVE_INFINITY, revisionOf: (app, number) => revisions.get(app, number) };
+function contextOf({ clock, clusterId, times, revisions, state }: PlanParts): PlanContext {
+  return { nowMs: clock.nowMs(), clusterId, times, awayForMs: () => Number.POSITIVE_INFINITY, revisionOf: (app, number) => revisions.get(state.current, app, number) };
 }
 
 /** What rollouts that are under way may go back to. */

@@ -214,7 +214,7 @@ export class ReconcileLoop implements Loop {
   #planContext(): PlanContext {
     const { clock, cluster, clusterId, revisions, times } = this.#options;
     const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, { monotonicMs: clock.monotonicMs(), times });
-    return { nowMs: clock.nowMs(), steadySinceMs: this.#lookAtClock(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(app, number), table: () => this.#table.at(cluster.current) };
+    return { nowMs: clock.nowMs(), steadySinceMs: this.#lookAtClock(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(cluster.current, app, number), table: () => this.#table.at(cluster.current) };
   }
 
   #lookAtClock(): number {

@@ -9,17 +9,27 @@ import { decodeRevision } from '../store/records.ts';
 /** Revisions held at most; each may be half a megabyte. */
 const MAX_HELD = 64;
 
-/** The Revisions that a rollback may go back to, read from etcd when they may be needed. Revisions are immutable, so what was read stays true. */
+interface HeldRevision {
+  readonly value: Revision;
+  /** etcd's; no lower than that of the App it was written for. */
+  readonly createRevision: number;
+}
+
+/**
+ * The Revisions that a rollback may go back to, read from etcd when they may be needed. Revisions are immutable, so what was read stays true
+ * as long as its App lives: one that is applied again after it was deleted counts from 1 again.
+ */
 export class RevisionCache {
   readonly #store: Store;
-  readonly #held = new Map<string, Revision>();
+  readonly #held = new Map<string, HeldRevision>();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
-  get(app: AppId, number: number): Revision | undefined {
-    return this.#held.get(buildKey({ kind: 'revision', app, number }));
+  get({ apps }: ClusterSnapshot, app: AppId, number: number): Revision | undefined {
+    const held = this.#held.get(buildKey({ kind: 'revision', app, number }));
+    return held !== undefined && held.createRevision >= (apps.get(app)?.createRevision ?? Number.POSITIVE_INFINITY) ? held.value : undefined;
   }
 
   /** Reads the Revision that the service was settled on, while it is on its way to another. */
@@ -29,18 +39,20 @@ export class RevisionCache {
     if (service === undefined || settled === 0 || settled === service.revision) {
       return;
     }
-    const key = buildKey({ kind: 'revision', app: appId(service.namespace, service.app), number: settled });
-    if (this.#held.has(key)) {
+    const app = appId(service.namespace, service.app);
+    if (this.get(snapshot, app, settled) !== undefined) {
       return;
     }
+    const key = buildKey({ kind: 'revision', app, number: settled });
     const entry = await this.#store.get(key, signal);
     if (entry === undefined) {
       return;
     }
+    this.#held.delete(key);
     const oldest = this.#held.keys().next();
     if (this.#held.size >= MAX_HELD && oldest.done !== true) {
       this.#held.delete(oldest.value);
     }
-    this.#held.set(key, decodeRevision(entry.value));
+    this.#held.set(key, { value: decodeRevision(entry.value), createRevision: entry.createRevision });
   }
 }
