@@ -15,6 +15,7 @@ import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { takeTurn } from './address-turn-flow.ts';
+import type { AddressTurn } from './address-turn-flow.ts';
 import { findClashes, namesSharedThings } from './cluster-clashes.ts';
 import { policyOf } from './namespace-api.ts';
 import { withClusterDefaults } from './cluster-defaults.ts';
@@ -51,15 +52,19 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
       const app = await pinning;
       return outcomeOf(app, wouldBeDraft(app, parts), parts);
     }
-    // While the registries answer it is looked whether the request was carried out before: then nobody waits for them.
+    // While the registries answer the turn is read, and whether the request was carried out before: then nobody waits for them.
     pinning.catch(() => undefined);
+    let turn = needsTurn(request.app, parts) ? takeTurn(parts, parts.signal) : undefined;
+    turn?.catch(() => undefined);
     let carriedOut: AppSpec | undefined;
     const outcome = await writeOnce(request.requestId, parts, async () => {
       const app = await pinning;
       carriedOut = app;
       const secretVersions = await writeAppSecrets(app, parts, parts.signal);
       await writeConfigs(app, parts);
-      return await draftWrite({ ...request, app }, secretVersions, parts);
+      const draft = await draftWrite({ ...request, app }, secretVersions, parts, turn);
+      turn = undefined;
+      return draft;
     }, parts.signal);
     if (outcome.kind !== 'applied') {
       throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
@@ -88,10 +93,13 @@ function privilegedEvents(app: AppSpec, outcome: ApplyOutcome, peer: Peer): read
 /** What the next Revision is made of. */
 export type RevisionRequest = Pick<Parameters<ControlHandlers['apply']>[0], 'app' | 'expireAfterEndMs' | 'planId'> & Pick<RevisionInput, 'pins' | 'cause'>;
 
-/** The transaction of the next Revision; nothing where it would be as what is in force. */
-export async function draftWrite(request: RevisionRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts): Promise<WriteDraft> {
-  const needsTurn = newServiceCount(request.app, currentServices(request.app, parts)) > 0 || namesSharedThings(request.app);
-  const turn = needsTurn ? await takeTurn(parts, parts.signal) : undefined;
+function needsTurn(app: AppSpec, parts: ApplyParts): boolean {
+  return newServiceCount(app, currentServices(app, parts)) > 0 || namesSharedThings(app);
+}
+
+/** The transaction of the next Revision; nothing where it would be as what is in force. `earlyTurn`: of an earlier read; when somebody took something since, the transaction is refused. */
+export async function draftWrite(request: RevisionRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts, earlyTurn?: Promise<AddressTurn>): Promise<WriteDraft> {
+  const turn = needsTurn(request.app, parts) ? await (earlyTurn ?? takeTurn(parts, parts.signal)) : undefined;
   await requirePlan(request, parts);
   requireValid([...checkPolicy(request.app, parts), ...findClashes(request.app, parts.state.current)]);
   const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));

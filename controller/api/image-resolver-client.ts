@@ -3,8 +3,13 @@ import type { ImageReference } from '#model/image-reference.ts';
 import type { RegistryClient, RegistryImage } from '#registry/registry-client.ts';
 import type { ImageRegistry, RegistryLogins } from './ports.ts';
 
+/** Pairs of namespace and registry that are remembered. */
+const MAX_REMEMBERED = 1_000;
+
 /** Asks the image's own registry, with the login of the namespace that asks. */
 export function registryResolver(client: RegistryClient, logins: Pick<RegistryLogins, 'find'>): ImageRegistry {
+  /** Where no login was found the last time: asked without one while it is looked again. */
+  const withoutLogin = new Set<string>();
   const clientFor = async (image: RegistryImage, namespace: string, signal: AbortSignal): Promise<RegistryClient> => {
     const login = await logins.find(namespace, image.registry, signal);
     return login === undefined ? client : client.withLogin(login);
@@ -12,7 +17,16 @@ export function registryResolver(client: RegistryClient, logins: Pick<RegistryLo
   return {
     async resolve(image, namespace, signal) {
       const known = requireRegistry(image);
-      return await (await clientFor(known, namespace, signal)).resolve(known, signal);
+      const pair = `${namespace} ${known.registry}`;
+      const guess = withoutLogin.has(pair) ? client.resolve(known, signal) : undefined;
+      guess?.catch(() => undefined);
+      const login = await logins.find(namespace, known.registry, signal);
+      if (login !== undefined) {
+        withoutLogin.delete(pair);
+        return await client.withLogin(login).resolve(known, signal);
+      }
+      if (withoutLogin.size < MAX_REMEMBERED) withoutLogin.add(pair);
+      return await (guess ?? client.resolve(known, signal));
     },
     async listTags(image, namespace, signal) {
       const known = requireRegistry(image);

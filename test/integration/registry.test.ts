@@ -81,6 +81,21 @@ test('a tag is made of what the registry itself has, whatever a mirror has (need
   }
 });
 
+test('the login that a namespace has now decides, whatever was found before', t => use({}, async (client, fake, image) => {
+  let login: { readonly username: string; readonly password: string } | undefined;
+  const resolver = registryResolver(client, { find: () => Promise.resolve(login) });
+  fake.serve(SERVED);
+  t.is(await resolver.resolve(image, 'default', NO_SIGNAL), sha256Of(MANIFEST.bytes));
+  const asked = fake.requests.length;
+  t.is(await resolver.resolve(image, 'default', NO_SIGNAL), sha256Of(MANIFEST.bytes));
+  t.is(fake.requests.length, 2 * asked, 'no more than without a guess');
+  login = { username: 'ann', password: 'right' };
+  fake.serve(SERVED, { login });
+  t.is(await resolver.resolve(image, 'default', NO_SIGNAL), sha256Of(MANIFEST.bytes));
+  login = undefined;
+  await t.throwsAsync(resolver.resolve(image, 'default', NO_SIGNAL), { code: 'PERMISSION_DENIED' });
+}));
+
 test('a registry that is away is UNAVAILABLE after its tries, naming the cause', async t => {
   const retries: string[] = [];
   await use({ onRetry: what => { retries.push(what); } }, async (client, fake, image) => {
