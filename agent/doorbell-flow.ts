@@ -24,17 +24,17 @@ export class Doorbell {
   }
 
   async #ringOrTime(durationMs: number | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-    const asleep = new AbortController();
+    const asleep = durationMs === undefined ? undefined : new AbortController();
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const open = (): void => { resolve(undefined); };
     this.#open = open;
     signal.addEventListener('abort', open, { once: true });
-    if (durationMs !== undefined) {
+    if (durationMs !== undefined && asleep !== undefined) {
       clock.sleep(durationMs, asleep.signal).then(open, () => { /* woken before its time */ });
     }
     await promise;
     this.#open = undefined;
     signal.removeEventListener('abort', open);
-    asleep.abort(WOKEN);
+    asleep?.abort(WOKEN);
   }
 }

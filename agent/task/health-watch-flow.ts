@@ -18,15 +18,15 @@ export class HealthWatch {
     this.#onVerdict = onVerdict;
   }
 
-  /** Begins to probe unless it does, or the container stands still. @param ended  aborts when the attempt ended, or the agent does */
-  keep({ task, attempt, container, slot, startedAtMs, isFrozen }: TaskRecord, nowMs: number, ended: AbortSignal): void {
+  /** Begins to probe unless it does, or the container stands still. @param ended  one of them aborts when the attempt ended, or the agent does */
+  keep({ task, attempt, container, slot, startedAtMs, isFrozen }: TaskRecord, nowMs: number, ended: readonly AbortSignal[]): void {
     const check = task.container.healthcheck;
     if (this.#probing !== undefined || check === undefined || container === undefined || slot === undefined || isFrozen !== false || task.isPaused) {
       return;
     }
     const probing = new AbortController();
     this.#probing = probing;
-    const until = AbortSignal.any([ended, probing.signal]);
+    const until = AbortSignal.any([...ended, probing.signal]);
     const target = {
       containerId: containerId(task.id, attempt), ...reachOf(task, slot), check, startedAtMs: startedAtMs ?? nowMs,
     };

@@ -179,7 +179,7 @@ export class TaskLoop {
     if (record.step !== 'running' || record.container === undefined) {
       return quiet;
     }
-    this.#health.keep(record, this.#parts.clock.nowMs(), AbortSignal.any([signal, this.#attempt.signal]));
+    this.#health.keep(record, this.#parts.clock.nowMs(), [signal, this.#attempt.signal]);
     await this.#admit();
     const end = await this.#parts.runtime.readEnd(containerId(record.task.id, record.attempt));
     if (end !== undefined) {

@@ -34,7 +34,11 @@ type Present<T> =
 
 /** The same record without its undefined fields: protobuf's absence becomes the model's. */
 export function present<T extends object>(record: T): Present<T> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Present<T>;
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(record) as (readonly [string, unknown])[]) {
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept as Present<T>;
 }
 
 /** Applies `convert` unless the value is absent. */

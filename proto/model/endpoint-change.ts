@@ -84,14 +84,18 @@ function changedList<Key extends string, Item>(before: readonly Item[], keyOf: (
 }
 
 function isSameService(left: ServiceEndpoints, right: ServiceEndpoints): boolean {
-  const { endpoints: leftEndpoints, ...leftRest } = left;
-  const { endpoints: rightEndpoints, ...rightRest } = right;
-  return leftEndpoints.length === rightEndpoints.length && JSON.stringify(leftRest) === JSON.stringify(rightRest)
-    && leftEndpoints.every((endpoint, index) => endpoint === rightEndpoints[index] || hasSameFields(endpoint, rightEndpoints[index]));
+  const { endpoints: leftEndpoints, ports: leftPorts, ...leftRest } = left;
+  const { endpoints: rightEndpoints, ports: rightPorts, ...rightRest } = right;
+  return hasSameFields(leftRest, rightRest) && isSameList(leftEndpoints, rightEndpoints, hasSameFields)
+    && isSameList(leftPorts, rightPorts, (port, other) => JSON.stringify(port) === JSON.stringify(other));
+}
+
+function isSameList<Item>(left: readonly Item[], right: readonly Item[], isSame: (item: Item, other: Item | undefined) => boolean): boolean {
+  return left.length === right.length && left.every((item, index) => item === right[index] || isSame(item, right[index]));
 }
 
 /** Of two objects whose fields hold no objects. */
-function hasSameFields<Item extends Endpoint | PeerNode>(left: Item, right: Item | undefined): boolean {
+function hasSameFields<Item extends object>(left: Item, right: Item | undefined): boolean {
   const fields = Object.entries(left);
   return right !== undefined && Object.keys(right).length === fields.length && fields.every(([name, value]) => right[name as keyof Item] === value);
 }

@@ -29,6 +29,12 @@ export interface MachineWitness {
   killed(task: TaskId): void;
 }
 
+interface StoredAssignment {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly tasks: readonly TaskRecord['task'][];
+}
+
 export class SimMachine {
   readonly node: NodeId;
   readonly fake: FakeNode;
@@ -42,7 +48,7 @@ export class SimMachine {
   readonly #random: Random;
   readonly #witness: MachineWitness;
   #onEnd: (id: string) => void = () => undefined;
-  #assignment: string | undefined;
+  #assignment: StoredAssignment | undefined;
   #contents: readonly AssignedContent[] = [];
   #nonces: InstanceNonces = { previousNonce: '', nextNonce: '' };
 
@@ -91,7 +97,7 @@ export class SimMachine {
       save: async set => {
         await this.#step('assignment.save', process);
         this.#requireDisk('assignment.save');
-        this.#assignment = JSON.stringify({ epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] });
+        this.#assignment = { epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] };
         this.#contents = [...set.contents.values()].filter(({ key }) => key.startsWith('config/'));
       },
       load: async () => {
@@ -99,7 +105,7 @@ export class SimMachine {
         if (this.#assignment === undefined) {
           return undefined;
         }
-        const stored = JSON.parse(this.#assignment) as { epoch: number; generation: number; tasks: TaskRecord['task'][] };
+        const stored = JSON.parse(JSON.stringify(this.#assignment)) as StoredAssignment;
         return { ...stored, tasks: new Map(stored.tasks.map(task => [task.id, task])), contents: new Map(this.#contents.map(content => [content.key, content])), volumeRemovals: [] } satisfies DesiredSet;
       },
     };
