@@ -1,29 +1,24 @@
-import { closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
-import { isSameProcess } from '#kit/process-stat-parse.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
-import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
 import { moveLogAside } from '../logs/log-fs.ts';
 import { endAbandonedExecs } from './abandoned-exec-process.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
-import { conmonArgs } from './conmon-args.ts';
 import { containerEnds } from './container-ends-flow.ts';
 import { requireContainerId } from './container-id.ts';
-import { ContainerRecords, identify } from './container-record-fs.ts';
+import { ContainerRecords, isRunning } from './container-record-fs.ts';
 import type { ContainerRecord } from './container-record-fs.ts';
 import { startExec, startForeground } from './exec-process.ts';
+import { abandonCreate, endMonitor, monitorGone, startMonitor } from './monitor-process.ts';
 import type {
   ContainerEnd, ContainerRequest, ContainerRuntime, ContainerState, CreatedContainer, ExecRequest, ProcessStreams, RunRequest,
 } from './ports.ts';
-import { readLine } from './pipe-socket.ts';
-import { hasChildOutside } from './process-children-fs.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import { knownSignal } from './signal-name.ts';
-import { killSession, reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
 
 export interface ConmonRuntimeOptions {
   /** On a file system that does not survive a reboot: records, exit files, the runtimes' own state. */
@@ -34,20 +29,6 @@ export interface ConmonRuntimeOptions {
   readonly cgroups: Cgroups;
   readonly clock: Clock;
 }
-
-/** A create that takes longer is taken for hung. */
-const CREATE_TIMEOUT_MS = 30_000;
-/** How often a create that takes long is looked at: is there still a runtime at work? Far above what a create takes. */
-const CREATOR_LOOK_MS = 500;
-/** Looks without one until conmon, which then only has a pid file to read, is taken for stuck. */
-const MAX_IDLE_LOOKS = 4;
-/** conmon drains the container's output before it goes; then it is ended. */
-const MONITOR_GRACE_MS = 2000;
-const MONITOR_POLL_MS = 5;
-/** Made once: an abort without a reason makes an error with its stack each time. */
-const WORD_CAME = new Error('the word came');
-/** Source: conmon, src/conmon.c, get_pipe_fd_from_env("_OCI_SYNCPIPE") */
-const SYNC_FD = 3;
 
 /** Containers behind conmon, one monitor each; see `ContainerRuntime` for the rules by number. */
 export class ConmonRuntime implements ContainerRuntime {
@@ -80,7 +61,7 @@ export class ConmonRuntime implements ContainerRuntime {
     try {
       writeFileSync(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
       this.#options.cgroups.expectMove();
-      await this.#spawnMonitor(request, runtime);
+      await startMonitor(request, runtime, { ...this.#options, records: this.#records });
       const { container, monitor } = this.#records.processes(id);
       if (container === undefined || monitor === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${id} ended while it was created`);
@@ -134,7 +115,7 @@ export class ConmonRuntime implements ContainerRuntime {
       await runtime.delete(id);
     }
     if (monitor !== undefined) {
-      await this.#endMonitor(id, monitor);
+      await endMonitor(id, monitor, this.#options.clock);
     }
     await this.#options.cgroups.remove(id);
     this.#tellAttached(id);
@@ -201,7 +182,7 @@ export class ConmonRuntime implements ContainerRuntime {
     const watch = { end: undefined as ContainerEnd | undefined };
     const watches = this.#attached.get(id) ?? new Set();
     this.#attached.set(id, watches.add(watch));
-    const ended = this.#waitGone(record, signal).then(() => this.readEnd(id)).then(end => ({ code: (watch.end ?? end)?.code ?? null }))
+    const ended = monitorGone(record.monitor, this.#options.clock, signal).then(() => this.readEnd(id)).then(end => ({ code: (watch.end ?? end)?.code ?? null }))
       .finally(() => { if (watches.delete(watch) && watches.size === 0) this.#attached.delete(id); });
     ended.catch(() => { /* told to whoever waits for it, if anybody still does */ });
     return await this.#attaches.attach(record, { ended, signal: async name => { await this.#signalIfThere(id, name); } });
@@ -253,70 +234,6 @@ export class ConmonRuntime implements ContainerRuntime {
     return Promise.resolve(isRunning(identity));
   }
 
-  /** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. */
-  async #spawnMonitor(request: ContainerRequest, runtime: RuntimeProcess): Promise<void> {
-    const { id, bundlePath, logPath, terminal, stdin } = request;
-    const args = conmonArgs({
-      id, bundlePath, logPath, terminal, stdin, runtimePath: runtime.program, runtimeRoot: runtime.root,
-      exitDir: this.#records.exitDir, recordDir: this.#records.dirOf(id),
-    });
-    const sync = makePipe();
-    const silence = { path: '/dev/null' };
-    let pid: number;
-    try {
-      pid = await spawnProcess({
-        program: this.#options.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
-        // An OOM is also noted by an empty file `oom` in the working directory. Source: conmon, src/oom.c, write_oom_files
-        directory: bundlePath,
-        files: new Map<number, { readonly path: string } | { readonly fd: number }>([[0, silence], [1, silence], [2, silence], [SYNC_FD, { fd: sync.writeFd }]]),
-      });
-    } catch (error) {
-      closeSync(sync.readFd);
-      throw error;
-    } finally {
-      closeSync(sync.writeFd);
-    }
-    const word = await this.#readWord(id, sync.readFd);
-    if (word === undefined) {
-      killSession(pid);
-    }
-    await reapSoon(pid);
-    requireCreated(id, word);
-  }
-
-  /**
-   * The first line conmon writes; undefined when it says nothing in time, or never will.
-   *
-   * A runtime that died after it made the container's process leaves conmon in a read of that process's stderr, without end.
-   * Source: conmon 2.1, src/conmon.c, "Read from container stderr for any error"
-   */
-  async #readWord(id: string, fd: number): Promise<string | undefined> {
-    const { clock } = this.#options;
-    const over = new AbortController();
-    const { socket, line } = readLine(fd);
-    const watched = (async () => {
-      const deadlineMs = clock.monotonicMs() + CREATE_TIMEOUT_MS;
-      for (let idleLooks = 0; idleLooks < MAX_IDLE_LOOKS && clock.monotonicMs() < deadlineMs;) {
-        await clock.sleep(CREATOR_LOOK_MS, over.signal);
-        idleLooks = this.#isCreating(id) ? 0 : idleLooks + 1;
-      }
-      socket.destroy();
-    })().catch(() => { /* the word came */ });
-    try {
-      return await line;
-    } finally {
-      over.abort(WORD_CAME);
-      await watched;
-      socket.destroy();
-    }
-  }
-
-  /** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime. */
-  #isCreating(id: string): boolean {
-    const { monitor } = this.#records.processes(id);
-    return monitor === undefined || hasChildOutside(monitor.pid, id);
-  }
-
   /** A container whose monitor is gone has no reader and no exit code any more: it is killed, so that its end can be told. */
   async #endOrOrphan(id: string): Promise<ContainerEnd | undefined> {
     const end = await this.readEnd(id);
@@ -326,26 +243,6 @@ export class ConmonRuntime implements ContainerRuntime {
       return await this.readEnd(id);
     }
     return end;
-  }
-
-  /** Waits until conmon ended by itself, then kills it. */
-  async #endMonitor(id: string, monitor: ProcessIdentity): Promise<void> {
-    const isIt = (): boolean => isRunning(monitor);
-    if (!isMonitorOf(id, monitor)) {
-      return;
-    }
-    const deadlineMs = this.#options.clock.monotonicMs() + MONITOR_GRACE_MS;
-    while (isIt() && this.#options.clock.monotonicMs() < deadlineMs) {
-      await this.#options.clock.sleep(MONITOR_POLL_MS, new AbortController().signal);
-    }
-    signalProcess(monitor.pid, 'SIGKILL', isIt);
-  }
-
-  async #waitGone(record: ContainerRecord, signal: AbortSignal): Promise<void> {
-    const monitor = record.monitor;
-    while (monitor !== undefined && !signal.aborted && isRunning(monitor)) {
-      await this.#options.clock.sleep(MONITOR_POLL_MS * 4, signal).catch(() => undefined);
-    }
   }
 
   #runtime(name: string): RuntimeProcess {
@@ -373,40 +270,4 @@ export class ConmonRuntime implements ContainerRuntime {
 function signalDirectly(container: ProcessIdentity, signal: string): boolean {
   const name = knownSignal(signal);
   return name !== undefined && signalProcess(container.pid, name, () => isRunning(container));
-}
-
-function isRunning(identity: ProcessIdentity): boolean {
-  return isSameProcess(identity, identify(identity.pid));
-}
-
-/** `{"data": PID}` or `{"data": -1, "message": WHY}`. Source: conmon, src/parent_pipe_fd.c */
-function requireCreated(id: string, word: string | undefined): void {
-  if (word === undefined) {
-    throw new ClusterError('DEADLINE_EXCEEDED', `container ${id}: its monitor said nothing`);
-  }
-  const { data = -1, message = '' } = JSON.parse(word) as { readonly data?: number; readonly message?: string };
-  if (data <= 0) {
-    throw new ClusterError('FAILED_PRECONDITION', `container ${id} cannot be created: ${message.trim()}`);
-  }
-}
-
-/** Kills a monitor that is still at its create, and with it the runtime: both are in the session that it made. Source: conmon, src/conmon.c, setsid */
-function abandonCreate(id: string, monitor: ProcessIdentity): void {
-  if (isMonitorOf(id, monitor)) {
-    killSession(monitor.pid);
-  }
-}
-
-/** False when it is gone, or its pid is another program's. */
-function isMonitorOf(id: string, monitor: ProcessIdentity): boolean {
-  return commandOf(monitor.pid).includes(id) && isRunning(monitor);
-}
-
-/** Words of its command line; none when it is gone. */
-function commandOf(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
 }

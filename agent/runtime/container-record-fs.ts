@@ -6,7 +6,7 @@
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { parseProcessStat } from '#kit/process-stat-parse.ts';
+import { isSameProcess, parseProcessStat } from '#kit/process-stat-parse.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
@@ -135,6 +135,11 @@ export function identify(pid: number): ProcessIdentity | undefined {
   } catch {
     return undefined; // gone, which is an answer
   }
+}
+
+/** True while that very process is there, and no zombie. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  return isSameProcess(identity, identify(identity.pid));
 }
 
 /** @throws ClusterError FAILED_PRECONDITION when something else is in its place */
