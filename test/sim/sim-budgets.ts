@@ -1,9 +1,10 @@
-/** I7 and the quotas of I12: what a write may take from a service or a namespace, and add to it. */
+/** I7 and I12: what a write may take from a service or a namespace, and add to it or to a node. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Service } from '#model/app.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
+import type { RecordKey } from '../../controller/store/keys.ts';
 
 /** What was there before a write, of all that it touches. */
 export interface Before {
@@ -54,6 +55,23 @@ function preemptedOf(snapshot: ClusterSnapshot, id: ServiceId, { tasks }: Before
   return [...tasks].flatMap(([task, { task: known }]) => {
     const now = snapshot.tasks.get(task)?.value;
     return now?.serviceId === id && known?.desired === 'run' && now.desired === 'stop' && now.reason === 'preempted' ? [now] : [];
+  });
+}
+
+/** I12, from the tasks themselves: a finished one holds nothing, nor does one whose node is gone. */
+export function fitProblems(snapshot: ClusterSnapshot, keys: readonly (RecordKey | undefined)[]): readonly string[] {
+  const nodes = new Set(keys.flatMap(key => (key?.kind === 'task' ? [snapshot.tasks.get(key.id)?.value.node] : [])).filter(node => node !== undefined));
+  return [...nodes].flatMap(id => {
+    const capacity = snapshot.nodes.get(id)?.value.capacity;
+    const tasks = [...snapshot.tasksOnNode.get(id) ?? []].flatMap(task => snapshot.tasks.get(task)?.value ?? [])
+      .filter(task => isUnfinished(snapshot, task));
+    const milliCpu = tasks.reduce((sum, task) => sum + task.container.requests.milliCpu, 0);
+    const memoryBytes = tasks.reduce((sum, task) => sum + task.container.requests.memoryBytes, 0);
+    const ports = tasks.flatMap(task => task.container.ports.filter(port => port.mode === 'host').map(port => `${port.protocol}/${String(port.published)}`));
+    return [
+      ...(capacity !== undefined && (milliCpu > capacity.milliCpu || memoryBytes > capacity.memoryBytes) ? [`I12: node ${id} promised ${String(milliCpu)}m and ${String(memoryBytes)} bytes`] : []),
+      ...(new Set(ports).size < ports.length ? [`I12: node ${id} has a host port with two owners`] : []),
+    ];
   });
 }
 

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Revision } from '#model/app.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
-import { isFinished, phaseOrder } from '#model/task.ts';
+import { phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { volumeId, volumeName, volumeNames } from '#model/volume.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
@@ -16,7 +16,7 @@ import type { RecordKey } from '../../controller/store/keys.ts';
 import type { StoreBatch } from '../../controller/store/ports.ts';
 import { decodeRevision } from '../../controller/store/records.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
-import { isServing, quotaProblems, replacedProblems, servingSlots } from './sim-budgets.ts';
+import { fitProblems, isServing, quotaProblems, replacedProblems, servingSlots } from './sim-budgets.ts';
 import type { Before } from './sim-budgets.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
@@ -118,7 +118,7 @@ export class SimChecker implements MachineWitness {
     const before = this.#before(batch, keys);
     this.#mirror.apply(batch);
     this.#trace(batch);
-    for (const line of [...this.#checkRecords(batch, keys, before), ...this.#checkFit(keys), ...quotaProblems(this.snapshot, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
+    for (const line of [...this.#checkRecords(batch, keys, before), ...fitProblems(this.snapshot, keys), ...quotaProblems(this.snapshot, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
     }
     if (isOfLeader) {
@@ -341,24 +341,6 @@ export class SimChecker implements MachineWitness {
       return lastExit.reason === '' ? [`I16: ${task.name} ended with an unknown code and no reason`] : [];
     }
     return this.#startedOn.has(id) && real !== lastExit.code ? [`I16: ${task.name} attempt ${String(lastExit.attempt)} is reported with ${String(lastExit.code)}, it was ${String(real)}`] : [];
-  }
-
-  /** I12, from the tasks themselves: a finished one holds nothing, nor does one whose node is gone. */
-  #checkFit(keys: readonly (RecordKey | undefined)[]): readonly string[] {
-    const { snapshot } = this;
-    const nodes = new Set(keys.flatMap(key => (key?.kind === 'task' ? [snapshot.tasks.get(key.id)?.value.node] : [])).filter(node => node !== undefined));
-    return [...nodes].flatMap(id => {
-      const capacity = snapshot.nodes.get(id)?.value.capacity;
-      const tasks = [...snapshot.tasksOnNode.get(id) ?? []].flatMap(task => snapshot.tasks.get(task)?.value ?? [])
-        .filter(task => !isFinished(snapshot.statuses.get(task.id)?.value.phase ?? 'pending'));
-      const milliCpu = tasks.reduce((sum, task) => sum + task.container.requests.milliCpu, 0);
-      const memoryBytes = tasks.reduce((sum, task) => sum + task.container.requests.memoryBytes, 0);
-      const ports = tasks.flatMap(task => task.container.ports.filter(port => port.mode === 'host').map(port => `${port.protocol}/${String(port.published)}`));
-      return [
-        ...(capacity !== undefined && (milliCpu > capacity.milliCpu || memoryBytes > capacity.memoryBytes) ? [`I12: node ${id} promised ${String(milliCpu)}m and ${String(memoryBytes)} bytes`] : []),
-        ...(new Set(ports).size < ports.length ? [`I12: node ${id} has a host port with two owners`] : []),
-      ];
-    });
   }
 
   /** I3: a Revision comes with its App and all its services, as it has them. */
