@@ -2,23 +2,21 @@
  * The Store over a real etcd. etcd3 is used as a transport only: its retries would repeat a write that landed, its circuit
  * breaker would lock us out after an oversized request, and its watcher loses events while it catches up.
  */
-import { noop } from 'cockatiel';
 import {
-  Etcd3, EtcdLeaseInvalidError, GRPCDeadlineExceededError, GRPCInvalidArgumentError, GRPCOutOfRangeError, GRPCResourceExhastedError,
+  EtcdLeaseInvalidError, GRPCDeadlineExceededError, GRPCInvalidArgumentError, GRPCOutOfRangeError, GRPCResourceExhastedError,
 } from 'etcd3';
-import type { ICompare, IEvent, IRangeResponse, IRequestOp, IWatchResponse } from 'etcd3';
+import type { Etcd3, ICompare, IEvent, IRangeResponse, IRequestOp, IWatchResponse } from 'etcd3';
 import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import { systemClock } from '#kit/clock.ts';
-import { ClusterError } from '#model/errors.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
+import { EtcdMembers } from './etcd-members-store.ts';
+import type { EtcdAccess } from './etcd-members-store.ts';
 import { AmbiguousWriteError, CompactedError } from './ports.ts';
 import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from './ports.ts';
 import { requireTransactable } from './transaction-limits.ts';
 
-export interface EtcdOptions {
-  /** `http://` or `https://` addresses of the members. */
-  readonly hosts: readonly string[];
-  readonly tls?: { readonly caPem: Buffer; readonly certificatePem: Buffer; readonly keyPem: Buffer };
+export interface EtcdOptions extends EtcdAccess {
   /** Told the time that each call took, for metrics. */
   readonly onCall?: (operation: StoreOperation, durationMs: number) => void;
 }
@@ -26,6 +24,8 @@ export interface EtcdOptions {
 export type StoreOperation = 'range' | 'txn' | 'lease';
 
 const CALL_TIMEOUT_MS = 4_500;
+/** For one member to answer a read where there are others: three of them within the time of a call. */
+const READ_TRY_MS = CALL_TIMEOUT_MS / 3;
 const PAGE_KEYS = 1_000;
 const MAX_LIST_TRIES = 3;
 const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
@@ -33,33 +33,19 @@ const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
 /** grpc-js's, by way of etcd3. */
 type Interceptor = NonNullable<NonNullable<Parameters<Etcd3['watchClient']['watch']>[0]>['interceptors']>[number];
 
-const GRPC_OPTIONS = {
-  // etcd closes connections that ping more often than each 5 s. Source: etcd, server flag --grpc-keepalive-min-time.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1_000,
-  'grpc.max_receive_message_length': 64 * 1024 * 1024,
-};
+/** What a call does to etcd: `read` may be asked again wherever it was lost, `write` may have landed, `lease` may too and expires by itself. */
+type CallKind = 'read' | 'write' | 'lease';
 
 /** Rules: `ports.ts`. */
 export class EtcdStore implements Store {
-  readonly #client: Etcd3;
+  readonly #members: EtcdMembers;
   readonly #tries: number;
   readonly #onCall: (operation: StoreOperation, durationMs: number) => void;
 
   constructor(options: EtcdOptions) {
-    this.#tries = options.hosts.length + 1;
+    this.#members = new EtcdMembers(options);
+    this.#tries = this.#members.count + 1;
     this.#onCall = options.onCall ?? (() => undefined);
-    this.#client = new Etcd3({
-      hosts: [...options.hosts],
-      faultHandling: { host: () => noop, global: noop },
-      grpcOptions: GRPC_OPTIONS,
-      defaultCallOptions: context => (context.isStream ? {} : { deadline: Date.now() + CALL_TIMEOUT_MS }),
-      ...(options.tls === undefined ? {} : {
-        credentials: { rootCertificate: options.tls.caPem, certChain: options.tls.certificatePem, privateKey: options.tls.keyPem },
-      }),
-    });
   }
 
   async get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined> {
@@ -112,11 +98,11 @@ export class EtcdStore implements Store {
 
   async transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome> {
     requireTransactable(compares, operations);
-    const answer = await this.#call('txn', true, signal, () => this.#client.kv.txn({
+    const answer = await this.#call('txn', 'write', signal, (client, deadline) => client.kv.txn({
       compare: compares.map(toCompare),
       success: operations.map(toRequest),
       failure: compares.map(compare => ({ request_range: { key: Buffer.from(compare.key), keys_only: true } })),
-    }));
+    }, { deadline }));
     if (answer.succeeded) {
       return { kind: 'committed', etcdRevision: Number(answer.header.revision) };
     }
@@ -130,17 +116,17 @@ export class EtcdStore implements Store {
 
   async grantLease(ttlMs: number): Promise<string> {
     // A grant that was lost expires by itself, so it may be asked for again.
-    const answer = await this.#call('lease', false, undefined, () => this.#client.leaseClient.leaseGrant({ TTL: Math.ceil(ttlMs / 1_000), ID: 0 }));
+    const answer = await this.#call('lease', 'lease', undefined, (client, deadline) => client.leaseClient.leaseGrant({ TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, { deadline }));
     return answer.ID;
   }
 
   async renewLease(leaseId: string): Promise<void> {
-    await this.#call('lease', false, undefined, () => this.#keepAliveOnce(leaseId));
+    await this.#call('lease', 'read', undefined, (client, deadline) => keepAliveOnce(client, leaseId, deadline));
   }
 
   async revokeLease(leaseId: string): Promise<void> {
     try {
-      await this.#call('lease', false, undefined, () => this.#client.leaseClient.leaseRevoke({ ID: leaseId }));
+      await this.#call('lease', 'lease', undefined, (client, deadline) => client.leaseClient.leaseRevoke({ ID: leaseId }, { deadline }));
     } catch (error) {
       if (!(error instanceof ClusterError && error.code === 'NOT_FOUND')) {
         throw error;
@@ -149,7 +135,7 @@ export class EtcdStore implements Store {
   }
 
   close(): void {
-    this.#client.close();
+    this.#members.close();
   }
 
   async #listPinned(prefixes: readonly string[], isKeysOnly: boolean, signal?: AbortSignal): Promise<{ etcdRevision: number; entries: StoredValue[] }> {
@@ -169,7 +155,7 @@ export class EtcdStore implements Store {
   }
 
   async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number; keys_only?: boolean }, signal?: AbortSignal): Promise<IRangeResponse> {
-    return await this.#call('range', false, signal, () => this.#client.kv.range(request));
+    return await this.#call('range', 'read', signal, (client, deadline) => client.kv.range(request, { deadline }));
   }
 
   /**
@@ -178,9 +164,11 @@ export class EtcdStore implements Store {
    */
   async *#watchOnce(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {
     signal.throwIfAborted();
-    const stream = await this.#client.watchClient.watch({ interceptors: [requireLeader as Interceptor] });
+    const { client, left } = this.#members.current;
+    const stream = await client.watchClient.watch({ interceptors: [requireLeader as Interceptor] });
     const cancel = (): void => { stream.cancel(); };
     signal.addEventListener('abort', cancel);
+    left.addEventListener('abort', cancel);
     try {
       stream.write({ create_request: {
         key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
@@ -197,42 +185,55 @@ export class EtcdStore implements Store {
       }
     } finally {
       signal.removeEventListener('abort', cancel);
+      left.removeEventListener('abort', cancel);
       stream.cancel();
     }
   }
 
-  async #keepAliveOnce(leaseId: string): Promise<void> {
-    const stream = await this.#client.leaseClient.leaseKeepAlive({ deadline: Date.now() + CALL_TIMEOUT_MS });
-    try {
-      stream.write({ ID: leaseId });
-      for await (const answer of stream as unknown as AsyncIterable<{ readonly TTL: string }>) {
-        if (Number(answer.TTL) <= 0) {
-          throw new ClusterError('NOT_FOUND', `lease ${leaseId} is gone`);
-        }
-        return;
-      }
-      throw new ClusterError('UNAVAILABLE', 'etcd ended the keep-alive stream');
-    } finally {
-      stream.cancel();
-    }
-  }
-
-  /** Makes the call, on another member when one was not reached at all. Only a call that surely did nothing is repeated. */
-  async #call<T>(operation: StoreOperation, isWrite: boolean, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  /**
+   * Makes the call. A member that does not answer is left for the next one, for all calls; this call goes there too where it surely did nothing,
+   * or where nothing is changed by asking twice.
+   */
+  async #call<T>(operation: StoreOperation, kind: CallKind, signal: AbortSignal | undefined, call: (client: Etcd3, deadline: number) => Promise<T>): Promise<T> {
+    const isAskedTwice = kind === 'read' && this.#members.count > 1;
+    const endAtMs = performance.now() + CALL_TIMEOUT_MS;
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
+      const member = this.#members.current;
       const startedAtMs = performance.now();
       try {
-        const answer = await abortable(call(), signal);
+        const answer = await abortable(call(member.client, Date.now() + (isAskedTwice ? READ_TRY_MS : CALL_TIMEOUT_MS)), signal);
         this.#onCall(operation, performance.now() - startedAtMs);
         return answer;
       } catch (error) {
         signal?.throwIfAborted();
-        if (!isNeverSent(error) || attempt >= this.#tries) {
-          throw translate(error, isWrite);
+        const failure = translate(error, kind === 'write');
+        if (!isClusterError(failure, 'UNAVAILABLE')) {
+          throw failure;
+        }
+        this.#members.leave(member);
+        const mayRepeat = isNeverSent(error) || (isAskedTwice && performance.now() < endAtMs);
+        if (attempt >= this.#tries || !mayRepeat) {
+          throw failure;
         }
       }
     }
+  }
+}
+
+async function keepAliveOnce(client: Etcd3, leaseId: string, deadline: number): Promise<void> {
+  const stream = await client.leaseClient.leaseKeepAlive({ deadline });
+  try {
+    stream.write({ ID: leaseId });
+    for await (const answer of stream as unknown as AsyncIterable<{ readonly TTL: string }>) {
+      if (Number(answer.TTL) <= 0) {
+        throw new ClusterError('NOT_FOUND', `lease ${leaseId} is gone`);
+      }
+      return;
+    }
+    throw new ClusterError('UNAVAILABLE', 'etcd ended the keep-alive stream');
+  } finally {
+    stream.cancel();
   }
 }
 

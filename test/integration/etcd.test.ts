@@ -11,6 +11,7 @@ import type { Operation, StoreChange } from '../../controller/store/ports.ts';
 import { encodeTask } from '../../controller/store/records.ts';
 import { ClusterWatch } from '../../controller/store/watch-loop.ts';
 import { service, task, taskId } from '../support/builders.ts';
+import { eventually } from '../support/dev-cluster.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
@@ -139,6 +140,68 @@ test.serial('needs etcd: B4 an etcd that is full says RESOURCE_EXHAUSTED, and ta
     await etcd.remove();
   }
 });
+
+test.serial('needs etcd: B6 of three members one stands still: reads, renewals and watches go on with the others; B7 with two dead it is said soon', async t => {
+  const members = await EtcdProcess.startMembers(3);
+  const stores = members.map(() => new EtcdStore({ hosts: members.map(member => member.host) }));
+  const [store, other] = [stores[0]!, stores[1]!];
+  const seen: StoreChange[] = [];
+  const over = new AbortController();
+  const watches = stores.map(async one => {
+    for await (const batch of one.watch('/w/', 0, over.signal)) seen.push(...batch.changes);
+  });
+  try {
+    for (const member of members) {
+      const lease = await store.grantLease(60_000);
+      // Whichever members the stores ask, one of these is the one that stops.
+      member.freeze();
+      try {
+        const useAll = async (): Promise<void> => {
+          await Promise.all(stores.map(async one => {
+            await one.renewLease(lease);
+            await one.list('/w/');
+          }));
+        };
+        // The others may have to elect a leader first.
+        await eventually('an answer', BUSY_LIMIT_MS, async () => await useAll().then(() => true));
+        await t.notThrowsAsync(manyTimes(useAll));
+        const written = await eventually('a write', BUSY_LIMIT_MS, async () => await other.transact([], [put(`/w/${member.host}`)]).catch(() => undefined));
+        t.is(written.kind, 'committed');
+        await eventually('every watch to see it', BUSY_LIMIT_MS, () => seen.filter(change => keyOf(change) === `/w/${member.host}`).length === stores.length);
+      } finally {
+        member.thaw();
+      }
+      // One more that is behind would leave no majority.
+      await eventually('it answers again', 60_000, async () => await isCaughtUp(member.host));
+    }
+    await Promise.all(members.slice(1).map(async member => { await member.kill(); }));
+    await t.throwsAsync(async () => {
+      for (;;) await store.transact([], [put('/w/late')]);
+    }, { message: /not reachable|etcd write: / });
+    await Promise.all(members.slice(1).map(async member => { await member.start(); }));
+    t.is((await eventually('a write', 60_000, async () => await store.transact([], [put('/w/late')]).catch(() => undefined))).kind, 'committed');
+  } finally {
+    over.abort(new Error('over'));
+    await Promise.allSettled(watches);
+    stores.forEach(one => { one.close(); });
+    await Promise.all(members.map(async member => { await member.remove(); }));
+  }
+});
+
+async function manyTimes(body: () => Promise<void>): Promise<void> {
+  for (let round = 0; round < 20; round += 1) await body();
+}
+
+/** It answers a read that asks the whole etcd. */
+async function isCaughtUp(host: string): Promise<boolean> {
+  const store = new EtcdStore({ hosts: [host] });
+  try {
+    await store.list('/w/');
+    return true;
+  } finally {
+    store.close();
+  }
+}
 
 test.serial('needs etcd: with TLS a certificate of the authority is let in, none is not', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-tls-'));

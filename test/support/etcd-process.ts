@@ -31,20 +31,32 @@ export class EtcdProcess {
   readonly #peerPort: number;
   readonly #extra: readonly string[];
   readonly #tls: EtcdTls | undefined;
+  /** Ports for peers of all members, itself included. */
+  readonly #peerPorts: readonly number[];
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[], tls?: EtcdTls) {
+  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[], { tls, peerPorts = [ports[1]] }: { readonly tls?: EtcdTls | undefined; readonly peerPorts?: readonly number[] } = {}) {
     this.#directory = directory;
     [this.#port, this.#peerPort] = ports;
     this.#extra = extra;
     this.#tls = tls;
+    this.#peerPorts = peerPorts;
   }
 
   static async start(extra: readonly string[] = [], tls?: EtcdTls): Promise<EtcdProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-'));
-    const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra, tls);
+    const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra, { tls });
     await etcd.start();
     return etcd;
+  }
+
+  /** So many members of one etcd. */
+  static async startMembers(count: number): Promise<readonly EtcdProcess[]> {
+    const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
+    const peerPorts = ports.map(([, peerPort]) => peerPort);
+    const members = await Promise.all(ports.map(async pair => new EtcdProcess(await mkdtemp(join(tmpdir(), 'gantry-etcd-')), pair, [], { peerPorts })));
+    await Promise.all(members.map(async member => { await member.start(); }));
+    return members;
   }
 
   get host(): string {
@@ -52,10 +64,10 @@ export class EtcdProcess {
   }
 
   async start(): Promise<void> {
-    const peer = `http://127.0.0.1:${String(this.#peerPort)}`;
+    const peer = peerOf(this.#peerPort);
     this.#child = spawn(ETCD_PROGRAM, [
-      '--name', 'test', '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', this.host, '--advertise-client-urls', this.host,
-      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`, '--log-level', 'error',
+      '--name', nameOf(this.#peerPort), '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', this.host, '--advertise-client-urls', this.host,
+      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', this.#peerPorts.map(port => `${nameOf(port)}=${peerOf(port)}`).join(','), '--log-level', 'error',
       '--unsafe-no-fsync', ...tlsArguments(this.#tls), ...this.#extra,
     ], { stdio: 'ignore' });
     const endAtMs = performance.now() + START_LIMIT_MS;
@@ -107,6 +119,14 @@ export class EtcdProcess {
       return false;
     }
   }
+}
+
+function nameOf(peerPort: number): string {
+  return `m${String(peerPort)}`;
+}
+
+function peerOf(peerPort: number): string {
+  return `http://127.0.0.1:${String(peerPort)}`;
 }
 
 function tlsArguments(tls: EtcdTls | undefined): readonly string[] {

@@ -68,7 +68,7 @@ watching('3 changes yields once for several, and again for later ones', async (t
   await iterator.return?.();
 });
 
-watching('4 a delete that the watch lost is repaired by the next list', async (t, { clock, etcd, store, watch }) => {
+watching('B5: a delete that the watch lost is repaired by the next list, within RELIST', async (t, { clock, etcd, store, watch }) => {
   etcd.commit([], [putTask('a')]);
   await settle();
   store.cut();
