@@ -80,8 +80,8 @@ function addObjectVerbs(verbs: VerbTable): void {
     run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTargets(shell, many(args[0])); },
   });
   verbs.add<EventFlags>({
-    usage: 'events [target]', about: 'what happened; of an App also to its services and tasks, of a service also to its tasks',
-    examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -w -o json'],
+    usage: 'events [target]', about: 'what happened, everywhere and to nodes too; -n NAMESPACE: to its Apps, services and tasks; of an App also to its services and tasks, of a service also to its tasks',
+    examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -n prod', 'clusterctl events -w -o json'],
     options: command => command.option('-w, --watch', 'go on with new ones').option('-f, --follow', 'the same').option('--since <duration>', 'only this long back'),
     run: async (shell, args, flags) => {
       await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });

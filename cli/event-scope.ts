@@ -16,6 +16,12 @@ export function eventObject(found: Found): string {
   }
 }
 
+/** Whether the object is in the namespace: Apps and services by their names, a task by the view; nodes are in none. */
+export function isEventIn(object: string, namespace: string, { tasks }: Pick<ClusterView, 'tasks'>): boolean {
+  const [kind, name, ...rest] = object.split('/');
+  return kind === 'task' ? tasks.some(({ task }) => task.id === name && task.namespace === namespace) : rest.length > 0 && name === namespace;
+}
+
 /** Whether the events of `object` are among those of `found`; a task is known by the view. */
 export function isEventOf(object: string, found: Found, view: Pick<ClusterView, 'tasks'>): boolean {
   if (object === eventObject(found)) {

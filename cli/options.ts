@@ -2,6 +2,8 @@
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { parseDuration } from '#model/quantity.ts';
+import { parseLabelSelector } from './label-selector.ts';
+import type { LabelSelector } from './label-selector.ts';
 
 export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 export type Output = (typeof OUTPUTS)[number];
@@ -11,8 +13,8 @@ export interface GlobalOptions {
   readonly namespace?: string;
   readonly isAllNamespaces: boolean;
   readonly output: Output;
-  /** `key=value` pairs that must hold. */
-  readonly selector: readonly (readonly [string, string])[];
+  /** Empty: everything. */
+  readonly selector: LabelSelector;
   readonly context?: string;
   readonly timeoutMs?: number;
   readonly isQuiet: boolean;
@@ -79,12 +81,15 @@ export function listNamespace(options: GlobalOptions): string | undefined {
   return options.isAllNamespaces ? undefined : options.namespace ?? DEFAULT_NAMESPACE;
 }
 
-function readSelector(text: string | undefined): readonly (readonly [string, string])[] {
-  return text === undefined || text === '' ? [] : text.split(',').map(part => {
-    const [key = '', value, ...rest] = part.split('=');
-    if (key === '' || value === undefined || rest.length > 0) {
-      throw new UsageError(`-l ${quoted(part)} is not key=value; write it as in -l tier=web,zone=a`);
-    }
-    return [key, value] as const;
-  });
+/** For what is said of names that are not found: ` in namespace 'prod'`, nothing with -A. */
+export function inNamespace(namespace: string | undefined): string {
+  return namespace === undefined ? '' : ` in namespace ${quoted(namespace)}`;
+}
+
+function readSelector(text = ''): LabelSelector {
+  const selector = text === '' ? [] : parseLabelSelector(text);
+  if ('problem' in selector) {
+    throw new UsageError(`-l ${selector.problem}`);
+  }
+  return selector;
 }

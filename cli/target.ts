@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import { nearestWord } from '#model/nearest-word.ts';
 import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
+import { inNamespace } from './options.ts';
 
 export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'config', 'secret', 'event'] as const;
 export type TargetType = (typeof TARGET_TYPES)[number];
@@ -77,13 +78,18 @@ export function requireTarget<Kind extends Found['kind']>(text: string, view: Cl
   const found = findTargets(parseTarget(text), view).filter(isWanted);
   const [only, other] = found;
   if (only === undefined) {
-    const known: readonly string[] = kinds;
-    throw new ClusterError('NOT_FOUND', `no ${kinds.join(' or ')} is named ${quoted(text)}; see clusterctl get ${known.includes('service') ? 'svc' : `${kinds[0] ?? 'app'}s`} -A`);
+    throw new ClusterError('NOT_FOUND', describeMissing(text, view, kinds));
   }
   if (other !== undefined) {
     throw new ClusterError('INVALID_ARGUMENT', `${quoted(text)} may mean ${found.map(describeFound).join(' or ')}; write one of them`);
   }
   return only;
+}
+
+/** Nodes alone are in no namespace. */
+function describeMissing(text: string, { namespace }: ClusterView, kinds: readonly Found['kind'][]): string {
+  const where = kinds.every(kind => kind === 'node') ? '' : inNamespace(namespace);
+  return `no ${kinds.join(' or ')} is named ${quoted(text)}${where}; see clusterctl get ${kinds.includes('service') ? 'svc' : `${kinds[0] ?? 'app'}s`} -A`;
 }
 
 /** `service/shop/web`, `task/ID`, `node/n1`, `app/shop`. */

@@ -1,7 +1,7 @@
 /** How a verb is written down: its words, its help, and the flow that runs it with a Shell. */
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { Command, Option } from 'commander';
 import { explainUnknown } from './completion.ts';
+import { formatTable } from './format/table.ts';
 import type { CompletionCommand } from './completion.ts';
 import { UsageError } from './options.ts';
 import type { GlobalFlags } from './options.ts';
@@ -12,16 +12,25 @@ export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<voi
 
 export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value];
 
+/** The flags that every command takes. */
 export function globals(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'namespace (default: default)')
     .option('-A, --all-namespaces', 'all namespaces')
     .addOption(new Option('-o, --output <format>', 'table, wide, json, yaml or name'))
-    .option('-l, --selector <key=value>', 'only what carries these labels')
+    .option('-l, --selector <labels>', 'only what has these labels: key=value, key!=value, key in (a, b), key notin (a, b), key, !key')
     .option('--context <name>', 'cluster to talk to (also $GANTRY_CONTEXT)')
     .option('--timeout <duration>', 'give up after this long (exit code 124)')
     .option('-q, --quiet', 'names only, no messages')
     .option('-y, --yes', 'answer yes to questions');
+}
+
+const GLOBALS_LINE = '\nGlobal flags (-n, -A, -o, -l, --context, --timeout, -q, -y): clusterctl help flags';
+
+/** A command takes them behind its name too, and shows them as one line. */
+function withGlobals(command: Command): Command {
+  globals(new Command()).options.forEach(option => command.addOption(option.hideHelp()));
+  return command;
 }
 
 /** Of listings that docker's users print by a template. */
@@ -51,9 +60,9 @@ export class VerbTable {
   }
 
   add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
-    const command = globals(this.#parent.command(verb.usage)).description(verb.about);
+    const command = withGlobals(this.#parent.command(verb.usage)).description(verb.about);
     verb.options?.(command);
-    command.addHelpText('after', formatExamples(verb.examples));
+    command.addHelpText('after', `${formatExamples(verb.examples)}${GLOBALS_LINE}`);
     this.#examples.push(verb.examples[0]);
     command.action(async (...given: unknown[]) => {
       const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
@@ -75,11 +84,19 @@ export function describeCommand(command: Command): CompletionCommand {
   return { name: command.name(), flags: command.options.flatMap(({ long }) => long ?? []), children: command.commands.map(describeCommand) };
 }
 
-/** `help WORDS...`: what `WORDS... --help` shows. */
+/** `help WORDS...`: what `WORDS... --help` shows; `help flags`: those of every command. */
 function addHelp(parent: Command): void {
   parent.helpCommand(false).command('help [command...]').description('what a command does').action((words: readonly string[]) => {
+    if (parent.parent === null && words.length === 1 && words[0] === 'flags') {
+      parent.configureOutput().writeOut?.(formatGlobals());
+      return;
+    }
     let found = parent;
     for (const word of words) {
+      if (found.commands.length === 0) {
+        // An argument, as in `get foo --help`.
+        break;
+      }
       const next = found.commands.find(child => child.name() === word);
       if (next === undefined) {
         throw new UsageError(explainUnknown(describeCommand(found), word));
@@ -88,6 +105,10 @@ function addHelp(parent: Command): void {
     }
     found.outputHelp();
   });
+}
+
+function formatGlobals(): string {
+  return formatTable({ head: ['FLAGS OF EVERY COMMAND', 'MEANING'], rows: globals(new Command()).options.map(({ flags, description }) => [flags, description]) });
 }
 
 function formatExamples(examples: readonly string[]): string {

@@ -6,7 +6,7 @@ import { configItem, configsInUse, configTable, isConfigNamed, usesOf } from '..
 import type { ConfigInUse } from '../format/contents.ts';
 import { formatFields } from '../format/fields.ts';
 import type { Item } from '../format/items.ts';
-import { DEFAULT_NAMESPACE, listNamespace } from '../options.ts';
+import { DEFAULT_NAMESPACE, inNamespace, listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { printPlain } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
@@ -32,7 +32,7 @@ export async function describeSecret(shell: Shell, name: string): Promise<void> 
   const namespace = shell.options.namespace ?? DEFAULT_NAMESPACE;
   const secret = (await client.listSecrets({ namespace })).find(one => one.name === name);
   if (secret === undefined) {
-    throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(name)} in namespace ${namespace}; see clusterctl secret ls -A`);
+    throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(name)}${inNamespace(namespace)}; see clusterctl secret ls -A`);
   }
   const { createdAtMs, ...facts } = secret;
   const view = await client.view({ namespace });
@@ -46,7 +46,7 @@ async function findConfigs(shell: Shell, names: readonly string[]): Promise<read
   const known = configsInUse(await client.view(namespace === undefined ? {} : { namespace }));
   const missing = names.find(name => !known.some(config => isConfigNamed(config, name)));
   if (missing !== undefined) {
-    throw new ClusterError('NOT_FOUND', `no config is named ${quoted(missing)}; see clusterctl get configs -A`);
+    throw new ClusterError('NOT_FOUND', `no config is named ${quoted(missing)}${inNamespace(namespace)}; see clusterctl get configs -A`);
   }
   return known.filter(config => names.length === 0 || names.some(name => isConfigNamed(config, name)));
 }

@@ -46,7 +46,7 @@ async function describeTarget(shell: Shell, name: string): Promise<void> {
   const tasks = tasksOf(found, view);
   const sections = [
     formatFields(found.kind === 'node' && item['drained'] === true ? { ...item, state: 'drained', drained: null } : item, ''),
-    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable({ tasks, pending: pendingOf(found, view) }, nowMs, shell.options.output === 'wide'))}`,
+    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable({ tasks, pending: pendingOf(found, view) }, nowMs, { isWide: shell.options.output === 'wide' }))}`,
     runsSection(found, view, nowMs),
     revisionLine(found, nowMs),
     events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,

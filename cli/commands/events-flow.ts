@@ -1,13 +1,12 @@
 /** `events`: what happened, oldest first. */
 import type { ClusterEvent } from '#model/event.ts';
-import type { ClusterView, ControlClient } from '#model/ports.ts';
-import { eventObject, isEventOf } from '../event-scope.ts';
+import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
+import { eventObject, isEventIn, isEventOf } from '../event-scope.ts';
 import { eventItem } from '../format/items.ts';
 import { eventTable } from '../format/rows.ts';
 import { readDurationFlag } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireTarget } from '../target.ts';
-import type { Found } from '../target.ts';
 import { printListing } from './print-flow.ts';
 
 export interface EventFlags {
@@ -18,9 +17,10 @@ export interface EventFlags {
   readonly target?: string;
 }
 
+/** Of everything, nodes too, unless a target or a namespace narrows it. */
 export async function listEvents(shell: Shell, flags: EventFlags): Promise<void> {
   const client = await shell.connect();
-  const scope = await scopeOf(client, flags.target);
+  const scope = await scopeOf(shell, client, flags.target);
   const sinceMs = flags.since === undefined ? undefined : shell.clock.nowMs() - readDurationFlag('--since', flags.since);
   const filter = { ...scope.filter, ...(sinceMs === undefined ? {} : { sinceMs }) };
   if (flags.watch === true || flags.follow === true) {
@@ -35,41 +35,53 @@ export async function listEvents(shell: Shell, flags: EventFlags): Promise<void>
   await printEvents(shell, events.filter(event => scope.knows(event)));
 }
 
-async function scopeOf(client: ControlClient, target: string | undefined): Promise<EventScope> {
-  if (target === undefined) {
+async function scopeOf(shell: Shell, client: ControlClient, target: string | undefined): Promise<EventScope> {
+  const { namespace, isAllNamespaces } = shell.options;
+  const narrowed = isAllNamespaces ? undefined : namespace;
+  if (target === undefined && narrowed === undefined) {
     return new EventScope(client);
   }
-  const view = await client.view({});
-  return new EventScope(client, { found: requireTarget(target, view, ['app', 'service', 'task', 'node']), view });
+  const listFilter = narrowed === undefined ? {} : { namespace: narrowed };
+  const view = await client.view(listFilter);
+  if (target === undefined) {
+    return new EventScope(client, { listFilter, view, isMeant: (object, at) => isEventIn(object, narrowed ?? '', at) });
+  }
+  const found = requireTarget(target, view, ['app', 'service', 'task', 'node']);
+  const filter = found.kind === 'app' || found.kind === 'service' ? {} : { object: eventObject(found) };
+  return new EventScope(client, { listFilter, view, filter, isMeant: (object, at) => isEventOf(object, found, at) });
+}
+
+interface EventSubject {
+  readonly listFilter: ListFilter;
+  readonly view: ClusterView;
+  /** Of what has parts all events are asked for: those of its parts carry other names. */
+  readonly filter?: { readonly object?: string };
+  readonly isMeant: (object: string, view: ClusterView) => boolean;
 }
 
 /** Tells which events are meant while tasks come: one that is not known yet is looked up once. */
 class EventScope {
+  readonly filter: { readonly object?: string };
   readonly #client: ControlClient;
   readonly #unknown = new Set<string>();
-  #about: { readonly found: Found; readonly view: ClusterView } | undefined;
+  #about: EventSubject | undefined;
 
   /** @param about  absent: all events */
-  constructor(client: ControlClient, about?: { readonly found: Found; readonly view: ClusterView }) {
+  constructor(client: ControlClient, about?: EventSubject) {
     this.#client = client;
     this.#about = about;
-  }
-
-  /** Of what has parts all events are asked for: those of its parts carry other names. */
-  get filter(): { readonly object?: string } {
-    const kind = this.#about?.found.kind;
-    return this.#about === undefined || kind === 'app' || kind === 'service' ? {} : { object: eventObject(this.#about.found) };
+    this.filter = about?.filter ?? {};
   }
 
   knows({ object }: ClusterEvent): boolean {
-    return this.#about === undefined || isEventOf(object, this.#about.found, this.#about.view);
+    return this.#about === undefined || this.#about.isMeant(object, this.#about.view);
   }
 
   async has(event: ClusterEvent): Promise<boolean> {
     const { object } = event;
     const isKnown = this.#about === undefined || !object.startsWith('task/') || this.#unknown.has(object) || this.#about.view.tasks.some(({ task }) => `task/${task.id}` === object);
     if (this.#about !== undefined && !isKnown) {
-      this.#about = { ...this.#about, view: await this.#client.view({}) };
+      this.#about = { ...this.#about, view: await this.#client.view(this.#about.listFilter) };
       this.#unknown.add(object);
     }
     return this.knows(event);

@@ -6,6 +6,7 @@ import { appItem, nodeItem, pendingItem, serviceItem, taskItem } from '../format
 import { appTable, nodeTable, serviceTable, taskTable } from '../format/rows.ts';
 import { nodeFields } from '../format/template-fields.ts';
 import { readFormat } from '../format/template.ts';
+import { selects } from '../label-selector.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget } from '../target.ts';
@@ -61,12 +62,12 @@ export async function listNodes(shell: Shell, flags: ListNodesFlags): Promise<vo
 /** A view of all namespaces, where nodes are asked for too, is narrowed for the rest. */
 function viewListing(shell: Shell, view: ClusterView, wanted: WantedObjects): Listing {
   const namespace = wanted.type === 'node' ? undefined : listNamespace(shell.options);
-  return listingOf(shell, narrow(shell, namespace === undefined ? view : inNamespace(view, namespace), wanted), wanted.type, wanted.names.length === 1);
+  return listingOf(shell, narrow(shell, namespace === undefined ? view : narrowTo(view, namespace), wanted), wanted.type, wanted.names.length === 1);
 }
 
-function inNamespace(view: ClusterView, namespace: string): ClusterView {
+function narrowTo(view: ClusterView, namespace: string): ClusterView {
   return {
-    ...view, apps: view.apps.filter(app => app.namespace === namespace), services: view.services.filter(({ service }) => service.namespace === namespace),
+    ...view, namespace, apps: view.apps.filter(app => app.namespace === namespace), services: view.services.filter(({ service }) => service.namespace === namespace),
     tasks: view.tasks.filter(({ task }) => task.namespace === namespace), pending: view.pending.filter(({ service }) => splitServiceId(service).namespace === namespace),
   };
 }
@@ -130,7 +131,7 @@ export function listingOf(shell: Shell, view: ClusterView, type: TargetType, isS
     case 'task': {
       const items = [...view.tasks.map(taskItem), ...view.pending.map(pendingItem)];
       const crons = isSingle ? [] : view.services.filter(({ service }) => service.spec.kind === 'cron');
-      return { items, table: taskTable({ ...view, crons }, nowMs, isWide), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
+      return { items, table: taskTable({ ...view, crons }, nowMs, { isWide, isOfAll: shell.options.isAllNamespaces }), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
     }
     case 'app':
       return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs, isWide), names: view.apps.map(app => `app/${app.name}`), isSingle };
@@ -151,12 +152,12 @@ function narrow(shell: Shell, view: ClusterView, { type, names }: WantedObjects)
     services: view.services.filter(service => type !== 'service' || (keep({ kind: 'service', service }) && hasLabels(shell, view, service.service.id))),
     tasks: view.tasks.filter(task => type !== 'task' || (keep({ kind: 'task', task }) && hasLabels(shell, view, task.task.serviceId))),
     pending: names.length === 0 ? view.pending : [],
-    nodes: view.nodes.filter(node => type !== 'node' || (keep({ kind: 'node', node }) && shell.options.selector.every(([key, value]) => node.node.labels.get(key) === value))),
+    nodes: view.nodes.filter(node => type !== 'node' || (keep({ kind: 'node', node }) && selects(shell.options.selector, node.node.labels))),
   };
 }
 
 /** Whether `-l` selects what the service's labels are on. */
 export function hasLabels(shell: Shell, view: ClusterView, serviceId: string): boolean {
   const labels = view.services.find(({ service }) => service.id === serviceId)?.service.spec.labels ?? [];
-  return shell.options.selector.every(([key, value]) => labels.some(label => label.name === key && label.value === value));
+  return selects(shell.options.selector, new Map(labels.map(({ name, value }) => [name, value])));
 }

@@ -99,7 +99,8 @@ export async function tagImage(shell: Shell, source: string, target: string): Pr
   await say(shell, `${image} is ${digest}`);
 }
 
-async function readImages(shell: Shell, flags: ImageFlags): Promise<{ readonly rows: readonly ImageRow[]; readonly notice: string }> {
+/** With what nodes did not say, and why. @throws ClusterError when none of the nodes asked answers */
+export async function readImages(shell: Shell, flags: ImageFlags): Promise<{ readonly rows: readonly ImageRow[]; readonly notice: string }> {
   const client = await shell.connect();
   const found: ImageOnNode[] = [];
   const notices: string[] = [];

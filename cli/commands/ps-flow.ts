@@ -2,6 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import { nearestWord } from '#model/nearest-word.ts';
 import { printable, quoted } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
@@ -17,6 +18,7 @@ import { requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
 import { hasLabels, listingOf, printViews } from './get-flow.ts';
 import type { GetFlags } from './get-flow.ts';
+import { readImages } from './image-flow.ts';
 import type { Listing } from './print-flow.ts';
 import { UsageMeter } from './usage-meter-flow.ts';
 
@@ -37,6 +39,7 @@ export async function listTasks(shell: Shell, names: readonly string[], flags: P
   const filter: ListFilter = { ...(namespace === undefined ? {} : { namespace }), ...(flags.node === undefined ? {} : { node: parseNodeId(flags.node) }) };
   const conditions = (flags.filter ?? []).map(readFilter);
   const format = readFormat(flags.format, taskFields(shell.clock.nowMs()));
+  const wantsCommands = format?.uses.has('Command') === true;
   const wantsSizes = flags.size === true || format?.uses.has('Size') === true;
   const client = await shell.connect();
   await using meter = new UsageMeter({ shell, client, intervalMs: SIZE_INTERVAL_MS, withWritable: true });
@@ -53,12 +56,40 @@ export async function listTasks(shell: Shell, names: readonly string[], flags: P
     const services = isWhole ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [];
     const measured = wantsSizes ? await measureSizes(tasks, meter) : undefined;
     const listing = measured === undefined ? listingOf(shell, { ...view, tasks, pending, services }, 'task', false) : sizedListing(shell, { tasks, pending }, measured);
-    return format === undefined ? listing : { ...listing, formatted: format.write(formatRows({ tasks, pending }, measured)) };
+    return format === undefined ? listing : { ...listing, formatted: format.write(formatRows({ tasks, pending }, { measured, images: wantsCommands ? await imagesOf(shell, tasks) : undefined })) };
   });
 }
 
-function formatRows({ tasks, pending }: Shown, measured: MeasuredSizes | undefined): readonly TaskFormatRow[] {
-  return [...tasks.map(task => ({ slot: { task }, writableBytes: measured?.sizes.get(task.task.id) })), ...pending.map(slot => ({ slot: { pending: slot } }))];
+interface AskedOfNodes {
+  readonly measured: MeasuredSizes | undefined;
+  readonly images: ReadonlyMap<TaskId, ImageConfig> | undefined;
+}
+
+function formatRows({ tasks, pending }: Shown, { measured, images }: AskedOfNodes): readonly TaskFormatRow[] {
+  return [
+    ...tasks.map(task => ({ slot: { task }, writableBytes: measured?.sizes.get(task.task.id), image: images?.get(task.task.id) })),
+    ...pending.map(slot => ({ slot: { pending: slot } })),
+  ];
+}
+
+/** The image of each task whose node answers, where the task has no whole command of its own. What is not known is told, and left out. */
+async function imagesOf(shell: Shell, tasks: readonly TaskView[]): Promise<ReadonlyMap<TaskId, ImageConfig>> {
+  const node = [...new Set(tasks.filter(({ task: { container } }) => container.entrypoint === undefined).map(({ task }) => task.node))];
+  try {
+    const { rows, notice } = node.length === 0 ? { rows: [], notice: '' } : await readImages(shell, { node });
+    await tellUnknown(shell, notice);
+    return new Map(rows.flatMap(row => row.nodes.flatMap(one => one.tasks.map(task => [task, row.config] as const))));
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    await tellUnknown(shell, error.message);
+    return new Map();
+  }
+}
+
+async function tellUnknown(shell: Shell, why: string): Promise<void> {
+  if (why !== '' && !shell.options.isQuiet) {
+    await shell.terminal.writeError(`commands of images unknown: ${printable(why)}\n`);
+  }
 }
 
 /** As docker's filter a name that is part of the task's; of all other fields the whole value. */
@@ -103,7 +134,7 @@ async function measureSizes(tasks: readonly TaskView[], meter: UsageMeter): Prom
 function sizedListing(shell: Shell, { tasks, pending }: Shown, { sizes, failures }: MeasuredSizes): Listing {
   return {
     items: [...tasks.map(view => ({ ...taskItem(view), writableBytes: sizes.get(view.task.id) ?? null })), ...pending.map(slot => ({ ...pendingItem(slot), writableBytes: null }))],
-    table: withSizes(taskTable({ tasks, pending }, shell.clock.nowMs(), shell.options.output === 'wide'), tasks.map(view => sizes.get(view.task.id))),
+    table: withSizes(taskTable({ tasks, pending }, shell.clock.nowMs(), { isWide: shell.options.output === 'wide', isOfAll: shell.options.isAllNamespaces }), tasks.map(view => sizes.get(view.task.id))),
     names: tasks.map(({ task }) => `task/${task.id}`), isSingle: false,
     ...(failures.length === 0 ? {} : { notice: failures.map(failure => `sizes unknown: ${printable(failure.message)}`).join('\n') }),
   };

@@ -4,7 +4,7 @@ import { isLabel } from '#model/ids.ts';
 import { quoted } from '#model/printable.ts';
 import { describeLabelProblem } from '#model/app-rules.ts';
 import { formatAge, formatTime } from '../format/age.ts';
-import { DEFAULT_NAMESPACE, listNamespace, UsageError } from '../options.ts';
+import { DEFAULT_NAMESPACE, inNamespace, listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { printListing, say } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
@@ -38,7 +38,7 @@ export async function secretListing(shell: Shell, names: readonly string[]): Pro
   const known = await client.listSecrets(namespace === undefined ? {} : { namespace });
   const missing = names.find(name => !known.some(secret => secret.name === name));
   if (missing !== undefined) {
-    throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(missing)}; see clusterctl secret ls -A`);
+    throw new ClusterError('NOT_FOUND', `no secret is named ${quoted(missing)}${inNamespace(namespace)}; see clusterctl secret ls -A`);
   }
   const secrets = known.filter(secret => names.length === 0 || names.includes(secret.name));
   return {

@@ -5,6 +5,7 @@ import type { ClusterView, ListFilter } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 import type { ClusterUsage } from '#model/usage.ts';
 import { nodeRows, nodeUsageItem, nodeUsageTable, taskRows, taskUsageItem, taskUsageTable } from '../format/usage.ts';
+import { selects } from '../label-selector.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { typeOf } from '../target.ts';
@@ -60,7 +61,7 @@ function filterOf(shell: Shell, subject: Subject, flags: TopFlags): ListFilter {
 function selected(shell: Shell, view: ClusterView, subject: Subject): ClusterView {
   return subject === 'task'
     ? { ...view, tasks: view.tasks.filter(({ task }) => hasLabels(shell, view, task.serviceId)) }
-    : { ...view, nodes: view.nodes.filter(({ node }) => shell.options.selector.every(([key, value]) => node.labels.get(key) === value)) };
+    : { ...view, nodes: view.nodes.filter(({ node }) => selects(shell.options.selector, node.labels)) };
 }
 
 function describeSilence({ isNatsConnected }: ClusterUsage): string {

@@ -5,7 +5,7 @@ import { quoted } from '#model/printable.ts';
 import { volumeName } from '#model/volume.ts';
 import { nameOf, volumeItem, volumeTable } from '../format/volumes.ts';
 import type { VolumeSizes } from '../format/volumes.ts';
-import { DEFAULT_NAMESPACE, listNamespace } from '../options.ts';
+import { DEFAULT_NAMESPACE, inNamespace, listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { seenOnNode } from './inspect-flow.ts';
 import { readNode } from './node-flow.ts';
@@ -26,7 +26,7 @@ export async function listVolumes(shell: Shell, names: readonly string[], flags:
   const client = await shell.connect();
   const namespace = flags.all === true ? undefined : listNamespace(shell.options);
   const views = (await client.listVolumes(namespace === undefined ? {} : { namespace })).filter(view => flags.node === undefined || view.volume.node === readNode(flags.node));
-  requireKnown(names, views);
+  requireKnown(names, views, namespace);
   const shown = views.filter(view => names.length === 0 || names.includes(nameOf(view)));
   const sizes = flags.size === true ? await sizesOf(shell, client, shown) : undefined;
   await printListing(shell, {
@@ -37,8 +37,9 @@ export async function listVolumes(shell: Shell, names: readonly string[], flags:
 /** Always an array, as docker's. */
 export async function inspectVolumes(shell: Shell, names: readonly string[]): Promise<void> {
   const client = await shell.connect();
-  const views = await client.listVolumes({ namespace: shell.options.namespace ?? DEFAULT_NAMESPACE });
-  requireKnown(names, views);
+  const namespace = shell.options.namespace ?? DEFAULT_NAMESPACE;
+  const views = await client.listVolumes({ namespace });
+  requireKnown(names, views, namespace);
   const shown = views.filter(view => names.includes(nameOf(view)));
   const sizes = await sizesOf(shell, client, shown);
   await printPlain(shell, shown.map(view => volumeItem(view, sizes)));
@@ -119,9 +120,9 @@ export function removedText(name: string, left: readonly VolumeView[]): string {
 }
 
 /** @throws ClusterError NOT_FOUND */
-function requireKnown(names: readonly string[], views: readonly VolumeView[]): void {
+function requireKnown(names: readonly string[], views: readonly VolumeView[], namespace: string | undefined): void {
   const missing = names.find(name => !views.some(view => nameOf(view) === name));
   if (missing !== undefined) {
-    throw new ClusterError('NOT_FOUND', `no volume is named ${quoted(missing)}; see clusterctl volume ls -A`);
+    throw new ClusterError('NOT_FOUND', `no volume is named ${quoted(missing)}${inNamespace(namespace)}; see clusterctl volume ls -A`);
   }
 }

@@ -60,19 +60,26 @@ export interface TaskRows {
   readonly crons?: readonly ServiceView[];
 }
 
-export function taskTable({ tasks, pending, crons = [] }: TaskRows, nowMs: number, isWide = false): Table {
+export interface TaskColumns {
+  readonly isWide?: boolean;
+  /** Of all namespaces: it stands first then, as kubectl's. */
+  readonly isOfAll?: boolean;
+}
+
+export function taskTable({ tasks, pending, crons = [] }: TaskRows, nowMs: number, { isWide = false, isOfAll = false }: TaskColumns = {}): Table {
+  const row = (namespace: string, short: readonly string[], wide: readonly string[]): readonly string[] =>
+    [...(isOfAll ? [namespace] : []), ...short, ...(isWide ? [...(isOfAll ? [] : [namespace]), ...wide] : [])];
   return {
-    head: ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON', ...(isWide ? ['NAMESPACE', 'IMAGE', 'PID', 'STARTED', 'PORTS'] : [])],
+    head: row('NAMESPACE', ['TASK', 'NAME', 'SERVICE', 'NODE', 'STATE', 'HEALTH', 'RESTARTS', 'ADDRESS', 'AGE', 'REASON'], ['IMAGE', 'PID', 'STARTED', 'PORTS']),
     rows: [
-      ...tasks.map(view => [...taskRow(view, nowMs), ...(isWide ? wideTask(view, nowMs) : [])]),
+      ...tasks.map(view => row(view.task.namespace, taskRow(view, nowMs), wideTask(view, nowMs))),
       ...pending.map(({ service, slot, reason }) => {
         const { namespace, app, service: name } = splitServiceId(service);
-        return ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason, ...(isWide ? [namespace, '', '', '', ''] : [])];
+        return row(namespace, ['', `${name}-${String(slot)}`, `${app}/${name}`, '', 'pending', '', '', '', '', reason], ['', '', '', '']);
       }),
-      ...crons.map(view => [
+      ...crons.map(view => row(view.service.namespace, [
         '', view.service.name, `${view.service.app}/${view.service.name}`, '', 'scheduled', '', '', '', formatAge(view.service.createdAtMs, nowMs), describeTimes(view, nowMs) ?? '',
-        ...(isWide ? [view.service.namespace, view.service.spec.container.image, '', '', ''] : []),
-      ]),
+      ], [view.service.spec.container.image, '', '', ''])),
     ],
   };
 }
@@ -86,7 +93,7 @@ function taskRow({ task, status, state }: TaskView, nowMs: number): readonly str
 
 function wideTask({ task, status }: TaskView, nowMs: number): readonly string[] {
   const { container } = task;
-  return [task.namespace, container.image, String(status?.pid ?? ''), status?.startedAtMs === undefined ? '' : `${formatAge(status.startedAtMs, nowMs)} ago`, formatPorts(container.ports)];
+  return [container.image, String(status?.pid ?? ''), status?.startedAtMs === undefined ? '' : `${formatAge(status.startedAtMs, nowMs)} ago`, formatPorts(container.ports)];
 }
 
 /** The table of tasks with a column more, before their reasons; `bytes` of its first rows, in their order. */

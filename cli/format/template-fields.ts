@@ -1,7 +1,9 @@
 /** The fields that `--format` knows of tasks, images and nodes: docker's names where docker has the thing, and the cluster's own. */
 import { splitServiceId } from '#model/ids.ts';
+import type { ImageConfig } from '#model/node-images.ts';
 import type { NodeView, PendingSlot, TaskView } from '#model/ports.ts';
 import { formatCpu, formatMemory } from '#model/quantity.ts';
+import type { ContainerSpec } from '#model/service.ts';
 import { isFinished } from '#model/task.ts';
 import type { ImageRow } from '../node-images.ts';
 import { formatAge, formatTime } from './age.ts';
@@ -18,6 +20,8 @@ export interface TaskFormatRow {
   readonly slot: { readonly task: TaskView } | { readonly pending: PendingSlot };
   /** Of its root file system, where that was counted. */
   readonly writableBytes?: number | undefined;
+  /** What its image runs by itself, where that was asked. */
+  readonly image?: Pick<ImageConfig, 'entrypoint' | 'command'> | undefined;
 }
 
 export function taskFields(nowMs: number): Fields<TaskFormatRow> {
@@ -28,7 +32,7 @@ export function taskFields(nowMs: number): Fields<TaskFormatRow> {
     ID: task('TASK ID', view => view.task.id),
     Names: task('NAMES', view => view.task.name, slot => `${name('service')(slot)}-${String(slot.slot)}`),
     Image: task('IMAGE', view => view.task.container.image),
-    Command: task('COMMAND', ({ task: { container: { entrypoint = [], command = [] } } }) => JSON.stringify([...entrypoint, ...command].join(' '))),
+    Command: field('COMMAND', ({ slot, image }) => ('task' in slot ? JSON.stringify(commandOf(slot.task.task.container, image).join(' ')) : '')),
     CreatedAt: task('CREATED AT', view => formatTime(view.task.createdAtMs) ?? ''),
     RunningFor: task('CREATED', view => `${formatAge(view.task.createdAtMs, nowMs)} ago`),
     State: task('STATE', view => view.state, () => 'pending'),
@@ -47,6 +51,12 @@ export function taskFields(nowMs: number): Fields<TaskFormatRow> {
     Digest: task('DIGEST', view => view.task.container.digest ?? ''),
     Reason: task('REASON', view => formatReason(view.status), slot => slot.reason),
   };
+}
+
+/** As the node composes it: an own entrypoint forgets the image's command. */
+function commandOf(container: Pick<ContainerSpec, 'entrypoint' | 'command'>, image: TaskFormatRow['image']): readonly string[] {
+  const { entrypoint = image?.entrypoint ?? [], command = container.entrypoint === undefined ? image?.command ?? [] : [] } = container;
+  return [...entrypoint, ...command];
 }
 
 /** As docker's: `Up 3m (healthy)`, `Exited (137) 2h ago`; other states by their names. */

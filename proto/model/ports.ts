@@ -132,6 +132,8 @@ export interface ListFilter {
 
 /** Changes of a watched view; `snapshot` first, then again whenever anything in it changed (newest state, intermediate ones may be skipped). */
 export interface ClusterView {
+  /** The one that was asked for, by the client that asked; absent: all. */
+  readonly namespace?: string;
   readonly etcdRevision: number;
   readonly apps: readonly App[];
   readonly services: readonly ServiceView[];

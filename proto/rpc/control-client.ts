@@ -37,7 +37,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     setPaused: unary(CONTROL.setPaused),
     viewPage: unary(CONTROL.viewPage),
     view: filter => viewAll(unary(CONTROL.viewPage), filter),
-    watch: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)),
+    watch: (filter, signal) => watchAll(replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)), filter),
     revisions: unary(CONTROL.revisions),
     events: unary(CONTROL.events),
     watchEvents: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watchEvents, filter, signal)),
@@ -86,7 +86,17 @@ async function viewAll(page: (request: ViewRequest) => Promise<ViewPage>, filter
     tasks.push(...next.view.tasks);
     token = next.nextPageToken;
   }
-  return { ...first.view, tasks };
+  return { ...first.view, ...scopeOf(filter), tasks };
+}
+
+async function* watchAll(views: AsyncIterable<ClusterView>, filter: ListFilter): AsyncGenerator<ClusterView, void, undefined> {
+  for await (const view of views) {
+    yield { ...view, ...scopeOf(filter) };
+  }
+}
+
+function scopeOf({ namespace }: ListFilter): Pick<ClusterView, 'namespace'> {
+  return namespace === undefined ? {} : { namespace };
 }
 
 /** The controllers in a ring, from the one that worked last. */

@@ -1,5 +1,5 @@
 /** A command's Shell over a cluster in memory, with a terminal that records. */
-import type { ControlClient, ClusterView } from '#model/ports.ts';
+import type { ControlClient, ClusterView, ListFilter } from '#model/ports.ts';
 import { systemClock } from '#kit/clock.ts';
 import type { TerminalSize, Tunnel, TunnelFrame, TunnelRequest } from '#model/tunnel.ts';
 import { readGlobalOptions } from '../../cli/options.ts';
@@ -127,8 +127,8 @@ export class FakeCluster {
       return value instanceof Error ? Promise.reject(value) : Promise.resolve(value);
     };
     const own: Partial<ControlClient> = {
-      view: () => Promise.resolve(this.#view(0)),
-      watch: () => framesOf(this.views),
+      view: filter => Promise.resolve(scoped(this.#view(0), filter)),
+      watch: filter => framesOf(this.views.map(view => scoped(view, filter))),
       awaitRouted: async request => await answer('awaitRouted')(request).then(value => value as { readonly isReached: boolean } | undefined ?? { isReached: true }),
       openTunnel: request => this.#open(request),
       close: () => undefined,
@@ -149,6 +149,11 @@ export class FakeCluster {
     this.opened.push({ request, tunnel });
     return tunnel;
   }
+}
+
+/** A view says what was asked for. */
+function scoped(view: ClusterView, { namespace }: ListFilter): ClusterView {
+  return namespace === undefined ? view : { ...view, namespace };
 }
 
 export async function* framesOf<T>(items: readonly T[]): AsyncGenerator<T> {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { eventObject, isEventOf } from '../../../cli/event-scope.ts';
+import { eventObject, isEventIn, isEventOf } from '../../../cli/event-scope.ts';
 import type { Found } from '../../../cli/target.ts';
 import { clusterView, DB, serviceView, taskView, WEB } from '../../support/cluster-view.ts';
 
@@ -20,4 +20,8 @@ test('of a task or a node: its own', t => {
   const task: Found = { kind: 'task', task: taskView(WEB, 0, 'n1') };
   t.deepEqual([eventObject(task), of(task)], ['task/webaaaaaaaaa', ['task/webaaaaaaaaa']]);
   t.deepEqual(view.nodes.map(node => of({ kind: 'node', node })), [['node/n1'], []]);
+});
+test('in a namespace: its Apps, services and tasks; no node', t => {
+  t.deepEqual(OBJECTS.filter(object => isEventIn(object, 'default', view)), ['app/default/shop', 'service/default/shop/web', 'service/default/shop/db', 'service/default/shopping/web', 'task/webaaaaaaaaa', 'task/dbaaaaaaaaaa']);
+  t.deepEqual(['app/prod/default', 'node/default', 'service/prod/default/web'].filter(object => isEventIn(object, 'default', view)), []);
 });

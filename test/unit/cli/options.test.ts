@@ -8,13 +8,13 @@ test('defaults', t => {
 });
 
 test('flags', t => {
-  t.like(readGlobalOptions({ output: 'json', selector: 'a=1,b=2', timeout: '1m30s' }), { output: 'json', selector: [['a', '1'], ['b', '2']], timeoutMs: 90_000 });
+  t.like(readGlobalOptions({ output: 'json', selector: 'a=1,b=2', timeout: '1m30s' }), { output: 'json', selector: [{ label: 'a', operator: '==', values: ['1'] }, { label: 'b', operator: '==', values: ['2'] }], timeoutMs: 90_000 });
   t.is(listNamespace(readGlobalOptions({ namespace: 'prod' })), 'prod');
   t.is(listNamespace(readGlobalOptions({ namespace: 'prod', allNamespaces: true })), undefined);
 });
 
 test('values that are none', t => {
-  for (const flags of [{ output: 'xml' }, { selector: 'a' }, { selector: '=1' }, { selector: ',,' }, { timeout: '5' }]) {
+  for (const flags of [{ output: 'xml' }, { selector: 'a b' }, { selector: '=1' }, { selector: ',,' }, { timeout: '5' }]) {
     t.throws(() => readGlobalOptions(flags), { instanceOf: UsageError });
   }
   t.throws(() => readDurationFlag('--since', '5'), { message: "--since: '5' has no unit; write 5s or use ms, m, h, d" });

@@ -29,6 +29,8 @@ test('an ambiguous name is refused with what it may mean', t => {
 
 test('a name that is nowhere', t => {
   t.throws(() => requireTarget('nope', VIEW, ['service', 'task']), { message: "no service or task is named 'nope'; see clusterctl get svc -A" });
+  t.throws(() => requireTarget('nope', { ...VIEW, namespace: 'prod' }, ['service', 'task']), { message: "no service or task is named 'nope' in namespace 'prod'; see clusterctl get svc -A" });
+  t.throws(() => requireTarget('nope', { ...VIEW, namespace: 'prod' }, ['node']), { message: "no node is named 'nope'; see clusterctl get nodes -A" });
 });
 
 test('types have short forms and the nearest is named', t => {

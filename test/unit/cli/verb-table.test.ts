@@ -32,6 +32,21 @@ test('each group and each verb shows examples', async t => {
     }
   }
 });
+test('the flags of every command stand behind one line, and are taken all the same', async t => {
+  const { text } = await run('ps', '--help');
+  t.regex(text, /\n {2}--node <name> /);
+  t.notRegex(text, /--all-namespaces|--selector|--timeout <duration>/);
+  t.regex(text, /\nGlobal flags \(-n, .*\): clusterctl help flags\n$/);
+  const flags = (await run('help', 'flags')).text;
+  for (const flag of buildProgram(() => Promise.resolve()).options.filter(({ long }) => long !== '--version')) {
+    t.true(flags.includes(`${flag.flags} `), flag.flags);
+    t.true(text.includes(`${flag.short ?? flag.long ?? ''},`) || text.includes(`${flag.long ?? ''},`) || text.includes(`${flag.short ?? ''})`), flag.flags);
+  }
+  t.is((await run('ps', '-n', 'prod', '-o', 'json', '-y')).error, '');
+});
+test('what follows a verb is an argument of it: its help is shown', async t => {
+  t.is((await run('help', 'get', 'foo')).text, (await run('get', '--help')).text);
+});
 test('the version is told', async t => {
   t.regex((await run('--version')).text, /^clusterctl \(Gantry\) \d+\.\d+\.\d+\n$/);
 });

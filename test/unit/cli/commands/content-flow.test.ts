@@ -29,9 +29,9 @@ test('a config is described by its content\'s hash and who mounts it', async t =
   t.deepEqual(JSON.parse(shell.terminal.text), { namespace: 'default', app: 'shop', name: 'page', sha256: 'ab'.repeat(32), mountedBy: ['web'], mounts: [{ service: 'shop/web', target: '/etc/page' }] });
 });
 test('what is not there is said', async t => {
-  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['secret/kye']), { message: "no secret is named 'kye' in namespace default; see clusterctl secret ls -A" });
-  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['config/shop/pgae']), { message: "no config is named 'shop/pgae'; see clusterctl get configs -A" });
-  await t.throwsAsync(getObjects(fakeShell(cluster()), 'secret/kye', [], {}), { message: "no secret is named 'kye'; see clusterctl secret ls -A" });
+  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['secret/kye']), { message: "no secret is named 'kye' in namespace 'default'; see clusterctl secret ls -A" });
+  await t.throwsAsync(describeTargets(fakeShell(cluster()), ['config/shop/pgae']), { message: "no config is named 'shop/pgae' in namespace 'default'; see clusterctl get configs -A" });
+  await t.throwsAsync(getObjects(fakeShell(cluster()), 'secret/kye', [], {}), { message: "no secret is named 'kye' in namespace 'default'; see clusterctl secret ls -A" });
 });
 test('configs are listed, all or by name', async t => {
   const shell = fakeShell(cluster(), { output: 'name' });

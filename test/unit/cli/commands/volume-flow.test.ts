@@ -25,7 +25,7 @@ test('the volumes of a namespace, of all with -a or -A, of a node', async t => {
   await listVolumes(shell, ['data-1'], { node: 'n2' });
   t.deepEqual(asked(fake, 'listVolumes'), [{ namespace: 'default' }, {}, { namespace: 'default' }]);
   t.is(shell.terminal.text, 'volume/data-0\nvolume/data-1\n'.repeat(2) + 'volume/data-1\n');
-  await t.throwsAsync(listVolumes(shell, ['dta'], {}), { message: "no volume is named 'dta'; see clusterctl volume ls -A" });
+  await t.throwsAsync(listVolumes(shell, ['dta'], {}), { message: "no volume is named 'dta' in namespace 'default'; see clusterctl volume ls -A" });
 });
 test('inspect is an array', async t => {
   const shell = fakeShell(cluster(TWO));

@@ -3,7 +3,7 @@ import { appTable, eventTable, formatPorts, nodeTable, serviceTable, taskTable }
 import { formatTable } from '../../../../cli/format/table.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { TaskView } from '#model/ports.ts';
-import { clusterView, taskView, WEB } from '../../../support/cluster-view.ts';
+import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
 import { node, resources, T0 } from '../../../support/builders.ts';
 import { golden } from '../../../support/golden.ts';
 
@@ -12,10 +12,17 @@ const NOW = T0 + 185_000;
 
 test('tables as a person reads them', t => {
   const tables = [
-    ...[false, true].flatMap(isWide => [nodeTable(VIEW.nodes, VIEW.tasks, NOW, isWide), serviceTable(VIEW.services, NOW, isWide), taskTable(VIEW, NOW, isWide), appTable(VIEW, NOW, isWide)]),
+    ...[false, true].flatMap(isWide => [nodeTable(VIEW.nodes, VIEW.tasks, NOW, isWide), serviceTable(VIEW.services, NOW, isWide), taskTable(VIEW, NOW, { isWide }), appTable(VIEW, NOW, isWide)]),
     eventTable([{ type: 'warning', object: 'node/n1', reason: 'Lost', message: 'a\u001b[31mb', firstAtMs: T0, lastAtMs: T0, count: 2 }], NOW),
   ];
   golden(t, 'cli/tables.txt', tables.map(formatTable).join('\n'));
+});
+
+test('of all namespaces tasks are listed with theirs in front, and once', t => {
+  t.deepEqual(taskTable(VIEW, NOW, { isOfAll: true }).head.slice(0, 3), ['NAMESPACE', 'TASK', 'NAME']);
+  const wide = taskTable({ ...VIEW, crons: [serviceView(WEB, { running: 0, healthy: 0, wanted: 0 })] }, NOW, { isOfAll: true, isWide: true });
+  t.deepEqual(wide.rows.map(row => [row.length, row[0]]), wide.rows.map(() => [wide.head.length, 'default']));
+  t.is(wide.head.filter(name => name === 'NAMESPACE').length, 1);
 });
 
 test('a node that is being drained is drained when nothing runs there', t => {

@@ -7,7 +7,7 @@ import { testRoundTrip } from '../../../support/round-trip.ts';
 import { clusterView, nodeId } from '../../../support/wire-arbitraries.ts';
 
 export const carried: [
-  Carried<ClusterView, wire.ClusterView>, Carried<NodeView, wire.NodeView>, Carried<ServiceView, wire.ServiceView>, Carried<TaskView, wire.TaskView>,
+  Carried<ClusterView, wire.ClusterView, 'namespace'>, Carried<NodeView, wire.NodeView>, Carried<ServiceView, wire.ServiceView>, Carried<TaskView, wire.TaskView>,
 ] = [true, true, true, true];
 
 testRoundTrip('cluster view', clusterViewCodec, wire.ClusterView, clusterView);
