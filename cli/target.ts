@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import { nearestWord } from '#model/nearest-word.ts';
 import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
+import { formatTime } from './format/age.ts';
 import { inNamespace } from './options.ts';
 
 export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'config', 'secret', 'event'] as const;
@@ -140,10 +141,16 @@ export function requireRunningTask(text: string, view: ClusterView, container?: 
   const running = candidates.filter(({ state }) => state === 'running' || (container !== undefined && (state === 'preparing' || state === 'starting'))).toSorted((left, right) => left.task.slot - right.task.slot);
   const [first] = running;
   if (first === undefined) {
-    const states = candidates.map(({ task, state }) => `${task.name} is ${state}`).join(', ');
+    const states = candidates.map(one => describeState(one, view)).join(', ');
     throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} is not running${states === '' ? '' : ` (${states})`}`);
   }
   return first;
+}
+
+/** A lost task is so since its node is. */
+function describeState({ task, state }: TaskView, { nodes }: ClusterView): string {
+  const node = state === 'lost' ? nodes.find(one => one.node.id === task.node)?.node : undefined;
+  return `${task.name} is ${state}${node === undefined ? '' : `: node ${node.id} is ${node.condition} since ${formatTime(node.conditionSinceMs) ?? ''}, see clusterctl describe node/${node.id}`}`;
 }
 
 /** @throws ClusterError NOT_FOUND with the names there are */

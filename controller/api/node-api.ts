@@ -3,16 +3,18 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
-import type { Node } from '#model/node.ts';
-import type { ControlHandlers } from '#model/ports.ts';
+import type { Availability, Node } from '#model/node.ts';
+import type { ControlHandlers, Peer } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { volumeName, volumeNames } from '#model/volume.ts';
+import type { PlannedEvent } from '../reconcile/plan.ts';
 import { isDataGone } from '../schedule/volume-homes.ts';
 import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
 import { labelNameProblem, labelValueProblem } from './node-label-rules.ts';
+import type { EventSink } from './ports.ts';
 import type { ServiceApiParts } from './service-api.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
@@ -22,14 +24,20 @@ type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'set
 /** Labels that the cluster writes itself. */
 const OWN_LABELS: readonly string[] = ['node', 'arch', 'os'];
 
-export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
+export function createNodeApi(parts: ServiceApiParts & { readonly events: EventSink }): NodeHandlers {
   const change = async (request: { readonly requestId: string; readonly node: NodeId }, next: (node: Node) => Node): Promise<void> => {
     await writeOnce(request.requestId, parts, () => changeNode(request.node, parts, next), parts.signal);
   };
   return {
     async setAvailability(request, peer) {
       requireRole(peer, 'operator');
-      await change(request, node => ({ ...node, availability: request.availability }));
+      let before: Availability | undefined;
+      await change(request, node => {
+        before = node.availability;
+        return { ...node, availability: request.availability };
+      });
+      // Repeated, the request changed nothing.
+      if (before !== undefined && before !== request.availability) parts.events.record([availabilityEvent(request, before, peer)]);
     },
     async setLabels(request, peer) {
       requireRole(peer, 'operator');
@@ -62,6 +70,15 @@ export function createNodeApi(parts: ServiceApiParts): NodeHandlers {
       requireRole(peer, 'operator');
       await writeOnce(request.requestId, parts, () => draftRemove(request.node, parts), parts.signal);
     },
+  };
+}
+
+const AVAILABILITY_REASONS: Readonly<Record<Availability, string>> = { active: 'Uncordoned', cordoned: 'Cordoned', draining: 'Draining' };
+
+function availabilityEvent({ node, availability }: { readonly node: NodeId; readonly availability: Availability }, before: Availability, peer: Peer): PlannedEvent {
+  return {
+    type: 'normal', object: `node/${node}`, reason: AVAILABILITY_REASONS[availability],
+    message: `${peer.role} ${peer.name} (${peer.address}) made it ${availability}; it was ${before}`,
   };
 }
 

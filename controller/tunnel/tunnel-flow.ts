@@ -7,6 +7,7 @@ import type { Task, TaskStatus } from '#model/task.ts';
 import type { TaskTunnelRequest, Tunnel, TunnelRequest } from '#model/tunnel.ts';
 import type { ClusterState, RegistryLogins } from '../api/ports.ts';
 import type { SessionTable } from '../api/session-table.ts';
+import { describeAbsence } from './node-absence.ts';
 import type { PeerTunnels } from './ports.ts';
 import type { TunnelBroker } from './tunnel-broker-flow.ts';
 
@@ -38,17 +39,17 @@ export async function serveClientTunnel(request: TunnelRequest, client: Tunnel, 
   const snapshot = parts.state.current;
   const holder = snapshot.controllers.get(snapshot.sessions.get(node)?.value.controllerId ?? '');
   if (holder === undefined) {
-    throw new ClusterError('UNAVAILABLE', `${what} has no session now; try again in a few seconds`);
+    throw absence({ node, what }, parts.state);
   }
   await joinTunnels(client, parts.peers.relay(holder.value, request, signal));
 }
 
 /** The same for a session of this replica alone: what a peer asks for. @throws ClusterError UNAVAILABLE when the session is not here */
 export async function serveLocalTunnel(request: TunnelRequest, client: Tunnel, parts: TunnelParts, signal: AbortSignal): Promise<void> {
-  const { node } = requirePlace(request, parts.state);
-  const session = parts.sessions.get(node);
+  const place = requirePlace(request, parts.state);
+  const session = parts.sessions.get(place.node);
   if (session === undefined) {
-    throw new ClusterError('UNAVAILABLE', `this controller does not hold the session of node ${node}`);
+    throw absence(place, parts.state);
   }
   const arrived = await parts.broker.open(session, { request, ...await loginFor(request, parts, signal) }, signal);
   try {
@@ -56,6 +57,10 @@ export async function serveLocalTunnel(request: TunnelRequest, client: Tunnel, p
   } finally {
     arrived.finish();
   }
+}
+
+function absence({ node, what }: Place, { current }: ClusterState): ClusterError {
+  return new ClusterError('UNAVAILABLE', describeAbsence(what, node, current.nodes.get(node)?.value));
 }
 
 /**

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { describeFound, findTargets, parseTarget, parseType, requireRunningTask, requireTarget } from '../../../cli/target.ts';
+import { node, resources, T0 } from '../../support/builders.ts';
 import { clusterView, taskView, WEB } from '../../support/cluster-view.ts';
 
 const VIEW = clusterView();
@@ -48,4 +49,12 @@ test('a service stands for its first running task', t => {
 test('a task that does not run says its state', t => {
   const view = clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'complete' })] });
   t.throws(() => requireRunningTask('shop/web', view), { message: 'service/shop/web is not running (web-0-webaa is complete)' });
+});
+
+test('a lost task names its node, what it is and since when', t => {
+  const view = clusterView({ tasks: [{ ...taskView(WEB, 0, 'n9'), state: 'lost' }] });
+  const n9 = { ...node('n9', { condition: 'lost' }), conditionSinceMs: T0 };
+  t.throws(() => requireRunningTask('shop/web', { ...view, nodes: [{ node: n9, ledger: { node: n9.id, requests: resources(0, 0), hostPorts: [] } }] }), {
+    message: `service/shop/web is not running (web-0-webaa is lost: node n9 is lost since ${new Date(T0).toISOString()}, see clusterctl describe node/n9)`,
+  });
 });

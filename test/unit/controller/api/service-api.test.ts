@@ -99,6 +99,17 @@ test('a node with tasks that answers is not removed; a ready one is not confirme
   t.is(replica.state.current.nodes.get(N1)?.value.availability, 'cordoned');
 });
 
+test('who made a node cordoned, draining and active is an event of the node, each time it changes', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  for (const [index, availability] of (['cordoned', 'cordoned', 'draining', 'active'] as const).entries()) {
+    await api.setAvailability({ requestId: requestId(index), node: N1, availability }, OPERATOR);
+  }
+  await api.setAvailability({ requestId: requestId(0), node: N1, availability: 'cordoned' }, OPERATOR);
+  t.deepEqual(replica.told.map(({ object, reason }) => [object, reason]), [['node/n1', 'Cordoned'], ['node/n1', 'Draining'], ['node/n1', 'Uncordoned']]);
+  t.is(replica.told[1]?.message, `operator ${OPERATOR.name} (${OPERATOR.address}) made it draining; it was cordoned`);
+});
+
 test('a drained node is removed, but not with the data of a service', async t => {
   const replica = await start(t);
   const api = createNodeApi(replica.parts);

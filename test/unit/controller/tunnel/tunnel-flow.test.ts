@@ -31,7 +31,7 @@ test('frames go both ways, then both ends are closed', async t => {
 });
 
 test("what ends the agent's side is thrown, and the client is not told a clean end", async t => {
-  const gone = new ClusterError('UNAVAILABLE', 'this controller does not hold the session of node n1');
+  const gone = new ClusterError('UNAVAILABLE', 'node n1 is lost');
   const [client, agent] = [tunnel([]), tunnel([EOF], gone)];
   t.is(await t.throwsAsync(joinTunnels(client, agent)), gone);
   t.deepEqual(client.got, ['eof']);
