@@ -71,9 +71,10 @@ export function addRolloutVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/rollout-flow.ts')).showRollout(shell, one(args[0]), flags); },
   });
   rollout.add<HistoryFlags>({
-    usage: 'history <target>', about: 'the revisions of an App, or those in which a service changed, newest first',
-    examples: ['clusterctl rollout history shop/web', 'clusterctl rollout history app/shop -o json'],
-    run: async (shell, args) => { await (await import('./commands/rollout-flow.ts')).showHistory(shell, one(args[0])); },
+    usage: 'history <target>', about: 'the revisions of an App, or those in which a service changed, newest first: what made each, and which went back',
+    examples: ['clusterctl rollout history shop/web', 'clusterctl rollout history shop/web --revision 3', 'clusterctl rollout history app/shop -o json'],
+    options: command => command.option('--revision <number>', 'all that this one says'),
+    run: async (shell, args, flags) => { await (await import('./commands/rollout-flow.ts')).showHistory(shell, one(args[0]), flags); },
   });
   addUndo(rollout, 'undo');
   addUndo(verbs, 'rollback');

@@ -6,7 +6,7 @@ import { printable } from '#model/printable.ts';
 import type { ClusterView, RolloutAction, ServiceView } from '#model/ports.ts';
 import { EXIT, ProcessExit } from '../exit-code.ts';
 import { formatChanges, formatPlan, hasChanges, planItem } from '../format/plan.ts';
-import { historyItem, historyTable, rolloutItem, rolloutLine, rolloutsOf } from '../format/rollout.ts';
+import { formatRevision, historyItem, historyTable, revisionItem, rolloutItem, rolloutLine, rolloutsOf } from '../format/rollout.ts';
 import { listNamespace, readCount } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget } from '../target.ts';
@@ -17,6 +17,8 @@ import { ProgressLines } from './progress-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 const MAX_REVISION = Number.MAX_SAFE_INTEGER;
+/** Revisions that an error names. */
+const MAX_NAMED = 20;
 
 export interface StatusFlags {
   readonly watch: boolean;
@@ -61,18 +63,41 @@ function servicesOf(found: Extract<Found, { readonly kind: 'app' | 'service' }>,
   return found.kind === 'service' ? [found.service] : rolloutsOf(view, found.app);
 }
 
-export type HistoryFlags = object;
+export interface HistoryFlags {
+  readonly revision?: string;
+}
 
-export async function showHistory(shell: Shell, name: string): Promise<void> {
+/** @throws ClusterError NOT_FOUND for a revision that is not there, with those that are */
+export async function showHistory(shell: Shell, name: string, flags: HistoryFlags = {}): Promise<void> {
+  const number = flags.revision === undefined ? undefined : readCount('--revision', flags.revision, 1, MAX_REVISION);
   const client = await shell.connect();
   const view = await client.view(scopeOf(shell));
   const found = requireTarget(name, view, ['app', 'service']);
   const { namespace, app, service } = namesOf(found);
   const revisions = await client.revisions({ namespace, app });
   const services = servicesOf(found, view);
+  if (number !== undefined) {
+    await showRevision(shell, requireRevision(number, describeFound(found), revisions), { service, services });
+    return;
+  }
   const told = service === undefined ? revisions : changesOf(revisions, service, services);
   const items = told.toSorted((left, right) => right.number - left.number).map(revision => historyItem(revision, { service, services }));
   await printListing(shell, { items, table: historyTable(items, shell.clock.nowMs()), names: items.map(item => `revision/${String(item.revision)}`), isSingle: false });
+}
+
+async function showRevision(shell: Shell, revision: Revision, about: Parameters<typeof revisionItem>[1]): Promise<void> {
+  const item = revisionItem(revision, about);
+  const isPlain = shell.options.output === 'json' || shell.options.output === 'yaml';
+  await (isPlain ? printPlain(shell, item) : shell.terminal.write(formatRevision(item)));
+}
+
+function requireRevision(number: number, name: string, revisions: readonly Revision[]): Revision {
+  const revision = revisions.find(one => one.number === number);
+  if (revision === undefined) {
+    const known = revisions.map(one => one.number).toSorted((left, right) => left - right);
+    throw new ClusterError('NOT_FOUND', `${name} has no revision ${String(number)}; it has ${known.slice(-MAX_NAMED).join(', ')}`);
+  }
+  return revision;
 }
 
 function namesOf(found: Extract<Found, { readonly kind: 'app' | 'service' }>): { readonly namespace: string; readonly app: string; readonly service?: string } {

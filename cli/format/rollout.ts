@@ -3,8 +3,11 @@ import type { App, Revision } from '#model/app.ts';
 import { containersOf } from '#model/companion.ts';
 import type { ClusterView, ServiceView } from '#model/ports.ts';
 import type { ServiceSpec } from '#model/service.ts';
+import { printable } from '#model/printable.ts';
 import { formatAge, formatTime } from './age.ts';
+import { formatFields } from './fields.ts';
 import type { Item } from './items.ts';
+import { toPlain } from './plain.ts';
 import type { Table } from './table.ts';
 
 /** The declared services of an App: runs of its crons come and go by themselves. */
@@ -43,6 +46,8 @@ export interface HistoryRow extends Item {
   readonly createdAt: string | null;
   readonly cause: string;
   readonly inForce: readonly string[];
+  /** Services that went back from it, as far as nothing came since. */
+  readonly rolledBack: readonly { readonly service: string; readonly reason: string }[];
   readonly services: readonly HistoryService[];
 }
 
@@ -60,6 +65,8 @@ export function historyItem(revision: Revision, { service, services }: { readonl
   return {
     revision: revision.number, createdAt: formatTime(revision.createdAtMs), cause: revision.cause ?? 'apply',
     inForce: services.filter(one => one.service.revision === revision.number).map(one => one.service.name),
+    rolledBack: services.filter(({ status }) => status?.rollout.state === 'rolled_back' && status.rollout.revision === revision.number)
+      .map(one => ({ service: one.service.name, reason: one.status?.rollout.reason ?? '' })),
     services: revision.services.filter(spec => service === undefined || spec.name === service).map(spec => serviceOf(spec, revision)),
   };
 }
@@ -76,11 +83,24 @@ function serviceOf(spec: ServiceSpec, { pins }: Revision): HistoryService {
 export function historyTable(items: readonly HistoryRow[], nowMs: number): Table {
   return {
     head: ['REVISION', 'AGE', 'CAUSE', 'IN FORCE', 'IMAGES', 'CONFIGS', 'SECRETS'],
-    rows: items.map(({ revision, createdAt, cause, inForce, services }) => [
-      String(revision), createdAt === null ? '' : formatAge(Date.parse(createdAt), nowMs), cause, inForce.join(','), services.map(one => one.image).join(','),
+    rows: items.map(({ revision, createdAt, cause, inForce, rolledBack, services }) => [
+      String(revision), createdAt === null ? '' : formatAge(Date.parse(createdAt), nowMs), [cause, ...rolledBack.map(one => `${one.service}: ${one.reason}`)].join('; '), inForce.join(','), services.map(one => one.image).join(','),
       unique(services.flatMap(one => one.configs)), unique(services.flatMap(one => one.secrets)),
     ]),
   };
+}
+
+/** One Revision with all that it says of its services, or of the one that is asked for. */
+export function revisionItem(revision: Revision, about: Parameters<typeof historyItem>[1]): Item {
+  const { services: summaries, ...row } = historyItem(revision, about);
+  const specs = revision.services.filter(spec => summaries.some(one => one.name === spec.name));
+  return { app: revision.app, ...row, services: specs.map(spec => ({ ...summaries.find(one => one.name === spec.name), spec: toPlain(spec) })), volumes: toPlain(revision.volumes) };
+}
+
+/** The same as lines: each service below its name. */
+export function formatRevision({ services, ...rest }: Item): string {
+  const parts = (services as readonly Item[]).map(({ name, image: _, spec, ...facts }) => `${printable(`service ${String(name)}`)}\n${formatFields({ ...facts, spec }, '  ')}`);
+  return [formatFields(rest, ''), ...parts].join('');
 }
 
 function unique(texts: readonly string[]): string {

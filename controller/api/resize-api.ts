@@ -78,7 +78,7 @@ function nextRecords({ app, service, revision }: Records, container: ContainerSp
   return {
     app: { ...app, revision: number, updatedAtMs: nowMs },
     service: { ...withoutWish(service), spec, revision: number, updatedAtMs: nowMs, ...keptWish(service) },
-    revision: { ...revision, number, createdAtMs: nowMs, services: revision.services.map(one => (one.name === service.name ? spec : one)) },
+    revision: { ...revision, number, createdAtMs: nowMs, cause: `update of the resources of ${service.name}`, services: revision.services.map(one => (one.name === service.name ? spec : one)) },
   };
 }
 

@@ -60,7 +60,7 @@ export interface Revision {
   readonly volumes: readonly VolumeSpec[];
   readonly pins: ContentPins;
   readonly createdAtMs: number;
-  /** What made it, where it was no apply: `undo to revision 3`. */
+  /** What made it, where it was no apply: `undo to revision 3`, `update of the resources of web`. */
   readonly cause?: string;
 }
 

@@ -81,6 +81,23 @@ test('history of a service tells changes of its limits too, and always the one i
   t.is(shell.terminal.text, 'revision/4\nrevision/2\nrevision/1\n');
 });
 
+test('history --revision shows all that one revision says', async t => {
+  const cluster = new FakeCluster(withWeb('settled'));
+  const revision = (number: number, pids: number) => ({
+    app: 'default/shop', number, services: [service({ container: { image: `web:${String(number)}`, limits: { memoryBytes: 0, pids } } }).spec, service({ name: 'db' }).spec], volumes: [],
+    pins: { configs: [], secrets: [] }, createdAtMs: T0, cause: 'undo to revision 1',
+  });
+  cluster.answers.set('revisions', [revision(1, 8), revision(2, 16)]);
+  const shell = fakeShell(cluster);
+  await showHistory(shell, 'shop/web', { revision: '2' });
+  t.regex(shell.terminal.text, /^app: default\/shop\nrevision: 2\n.*\ncause: undo to revision 1\n[^]*service web\n[^]* image: web:2\n[^]* pids: 16\n/);
+  t.notRegex(shell.terminal.text, /service db/);
+  const json = fakeShell(cluster, { output: 'json' });
+  await showHistory(json, 'app/shop', { revision: '1' });
+  t.like(JSON.parse(json.terminal.text), { revision: 1, services: [{ name: 'web', image: 'web:1', spec: { container: { limits: { pids: 8 } } } }, { name: 'db' }] });
+  await t.throwsAsync(showHistory(fakeShell(cluster), 'shop/web', { revision: '3' }), { message: 'service/shop/web has no revision 3; it has 1, 2' });
+});
+
 test('rebalance --plan says what would move, and moves nothing', async t => {
   const cluster = new FakeCluster(withWeb('settled'));
   cluster.answers.set('planMoves', moves);

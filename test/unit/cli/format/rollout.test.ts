@@ -21,6 +21,14 @@ test('runs of crons have no rollout', t => {
   const view = clusterView({ services: [serviceView(WEB, FULL), serviceView(run, FULL)] });
   t.deepEqual(rolloutsOf(view, { namespace: 'default', name: 'shop' }).map(one => one.service.name), ['web']);
 });
+test('a revision that was rolled back says so, and why', t => {
+  const revision: Revision = { app: appId('default', 'shop'), number: 2, services: [WEB.spec], volumes: [], createdAtMs: T0, pins: { configs: [], secrets: [] } };
+  const view = serviceView(WEB, FULL, 'rolled_back', 'revision 2 rolled back to 1: web-0 exits 1');
+  const back = { ...view, ...(view.status === undefined ? {} : { status: { ...view.status, rollout: { ...view.status.rollout, revision: 2 } } }) };
+  const items = [revision, { ...revision, number: 1 }].map(one => historyItem(one, { services: [back] }));
+  t.deepEqual(historyTable(items, T0).rows.map(row => row.slice(2, 4)), [['apply; web: revision 2 rolled back to 1: web-0 exits 1', ''], ['apply', 'web']]);
+  t.deepEqual(items.map(({ rolledBack }) => rolledBack.length), [1, 0]);
+});
 test('a revision with its images and what they mount, and where it is in force', t => {
   const web = service({ container: { image: 'web:1', configs: [{ source: 'page', target: '/page', mode: 0o444 }] } });
   const revision: Revision = { app: appId('default', 'shop'), number: 1, services: [web.spec, service({ name: 'api' }).spec], volumes: [], createdAtMs: T0, cause: 'undo to revision 3',

@@ -5,7 +5,8 @@ import type { ResourceTarget } from '#model/ports.ts';
 import { resourcesKey } from '#model/resources.ts';
 import type { Limits, ResourceChange } from '#model/resources.ts';
 import { createResizeApi } from '../../../../controller/api/resize-api.ts';
-import { encodeApp, encodeNode, encodeRevision, encodeService, encodeStatusRecord, encodeTask } from '../../../../controller/store/records.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import { decodeRevision, encodeApp, encodeNode, encodeRevision, encodeService, encodeStatusRecord, encodeTask } from '../../../../controller/store/records.ts';
 import { app, MIB, node, resources, revisionWith, service, status, task, taskId } from '../../../support/builders.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
 
@@ -46,6 +47,8 @@ test('a service: the next Revision differs in this alone, and its tasks are not 
   t.like(now, { revision: 2, templateHash: web.templateHash, spec: { container: { limits: { memoryBytes: 128 * MIB, pids: 512 }, image: web.spec.container.image } } });
   t.like(services.get(db.id)?.value, { revision: 1, spec: { container: { limits: db.spec.container.limits } } });
   t.is(replica.keys('revision').length, 2);
+  const written = await replica.parts.store.get(buildKey({ kind: 'revision', app: app().id, number: 2 }), replica.parts.signal);
+  t.is(written && decodeRevision(written.value).cause, 'update of the resources of web');
 });
 
 test('what changes nothing is no Revision', async t => {
