@@ -169,6 +169,7 @@ export class EtcdStore implements Store {
     const cancel = (): void => { stream.cancel(); };
     signal.addEventListener('abort', cancel);
     left.addEventListener('abort', cancel);
+    if (signal.aborted || left.aborted) cancel(); // while it was opened
     try {
       stream.write({ create_request: {
         key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
