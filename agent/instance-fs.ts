@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import type { Registration } from '#model/session.ts';
 import { isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
 
-export type InstanceNonces = Pick<Registration, 'previousNonce' | 'nextNonce'>;
+export type InstanceNames = Pick<Registration, 'previousNonce' | 'nextNonce' | 'clusterId'>;
 
 /** Tells this agent from copies of its disk: what each registration presents. */
 export interface Instance {
-  /** The nonces of the next registration; the new one is on disk. */
-  present(): Promise<InstanceNonces>;
-  /** The controllers took what was presented last. */
-  accepted(): Promise<void>;
+  /** What the next registration presents; the new nonce is on disk. */
+  present(): Promise<InstanceNames>;
+  /** The controllers of this cluster, where they say which, took what was presented last. */
+  accepted(clusterId: string): Promise<void>;
 }
 
-const NOTHING: InstanceNonces = { previousNonce: '', nextNonce: '' };
+const NOTHING: InstanceNames = { previousNonce: '', nextNonce: '', clusterId: '' };
 
 /**
- * The instance's nonces in the config directory, beside the certificate that they belong to (reliability 4.5).
+ * The instance's nonces, and the cluster that it belongs to, in the config directory, beside the certificate that they belong to (reliability 4.5).
  *
  * 1. A new nonce is on disk before it is presented. 2. What was presented without an answer is presented again, after a restart too: both
  * answers are right for it. 3. Once accepted both are the same, and a new one follows. 4. Where nothing can be written, the last one is
@@ -25,33 +25,33 @@ const NOTHING: InstanceNonces = { previousNonce: '', nextNonce: '' };
 export class InstanceFs implements Instance {
   readonly #path: string;
   readonly #newNonce: () => string;
-  #pair: InstanceNonces | undefined;
+  #pair: InstanceNames | undefined;
 
   constructor(configDir: string, newNonce: () => string) {
     this.#path = pathIn(configDir);
     this.#newNonce = newNonce;
   }
 
-  async present(): Promise<InstanceNonces> {
-    const pair = this.#pair ?? await readNonces(this.#path);
+  async present(): Promise<InstanceNames> {
+    const pair = this.#pair ?? await readNames(this.#path);
     this.#pair = pair.nextNonce === pair.previousNonce ? await this.#next(pair) : pair;
     return this.#pair;
   }
 
-  async accepted(): Promise<void> {
+  async accepted(clusterId: string): Promise<void> {
     const nonce = this.#pair?.nextNonce ?? '';
-    this.#pair = { previousNonce: nonce, nextNonce: nonce };
+    this.#pair = { previousNonce: nonce, nextNonce: nonce, clusterId: clusterId === '' ? this.#pair?.clusterId ?? '' : clusterId };
     await replaceDurably(this.#path, JSON.stringify(this.#pair)).catch(() => { /* the pair on disk is right too, by rule 2 */ });
   }
 
-  async #next({ nextNonce: previousNonce }: InstanceNonces): Promise<InstanceNonces> {
-    const next = { previousNonce, nextNonce: this.#newNonce() };
+  async #next({ nextNonce: previousNonce, clusterId }: InstanceNames): Promise<InstanceNames> {
+    const next = { previousNonce, nextNonce: this.#newNonce(), clusterId };
     try {
       await replaceDurably(this.#path, JSON.stringify(next));
       return next;
     } catch (error) {
       if (previousNonce === '') throw error;
-      return { previousNonce, nextNonce: previousNonce };
+      return { previousNonce, nextNonce: previousNonce, clusterId };
     }
   }
 }
@@ -66,10 +66,10 @@ function pathIn(configDir: string): string {
   return join(configDir, 'instance.json');
 }
 
-async function readNonces(path: string): Promise<InstanceNonces> {
+async function readNames(path: string): Promise<InstanceNames> {
   try {
-    const { previousNonce, nextNonce } = JSON.parse(await readFile(path, 'utf8')) as Partial<Record<string, unknown>>;
-    return typeof previousNonce === 'string' && typeof nextNonce === 'string' ? { previousNonce, nextNonce } : NOTHING;
+    const { previousNonce, nextNonce, clusterId = '' } = JSON.parse(await readFile(path, 'utf8')) as Partial<Record<string, unknown>>;
+    return typeof previousNonce === 'string' && typeof nextNonce === 'string' && typeof clusterId === 'string' ? { previousNonce, nextNonce, clusterId } : NOTHING;
   } catch (error) {
     if (isAbsent(error) || error instanceof SyntaxError) {
       return NOTHING;

@@ -15,7 +15,7 @@ import type { Contact } from './contact.ts';
 import { Doorbell } from './doorbell-flow.ts';
 import { HeartbeatLoop } from './heartbeat-loop.ts';
 import type { Pulse } from './heartbeat-loop.ts';
-import type { Instance, InstanceNonces } from './instance-fs.ts';
+import type { Instance, InstanceNames } from './instance-fs.ts';
 import type { ControllerDialer, DeadmanWatch, HeldAssignment, NodeFacts, SessionSink } from './ports.ts';
 import { SessionEndpoints } from './session-endpoints.ts';
 import type { EndpointsNews } from './session-endpoints.ts';
@@ -172,11 +172,11 @@ export class SessionLoop implements StartPermit {
     const ending = new AbortController();
     const inner = AbortSignal.any([signal, ending.signal]);
     try {
-      const nonces = await this.#parts.instance.present();
+      const names = await this.#parts.instance.present();
       const end = await this.#parts.dialer.dial(address, inner);
       const startedAtMs = this.#parts.clock.monotonicMs();
       const session: OpenSession = { address, end, signal: inner, startedAtMs, beats: this.#heartbeats(end, startedAtMs), endpoints: new SessionEndpoints() };
-      const reason = await this.#runSession(session, nonces, ending);
+      const reason = await this.#runSession(session, names, ending);
       this.#parts.log.info({ controller: address, reason }, 'session ended');
       return session.beats.isRegistered ? this.#parts.clock.monotonicMs() - session.startedAtMs : 0;
     } catch (error) {
@@ -189,12 +189,12 @@ export class SessionLoop implements StartPermit {
     }
   }
 
-  async #runSession(session: OpenSession, nonces: InstanceNonces, ending: AbortController): Promise<string> {
+  async #runSession(session: OpenSession, names: InstanceNames, ending: AbortController): Promise<string> {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
     this.#toldDeadman = this.#parts.deadman.isAtWork();
-    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...nonces, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
+    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...names, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -251,7 +251,7 @@ export class SessionLoop implements StartPermit {
       case 'registered':
         this.#registered(message, session);
         later(async () => {
-          await this.#parts.instance.accepted();
+          await this.#parts.instance.accepted(message.clusterId);
           await this.#parts.sink.registered(message);
         });
         this.#broughtUp = this.#slowWork;

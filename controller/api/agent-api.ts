@@ -23,6 +23,7 @@ import type { LiveSession } from './session-table.ts';
 
 export interface AgentApiParts extends SessionParts, JoinParts {
   readonly controllerId: string;
+  readonly clusterId: string;
   readonly broker: TunnelBroker;
   readonly firstRegistrations: FirstRegistrations;
   readonly logins: Pick<RegistryLogins, 'find'>;
@@ -37,11 +38,12 @@ export interface AgentApiParts extends SessionParts, JoinParts {
 
 export function createAgentApi(parts: AgentApiParts): AgentHandlers {
   const { renew } = createIdentityApi(parts);
+  const sentAway = new Set<NodeId>();
   return {
     renew,
     async session(end, peer, signal) {
       requireRole(peer, 'node');
-      await runSession(end, peer, parts, signal);
+      await runSession(end, peer, { ...parts, sentAway }, signal);
     },
     async tunnel(tunnelId, tunnel, peer) {
       requireRole(peer, 'node');
@@ -60,7 +62,12 @@ function usesRegistry(node: NodeId, { namespace, registry }: { readonly namespac
   return tasks.some(task => task !== undefined && containersOf(task).some(({ image }) => image.startsWith(`${registry}/`)));
 }
 
-async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApiParts, signal: AbortSignal): Promise<void> {
+interface RegisteringParts extends AgentApiParts {
+  /** Nodes of which an event has told that the store is older, until they are registered: they try again and again. */
+  readonly sentAway: Set<NodeId>;
+}
+
+async function runSession(end: ControllerSessionEnd, peer: Peer, parts: RegisteringParts, signal: AbortSignal): Promise<void> {
   const messages = end.receive()[Symbol.asyncIterator]();
   const registration = await readRegistration(messages, peer);
   if (!parts.mayAcknowledge()) {
@@ -70,7 +77,8 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
   await requireUnheard(registration.node, parts);
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
   if (outcome.kind === 'older-store') {
-    tellOlderStore(registration.node, outcome.message, parts);
+    if (!parts.sentAway.has(registration.node)) tellOlderStore(registration.node, outcome.message, parts);
+    parts.sentAway.add(registration.node);
     throw new ClusterError('UNAVAILABLE', outcome.message);
   }
   if (outcome.kind === 'refused') {
@@ -79,6 +87,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     return;
   }
   const { subnetIndex, recordRevision } = outcome;
+  parts.sentAway.delete(registration.node);
   if (outcome.isStoreOlder) {
     tellOlderStore(registration.node, `the store was restored from a backup that is older than the last registration of node ${registration.node}`, parts);
   }
@@ -101,6 +110,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: AgentApi
     subnetIndex,
     times: { heartbeatMs: parts.times.heartbeatMs, lostMs: parts.times.lostMs },
     controllers: [...parts.state.current.controllers.values()].map(record => record.value.apiAddress).sort(),
+    clusterId: parts.clusterId,
   });
   const loop: AgentSessionLoop = new AgentSessionLoop(parts, session, {
     receive: () => resume(messages),

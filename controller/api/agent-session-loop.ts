@@ -12,7 +12,6 @@ import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
-import { removal } from './instance-rules.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { writeStatuses } from './status-write-flow.ts';
 import type { StatusOutcome, StatusWriter } from './status-write-flow.ts';
@@ -138,15 +137,12 @@ export class AgentSessionLoop {
     if (heartbeat.removedVolumes.length > 0) this.#wakeSettler();
   }
 
-  /** An operator removed the node, or its session record is not ours any more: whoever is right registers again. */
+  /** The node is not on record, or its session record is not ours any more: whoever is right registers again, and one that was removed is told so then. */
   #isOver(): boolean {
     const { nodes, sessions, unreadableNodes } = this.#parts.state.current;
     const { node, sessionId } = this.#session;
-    if (!nodes.has(node) && !unreadableNodes.has(node)) {
-      this.#session.send(removal(node));
-      return true;
-    }
-    return sessions.get(node)?.value.sessionId !== sessionId;
+    const isKnown = nodes.has(node) || unreadableNodes.has(node);
+    return !isKnown || sessions.get(node)?.value.sessionId !== sessionId;
   }
 
   async #sendAssignments(signal: AbortSignal): Promise<void> {

@@ -61,5 +61,11 @@ export function storeWentBack(node: string, knownRevision: number, etcdRevision:
     + 'Stop the controllers and restore the backup once more with etcdutl snapshot restore --bump-revision 1000000000 --mark-compacted';
 }
 
+/** Of a store that does not know the node, and is not the one of the cluster that the node belongs to. */
+export function storeIsAnother(node: string, itsCluster: string, clusterHere: string): string {
+  return `the store is another one: node ${node} belongs to cluster ${itsCluster}, ${clusterHere === '' ? 'this store is of none' : `this store is of cluster ${clusterHere}`} and does not know it; its tasks run on as they are. `
+    + `Put the data of etcd back, or a backup of it; or join the node anew (${REJOIN})`;
+}
+
 const HEARD_WITHIN_HEARTBEATS = 2.5;
 const REJOIN = 'clusterctl token create, then gantry-agent --join TOKEN';

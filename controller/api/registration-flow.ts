@@ -5,12 +5,12 @@ import type { Peer } from '#model/ports.ts';
 import type { RemovedNode } from '#model/records.ts';
 import type { Registration, SessionRefusal } from '#model/session.ts';
 import type { Clock } from '#kit/clock.ts';
-import { decodeRemovedNode, encodeNode, encodeSessionRecord } from '../store/records.ts';
+import { decodeClusterSettings, decodeRemovedNode, encodeNode, encodeSessionRecord } from '../store/records.ts';
 import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import type { FirstRegistrations } from './first-registration-flow.ts';
-import { isOutOfBackup, judgeInstance, storeWentBack } from './instance-rules.ts';
+import { isOutOfBackup, judgeInstance, storeIsAnother, storeWentBack } from './instance-rules.ts';
 import type { ClusterState } from './ports.ts';
 import { nodeRecord, sessionRecord } from './registration-records.ts';
 
@@ -37,7 +37,7 @@ export interface RegistrationOutcome extends WrittenRegistration {
 
 const MAX_TRIES = 8;
 
-/** The store has less than the node was told of: it was restored from a backup, and its revisions were not raised. */
+/** The store has less than the node was told of: it was restored from a backup and its revisions were not raised, or it is another one. */
 export interface OlderStore {
   readonly kind: 'older-store';
   readonly message: string;
@@ -47,7 +47,7 @@ export interface OlderStore {
 export async function registerNode(
   registration: Registration, caller: { readonly peer: Peer; readonly sessionId: string }, parts: RegistrationParts, signal: AbortSignal,
 ): Promise<RegistrationOutcome | OlderStore | SessionRefusal> {
-  const older = await olderStore(registration, parts, signal);
+  const older = await otherStore(registration, parts, signal) ?? await olderStore(registration, parts, signal);
   if (older !== undefined) return older;
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const removed = await readRemoved(registration.node, parts.store, signal);
@@ -65,6 +65,14 @@ export async function registerNode(
     }
   }
   throw new ClusterError('CONFLICT', `node ${registration.node} cannot be registered: its record keeps changing`);
+}
+
+/** A node that is not on record belongs to the cluster that it registered in before, or to none. */
+async function otherStore({ node, clusterId }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<OlderStore | undefined> {
+  if (clusterId === '' || state.current.nodes.has(node)) return undefined;
+  const stored = await store.get(buildKey({ kind: 'settings' }), signal);
+  const here = stored === undefined ? '' : decodeClusterSettings(stored.value).clusterId;
+  return clusterId === here ? undefined : { kind: 'older-store', message: storeIsAnother(node, clusterId, here) };
 }
 
 /** An agent takes nothing that is older than what it has (reliability 4.4): it would take nothing of such a store until its revisions have caught up. */

@@ -44,6 +44,8 @@ export interface Registration {
    * this was told. A store that has less was restored from a backup.
    */
   readonly knownRevision: number;
+  /** Of the cluster that took the last registration; empty: none did, or it was one that does not say, or an agent of before. */
+  readonly clusterId: string;
 }
 
 export interface Heartbeat {
@@ -86,6 +88,8 @@ export interface Registered {
   readonly times: { readonly heartbeatMs: number; readonly lostMs: number };
   /** Addresses of all controllers, `host:port`, to dial next time. */
   readonly controllers: readonly string[];
+  /** Names the cluster for ever; empty from a controller of before. */
+  readonly clusterId: string;
 }
 
 export interface HeartbeatAck {

@@ -4,7 +4,7 @@ import type { NodeId, TaskId } from '#model/ids.ts';
 import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import type { DesiredSet } from '../../agent/assignment.ts';
 import type { HealthVerdict } from '../../agent/health/ports.ts';
-import type { InstanceNonces, Instance } from '../../agent/instance-fs.ts';
+import type { InstanceNames, Instance } from '../../agent/instance-fs.ts';
 import type { HeldAssignment } from '../../agent/ports.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
@@ -50,7 +50,7 @@ export class SimMachine {
   #onEnd: (id: string) => void = () => undefined;
   #assignment: StoredAssignment | undefined;
   #contents: readonly AssignedContent[] = [];
-  #nonces: InstanceNonces = { previousNonce: '', nextNonce: '' };
+  #nonces: InstanceNames = { previousNonce: '', nextNonce: '', clusterId: '' };
 
   constructor(node: NodeId, subnet: number, world: { readonly time: SimTime; readonly random: Random; readonly witness: MachineWitness }) {
     this.node = node;
@@ -116,13 +116,13 @@ export class SimMachine {
       present: async () => {
         await this.#step('instance.present', process);
         if (this.#nonces.previousNonce === this.#nonces.nextNonce && !this.isDiskFull) {
-          this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: newNonce() };
+          this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: newNonce(), clusterId: this.#nonces.clusterId };
         }
         return this.#nonces;
       },
-      accepted: async () => {
+      accepted: async clusterId => {
         await this.#step('instance.accepted', process);
-        this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: this.#nonces.nextNonce };
+        this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: this.#nonces.nextNonce, clusterId };
       },
     };
   }

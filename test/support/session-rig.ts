@@ -67,7 +67,7 @@ export class SessionRig {
       },
       reports: this.reports,
       deadman: { isAtWork: () => this.hasDeadman, uptimeMs: () => this.clock.monotonicMs() + 50_000, heard: sentUptimeMs => { this.heardUptimes.push(sentUptimeMs); } },
-      instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
+      instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n', clusterId: 'k' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
       sink: {
         registered: async () => { await (this.isNetworkBroken ? Promise.reject(new Error('no link')) : undefined); },
         desired: set => { this.desired.push(set); },
@@ -94,7 +94,7 @@ export class SessionRig {
   }
 
   async register(session: SessionPair): Promise<void> {
-    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'] });
+    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k' });
     await this.pass(10);
   }
 

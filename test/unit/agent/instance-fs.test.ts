@@ -15,7 +15,7 @@ test.serial('each accepted registration is followed by a new nonce, which is on 
   const instance = open('a');
   const first = await instance.present();
   t.is(first.previousNonce, '');
-  await instance.accepted();
+  await instance.accepted('k');
   const second = await instance.present();
   t.is(second.previousNonce, first.nextNonce);
   t.not(second.nextNonce, first.nextNonce);
@@ -34,24 +34,36 @@ test.serial('a process that starts after an accepted registration presents a new
   await forgetInstance(path.join(directory, 'e'));
   const instance = open('e');
   const first = await instance.present();
-  await instance.accepted();
+  await instance.accepted('k');
   const second = await open('e').present();
   t.is(second.previousNonce, first.nextNonce);
   t.not(second.nextNonce, first.nextNonce);
 });
 
-test.serial('a join makes another instance', async t => {
+test.serial('the cluster that took a registration is presented from then on, by the next process too; one that does not say which changes nothing', async t => {
+  await forgetInstance(path.join(directory, 'f'));
+  const instance = open('f');
+  t.is((await instance.present()).clusterId, '');
+  await instance.accepted('k');
+  t.is((await open('f').present()).clusterId, 'k');
+  await instance.present();
+  await instance.accepted('');
+  t.is((await open('f').present()).clusterId, 'k');
+});
+
+test.serial('a join makes another instance, of no cluster yet', async t => {
   await forgetInstance(path.join(directory, 'c'));
   await open('c').present();
+  await open('c').accepted('k');
   await forgetInstance(path.join(directory, 'c'));
-  t.is((await open('c').present()).previousNonce, '');
+  t.like(await open('c').present(), { previousNonce: '', clusterId: '' });
 });
 
 test.serial('where nothing can be written the last nonce is presented again', async t => {
   await forgetInstance(path.join(directory, 'd'));
   const instance = open('d');
   const first = await instance.present();
-  await instance.accepted();
+  await instance.accepted('k');
   rmSync(path.join(directory, 'd'), { recursive: true });
-  t.deepEqual(await instance.present(), { previousNonce: first.nextNonce, nextNonce: first.nextNonce });
+  t.deepEqual(await instance.present(), { previousNonce: first.nextNonce, nextNonce: first.nextNonce, clusterId: 'k' });
 });

@@ -84,6 +84,8 @@ export interface Registration {
   readonly hasDeadman: boolean;
   /** Newest etcd revision that the agent was told: of an assignment, or of the leader under which it was made. 0: none yet. */
   readonly knownRevision: number;
+  /** Of the cluster that took its last registration; empty: of none yet, or an agent of before. */
+  readonly clusterId: string;
 }
 
 export interface Registration_LabelsEntry {
@@ -130,6 +132,8 @@ export interface Registered {
   readonly heartbeatMs: number;
   readonly lostMs: number;
   readonly controllers: readonly string[];
+  /** The agent says it with each registration from now on; absent from a controller of before. */
+  readonly clusterId: string;
 }
 
 export interface HeartbeatAck {
@@ -683,6 +687,7 @@ function createBaseRegistration(): Registration {
     takesEndpointChanges: false,
     hasDeadman: false,
     knownRevision: 0,
+    clusterId: "",
   };
 }
 
@@ -744,6 +749,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.knownRevision !== 0) {
       writer.uint32(160).int64(message.knownRevision);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(170).string(message.clusterId);
     }
     return writer;
   },
@@ -914,6 +922,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.knownRevision = longToNumber(reader.int64());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.clusterId = reader.string();
             continue;
           }
         }
@@ -1318,7 +1334,7 @@ export const SessionRequest: MessageFns<SessionRequest> = {
 };
 
 function createBaseRegistered(): Registered {
-  return { sessionId: "", subnetIndex: 0, heartbeatMs: 0, lostMs: 0, controllers: [] };
+  return { sessionId: "", subnetIndex: 0, heartbeatMs: 0, lostMs: 0, controllers: [], clusterId: "" };
 }
 
 export const Registered: MessageFns<Registered> = {
@@ -1337,6 +1353,9 @@ export const Registered: MessageFns<Registered> = {
     }
     for (const v of message.controllers) {
       writer.uint32(42).string(v!);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(50).string(message.clusterId);
     }
     return writer;
   },
@@ -1392,6 +1411,14 @@ export const Registered: MessageFns<Registered> = {
             }
 
             message.controllers.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.clusterId = reader.string();
             continue;
           }
         }

@@ -6,13 +6,15 @@ import type { Registration } from '#model/session.ts';
 import { FirstRegistrations } from '../../../../controller/api/first-registration-flow.ts';
 import { registerNode } from '../../../../controller/api/registration-flow.ts';
 import type { RegistrationParts } from '../../../../controller/api/registration-flow.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import { encodeClusterSettings } from '../../../../controller/store/records.ts';
 import { T0 } from '../../../support/builders.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
 
 function registration(name: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(name), agentVersion: '1', bootId: 'b', address: '10.161.0.10', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 30 }, pids: 100,
-    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, ...change,
+    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, clusterId: '', ...change,
   };
 }
 const peer = (name: string): Peer => ({ role: 'node', name, address: '10.161.0.10', certifiedAtMs: T0 });
@@ -131,3 +133,20 @@ test('B12: a node that registered after the backup is taken back, and that is to
   await register(replica, 'n2');
   t.like(await register(replica, 'n1', { previousNonce: 'later', nextNonce: 'y', knownRevision: replica.etcd.etcdRevision }), { kind: 'registered', isStoreOlder: true });
 });
+
+test('B13: a node of another cluster that this store does not know is sent away, whatever the revisions; joined anew it is taken', async t => {
+  const replica = await MemoryReplica.start(t);
+  const settings = (clusterId: string): void => {
+    replica.etcd.commit([], [{ kind: 'put', key: buildKey({ kind: 'settings' }), value: encodeClusterSettings({ clusterId, defaultRegistry: '', createdAtMs: T0 }) }]);
+  };
+  settings('new');
+  t.regex(messageOf(await register(replica, 'n1', { clusterId: 'own' })), /this store is of cluster new and does not know it; its tasks run on as they are/);
+  t.is(replica.keys('nodes/').length, 0);
+  t.like(await register(replica, 'n1', { clusterId: '' }), { kind: 'registered' });
+  settings('own');
+  t.like(await register(replica, 'n2', { clusterId: 'own' }), { kind: 'registered' });
+});
+
+function messageOf(outcome: Awaited<ReturnType<typeof registerNode>>): string {
+  return outcome.kind === 'older-store' ? outcome.message : '';
+}
