@@ -20,13 +20,9 @@ export class ClusterHistory {
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
 
-  constructor(layout: DevLayout) {
-    const pki = `${layout.stateDir}/pki/etcd-client`;
-    const [caPem, certificatePem, keyPem] = ['ca.pem', 'certificate.pem', 'key.pem'].map(file => readFileSync(`${pki}/${file}`));
-    if (caPem === undefined || certificatePem === undefined || keyPem === undefined) {
-      throw new Error(`no client certificate in ${pki}`);
-    }
-    this.store = new EtcdStore({ hosts: [`https://127.0.0.1:${String(layout.etcdPort)}`], tls: { caPem, certificatePem, keyPem } });
+  /** @param store  another etcd than the cluster's own; closed by `close` */
+  constructor(layout: DevLayout, store = storeOf(layout)) {
+    this.store = store;
     this.#following = this.#follow();
   }
 
@@ -63,4 +59,13 @@ export class ClusterHistory {
       }
     }
   }
+}
+
+function storeOf(layout: DevLayout): EtcdStore {
+  const pki = `${layout.stateDir}/pki/etcd-client`;
+  const [caPem, certificatePem, keyPem] = ['ca.pem', 'certificate.pem', 'key.pem'].map(file => readFileSync(`${pki}/${file}`));
+  if (caPem === undefined || certificatePem === undefined || keyPem === undefined) {
+    throw new Error(`no client certificate in ${pki}`);
+  }
+  return new EtcdStore({ hosts: [`https://127.0.0.1:${String(layout.etcdPort)}`], tls: { caPem, certificatePem, keyPem } });
 }

@@ -29,9 +29,9 @@ export class FaultBench {
   readonly history: ClusterHistory;
   readonly #startedAtMs = performance.now();
 
-  private constructor(cluster: DevCluster) {
+  private constructor(cluster: DevCluster, history = new ClusterHistory(cluster.layout)) {
     this.cluster = cluster;
-    this.history = new ClusterHistory(cluster.layout);
+    this.history = history;
   }
 
   static async up(options: DevClusterOptions = {}): Promise<FaultBench> {
@@ -39,8 +39,8 @@ export class FaultBench {
   }
 
   /** On a cluster that goes on afterwards: end it with `leave`. */
-  static attach(cluster: DevCluster): FaultBench {
-    return new FaultBench(cluster);
+  static attach(cluster: DevCluster, history?: ClusterHistory): FaultBench {
+    return new FaultBench(cluster, history);
   }
 
   /** Undoes every fault and lets the cluster go on. */

@@ -164,14 +164,20 @@ export function monitorsBelow(directory: string): readonly string[] {
 /** Ends the supervised process and runs it with more options instead, in the test's hands. */
 export async function withOptions(cluster: DevCluster, name: string, ...more: readonly string[]): Promise<HandRun> {
   const { pid = 0 } = cluster.process(name);
-  const environment = Object.fromEntries(readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0').filter(line => line !== '').map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
-  const argv = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  const { argv, environment } = commandOf(cluster, name);
   await cluster.ctl('dev', 'kill', name, '--name', cluster.name);
   await eventually(`${name} gone`, 60_000, () => identityOf(pid) === '');
   return new HandRun(cluster, name, { argv: [...argv, ...more], environment });
 }
 
-interface Command {
+/** How a running process of the cluster was started. */
+export function commandOf(cluster: DevCluster, name: string): Command {
+  const { pid = 0 } = cluster.process(name);
+  const environment = Object.fromEntries(readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0').filter(line => line !== '').map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  return { argv: readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0').slice(0, -1), environment };
+}
+
+export interface Command {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -1,0 +1,148 @@
+/** Rows of an etcd of three members: B6, B7, B8; and A6, a leader that is cut off from etcd alone (needs root). */
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import type { ControlClient } from '#model/ports.ts';
+import { parseServiceId } from '#model/ids.ts';
+import { createControlClient } from '#rpc/control-client.ts';
+import { ClusterHistory } from '../../../support/cluster-history.ts';
+import { DevCluster, eventually } from '../../../support/dev-cluster.ts';
+import { EtcdTrio } from '../../../support/etcd-trio.ts';
+import { webApp } from '../../../support/fault-apps.ts';
+import { FaultBench, lasting } from '../../../support/fault-bench.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { TcpRelay } from '../../../support/tcp-relay.ts';
+import { unnoticed } from '../../../support/unnoticed.ts';
+
+const WEB = 'default/load/web';
+/** B7 says 60 s. */
+const DEAD_MS = 20_000;
+/** For what takes 5 s at most where nothing else runs. */
+const BUSY_LIMIT_MS = 30_000;
+/** Replicas that are asked for in vain. */
+const IN_VAIN = 7;
+
+let trio: EtcdTrio;
+let bench: FaultBench;
+let port: number;
+
+test.before(async () => {
+  const cluster = await DevCluster.up({ times: 'test' });
+  trio = await EtcdTrio.instead(cluster);
+  trio.startController('c1');
+  trio.startController('c2');
+  bench = FaultBench.attach(cluster, new ClusterHistory(cluster.layout, trio.store()));
+  port = await freePort();
+  await bench.heard();
+  await cluster.apply(webApp({ port, replicas: 3 }), '--wait');
+});
+
+test.after.always('nothing is left, and nothing that must hold was violated', async t => {
+  const violations = await bench.violations();
+  await bench.history.close();
+  await trio.close();
+  const left = await bench.cluster.down();
+  t.deepEqual(violations, []);
+  t.deepEqual(left, []);
+});
+
+const scaleTo = async (client: ControlClient, replicas: number): Promise<void> => { await client.scale({ requestId: randomUUID(), service: parseServiceId(WEB), replicas }); };
+
+/** Through one controller alone. */
+async function through<T>(controller: string, body: (client: ControlClient) => Promise<T>): Promise<T> {
+  const { layout } = bench.cluster;
+  const address = `${layout.hostAddress}:${String(layout.controllers.find(one => one.name === controller)?.apiPort ?? 0)}`;
+  const client = createControlClient({ controllers: [address], identity: bench.cluster.operatorIdentity() });
+  try {
+    return await body(client);
+  } finally {
+    client.close();
+  }
+}
+
+async function writable(): Promise<void> {
+  await eventually('a write through the API', BUSY_LIMIT_MS, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
+}
+
+/** Lets `name` lead, with these addresses of etcd alone; the other controller knows all members. */
+async function letLead(name: string, hosts: readonly string[]): Promise<string> {
+  const other = name === 'c1' ? 'c2' : 'c1';
+  await bench.leader();
+  const { epoch } = bench.history.now();
+  await trio.kill(name);
+  await trio.kill(other);
+  trio.startController(name, hosts);
+  await eventually(`${name} to lead`, 60_000, async () => await bench.leader() === name && bench.history.now().epoch > epoch);
+  trio.startController(other);
+  await bench.heard();
+  await bench.settled();
+  return other;
+}
+
+/** All are asked for what only the controller with etcd can do: the one without says so, the other leads and does it; nobody else notices. */
+const cutFromEtcd = test.macro(async (t, hosts: () => Promise<{ readonly of: readonly string[]; readonly cut: () => Promise<void>; readonly heal: () => Promise<void>; readonly close?: () => Promise<void> }>) => {
+  const { of, cut, heal, close } = await hosts();
+  const other = await letLead('c1', of);
+  const { epoch } = bench.history.now();
+  await unnoticed(t, bench, port, async () => {
+    await cut();
+    const startedAtMs = performance.now();
+    const refused = await t.throwsAsync(through('c1', async client => { await scaleTo(client, IN_VAIN); }));
+    t.like(refused, { code: 'UNAVAILABLE' });
+    t.true(performance.now() - startedAtMs < BUSY_LIMIT_MS);
+    await eventually('the other to lead', BUSY_LIMIT_MS, async () => await bench.leader() === other && bench.history.now().epoch > epoch);
+    await through(other, async client => { await scaleTo(client, 3); });
+    await heal();
+  });
+  await bench.history.catchUp();
+  t.is([...bench.history.now().services.values()].find(({ value }) => value.id === WEB)?.value.spec.replicas, 3);
+  t.deepEqual((await bench.tasksSince(0)).filter(task => task.serviceId === WEB).map(task => task.slot).sort(), [0, 1, 2]);
+  // As before, for what comes after.
+  await trio.kill('c1');
+  trio.startController('c1');
+  await close?.();
+  await bench.heard();
+});
+
+test.serial("B6: the leader of etcd's three members is killed: writes go on, nobody notices (root)", async t => {
+  const { name = '' } = await trio.leader() ?? {};
+  await unnoticed(t, bench, port, async () => {
+    await trio.kill(name);
+    const startedAtMs = performance.now();
+    await writable();
+    t.log(`written after ${String(Math.round(performance.now() - startedAtMs))} ms`);
+    trio.startMember(name);
+  });
+});
+
+test.serial('B7: two of three members dead: writes fail soon and say why; back, nobody noticed (root)', async t => {
+  await unnoticed(t, bench, port, async () => {
+    await trio.kill('m2');
+    await trio.kill('m3');
+    for (const controller of ['c1', 'c2']) {
+      const refused = await t.throwsAsync(through(controller, async client => { await scaleTo(client, 3); }));
+      t.like(refused, { code: 'UNAVAILABLE' });
+      t.regex(refused.message, /etcd/);
+    }
+    await lasting(DEAD_MS);
+    trio.startMember('m2');
+    trio.startMember('m3');
+    await writable();
+  });
+});
+
+test.serial('B8: the leader of etcd and our leader cut off together: nothing is written there, the others go on (root)', cutFromEtcd, async () => {
+  const member = await trio.leader();
+  const name = member?.name ?? '';
+  return { of: [member?.url ?? ''], cut: async () => { await trio.cut(name); }, heal: async () => { await trio.heal(name); } };
+});
+
+test.serial('A6: our leader cut off from etcd alone: it says so and leads no more, the other goes on (root)', cutFromEtcd, async () => {
+  const [member] = trio.members;
+  const relay = await TcpRelay.start({ host: '127.0.0.1', upstream: { host: member?.address ?? '', port: Number(new URL(member?.url ?? '').port) } });
+  return {
+    of: [`https://127.0.0.1:${String(relay.port)}`],
+    cut: () => { relay.silence(); return Promise.resolve(); },
+    heal: () => { relay.heal(); return Promise.resolve(); },
+    close: async () => { await relay.close(); },
+  };
+});
