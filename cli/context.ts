@@ -71,6 +71,13 @@ export function withContext(file: ContextFile, context: Context): ContextFile {
   return { current: context.name, contexts: [...file.contexts.filter(one => one.name !== context.name), context] };
 }
 
+/** The file without the context of that name; undefined where it has none. */
+export function withoutContext(file: ContextFile, name: string): ContextFile | undefined {
+  const { current, contexts } = file;
+  const kept = contexts.filter(one => one.name !== name);
+  return kept.length === contexts.length ? undefined : { ...(current === undefined || current === name ? {} : { current }), contexts: kept };
+}
+
 function readContext(name: string, record: Readonly<Record<string, unknown>>): Context {
   const controllers = record['controllers'];
   if (!Array.isArray(controllers) || controllers.length === 0 || !controllers.every(one => typeof one === 'string')) {

@@ -1,5 +1,5 @@
 /** `dev ...`: the local cluster on this machine. */
-import { readFile, readdir, realpath } from 'node:fs/promises';
+import { chown, readFile, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
@@ -9,11 +9,11 @@ import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
-import { withContext } from '../context.ts';
+import { withContext, withoutContext } from '../context.ts';
 import { isCapacity } from '../dev/capacity.ts';
 import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
 import { writeClusterFile } from '../dev/cluster-fs.ts';
-import { devDown, devDownAll, requireCluster } from '../dev/dev-down-flow.ts';
+import { devDown, devDownAll, requireCluster, requireTraces } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
 import { devUp, findRunning, linkCommands } from '../dev/dev-up-flow.ts';
 import { deployExample, nextSteps, requireFreePort } from '../dev/example-flow.ts';
@@ -65,14 +65,14 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
     return;
   }
   if (hasExample) {
-    await requireFreePort();
+    await requireFreePort(cluster);
   }
   const file = await devUp({ name: cluster, hasExample, ...settings }, parts);
   if (!hasExample) {
     await say(shell, `cluster ${cluster} is up: ${controllerAddresses(file.layout).join(', ')}`);
     return;
   }
-  await linkCommands(parts.binDir);
+  await linkCommands(file, parts.binDir);
   await deployExample(file, parts, shell.terminal);
 }
 
@@ -80,11 +80,14 @@ export async function devDownCommand(shell: Shell, name: string | undefined, fla
   requireRoot();
   const parts = await devParts(shell);
   if (flags.all === true) {
-    await devDownAll(parts);
+    const removed = await devDownAll(parts);
+    await (removed.length === 0 ? say(shell, 'no local cluster is on this machine') : undefined);
     return;
   }
-  await devDown(requireName(name), parts);
-  await say(shell, `cluster ${requireName(name)} removed`);
+  const cluster = requireName(name);
+  await requireTraces(cluster);
+  await devDown(cluster, parts);
+  await say(shell, `cluster ${cluster} removed`);
 }
 
 export async function devStatusCommand(shell: Shell, name: string | undefined): Promise<void> {
@@ -214,7 +217,8 @@ async function devParts(shell: Shell): Promise<DevParts> {
     say: async line => { await say(shell, line); },
     connect: connectOperator,
     saveContext: async layout => { await saveContext(layout, shell); },
-    removeContext: async name => { await removeContext(name, shell); },
+    contextFiles: async () => await contextFiles(shell),
+    removeContext: async (name, files) => { await removeContext(name, files, shell); },
     signal: shell.signal,
   };
 }
@@ -245,15 +249,18 @@ async function saveContext(layout: DevLayout, shell: Shell): Promise<void> {
   }
 }
 
-async function removeContext(name: string, shell: Shell): Promise<void> {
-  for (const owner of await homeOwners(shell.environment)) {
-    const path = contextPath(owner.environment);
-    const file = await loadContexts(path);
-    if (file.contexts.some(one => one.name === name)) {
-      const { current, ...rest } = file;
-      const contexts = rest.contexts.filter(one => one.name !== name);
-      await saveContexts(path, { ...(current === undefined || current === name ? {} : { current }), contexts });
-      await giveFile(path, owner);
+async function contextFiles(shell: Shell): Promise<readonly string[]> {
+  return (await homeOwners(shell.environment)).map(owner => contextPath(owner.environment));
+}
+
+/** Each file stays its owner's. */
+async function removeContext(name: string, files: readonly string[], shell: Shell): Promise<void> {
+  for (const path of new Set([...files, ...await contextFiles(shell)])) {
+    const contexts = withoutContext(await loadContexts(path), name);
+    if (contexts !== undefined) {
+      const { uid, gid } = await stat(path);
+      await saveContexts(path, contexts);
+      await chown(path, uid, gid);
     }
   }
 }

@@ -22,8 +22,15 @@ export interface ClusterFile {
   readonly previousSettings: Readonly<Record<string, string>>;
   /** Command names linked into /usr/local/bin. */
   readonly links: readonly string[];
+  /** Files of contexts that name it, as far as it was told when it was made: whoever removes it need not be who made it. */
+  readonly contextFiles?: readonly string[];
   /** Where the example answers; absent where there is none. */
   readonly url?: string;
+}
+
+/** Links that go with the cluster: those that no other one has noted. */
+export function linksToRemove(file: Pick<ClusterFile, 'links'>, others: readonly Pick<ClusterFile, 'links'>[]): readonly string[] {
+  return file.links.filter(link => !others.some(other => other.links.includes(link)));
 }
 
 export function statusTable({ layout, processes }: ClusterFile): Table {

@@ -34,6 +34,17 @@ export async function readClusterFile(name: string): Promise<ClusterFile | undef
   }
 }
 
+/** Those of all clusters but `name`; one that is half made or half removed has none. */
+export async function otherClusterFiles(name: string): Promise<readonly ClusterFile[]> {
+  const files = await Promise.all((await listClusters()).filter(other => other !== name).map(async other => await readClusterFile(other)));
+  return files.filter(file => file !== undefined);
+}
+
+/** The cluster has nothing any more that another one could look for. */
+export async function removeClusterFile(name: string): Promise<void> {
+  await rm(`${stateDirOf(name)}/cluster.json`, { force: true });
+}
+
 export async function writeClusterFile(file: ClusterFile): Promise<void> {
   const target = `${file.layout.stateDir}/cluster.json`;
   await writeFile(`${target}.next`, `${JSON.stringify(file, null, 2)}\n`);

@@ -1,7 +1,8 @@
 /** `dev down`: nothing of a local cluster is left, in whatever state it is found. */
 import { requireCommand, runCommand } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
-import { listClusters, readClusterFile, removeFiles, withReservation } from './cluster-fs.ts';
+import { linksToRemove } from './cluster-file.ts';
+import { listClusters, otherClusterFiles, readClusterFile, removeClusterFile, removeFiles, withReservation } from './cluster-fs.ts';
 import { removeCgroups } from './cgroup-fs.ts';
 import { removeHubNetwork, removeMountNamespaces, setSetting } from './hub-network-process.ts';
 import type { DevParts } from './ports.ts';
@@ -16,14 +17,25 @@ export async function devDown(name: string, parts: DevParts): Promise<void> {
     await removeMountNamespaces(layout);
     await removeHubNetwork(layout);
     await removeCgroups(layout.nodes.map(node => node.scope));
-    // A cluster that is being made meanwhile reads the settings either before, and is seen, or after.
-    await withReservation(parts, async () => { await restoreSettings(name, file.previousSettings); });
-    for (const link of file.links) {
-      await removeLink(`/usr/local/bin/${link}`);
-    }
+    // A cluster that is being made meanwhile reads the settings either before, and is seen, or after; of two that are removed at once one is the last.
+    await withReservation(parts, async () => {
+      await restoreSettings(name, file.previousSettings);
+      for (const link of linksToRemove(file, await otherClusterFiles(name))) {
+        await removeLink(`/usr/local/bin/${link}`);
+      }
+      await parts.removeContext(name, file.contextFiles ?? []);
+      await removeClusterFile(name);
+    });
   }
-  await parts.removeContext(name);
   await removeFiles(name);
+}
+
+/** @throws ClusterError NOT_FOUND where nothing of such a cluster is on this machine */
+export async function requireTraces(name: string): Promise<void> {
+  const known = await listClusters();
+  if (!known.includes(name)) {
+    throw unknownCluster(name, known);
+  }
 }
 
 /** Every cluster of this machine. */
@@ -59,8 +71,11 @@ async function removeLink(link: string): Promise<void> {
 export async function requireCluster(name: string): Promise<NonNullable<Awaited<ReturnType<typeof readClusterFile>>>> {
   const file = await readClusterFile(name);
   if (file === undefined) {
-    const others = await listClusters();
-    throw new ClusterError('NOT_FOUND', `no local cluster ${name}; ${others.length === 0 ? 'make one with: npm start' : `there is: ${others.join(', ')}`}`);
+    throw unknownCluster(name, await listClusters());
   }
   return file;
+}
+
+function unknownCluster(name: string, known: readonly string[]): ClusterError {
+  return new ClusterError('NOT_FOUND', `no local cluster ${name}; ${known.length === 0 ? 'make one with: npm start' : `there is: ${known.join(', ')}`}`);
 }

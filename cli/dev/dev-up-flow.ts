@@ -1,5 +1,5 @@
 /** `dev up`: a local cluster from nothing to nodes that are ready. */
-import { open } from 'node:fs/promises';
+import { access, constants, open } from 'node:fs/promises';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
 import { parseJoinToken } from '#identity/join-token-parse.ts';
 import { requireCommand, startProcess, TOOL_PATH } from '#kit/command-process.ts';
@@ -7,7 +7,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
 import { joinCluster } from '#rpc/agent-client.ts';
 import type { ClusterFile } from './cluster-file.ts';
-import { createFiles, listClusters, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
+import { createFiles, otherClusterFiles, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
 import { devDown } from './dev-down-flow.ts';
 import { EXAMPLE_URL } from './example-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
@@ -66,7 +66,7 @@ export async function devUp(options: DevUpOptions, parts: DevParts): Promise<Clu
 
 /** Addresses and ports that no other cluster has, written down at once. */
 async function reserveLayout(options: DevUpOptions, parts: DevParts): Promise<DevLayout> {
-  const others = (await Promise.all((await listClusters()).map(async name => await readClusterFile(name)))).filter(file => file !== undefined);
+  const others = await otherClusterFiles(options.name);
   const layout = devLayout({
     ...options,
     underlayIndex: await findFreeUnderlay(new Set(others.map(file => file.layout.underlayIndex))),
@@ -74,7 +74,7 @@ async function reserveLayout(options: DevUpOptions, parts: DevParts): Promise<De
   });
   await createFiles(layout, parts.clock.nowMs());
   const previous = await readSetting(FORWARDING);
-  await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, ...(options.hasExample ? { links: LINKED_COMMANDS, url: EXAMPLE_URL } : { links: [] }) });
+  await writeClusterFile({ layout, processes: [], previousSettings: previous === '1' ? {} : { [FORWARDING]: previous }, contextFiles: await parts.contextFiles(), ...(options.hasExample ? { links: LINKED_COMMANDS, url: EXAMPLE_URL } : { links: [] }) });
   return layout;
 }
 
@@ -103,7 +103,8 @@ async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevP
   } finally {
     client.close();
   }
-  await parts.saveContext(layout);
+  // Another cluster of this machine may be writing the same file.
+  await withReservation(parts, async () => { await parts.saveContext(layout); });
 }
 
 /** The supervisor is this program again, in a session of its own. */
@@ -151,9 +152,17 @@ async function waitFor(what: string, holds: () => Promise<boolean>, parts: DevPa
   throw new Error(`waited ${String(READY_LIMIT_MS / 1000)} s for ${what}${last}`);
 }
 
-/** Links the commands into /usr/local/bin; cluster.json has noted them, so that `dev down` takes them away again. */
-export async function linkCommands(binDir: string): Promise<void> {
+/** Links the commands into /usr/local/bin; cluster.json has noted them, so that `dev down` of the last cluster that did takes them away again. One that leads to another cluster's launcher stays. */
+export async function linkCommands({ layout }: ClusterFile, binDir: string): Promise<void> {
+  const others = await otherClusterFiles(layout.name);
   for (const link of LINKED_COMMANDS) {
-    await requireCommand('ln', ['-sfn', `${binDir}/clusterctl`, `/usr/local/bin/${link}`]);
+    const path = `/usr/local/bin/${link}`;
+    if (!others.some(({ links }) => links.includes(link)) || !await isExecutable(path)) {
+      await requireCommand('ln', ['-sfn', `${binDir}/clusterctl`, path]);
+    }
   }
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(() => true, () => false);
 }

@@ -4,6 +4,8 @@ import { requireCommand } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Terminal } from '../ports.ts';
 import type { ClusterFile } from './cluster-file.ts';
+import { otherClusterFiles } from './cluster-fs.ts';
+import { hasPublished } from './hub-network-process.ts';
 import { findPortHolder } from './machine-process.ts';
 import type { DevParts } from './ports.ts';
 import { registryAddress } from './process-table.ts';
@@ -15,11 +17,16 @@ const ANSWER_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
 const REQUEST_LIMIT_MS = 2_000;
 
-/** @throws ClusterError FAILED_PRECONDITION naming who listens on the example's port */
-export async function requireFreePort(): Promise<void> {
+/** @throws ClusterError FAILED_PRECONDITION naming who listens on the example's port, or which cluster beside `name` has it published */
+export async function requireFreePort(name: string): Promise<void> {
   const holder = await findPortHolder(EXAMPLE_PORT);
   if (holder !== undefined) {
-    throw new ClusterError('FAILED_PRECONDITION', `port ${String(EXAMPLE_PORT)} of this machine is in use by ${holder}; end it, or start without the example: clusterctl dev up --no-example`);
+    throw new ClusterError('FAILED_PRECONDITION', `port ${String(EXAMPLE_PORT)} of this machine is in use by ${holder}; end it, or start without the example: clusterctl dev up ${name} --no-example`);
+  }
+  for (const { layout } of await otherClusterFiles(name)) {
+    if (await hasPublished(layout, EXAMPLE_PORT)) {
+      throw new ClusterError('FAILED_PRECONDITION', `port ${String(EXAMPLE_PORT)} of this machine is published by the local cluster ${layout.name}; remove that with clusterctl dev down ${layout.name}, or start without the example: clusterctl dev up ${name} --no-example`);
+    }
   }
 }
 

@@ -29,6 +29,13 @@ export function hostRuleset(rules: HostRules): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** The published ports in what `nft list table` says of such a table. Source: nft(8), "SETS": one element stands without braces */
+export function publishedPorts(text: string): readonly { readonly protocol: string; readonly port: number }[] {
+  const found = [...text.matchAll(/ (tcp|udp) dport (?:\{([^}]*)\}|(\d+)) dnat /g)]
+    .flatMap(([, protocol = '', several, one = '']) => (several ?? one).split(',').map(port => `${protocol}/${port.trim()}`));
+  return [...new Set(found)].map(text => ({ protocol: text.slice(0, 3), port: Number(text.slice(4)) }));
+}
+
 function dnatLines(rules: HostRules, match: string): readonly string[] {
   if (rules.nodes.length === 0) {
     return [];

@@ -1,6 +1,6 @@
 /** The kernel's side of a local cluster: network namespaces, links, pinned mount namespaces, the machine's port map. */
 import { requireCommand, runCommand } from '#kit/command-process.ts';
-import { hostRuleset } from './host-ruleset.ts';
+import { hostRuleset, publishedPorts } from './host-ruleset.ts';
 import type { HostRules } from './host-ruleset.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 
@@ -83,6 +83,12 @@ export async function removeMountNamespaces(layout: DevLayout): Promise<void> {
 /** Puts the machine's port map in force, whole. */
 export async function applyHostRules(rules: HostRules): Promise<void> {
   await requireCommand('nft', ['-f', '-'], { input: hostRuleset(rules) });
+}
+
+/** Whether the cluster has the TCP port of this machine published now. */
+export async function hasPublished({ hostTable }: Pick<DevLayout, 'hostTable'>, port: number): Promise<boolean> {
+  const { exitCode, stdout } = await runCommand('nft', ['list', 'table', 'ip', hostTable]);
+  return exitCode === 0 && publishedPorts(stdout).some(one => one.protocol === 'tcp' && one.port === port);
 }
 
 /** Cuts a node off: its link down, or everything dropped in one direction. */

@@ -11,8 +11,11 @@ export interface DevParts {
   readonly say: (line: string) => Promise<void>;
   /** A client with the cluster's operator certificate. */
   readonly connect: (layout: DevLayout) => Promise<ControlClient>;
-  /** Makes the cluster known as a context of the CLI, and forgets it; for the user behind sudo too. */
+  /** Files of contexts that `saveContext` writes: of the current user, and of the one behind sudo. */
+  readonly contextFiles: () => Promise<readonly string[]>;
+  /** Makes the cluster known as a context of the CLI. */
   readonly saveContext: (layout: DevLayout) => Promise<void>;
-  readonly removeContext: (name: string) => Promise<void>;
+  /** Forgets it, in the files of now and in `files`. */
+  readonly removeContext: (name: string, files: readonly string[]) => Promise<void>;
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { chooseContext, contextFileToPlain, NO_CONTEXTS, readContextFile, withContext } from '../../../cli/context.ts';
+import { chooseContext, contextFileToPlain, NO_CONTEXTS, readContextFile, withContext, withoutContext } from '../../../cli/context.ts';
 import type { Context } from '../../../cli/context.ts';
 
 const DEV: Context = {
@@ -25,6 +25,13 @@ test('the wanted one, the current one, the only one', t => {
   t.throws(() => chooseContext(two, 'prdo'), { message: "no context is named 'prdo'; did you mean 'prod'?" });
   t.throws(() => chooseContext(two, 'elsewhere'), { message: "no context is named 'elsewhere'; see clusterctl context ls" });
   t.throws(() => chooseContext(NO_CONTEXTS, undefined), { message: /npm start/ });
+});
+
+test('a context that is forgotten is current no more; another one stays so', t => {
+  const two = withContext(withContext(NO_CONTEXTS, { ...DEV, name: 'prod' }), DEV);
+  t.deepEqual(withoutContext(two, 'dev'), { contexts: [{ ...DEV, name: 'prod' }] });
+  t.deepEqual(withoutContext(two, 'prod'), { current: 'dev', contexts: [DEV] });
+  t.is(withoutContext(two, 'elsewhere'), undefined);
 });
 
 test('a broken file names the place', t => {
