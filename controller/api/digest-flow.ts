@@ -9,6 +9,8 @@ import { formatImageName, normalizeImageReference, parseImageReference } from '#
 import type { ImageReference } from '#model/image-reference.ts';
 import type { ContainerSpec, ServiceSpec } from '#model/service.ts';
 import type { TunnelRequest } from '#model/tunnel.ts';
+import { explainLookup } from './image-lookup.ts';
+import type { ImageLookup } from './image-lookup.ts';
 import type { ClusterState, ImageResolver } from './ports.ts';
 
 export interface DigestParts {
@@ -51,8 +53,18 @@ export async function pinDebugImage(request: TunnelRequest, parts: DigestParts, 
     throw new ClusterError('INVALID_ARGUMENT', parsed.problem);
   }
   const reference = normalizeImageReference(parsed.value, parts.defaultRegistry);
-  const digest = reference.digest ?? await parts.resolver.resolve(reference, parts.state.current.tasks.get(request.task)?.value.namespace ?? '', signal);
+  const namespace = parts.state.current.tasks.get(request.task)?.value.namespace ?? '';
+  const digest = reference.digest ?? await lookUp({ written: spec.image, parsed: parsed.value, reference }, () => parts.resolver.resolve(reference, namespace, signal));
   return { ...request, spec: { ...spec, image: formatImageName(reference), digest } };
+}
+
+/** What `ask` answers. @throws ClusterError as it does, explained */
+export async function lookUp<Answer>(lookup: ImageLookup, ask: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof ClusterError ? explainLookup(error, lookup) : error;
+  }
 }
 
 /** Where an image stands in the manifest, and what it was called and resolved to before. */
@@ -97,7 +109,7 @@ async function pinContainer(container: ContainerSpec, place: ImagePlace, parts: 
     return { kind: 'pinned', container: { ...container, image, digest } };
   } catch (error) {
     if (error instanceof ClusterError) {
-      return { kind: 'violation', violation: { path: place.path, message: error.message } };
+      return { kind: 'violation', violation: { path: place.path, message: explainLookup(error, { written: container.image, parsed: parsed.value, reference }).message } };
     }
     throw error;
   }

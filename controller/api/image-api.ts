@@ -2,9 +2,10 @@
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { DOCKER_HUB, formatImageName, isRegistry, normalizeImageReference, parseImageReference } from '#model/image-reference.ts';
-import type { ImageReference } from '#model/image-reference.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { requireRole } from './access.ts';
+import { lookUp } from './digest-flow.ts';
+import type { ImageLookup } from './image-lookup.ts';
 import type { ImageRegistry, RegistryLogins } from './ports.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteParts } from './write-once-flow.ts';
@@ -31,22 +32,25 @@ function createNameApi(parts: ImageApiParts): Pick<ImageHandlers, 'resolveImage'
   return {
     async resolveImage(request, peer) {
       requireRole(peer, 'operator');
-      const reference = readReference(request, parts);
-      return { image: formatImageName(reference), digest: await parts.resolver.resolve(reference, request.namespace, parts.signal) };
+      const lookup = readLookup(request, parts);
+      const { reference } = lookup;
+      return { image: formatImageName(reference), digest: await lookUp(lookup, () => parts.resolver.resolve(reference, request.namespace, parts.signal)) };
     },
     async listTags(request, peer) {
       requireRole(peer, 'operator');
-      const { registry = '', repository } = readReference(request, parts);
-      return { repository: `${registry}/${repository}`, tags: await parts.resolver.listTags({ registry, repository }, request.namespace, parts.signal) };
+      const lookup = readLookup(request, parts);
+      const { registry = '', repository } = lookup.reference;
+      return { repository: `${registry}/${repository}`, tags: await lookUp(lookup, () => parts.resolver.listTags({ registry, repository }, request.namespace, parts.signal)) };
     },
     async tagImage({ namespace, source, target }, peer) {
       requireRole(peer, 'operator');
-      const from = readReference({ namespace, image: source }, parts);
-      const to = readReference({ namespace, image: target }, parts);
+      const lookup = readLookup({ namespace, image: source }, parts);
+      const { reference: from } = lookup;
+      const { reference: to } = readLookup({ namespace, image: target }, parts);
       if (to.registry !== from.registry || to.repository !== from.repository || to.digest !== undefined) {
         throw new ClusterError('INVALID_ARGUMENT', `${target} is no other tag of ${from.registry ?? ''}/${from.repository}; a tag is set within one repository, copies between repositories are made by tools like skopeo`);
       }
-      return { image: formatImageName(to), digest: await parts.resolver.tag(from, to.tag ?? 'latest', namespace, parts.signal) };
+      return { image: formatImageName(to), digest: await lookUp(lookup, () => parts.resolver.tag(from, to.tag ?? 'latest', namespace, parts.signal)) };
     },
   };
 }
@@ -87,13 +91,13 @@ function createLoginApi(parts: ImageApiParts): Pick<ImageHandlers, 'putRegistryL
 }
 
 /** @throws ClusterError INVALID_ARGUMENT */
-function readReference({ namespace, image }: { readonly namespace: string; readonly image: string }, { defaultRegistry }: ImageApiParts): ImageReference {
+function readLookup({ namespace, image }: { readonly namespace: string; readonly image: string }, { defaultRegistry }: ImageApiParts): ImageLookup {
   requireNamespace(namespace);
   const parsed = parseImageReference(image);
   if ('problem' in parsed) {
     throw new ClusterError('INVALID_ARGUMENT', parsed.problem);
   }
-  return normalizeImageReference(parsed.value, defaultRegistry);
+  return { written: image, parsed: parsed.value, reference: normalizeImageReference(parsed.value, defaultRegistry) };
 }
 
 /** @throws ClusterError INVALID_ARGUMENT */

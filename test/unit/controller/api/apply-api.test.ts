@@ -54,7 +54,9 @@ test('a repeated request is answered while no registry is', async t => {
   const away = { resolve: () => Promise.reject(new ClusterError('UNAVAILABLE', 'the registry is away')) };
   const again = createApply({ ...replica.parts, resolver: { ...replica.parts.resolver, ...away } });
   t.deepEqual(await again({ requestId: requestId(1), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR), first);
-  t.like(await t.throwsAsync(again({ requestId: requestId(2), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR)), { violations: [{ path: 'services.web.image', message: 'the registry is away' }] });
+  t.like(await t.throwsAsync(again({ requestId: requestId(2), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR)), {
+    violations: [{ path: 'services.web.image', message: "the registry is away; 'other' names no registry, so docker.io/library/other:latest was tried: push it there, or write the registry in front of it, as in registry.example:5000/other" }],
+  });
 });
 
 test('a service that is left out is being deleted; the App cannot be applied while it is', async t => {
