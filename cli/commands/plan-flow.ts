@@ -5,6 +5,7 @@ import { parseNodeId } from '#model/ids.ts';
 import { parseAddedNode } from '../added-node.ts';
 import { EXIT, ManifestError, PlanError, ProcessExit } from '../exit-code.ts';
 import { formatDiff, formatPlan, hasChanges, planItem } from '../format/plan.ts';
+import type { PlannedApps } from '../format/plan.ts';
 import type { ManifestApp } from '../manifest.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
@@ -21,20 +22,21 @@ export interface PlanFlags extends Pick<ApplyFlags, 'var' | 'envFile'> {
 
 /** @throws ProcessExit 1 when something would change, PlanError (exit code 2) when it cannot be planned */
 export async function planManifests(shell: Shell, flags: PlanFlags, kind: 'plan' | 'diff'): Promise<void> {
-  const plan = await askPlan(shell, flags);
+  const { plan, apps } = await askPlan(shell, flags);
   if (shell.options.output === 'json' || shell.options.output === 'yaml') {
     await printPlain(shell, planItem(plan));
   } else if (shell.options.isQuiet) {
     await shell.terminal.write(plan.planId === undefined ? '' : `${plan.planId}\n`);
   } else {
-    await shell.terminal.write(kind === 'plan' ? formatPlan(plan) : formatDiff(plan));
+    await shell.terminal.write(kind === 'plan' ? formatPlan(plan, apps) : formatDiff(plan, apps));
   }
   if (hasChanges(plan)) {
     throw new ProcessExit(EXIT.failed);
   }
 }
 
-async function askPlan(shell: Shell, flags: PlanFlags): Promise<ClusterPlan> {
+/** With the Apps of the manifests, where there are any. */
+async function askPlan(shell: Shell, flags: PlanFlags): Promise<{ readonly plan: ClusterPlan; readonly apps?: PlannedApps }> {
   const withoutNodes = (flags.withoutNode ?? []).map(parseNodeId);
   const addedNodes = (flags.addNode ?? []).map(parseAddedNode);
   if (flags.filename === undefined && withoutNodes.length + addedNodes.length === 0) {
@@ -43,7 +45,8 @@ async function askPlan(shell: Shell, flags: PlanFlags): Promise<ClusterPlan> {
   try {
     const apps = flags.filename === undefined ? [] : await loadApps(shell, { ...flags, filename: flags.filename });
     const client = await shell.connect();
-    return await locating(apps, () => client.plan({ apps: apps.map(({ app }) => app), withoutNodes, addedNodes, isSaved: flags.save ?? false }));
+    const plan = await locating(apps, () => client.plan({ apps: apps.map(({ app }) => app), withoutNodes, addedNodes, isSaved: flags.save ?? false }));
+    return { plan, ...(apps.length === 0 ? {} : { apps: new Set(apps.map(({ app }) => `${app.namespace}/${app.name}`)) }) };
   } catch (error) {
     if (error instanceof UsageError) {
       throw error;

@@ -12,7 +12,7 @@ const MAX_IDLE_NODES = 20;
 
 /** True when something would be done. */
 export function hasChanges({ actions, changes }: ClusterPlan): boolean {
-  return changes.length > 0 || actions.some(action => action.kind !== 'keep');
+  return changes.length > 0 || actions.some(action => !isKept(action));
 }
 
 export function planItem(plan: ClusterPlan): Item {
@@ -49,20 +49,53 @@ function fixItem(fix: Fix | undefined): Item | null {
   return fix === undefined ? null : { sentence: fix.sentence, edit: fix.edit, command: fix.command ?? null };
 }
 
-/** Tasks first, then what fits nowhere, then the nodes before and after, then one line that counts. */
-export function formatPlan(plan: ClusterPlan): string {
-  const told = plan.actions.filter(action => action.kind !== 'keep');
-  const rows = told.map(action => [action.kind, shortName(action.service), String(action.slot), action.task ?? '', placeOf(action), action.reason]);
-  const kept = plan.actions.filter(action => action.kind === 'keep').map(action => ['keep', shortName(action.service), String(action.slot), action.task ?? '', action.node, '']);
-  const tasks = [...rows, ...kept];
+/** `namespace/app` of each App that a plan was asked for. */
+export type PlannedApps = ReadonlySet<string>;
+
+const OTHERS_HEAD = 'of other Apps, which these manifests do not name';
+
+/** Tasks first, then what fits nowhere, then the nodes before and after, then one line that counts; with `apps` theirs alone, and below what else would be done. */
+export function formatPlan(plan: ClusterPlan, apps?: PlannedApps): string {
+  const { own, others } = divide(plan, apps);
   return [
-    tasks.length === 0 ? '' : `${formatTable({ head: ['ACTION', 'SERVICE', 'SLOT', 'TASK', 'NODE', 'REASON'], rows: tasks })}\n`,
-    plan.unplaced.map(formatUnplaced).join(''),
+    formatTasks(own, own.actions.filter(isKept)),
     plan.notes.map(note => printable(`note: ${note}`)).map(line => `${line}\n`).join(''),
     formatNodes(plan.nodes),
-    `${summary(plan)}\n`,
+    `${summary(own)}\n`,
+    isIdle(others) ? '' : `\n${OTHERS_HEAD}\n${formatTasks(others, [])}${summary(others)}\n`,
     plan.planId === undefined ? '' : `saved for an hour: clusterctl apply -f ... --plan ${plan.planId}\n`,
   ].join('');
+}
+
+/** @param kept  the tasks that stay as they are, as far as they are shown */
+function formatTasks({ actions, unplaced }: ClusterPlan, kept: readonly PlannedTask[]): string {
+  const rows = [...actions.filter(action => !isKept(action)), ...kept].map(actionRow);
+  return `${rows.length === 0 ? '' : `${formatTable({ head: ['ACTION', 'SERVICE', 'SLOT', 'TASK', 'NODE', 'REASON'], rows })}\n`}${unplaced.map(formatUnplaced).join('')}`;
+}
+
+function isKept({ kind }: PlannedTask): boolean {
+  return kind === 'keep';
+}
+
+function actionRow(action: PlannedTask): readonly string[] {
+  return [action.kind, shortName(action.service), String(action.slot), action.task ?? '', placeOf(action), isKept(action) ? '' : action.reason];
+}
+
+/** What is of `apps`, and what is not; without them all is. */
+function divide(plan: ClusterPlan, apps: PlannedApps | undefined): { readonly own: ClusterPlan; readonly others: ClusterPlan } {
+  const isOwn = ({ service }: { readonly service: PlannedTask['service'] }): boolean => {
+    const { namespace, app } = splitServiceId(service);
+    return apps?.has(`${namespace}/${app}`) ?? true;
+  };
+  const part = (wantsOwn: boolean): ClusterPlan => {
+    const belongs = (one: { readonly service: PlannedTask['service'] }): boolean => isOwn(one) === wantsOwn;
+    return { ...plan, actions: plan.actions.filter(belongs), unplaced: plan.unplaced.filter(belongs), changes: plan.changes.filter(belongs) };
+  };
+  return { own: part(true), others: part(false) };
+}
+
+function isIdle(plan: ClusterPlan): boolean {
+  return !hasChanges(plan) && plan.unplaced.length === 0;
 }
 
 function placeOf({ node, fromNode }: PlannedTask): string {
@@ -100,9 +133,11 @@ function summary(plan: ClusterPlan): string {
   return hasChanges(plan) || unplaced > 0 ? `${parts.join(', ')}${unplaced > 0 ? `, ${String(unplaced)} unplaced` : ''}` : 'nothing to do';
 }
 
-/** Fields that an apply would change, as `path: before -> after`, and a line that counts. */
-export function formatDiff(plan: ClusterPlan): string {
-  return `${formatChanges(plan)}${printable(hasChanges(plan) ? summary(plan) : 'nothing to do')}\n`;
+/** Fields that an apply would change, as `path: before -> after`, and a line that counts; what becomes of other Apps is a line of its own. */
+export function formatDiff(plan: ClusterPlan, apps?: PlannedApps): string {
+  const { own, others } = divide(plan, apps);
+  const rest = isIdle(others) ? '' : `${OTHERS_HEAD}: ${summary(others)}; clusterctl plan shows it\n`;
+  return `${formatChanges(own)}${printable(hasChanges(own) ? summary(own) : 'nothing to do')}\n${formatChanges(others)}${rest}`;
 }
 
 /** The fields alone. */

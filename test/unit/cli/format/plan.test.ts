@@ -54,6 +54,15 @@ test('a diff: fields, then what that does', t => {
   t.is(formatDiff(plan), 'shop/web\n  ~ replicas: 2 -> 4\n  + init: true\n1 to start, 0 to stop, 1 to move, 0 to replace, 1 kept, 2 unplaced\n');
   t.is(formatDiff(nothing), 'nothing to do\n');
 });
+test('of manifests their own Apps come first, and what becomes of others is apart', t => {
+  const apps = new Set(['default/shop']);
+  const text = formatPlan(plan, apps);
+  t.regex(text, /^ACTION .*\nmove +shop\/web .*\nkeep +shop\/web .*\n\nshop\/web: 2 tasks fit nowhere\n/);
+  t.regex(text, /\n0 to start, 0 to stop, 1 to move, 0 to replace, 1 kept, 2 unplaced\n\nof other Apps, which these manifests do not name\nACTION .*\nstart +prod\/shop\/api .*\n\n1 to start, 0 to stop, 0 to move, 0 to replace, 0 kept\nsaved /);
+  t.regex(formatDiff(plan, apps), /^shop\/web\n[^]*0 to start, 0 to stop, 1 to move, .*\nof other Apps, which these manifests do not name: 1 to start, .*; clusterctl plan shows it\n$/);
+  t.regex(formatDiff(plan, new Set(['prod/other'])), /^nothing to do\nshop\/web\n/);
+  t.notRegex(formatPlan(nothing, apps), /other Apps/);
+});
 test('a why, for people and for scripts', t => {
   const answer = { target: 'service/default/shop/web', state: 'pending', reasons: [reason], fix };
   t.is(formatWhy(answer), 'service/default/shop/web is pending\n  - 2 nodes have not enough memory free\n  fix: ask for less\n');
