@@ -49,6 +49,12 @@ test.serial('twenty requests are answered from at least two nodes, and by a node
   t.regex(JSON.stringify(await request(`http://${without?.address ?? ''}:${String(PORT)}/`)), /hello from web-/);
 });
 
+test.serial('a published port is not one to forward: its connections would go to the service, and not where they are asked to (root)', async t => {
+  const { exitCode, stderr } = await cluster.tryCtl('--timeout', '2m', 'port-forward', 'hello/web', `${String(PORT)}:80`);
+  t.is(exitCode, 1, stderr);
+  t.regex(stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${String(PORT)}: the port leads elsewhere`));
+});
+
 test.serial('a stopped task is out of the rules of every node within a second, a new one is in them', async t => {
   const client = cluster.client();
   try {
