@@ -254,11 +254,11 @@ function addNodeVerbs(verbs: VerbTable): void {
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).taintNode(shell, one(args[0]), many(args[1])); },
   });
   node.add({
-    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost', examples: ['clusterctl node rm n1'],
+    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost; a silent one with tasks or data is refused', examples: ['clusterctl node rm n1'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).removeNodes(shell, many(args[0])); },
   });
   node.add({
-    usage: 'confirm-lost <nodes...>', about: 'tell the cluster that the loss of many nodes at once is true', examples: ['clusterctl node confirm-lost n4 n5 n6'],
+    usage: 'confirm-lost <nodes...>', about: 'say that silent nodes are off for certain: they are lost at once, many at a time too', examples: ['clusterctl node confirm-lost n4 n5 n6'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).confirmLost(shell, many(args[0])); },
   });
 }

@@ -1,6 +1,7 @@
 /** What an operator wishes of Nodes. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
+import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import type { NodeId } from '#model/ids.ts';
 import { isLabel } from '#model/ids.ts';
 import type { Availability, Node } from '#model/node.ts';
@@ -109,7 +110,7 @@ function changeNode(id: NodeId, parts: ServiceApiParts, next: (node: Node) => No
 
 function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
   const record = requireKnown(id, parts);
-  const obstacle = record.value.condition === 'ready' ? removalObstacle(id, parts.state.current) : undefined;
+  const obstacle = removalObstacle(record.value, parts.state.current, parts.clock.nowMs());
   if (obstacle !== undefined) {
     throw new ClusterError('FAILED_PRECONDITION', obstacle);
   }
@@ -126,17 +127,37 @@ function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
   };
 }
 
-/** Tasks that have not ended keep a node that answers, and so does the data of volumes: it would go with the node. That of global services is each node's own. */
-function removalObstacle(id: NodeId, snapshot: ClusterSnapshot): string | undefined {
+/**
+ * Tasks that have not ended keep a node that is not lost, and so does the data of volumes: it would go with the node. That of global services is each node's own. From a lost
+ * node those of its slots are free at once; exclusive tasks keep it until they have stopped by themselves for sure.
+ */
+function removalObstacle(node: Node, snapshot: ClusterSnapshot, nowMs: number): string | undefined {
+  const { id, condition } = node;
   const { tasksOnNode, tasks, statuses } = snapshot;
-  const here = [...(tasksOnNode.get(id) ?? [])].sort();
-  const left = here.filter(task => !isFinished(statuses.get(task)?.value.phase ?? 'pending'));
-  if (left.length > 0) {
-    return `node ${id} still has ${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'}; drain it first: clusterctl node drain ${id}`;
+  const here = [...(tasksOnNode.get(id) ?? [])].sort().flatMap(task => tasks.get(task)?.value ?? []);
+  const left = here.filter(task => !isFinished(statuses.get(task.id)?.value.phase ?? 'pending'));
+  if (condition === 'lost') {
+    return untilStopped(node, left, nowMs);
   }
-  const data = dataOn(id, snapshot, here.flatMap(task => tasks.get(task)?.value ?? []));
+  const count = `${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'}`;
+  const data = dataOn(id, snapshot, here);
+  if (condition === 'silent') {
+    return left.length === 0 && data === undefined ? undefined
+      : `node ${id} is silent and may be back at once: it has ${left.length > 0 ? count : `the data of volume ${String(data)}`}; wait until it is lost, or where it is certain that the machine is off: clusterctl node confirm-lost ${id}, then remove it`;
+  }
+  if (left.length > 0) {
+    return `node ${id} still has ${count}; drain it first: clusterctl node drain ${id}`;
+  }
   return data === undefined ? undefined
-    : `node ${id} has the data of volume ${data}, and would take it along; delete what uses it and the data: clusterctl volume rm, or stop the node's agent to give the data up`;
+    : `node ${id} has the data of volume ${data}, and would take it along; delete what uses it and the data: clusterctl volume rm, or stop the node's agent and wait until it is lost to give the data up`;
+}
+
+/** Counted from when the node was found lost: it had been silent before that. Where nothing stops such a task for sure, only the operator knows. */
+function untilStopped({ id, hasDeadman, conditionSinceMs }: Node, left: readonly Task[], nowMs: number): string | undefined {
+  const exclusive = hasDeadman ? left.flatMap(({ name, stopAfterMs, container }) => (stopAfterMs === undefined ? [] : [{ name, endsAtMs: conditionSinceMs + leastReplaceAfterMs({ stopAfterMs, container }) }])) : [];
+  const last = exclusive.toSorted((one, other) => other.endsAtMs - one.endsAtMs)[0];
+  return last === undefined || last.endsAtMs <= nowMs ? undefined
+    : `node ${id} is lost, but exclusive task ${last.name} may run there until its stop_after and stop_grace_period are over; remove the node in ${String(Math.ceil((last.endsAtMs - nowMs) / 1_000))} s`;
 }
 
 /** Name of a volume whose only data is there: by its record, or by an ended task that no record tells of yet. */

@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import { parseNodeId, serviceId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
 import { createNodeApi } from '../../../../controller/api/node-api.ts';
 import { createSecretApi } from '../../../../controller/api/secret-api.ts';
 import { createServiceApi } from '../../../../controller/api/service-api.ts';
@@ -108,6 +110,49 @@ test('who made a node cordoned, draining and active is an event of the node, eac
   await api.setAvailability({ requestId: requestId(0), node: N1, availability: 'cordoned' }, OPERATOR);
   t.deepEqual(replica.told.map(({ object, reason }) => [object, reason]), [['node/n1', 'Cordoned'], ['node/n1', 'Draining'], ['node/n1', 'Uncordoned']]);
   t.is(replica.told[1]?.message, `operator ${OPERATOR.name} (${OPERATOR.address}) made it draining; it was cordoned`);
+});
+
+test('a silent node with tasks is not removed before it is lost: they may run there still', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  const become = async (condition: Node['condition']): Promise<void> => { await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition }))); };
+  await become('silent');
+  const error = await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR));
+  t.like(error, { code: 'FAILED_PRECONDITION' });
+  t.regex(error.message, /^node n1 is silent and may be back at once: it has 1 task; wait until it is lost, or .*clusterctl node confirm-lost n1, then remove it$/);
+  await become('lost');
+  await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1));
+});
+
+test('a lost node is not removed while an exclusive task may run there, where something stops it for sure', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  const stopAfterMs = 60_000;
+  const exclusive = { ...one, stopAfterMs };
+  const endsAfterMs = leastReplaceAfterMs(exclusive);
+  const lostSince = async (agoMs: number, hasDeadman = true): Promise<void> => {
+    await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'lost', hasDeadman, conditionSinceMs: replica.parts.clock.nowMs() - agoMs })));
+  };
+  await replica.put({ kind: 'task', id: one.id }, encodeTask(exclusive));
+  await lostSince(endsAfterMs - 1_000);
+  const error = await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR));
+  t.like(error, { code: 'FAILED_PRECONDITION' });
+  t.regex(error.message, new RegExp(`^node n1 is lost, but exclusive task ${one.name} may run there .*; remove the node in 1 s$`));
+  await lostSince(endsAfterMs);
+  await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1));
+  await lostSince(0, false);
+  await api.removeNode({ requestId: requestId(3), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1), 'where nothing does, only the operator knows');
+});
+
+test('a silent node is removed where nothing is on it', async t => {
+  const replica = await start(t);
+  await replica.put({ kind: 'status', id: one.id }, encodeStatusRecord(status(one, { phase: 'complete' })));
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'silent' })));
+  await createNodeApi(replica.parts).removeNode({ requestId: requestId(1), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1));
 });
 
 test('a drained node is removed, but not with the data of a service', async t => {

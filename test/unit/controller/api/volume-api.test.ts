@@ -94,6 +94,8 @@ test('a node that answers is not removed with data that no task tells of any mor
   await replica.put(volumeKey(kept), encodeVolume(kept));
   const api = createNodeApi(replica.parts);
   t.regex((await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR))).message, /^node n1 has the data of volume default\/data, .*clusterctl volume rm/);
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'silent' })));
+  t.regex((await t.throwsAsync(api.removeNode({ requestId: requestId(3), node: N1 }, OPERATOR))).message, /^node n1 is silent .* it has the data of volume default\/data; wait until it is lost/);
   await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'lost' })));
   await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
   t.false(replica.state.current.nodes.has(N1));
