@@ -110,7 +110,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   const node: NodeLoop = nodeLoop(shared, () => session, prune);
   const endpoints: EndpointsLoop = endpointsLoop(shared, () => session);
   const removal = new VolumeRemovalLoop({
-    volumes: shared.machine.volumes, records: () => (node.isUp ? node.records : undefined), clock: systemClock, log, onRemoved: () => { session.poke(); },
+    volumes: shared.machine.volumes, records: () => (node.isUp ? node.records : undefined), clock: systemClock, log, onAnswer: () => { session.poke(); },
   });
   const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), removal);
   if (shared.nodeState !== undefined) {
@@ -198,7 +198,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
 /** The controllers given come first; those that the cluster told last are for a start without any. */
 function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, removal: VolumeRemovalLoop): SessionLoop {
   const heardAgoMs = deadman.heardAgoMs();
-  return new SessionLoop({ removedVolumes: () => removal.removed, facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
+  return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,

@@ -3,6 +3,7 @@ import type { AssignedContent, Assignment, AssignmentDelta, FullAssignment } fro
 import { containersOf } from '#model/companion.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
+import type { VolumeUse } from '#model/volume.ts';
 
 /** What the controller wants of this node, with the pair it was decided under. Pair (0, 0): nothing was ever received. */
 export interface DesiredSet {
@@ -11,8 +12,8 @@ export interface DesiredSet {
   readonly tasks: ReadonlyMap<TaskId, Task>;
   /** Contents that some task in `tasks` needs; no others. */
   readonly contents: ReadonlyMap<string, AssignedContent>;
-  /** `volumeName` of all volumes whose data is to go; not kept on disk, since each session begins with a full set. */
-  readonly volumeRemovals: readonly string[];
+  /** All volumes whose data is to go; not kept on disk, since each session begins with a full set. */
+  readonly volumeRemovals: readonly VolumeUse[];
 }
 
 export type Folding =

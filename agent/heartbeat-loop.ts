@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Doorbell } from './doorbell-flow.ts';
 import type { ReportBook } from './task/report-book.ts';
+import type { VolumeAnswers } from './volume/removal.ts';
 
 /** What a beat says besides statuses, and when the next one is due; as it is at the time of asking. */
 export interface Pulse {
@@ -11,8 +12,8 @@ export interface Pulse {
   readonly lostMs: number;
   readonly endpointsGeneration: number;
   readonly assignmentGeneration: number;
-  /** Another array when it changed. */
-  readonly removedVolumes: readonly string[];
+  /** Another object when it changed. */
+  readonly volumeAnswers: VolumeAnswers;
   /** When the newest acknowledged beat was sent, of any session; on the monotonic clock. */
   readonly acknowledgedAtMs: number | undefined;
 }
@@ -81,18 +82,18 @@ export class HeartbeatLoop {
     const { clock, reports, bell, pulse } = this.#parts;
     let beatAtMs = -Infinity;
     let told = -1;
-    let toldVolumes: readonly string[] = [];
+    let toldVolumes: VolumeAnswers | undefined;
     let pace = FRESH_PACE;
     for (;;) {
       await bell.wait(this.#waitMs(beatAtMs), clock, signal);
       const nowMs = clock.monotonicMs();
-      const { heartbeatMs, endpointsGeneration, removedVolumes } = pulse();
+      const { heartbeatMs, endpointsGeneration, volumeAnswers } = pulse();
       this.#requireHeard(nowMs);
-      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || removedVolumes !== toldVolumes || reports.dueInMs(nowMs) <= 0;
+      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || volumeAnswers !== toldVolumes || reports.dueInMs(nowMs) <= 0;
       if (this.#isRegistered && isDue) {
         beatAtMs = nowMs;
         told = endpointsGeneration;
-        toldVolumes = removedVolumes;
+        toldVolumes = volumeAnswers;
         this.#send(nowMs);
         const next = paceAfter(pace, nowMs, BEAT_PACE);
         pace = next.pace;
@@ -115,7 +116,7 @@ export class HeartbeatLoop {
   }
 
   #send(nowMs: number): void {
-    const { endpointsGeneration, assignmentGeneration, heartbeatMs, removedVolumes } = this.#parts.pulse();
+    const { endpointsGeneration, assignmentGeneration, heartbeatMs, volumeAnswers } = this.#parts.pulse();
     this.#seq += 1;
     // So the controller counts it for sure, whatever it has seen of the beats before (controller/reconcile/liveness.ts).
     const isTwoWay = this.#ackedSeq > this.#echoed || this.#ackedSeq >= this.#seq - 1;
@@ -123,7 +124,7 @@ export class HeartbeatLoop {
     this.#sent.set(this.#seq, { atMs: nowMs, uptimeMs: this.#parts.uptimeMs(), isTwoWay });
     this.#end.send({
       kind: 'heartbeat', seq: this.#seq, ackEcho: this.#ackedSeq, endpointsGeneration, assignmentGeneration,
-      statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs), removedVolumes,
+      statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs), ...volumeAnswers,
     });
   }
 }

@@ -21,6 +21,7 @@ import { SessionEndpoints } from './session-endpoints.ts';
 import type { EndpointsNews } from './session-endpoints.ts';
 import type { ReportBook } from './task/report-book.ts';
 import type { StartPermit } from './task/ports.ts';
+import type { VolumeAnswers } from './volume/removal.ts';
 
 export interface SessionParts {
   readonly facts: NodeFacts;
@@ -33,8 +34,8 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  /** Of the assignment's `volumeRemovals`, those whose data is gone; another array when it changed. */
-  readonly removedVolumes: () => readonly string[];
+  /** What became of the assignment's `volumeRemovals`; another object when it changed. */
+  readonly volumeAnswers: () => VolumeAnswers;
 }
 
 interface Times {
@@ -231,7 +232,7 @@ export class SessionLoop implements StartPermit {
   #heartbeats(end: AgentSessionEnd, startedAtMs: number): HeartbeatLoop {
     const pulse = (): Pulse => ({
       ...this.#times, endpointsGeneration: this.#endpointsGeneration, assignmentGeneration: this.assignment.generation,
-      acknowledgedAtMs: this.#contact.acknowledgedAtMs, removedVolumes: this.#parts.removedVolumes(),
+      acknowledgedAtMs: this.#contact.acknowledgedAtMs, volumeAnswers: this.#parts.volumeAnswers(),
     });
     return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse, uptimeMs: () => this.#parts.deadman.uptimeMs() }, end, startedAtMs);
   }

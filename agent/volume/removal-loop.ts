@@ -1,20 +1,22 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import type { VolumeUse } from '#model/volume.ts';
 import { EMPTY_DESIRED_SET } from '../assignment.ts';
 import type { DesiredSet } from '../assignment.ts';
 import type { TaskRecord } from '../task/record.ts';
 import type { Volumes } from './ports.ts';
-import { freeRemovals } from './removal.ts';
+import { answersLeft, freeRemovals, NO_ANSWERS } from './removal.ts';
+import type { VolumeAnswers } from './removal.ts';
 
 export interface RemovalParts {
-  readonly volumes: Pick<Volumes, 'removeData'>;
+  readonly volumes: Pick<Volumes, 'newestUser' | 'removeData'>;
   /** Undefined until what was running is known. */
   readonly records: () => readonly TaskRecord[] | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  /** `removed` has changed. */
-  readonly onRemoved: () => void;
+  /** `answers` has changed. */
+  readonly onAnswer: () => void;
 }
 
 /** How often it is looked whether the last task that uses a volume has ended. */
@@ -24,29 +26,28 @@ const AFTER_FAILURE_MS = 5_000;
 /**
  * Deletes the data of the volumes that the newest assignment names, and of no others.
  *
- * 1. None goes while a task of the node uses it. 2. `removed` names those that are gone until the assignment names them no more, so that whoever
- * asked hears it in any case. 3. What fails is tried again.
+ * 1. None goes while a task of the node uses it, nor where a newer task used it than the assignment says. 2. `answers` tells what became of them until the
+ * assignment names them no more, so that whoever asked hears it in any case. 3. What fails is tried again.
  */
 export class VolumeRemovalLoop implements Loop {
   readonly #parts: RemovalParts;
   #set: Pick<DesiredSet, 'tasks' | 'volumeRemovals'> = EMPTY_DESIRED_SET;
-  #removed: readonly string[] = [];
+  #answers: VolumeAnswers = NO_ANSWERS;
   #wake: () => void = () => undefined;
 
   constructor(parts: RemovalParts) {
     this.#parts = parts;
   }
 
-  /** Sorted as the assignment has them; another array where it is another list. */
-  get removed(): readonly string[] {
-    return this.#removed;
+  /** Another object where they are others. */
+  get answers(): VolumeAnswers {
+    return this.#answers;
   }
 
   /** One that a task uses again, or that is asked for again after that, is not gone. */
   desire(set: DesiredSet): void {
     this.#set = set;
-    const free = freeRemovals(set, this.#parts.records() ?? []);
-    this.#tell(this.#removed.filter(name => free.includes(name)));
+    this.#tell(answersLeft(this.#answers, freeRemovals(set, this.#parts.records() ?? [])));
     this.#wake();
   }
 
@@ -66,35 +67,52 @@ export class VolumeRemovalLoop implements Loop {
     }
   }
 
-  #left(): readonly string[] {
-    return this.#set.volumeRemovals.filter(name => !this.#removed.includes(name));
+  #left(): readonly VolumeUse[] {
+    const { removedVolumes, keptVolumes } = this.#answers;
+    return this.#set.volumeRemovals.filter(({ name }) => !removedVolumes.includes(name) && !keptVolumes.some(kept => kept.name === name));
   }
 
   /** False: one could not be removed. */
-  async #removeFree(left: readonly string[]): Promise<boolean> {
-    const { volumes, records, log } = this.#parts;
+  async #removeFree(left: readonly VolumeUse[]): Promise<boolean> {
     let isWell = true;
-    for (const name of left) {
-      const known = records();
-      if (known === undefined || !freeRemovals(this.#set, known).includes(name)) {
-        continue;
-      }
+    for (const { name } of left) {
       try {
-        await volumes.removeData(name);
-        log.info({ volume: name }, 'the data of the volume was removed, as an operator asked');
-        this.#tell(this.#set.volumeRemovals.filter(one => one === name || this.#removed.includes(one)));
+        await this.#removeIfFree(name);
       } catch (error) {
         isWell = false;
-        log.error({ volume: name, err: error }, 'the data of the volume could not be removed; it is tried again');
+        this.#parts.log.error({ volume: name, err: error }, 'the data of the volume could not be removed; it is tried again');
       }
     }
     return isWell;
   }
 
-  #tell(removed: readonly string[]): void {
-    if (removed.join() !== this.#removed.join()) {
-      this.#removed = removed;
-      this.#parts.onRemoved();
+  async #removeIfFree(name: string): Promise<void> {
+    const { volumes, records, log } = this.#parts;
+    const newest = await volumes.newestUser(name) ?? 0;
+    const known = records();
+    const asked = known === undefined ? undefined : freeRemovals(this.#set, known).find(free => free.name === name);
+    if (asked === undefined) {
+      return;
+    }
+    const { removedVolumes, keptVolumes } = this.#answers;
+    if (newest > asked.fence) {
+      log.warn({ volume: name, asked: asked.fence, newest }, 'the data of the volume stays: it is newer than what an operator gave up');
+      this.#tell({ removedVolumes, keptVolumes: this.#inOrder([...keptVolumes, { name, fence: newest }], kept => kept.name) });
+      return;
+    }
+    await volumes.removeData(name);
+    log.info({ volume: name }, 'the data of the volume was removed, as an operator asked');
+    this.#tell({ removedVolumes: this.#inOrder([...this.#answers.removedVolumes, name], volume => volume), keptVolumes: this.#answers.keptVolumes });
+  }
+
+  #inOrder<Answer>(answers: readonly Answer[], nameOf: (answer: Answer) => string): readonly Answer[] {
+    return this.#set.volumeRemovals.flatMap(({ name }) => answers.find(answer => nameOf(answer) === name) ?? []);
+  }
+
+  #tell(answers: VolumeAnswers): void {
+    if (JSON.stringify(answers) !== JSON.stringify(this.#answers)) {
+      this.#answers = answers;
+      this.#parts.onAnswer();
     }
   }
 }

@@ -14,6 +14,7 @@ import { Trash } from '../snapshot/trash-fs.ts';
 import { isAllowedHostPath, planMounts } from './mount-plan.ts';
 import type { MountStep } from './mount-plan.ts';
 import type { FileOwner, OciMount, Volumes } from './ports.ts';
+import { VolumeUserFs } from './volume-user-fs.ts';
 
 export interface VolumeOptions {
   /** Where named volumes are kept. */
@@ -41,11 +42,13 @@ const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
 export class DirectoryVolumes implements Volumes {
   readonly #options: VolumeOptions;
   readonly #trash: Trash;
+  readonly #users: VolumeUserFs;
 
   constructor(options: VolumeOptions) {
     this.#options = options;
-    // No namespace has such a name.
+    // No namespace has such names.
     this.#trash = new Trash(path.join(this.#volumesDir(), '.removed'), String(process.pid));
+    this.#users = new VolumeUserFs(path.join(this.#volumesDir(), '.users'));
   }
 
   async prepare(task: Task, key: string, owner: FileOwner, contents: ReadonlyMap<string, AssignedContent>): Promise<readonly OciMount[]> {
@@ -56,6 +59,7 @@ export class DirectoryVolumes implements Volumes {
       await this.#makeDirectories(key, steps);
       const mounts: OciMount[] = [];
       for (const step of steps) {
+        if (step.kind === 'volume') await this.#users.note(step.volume, task.fence);
         mounts.push(await this.#prepareStep(key, step, owner, contents));
       }
       return mounts;
@@ -93,6 +97,12 @@ export class DirectoryVolumes implements Volumes {
     await this.#trash.empty();
     await this.#trash.discard(directory);
     await this.#trash.settled();
+    await this.#users.forget(volume);
+  }
+
+  async newestUser(volume: string): Promise<number | undefined> {
+    this.#volumeDirectory(volume);
+    return await this.#users.newest(volume);
   }
 
   async dataBytes(volume: string): Promise<number | undefined> {

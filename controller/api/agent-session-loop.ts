@@ -55,8 +55,8 @@ export class AgentSessionLoop {
   #sent: SentAssignment = NOTHING_SENT;
   #needsFull = true;
   #lastSeq = 0;
-  /** As the newest heartbeat told them. */
-  #removedVolumes: readonly string[] = [];
+  /** As the newest heartbeat told it. */
+  #volumeNews: Pick<Heartbeat, 'removedVolumes' | 'keptVolumes'> = { removedVolumes: [], keptVolumes: [] };
   #wakeSettler: () => void = () => undefined;
   #wakeWriter: () => void = () => undefined;
   #wakeSender: () => void = () => undefined;
@@ -133,8 +133,8 @@ export class AgentSessionLoop {
     this.#session.send({ kind: 'ack', seq: heartbeat.seq, settled: [] });
     this.#parts.sessions.acknowledgeEndpoints(this.#session, heartbeat.endpointsGeneration);
     this.offer(heartbeat.statuses);
-    this.#removedVolumes = heartbeat.removedVolumes;
-    if (heartbeat.removedVolumes.length > 0) this.#wakeSettler();
+    this.#volumeNews = heartbeat;
+    if (heartbeat.removedVolumes.length + heartbeat.keptVolumes.length > 0) this.#wakeSettler();
   }
 
   /** The node is not on record, or its session record is not ours any more: whoever is right registers again, and one that was removed is told so then. */
@@ -187,8 +187,9 @@ export class AgentSessionLoop {
   async #settleVolumes(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await new Promise<void>(resolve => { this.#wakeSettler = resolve; });
-      const removed = { node: this.#session.node, sessionRevision: this.#session.recordRevision, names: this.#removedVolumes };
-      const isOurs = await settleVolumes(removed, this.#parts, signal).catch((error: unknown) => {
+      const { removedVolumes, keptVolumes } = this.#volumeNews;
+      const news = { node: this.#session.node, sessionRevision: this.#session.recordRevision, removedVolumes, keptVolumes };
+      const isOurs = await settleVolumes(news, this.#parts, signal).catch((error: unknown) => {
         signal.throwIfAborted();
         if (!isRetryable(error)) throw error;
         return true;

@@ -5,13 +5,15 @@ import { configContentKey, secretContentKey } from '#model/assignment.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
+import { volumeId } from '#model/volume.ts';
+import type { VolumeUse } from '#model/volume.ts';
 
 /** What the session was sent last: each task with the etcd revision of its record, the keys of contents, and volumes to remove. */
 export interface SentAssignment {
   readonly generation: number;
   readonly tasks: ReadonlyMap<TaskId, number>;
   readonly contents: ReadonlySet<string>;
-  readonly volumeRemovals: readonly string[];
+  readonly volumeRemovals: readonly VolumeUse[];
 }
 
 export const NOTHING_SENT: SentAssignment = { generation: 0, tasks: new Map(), contents: new Set(), volumeRemovals: [] };
@@ -91,7 +93,7 @@ export function assignmentDelta(snapshot: ClusterSnapshot, node: NodeId, sent: S
   const changed = entries.filter(entry => sent.tasks.get(entry.task.id) !== toldRevision(entry, held));
   const kept = [...sent.tasks].filter(([id]) => snapshot.unreadableTasks.has(id));
   const removals = [...sent.tasks.keys()].filter(id => !now.has(id) && !snapshot.unreadableTasks.has(id)).sort();
-  if (changed.length === 0 && removals.length === 0 && volumeRemovals.join() === sent.volumeRemovals.join()) {
+  if (changed.length === 0 && removals.length === 0 && areSame(volumeRemovals, sent.volumeRemovals)) {
     return undefined;
   }
   const contents = uniqueByKey(changed.flatMap(entry => contentsOf(entry.task))).filter(content => !sent.contents.has(content.key));
@@ -137,8 +139,12 @@ function tasksOf(snapshot: ClusterSnapshot, node: NodeId): readonly Entry[] {
   });
 }
 
-function removalsOf({ volumesLeaving }: ClusterSnapshot, node: NodeId): readonly string[] {
-  return [...volumesLeaving.get(node) ?? []].sort();
+function removalsOf({ volumes, volumesLeaving }: ClusterSnapshot, node: NodeId): readonly VolumeUse[] {
+  return [...volumesLeaving.get(node) ?? []].sort().map(name => ({ name, fence: volumes.get(volumeId(name, node))?.value.fence ?? 0 }));
+}
+
+function areSame(left: readonly VolumeUse[], right: readonly VolumeUse[]): boolean {
+  return left.length === right.length && left.every(({ name, fence }, index) => name === right[index]?.name && fence === right[index].fence);
 }
 
 function told(task: Task, held: ReadonlySet<TaskId>): Task {

@@ -1,13 +1,12 @@
 /** Named volumes: which node has the data, who uses it, and giving it up. */
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
-import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import type { ControlHandlers, VolumeView } from '#model/ports.ts';
-import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
-import { isVolumeName, volumeName, volumeNames } from '#model/volume.ts';
+import { isVolumeName, volumeName } from '#model/volume.ts';
 import type { Volume } from '#model/volume.ts';
+import { mountedBy, tasksUsingVolume, tasksWithVolume } from '../schedule/volume-users.ts';
 import { buildKey, volumeKey } from '../store/keys.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { encodeVolume } from '../store/records.ts';
@@ -40,24 +39,13 @@ export function createVolumeApi(parts: WriteParts & { readonly signal: AbortSign
 }
 
 function viewOf(snapshot: ClusterSnapshot, volume: Volume): VolumeView {
-  const tasks = tasksWith(snapshot, volume);
-  const users = tasks.filter(task => !isOver(snapshot, task));
-  const services = [...snapshot.services.values()].map(entry => entry.value).filter(service => service.namespace === volume.namespace && !service.isDeleting
-    && containersOf(service.spec).some(container => container.volumes.some(mount => mount.kind === 'volume' && mount.source === volume.name)));
-  const unusedSinceMs = volume.unusedSinceMs ?? newestEnd(snapshot, tasks);
+  const users = tasksUsingVolume(snapshot, volume);
+  const services = [...snapshot.services.values()].map(entry => entry.value).filter(service => service.namespace === volume.namespace && mountedBy([service])(volume));
+  const unusedSinceMs = volume.unusedSinceMs ?? newestEnd(snapshot, tasksWithVolume(snapshot, volume));
   return {
     volume, users: users.map(({ id, name }) => ({ task: id, name })), services: services.map(service => service.id).sort(),
     ...(users.length > 0 || unusedSinceMs === undefined ? {} : { unusedSinceMs }),
   };
-}
-
-/** In the order of their ids. */
-function tasksWith({ tasks, tasksOnNode }: ClusterSnapshot, volume: Volume): readonly Task[] {
-  return [...tasksOnNode.get(volume.node) ?? []].sort().flatMap(id => tasks.get(id)?.value ?? []).filter(task => volumeNames(task, task.slot).includes(volumeName(volume)));
-}
-
-function isOver({ statuses }: ClusterSnapshot, { id }: Task): boolean {
-  return isFinished(statuses.get(id)?.value.phase ?? 'pending');
 }
 
 function newestEnd({ statuses }: ClusterSnapshot, tasks: readonly Task[]): number | undefined {

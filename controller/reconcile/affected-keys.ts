@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { AppId, NodeId, ServiceId } from '#model/ids.ts';
+import { mountsVolumes } from '../schedule/volume-users.ts';
 import { appOfService } from '../store/keys.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 
@@ -38,6 +39,20 @@ export function affectedKeys(change: ClusterChange, snapshot: ClusterSnapshot): 
     keys.add('nodes');
   }
   return keys;
+}
+
+/**
+ * True for what the records of volumes may follow from: nothing while there are none, since a task brings those of its own, nor what becomes of tasks of a service without volumes. What
+ * another version left is found when a term begins.
+ */
+export function touchesVolumes({ kinds, services }: ClusterChange, snapshot: ClusterSnapshot): boolean {
+  if (snapshot.volumes.size === 0) {
+    return false;
+  }
+  return kinds.has('service') || kinds.has('node') || kinds.has('volume') || (kinds.has('task') && [...services].some(id => {
+    const service = snapshot.services.get(id)?.value;
+    return service === undefined || mountsVolumes(service);
+  }));
 }
 
 /** Services with slots that fit nowhere: to look at again when something ended somewhere. */

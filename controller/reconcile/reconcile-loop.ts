@@ -13,7 +13,7 @@ import type { Leadership } from '../leadership-loop.ts';
 import { prefixOf } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
-import { affectedKeys, allKeys, waitingServices } from './affected-keys.ts';
+import { affectedKeys, allKeys, touchesVolumes, waitingServices } from './affected-keys.ts';
 import type { ReconcileKey } from './affected-keys.ts';
 import { applyPlan } from './apply-flow.ts';
 import type { ApplyOutcome } from './apply-flow.ts';
@@ -68,8 +68,6 @@ const CONCURRENCY = 1;
 const CONFLICT_JITTER_MS = 50;
 const UNAVAILABLE_DELAY_MS = 500;
 const FAILURE_DELAY_MS = 30_000;
-/** What records of volumes follow from. */
-const VOLUME_NEWS = ['task', 'service', 'node', 'volume'] as const;
 
 /**
  * The leader's work: for each key, plan on the current snapshot, apply, wait until the snapshot has it, again until there is nothing to do.
@@ -87,7 +85,6 @@ export class ReconcileLoop implements Loop {
   #evidence: NodeEvidence = NO_EVIDENCE;
   #steadiness: ClockSteadiness | undefined;
   #hasRoom = false;
-  /** Something that volumes' records follow from. */
   #hasVolumeNews = false;
 
   constructor(options: ReconcileOptions, leadership: Leadership) {
@@ -119,7 +116,7 @@ export class ReconcileLoop implements Loop {
       this.#queue.request(key);
     }
     this.#hasRoom ||= change.kinds.has('status') || change.kinds.has('task') || change.kinds.has('namespace') || change.kinds.has('volume');
-    this.#hasVolumeNews ||= VOLUME_NEWS.some(kind => change.kinds.has(kind));
+    this.#hasVolumeNews ||= touchesVolumes(change, this.#options.cluster.current);
   }
 
   #requestAll(): void {

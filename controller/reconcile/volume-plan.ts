@@ -1,20 +1,21 @@
 /** The records that say which node has the data of a named volume: made with its first task, kept beyond Service and App. */
 import type { App } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { containersOf } from '#model/companion.ts';
 import type { Task } from '#model/task.ts';
-import { volumeId, volumeName, volumeNames, volumesOf } from '#model/volume.ts';
+import { volumeId, volumeName, volumesOf } from '#model/volume.ts';
 import type { MountedVolume, Volume } from '#model/volume.ts';
+import { mountedBy, tasksWithVolume } from '../schedule/volume-users.ts';
 import type { Action, Plan } from './plan.ts';
 
 type Birth = Pick<Extract<Action, { readonly kind: 'create-task' }>, 'task' | 'reason'>;
 
-/** The tasks with the records of their volumes; of tasks that share one the first has it. */
+/** The tasks with the records of their volumes; of tasks that share one the first has it. One that cannot be read is not written over. */
 export function createActions(snapshot: ClusterSnapshot, births: readonly Birth[]): readonly Action[] {
   const written = new Set<string>();
   return births.map(({ task, reason }): Action => {
-    const volumes = volumesOf(task, task.slot).map(mounted => usedVolume(snapshot.volumes.get(volumeId(volumeName(mounted), task.node))?.value, task, mounted)).filter(volume => !written.has(idOf(volume)));
-    volumes.forEach(volume => written.add(idOf(volume)));
+    const named = volumesOf(task, task.slot).map(mounted => ({ mounted, id: volumeId(volumeName(mounted), task.node) })).filter(({ id }) => !written.has(id) && !snapshot.unreadableVolumes.has(id));
+    const volumes = named.map(({ mounted, id }) => usedVolume(snapshot.volumes.get(id)?.value, task, mounted));
+    named.forEach(({ id }) => written.add(id));
     return { kind: 'create-task', task, reason, ...(volumes.length === 0 ? {} : { volumes }) };
   });
 }
@@ -25,12 +26,12 @@ export function createActions(snapshot: ClusterSnapshot, births: readonly Birth[
  */
 export function planVolumes(snapshot: ClusterSnapshot, nowMs: number): Plan {
   const adopted = adoptedVolumes(snapshot);
-  const mounted = mountedNames(snapshot);
+  const isMounted = mountedBy([...snapshot.services.values()].map(entry => entry.value));
   const kept = [...snapshot.volumes].filter(([id]) => !adopted.has(id)).sort(([left], [right]) => (left < right ? -1 : 1));
   return {
     actions: [
       ...[...adopted].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, volume]): Action => ({ kind: 'put-volume', volume, reason: 'found' })),
-      ...kept.flatMap(([, { value }]) => keepVolume(snapshot, value, { isMounted: mounted.has(`${value.namespace}/${value.name}`), nowMs })),
+      ...kept.flatMap(([, { value }]) => keepVolume(snapshot, value, { isMounted: isMounted(value), nowMs })),
     ],
     events: [],
   };
@@ -38,20 +39,16 @@ export function planVolumes(snapshot: ClusterSnapshot, nowMs: number): Plan {
 
 /** The volumes of an App that is deleted with them, but for what other Apps' services mount. */
 export function givenUpVolumes(snapshot: ClusterSnapshot, { namespace, name }: App): readonly Action[] {
-  const others = mountedNames(snapshot, name);
+  const isOthers = mountedBy([...snapshot.services.values()].map(entry => entry.value).filter(service => service.namespace === namespace && service.app !== name));
   return [...snapshot.volumes].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, { value }]) => value)
-    .filter(volume => volume.namespace === namespace && volume.app === name && volume.state === 'present' && !others.has(`${namespace}/${volume.name}`))
+    .filter(volume => volume.namespace === namespace && volume.app === name && volume.state === 'present' && !isOthers(volume))
     .map(volume => ({ kind: 'put-volume', volume: { ...volume, state: 'removing' }, reason: 'app-deleted' }));
 }
 
-function idOf(volume: Volume): string {
-  return volumeId(volumeName(volume), volume.node);
-}
-
-/** The record as the task leaves it that is placed with the volume. */
+/** The record as the task leaves it that is placed with the volume. Data that is being removed has no such task, but where version 0.1 led meanwhile: then it is in use again. */
 function usedVolume(known: Volume | undefined, task: Task, mounted: MountedVolume): Volume {
-  const { unusedSinceMs: _, ...rest } = known?.state === 'removed' || known === undefined ? newVolume(task, mounted) : known;
-  return { ...rest, app: task.app, service: task.service, fence: Math.max(rest.fence, task.fence), isPerNode: rest.isPerNode && task.kind === 'global' };
+  const { unusedSinceMs: _, slot: __, ...rest } = known?.state === 'present' ? known : newVolume(task, mounted);
+  return { ...rest, ...mounted, app: task.app, service: task.service, fence: Math.max(rest.fence, task.fence), isPerNode: rest.isPerNode && task.kind === 'global' };
 }
 
 function newVolume(task: Task, mounted: MountedVolume): Volume {
@@ -62,7 +59,7 @@ function newVolume(task: Task, mounted: MountedVolume): Volume {
 /** Of tasks that are newer than the records of their volumes; by id. */
 function adoptedVolumes(snapshot: ClusterSnapshot): ReadonlyMap<string, Volume> {
   const adopted = new Map<string, Volume>();
-  const tasks = [...snapshot.tasks.values()].map(entry => entry.value).filter(task => task.volumes.length > 0 && snapshot.nodes.has(task.node))
+  const tasks = [...snapshot.tasks.values()].flatMap(({ value }) => (value.volumes.length > 0 && snapshot.nodes.has(value.node) ? [value] : []))
     .sort((left, right) => left.fence - right.fence || (left.id < right.id ? -1 : 1));
   for (const task of tasks) {
     for (const mounted of volumesOf(task, task.slot)) {
@@ -92,15 +89,6 @@ function keepVolume(snapshot: ClusterSnapshot, volume: Volume, { isMounted, nowM
 }
 
 /** A task there that used the volume before its data went is still remembered. */
-function isTold({ tasks, tasksOnNode }: ClusterSnapshot, volume: Volume): boolean {
-  return [...tasksOnNode.get(volume.node) ?? []].some(id => {
-    const task = tasks.get(id)?.value;
-    return task !== undefined && task.fence <= volume.fence && volumeNames(task, task.slot).includes(volumeName(volume));
-  });
-}
-
-/** `NAMESPACE/NAME` as declared, of all volumes that services mount which are not being deleted. @param but  an App that does not count */
-function mountedNames({ services }: ClusterSnapshot, but?: string): ReadonlySet<string> {
-  const users = [...services.values()].map(entry => entry.value).filter(({ isDeleting, app }) => !isDeleting && app !== but);
-  return new Set(users.flatMap(({ namespace, spec }) => containersOf(spec).flatMap(container => container.volumes.flatMap(mount => (mount.kind === 'volume' ? [`${namespace}/${mount.source}`] : [])))));
+function isTold(snapshot: ClusterSnapshot, volume: Volume): boolean {
+  return tasksWithVolume(snapshot, volume).some(task => task.fence <= volume.fence);
 }

@@ -1,10 +1,10 @@
 /** Where the named volumes of a service lie: data never moves, so tasks go to it. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import { containersOf } from '#model/companion.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { splitVolumeId, volumeId, volumeName, volumeNames } from '#model/volume.ts';
+import { mountsVolumes } from './volume-users.ts';
 
 /** `volumeName` -> the node that has the data. */
 export type VolumeHomes = Map<string, NodeId>;
@@ -28,7 +28,7 @@ const NONE_LEAVING: LeavingVolumes = new Set();
  * ones included. A node that was removed took its volumes with it. Global services have one volume a node, so nothing binds them.
  */
 export function volumeHomes(snapshot: ClusterSnapshot, service: Service): VolumeHomes {
-  if (service.spec.kind === 'global' || !hasVolumes(service)) {
+  if (service.spec.kind === 'global' || !mountsVolumes(service)) {
     return new Map();
   }
   const claims = [...recordClaims(snapshot, service.namespace), ...taskClaims(snapshot, service.namespace)]
@@ -38,7 +38,7 @@ export function volumeHomes(snapshot: ClusterSnapshot, service: Service): Volume
 }
 
 export function leavingVolumes({ volumes }: ClusterSnapshot, service: Service): LeavingVolumes {
-  if (volumes.size === 0 || !hasVolumes(service)) {
+  if (volumes.size === 0 || !mountsVolumes(service)) {
     return NONE_LEAVING;
   }
   return new Set([...volumes].filter(([, { value }]) => value.state === 'removing' && value.namespace === service.namespace).map(([id]) => id));
@@ -48,10 +48,6 @@ export function leavingVolumes({ volumes }: ClusterSnapshot, service: Service): 
 export function isDataGone({ volumes }: ClusterSnapshot, task: Task, volume: string): boolean {
   const record = volumes.get(volumeId(volume, task.node))?.value;
   return record !== undefined && record.state !== 'present' && task.fence <= record.fence;
-}
-
-function hasVolumes({ spec }: Service): boolean {
-  return containersOf(spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
 }
 
 /** A record that cannot be read says by its key alone where data is: older than all that can. */

@@ -117,25 +117,39 @@ function ackFromWire(ack: wire.HeartbeatAck): HeartbeatAck {
 }
 
 function fullToWire(assignment: FullAssignment): wire.FullAssignment {
-  return { ...assignment, tasks: assignment.tasks.map(taskCodec.toWire) };
+  return { ...assignment, tasks: assignment.tasks.map(taskCodec.toWire), ...removalsToWire(assignment) };
 }
 
 function fullFromWire(assignment: wire.FullAssignment): FullAssignment {
-  return { ...assignment, kind: 'full', tasks: assignment.tasks.map(taskCodec.fromWire), contents: assignment.contents.map(contentFromWire) };
+  const { volumeRemovalFences: _, ...rest } = assignment;
+  return { ...rest, kind: 'full', tasks: assignment.tasks.map(taskCodec.fromWire), contents: assignment.contents.map(contentFromWire), volumeRemovals: removalsFromWire(assignment) };
 }
 
 function deltaToWire(assignment: AssignmentDelta): wire.AssignmentDelta {
-  return { ...assignment, upserts: assignment.upserts.map(taskCodec.toWire) };
+  return { ...assignment, upserts: assignment.upserts.map(taskCodec.toWire), ...removalsToWire(assignment) };
 }
 
 function deltaFromWire(assignment: wire.AssignmentDelta): AssignmentDelta {
+  const { volumeRemovalFences: _, ...rest } = assignment;
   return {
-    ...assignment,
+    ...rest,
     kind: 'delta',
     upserts: assignment.upserts.map(taskCodec.fromWire),
     removals: assignment.removals.map(parseTaskId),
     contents: assignment.contents.map(contentFromWire),
+    volumeRemovals: removalsFromWire(assignment),
   };
+}
+
+type WireRemovals = Pick<wire.FullAssignment, 'volumeRemovals' | 'volumeRemovalFences'>;
+
+/** Two lists: agents of before the fences know the names alone. */
+function removalsToWire({ volumeRemovals }: Pick<FullAssignment, 'volumeRemovals'>): WireRemovals {
+  return { volumeRemovals: volumeRemovals.map(({ name }) => name), volumeRemovalFences: volumeRemovals.map(({ fence }) => fence) };
+}
+
+function removalsFromWire({ volumeRemovals, volumeRemovalFences }: WireRemovals): FullAssignment['volumeRemovals'] {
+  return volumeRemovals.map((name, index) => ({ name, fence: volumeRemovalFences[index] ?? Number.MAX_SAFE_INTEGER }));
 }
 
 function contentFromWire({ key, content }: wire.AssignedContent): AssignedContent {

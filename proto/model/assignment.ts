@@ -1,6 +1,7 @@
 /** The set of Tasks a node must run, whole or as a delta. */
 import type { TaskId } from './ids.ts';
 import type { Task } from './task.ts';
+import type { VolumeUse } from './volume.ts';
 
 /** Plain content for files of tasks: configs by SHA-256 hex, secrets by `namespace/name/version`. */
 export interface AssignedContent {
@@ -16,8 +17,8 @@ export interface FullAssignment {
   /** Sorted by id. */
   readonly tasks: readonly Task[];
   readonly contents: readonly AssignedContent[];
-  /** `volumeName` of all volumes whose data the node is to delete once no task there uses them, sorted. */
-  readonly volumeRemovals: readonly string[];
+  /** All volumes whose data the node is to delete once no task there uses them, by name. */
+  readonly volumeRemovals: readonly VolumeUse[];
 }
 
 /** Follows `from` exactly; a gap asks for a full set. */
@@ -31,7 +32,7 @@ export interface AssignmentDelta {
   /** Contents that the upserts need and the node was not sent yet. */
   readonly contents: readonly AssignedContent[];
   /** As in a full set: all of them. */
-  readonly volumeRemovals: readonly string[];
+  readonly volumeRemovals: readonly VolumeUse[];
 }
 
 export type Assignment = FullAssignment | AssignmentDelta;

@@ -8,6 +8,7 @@ import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
 import type { RegistryLogin } from './node-images.ts';
 import type { TunnelRequest } from './tunnel.ts';
+import type { VolumeUse } from './volume.ts';
 
 export interface Registration {
   readonly kind: 'register';
@@ -60,6 +61,8 @@ export interface Heartbeat {
   readonly statuses: readonly TaskStatus[];
   /** Of the assignment's `volumeRemovals`, those whose data is gone. */
   readonly removedVolumes: readonly string[];
+  /** Of the same, those whose data stays, since it is newer than what was given up: with the fence of the newest task that used it. */
+  readonly keptVolumes: readonly VolumeUse[];
 }
 
 export interface TunnelRefusal {

@@ -35,6 +35,16 @@ export interface Volume {
   readonly unusedSinceMs?: number;
 }
 
+/**
+ * A volume of a node with the newest task that used it. To be removed: data of no newer task is meant, since a store that was restored from a backup asks
+ * once more for what was removed, and made anew, after it was saved.
+ */
+export interface VolumeUse {
+  /** As `volumeName` makes it. */
+  readonly name: string;
+  readonly fence: number;
+}
+
 interface VolumeUser extends ContainerSet {
   readonly namespace: string;
   readonly volumes: readonly VolumeSpec[];

@@ -127,7 +127,7 @@ class Pulse {
   beat(): void {
     this.#seq += 1;
     this.#sentAt.set(this.#seq, performance.now());
-    this.#end.send({ kind: 'heartbeat', seq: this.#seq, ackEcho: this.#acked, endpointsGeneration: this.#generation(), assignmentGeneration: 0, statuses: [], removedVolumes: [] });
+    this.#end.send({ kind: 'heartbeat', seq: this.#seq, ackEcho: this.#acked, endpointsGeneration: this.#generation(), assignmentGeneration: 0, statuses: [], removedVolumes: [], keptVolumes: [] });
   }
 
   /** Milliseconds since it was sent; undefined for one that was acknowledged before. */

@@ -85,11 +85,14 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     run('umount', inside);
     t.is(readFileSync(onDisk, 'utf8'), 'kept\n');
     t.true((await volumes.dataBytes('prod/data-1') ?? 0) > 0);
+    t.is(await volumes.newestUser('prod/data-1'), one.fence);
     await volumes.removeData('prod/data-1');
+    t.is(await volumes.newestUser('prod/data-1'), undefined);
     t.is(await volumes.dataBytes('prod/data-1'), 0);
     await volumes.removeData('prod/data-1');
     t.deepEqual(readdirSync(path.join(directory, 'state/volumes/prod')), []);
     t.deepEqual(readdirSync(path.join(directory, 'state/volumes/.removed')), []);
+    await t.throwsAsync(volumes.newestUser('../prod'), { message: /is not NAMESPACE\/NAME/ });
     await t.throwsAsync(volumes.removeData('../prod'), { message: /is not NAMESPACE\/NAME/ });
   } catch (error) {
     // The first failure counts, not that of cleaning up a mount it left.

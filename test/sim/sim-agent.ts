@@ -109,10 +109,10 @@ export class SimAgent {
     const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
     const endpoints = new EndpointsLoop([async () => { await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
     const removal = new VolumeRemovalLoop({
-      ...shared, volumes: this.machine.parts(process).volumes, records: () => (node.isUp ? node.records : undefined), onRemoved: () => { session.poke(); },
+      ...shared, volumes: this.machine.parts(process).volumes, records: () => (node.isUp ? node.records : undefined), onAnswer: () => { session.poke(); },
     });
     const session: SessionLoop = new SessionLoop({
-      removedVolumes: () => removal.removed,
+      volumeAnswers: () => removal.answers,
       ...shared, facts: this.#facts(), deadman: this.machine.deadman, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
       sink: {
         registered: async ({ subnetIndex }) => {

@@ -44,8 +44,6 @@ export class AgentMachine {
   registrations = 0;
   /** When each heartbeat came: monotonic milliseconds. */
   readonly beatsAtMs: number[] = [];
-  /** As the newest heartbeat told them. */
-  removedVolumes: readonly string[] = [];
   readonly #hostAddress: string;
   readonly #address: string;
   readonly #revokeWill = leaveNothingOf({ directory: this.directory, group: this.scope });
@@ -54,7 +52,6 @@ export class AgentMachine {
   #session: ControllerSessionEnd | undefined;
   #generation = 0;
   #tasks: readonly Task[] = [];
-  #volumeRemovals: readonly string[] = [];
   #agent: ChildProcess | undefined;
   #registryPort = 0;
   #log = '';
@@ -273,7 +270,6 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
       } else if (message.kind === 'heartbeat') {
         this.beatsAtMs.push(performance.now());
         this.#take(message.statuses);
-        this.removedVolumes = message.removedVolumes;
         end.send({ kind: 'ack', seq: message.seq, settled: message.statuses.map(status => ({ task: status.id, attempt: status.attempt, phase: status.phase })) });
       }
     }
@@ -287,7 +283,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
   }
 
   #sendFull(): void {
-    const assignment: FullAssignment = { kind: 'full', epoch: 1, generation: this.#generation, tasks: this.#tasks, contents: [], volumeRemovals: this.#volumeRemovals };
+    const assignment: FullAssignment = { kind: 'full', epoch: 1, generation: this.#generation, tasks: this.#tasks, contents: [], volumeRemovals: [] };
     this.#session?.send({ kind: 'assignment', assignment });
   }
 

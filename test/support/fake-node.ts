@@ -46,6 +46,8 @@ export class FakeNode {
   readonly files = new Set<string>();
   /** The data of named volumes: the task that wrote it first. */
   readonly volumes = new Map<string, TaskId>();
+  /** The highest fence of those that used it since. */
+  readonly volumeUsers = new Map<string, number>();
   readonly bundles = new Set<string>();
   /** Addresses of tasks that the proxy lets out. */
   readonly admitted = new Set<string>();
@@ -209,13 +211,18 @@ export class FakeNode {
       volumes: {
         prepare: (task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => {
           this.files.add(key);
+          volumeNames(task, task.slot).forEach(name => { this.volumeUsers.set(name, Math.max(task.fence, this.volumeUsers.get(name) ?? 0)); });
           volumeNames(task, task.slot).filter(name => !this.volumes.has(name)).forEach(name => { this.volumes.set(name, task.id); });
           return [];
         }),
         remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),
         list: () => this.#step('volumes.list', () => [...this.files]),
         dataBytes: () => Promise.resolve(0),
-        removeData: name => this.#step('volumes.removeData', () => { this.volumes.delete(name); }),
+        newestUser: name => Promise.resolve(this.volumeUsers.get(name)),
+        removeData: name => this.#step('volumes.removeData', () => {
+          this.volumes.delete(name);
+          this.volumeUsers.delete(name);
+        }),
         recall: () => Promise.resolve([]),
       },
       runtime: this.#runtime(),

@@ -8,6 +8,8 @@ import type { DesiredSet } from '../../agent/assignment.ts';
 import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import { SessionLoop } from '../../agent/session-loop.ts';
 import { ReportBook } from '../../agent/task/report-book.ts';
+import { NO_ANSWERS } from '../../agent/volume/removal.ts';
+import type { VolumeAnswers } from '../../agent/volume/removal.ts';
 import { service, task } from './builders.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { SessionPair } from './session-pair.ts';
@@ -37,13 +39,13 @@ export class SessionRig {
   accepted = 0;
   hasDeadman = true;
   readonly heardUptimes: number[] = [];
-  removedVolumes: readonly string[] = [];
+  volumeAnswers: VolumeAnswers = NO_ANSWERS;
   readonly stopping = new AbortController();
   readonly loop: SessionLoop;
 
   constructor(held: DesiredSet = EMPTY_DESIRED_SET) {
     this.loop = new SessionLoop({
-      removedVolumes: () => this.removedVolumes,
+      volumeAnswers: () => this.volumeAnswers,
       facts: {
         node: parseNodeId('n1'), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.2', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
         labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3',

@@ -317,11 +317,12 @@ export const endpointChange: fc.Arbitrary<EndpointChange> = fc.record({
   removedServices: fc.array(anyServiceId, few), nodes: peerNodes, removedNodes: fc.array(nodeId, few),
 });
 
+const volumeUses = fc.array(fc.record({ name: text, fence: big }), few);
 const contents = fc.array(fc.record({ key: text, content: bytes }), few);
 const assignment: fc.Arbitrary<Assignment> = fc.oneof(
-  fc.record({ kind: fc.constant('full' as const), epoch: big, generation: big, tasks: fc.array(task, few), contents, volumeRemovals: texts }),
+  fc.record({ kind: fc.constant('full' as const), epoch: big, generation: big, tasks: fc.array(task, few), contents, volumeRemovals: volumeUses }),
   fc.record({
-    kind: fc.constant('delta' as const), epoch: big, from: big, generation: big, upserts: fc.array(task, few), removals: fc.array(taskId, few), contents, volumeRemovals: texts,
+    kind: fc.constant('delta' as const), epoch: big, from: big, generation: big, upserts: fc.array(task, few), removals: fc.array(taskId, few), contents, volumeRemovals: volumeUses,
   }),
 );
 const statuses = fc.array(taskStatus, few);
@@ -331,7 +332,7 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
     runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big, clusterId: text,
   }),
-  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses, removedVolumes: texts }),
+  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses, removedVolumes: texts, keptVolumes: volumeUses }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
   fc.constant({ kind: 'assignment-gap' as const }),
   fc.constant({ kind: 'endpoints-gap' as const }),

@@ -66,8 +66,8 @@ test('contentKeysOf: only what is mounted, by the pins', t => {
 });
 
 test('the volumes to remove are those of the newest message', t => {
-  const first = foldAssignment(EMPTY_DESIRED_SET, { ...full(1, 1), volumeRemovals: ['default/a'] });
-  t.true(first.kind === 'applied' && first.set.volumeRemovals.join() === 'default/a');
-  const second = first.kind === 'applied' ? foldAssignment(first.set, delta(1, 2, { volumeRemovals: ['default/b'] })) : first;
-  t.true(second.kind === 'applied' && second.set.volumeRemovals.join() === 'default/b');
+  const first = foldAssignment(EMPTY_DESIRED_SET, { ...full(1, 1), volumeRemovals: [{ name: 'default/a', fence: 1 }] });
+  t.true(first.kind === 'applied' && first.set.volumeRemovals[0]?.name === 'default/a');
+  const second = first.kind === 'applied' ? foldAssignment(first.set, delta(1, 2, { volumeRemovals: [{ name: 'default/b', fence: 1 }] })) : first;
+  t.true(second.kind === 'applied' && second.set.volumeRemovals.length === 1 && second.set.volumeRemovals[0]?.name === 'default/b');
 });

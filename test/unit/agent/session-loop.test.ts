@@ -309,14 +309,15 @@ test('a registration tells the newest revision that was heard of', async t => {
   t.like((await new Rig({ ...EMPTY_DESIRED_SET, epoch: 7, generation: 12 }).begin()).received[0], { knownRevision: 12 });
 });
 
-test('volumes that are gone are told in a heartbeat at once, and in each until the assignment names them no more', async t => {
+test('what became of volumes is told in a heartbeat at once, and in each until the assignment names them no more', async t => {
   const rig = new Rig();
   const session = await rig.registered();
   const before = beats(session).length;
-  rig.removedVolumes = ['default/data'];
+  const answers = { removedVolumes: ['default/data'], keptVolumes: [{ name: 'default/new', fence: 9 }] };
+  rig.volumeAnswers = answers;
   rig.loop.poke();
   await rig.pass(10);
   await rig.pass(TIMES.heartbeatMs);
-  t.deepEqual(beats(session).slice(before).map(beat => beat.removedVolumes), [['default/data'], ['default/data']]);
+  t.deepEqual(beats(session).slice(before).map(({ removedVolumes, keptVolumes }) => ({ removedVolumes, keptVolumes })), [answers, answers]);
   rig.stop();
 });

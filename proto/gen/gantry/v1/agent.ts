@@ -101,6 +101,15 @@ export interface Heartbeat {
   readonly statuses: readonly TaskStatus[];
   /** Of those that the assignment names, volumes whose data is gone. */
   readonly removedVolumes: readonly string[];
+  /** Of those that the assignment names, volumes whose data stays: it is newer than what was given up. */
+  readonly keptVolumes: readonly KeptVolume[];
+}
+
+export interface KeptVolume {
+  /** As in FullAssignment. */
+  readonly name: string;
+  /** Of the newest task that was started with it there. */
+  readonly fence: number;
 }
 
 export interface TunnelRefusal {
@@ -159,6 +168,8 @@ export interface FullAssignment {
   readonly contents: readonly AssignedContent[];
   /** All volumes whose data the node is to delete once no task there uses them: NAMESPACE/NAME, per replica NAMESPACE/NAME-SLOT. */
   readonly volumeRemovals: readonly string[];
+  /** In their order, the fence of the newest task whose data was given up: what a newer one wrote stays. None from a controller that knows of no such limit. */
+  readonly volumeRemovalFences: readonly number[];
 }
 
 export interface AssignmentDelta {
@@ -170,6 +181,7 @@ export interface AssignmentDelta {
   readonly contents: readonly AssignedContent[];
   /** As in FullAssignment: all of them. */
   readonly volumeRemovals: readonly string[];
+  readonly volumeRemovalFences: readonly number[];
 }
 
 export interface Endpoint {
@@ -1003,7 +1015,15 @@ export const Registration_LabelsEntry: MessageFns<Registration_LabelsEntry> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { seq: 0, ackEcho: 0, endpointsGeneration: 0, assignmentGeneration: 0, statuses: [], removedVolumes: [] };
+  return {
+    seq: 0,
+    ackEcho: 0,
+    endpointsGeneration: 0,
+    assignmentGeneration: 0,
+    statuses: [],
+    removedVolumes: [],
+    keptVolumes: [],
+  };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1025,6 +1045,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     for (const v of message.removedVolumes) {
       writer.uint32(1282).string(v!);
+    }
+    for (const v of message.keptVolumes) {
+      KeptVolume.encode(v!, writer.uint32(1290).fork()).join();
     }
     return writer;
   },
@@ -1088,6 +1111,71 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.removedVolumes.push(reader.string());
+            continue;
+          }
+          case 161: {
+            if (tag !== 1290) {
+              break;
+            }
+
+            message.keptVolumes.push(KeptVolume.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeptVolume(): KeptVolume {
+  return { name: "", fence: 0 };
+}
+
+export const KeptVolume: MessageFns<KeptVolume> = {
+  encode(message: KeptVolume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.fence !== 0) {
+      writer.uint32(16).int64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptVolume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptVolume() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1617,7 +1705,7 @@ export const AssignedContent: MessageFns<AssignedContent> = {
 };
 
 function createBaseFullAssignment(): FullAssignment {
-  return { epoch: 0, generation: 0, tasks: [], contents: [], volumeRemovals: [] };
+  return { epoch: 0, generation: 0, tasks: [], contents: [], volumeRemovals: [], volumeRemovalFences: [] };
 }
 
 export const FullAssignment: MessageFns<FullAssignment> = {
@@ -1636,6 +1724,13 @@ export const FullAssignment: MessageFns<FullAssignment> = {
     }
     for (const v of message.volumeRemovals) {
       writer.uint32(1282).string(v!);
+    }
+    if (message.volumeRemovalFences.length !== 0) {
+      writer.uint32(1290).fork();
+      for (const v of message.volumeRemovalFences) {
+        writer.int64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1693,6 +1788,24 @@ export const FullAssignment: MessageFns<FullAssignment> = {
             message.volumeRemovals.push(reader.string());
             continue;
           }
+          case 161: {
+            if (tag === 1288) {
+              message.volumeRemovalFences.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 1290) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.volumeRemovalFences.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1707,7 +1820,16 @@ export const FullAssignment: MessageFns<FullAssignment> = {
 };
 
 function createBaseAssignmentDelta(): AssignmentDelta {
-  return { epoch: 0, from: 0, generation: 0, upserts: [], removals: [], contents: [], volumeRemovals: [] };
+  return {
+    epoch: 0,
+    from: 0,
+    generation: 0,
+    upserts: [],
+    removals: [],
+    contents: [],
+    volumeRemovals: [],
+    volumeRemovalFences: [],
+  };
 }
 
 export const AssignmentDelta: MessageFns<AssignmentDelta> = {
@@ -1732,6 +1854,13 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     }
     for (const v of message.volumeRemovals) {
       writer.uint32(1282).string(v!);
+    }
+    if (message.volumeRemovalFences.length !== 0) {
+      writer.uint32(1290).fork();
+      for (const v of message.volumeRemovalFences) {
+        writer.int64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1804,6 +1933,24 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
 
             message.volumeRemovals.push(reader.string());
             continue;
+          }
+          case 161: {
+            if (tag === 1288) {
+              message.volumeRemovalFences.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 1290) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.volumeRemovalFences.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {

@@ -17,10 +17,12 @@ class Rig {
   readonly deleted: string[] = [];
   records: readonly TaskRecord[] | undefined = [];
   failures = 0;
+  readonly newest = new Map<string, number>();
   told = 0;
   readonly stopping = new AbortController();
   readonly loop = new VolumeRemovalLoop({
     volumes: {
+      newestUser: name => Promise.resolve(this.newest.get(name)),
       removeData: name => {
         this.failures -= 1;
         if (this.failures >= 0) return Promise.reject(new Error('busy'));
@@ -28,12 +30,13 @@ class Rig {
         return Promise.resolve();
       },
     },
-    records: () => this.records, clock: this.clock, log: silentLogger, onRemoved: () => { this.told += 1; },
+    records: () => this.records, clock: this.clock, log: silentLogger, onAnswer: () => { this.told += 1; },
   });
   readonly run = this.loop.run(this.stopping.signal);
 
-  async desire(volumeRemovals: readonly string[], ...tasks: readonly Task[]): Promise<void> {
-    this.loop.desire({ ...EMPTY_DESIRED_SET, tasks: new Map(tasks.map(one => [one.id, one])), volumeRemovals });
+  /** Data of tasks up to fence 5. */
+  async desire(volumes: readonly string[], ...tasks: readonly Task[]): Promise<void> {
+    this.loop.desire({ ...EMPTY_DESIRED_SET, tasks: new Map(tasks.map(one => [one.id, one])), volumeRemovals: volumes.map(name => ({ name, fence: 5 })) });
     await this.clock.advance(0);
   }
 
@@ -47,7 +50,7 @@ test('nothing is deleted that the assignment does not name', async t => {
   const rig = new Rig();
   await rig.desire([]);
   await rig.clock.advance(60_000);
-  t.deepEqual([rig.deleted, rig.loop.removed], [[], []]);
+  t.deepEqual([rig.deleted, rig.loop.answers.removedVolumes], [[], []]);
   await rig.end();
 });
 test('what it names is deleted once, and told until it names it no more', async t => {
@@ -55,9 +58,9 @@ test('what it names is deleted once, and told until it names it no more', async 
   await rig.desire(['default/data']);
   await rig.desire(['default/data', 'default/logs']);
   await rig.clock.advance(10_000);
-  t.deepEqual([rig.deleted, rig.loop.removed, rig.told], [['default/data', 'default/logs'], ['default/data', 'default/logs'], 2]);
+  t.deepEqual([rig.deleted, rig.loop.answers.removedVolumes, rig.told], [['default/data', 'default/logs'], ['default/data', 'default/logs'], 2]);
   await rig.desire(['default/logs']);
-  t.deepEqual(rig.loop.removed, ['default/logs']);
+  t.deepEqual(rig.loop.answers.removedVolumes, ['default/logs']);
   await rig.desire([]);
   await rig.desire(['default/data']);
   t.deepEqual(rig.deleted, ['default/data', 'default/logs', 'default/data'], 'named again, it is deleted again');
@@ -80,7 +83,7 @@ test('one that a task uses again is not gone', async t => {
   const rig = new Rig();
   await rig.desire(['default/data']);
   await rig.desire(['default/data'], user);
-  t.deepEqual(rig.loop.removed, []);
+  t.deepEqual(rig.loop.answers.removedVolumes, []);
   await rig.desire(['default/data']);
   t.deepEqual(rig.deleted, ['default/data', 'default/data']);
   await rig.end();
@@ -89,8 +92,21 @@ test('what fails is tried again', async t => {
   const rig = new Rig();
   rig.failures = 2;
   await rig.desire(['default/data']);
-  t.deepEqual(rig.loop.removed, []);
+  t.deepEqual(rig.loop.answers.removedVolumes, []);
   await rig.clock.advance(20_000);
-  t.deepEqual([rig.deleted, rig.loop.removed], [['default/data'], ['default/data']]);
+  t.deepEqual([rig.deleted, rig.loop.answers.removedVolumes], [['default/data'], ['default/data']]);
+  await rig.end();
+});
+test('data that a newer task wrote than was given up stays, and that is said; what was given up with it goes', async t => {
+  const rig = new Rig();
+  rig.newest.set('default/data', 6).set('default/logs', 5);
+  await rig.desire(['default/data', 'default/logs']);
+  await rig.clock.advance(10_000);
+  t.deepEqual([rig.deleted, rig.loop.answers, rig.told], [['default/logs'], { removedVolumes: ['default/logs'], keptVolumes: [{ name: 'default/data', fence: 6 }] }, 2]);
+  await rig.desire([]);
+  t.deepEqual(rig.loop.answers, { removedVolumes: [], keptVolumes: [] });
+  rig.newest.set('default/data', 5);
+  await rig.desire(['default/data']);
+  t.deepEqual(rig.deleted, ['default/logs', 'default/data'], 'given up since, it goes');
   await rig.end();
 });

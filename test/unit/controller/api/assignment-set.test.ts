@@ -78,8 +78,10 @@ test('a content that no task of the node needs any more is sent again when one d
 test('a node is told all volumes that it is to remove, and told again when they are others', t => {
   const volumes = [volume('n1', { name: 'b', state: 'removing' }), volume('n1', { name: 'a', state: 'removing' }), volume('n1', { name: 'kept' }), volume('n2', { state: 'removing' })];
   const full = fullAssignment(snapshot({ tasks: [one], volumes }), n1.id, none);
-  t.deepEqual(full?.assignment.volumeRemovals, ['default/a', 'default/b']);
+  t.deepEqual(full?.assignment.volumeRemovals, [{ name: 'default/a', fence: 1 }, { name: 'default/b', fence: 1 }]);
   t.is(assignmentDelta(snapshot({ tasks: [one], volumes }), n1.id, full?.sent ?? NOTHING_SENT, none), undefined);
   const delta = assignmentDelta(snapshot({ tasks: [one], volumes: volumes.slice(1) }), n1.id, full?.sent ?? NOTHING_SENT, none);
-  t.like(delta?.assignment, { kind: 'delta', upserts: [], removals: [], volumeRemovals: ['default/a'] });
+  t.like(delta?.assignment, { kind: 'delta', upserts: [], removals: [], volumeRemovals: [{ name: 'default/a', fence: 1 }] });
+  const newer = assignmentDelta(snapshot({ tasks: [one], volumes: volumes.map(each => ({ ...each, fence: 2 })) }), n1.id, full?.sent ?? NOTHING_SENT, none);
+  t.deepEqual(newer?.assignment.volumeRemovals.map(({ fence }) => fence), [2, 2], 'also when newer data was given up');
 });

@@ -1,8 +1,8 @@
 import test from 'ava';
-import { affectedKeys, allKeys, waitingServices } from '../../../../controller/reconcile/affected-keys.ts';
+import { affectedKeys, allKeys, touchesVolumes, waitingServices } from '../../../../controller/reconcile/affected-keys.ts';
 import type { RecordKind } from '../../../../controller/store/keys.ts';
 import type { ClusterChange } from '../../../../controller/store/snapshot.ts';
-import { node, service, serviceStatus, snapshot, task } from '../../../support/builders.ts';
+import { node, service, serviceStatus, snapshot, task, volume } from '../../../support/builders.ts';
 
 const n1 = node('n1');
 const web = service({ name: 'web' });
@@ -50,4 +50,13 @@ test('a run of a cron: the cron too', t => {
   const state = snapshot({ services: [cron, web] });
   const change = { etcdRevision: 1, kinds: new Set<RecordKind>(['service']), apps: new Set<never>(), services: new Set([service({ name: 'report-1' }).id]), nodes: new Set<never>() };
   t.deepEqual([...affectedKeys(change, state)].sort(), ['app/default/shop', 'service/default/shop/report', 'service/default/shop/report-1']);
+});
+
+test('the records of volumes follow from services, nodes and tasks that mount some; where there are none, from nothing', t => {
+  const db = service({ name: 'db', container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const touches = (kind: RecordKind, of = web, volumes = [volume('n1')]) => touchesVolumes(
+    { etcdRevision: 1, kinds: new Set([kind]), apps: new Set(), services: new Set([of.id]), nodes: new Set() }, snapshot({ services: [web, db], volumes }));
+  t.deepEqual((['service', 'node', 'volume', 'task', 'status'] as const).map(kind => touches(kind)), [true, true, true, false, false]);
+  t.deepEqual([touches('task', db), touches('task', other)], [true, true], 'one that is gone may have had some');
+  t.deepEqual((['service', 'node', 'task'] as const).map(kind => touches(kind, db, [])), [false, false, false]);
 });

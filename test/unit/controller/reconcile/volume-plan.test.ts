@@ -1,9 +1,10 @@
 import test from 'ava';
 import type { Task } from '#model/task.ts';
+import { volumeName } from '#model/volume.ts';
 import { planService } from '../../../../controller/reconcile/service-plan.ts';
-import { createActions, planVolumes } from '../../../../controller/reconcile/volume-plan.ts';
+import { createActions, givenUpVolumes, planVolumes } from '../../../../controller/reconcile/volume-plan.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
-import { container, node, service, snapshot, status, T0, task, taskId, volume } from '../../../support/builders.ts';
+import { app, container, node, service, snapshot, status, T0, task, taskId, volume } from '../../../support/builders.ts';
 import type { ServiceOptions, SnapshotOptions } from '../../../support/builders.ts';
 
 const data = (options: ServiceOptions = {}, perReplica = false) => service({
@@ -29,6 +30,13 @@ test('a record goes on with the next task: whose it is, and that it is used', t 
 test('what comes after removed data is a new volume', t => {
   t.deepEqual(born({ volumes: [volume('n1', { state: 'removed', fence: 7, createdAtMs: T0 - 5 })] }, task(data(), 'n1', { fence: 100 })), [[volume('n1', { fence: 100 })]]);
 });
+test('a record that cannot be read is not written over, and keeps no task from its node', t => {
+  t.deepEqual(born({ unreadableVolumes: ['default/data/n1'] }, task(data(), 'n1', { fence: 100 })), [[]]);
+});
+test('a record has the name by which its newest task mounts it', t => {
+  const other = service({ name: 'other', volumes: [{ name: 'data-0', perReplica: false }], container: { volumes: [{ kind: 'volume', source: 'data-0', target: '/data', readOnly: false }] } });
+  t.deepEqual(born({ volumes: [volume('n1', { slot: 0 })] }, task(other, 'n1', { fence: 100 })), [[volume('n1', { name: 'data-0', service: 'other', fence: 100 })]]);
+});
 test('a volume of global services is each node\'s own, until another kind uses it', t => {
   t.like(born({}, task(data({ kind: 'global' }), 'n1'))[0]?.[0], { isPerNode: true });
   t.like(born({ volumes: [volume('n1', { isPerNode: true })] }, task(data(), 'n1'))[0]?.[0], { isPerNode: false });
@@ -51,6 +59,20 @@ test('a record that is as new as its tasks stays; an older one follows them', t 
   t.deepEqual(planned({ services: [data()], tasks, volumes: [volume('n1', { fence: 4 })] }), []);
   t.deepEqual(planned({ services: [data()], tasks, volumes: [volume('n1', { fence: 3 })] }), [['put-volume', 'found', volume('n1', { fence: 4 })]]);
   t.deepEqual(planned({ services: [data()], tasks, unreadableVolumes: ['default/data/n1'] }), [], 'what cannot be read is not written over');
+});
+test('what an earlier version placed with data that was to go has it in use again', t => {
+  const tasks = [task(data(), 'n1', { fence: 4, createdAtMs: T0 })];
+  for (const state of ['removing', 'removed'] as const) {
+    t.deepEqual(planned({ services: [data()], tasks, volumes: [volume('n1', { fence: 3, state })] }), [['put-volume', 'found', volume('n1', { fence: 4 })]], state);
+    t.deepEqual(planned({ services: [data()], tasks, volumes: [volume('n1', { fence: 4, state })] }), [], 'one that it had before says nothing');
+  }
+});
+test('an App is deleted with what no other App mounts, as nodes call it', t => {
+  const shop = app('shop', { isDeleting: true, deletesVolumes: true });
+  const others = [data({ app: 'blog' }), data({ app: 'news', volumes: [{ name: 'logs', perReplica: true }], container: { volumes: [{ kind: 'volume', source: 'logs', target: '/l', readOnly: false }] } })];
+  const volumes = [volume('n1'), volume('n1', { slot: 0 }), volume('n1', { name: 'logs-3' }), volume('n1', { name: 'blogs', app: 'blog' }), volume('n2', { name: 'own' })];
+  const given = givenUpVolumes(snapshot({ nodes, services: others, volumes }), shop).map(action => ('volume' in action ? [volumeName(action.volume), action.volume.state] : []));
+  t.deepEqual(given, [['default/data-0', 'removing'], ['default/own', 'removing']]);
 });
 test('the records of a removed node go, not those of one that cannot be read', t => {
   const lost = volume('n9');
