@@ -9,12 +9,13 @@ import { givenUpVolumes } from './volume-plan.ts';
 
 /** Gives up the volumes of an App that is deleted with them; removes a deleted App once it has no Services; deletes a `run` App `expireAfterEndMs` after its last task ended. */
 export function planApp(snapshot: ClusterSnapshot, id: AppId, nowMs: number): Plan {
-  const app = snapshot.apps.get(id)?.value;
-  if (app === undefined) {
+  const record = snapshot.apps.get(id);
+  if (record === undefined) {
     return EMPTY_PLAN;
   }
+  const app = record.value;
   if (app.isDeleting) {
-    const givenUp = app.deletesVolumes ? givenUpVolumes(snapshot, app) : [];
+    const givenUp = app.deletesVolumes ? givenUpVolumes(snapshot, record) : [];
     if (givenUp.length > 0) {
       return { actions: givenUp, events: [] };
     }

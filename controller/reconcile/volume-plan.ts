@@ -1,6 +1,6 @@
 /** The records that say which node has the data of a named volume: made with its first task, kept beyond Service and App. */
 import type { App } from '#model/app.ts';
-import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { Task } from '#model/task.ts';
 import { volumeId, volumeName, volumesOf } from '#model/volume.ts';
 import type { MountedVolume, Volume } from '#model/volume.ts';
@@ -37,11 +37,14 @@ export function planVolumes(snapshot: ClusterSnapshot, nowMs: number): Plan {
   };
 }
 
-/** The volumes of an App that is deleted with them, but for what other Apps' services mount. */
-export function givenUpVolumes(snapshot: ClusterSnapshot, { namespace, name }: App): readonly Action[] {
+/**
+ * The volumes of an App that is deleted with them, but for what other Apps' services mount, and for data of tasks that came after the deletion: a backup brought that back, and
+ * a node told that its data is newer. A fence is the etcd revision of its task.
+ */
+export function givenUpVolumes(snapshot: ClusterSnapshot, { value: { namespace, name }, modRevision }: Versioned<App>): readonly Action[] {
   const isOthers = mountedBy([...snapshot.services.values()].map(entry => entry.value).filter(service => service.namespace === namespace && service.app !== name));
   return [...snapshot.volumes].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, { value }]) => value)
-    .filter(volume => volume.namespace === namespace && volume.app === name && volume.state === 'present' && !isOthers(volume))
+    .filter(volume => volume.namespace === namespace && volume.app === name && volume.state === 'present' && volume.fence <= modRevision && !isOthers(volume))
     .map(volume => ({ kind: 'put-volume', volume: { ...volume, state: 'removing' }, reason: 'app-deleted' }));
 }
 

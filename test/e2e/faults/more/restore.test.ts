@@ -1,5 +1,5 @@
 /** Row B12: etcd restored from a backup that is older than what runs (needs root). */
-import { renameSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
@@ -54,6 +54,13 @@ async function restore(backup: string, ...options: readonly string[]): Promise<v
   for (const name of STORE.toReversed()) await unmarkDown(cluster.layout, name);
 }
 
+/** A task that keeps what it is told in a volume of node n1. */
+const keeping = (text: string): string => [
+  oneService({ name: 'kept', script: `echo ${text} > /data/file; trap "exit 0" TERM; while :; do sleep 1; done`, more: ['volumes: ["kept:/data"]', 'placement: { require: ["node == n1"] }'] }),
+  'volumes: { kept: {} }', '',
+].join('\n');
+const stateOfKept = async (): Promise<unknown> => (await cluster.items('volume', 'ls')).find(volume => volume['name'] === 'kept')?.['state'];
+
 async function pidsOf(app: string): Promise<readonly number[]> {
   return (await running(client, app, 2)).map(pidOf);
 }
@@ -61,11 +68,19 @@ async function pidsOf(app: string): Promise<readonly number[]> {
 const identities = (pids: readonly number[]): readonly string[] => pids.map(identityOf);
 const reasons = async (): Promise<readonly unknown[]> => (await cluster.tryCtl('events', '-o', 'json')).stdout.split('\n').filter(line => line !== '').map(line => (JSON.parse(line) as Record<string, unknown>)['reason']);
 
-test.serial('B12: restored from a backup, what it knows runs on; what it does not know runs on for three LOST; that is said', async t => {
+test.serial('B12: restored from a backup, what it knows runs on; what it does not know runs on for three LOST; data that came after it stays; that is said', async t => {
   await cluster.apply(oneService({ name: 'known', replicas: 2 }));
   const known = await pidsOf('known');
+  // Its data is to go, and its node is not there to delete it.
+  await cluster.apply(keeping('old'), '--wait');
+  await killDevProcess(cluster.name, 'n1');
+  await cluster.ctl('delete', 'app/kept', '--volumes', '--detach', '-y');
+  await eventually('the volume is being removed', 60_000, async () => await stateOfKept() === 'removing');
   const backup = path.join(cluster.home, 'backup.db');
   await save(backup);
+  await unmarkDown(cluster.layout, 'n1');
+  await eventually('the data is gone', 60_000, async () => await stateOfKept() === undefined);
+  await cluster.apply(keeping('new'), '--wait');
   // After the backup: much is written, every agent registers once more, and an App comes.
   await write(2_000);
   for (const { name } of cluster.layout.nodes) cluster.kill(name);
@@ -86,6 +101,11 @@ test.serial('B12: restored from a backup, what it knows runs on; what it does no
   await eventually('what the store does not know is gone', 60_000, () => later.every(pid => identityOf(pid) === ''));
   t.true(performance.now() - restoredAtMs > 2 * TEST_TIMES.lostMs, 'it had a grace');
   t.deepEqual(identities(known), before.slice(0, 2), 'what the store knows was not touched');
+
+  await eventually('the data that is newer than its removal stays, and that is said', 60_000, async () => (await reasons()).includes('VolumeKept') && await stateOfKept() === 'unused');
+  t.is(readFileSync(`${cluster.layout.stateDir}/n1/state/volumes/default/kept/file`, 'utf8'), 'new\n');
+  await cluster.ctl('volume', 'rm', 'kept', '-y');
+  t.false(existsSync(`${cluster.layout.stateDir}/n1/state/volumes/default/kept`), 'asked again, it goes');
 
   await cluster.ctl('scale', 'known/main=3', '--wait');
   await cluster.apply(oneService({ name: 'later', replicas: 2 }), '--wait');

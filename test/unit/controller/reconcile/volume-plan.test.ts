@@ -70,8 +70,9 @@ test('what an earlier version placed with data that was to go has it in use agai
 test('an App is deleted with what no other App mounts, as nodes call it', t => {
   const shop = app('shop', { isDeleting: true, deletesVolumes: true });
   const others = [data({ app: 'blog' }), data({ app: 'news', volumes: [{ name: 'logs', perReplica: true }], container: { volumes: [{ kind: 'volume', source: 'logs', target: '/l', readOnly: false }] } })];
-  const volumes = [volume('n1'), volume('n1', { slot: 0 }), volume('n1', { name: 'logs-3' }), volume('n1', { name: 'blogs', app: 'blog' }), volume('n2', { name: 'own' })];
-  const given = givenUpVolumes(snapshot({ nodes, services: others, volumes }), shop).map(action => ('volume' in action ? [volumeName(action.volume), action.volume.state] : []));
+  const volumes = [volume('n1'), volume('n1', { slot: 0 }), volume('n1', { name: 'logs-3' }), volume('n1', { name: 'blogs', app: 'blog' }), volume('n2', { name: 'own', fence: 40 }), volume('n1', { name: 'newer', fence: 41 })];
+  const deletedAt40 = { value: shop, createRevision: 1, modRevision: 40 };
+  const given = givenUpVolumes(snapshot({ nodes, services: others, volumes }), deletedAt40).map(action => ('volume' in action ? [volumeName(action.volume), action.volume.state] : []));
   t.deepEqual(given, [['default/data-0', 'removing'], ['default/own', 'removing']]);
 });
 test('the records of a removed node go, not those of one that cannot be read', t => {
