@@ -8,6 +8,7 @@ import type { TaskId } from '#model/ids.ts';
 import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { NatsNews } from '#news/nats-client.ts';
+import { certificateSha256 } from '#identity/certificate-rules.ts';
 import { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { AssignmentFs } from './assignment-fs.ts';
@@ -49,6 +50,7 @@ import type { NodeState } from './node-state-fs.ts';
 import type { NodeFacts, SessionSink } from './ports.ts';
 import { unmountPrograms } from './runtime/runtime-program-fs.ts';
 import { SessionLoop } from './session-loop.ts';
+import { claimState } from './state-owner-fs.ts';
 import { StorageLoop } from './storage-loop.ts';
 import type { StartStep } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
@@ -90,7 +92,9 @@ interface Core {
 
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
 export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
-  const identity = new IdentityHolder(tlsOf(await haveIdentity(config, log, signal)));
+  const known = await haveIdentity(config, log, signal);
+  await claimState(config.stateDir, { node: config.node, caSha256: certificateSha256(known.caPem) });
+  const identity = new IdentityHolder(tlsOf(known));
   const client = new ControllerClient(identity.current);
   identity.onRenewed(renewed => { client.useIdentity(renewed); });
   const assignments = new AssignmentFs(config.stateDir);

@@ -6,6 +6,7 @@ import { joinCluster } from '#rpc/agent-client.ts';
 import type { AgentConfig } from './config.ts';
 import { readIdentity, writeIdentity } from './identity-fs.ts';
 import { forgetInstance } from './instance-fs.ts';
+import { requireOwnState } from './state-owner-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 
 /** The node's identity from disk, else by its join token at the first controller that answers. @throws ClusterError when neither works */
@@ -22,6 +23,10 @@ export async function haveIdentity(config: AgentConfig, log: Logger, signal: Abo
 
 async function join(config: AgentConfig, token: string, log: Logger, signal: AbortSignal): Promise<NodeIdentity> {
   const { caSha256 } = parseJoinToken(token);
+  // Before the token is spent.
+  if (await requireOwnState(config.stateDir, { node: config.node, caSha256 }) !== undefined) {
+    log.info({ stateDir: config.stateDir }, 'the state of an earlier life of this node is there: its images and volumes are used again; tasks that the cluster does not know any more are stopped');
+  }
   const { csrPem, keyPem } = await createSigningRequest();
   let last: unknown;
   for (const address of config.controllers) {

@@ -318,7 +318,7 @@ function addMachineVerbs(verbs: VerbTable): void {
   verbs.add<JoinFlags>({
     usage: 'join <address>', about: 'make this machine a node; ADDRESS is a controller\'s --join-listen',
     examples: ['clusterctl join 10.0.0.1:7403 --token gantry-join-v1....'],
-    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name'),
+    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name').option('--state-dir <dir>', 'where the agent will keep its state; default: /var/lib/gantry'),
     run: async (shell, args, flags) => { await (await import('./commands/machine-flow.ts')).joinMachine(shell, one(args[0]), flags); },
   });
 }

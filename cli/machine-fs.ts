@@ -1,9 +1,11 @@
 /** Files of `--config-dir` that `init` and `join` make; and whether this machine's addresses leave room for the cluster's. */
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { TASK_RANGE, VIRTUAL_IP_RANGE } from '#model/addressing.ts';
 import { ClusterError } from '#model/errors.ts';
+import { findOwnerProblem, parseStateOwner, stateOwnerFile } from '#identity/state-owner-rules.ts';
+import type { StateOwner } from '#identity/state-owner-rules.ts';
 import { overlaps } from './address-range.ts';
 
 export interface SecretFile {
@@ -16,6 +18,16 @@ export async function requireAbsent(file: string): Promise<void> {
   if (await access(file).then(() => true, () => false)) {
     throw new ClusterError('ALREADY_EXISTS', `${file} is there already: this machine is set up; remove the directory to start again`);
   }
+}
+
+/** True where the agent's state directory is this very node's, of an earlier life. @throws ClusterError FAILED_PRECONDITION where it is another node's or another cluster's */
+export async function requireOwnState(stateDir: string, owner: StateOwner): Promise<boolean> {
+  const held = parseStateOwner(await readFile(stateOwnerFile(stateDir), 'utf8').catch(() => ''));
+  const problem = held === undefined ? undefined : findOwnerProblem(stateDir, held, owner);
+  if (problem !== undefined) {
+    throw new ClusterError('FAILED_PRECONDITION', problem);
+  }
+  return held !== undefined;
 }
 
 /** Written in order, each whole, readable by its owner alone. */

@@ -8,7 +8,7 @@ import { isLabel } from '#model/ids.ts';
 import { quoted } from '#model/printable.ts';
 import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext } from '../context.ts';
-import { machineName, requireAbsent, requireFreeRanges, writePrivate } from '../machine-fs.ts';
+import { machineName, requireAbsent, requireFreeRanges, requireOwnState, writePrivate } from '../machine-fs.ts';
 import type { SecretFile } from '../machine-fs.ts';
 import { UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
@@ -24,9 +24,11 @@ export interface JoinFlags {
   readonly token?: string;
   readonly node?: string;
   readonly configDir?: string;
+  readonly stateDir?: string;
 }
 
 const DEFAULT_CONFIG_DIR = '/etc/gantry';
+const DEFAULT_STATE_DIR = '/var/lib/gantry';
 /** etcd, NATS and Prometheus do not renew theirs: they are replaced by hand. */
 const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
 const SECRETS_KEY_BYTES = 32;
@@ -115,6 +117,9 @@ export async function joinMachine(shell: Shell, address: string, flags: JoinFlag
   const { createSigningRequest } = await import('#identity/certificate-authority.ts');
   const { joinCluster } = await import('#rpc/agent-client.ts');
   const { caSha256 } = parseJoinToken(token);
+  // Before the token is spent.
+  const stateDir = flags.stateDir ?? DEFAULT_STATE_DIR;
+  const isKnown = await requireOwnState(stateDir, { node: nodeName, caSha256 });
   const { csrPem, keyPem } = await createSigningRequest();
   const issued = await joinCluster({ address, token, caSha256, nodeName, csrPem }, shell.signal);
   await writePrivate(directory, [{ name: 'ca.pem', text: issued.caPem }, { name: 'key.pem', text: keyPem }, { name: 'certificate.pem', text: issued.certificatePem }]);
@@ -122,5 +127,6 @@ export async function joinMachine(shell: Shell, address: string, flags: JoinFlag
     await printPlain(shell, { node: nodeName, configDir: directory, controllers: issued.controllers });
     return;
   }
-  await say(shell, `node/${nodeName} joined\nstart it with: gantry-agent --node ${nodeName} --controllers ${issued.controllers.join(',')}`);
+  const kept = isKnown ? `\n${stateDir} is from an earlier life of this node: its images and volumes are used again, tasks that the cluster does not know any more are stopped` : '';
+  await say(shell, `node/${nodeName} joined${kept}\nstart it with: gantry-agent --node ${nodeName} --controllers ${issued.controllers.join(',')}`);
 }

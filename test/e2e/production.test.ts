@@ -183,7 +183,7 @@ function startAgent(node: string, index: number): void {
 async function join(node: string, token: string): Promise<Awaited<ReturnType<HandMadeCluster['run']>>> {
   const [first] = machines.layout.controllers;
   mkdirSync(`${machines.layout.stateDir}/${node}`, { recursive: true, mode: 0o711 });
-  return await machines.run(['clusterctl', 'join', `${machines.layout.hostAddress}:${String(first?.joinPort)}`, '--token', token, '--node', node, '--config-dir', configDir(node)], node);
+  return await machines.run(['clusterctl', 'join', `${machines.layout.hostAddress}:${String(first?.joinPort)}`, '--token', token, '--node', node, '--config-dir', configDir(node), '--state-dir', `${machines.layout.stateDir}/${node}/state`], node);
 }
 
 async function clusterctl(...args: readonly string[]): Promise<Awaited<ReturnType<HandMadeCluster['run']>>> {
