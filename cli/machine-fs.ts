@@ -22,6 +22,7 @@ export async function requireAbsent(file: string): Promise<void> {
 
 /** True where the agent's state directory is this very node's, of an earlier life. @throws ClusterError FAILED_PRECONDITION where it is another node's or another cluster's */
 export async function requireOwnState(stateDir: string, owner: StateOwner): Promise<boolean> {
+  // Absent, or not for this user to read: the agent looks again.
   const held = parseStateOwner(await readFile(stateOwnerFile(stateDir), 'utf8').catch(() => ''));
   const problem = held === undefined ? undefined : findOwnerProblem(stateDir, held, owner);
   if (problem !== undefined) {
