@@ -73,6 +73,7 @@ async function letLead(name: string, hosts: readonly string[]): Promise<string> 
   trio.startController(name, hosts);
   await eventually(`${name} to lead`, 60_000, async () => await bench.leader() === name && bench.history.now().epoch > epoch);
   trio.startController(other);
+  await eventually(`${other} to answer`, 60_000, async () => await through(other, async client => await client.view({})));
   await bench.heard();
   await bench.settled();
   return other;
@@ -90,7 +91,7 @@ const cutFromEtcd = test.macro(async (t, hosts: () => Promise<{ readonly of: rea
     t.like(refused, { code: 'UNAVAILABLE' });
     t.true(performance.now() - startedAtMs < BUSY_LIMIT_MS);
     await eventually('the other to lead', BUSY_LIMIT_MS, async () => await bench.leader() === other && bench.history.now().epoch > epoch);
-    await through(other, async client => { await scaleTo(client, 3); });
+    await eventually('the other to write', BUSY_LIMIT_MS, async () => await through(other, async client => await scaleTo(client, 3)).then(() => true));
     await heal();
   });
   await bench.history.catchUp();
