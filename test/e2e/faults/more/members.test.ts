@@ -91,7 +91,7 @@ const cutFromEtcd = test.macro(async (t, hosts: () => Promise<{ readonly of: rea
     t.like(refused, { code: 'UNAVAILABLE' });
     t.true(performance.now() - startedAtMs < BUSY_LIMIT_MS);
     await eventually('the other to lead', BUSY_LIMIT_MS, async () => await bench.leader() === other && bench.history.now().epoch > epoch);
-    await eventually('the other to write', BUSY_LIMIT_MS, async () => await through(other, async client => await scaleTo(client, 3)).then(() => true));
+    await eventually('the other to write', BUSY_LIMIT_MS, async () => await through(other, async client => { await scaleTo(client, 3); }).then(() => true));
     await heal();
   });
   await bench.history.catchUp();
