@@ -90,11 +90,12 @@ export class DirectoryVolumes implements Volumes {
 
   async removeData(volume: string): Promise<void> {
     const directory = this.#volumeDirectory(volume);
+    // Before it is looked who mounts it: there may be gigabytes in it.
+    await this.#trash.empty();
     const [mounted] = await mountsBelow(directory);
     if (mounted !== undefined) {
       throw new ClusterError('FAILED_PRECONDITION', `volume ${volume} is not deleted while a file system is mounted at ${mounted}; unmount it`);
     }
-    await this.#trash.empty();
     await this.#trash.discard(directory);
     await this.#trash.settled();
     await this.#users.forget(volume);

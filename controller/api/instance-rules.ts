@@ -64,7 +64,7 @@ export function storeWentBack(node: string, knownRevision: number, etcdRevision:
 /** Of a store that does not know the node, and is not the one of the cluster that the node belongs to. */
 export function storeIsAnother(node: string, itsCluster: string, clusterHere: string): string {
   return `the store is another one: node ${node} belongs to cluster ${itsCluster}, ${clusterHere === '' ? 'this store is of none' : `this store is of cluster ${clusterHere}`} and does not know it; its tasks run on as they are. `
-    + `Put the data of etcd back, or a backup of it; or join the node anew (${REJOIN})`;
+    + `Put the data of etcd back, or a backup of it; to give the node to this store instead, without its volumes: gantry-agent leave, ${REJOIN}`;
 }
 
 const HEARD_WITHIN_HEARTBEATS = 2.5;

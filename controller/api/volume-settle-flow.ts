@@ -48,8 +48,9 @@ function removed(snapshot: ClusterSnapshot, { node, removedVolumes }: VolumeNews
     .map(record => ({ ...record, value: { ...record.value, state: 'removed' } }));
 }
 
+/** No task has a fence that etcd has not come to. */
 function kept(snapshot: ClusterSnapshot, { node, keptVolumes }: VolumeNews): readonly Versioned<Volume>[] {
-  return keptVolumes.flatMap(({ name, fence }) => leaving(snapshot, name, node).filter(({ value }) => value.fence < fence)
+  return keptVolumes.flatMap(({ name, fence }) => leaving(snapshot, name, node).filter(({ value }) => value.fence < fence && fence <= snapshot.etcdRevision)
     .map(record => ({ ...record, value: { ...record.value, state: 'present', fence } })));
 }
 

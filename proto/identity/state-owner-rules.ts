@@ -33,5 +33,6 @@ export function findOwnerProblem(stateDir: string, held: StateOwner, owner: Stat
     return undefined;
   }
   return `state directory ${stateDir} is that of node ${held.node}${isOtherCluster ? ` of another cluster (CA ${held.caSha256.slice(0, 12)}, not ${owner.caSha256.slice(0, 12)})` : `, not of ${owner.node}`}, with its containers, images and volumes; `
-    + `to delete all of it: gantry-agent leave --node ${held.node} --state-dir ${stateDir}, and join again; to keep it, move it away or give another --state-dir`;
+    + `to delete all of it: gantry-agent leave --node ${held.node} --state-dir ${stateDir}, and join again; to keep it, move it away or give another --state-dir`
+    + (isOtherCluster && held.node === owner.node ? `; if it is the same cluster with a new CA, delete ${stateOwnerFile(stateDir)} alone: the node has its volumes again` : '');
 }

@@ -50,9 +50,11 @@ test('what was said to be gone before its node knew of a task with the volume is
 });
 test('data that is newer than its removal stays a volume like any other, and that is said', async t => {
   const { replica, sessionRevision } = await start(t);
-  t.true(await settle(replica, told(sessionRevision, [], [{ name: 'default/data', fence: 1 }, { name: 'default/kept', fence: 9 }])));
+  t.true(await settle(replica, told(sessionRevision, [], [{ name: 'default/data', fence: 1 }, { name: 'default/kept', fence: 2 }])));
   t.deepEqual(states(replica).toSorted(), ['present', 'removing', 'removing'], 'not what is as old, nor what is not being removed');
-  t.true(await settle(replica, told(sessionRevision, [], [{ name: 'default/data', fence: 9 }])));
-  t.deepEqual(replica.state.current.volumes.get('default/data/n1')?.value, { ...leaving, state: 'present', fence: 9 });
+  t.true(await settle(replica, told(sessionRevision, [], [{ name: 'default/data', fence: 1e9 }])));
+  t.is(replica.state.current.volumes.get('default/data/n1')?.value.state, 'removing', 'no task was made at such a revision');
+  t.true(await settle(replica, told(sessionRevision, [], [{ name: 'default/data', fence: 2 }])));
+  t.deepEqual(replica.state.current.volumes.get('default/data/n1')?.value, { ...leaving, state: 'present', fence: 2 });
   t.deepEqual(replica.told.map(({ object, reason, message }) => [object, reason, message.includes('volume default/data is newer than its removal')]), [['node/n1', 'VolumeKept', true]]);
 });
