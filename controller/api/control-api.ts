@@ -14,6 +14,7 @@ import { createImageApi } from './image-api.ts';
 import type { ImageApiParts } from './image-api.ts';
 import { createMovesApi } from './moves-api.ts';
 import { createNodeApi } from './node-api.ts';
+import type { NodeApiParts } from './node-api.ts';
 import { createPauseApi } from './pause-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
@@ -29,7 +30,7 @@ import { createViewApi } from './view-api.ts';
 import type { ViewParts } from './view-api.ts';
 import { createVolumeApi } from './volume-api.ts';
 
-export type ControlParts = ApplyParts & ImageApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & RoutedParts & UsageParts;
+export type ControlParts = ApplyParts & ImageApiParts & NodeApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & RoutedParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
   const { createToken } = createIdentityApi(parts);

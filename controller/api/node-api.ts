@@ -15,6 +15,7 @@ import { encodeNode, encodeRemovedNode } from '../store/records.ts';
 import { buildKey } from '../store/keys.ts';
 import { requireRole } from './access.ts';
 import { labelNameProblem, labelValueProblem } from './node-label-rules.ts';
+import type { LostNodesLoop } from './lost-nodes-loop.ts';
 import type { EventSink } from './ports.ts';
 import type { ServiceApiParts } from './service-api.ts';
 import { writeOnce } from './write-once-flow.ts';
@@ -25,7 +26,12 @@ type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'set
 /** Labels that the cluster writes itself. */
 const OWN_LABELS: readonly string[] = ['node', 'arch', 'os'];
 
-export function createNodeApi(parts: ServiceApiParts & { readonly events: EventSink }): NodeHandlers {
+export interface NodeApiParts extends ServiceApiParts {
+  readonly events: EventSink;
+  readonly lostNodes: Pick<LostNodesLoop, 'lostForMs'>;
+}
+
+export function createNodeApi(parts: NodeApiParts): NodeHandlers {
   const change = async (request: { readonly requestId: string; readonly node: NodeId }, next: (node: Node) => Node): Promise<void> => {
     await writeOnce(request.requestId, parts, () => changeNode(request.node, parts, next), parts.signal);
   };
@@ -108,9 +114,9 @@ function changeNode(id: NodeId, parts: ServiceApiParts, next: (node: Node) => No
   };
 }
 
-function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
+function draftRemove(id: NodeId, parts: NodeApiParts): WriteDraft {
   const record = requireKnown(id, parts);
-  const obstacle = removalObstacle(record.value, parts.state.current, parts.clock.nowMs());
+  const obstacle = removalObstacle(record.value, parts.state.current, parts.lostNodes);
   if (obstacle !== undefined) {
     throw new ClusterError('FAILED_PRECONDITION', obstacle);
   }
@@ -129,15 +135,15 @@ function draftRemove(id: NodeId, parts: ServiceApiParts): WriteDraft {
 
 /**
  * Tasks that have not ended keep a node that is not lost, and so does the data of volumes: it would go with the node. That of global services is each node's own. From a lost
- * node those of its slots are free at once; exclusive tasks keep it until they have stopped by themselves for sure.
+ * node those of its slots are free at once; exclusive tasks keep it until they have stopped by themselves for sure, or until the operator confirms the loss.
  */
-function removalObstacle(node: Node, snapshot: ClusterSnapshot, nowMs: number): string | undefined {
+function removalObstacle(node: Node, snapshot: ClusterSnapshot, lostNodes: NodeApiParts['lostNodes']): string | undefined {
   const { id, condition } = node;
   const { tasksOnNode, tasks, statuses } = snapshot;
   const here = [...(tasksOnNode.get(id) ?? [])].sort().flatMap(task => tasks.get(task)?.value ?? []);
   const left = here.filter(task => !isFinished(statuses.get(task.id)?.value.phase ?? 'pending'));
   if (condition === 'lost') {
-    return untilStopped(node, left, nowMs);
+    return node.isLossConfirmed ? undefined : untilStopped(node, left, lostNodes.lostForMs(node));
   }
   const count = `${String(left.length)} ${left.length === 1 ? 'task' : 'tasks'}`;
   const data = dataOn(id, snapshot, here);
@@ -152,12 +158,13 @@ function removalObstacle(node: Node, snapshot: ClusterSnapshot, nowMs: number): 
     : `node ${id} has the data of volume ${data}, and would take it along; delete what uses it and the data: clusterctl volume rm, or stop the node's agent and wait until it is lost to give the data up`;
 }
 
-/** Counted from when the node was found lost: it had been silent before that. Where nothing stops such a task for sure, only the operator knows. */
-function untilStopped({ id, hasDeadman, conditionSinceMs }: Node, left: readonly Task[], nowMs: number): string | undefined {
-  const exclusive = hasDeadman ? left.flatMap(({ name, stopAfterMs, container }) => (stopAfterMs === undefined ? [] : [{ name, endsAtMs: conditionSinceMs + leastReplaceAfterMs({ stopAfterMs, container }) }])) : [];
-  const last = exclusive.toSorted((one, other) => other.endsAtMs - one.endsAtMs)[0];
-  return last === undefined || last.endsAtMs <= nowMs ? undefined
-    : `node ${id} is lost, but exclusive task ${last.name} may run there until its stop_after and stop_grace_period are over; remove the node in ${String(Math.ceil((last.endsAtMs - nowMs) / 1_000))} s`;
+/** Counted from when the node was seen lost: it had been silent before that. Where nothing stops such a task for sure, only the operator knows. */
+function untilStopped({ id, hasDeadman }: Node, left: readonly Task[], lostForMs: number): string | undefined {
+  const exclusive = hasDeadman ? left.flatMap(({ name, stopAfterMs, container }) => (stopAfterMs === undefined ? [] : [{ name, endsInMs: leastReplaceAfterMs({ stopAfterMs, container }) - lostForMs }])) : [];
+  const last = exclusive.toSorted((one, other) => other.endsInMs - one.endsInMs)[0];
+  return last === undefined || last.endsInMs <= 0 ? undefined
+    : `node ${id} is lost, but exclusive task ${last.name} may run there until its stop_after and stop_grace_period are over; remove the node in ${String(Math.ceil(last.endsInMs / 1_000))} s, `
+      + `or where it is certain that the machine is off: clusterctl node confirm-lost ${id}, then remove it`;
 }
 
 /** Name of a volume whose only data is there: by its record, or by an ended task that no record tells of yet. */

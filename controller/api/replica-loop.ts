@@ -20,6 +20,7 @@ import { createAgentApi } from './agent-api.ts';
 import { readContents } from './content-flow.ts';
 import { createControlApi } from './control-api.ts';
 import { FirstRegistrations } from './first-registration-flow.ts';
+import { LostNodesLoop } from './lost-nodes-loop.ts';
 import type { ClusterState, EventSink, ImageRegistry, RegistryLogins, SecretSealer, UsageSource } from './ports.ts';
 import { SessionLivenessLoop } from './session-liveness-loop.ts';
 import type { SessionTable } from './session-table.ts';
@@ -67,15 +68,17 @@ export class ReplicaLoop implements Loop {
   readonly #endpoints: EndpointsLoop;
   readonly #liveness: SessionLivenessLoop;
   readonly #watch: SessionWatchLoop;
+  readonly #lostNodes: LostNodesLoop;
 
   /** @param signal  ends what calls wait for: that of `run` */
   constructor(options: ReplicaOptions & { readonly sessions: SessionTable; readonly peers: PeerReplicas }, signal: AbortSignal) {
     const { clock, newId, peers, store } = options;
     const endpoints = new EndpointsLoop(options);
     const liveness = new SessionLivenessLoop(options);
+    const lostNodes = new LostNodesLoop(options);
     const broker = new TunnelBroker(clock, newId);
     const shared = {
-      ...options, endpoints, liveness, broker, signal,
+      ...options, endpoints, liveness, lostNodes, broker, signal,
       clusterId: options.settings.clusterId,
       requestLease: new RequestLease(store, clock),
       firstRegistrations: new FirstRegistrations(options, signal),
@@ -87,6 +90,7 @@ export class ReplicaLoop implements Loop {
     };
     this.#endpoints = endpoints;
     this.#liveness = liveness;
+    this.#lostNodes = lostNodes;
     this.#watch = new SessionWatchLoop(options);
     this.control = createControlApi(shared);
     this.agents = createAgentApi(shared);
@@ -95,6 +99,6 @@ export class ReplicaLoop implements Loop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await superviseLoops({ endpoints: this.#endpoints, liveness: this.#liveness, sessions: this.#watch }, signal);
+    await superviseLoops({ endpoints: this.#endpoints, liveness: this.#liveness, sessions: this.#watch, lostNodes: this.#lostNodes }, signal);
   }
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import type { Peer } from '#model/ports.ts';
 import type { ApplyParts } from '../../controller/api/apply-api.ts';
+import { LostNodesLoop } from '../../controller/api/lost-nodes-loop.ts';
+import type { NodeApiParts } from '../../controller/api/node-api.ts';
 import type { SecretSealer } from '../../controller/api/ports.ts';
 import { RequestLease } from '../../controller/api/write-once-flow.ts';
 import type { PlannedEvent } from '../../controller/reconcile/plan.ts';
@@ -26,6 +28,7 @@ export class MemoryReplica {
   readonly told: PlannedEvent[] = [];
   readonly events = { record: (events: readonly PlannedEvent[]): void => { this.told.push(...events); } };
   readonly log = silentLogger;
+  readonly #lostNodes: LostNodesLoop;
 
   private constructor(etcd: MemoryEtcd, clock: FakeClock, signal: AbortSignal) {
     this.etcd = etcd;
@@ -33,6 +36,7 @@ export class MemoryReplica {
     this.store = etcd.connect();
     this.signal = signal;
     this.state = new ClusterWatch({ store: this.store, clock, logger: silentLogger, relistMs: 60_000, random: () => 0.5 });
+    this.#lostNodes = new LostNodesLoop(this);
   }
 
   /** @param beside  another replica of the same cluster */
@@ -43,7 +47,7 @@ export class MemoryReplica {
     if (beside === undefined) {
       await replica.put({ kind: 'settings' }, encodeClusterSettings({ clusterId: 'c', defaultRegistry: 'docker.io', createdAtMs: T0 }));
     }
-    const running = replica.state.run(over.signal).catch(() => undefined);
+    const running = Promise.allSettled([replica.state.run(over.signal), replica.#lostNodes.run(over.signal)]);
     t.teardown(async () => { over.abort(new Error('the test is over')); await running; });
     await replica.state.ready(over.signal);
     return replica;
@@ -60,10 +64,10 @@ export class MemoryReplica {
   }
 
   /** What apply and the other writes need. Images resolve to the digest of their name; secrets are sealed by turning bytes over. */
-  get parts(): ApplyParts & { readonly sealer: SecretSealer } {
+  get parts(): ApplyParts & NodeApiParts & { readonly sealer: SecretSealer } {
     const { store, state, clock, signal, events } = this;
     return {
-      store, state, clock, signal, events, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false,
+      store, state, clock, signal, events, lostNodes: this.#lostNodes, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false,
       resolver: { resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(image.repository).digest('hex')}` as never) },
     };
   }

@@ -125,26 +125,57 @@ test('a silent node with tasks is not removed before it is lost: they may run th
   t.false(replica.state.current.nodes.has(N1));
 });
 
+/** A node that is lost from now on, with an exclusive task that has not ended. */
+async function loseExclusive(replica: MemoryReplica, over: Partial<Pick<Node, 'conditionSinceMs' | 'hasDeadman'>> = {}): Promise<{ readonly endsAfterMs: number }> {
+  const exclusive = { ...one, stopAfterMs: 60_000 };
+  await replica.put({ kind: 'task', id: one.id }, encodeTask(exclusive));
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'lost', hasDeadman: true, conditionSinceMs: replica.clock.nowMs(), ...over })));
+  return { endsAfterMs: leastReplaceAfterMs(exclusive) };
+}
+
 test('a lost node is not removed while an exclusive task may run there, where something stops it for sure', async t => {
   const replica = await start(t);
   const api = createNodeApi(replica.parts);
-  const stopAfterMs = 60_000;
-  const exclusive = { ...one, stopAfterMs };
-  const endsAfterMs = leastReplaceAfterMs(exclusive);
-  const lostSince = async (agoMs: number, hasDeadman = true): Promise<void> => {
-    await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1', { condition: 'lost', hasDeadman, conditionSinceMs: replica.parts.clock.nowMs() - agoMs })));
-  };
-  await replica.put({ kind: 'task', id: one.id }, encodeTask(exclusive));
-  await lostSince(endsAfterMs - 1_000);
+  const { endsAfterMs } = await loseExclusive(replica);
+  await replica.clock.advance(endsAfterMs - 1_000);
   const error = await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR));
   t.like(error, { code: 'FAILED_PRECONDITION' });
-  t.regex(error.message, new RegExp(`^node n1 is lost, but exclusive task ${one.name} may run there .*; remove the node in 1 s$`));
-  await lostSince(endsAfterMs);
+  t.regex(error.message, new RegExp(`^node n1 is lost, but exclusive task ${one.name} may run there .*; remove the node in 1 s, or .*clusterctl node confirm-lost n1, then remove it$`));
+  await replica.clock.advance(1_000);
   await api.removeNode({ requestId: requestId(2), node: N1 }, OPERATOR);
   t.false(replica.state.current.nodes.has(N1));
-  await lostSince(0, false);
+  await loseExclusive(replica, { hasDeadman: false });
   await api.removeNode({ requestId: requestId(3), node: N1 }, OPERATOR);
   t.false(replica.state.current.nodes.has(N1), 'where nothing does, only the operator knows');
+});
+
+test('how long a node has been lost does not follow the wall clocks, and each loss counts anew', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  const remove = async (id: number): Promise<void> => { await api.removeNode({ requestId: requestId(id), node: N1 }, OPERATOR); };
+  const { endsAfterMs } = await loseExclusive(replica, { conditionSinceMs: replica.clock.nowMs() - 3_600_000 });
+  await t.throwsAsync(remove(1), { code: 'FAILED_PRECONDITION' }, 'the clock of the leader was behind');
+  replica.clock.jumpWall(3_600_000);
+  await t.throwsAsync(remove(2), { code: 'FAILED_PRECONDITION' }, 'ours is ahead');
+  await replica.clock.advance(endsAfterMs - 1);
+  // Back and lost again, told as one change.
+  await loseExclusive(replica);
+  await replica.clock.advance(1);
+  await t.throwsAsync(remove(3), { code: 'FAILED_PRECONDITION' });
+  replica.clock.jumpWall(-7_200_000);
+  await replica.clock.advance(endsAfterMs - 1);
+  await remove(4);
+  t.false(replica.state.current.nodes.has(N1), 'ours is behind');
+});
+
+test('where the operator confirms that a lost node is off it is removed at once, whatever ran there', async t => {
+  const replica = await start(t);
+  const api = createNodeApi(replica.parts);
+  await loseExclusive(replica);
+  await t.throwsAsync(api.removeNode({ requestId: requestId(1), node: N1 }, OPERATOR), { code: 'FAILED_PRECONDITION' });
+  await api.confirmLost({ requestId: requestId(2), node: N1 }, OPERATOR);
+  await api.removeNode({ requestId: requestId(3), node: N1 }, OPERATOR);
+  t.false(replica.state.current.nodes.has(N1));
 });
 
 test('a silent node is removed where nothing is on it', async t => {
