@@ -12,6 +12,8 @@ import { systemClock } from '#kit/clock.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { EtcdMembers } from './etcd-members-store.ts';
 import type { EtcdAccess } from './etcd-members-store.ts';
+import { mayAskAnother, nextTryMs } from './etcd-tries.ts';
+import type { CallKind } from './etcd-tries.ts';
 import { AmbiguousWriteError, CompactedError } from './ports.ts';
 import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from './ports.ts';
 import { requireTransactable } from './transaction-limits.ts';
@@ -23,18 +25,12 @@ export interface EtcdOptions extends EtcdAccess {
 
 export type StoreOperation = 'range' | 'txn' | 'lease';
 
-const CALL_TIMEOUT_MS = 4_500;
-/** For one member to answer a read where there are others: three of them within the time of a call. */
-const READ_TRY_MS = CALL_TIMEOUT_MS / 3;
 const PAGE_KEYS = 1_000;
 const MAX_LIST_TRIES = 3;
 const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
 
 /** grpc-js's, by way of etcd3. */
 type Interceptor = NonNullable<NonNullable<Parameters<Etcd3['watchClient']['watch']>[0]>['interceptors']>[number];
-
-/** What a call does to etcd: `read` may be asked again wherever it was lost, `write` may have landed, `lease` may too and expires by itself. */
-type CallKind = 'read' | 'write' | 'lease';
 
 /** Rules: `ports.ts`. */
 export class EtcdStore implements Store {
@@ -98,7 +94,7 @@ export class EtcdStore implements Store {
 
   async transact(compares: readonly Compare[], operations: readonly Operation[], signal?: AbortSignal): Promise<TransactOutcome> {
     requireTransactable(compares, operations);
-    const answer = await this.#call('txn', 'write', signal, (client, deadline) => client.kv.txn({
+    const answer = await this.#call('txn', 'once', signal, (client, deadline) => client.kv.txn({
       compare: compares.map(toCompare),
       success: operations.map(toRequest),
       failure: compares.map(compare => ({ request_range: { key: Buffer.from(compare.key), keys_only: true } })),
@@ -115,18 +111,19 @@ export class EtcdStore implements Store {
   }
 
   async grantLease(ttlMs: number): Promise<string> {
-    // A grant that was lost expires by itself, so it may be asked for again.
-    const answer = await this.#call('lease', 'lease', undefined, (client, deadline) => client.leaseClient.leaseGrant({ TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, { deadline }));
+    // A grant whose answer was lost expires by itself.
+    const answer = await this.#call('lease', 'repeatable', undefined, (client, deadline) => client.leaseClient.leaseGrant({ TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, { deadline }));
     return answer.ID;
   }
 
   async renewLease(leaseId: string): Promise<void> {
-    await this.#call('lease', 'read', undefined, (client, deadline) => keepAliveOnce(client, leaseId, deadline));
+    await this.#call('lease', 'repeatable', undefined, (client, deadline) => keepAliveOnce(client, leaseId, deadline));
   }
 
   async revokeLease(leaseId: string): Promise<void> {
     try {
-      await this.#call('lease', 'lease', undefined, (client, deadline) => client.leaseClient.leaseRevoke({ ID: leaseId }, { deadline }));
+      // One that was revoked is NOT_FOUND the second time.
+      await this.#call('lease', 'repeatable', undefined, (client, deadline) => client.leaseClient.leaseRevoke({ ID: leaseId }, { deadline }));
     } catch (error) {
       if (!(error instanceof ClusterError && error.code === 'NOT_FOUND')) {
         throw error;
@@ -155,7 +152,7 @@ export class EtcdStore implements Store {
   }
 
   async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number; keys_only?: boolean }, signal?: AbortSignal): Promise<IRangeResponse> {
-    return await this.#call('range', 'read', signal, (client, deadline) => client.kv.range(request, { deadline }));
+    return await this.#call('range', 'repeatable', signal, (client, deadline) => client.kv.range(request, { deadline }));
   }
 
   /**
@@ -192,29 +189,30 @@ export class EtcdStore implements Store {
   }
 
   /**
-   * Makes the call. A member that does not answer is left for the next one, for all calls; this call goes there too where it surely did nothing,
-   * or where nothing is changed by asking twice.
+   * Makes the call. A member that does not answer is left for the next one, for all calls; this call goes there too, within its time, where it surely
+   * did nothing, or may be repeated.
    */
   async #call<T>(operation: StoreOperation, kind: CallKind, signal: AbortSignal | undefined, call: (client: Etcd3, deadline: number) => Promise<T>): Promise<T> {
-    const isAskedTwice = kind === 'read' && this.#members.count > 1;
-    const endAtMs = performance.now() + CALL_TIMEOUT_MS;
+    const memberCount = this.#members.count;
+    const beganAtMs = performance.now();
+    let tryMs = nextTryMs({ kind, memberCount }, 0);
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const member = this.#members.current;
       const startedAtMs = performance.now();
       try {
-        const answer = await abortable(call(member.client, Date.now() + (isAskedTwice ? READ_TRY_MS : CALL_TIMEOUT_MS)), signal);
+        const answer = await abortable(call(member.client, Date.now() + tryMs), signal);
         this.#onCall(operation, performance.now() - startedAtMs);
         return answer;
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = translate(error, kind === 'write');
+        const failure = translate(error, kind);
         if (!isClusterError(failure, 'UNAVAILABLE')) {
           throw failure;
         }
         this.#members.leave(member);
-        const mayRepeat = isNeverSent(error) || (isAskedTwice && performance.now() < endAtMs);
-        if (attempt >= this.#tries || !mayRepeat) {
+        tryMs = nextTryMs({ kind, memberCount }, performance.now() - beganAtMs);
+        if (attempt >= this.#tries || tryMs === 0 || !(isNeverSent(error) || mayAskAnother(kind, memberCount))) {
           throw failure;
         }
       }
@@ -257,7 +255,7 @@ function isNeverSent(error: unknown): boolean {
   return error instanceof Error && /No connection established|Channel closed before call started/.test(error.message);
 }
 
-function translate(error: unknown, isWrite: boolean): Error {
+function translate(error: unknown, kind: CallKind): Error {
   if (error instanceof ClusterError) {
     return error;
   }
@@ -277,7 +275,7 @@ function translate(error: unknown, isWrite: boolean): Error {
     return error;
   }
   const cause = error instanceof GRPCDeadlineExceededError ? 'no answer in time' : String(error);
-  return isWrite && !isNeverSent(error)
+  return kind === 'once' && !isNeverSent(error)
     ? new AmbiguousWriteError(`etcd write: ${cause}`, { cause: error })
     : new ClusterError('UNAVAILABLE', `etcd is not reachable: ${cause}`, { cause: error });
 }
