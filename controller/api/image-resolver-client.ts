@@ -1,3 +1,4 @@
+import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ImageReference } from '#model/image-reference.ts';
 import type { RegistryClient, RegistryImage } from '#registry/registry-client.ts';
@@ -10,39 +11,44 @@ const MAX_REMEMBERED = 1_000;
 export function registryResolver(client: RegistryClient, logins: Pick<RegistryLogins, 'find'>): ImageRegistry {
   /** Where no login was found the last time: asked without one while it is looked again. */
   const withoutLogin = new Set<string>();
-  const clientFor = async (image: RegistryImage, namespace: string, signal: AbortSignal): Promise<RegistryClient> => {
-    const login = await logins.find(namespace, image.registry, signal);
-    return login === undefined ? client : client.withLogin(login);
+  /** @param mayGuess  `ask` changes nothing: it may be asked without a login while one is looked for */
+  const asNamespace = async <Answer>(
+    { registry }: RegistryImage, namespace: string, signal: AbortSignal, { mayGuess, ask }: { readonly mayGuess: boolean; readonly ask: (client: RegistryClient) => Promise<Answer> },
+  ): Promise<Answer> => {
+    const pair = `${namespace} ${registry}`;
+    const guess = mayGuess && withoutLogin.has(pair) ? ask(client) : undefined;
+    guess?.catch(() => undefined);
+    const login = await logins.find(namespace, registry, signal);
+    if (login !== undefined) {
+      withoutLogin.delete(pair);
+      return await ask(client.withLogin(login));
+    }
+    if (withoutLogin.size < MAX_REMEMBERED) withoutLogin.add(pair);
+    return await (guess ?? ask(client));
   };
   return {
     async resolve(image, namespace, signal) {
       const known = requireRegistry(image);
-      const pair = `${namespace} ${known.registry}`;
-      const guess = withoutLogin.has(pair) ? client.resolve(known, signal) : undefined;
-      guess?.catch(() => undefined);
-      const login = await logins.find(namespace, known.registry, signal);
-      if (login !== undefined) {
-        withoutLogin.delete(pair);
-        return await client.withLogin(login).resolve(known, signal);
-      }
-      if (withoutLogin.size < MAX_REMEMBERED) withoutLogin.add(pair);
-      return await (guess ?? client.resolve(known, signal));
+      return await asNamespace(known, namespace, signal, { mayGuess: true, ask: async asking => await asking.resolve(known, signal) });
     },
     async listTags(image, namespace, signal) {
       const known = requireRegistry(image);
-      return await (await clientFor(known, namespace, signal)).listTags(known, signal);
+      return await asNamespace(known, namespace, signal, { mayGuess: false, ask: async asking => await asking.listTags(known, signal) });
     },
     async tag(image, tag, namespace, signal) {
       const known = requireRegistry(image);
-      const asking = (await clientFor(known, namespace, signal)).withoutMirrors();
-      const { digest, bytes, contentType } = await asking.fetchManifest(known, signal);
-      await asking.pushManifest({ registry: known.registry, repository: known.repository, tag }, { mediaType: contentType, bytes }, signal);
-      return digest;
+      return await asNamespace(known, namespace, signal, { mayGuess: false, ask: async asking => await tagAt(asking.withoutMirrors(), known, tag, signal) });
     },
     async checkLogin(registry, login, signal) {
       await client.withLogin(login).checkLogin(registry, signal);
     },
   };
+}
+
+async function tagAt(registry: RegistryClient, image: RegistryImage, tag: string, signal: AbortSignal): Promise<Digest> {
+  const { digest, bytes, contentType } = await registry.fetchManifest(image, signal);
+  await registry.pushManifest({ registry: image.registry, repository: image.repository, tag }, { mediaType: contentType, bytes }, signal);
+  return digest;
 }
 
 function requireRegistry(image: ImageReference): RegistryImage {
