@@ -19,6 +19,7 @@ import type { FirstRegistrations } from './first-registration-flow.ts';
 import { isHeard } from './instance-rules.ts';
 import type { RegistryLogins } from './ports.ts';
 import { registerNode } from './registration-flow.ts';
+import type { WrongStore, WrongStoreReason } from './registration-flow.ts';
 import type { LiveSession } from './session-table.ts';
 
 export interface AgentApiParts extends SessionParts, JoinParts {
@@ -38,7 +39,7 @@ export interface AgentApiParts extends SessionParts, JoinParts {
 
 export function createAgentApi(parts: AgentApiParts): AgentHandlers {
   const { renew } = createIdentityApi(parts);
-  const sentAway = new Set<NodeId>();
+  const sentAway = new Map<NodeId, WrongStoreReason>();
   return {
     renew,
     async session(end, peer, signal) {
@@ -63,8 +64,8 @@ function usesRegistry(node: NodeId, { namespace, registry }: { readonly namespac
 }
 
 interface RegisteringParts extends AgentApiParts {
-  /** Nodes of which an event has told that the store is older, until they are registered: they try again and again. */
-  readonly sentAway: Set<NodeId>;
+  /** What events have told of the store, by node until it is registered: it tries again and again. */
+  readonly sentAway: Map<NodeId, WrongStoreReason>;
 }
 
 async function runSession(end: ControllerSessionEnd, peer: Peer, parts: RegisteringParts, signal: AbortSignal): Promise<void> {
@@ -76,9 +77,9 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   const sessionId = parts.newId();
   await requireUnheard(registration.node, parts);
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
-  if (outcome.kind === 'older-store') {
-    if (!parts.sentAway.has(registration.node)) tellOlderStore(registration.node, outcome.message, parts);
-    parts.sentAway.add(registration.node);
+  if (outcome.kind === 'wrong-store') {
+    if (parts.sentAway.get(registration.node) !== outcome.reason) tellWrongStore(registration.node, outcome, parts);
+    parts.sentAway.set(registration.node, outcome.reason);
     throw new ClusterError('UNAVAILABLE', outcome.message);
   }
   if (outcome.kind === 'refused') {
@@ -89,7 +90,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   const { subnetIndex, recordRevision } = outcome;
   parts.sentAway.delete(registration.node);
   if (outcome.isStoreOlder) {
-    tellOlderStore(registration.node, `the store was restored from a backup that is older than the last registration of node ${registration.node}`, parts);
+    tellWrongStore(registration.node, { reason: 'StoreWentBack', message: `the store was restored from a backup that is older than the last registration of node ${registration.node}` }, parts);
   }
   const session: LiveSession = {
     node: registration.node,
@@ -128,9 +129,9 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   }
 }
 
-function tellOlderStore(node: NodeId, message: string, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {
+function tellWrongStore(node: NodeId, { reason, message }: Omit<WrongStore, 'kind'>, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {
   log.error({ node }, message);
-  events.record([{ type: 'warning', object: `node/${node}`, reason: 'StoreWentBack', message }]);
+  events.record([{ type: 'warning', object: `node/${node}`, reason, message }]);
 }
 
 /** @throws ClusterError UNAVAILABLE while another session of this node is heard, here or at the controller on record */

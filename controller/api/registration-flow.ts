@@ -37,18 +37,25 @@ export interface RegistrationOutcome extends WrittenRegistration {
 
 const MAX_TRIES = 8;
 
-/** The store has less than the node was told of: it was restored from a backup and its revisions were not raised, or it is another one. */
-export interface OlderStore {
-  readonly kind: 'older-store';
+/**
+ * `StoreWentBack`: it has less than the node was told of; it was restored from a backup and its revisions were not raised. `StoreIsAnother`: it does not
+ * know the node, which belongs to another cluster.
+ */
+export type WrongStoreReason = 'StoreWentBack' | 'StoreIsAnother';
+
+export interface WrongStore {
+  readonly kind: 'wrong-store';
+  /** Also that of the event. */
+  readonly reason: WrongStoreReason;
   readonly message: string;
 }
 
 /** Writes both records in one transaction; a refusal writes nothing. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
 export async function registerNode(
   registration: Registration, caller: { readonly peer: Peer; readonly sessionId: string }, parts: RegistrationParts, signal: AbortSignal,
-): Promise<RegistrationOutcome | OlderStore | SessionRefusal> {
-  const older = await otherStore(registration, parts, signal) ?? await olderStore(registration, parts, signal);
-  if (older !== undefined) return older;
+): Promise<RegistrationOutcome | WrongStore | SessionRefusal> {
+  const wrong = await foreignStore(registration, parts, signal) ?? await olderStore(registration, parts, signal);
+  if (wrong !== undefined) return wrong;
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const removed = await readRemoved(registration.node, parts.store, signal);
     const { nodes, sessions } = parts.state.current;
@@ -68,19 +75,19 @@ export async function registerNode(
 }
 
 /** A node that is not on record belongs to the cluster that it registered in before, or to none. */
-async function otherStore({ node, clusterId }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<OlderStore | undefined> {
+async function foreignStore({ node, clusterId }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<WrongStore | undefined> {
   if (clusterId === '' || state.current.nodes.has(node)) return undefined;
   const stored = await store.get(buildKey({ kind: 'settings' }), signal);
   const here = stored === undefined ? '' : decodeClusterSettings(stored.value).clusterId;
-  return clusterId === here ? undefined : { kind: 'older-store', message: storeIsAnother(node, clusterId, here) };
+  return clusterId === here ? undefined : { kind: 'wrong-store', reason: 'StoreIsAnother', message: storeIsAnother(node, clusterId, here) };
 }
 
 /** An agent takes nothing that is older than what it has (reliability 4.4): it would take nothing of such a store until its revisions have caught up. */
-async function olderStore({ node, knownRevision }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<OlderStore | undefined> {
+async function olderStore({ node, knownRevision }: Registration, { store, state }: RegistrationParts, signal: AbortSignal): Promise<WrongStore | undefined> {
   if (knownRevision <= state.current.etcdRevision) return undefined;
   // The picture may only be late.
   const { etcdRevision } = await store.listKeys(buildKey({ kind: 'session', id: node }), signal);
-  return knownRevision <= etcdRevision ? undefined : { kind: 'older-store', message: storeWentBack(node, knownRevision, etcdRevision) };
+  return knownRevision <= etcdRevision ? undefined : { kind: 'wrong-store', reason: 'StoreWentBack', message: storeWentBack(node, knownRevision, etcdRevision) };
 }
 
 /** What is known of an earlier removal of the node. */
