@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Registration } from '#model/session.ts';
+import { acceptedNames, NO_NAMES } from './instance-names.ts';
+import type { InstanceNames } from './instance-names.ts';
 import { isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from './task/durable-fs.ts';
-
-export type InstanceNames = Pick<Registration, 'previousNonce' | 'nextNonce' | 'clusterId'>;
 
 /** Tells this agent from copies of its disk: what each registration presents. */
 export interface Instance {
@@ -12,8 +11,6 @@ export interface Instance {
   /** The controllers of this cluster, where they say which, took what was presented last. */
   accepted(clusterId: string): Promise<void>;
 }
-
-const NOTHING: InstanceNames = { previousNonce: '', nextNonce: '', clusterId: '' };
 
 /**
  * The instance's nonces, and the cluster that it belongs to, in the config directory, beside the certificate that they belong to (reliability 4.5).
@@ -39,8 +36,7 @@ export class InstanceFs implements Instance {
   }
 
   async accepted(clusterId: string): Promise<void> {
-    const nonce = this.#pair?.nextNonce ?? '';
-    this.#pair = { previousNonce: nonce, nextNonce: nonce, clusterId: clusterId === '' ? this.#pair?.clusterId ?? '' : clusterId };
+    this.#pair = acceptedNames(this.#pair ?? NO_NAMES, clusterId);
     await replaceDurably(this.#path, JSON.stringify(this.#pair)).catch(() => { /* the pair on disk is right too, by rule 2 */ });
   }
 
@@ -69,10 +65,10 @@ function pathIn(configDir: string): string {
 async function readNames(path: string): Promise<InstanceNames> {
   try {
     const { previousNonce, nextNonce, clusterId = '' } = JSON.parse(await readFile(path, 'utf8')) as Partial<Record<string, unknown>>;
-    return typeof previousNonce === 'string' && typeof nextNonce === 'string' && typeof clusterId === 'string' ? { previousNonce, nextNonce, clusterId } : NOTHING;
+    return typeof previousNonce === 'string' && typeof nextNonce === 'string' && typeof clusterId === 'string' ? { previousNonce, nextNonce, clusterId } : NO_NAMES;
   } catch (error) {
     if (isAbsent(error) || error instanceof SyntaxError) {
-      return NOTHING;
+      return NO_NAMES;
     }
     throw error;
   }

@@ -4,7 +4,9 @@ import type { NodeId, TaskId } from '#model/ids.ts';
 import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import type { DesiredSet } from '../../agent/assignment.ts';
 import type { HealthVerdict } from '../../agent/health/ports.ts';
-import type { InstanceNames, Instance } from '../../agent/instance-fs.ts';
+import type { Instance } from '../../agent/instance-fs.ts';
+import { acceptedNames, NO_NAMES } from '../../agent/instance-names.ts';
+import type { InstanceNames } from '../../agent/instance-names.ts';
 import type { HeldAssignment } from '../../agent/ports.ts';
 import { parseContainerId } from '../../agent/task/names.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
@@ -50,7 +52,7 @@ export class SimMachine {
   #onEnd: (id: string) => void = () => undefined;
   #assignment: StoredAssignment | undefined;
   #contents: readonly AssignedContent[] = [];
-  #nonces: InstanceNames = { previousNonce: '', nextNonce: '', clusterId: '' };
+  #nonces: InstanceNames = NO_NAMES;
 
   constructor(node: NodeId, subnet: number, world: { readonly time: SimTime; readonly random: Random; readonly witness: MachineWitness }) {
     this.node = node;
@@ -122,7 +124,7 @@ export class SimMachine {
       },
       accepted: async clusterId => {
         await this.#step('instance.accepted', process);
-        this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: this.#nonces.nextNonce, clusterId };
+        this.#nonces = acceptedNames(this.#nonces, clusterId);
       },
     };
   }
