@@ -51,9 +51,14 @@ export class EtcdTrio {
     await etcdctl(`https://127.0.0.1:${String(layout.etcdPort)}`, `${layout.stateDir}/pki/etcd-client`, 'snapshot', 'save', backup);
     await endSupervised(cluster, 'etcd');
     const trio = new EtcdTrio(cluster, controllers, await writeKeys(cluster));
-    for (const member of trio.members) await trio.#make(member, backup);
-    for (const { name } of trio.members) trio.startMember(name);
-    await eventually('the members to elect a leader', 60_000, async () => await trio.leader());
+    try {
+      for (const member of trio.members) await trio.#make(member, backup);
+      for (const { name } of trio.members) trio.startMember(name);
+      await eventually('the members to elect a leader', 60_000, async () => await trio.leader());
+    } catch (error) {
+      await trio.close();
+      throw error;
+    }
     return trio;
   }
 
