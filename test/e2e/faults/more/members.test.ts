@@ -19,7 +19,7 @@ const WEB = 'default/load/web';
 const DEAD_MS = 20_000;
 /** For what takes 5 s at most where nothing else runs. */
 const BUSY_LIMIT_MS = 30_000;
-/** B6 says 3 s; B7 and A6 say 5 s. A busy machine gets more, and less than the 25 s of one call that waits for a member that is dead. */
+/** B6 says 3 s; B7 and A6 say 5 s. A busy machine gets more; one that waits for what is dead would take longer still. */
 const SOON_MS = 20_000;
 /** Replicas that are asked for in vain. */
 const IN_VAIN = 7;
