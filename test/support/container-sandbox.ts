@@ -89,6 +89,8 @@ export function makeSandbox(name: string): Sandbox {
         await runtime.remove(id);
       }
       const left = await untilNone(async () => [...await cgroups.list(), ...processesNaming(directory)]);
+      // The will takes what was left, once it was told.
+      if (left.length > 0) return left;
       await cgroups.removeParent();
       execFileSync('umount', [slot.userNamespacePath, slot.networkNamespacePath]);
       rmSync(directory, { recursive: true });
