@@ -75,11 +75,17 @@ export class LayerStore {
     return statSync(path.join(this.layersPath, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
+  /** Undefined also where the record alone is missing, which was removed while a pull that nobody waits for came to its end: a commit of the same layer makes it whole. */
   async find(name: string): Promise<LayerRecord | undefined> {
     if (!this.has(name)) {
       return undefined;
     }
-    return JSON.parse(await readFile(this.#recordPath(name), 'utf8')) as LayerRecord;
+    try {
+      return JSON.parse(await readFile(this.#recordPath(name), 'utf8')) as LayerRecord;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   /** Moves the staged layer `id` into the store; when the layer is there already, the staged one goes. */
