@@ -75,7 +75,7 @@ export class LayerStore {
     return statSync(path.join(this.layersPath, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
-  /** Undefined also where the record alone is missing, which was removed while a pull that nobody waits for came to its end: a commit of the same layer makes it whole. */
+  /** Undefined also where the record alone is missing: a commit of the same layer makes it whole. */
   async find(name: string): Promise<LayerRecord | undefined> {
     if (!this.has(name)) {
       return undefined;
