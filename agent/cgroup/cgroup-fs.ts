@@ -177,9 +177,7 @@ export class CgroupFs implements Cgroups {
   }
 
   async remove(containerId: string): Promise<void> {
-    for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) {
-      for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
-    }
+    for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) this.#removeTree(dir);
     this.#plainDirs(this.pathFor(containerId)).forEach(dir => { this.#files.removePlain(dir); });
     this.#removeTaskGroup(taskGroupOf(containerId));
     await Promise.resolve();
@@ -194,15 +192,27 @@ export class CgroupFs implements Cgroups {
     return await Promise.resolve([...new Set(names)].sort());
   }
 
+  /** With the groups that processes of the container made in it: few do, so they are looked for where it does not go at once. */
+  #removeTree(dir: string): void {
+    if (!this.#removeEmpty(dir)) {
+      for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
+    }
+  }
+
   /** The last container of a task takes the task's own group with it. */
   #removeTaskGroup(task: string | undefined): void {
     const path = `/${this.#parent}/${task ?? ''}`;
-    for (const dir of task === undefined ? [] : [...groupDirs(this.#layout, path), ...this.#plainDirs(path)]) {
-      try {
-        this.#files.remove(dir);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
-      }
+    for (const dir of task === undefined ? [] : [...groupDirs(this.#layout, path), ...this.#plainDirs(path)]) this.#removeEmpty(dir);
+  }
+
+  /** False where something is in it. */
+  #removeEmpty(dir: string): boolean {
+    try {
+      this.#files.remove(dir);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      return false;
     }
   }
 

@@ -71,22 +71,36 @@ export async function detachMount(target: string): Promise<boolean> {
   }
 }
 
+/**
+ * The same for a place where most likely nothing is mounted, which the kernel says without waiting: a thread's turn costs many times that.
+ *
+ * Source: fs/namespace.c, can_umount()
+ * @throws SyscallError
+ */
+export function detachLeftover(target: string): boolean {
+  return wasDetached(calls.umount2(target, MNT_DETACH) === 0 ? 0 : koffi.errno());
+}
+
 /** A whole subnet's slots are taken away at once, and no more than 256 calls may wait for a thread, those of other files among them. Source: koffi, max_async_calls */
 let freeDetaches = 64;
 const waitingDetaches: (() => void)[] = [];
 
 async function detach(target: string): Promise<boolean> {
-  return await new Promise((resolve, reject) => {
+  const errno = await new Promise<number>((resolve, reject) => {
     calls.umount2.async(target, MNT_DETACH, (error: Error | null, outcome: number) => {
-      if (error !== null) {
-        reject(error);
-      } else if (outcome === 0 || [EINVAL, ENOENT].includes(koffi.errno())) {
-        resolve(outcome === 0);
-      } else {
-        reject(new SyscallError('umount2', koffi.errno()));
-      }
+      if (error === null) resolve(outcome === 0 ? 0 : koffi.errno());
+      else reject(error);
     });
   });
+  return wasDetached(errno);
+}
+
+/** @throws SyscallError */
+function wasDetached(errno: number): boolean {
+  if (![0, EINVAL, ENOENT].includes(errno)) {
+    throw new SyscallError('umount2', errno);
+  }
+  return errno === 0;
 }
 
 /**

@@ -111,8 +111,10 @@ export class ConmonRuntime implements ContainerRuntime {
       abandonCreate(id, monitor);
     }
     await this.#options.cgroups.killAll(id);
-    for (const runtime of record === undefined ? this.#runtimes.values() : [this.#runtime(record.runtime)]) {
-      await runtime.delete(id);
+    if (record?.container !== undefined && !isRunning(record.container)) {
+      await this.#runtime(record.runtime).forget(id);
+    } else {
+      for (const runtime of record === undefined ? this.#runtimes.values() : [this.#runtime(record.runtime)]) await runtime.delete(id);
     }
     if (monitor !== undefined) {
       await endMonitor(id, monitor, this.#options.clock);

@@ -35,14 +35,10 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
       const nowMs = clock.monotonicMs();
       const isSweep = nowMs >= sweepAtMs;
       if (isSweep) sweepAtMs = nowMs + SWEEP_INTERVAL_MS;
-      const listed = new Set(listNow(list) ?? told);
-      const looked = [...isSweep ? listed : news].filter(id => listed.has(id) && !told.has(id));
+      const looked = new Set(isSweep ? listNow(list) ?? told : news);
       news.clear();
-      for (const id of [...told].filter(one => !listed.has(one))) told.delete(id);
-      for await (const found of endsAmong(looked, endOf)) {
-        told.add(found.id);
-        yield found;
-      }
+      if (isSweep) [...told].filter(one => !looked.has(one)).forEach(one => told.delete(one));
+      yield* newEnds(looked, told, endOf);
       await bell.wait(sweepAtMs - clock.monotonicMs(), clock, signal).catch(() => { /* the loop's condition sees the signal */ });
     }
   } finally {
@@ -50,10 +46,15 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
   }
 }
 
-async function* endsAmong(ids: readonly string[], endOf: EndSources['endOf']): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
+/** Of those that are asked for; `told` has those that were yielded and are still there. */
+async function* newEnds(ids: Iterable<string>, told: Set<string>, endOf: EndSources['endOf']): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
   for (const id of ids) {
-    const end = await endOf(id).catch(ifShort);
-    if (end !== undefined) yield { id, end };
+    const look = await endOf(id).then(end => ({ end }), ifShort);
+    if (look !== undefined && look.end === undefined) told.delete(id);
+    if (look?.end !== undefined && !told.has(id)) {
+      told.add(id);
+      yield { id, end: look.end };
+    }
   }
 }
 

@@ -15,16 +15,21 @@ export interface RuntimeDriver {
   readonly hasHostProcesses: boolean;
   /** FIFO in the container's state directory that a created container waits at; see start-fifo-fs.ts. */
   readonly startFifo?: string;
+  /** All that it remembers of a container whose processes are gone is the directory `ROOT/ID`: that goes without a call of the program. */
+  readonly isForgottenByDirectory: boolean;
   /** What it says of an id that it does not know. */
   readonly unknownId: RegExp;
 }
 
 export const RUNTIME_DRIVERS: readonly RuntimeDriver[] = [
   {
-    name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, hasHostProcesses: true, startFifo: 'exec.fifo',
+    name: 'crun', programs: ['/usr/bin/crun', '/usr/local/bin/crun'], givesTerminal: true, hasHostProcesses: true, startFifo: 'exec.fifo', isForgottenByDirectory: true,
     unknownId: /does not exist|No such file or directory/,
   },
-  { name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, hasHostProcesses: true, unknownId: /does not exist|No such file or directory/ },
+  {
+    name: 'runc', programs: ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'], givesTerminal: false, hasHostProcesses: true, isForgottenByDirectory: true,
+    unknownId: /does not exist|No such file or directory/,
+  },
 ];
 
 /** @throws RangeError for a name that is in no entry */

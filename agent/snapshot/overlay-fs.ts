@@ -11,7 +11,7 @@ import { MOUNT_POINTS_LAYER, overlayDirectories, planOverlay } from './overlay-m
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
 import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
-import { attachIdmapped, checkRuntimeDirectories, isMountPoint, makeMountPoints, unmountAll } from './rootfs-mount-fs.ts';
+import { attachIdmapped, checkRuntimeDirectories, isMountPoint, makeMountPoints, unmountAll, unmountLeftovers } from './rootfs-mount-fs.ts';
 import { Trash } from './trash-fs.ts';
 
 export interface SnapshotterOptions {
@@ -64,7 +64,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     const directories = overlayDirectories(this.#snapshotsPath, key);
     await this.#open();
     if (!existsSync(directories.top)) return;
-    await allEnded([unmountAll(directories.rootfs), unmountAll(directories.lower)]);
+    unmountLeftovers(directories.lower);
+    await unmountAll(directories.rootfs);
     await this.#trash.discard(directories.top);
   }
 

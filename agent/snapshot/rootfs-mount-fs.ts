@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import { attachMount, cloneIdmapped, detachMount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachLeftover, detachMount } from '../kernel/mount-syscall.ts';
 import { MOUNT_POINTS_LAYER, RUNTIME_DIRECTORIES, RUNTIME_FILES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
@@ -56,7 +56,12 @@ export async function makeMountPoints(layersPath: string): Promise<void> {
 
 /** Also what was mounted twice. */
 export async function unmountAll(target: string): Promise<void> {
-  while (await detachMount(target));
+  if (await detachMount(target)) unmountLeftovers(target);
+}
+
+/** What only a process that was killed has left there. */
+export function unmountLeftovers(target: string): void {
+  while (detachLeftover(target));
 }
 
 export async function isMountPoint(target: string): Promise<boolean> {

@@ -15,8 +15,8 @@ export async function clearAttempt(book: TaskBook, crew: Pick<CompanionCrew, 'di
   await clearContainers(claimedContainers(book.record), parts);
   parts.deadman.release(task.id);
   crew.dismiss();
-  await parts.records.dropLogs(task.id, log => log.attempt <= attempt - KEPT_LOGS);
-  await book.save(afterClear(book.record));
+  if (attempt > KEPT_LOGS) await parts.records.dropLogs(task.id, log => log.attempt <= attempt - KEPT_LOGS);
+  book.saveSoon(afterClear(book.record));
 }
 
 /** Nothing of the task runs again: what it held across attempts goes back. */

@@ -5,7 +5,7 @@ import { allEnded } from '#kit/all-ended.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 import { onDisk } from '../disk-fs.ts';
-import { entriesOf, isAbsent, makeDirectoryDurably, removeDurably, replaceDurably, syncDirectory } from './durable-fs.ts';
+import { entriesOf, isAbsent, makeDirectoryDurably, replaceDurably, syncDirectory } from './durable-fs.ts';
 import { formatLogName, parseLogName, previousLog } from './log-name.ts';
 import type { LogName } from './log-name.ts';
 import { GroupCommit } from './group-commit-flow.ts';
@@ -80,8 +80,8 @@ export class TaskStateFs implements TaskRecords {
     this.#unknown.delete(task);
     this.#known.delete(task);
     this.#made.delete(task);
-    await makeDirectoryDurably(join(this.#directory, 'tasks'));
-    await removeDurably(this.#pathOf(task));
+    await rm(this.#pathOf(task), { recursive: true, force: true });
+    await this.#entries.add(undefined);
   }
 
   async appendStart({ task, attempt, companion }: ContainerName): Promise<void> {

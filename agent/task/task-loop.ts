@@ -25,8 +25,8 @@ import { TaskBook } from './task-book-flow.ts';
 
 /** Between tries of a step that failed on our side: a full disk, a runtime that hangs. */
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
-/** What ends a container waits for no disk; all else builds on a record that is kept. */
-const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion', 'thaw']);
+/** What ends a container waits for no disk, and what was cleared away is cleared once more where nobody knows that it was; all else builds on a record that is kept. */
+const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion', 'thaw', 'release', 'forget']);
 
 /**
  * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.

@@ -1,4 +1,4 @@
-/** What needs no container: the rotation of logs, with this process as everybody's monitor. */
+/** What needs no container: the rotation of logs, with this process as everybody's monitor, and how one that ended is forgotten. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,3 +89,29 @@ test('a monitor that could not be told is told the next time: else its log would
   await runtime.rotateLogs(MAX_BYTES);
   t.is(heard(), '2 0 0\n');
 });
+
+for (const name of ['crun', 'runc']) {
+  test(`${name}: a container of which no process is left is forgotten without its program; one that may have some is its program's`, async t => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'gantry-forget-'));
+    t.teardown(() => { rmSync(directory, { recursive: true }); });
+    const cgroups = { killAll: () => Promise.resolve(), remove: () => Promise.resolve() } as unknown as Cgroups;
+    const runtime = new ConmonRuntime({ stateDir: directory, programs: new Map([[name, '/bin/false']]), conmonPath: '/none', cgroups, clock: new FakeClock() });
+    const records = new ContainerRecords(directory);
+    const alive = identify(process.pid);
+    if (alive === undefined) throw new Error('this process is not there');
+    const add = (id: string, container: typeof alive): string => {
+      const state = `${directory}/${name}/root/${id}`;
+      mkdirSync(state);
+      writeFileSync(`${state}/status`, '{}');
+      records.open(id, { runtime: name, bundlePath: directory, logPath: '', terminal: false, stdin: false, container });
+      return state;
+    };
+    const ended = add('ended', { ...alive, startTicks: alive.startTicks - 1 });
+    await runtime.remove('ended');
+    t.false(existsSync(ended));
+    t.deepEqual(records.list(), []);
+    add('running', alive);
+    await t.throwsAsync(runtime.remove('running'), { message: /\/bin\/false/ });
+    t.deepEqual(records.list(), ['running']);
+  });
+}

@@ -46,3 +46,20 @@ test('a task that must not run twice is said to run before anything else: a mach
   t.like(rig.node.lastStatus(), { phase: 'failed', lastExit: { attempt: 1, code: null, reason: 'exit-unknown' } });
   rig.kill();
 });
+
+test('of a stopped task its end is on disk before it is taken away, and that it is finished before it is told: two writes', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(TASK));
+  await rig.pass(RECORDED_MS);
+  const before = rig.node.calls.length;
+  await rig.desire({ ...TASK, desired: 'stop' });
+  t.like(rig.node.lastStatus(), { phase: 'complete' });
+  t.is(rig.node.slots.size, 0);
+  t.regex(rig.node.records.get(ID) ?? '', /"step":"finished"/);
+  await rig.pass(RECORDED_MS);
+  const calls = rig.node.calls.slice(before);
+  t.is(calls.filter(call => call === 'records.save').length, 2);
+  t.true(calls.indexOf('records.save') < calls.indexOf('runtime.remove'), calls.join(' '));
+  noViolations(t, rig.node);
+  rig.kill();
+});
