@@ -118,7 +118,7 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
 
 export async function devKillCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
   await killDevProcess(requireName(flags.name), process);
-  await say(shell, `${process} killed; it stays down until: clusterctl dev start ${process}`);
+  await say(shell, `${process} killed; it stays down until: clusterctl dev start ${process}${inCluster(flags)}`);
 }
 
 export async function devStartCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
@@ -128,7 +128,7 @@ export async function devStartCommand(shell: Shell, process: string, flags: DevF
 
 export async function devFreezeCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
   await freezeDevProcess(requireName(flags.name), process);
-  await say(shell, `${process} frozen; let it go on with: clusterctl dev heal ${process}`);
+  await say(shell, `${process} frozen; let it go on with: clusterctl dev heal ${process}${inCluster(flags)}`);
 }
 
 export async function devCutCommand(shell: Shell, node: string, flags: DevFlags): Promise<void> {
@@ -138,7 +138,7 @@ export async function devCutCommand(shell: Shell, node: string, flags: DevFlags)
     throw new UsageError(`--direction ${flags.direction ?? ''} is none of both, in, out`);
   }
   await cutDevNode(requireName(flags.name), node, direction);
-  await say(shell, `${node} cut off (${direction}); undo with: clusterctl dev heal ${node}`);
+  await say(shell, `${node} cut off (${direction}); undo with: clusterctl dev heal ${node}${inCluster(flags)}`);
 }
 
 export async function devHealCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
@@ -162,6 +162,11 @@ function requireRoot(): void {
   if (process.getuid?.() !== 0) {
     throw new ClusterError('PERMISSION_DENIED', 'a local cluster makes network namespaces and mounts: run it as root, or with sudo');
   }
+}
+
+/** What a command about the same cluster needs besides. */
+function inCluster({ name }: DevFlags): string {
+  return name === undefined || name === DEFAULT_CLUSTER ? '' : ` --name ${name}`;
 }
 
 function requireName(name: string | undefined): string {

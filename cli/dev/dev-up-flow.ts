@@ -1,5 +1,5 @@
 /** `dev up`: a local cluster from nothing to nodes that are ready. */
-import { access, constants, open } from 'node:fs/promises';
+import { access, constants, open, readFile } from 'node:fs/promises';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
 import { parseJoinToken } from '#identity/join-token-parse.ts';
 import { requireCommand, startProcess, TOOL_PATH } from '#kit/command-process.ts';
@@ -11,6 +11,7 @@ import { createFiles, otherClusterFiles, readClusterFile, withReservation, write
 import { devDown } from './dev-down-flow.ts';
 import { EXAMPLE_URL } from './example-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
+import { lastWords } from './last-words.ts';
 import { devLayout, portsNeeded, portsOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 import { findFreePorts, findFreeUnderlay } from './machine-process.ts';
@@ -96,15 +97,27 @@ async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevP
       }, parts);
     }
     await parts.say('waiting for the nodes');
-    await waitFor('every node to be ready', async () => {
-      const { nodes } = await client.view({});
-      return nodes.filter(one => one.node.condition === 'ready').length === layout.nodes.length;
-    }, parts);
+    await waitForNodes(layout, client, parts);
   } finally {
     client.close();
   }
   // Another cluster of this machine may be writing the same file.
   await withReservation(parts, async () => { await parts.saveContext(layout); });
+}
+
+/** @throws Error with what each of those that are not ready has to say */
+async function waitForNodes(layout: DevLayout, client: ControlClient, parts: DevParts): Promise<void> {
+  let missing = layout.nodes;
+  try {
+    await waitFor('every node to be ready', async () => {
+      const { nodes } = await client.view({});
+      missing = layout.nodes.filter(({ name }) => !nodes.some(({ node }) => node.id === name && node.condition === 'ready'));
+      return missing.length === 0;
+    }, parts);
+  } catch (error) {
+    const said = await Promise.all(missing.map(async ({ name }) => `${name} says: ${lastWords(await readFile(`${layout.stateDir}/logs/${name}.log`, 'utf8').catch(() => '')) ?? 'nothing'}`));
+    throw new Error([(error as Error).message, ...said].join('; '), { cause: error });
+  }
 }
 
 /** The supervisor is this program again, in a session of its own. */
