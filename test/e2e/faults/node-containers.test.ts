@@ -161,7 +161,7 @@ test.serial('E7: the state directory lost: what still runs is told and removed, 
 test.serial('F7: a container over its memory ends with 137, OOMKilled; its neighbour does not notice', async t => {
   await site.withTask({ name: 'neighbour' }, async neighbour => {
     const identity = identityOf(pidOf(neighbour));
-    await site.withTask({ name: 'greedy', script: 'trap : USR1; sleep 1000 & wait; exec dd if=/dev/zero of=/dev/null bs=100M count=1' }, async view => {
+    await site.withTask({ name: 'greedy', script: 'trap : USR1; sleep 1000 & wait; exec tail /dev/zero' }, async view => {
       await signalUntil(pidOf(view), 'SIGUSR1', 'its end', () => identityOf(pidOf(view)) === '');
       const ended = await once('greedy', 'its end', one => one.status?.lastExit !== undefined);
       t.like(ended.status?.lastExit, { code: 137, reason: 'OOMKilled' });
