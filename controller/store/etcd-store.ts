@@ -14,7 +14,7 @@ import { EtcdMembers } from './etcd-members-store.ts';
 import type { EtcdAccess } from './etcd-members-store.ts';
 import { mayAskAnother, nextTryMs } from './etcd-tries.ts';
 import type { CallKind } from './etcd-tries.ts';
-import { AmbiguousWriteError, CompactedError } from './ports.ts';
+import { AmbiguousWriteError, CompactedError, revisionOf } from './ports.ts';
 import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from './ports.ts';
 import { requireTransactable } from './transaction-limits.ts';
 
@@ -321,10 +321,6 @@ function toChange(event: IEvent): StoreChange {
   return isDelete
     ? { kind: 'delete', key: event.kv.key.toString(), modRevision: Number(event.kv.mod_revision) }
     : { kind: 'put', entry: toStoredValue(event.kv) };
-}
-
-function revisionOf(change: StoreChange): number {
-  return change.kind === 'put' ? change.entry.modRevision : change.modRevision;
 }
 
 function toCompare(compare: Compare): ICompare {

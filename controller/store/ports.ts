@@ -40,6 +40,10 @@ export type StoreChange =
   | { readonly kind: 'put'; readonly entry: StoredValue }
   | { readonly kind: 'delete'; readonly key: string; readonly modRevision: number };
 
+export function revisionOf(change: StoreChange): number {
+  return change.kind === 'put' ? change.entry.modRevision : change.modRevision;
+}
+
 /** All changes of one or more whole transactions, up to and including `etcdRevision`. */
 export interface StoreBatch {
   readonly etcdRevision: number;

@@ -9,6 +9,7 @@ import type { Task, TaskStatus } from '#model/task.ts';
 import type { Volume } from '#model/volume.ts';
 import { parseKey } from './keys.ts';
 import type { RecordKey, RecordKind } from './keys.ts';
+import { revisionOf } from './ports.ts';
 import type { StoreBatch, StoreChange, StoredValue } from './ports.ts';
 import { MIRROR_DECODERS } from './records.ts';
 import type { MirroredKind } from './records.ts';
@@ -82,7 +83,7 @@ interface Touched {
  * What etcd holds of the mirrored kinds.
  *
  * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
- * difference, but never undoes a batch that is newer than the list. 3. A record that cannot be read is in `invalid`; of a task, an App,
+ * difference, but never undoes a batch that is newer than the list, and no batch that comes late undoes what the list brought. 3. A record that cannot be read is in `invalid`; of a task, an App,
  * a Node, a Namespace or a Volume, its id is in `current.unreadable...`; it is nowhere else.
  */
 export class ClusterMirror {
@@ -93,6 +94,8 @@ export class ClusterMirror {
   /** Deletes seen since `beginList`, so that a list that was read before them does not bring their keys back. */
   #deletedSince: Map<string, number> | undefined;
   #listBeginRevision = 0;
+  /** Of the newest list: what is as old is known already. */
+  #listedRevision = 0;
 
   /** Read it in one go; it changes with the next batch. */
   get current(): ClusterSnapshot {
@@ -106,7 +109,7 @@ export class ClusterMirror {
   apply(batch: StoreBatch): ClusterChange {
     const touched = noneTouched();
     for (const change of batch.changes) {
-      this.#applyChange(change, touched);
+      this.#applyChange(change, touched, revisionOf(change) <= this.#listedRevision);
     }
     this.#tables.etcdRevision = Math.max(this.#tables.etcdRevision, batch.etcdRevision);
     return this.#finish(touched);
@@ -125,8 +128,9 @@ export class ClusterMirror {
     const touched = noneTouched();
     const changes = this.#differences(list, newest, hasGoneBack);
     for (const change of changes) {
-      this.#applyChange(change, touched);
+      this.#applyChange(change, touched, false);
     }
+    this.#listedRevision = list.etcdRevision;
     this.#tables.etcdRevision = hasGoneBack ? list.etcdRevision : Math.max(this.#tables.etcdRevision, list.etcdRevision);
     this.#deletedSince = undefined;
     return { ...this.#finish(touched), hasGoneBack, differences: changes.length };
@@ -152,10 +156,10 @@ export class ClusterMirror {
     return changes;
   }
 
-  #applyChange(change: StoreChange, touched: Touched): void {
+  #applyChange(change: StoreChange, touched: Touched, isKnown: boolean): void {
     const text = change.kind === 'put' ? change.entry.key : change.key;
     const key = parseKey(text);
-    if (key === undefined || !isMirrored(key)) {
+    if (key === undefined || isKnown || !isMirrored(key)) {
       if (key !== undefined) {
         touched.kinds.add(key.kind);
       }

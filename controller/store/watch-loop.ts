@@ -7,7 +7,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { isRetryable } from '#model/errors.ts';
 import type { MirrorInput } from '../decision-record.ts';
 import { MIRRORED_KINDS, prefixOf, ROOT } from './keys.ts';
-import { CompactedError } from './ports.ts';
+import { CompactedError, revisionOf } from './ports.ts';
 import type { Store, StoreBatch } from './ports.ts';
 import { ClusterMirror, joinChanges } from './snapshot.ts';
 import type { ClusterChange, InvalidRecord } from './snapshot.ts';
@@ -238,7 +238,7 @@ export class ClusterWatch implements Loop {
 function follows(etcdRevision: number, { changes }: StoreBatch): boolean {
   let last = etcdRevision;
   for (const change of changes) {
-    const revision = change.kind === 'put' ? change.entry.modRevision : change.modRevision;
+    const revision = revisionOf(change);
     if (revision > last + 1) {
       return false;
     }

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fc } from '../../../support/property.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import type { Ledger } from '#model/node.ts';
+import type { Ledger, Node } from '#model/node.ts';
 import { appId } from '#model/ids.ts';
 import { buildKey, volumeKey } from '../../../../controller/store/keys.ts';
 import type { RecordKey } from '../../../../controller/store/keys.ts';
@@ -119,6 +119,26 @@ test('2 a list read before newer batches undoes neither their puts nor their del
   const change = mirror.reset(list);
   t.is(change.differences, 0);
   t.deepEqual([...mirror.current.tasks.keys()].sort(), [taskId('b'), taskId('c')]);
+});
+
+test('2 a watch that is behind a list undoes nothing of it: neither a newer put nor a delete', t => {
+  const etcd = new MemoryEtcd(new FakeClock());
+  const mirror = mirrorOf(etcd);
+  const before = etcd.etcdRevision;
+  const putNode = (availability: Node['availability']): Operation => put({ kind: 'node', id: node('n1').id }, encodeNode(node('n1', { availability })));
+  etcd.commit([], [putNode('draining')]);
+  etcd.commit([], [putTask('a')]);
+  etcd.commit([], [putNode('active'), remove({ kind: 'task', id: taskId('a') })]);
+  mirror.beginList();
+  mirror.reset({ etcdRevision: etcd.etcdRevision, entries: etcd.range([ROOT]) });
+  const listed = plainOf(mirror.current);
+  for (const batch of etcd.historyAfter(before)) {
+    mirror.apply(batch);
+    t.deepEqual(plainOf(mirror.current), listed);
+  }
+  etcd.commit([], [putNode('cordoned')]);
+  etcd.historyAfter(etcd.etcdRevision - 1).forEach(batch => mirror.apply(batch));
+  t.is(mirror.current.nodes.get(node('n1').id)?.value.availability, 'cordoned');
 });
 
 test('2 a list repairs a delete that was never told, and says whose it was', t => {
