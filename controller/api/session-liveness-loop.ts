@@ -31,7 +31,7 @@ const TURNS_PER_HEARTBEAT = 2;
 /**
  * Counts the silence of the nodes whose sessions this replica opened, and writes transitions: `silent` after LOST, `ready` when heard again.
  *
- * A write compares the session record: once another replica holds the node's session, this one has nothing to say about it. While this
+ * What is on record follows what was heard: a node that is heard is not silent there for long, whatever came between. A write compares the session record: once another replica holds the node's session, this one has nothing to say about it. While this
  * replica may not acknowledge, it sent its agents away itself: their silence counts from when etcd is back.
  */
 export class SessionLivenessLoop implements SessionLiveness {
@@ -44,7 +44,9 @@ export class SessionLivenessLoop implements SessionLiveness {
     this.#parts = parts;
   }
 
+  /** The registration made it ready: what was to be said of it before is over. */
   opened(node: NodeId): void {
+    this.#due.delete(node);
     this.#lastAckSent.set(node, 0);
     this.#counters.set(node, newCounter(this.#parts.clock.monotonicMs(), false));
   }
@@ -90,13 +92,22 @@ export class SessionLivenessLoop implements SessionLiveness {
     }
     if (step.transition !== undefined) {
       this.#due.set(node, step.transition);
+    } else if (event.kind === 'heartbeat' && step.counter.heardAtMs === nowMs && this.#isAwayOnRecord(node)) {
+      this.#due.set(node, 'back');
     }
+  }
+
+  /** Also where what this replica wrote is not what it counts: a write whose answer was lost, or that a registration came between. */
+  #isAwayOnRecord(node: NodeId): boolean {
+    const condition = this.#parts.state.current.nodes.get(node)?.value.condition ?? 'ready';
+    return condition !== 'ready';
   }
 
   async #writeDue(signal: AbortSignal): Promise<void> {
     for (const [node, transition] of [...this.#due]) {
       try {
-        if (await this.#write(node, transition, signal)) {
+        // What became due while it was written stays due.
+        if (await this.#write(node, transition, signal) && this.#due.get(node) === transition) {
           this.#due.delete(node);
         }
       } catch (error) {

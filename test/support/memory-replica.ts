@@ -53,8 +53,9 @@ export class MemoryReplica {
     return replica;
   }
 
-  async put(key: RecordKey, value: Uint8Array): Promise<void> {
-    await this.store.transact([], [{ kind: 'put', key: buildKey(key), value }]);
+  /** @param store  of somebody beside the replica; default: its own */
+  async put(key: RecordKey, value: Uint8Array, store = this.store): Promise<void> {
+    await store.transact([], [{ kind: 'put', key: buildKey(key), value }]);
     await settle();
   }
 

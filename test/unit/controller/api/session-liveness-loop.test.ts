@@ -6,17 +6,18 @@ import { SessionLivenessLoop } from '../../../../controller/api/session-liveness
 import { encodeNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
 import { node, T0 } from '../../../support/builders.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
+import type { MemoryStore } from '../../../support/memory-store.ts';
 
 const N1 = parseNodeId('n1');
 
-async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryReplica; readonly loop: SessionLivenessLoop; readonly lease: { renewedMs: number }; readonly condition: () => string | undefined; readonly hold: (controllerId: string) => Promise<void> }> {
+async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryReplica; readonly loop: SessionLivenessLoop; readonly lease: { renewedMs: number }; readonly condition: () => string | undefined; readonly hold: (controllerId: string, store?: MemoryStore) => Promise<void> }> {
   const replica = await MemoryReplica.start(t);
   const lease = { renewedMs: Infinity };
   const { store, state, events, clock, log } = replica;
   const loop = new SessionLivenessLoop({ store, state, events, clock, log, times: TEST_TIMES, controllerId: 'c1', lastRenewedMonotonicMs: () => lease.renewedMs });
   loop.run(replica.signal).catch(() => undefined);
-  const hold = async (controllerId: string): Promise<void> => {
-    await replica.put({ kind: 'session', id: N1 }, encodeSessionRecord({ node: N1, sessionId: 's', controllerId, openedAtMs: T0, instanceNonce: 'x' }));
+  const hold = async (controllerId: string, store = replica.store): Promise<void> => {
+    await replica.put({ kind: 'session', id: N1 }, encodeSessionRecord({ node: N1, sessionId: 's', controllerId, openedAtMs: T0, instanceNonce: 'x' }), store);
   };
   await hold('c1');
   await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
@@ -73,4 +74,56 @@ test('while etcd is away the transition stays due', async t => {
   replica.store.heal();
   await replica.clock.advance(5 * TEST_TIMES.heartbeatMs);
   t.is(condition(), 'silent');
+});
+
+/** Keeps back what etcd does or answers to each write until `release`. */
+function holdWrites(store: MemoryStore, what: 'the write' | 'its answer'): { readonly release: () => void } {
+  const gate = Promise.withResolvers<undefined>();
+  const transact = store.transact.bind(store);
+  store.transact = async (...args) => {
+    if (what === 'the write') await gate.promise;
+    const outcome = await transact(...args);
+    await gate.promise;
+    return outcome;
+  };
+  return { release: () => { gate.resolve(undefined); } };
+}
+
+test('a heartbeat that comes while the silence is being written makes the node ready again', async t => {
+  const { replica, loop, condition } = await start(t);
+  const { release } = holdWrites(replica.store, 'its answer');
+  await replica.clock.advance(TEST_TIMES.lostMs + TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
+  t.true(loop.heard(N1, { seq: 1, ackEcho: 0 }));
+  release();
+  await replica.clock.advance(2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+});
+
+test('a registration that comes before the silence is written is what counts', async t => {
+  const { replica, loop, condition, hold } = await start(t);
+  const beside = replica.etcd.connect();
+  const { release } = holdWrites(replica.store, 'the write');
+  await replica.clock.advance(TEST_TIMES.lostMs + TEST_TIMES.heartbeatMs);
+  await hold('c1', beside);
+  await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')), beside);
+  loop.opened(N1);
+  release();
+  await replica.clock.advance(2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+  t.deepEqual(replica.told, []);
+});
+
+test('silence that was written with its answer lost ends with the next heartbeat, also where the count began anew meanwhile', async t => {
+  const { replica, loop, lease, condition } = await start(t);
+  replica.store.swallowAnswers = 1;
+  await replica.clock.advance(TEST_TIMES.lostMs);
+  lease.renewedMs = -TEST_TIMES.leaseMs;
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  lease.renewedMs = Infinity;
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
+  t.true(loop.heard(N1, { seq: 1, ackEcho: 0 }));
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
 });
