@@ -6,7 +6,11 @@ import { requestsOf } from '#model/companion.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { addResources, subtractResources } from '#model/resources.ts';
 import type { Resources } from '#model/resources.ts';
+import type { Node } from '#model/node.ts';
 import type { Task } from '#model/task.ts';
+import { explainNode } from '../schedule/explain.ts';
+import { nodeObstacle } from '../schedule/filters.ts';
+import type { Obstacle } from '../schedule/filters.ts';
 import { nodeLoads } from '../schedule/node-load.ts';
 import type { NodeLoad } from '../schedule/node-load.ts';
 import { NodeTable } from '../schedule/node-table.ts';
@@ -34,7 +38,7 @@ export interface MoveLimits {
 export const TRIES_PER_TURN = 8;
 
 /**
- * Moves on paper, one after the other, the task that gains most from the fullest node; `notes` says what may not move at all.
+ * Moves on paper, one after the other, the task that gains most from the fullest node; `notes` says what may not move at all, and which nodes take nothing.
  *
  * 1. The snapshot is read once, when this is made: later changes of it do not matter. 2. It is one paper cluster and one table, however many tasks
  * are tried. 3. A turn calls the scheduler TRIES_PER_TURN times at most, all turns together MAX_TRIES times.
@@ -64,7 +68,7 @@ export class MovePlanner {
     this.#copies = new CopyCounts(snapshot);
     const { movable, notes } = movableTasks(snapshot, limits);
     this.#waiting = [...movable];
-    this.#notes = notes;
+    this.#notes = [...notes, ...closedNodes(snapshot, new Set(movable.map(one => one.service)))];
     this.#baseRevision = snapshot.etcdRevision;
   }
 
@@ -207,6 +211,41 @@ function obstacleOf(snapshot: ClusterSnapshot, service: Service, isQuiet: boolea
     return 'it is packed, not spread';
   }
   return isQuiet && isSettled ? undefined : 'its tasks do not all serve, are being updated, or move already';
+}
+
+/** Nodes that a note names; of more it says how many. */
+const MAX_NAMED = 10;
+
+/** Nodes that take no task of any of the services, whatever room they have, and why; those with the same reason in one sentence. */
+function closedNodes(snapshot: ClusterSnapshot, services: ReadonlySet<Service>): readonly string[] {
+  const nodes = [...snapshot.nodes.values()].map(entry => entry.value).sort((left, right) => (left.id < right.id ? -1 : 1));
+  const closed = nodes.flatMap(node => {
+    const reason = whyClosed(node, services);
+    return reason === undefined ? [] : [{ name: `node/${node.id}`, reason }];
+  });
+  return [...Map.groupBy(closed, one => one.reason)].map(([reason, group]) => {
+    const more = group.length > MAX_NAMED ? ` and ${String(group.length - MAX_NAMED)} more` : '';
+    return `${group.slice(0, MAX_NAMED).map(one => one.name).join(', ')}${more} ${group.length === 1 ? 'takes nothing: it' : 'take nothing: each'} ${reason}`;
+  });
+}
+
+/** Undefined where it takes tasks of some service. */
+function whyClosed(node: Node, services: ReadonlySet<Service>): string | undefined {
+  if (node.condition !== 'ready') {
+    return `is ${node.condition} since ${new Date(node.conditionSinceMs).toISOString()}`;
+  }
+  if (node.availability !== 'active') {
+    return `is ${node.availability}`;
+  }
+  const obstacles: Obstacle[] = [];
+  for (const service of services) {
+    const obstacle = nodeObstacle(node, service);
+    if (obstacle === undefined) {
+      return undefined;
+    }
+    obstacles.push(obstacle);
+  }
+  return obstacles.length === 0 ? undefined : explainNode(obstacles);
 }
 
 /** How much lower the fuller of the two nodes is after the move, as a share of its capacity. */

@@ -45,6 +45,12 @@ export function explainRejection({ obstacles, gang }: Pick<Rejection, 'obstacles
   return gang === undefined ? sentence : `only ${String(gang.fitting)} of the gang of ${String(gang.size)} fit at once; ${sentence}`;
 }
 
+/** What keeps one node out, of whatever services: `is draining`, `has the taint spot, which the service does not tolerate`; each cause once, in the order of their names. */
+export function explainNode(obstacles: readonly Obstacle[]): string {
+  const causes = new Map(obstacles.map(obstacle => [groupKey(obstacle), obstacle]));
+  return [...causes].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, first]) => phrase({ first, best: first, nodes: [first.node] }, true)).join('; ');
+}
+
 /** The obstacles as data: one reason a cause, biggest group first. */
 export function reasonsOf(obstacles: readonly Obstacle[]): readonly RuleReason[] {
   return groupObstacles(obstacles).map(group => ({

@@ -2,10 +2,11 @@ import test from 'ava';
 import { fc } from '../../../support/property.ts';
 import type { Service } from '#model/app.ts';
 import type { ClusterPlan } from '#model/cluster-plan.ts';
+import type { Node } from '#model/node.ts';
 import type { Task } from '#model/task.ts';
 import { MovePlanner, TRIES_PER_TURN } from '../../../../controller/reconcile/rebalance-plan.ts';
 import { schedule } from '../../../../controller/schedule/schedule.ts';
-import { container, node, resources, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
+import { T0, container, node, resources, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import type { ServiceOptions, SnapshotOptions } from '../../../support/builders.ts';
 
 function planMoves(...args: ConstructorParameters<typeof MovePlanner>): ClusterPlan {
@@ -53,6 +54,26 @@ test('stateful', stays, { kind: 'stateful' }, {}, /of kind stateful/);
 test('stop-first', stays, { update: { maxSurge: 0, maxUnavailable: 1 } }, {}, /would interrupt it/);
 test('in a rollout', stays, {}, { serviceStatuses: [serviceStatus(six, { settledRevision: 0 })] }, /are being updated/);
 test('not all serve', stays, {}, { statuses: [] }, /do not all serve/);
+
+const closed = test.macro({
+  exec(t, nodes: readonly Node[], notes: readonly string[], of: ServiceOptions = {}) {
+    const on = nodes.filter(one => one.id === 'n2' || one.id === 'n3').flatMap(one => [one.id, one.id]);
+    const plan = planned(service({ replicas: on.length, ...of }), on, { nodes });
+    t.deepEqual(plan.notes, notes);
+    t.is(plan.actions.length, notes.length === 0 ? 1 : 0);
+  },
+  title: (name = '') => `says which node takes nothing, and why: ${name}`,
+});
+const [, n2, n3] = NODES as [Node, Node, Node];
+test('none', closed, NODES, []);
+test('cordoned', closed, [node('n1', { availability: 'cordoned' }), n2, n3], ['node/n1 takes nothing: it is cordoned']);
+test('draining', closed, [node('n1', { availability: 'draining' }), n2, n3], ['node/n1 takes nothing: it is draining']);
+test('silent', closed, [node('n1', { condition: 'silent', conditionSinceMs: T0 + 3_000 }), n2, n3], [`node/n1 takes nothing: it is silent since ${new Date(T0 + 3_000).toISOString()}`]);
+test('lost, and nothing runs that could move', closed, [node('n1', { condition: 'lost' })], [`node/n1 takes nothing: it is lost since ${new Date(T0).toISOString()}`]);
+test('a taint that no service tolerates', closed, [node('n1', { taints: ['spot'] }), n2, n3], ['node/n1 takes nothing: it has the taint spot, which the service does not tolerate']);
+test('a taint that the service tolerates', closed, [node('n1', { taints: ['spot'] }), n2, n3], [], { placement: { tolerate: ['spot'] } });
+test('many with one reason', closed, [...Array.from({ length: 12 }, (_, index) => node(`m${String(index + 10)}`, { availability: 'cordoned' })), n2, n3],
+  [`${Array.from({ length: 10 }, (_, index) => `node/m${String(index + 10)}`).join(', ')} and 2 more take nothing: each is cordoned`]);
 
 test('property: applied and planned again there is nothing left to do, and each node stays within its capacity', t => {
   fc.assert(fc.property(fc.array(fc.constantFrom('n1', 'n2', 'n3'), { minLength: 1, maxLength: 9 }), fc.integer({ min: 50, max: 400 }), (on, milliCpu) => {

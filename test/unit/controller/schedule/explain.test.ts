@@ -1,5 +1,5 @@
 import test from 'ava';
-import { explainObstacles } from '../../../../controller/schedule/explain.ts';
+import { explainNode, explainObstacles } from '../../../../controller/schedule/explain.ts';
 import type { Obstacle } from '../../../../controller/schedule/filters.ts';
 import { parseNodeId } from '#model/ids.ts';
 import { MIB } from '../../../support/builders.ts';
@@ -28,3 +28,12 @@ test('two rules are two causes', explains, [
 ], 'no node fits: 2 of 3 nodes break the rule "disk == ssd"; 1 node breaks the rule "zone == a"');
 test('amounts in the unit that a person would choose', explains, [{ node: n('n1'), kind: 'memory', need: 1536 * MIB, free: -1 }], 'no node fits: 1 of 1 node has not enough memory free (need 1.5Gi, most free 0 on n1)');
 test('cpu in cores', explains, [{ node: n('n1'), kind: 'cpu', need: 1_500, free: 250 }], 'no node fits: 1 of 1 node has not enough cpu free (need 1.5 cpu, most free 0.25 cpu on n1)');
+
+test('explainNode: each cause of one node once, in the order of their names', t => {
+  const obstacles: readonly Obstacle[] = [
+    { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n1'), kind: 'label', rule: 'disk == ssd' }, { node: n('n1'), kind: 'taint', taint: 'spot' },
+  ];
+  const sentence = 'breaks the rule "disk == ssd"; has the taint spot, which the service does not tolerate';
+  t.deepEqual([explainNode(obstacles), explainNode(obstacles.toReversed())], [sentence, sentence]);
+  t.is(explainNode([{ node: n('n1'), kind: 'node', state: 'draining' }]), 'is draining');
+});
