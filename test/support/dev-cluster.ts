@@ -136,6 +136,22 @@ export class DevCluster implements AsyncDisposable {
     return all.filter(task => service === undefined || `${String(task['app'])}/${String(task['service'])}` === service);
   }
 
+  /** Waits until every node takes tasks. One that is silent for a moment takes none, and `node ls` still calls it ready. */
+  async nodesTakeTasks(): Promise<void> {
+    let states: readonly string[] = [];
+    const client = this.client();
+    try {
+      await eventually('every node to take tasks', 120_000, async () => {
+        const { nodes } = await client.view({});
+        const shut = nodes.filter(({ node }) => node.condition !== 'ready' || node.availability !== 'active');
+        states = shut.map(({ node }) => `${node.id}: ${node.condition}, ${node.availability}`);
+        return nodes.length === this.layout.nodes.length && shut.length === 0;
+      }).catch((error: unknown) => { throw new Error(`not every node takes tasks: ${states.join('; ')}`, { cause: error }); });
+    } finally {
+      client.close();
+    }
+  }
+
   /** Applies a manifest given as text. */
   async apply(yaml: string, ...flags: readonly string[]): Promise<string> {
     const file = path.join(this.home, 'manifest.yaml');
