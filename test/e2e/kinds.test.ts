@@ -61,6 +61,7 @@ test.serial('a stateful service of a lost node waits for it until an operator re
   const address = cluster.layout.hostAddress;
   const locks = await LockServer.listen(address);
   t.teardown(async () => { await locks.close(); });
+  await cluster.nodesTakeTasks();
   await cluster.apply(lockApp({ address, port: locks.port }, 2), '--wait');
   const before = await cluster.tasks('locks/db');
   const lost = before.filter(task => task['node'] === 'n2');

@@ -63,7 +63,9 @@ function mixed(services: Services, random: Random, change: number): Services {
   return (random.pick(edits) ?? edits[0])?.() ?? services;
 }
 
+/** Of all nodes: one that is silent while it plans, and not when it is applied, would make it another plan. */
 async function plan(...args: readonly string[]): Promise<{ readonly exitCode: number | null; readonly plan: Plan }> {
+  await cluster.nodesTakeTasks();
   const { exitCode, stdout, stderr } = await cluster.tryCtl('plan', ...args, '-o', 'json');
   if (stdout === '') throw new Error(stderr);
   return { exitCode, plan: JSON.parse(stdout) as Plan };
@@ -101,6 +103,7 @@ test.serial(`${String(CHANGES)} mixed changes end exactly where their plans said
 });
 
 test.serial('a plan without a node is what a drain of it does; the plan itself changes nothing', async t => {
+  await cluster.nodesTakeTasks();
   await cluster.ctl('apply', '-f', fileOf({ web: hello({ replicas: 5 }) }), '--detach');
   const before = await atRest();
   const { plan: planned } = await plan('--without-node', 'n3');
@@ -148,6 +151,7 @@ test.serial('exit codes: 0 nothing, 1 changes, 2 an error; a refusal names file 
 
 test.serial('why: pending with a fix that then helps; placed; not there', async t => {
   const huge = (cpus: number): Services => ({ huge: hello({ replicas: 1, resources: { requests: { cpus, memory: '16Mi' }, limits: { memory: '32Mi' } } }) });
+  await cluster.nodesTakeTasks();
   await cluster.ctl('apply', '-f', fileOf(huge(64)), '--detach');
   const why = async (...args: readonly string[]): Promise<Item> => JSON.parse(await cluster.ctl('why', ...args, '-o', 'json')) as Item;
   const pending = await eventually('why says pending', LIMIT_MS, async () => {

@@ -31,6 +31,7 @@ test.serial('sixty tasks are twenty a node, each with an address of its own that
   for (const { name, address } of applied.stderr.includes('not every node has confirmed') ? [] : cluster.layout.nodes) {
     t.regex((await cluster.onNode(name, 'curl', '-s', '-m', '20', `http://${address}:18081/`)).stdout, /^hello from web-/, name);
   }
+  await cluster.nodesTakeTasks();
   await cluster.ctl('scale', 'hello/web=60', '--wait');
   const tasks = await cluster.tasks('hello/web');
   t.is(tasks.filter(task => task['state'] === 'running' && task['health'] === 'healthy').length, 60);
