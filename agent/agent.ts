@@ -176,6 +176,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
       node.desire(set);
       removal.desire(set);
     },
+    foreseen: (set, kept) => { node.foresee(set, kept); },
     permitted: () => { node.wakeAll(); },
     heard: () => { node.wakeExclusive(); },
     endpoints: set => { endpoints.offer(set); },

@@ -21,6 +21,8 @@ export interface AssignmentParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
+  /** The set is on its way to the disk, where it is once `kept` resolved: what is new in it may be made ready meanwhile. */
+  readonly onSaving: (set: DesiredSet, kept: Promise<void>) => void;
   /** The set is on disk. `isConfirmed`: a full set of this session is in it. */
   readonly onKept: (set: DesiredSet, isConfirmed: boolean) => void;
   /** How long a task runs on that a full set does not list, in milliseconds. */
@@ -48,7 +50,7 @@ const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
 /**
  * The assignment in force, and the way of the next one to the disk.
  *
- * 1. Nothing is in force that is not on disk. 2. What the disk does not take is offered again until it does, or the session ends; its tasks say so
+ * 1. Nothing is in force that is not on disk; while the disk takes what comes, it is told before it is there (`onSaving`). 2. What the disk does not take is offered again until it does, or the session ends; its tasks say so
  * meanwhile. 3. What a full set does not list, and nobody told to stop, runs on for a grace: a store that was restored from a backup does not know it,
  * and whoever restored it may want to (reliability B12).
  */
@@ -135,8 +137,10 @@ export class AssignmentKeeper {
   }
 
   async #adopt(next: Unsaved, session: AssignmentSession): Promise<void> {
+    const kept = this.#parts.held.save(next.set);
+    if (this.#unsaved === undefined) this.#parts.onSaving(next.set, kept);
     try {
-      await this.#parts.held.save(next.set);
+      await kept;
     } catch (error) {
       if (!isDiskPressure(error)) throw error;
       this.#parts.log.error({ err: error }, 'assignment could not be written; it is tried again');

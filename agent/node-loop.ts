@@ -50,6 +50,10 @@ export class NodeLoop {
     this.#tasks?.desire(set);
   }
 
+  foresee(set: DesiredSet, kept: Promise<void>): void {
+    this.#tasks?.foresee(set, kept);
+  }
+
   tellOomKills(...kills: Parameters<TaskSet['tellOomKills']>): void {
     this.#tasks?.tellOomKills(...kills);
   }

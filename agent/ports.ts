@@ -22,6 +22,8 @@ export interface SessionSink {
   /** Once per session, before its assignment and endpoints. */
   registered(message: Registered): Promise<void>;
   desired(set: DesiredSet): void;
+  /** Is on its way to the disk, and in force once `desired` has it. `kept` ends with the save, either way. */
+  foreseen(set: DesiredSet, kept: Promise<void>): void;
   /** A controller was heard again after a stall: what waited for that may start. */
   permitted(): void;
   /** A heartbeat was acknowledged after a silence that may have cut exclusive tasks off: those that wait for that may start. */

@@ -67,7 +67,7 @@ const GOOD_SESSION_MS = 10_000;
  * Keeps one session to one of the controllers: registers, beats, takes assignments and endpoints, opens tunnels, and dials another one
  * when nothing is acknowledged for LOST.
  *
- * 1. An assignment is on disk before anything acts on it, and its pair never falls; while the disk takes nothing the session goes on. 2. Without a controller all goes on as it was last
+ * 1. An assignment is on disk before it is in force, and its pair never falls: until then what is new in it is made ready, and nothing of it runs; while the disk takes nothing the session goes on. 2. Without a controller all goes on as it was last
  * told, for ever. 3. The clock of the last acknowledged heartbeat starts at its sending. 4. Beats wait for no disk and no runtime.
  */
 export class SessionLoop implements StartPermit {
@@ -95,7 +95,7 @@ export class SessionLoop implements StartPermit {
     this.#controllers = start.controllers;
     this.#times = start.times;
     this.#assignments = new AssignmentKeeper({
-      ...parts, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
+      ...parts, onSaving: (set, kept) => { parts.sink.foreseen(set, kept); }, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
       graceMs: () => UNLISTED_LOSTS * this.#times.lostMs,
     }, start.held);
     const nowMs = parts.clock.monotonicMs();

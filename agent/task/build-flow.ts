@@ -33,13 +33,18 @@ export class AttemptBuilder {
     this.#building?.abort(new Error('the task is to stop'));
   }
 
-  /** Its directory first: where the disk does not take that, nothing was begun. */
-  async start(attempt: number, contents: Contents, signal: AbortSignal): Promise<void> {
+  /** Its directory first: where the disk does not take that, nothing was begun. What comes of it is recorded once the assignment is `kept`; one that is not ends the attempt uncounted. */
+  async start(attempt: number, from: { readonly contents: Contents; readonly kept: Promise<void> }, signal: AbortSignal): Promise<void> {
     if (!await this.#canBegin() || !this.#isGuarded(attempt)) return;
     await this.#parts.records.makeLogs(this.#book.record.task.id);
     this.#begin(attempt);
+    const kept = from.kept.catch((error: unknown) => { throw new NotPermittedError('the assignment did not get to the disk', { cause: error }); });
+    kept.catch(() => { /* it may be waited for later, or not at all */ });
     await this.#whileBuilding(async building => {
-      const running = await startAttempt(this.#attemptStart(contents), this.#parts, building);
+      const running = await startAttempt({ ...this.#attemptStart(from.contents), kept }, this.#parts, building).catch(async (error: unknown) => {
+        await kept;
+        throw error;
+      });
       this.#book.setLive(QUIET, running);
       this.#book.tell('normal', 'Started', `attempt ${String(attempt)} runs`);
       // What a machine that goes down leaves unsaid may only be said by one more start where one follows anyway.

@@ -2,12 +2,12 @@ import { UndoStack } from '#kit/undo-stack.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
 import type { DesiredSet } from '../assignment.ts';
-import { isDiskPressure } from '../disk-pressure.ts';
+import { diskAnswer, isDiskPressure } from '../disk-pressure.ts';
 import type { NodeNetwork } from '../network/ports.ts';
 import { containerId, parseContainerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
 import { filesOf } from './container-flow.ts';
-import { applyRecovery, decideRecovery, recoverCompanion } from './recovery.ts';
+import { applyRecovery, decideRecovery, isNobodys, recoverCompanion } from './recovery.ts';
 import type { Found } from './recovery.ts';
 import { asStarted, claimedContainers, withCompanion } from './record.ts';
 import type { TaskRecord } from './record.ts';
@@ -22,13 +22,13 @@ export interface Recovered {
   readonly secrets: ReadonlyMap<string, AssignedContent>;
 }
 
-type RecoveryParts = Omit<TaskParts, 'network'> & { readonly network: Pick<NodeNetwork, 'adopt' | 'sweep'> };
+type RecoveryParts = Omit<TaskParts, 'network'> & { readonly network: Pick<NodeNetwork, 'adopt' | 'release' | 'sweep'> };
 
 /**
  * Start = recover (reliability 5): reads the records, asks the node what is left of each, writes what it decided, and removes all that
  * has our names but no record. Running it twice changes nothing more.
  *
- * @param assigned  as it was kept on the disk; a directory without a readable record, whose task is not in it, is nobody's
+ * @param assigned  as it was kept on the disk; a task that is not in it, and has no readable record or was never started, is nobody's
  */
 export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<DesiredSet, 'tasks'>): Promise<Recovered> {
   const { records, corrupt } = await parts.records.load();
@@ -43,7 +43,12 @@ export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<Desired
   const recovered: TaskRecord[] = [];
   for (const record of records) {
     parts.devices.adopt(record.task.id, record.deviceUnits ?? []);
-    recovered.push(await recoverOne(withFloor(record, floors, parts), parts));
+    const next = await recoverOne(withFloor(record, floors, parts), parts);
+    if (isNobodys(next, assigned?.tasks)) {
+      await forget(next, parts);
+    } else {
+      recovered.push(next);
+    }
   }
   parts.deadman.releaseAllBut(new Set(recovered.filter(record => claimedContainers(record).length > 0).map(record => record.task.id)));
   await parts.network.sweep(new Set(recovered.map(record => record.slot?.id).filter(id => id !== undefined)));
@@ -64,6 +69,18 @@ async function recoverOne(saved: TaskRecord, parts: RecoveryParts): Promise<Task
     parts.log.error({ task: record.task.id, err: error }, 'recovered, but the record could not be written');
   });
   return next;
+}
+
+/** What was made of it goes with all else that no record claims. */
+async function forget({ task, slot }: TaskRecord, parts: RecoveryParts): Promise<void> {
+  parts.log.info({ task: task.id }, 'forgotten: it was never started, and is not in the assignment on the disk');
+  parts.devices.release(task.id);
+  if (slot !== undefined) await parts.network.release(slot.id);
+  await parts.records.forget(task.id).catch((error: unknown) => {
+    // What is on the disk leads to the same decision the next time.
+    if (diskAnswer(error) === undefined) throw error;
+    parts.log.error({ task: task.id, err: error }, 'its record could not be removed');
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { TaskId } from '#model/ids.ts';
 import type { ContainerEnd, ContainerState } from '../runtime/ports.ts';
 import { afterEnd } from './attempt-end.ts';
 import type { CompanionRecord, TaskRecord } from './record.ts';
@@ -41,6 +42,15 @@ export function decideRecovery(record: TaskRecord, found: Found, nowMs: number):
     return { kind: 'undo', reason: 'was half built' };
   }
   return ofStarted(record, found, nowMs);
+}
+
+/**
+ * True for a task that nothing was started of and that the assignment on the disk does not have: it was made ready for one that did not get there, or was on its way out.
+ * Where it is wanted, the next full set brings it.
+ */
+export function isNobodys(record: TaskRecord, assigned: ReadonlyMap<TaskId, unknown> | undefined): boolean {
+  const wasNeverStarted = (record.step === 'building' || record.step === 'idle') && record.lastExit === undefined && record.task.companions === undefined;
+  return wasNeverStarted && assigned?.has(record.task.id) === false;
 }
 
 /** What the node says of a companion's run that was written down as being started. */

@@ -20,6 +20,9 @@ export interface AttemptStart {
   readonly onProgress: Progress;
 }
 
+/** `kept`: the assignment that has the task is on disk once it resolved; what it throws ends the attempt. */
+export type MainStart = AttemptStart & { readonly kept: Promise<void> };
+
 /**
  * Gets all that the companions of an attempt stand on: every image, the network slot, the way through the proxy. The returned record is at
  * `preparing` and not saved yet.
@@ -43,14 +46,14 @@ export async function prepareAttempt(start: AttemptStart, parts: TaskParts, sign
 /**
  * Builds and starts one attempt's main container; the returned record is `running` and not saved yet.
  *
- * The order is that of reliability 5: slot, root file system, files, bundle, created, and then the start. Before that the record and the journal
- * line are on disk, written meanwhile: both are only about what is started. That it was created is in the runtime's own record, which lasts as long
+ * The order is that of reliability 5: slot, root file system, files, bundle, created, and then the start. Before that the assignment, the record and the journal
+ * line are on disk, written meanwhile: all are only about what is started. That it was created is in the runtime's own record, which lasts as long
  * as the boot, as the container does. On throw, whatever was built is still there: all of it is named after the attempt, so clearing the attempt,
  * or a recovery that finds no record of it, takes it away.
  *
  * @throws StartError, NotPermittedError, or the signal's reason
  */
-export async function startAttempt(start: AttemptStart, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
+export async function startAttempt(start: MainStart, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
   const image = await imageOf(start, parts, signal);
   return await parts.startGate.pass(async () => {
     try {
@@ -111,7 +114,7 @@ async function imageOf(start: AttemptStart, parts: TaskParts, signal: AbortSigna
   return await haveImage(record.task, { mayBeHeld: !isFirstAttempt(record), onProgress, beforePull: async () => { await start.save(start.record); } }, parts, signal);
 }
 
-async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
+async function build(start: MainStart, image: LocalImage, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
   requirePermit(start.record, parts);
   start.onProgress('preparing', '', '');
   await failpoint('agent.before-slot');
@@ -125,6 +128,7 @@ async function build(start: AttemptStart, image: LocalImage, parts: TaskParts, s
     start.save(record),
     parts.records.appendStart(unit.name),
     parts.proxy.admit(slot.address, record.task),
+    start.kept,
   ]);
   await failpoint('agent.before-start');
   signal.throwIfAborted();

@@ -49,11 +49,14 @@ export class TaskLoop {
   #contents: ReadonlyMap<string, AssignedContent> = new Map();
   /** Aborted when the running attempt ended: its prober and its tunnels stop. */
   #attempt = new AbortController();
+  /** `foreseen`: the assignment that it came with is on its way to the disk; `not-kept`: it did not get there, so nothing is begun. */
+  #standing: { readonly kind: 'in-force' } | { readonly kind: 'foreseen'; readonly kept: Promise<void> } | { readonly kind: 'not-kept' } = { kind: 'in-force' };
   /** The address that the proxy was told of by this process. */
   #admitted = '';
   #failures = 0;
 
-  constructor(parts: TaskParts, record: TaskRecord, desired: Desired) {
+  /** `foreseen`: what it needs, and the way to the disk of the first assignment that has it; absent: one in force has it. */
+  constructor(parts: TaskParts, record: TaskRecord, desired: Desired, foreseen?: { readonly contents: ReadonlyMap<string, AssignedContent>; readonly kept: Promise<void> }) {
     this.#parts = parts;
     this.#desired = desired;
     this.#adjuster = new Adjuster(parts);
@@ -66,6 +69,13 @@ export class TaskLoop {
       this.#book.live = { ...this.#book.live, reason: health === 'unhealthy' ? 'Unhealthy' : '', message };
       this.wake();
     });
+    if (foreseen !== undefined) {
+      const { contents, kept } = foreseen;
+      this.#contents = contents;
+      const standing = { kind: 'foreseen' as const, kept };
+      this.#standing = standing;
+      kept.catch(() => { if (this.#standing === standing) this.#standing = { kind: 'not-kept' }; });
+    }
   }
 
   get record(): TaskRecord {
@@ -84,7 +94,8 @@ export class TaskLoop {
   desire(task: Task | undefined, contents: ReadonlyMap<string, AssignedContent>): void {
     const desired = task?.desired ?? 'gone';
     const hadSecrets = this.#hasSecrets();
-    const isSame = task === this.record.task && desired === this.#desired;
+    const isSame = task === this.record.task && desired === this.#desired && this.#standing.kind === 'in-force';
+    this.#standing = { kind: 'in-force' };
     this.#desired = desired;
     this.#contents = contents;
     if (isSame && this.#hasSecrets() === hadSecrets) return;
@@ -170,7 +181,7 @@ export class TaskLoop {
     const { permit } = this.#parts;
     const { stopAfterMs } = record.task;
     const quiet = {
-      record, isUnhealthy: false, isMonitorLost: false, mayStart: mayStart(record, this.#parts) && this.#hasSecrets(), ...await this.#crew.observe(record),
+      record, isUnhealthy: false, isMonitorLost: false, mayStart: this.#standing.kind !== 'not-kept' && mayStart(record, this.#parts) && this.#hasSecrets(), ...await this.#crew.observe(record),
       ...(stopAfterMs === undefined ? {} : { cutOffInMs: permit.untilCutOffMs(stopAfterMs) }),
     };
     if (record.step === 'preparing') {
@@ -209,7 +220,7 @@ export class TaskLoop {
   async #act(action: Exclude<TaskAction, { readonly kind: 'wait' }>, signal: AbortSignal): Promise<void> {
     switch (action.kind) {
       case 'start':
-        await this.#builder.start(action.attempt, this.#contents, signal);
+        await this.#builder.start(action.attempt, { contents: this.#contents, kept: this.#standing.kind === 'foreseen' ? this.#standing.kept : Promise.resolve() }, signal);
         break;
       case 'signal':
         this.#book.setLive({ ...QUIET, isStopping: true, reason: action.cause, message: action.cause === 'unhealthy' ? this.#book.live.message : '' });

@@ -1,4 +1,6 @@
+import type { AssignedContent } from '#model/assignment.ts';
 import type { TaskId } from '#model/ids.ts';
+import type { Task } from '#model/task.ts';
 import type { DesiredSet } from '../assignment.ts';
 import type { TaskParts } from './ports.ts';
 import { newRecord } from './record.ts';
@@ -33,16 +35,35 @@ export class TaskSet {
   /** Makes the loops equal the set: tasks that are not in it stop and go. */
   desire(set: DesiredSet): void {
     for (const [id, task] of set.tasks) {
-      if (!this.#loops.has(id)) {
-        const loop = new TaskLoop(this.#parts, newRecord(task, this.#floors.get(id) ?? 0, this.#parts.bootId), task.desired);
-        this.#loops.set(id, loop);
-        this.#begin(id, loop);
-      }
+      if (!this.#loops.has(id)) this.#add(id, new TaskLoop(this.#parts, this.#newRecord(task), task.desired));
     }
-    const contents = new Map([...this.#secrets, ...set.contents]);
+    const contents = this.#contentsOf(set);
     for (const [id, loop] of this.#loops) {
       loop.desire(set.tasks.get(id), contents);
     }
+  }
+
+  /**
+   * Makes tasks ready that are new in a set on its way to the disk. Nothing of them is started before `kept` resolved; where it throws, nothing of them is done before a set in
+   * force has them. Those with companions, of which the first runs long before the task does, wait for that in any case.
+   */
+  foresee(set: DesiredSet, kept: Promise<void>): void {
+    const coming = [...set.tasks.values()].filter(task => !this.#loops.has(task.id) && task.desired === 'run' && task.companions === undefined);
+    const contents = coming.length === 0 ? new Map<string, AssignedContent>() : this.#contentsOf(set);
+    for (const task of coming) this.#add(task.id, new TaskLoop(this.#parts, this.#newRecord(task), 'run', { contents, kept }));
+  }
+
+  #newRecord(task: Task): TaskRecord {
+    return newRecord(task, this.#floors.get(task.id) ?? 0, this.#parts.bootId);
+  }
+
+  #contentsOf(set: DesiredSet): ReadonlyMap<string, AssignedContent> {
+    return new Map([...this.#secrets, ...set.contents]);
+  }
+
+  #add(id: TaskId, loop: TaskLoop): void {
+    this.#loops.set(id, loop);
+    this.#begin(id, loop);
   }
 
   wakeAll(): void {

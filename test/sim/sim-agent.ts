@@ -103,7 +103,7 @@ export class SimAgent {
         ...this.machine.parts(process), ...shared, permit: session, startGate: new StartGate(2, process), events: { happened: () => undefined },
         statuses: { report: (status: Parameters<ReportBook['take']>[0]) => { if (reports.take(status, process.monotonicMs())) session.poke(); }, drop: (task: Parameters<ReportBook['drop']>[0]) => { reports.drop(task); } },
       };
-      const recovered = await recoverTasks(parts);
+      const recovered = await recoverTasks(parts, held);
       return new TaskSet(parts, recovered, held ?? { ...EMPTY_DESIRED_SET, tasks: new Map(recovered.records.map(record => [record.task.id, record.task])) });
     };
     const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
@@ -119,7 +119,7 @@ export class SimAgent {
           this.#subnetIndex = subnetIndex;
           await node.bringUp(subnetIndex, signal);
         },
-        desired: set => { node.desire(set); removal.desire(set); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
+        desired: set => { node.desire(set); removal.desire(set); }, foreseen: (set, kept) => { node.foresee(set, kept); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
         openTunnel: () => Promise.reject(new ClusterError('FAILED_PRECONDITION', 'no tunnels here')),
       },
     }, { controllers: this.#world.controllers.map(({ name }) => name), times: TIMES, held: held ?? EMPTY_DESIRED_SET, ...(heardAgoMs === undefined ? {} : { heardAgoMs }) });

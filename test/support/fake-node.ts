@@ -196,10 +196,9 @@ export class FakeNode {
         adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
         // The proxy of a new agent replaces the whole table: it lets out whom this agent admits.
         sweep: keep => this.#step('network.sweep', () => {
-          for (const [id, { address }] of [...this.slots].filter(([one]) => !keep.has(one))) {
-            this.slots.delete(id);
-            this.admitted.delete(address);
-          }
+          [...this.slots.keys()].filter(id => !keep.has(id)).forEach(id => { this.slots.delete(id); });
+          const addresses = new Set([...this.slots.values()].map(({ address }) => address));
+          [...this.admitted].filter(address => !addresses.has(address)).forEach(address => { this.admitted.delete(address); });
         }),
       },
       devices: { take: () => { this.#failAsTold('devices.take'); return []; }, release: () => undefined, adopt: () => undefined },

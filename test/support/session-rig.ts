@@ -31,6 +31,7 @@ export class SessionRig {
   readonly dialled: string[] = [];
   readonly saved: DesiredSet[] = [];
   readonly desired: DesiredSet[] = [];
+  readonly foreseen: DesiredSet[] = [];
   readonly endpoints: number[] = [];
   readonly reports = new ReportBook();
   isSaveFrozen = false;
@@ -73,6 +74,10 @@ export class SessionRig {
       sink: {
         registered: async () => { await (this.isNetworkBroken ? Promise.reject(new Error('no link')) : undefined); },
         desired: set => { this.desired.push(set); },
+        foreseen: (set, kept) => {
+          this.foreseen.push(set);
+          kept.catch(() => undefined);
+        },
         permitted: () => undefined,
         heard: () => undefined,
         endpoints: set => { this.endpoints.push(set.generation); },

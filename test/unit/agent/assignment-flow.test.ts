@@ -30,7 +30,7 @@ class Rig {
   constructor() {
     this.keeper = new AssignmentKeeper({
       facts: { bootId: 'b', node: parseNodeId('n1') }, held: { save: () => Promise.resolve(), load: () => Promise.resolve(undefined) }, reports: new ReportBook(), clock: this.clock,
-      log: silentLogger, random: () => 0, onKept: set => { this.kept.push(set); }, onWaiting: () => undefined, graceMs: () => GRACE_MS,
+      log: silentLogger, random: () => 0, onSaving: () => undefined, onKept: set => { this.kept.push(set); }, onWaiting: () => undefined, graceMs: () => GRACE_MS,
     }, EMPTY_DESIRED_SET);
   }
 

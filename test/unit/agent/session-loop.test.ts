@@ -47,6 +47,16 @@ test('a changed status is sent at once, again after HB, and no more once settled
   rig.stop();
 });
 
+test('an assignment is foreseen while it is on its way to the disk, and in force once it is there', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  rig.isSaveFrozen = true;
+  session.say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  t.deepEqual([rig.foreseen.map(set => set.generation), rig.desired], [[7], []]);
+  rig.stop();
+});
+
 test('an assignment is saved before it is acted on, and reported', async t => {
   const rig = new Rig();
   const session = await rig.registered();
@@ -270,6 +280,7 @@ test('F1: an assignment that the disk does not take is acted on once it does; th
   t.true(rig.loop.mayStart(true));
   await rig.pass(20_000);
   t.is(rig.saved.length, 1);
+  t.deepEqual(rig.foreseen.map(set => set.generation), [7], 'not while the disk takes nothing');
   rig.stop();
 });
 
