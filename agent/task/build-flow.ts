@@ -108,6 +108,7 @@ export class AttemptBuilder {
       record: this.#book.record,
       contents,
       save: async record => { await this.#book.save(record); },
+      note: record => { this.#book.put(record); },
       onProgress: (phase, reason, message) => { this.#book.setLive({ building: phase, isStopping: false, reason, message }); },
     };
   }

@@ -17,6 +17,8 @@ export interface AttemptStart {
   readonly contents: ReadonlyMap<string, AssignedContent>;
   /** Keeps the record, durably once resolved; the newest one given is the truth even when this throws. */
   readonly save: (record: TaskRecord) => Promise<void>;
+  /** The same in memory alone. */
+  readonly note: (record: TaskRecord) => void;
   readonly onProgress: Progress;
 }
 
@@ -47,7 +49,7 @@ export async function prepareAttempt(start: AttemptStart, parts: TaskParts, sign
  * Builds and starts one attempt's main container; the returned record is `running` and not saved yet.
  *
  * The order is that of reliability 5: slot, root file system, files, bundle, created, and then the start. Before that the assignment, the record and the journal
- * line are on disk, written meanwhile: all are only about what is started. That it was created is in the runtime's own record, which lasts as long
+ * line are on disk, written while the runtime creates: all are only about what is started, and a disk that is being flushed makes directories late. That it was created is in the runtime's own record, which lasts as long
  * as the boot, as the container does. On throw, whatever was built is still there: all of it is named after the attempt, so clearing the attempt,
  * or a recovery that finds no record of it, takes it away.
  *
@@ -122,9 +124,12 @@ async function build(start: MainStart, image: LocalImage, parts: TaskParts, sign
   const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
   const slot = start.record.slot ?? await timed('net', parts, async () => await parts.network.acquire(signal));
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
+  start.note(record);
   const unit = unitOf(record);
+  parts.cgroups.expectMove();
+  const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits, contents: start.contents }, parts, signal);
   const [container] = await allEnded([
-    create({ ...start, record }, { record, image, slot, deviceUnits, contents: start.contents }, parts, signal),
+    create({ ...start, record }, configJson, parts, signal),
     start.save(record),
     parts.records.appendStart(unit.name),
     parts.proxy.admit(slot.address, record.task),
@@ -138,13 +143,10 @@ async function build(start: MainStart, image: LocalImage, parts: TaskParts, sign
   return asStarted(record, 'running', container, parts.clock.nowMs());
 }
 
-/** Everything up to a container that waits for its start. */
-async function create({ record, onProgress }: AttemptStart, from: Parameters<typeof prepareFiles>[1], parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {
-  const unit = unitOf(record);
-  parts.cgroups.expectMove();
-  const configJson = await prepareFiles(unit, from, parts, signal);
+/** A container that waits for its start, of files that are there. */
+async function create({ record, onProgress }: AttemptStart, configJson: string, parts: TaskParts, signal: AbortSignal): Promise<CreatedContainer> {
   onProgress('starting', '', '');
-  const container = await createContainer(unit, configJson, parts, signal);
+  const container = await createContainer(unitOf(record), configJson, parts, signal);
   await holdTo(record, parts);
   await failpoint('agent.before-journal');
   return container;
