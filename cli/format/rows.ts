@@ -8,7 +8,7 @@ import type { AutoscaleSpec } from '#model/service.ts';
 import { formatAge } from './age.ts';
 import { describeTimes } from './crons.ts';
 import { decimalSize } from './docker-units.ts';
-import { appState, isDrained, nodeState, servicesOfApp } from './items.ts';
+import { appState, nodeStateWords, servicesOfApp } from './items.ts';
 import type { Table } from './table.ts';
 
 /** @param tasks  at least those of the nodes */
@@ -16,7 +16,7 @@ export function nodeTable(nodes: readonly NodeView[], tasks: readonly TaskView[]
   return {
     head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', ...(isWide ? ['TASKS', 'SEEN', 'RUNTIMES', 'SNAPSHOTTER', 'AGE', 'LABELS'] : [])],
     rows: nodes.map(view => [
-      view.node.id, isDrained(view, tasks) ? 'drained' : nodeState(view), view.node.address,
+      view.node.id, nodeStateWords(view, tasks), view.node.address,
       `${formatCpu(view.ledger.requests.milliCpu)}/${formatCpu(view.node.capacity.milliCpu)}`,
       `${formatMemory(view.ledger.requests.memoryBytes)}/${formatMemory(view.node.capacity.memoryBytes)}`,
       view.node.taints.join(','), view.node.agentVersion, ...(isWide ? wideNode(view, tasks, nowMs) : []),

@@ -9,7 +9,7 @@ import type { ImageRow } from '../node-images.ts';
 import { formatAge, formatTime } from './age.ts';
 import { decimalSize } from './docker-units.ts';
 import { formatSize, shortDigest } from './images.ts';
-import { isDrained, nodeState } from './items.ts';
+import { nodeStateWords } from './items.ts';
 import { formatPorts, formatReason } from './rows.ts';
 import type { Field, Fields } from './template.ts';
 
@@ -122,7 +122,7 @@ export function nodeFields(nowMs: number): Fields<NodeFormatRow> {
   return {
     ID: node('ID', view => view.node.id),
     Hostname: node('HOSTNAME', view => view.node.id),
-    Status: field('STATUS', ({ node: view, tasks }) => (isDrained(view, tasks) ? 'drained' : nodeState(view))),
+    Status: field('STATUS', ({ node: view, tasks }) => nodeStateWords(view, tasks)),
     Availability: node('AVAILABILITY', view => view.node.availability),
     EngineVersion: node('ENGINE VERSION', view => view.node.agentVersion),
     Address: node('ADDRESS', view => view.node.address),

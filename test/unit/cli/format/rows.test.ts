@@ -39,3 +39,12 @@ test('formatPorts', t => {
     { published: 5, target: 5, protocol: 'tcp', mode: 'host', allowFrom: [] },
   ]), '80->8080/tcp, 9/udp, 5->5/tcp (host)');
 });
+
+test('a node that is not heard now says so, whatever else it is', t => {
+  const stateOf = (condition: 'ready' | 'silent' | 'lost', availability: 'active' | 'cordoned'): string | undefined =>
+    nodeTable([{ node: node('n1', { availability, condition }), ledger: { node: parseNodeId('n1'), requests: resources(0, 0), hostPorts: [] } }], [], NOW, false).rows[0]?.[1];
+  t.is(stateOf('silent', 'active'), 'silent');
+  t.is(stateOf('silent', 'cordoned'), 'cordoned, silent');
+  t.is(stateOf('ready', 'active'), 'ready');
+  t.is(stateOf('lost', 'active'), 'lost');
+});
