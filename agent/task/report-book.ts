@@ -1,4 +1,5 @@
 import type { TaskId } from '#model/ids.ts';
+import { isSameJson } from '#model/same-json.ts';
 import { isForward } from '#model/task.ts';
 import type { Phase, TaskStatus } from '#model/task.ts';
 
@@ -45,7 +46,7 @@ export class ReportBook {
   /** True when there is something new to send. */
   take(status: TaskStatus, nowMs: number): boolean {
     const held = this.#entries.get(status.id);
-    if (held !== undefined && (!isForward(held.status, status) || isSame(held.status, status))) {
+    if (held !== undefined && (!isForward(held.status, status) || isSameJson(held.status, status))) {
       return false;
     }
     const waitsUntilMs = held !== undefined && held.sent === undefined ? held.dueAtMs : Infinity;
@@ -129,8 +130,4 @@ function passingMsOf({ phase, attempt, reason, message }: TaskStatus): number | 
     return undefined;
   }
   return BUILDING.has(phase) ? PASSING_MS : phase === 'assigned' && attempt === 0 ? WAITING_MS : undefined;
-}
-
-function isSame(left: TaskStatus, right: TaskStatus): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
 }

@@ -1,6 +1,7 @@
 /** Status reports of one agent into etcd: transitions only, forward only, fenced by the session record (reliability 4.5). */
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
+import { isSameJson } from '#model/same-json.ts';
 import { isForward } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { HeartbeatAck } from '#model/session.ts';
@@ -9,7 +10,6 @@ import { buildKey } from '../store/keys.ts';
 import type { Compare, Operation, Store } from '../store/ports.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 import type { ClusterState, EventSink } from './ports.ts';
-import { canonicalJson } from './revision.ts';
 import { statusEvents } from './status-events.ts';
 
 export interface StatusWriter {
@@ -99,7 +99,7 @@ function draftWrite(status: TaskStatus, node: NodeId, state: ClusterState): read
   if (task?.value.node !== node) {
     return [];
   }
-  if (previous !== undefined && (!isForward(previous.value, status) || isSame(previous.value, status))) {
+  if (previous !== undefined && (!isForward(previous.value, status) || isSameJson(previous.value, status))) {
     return [];
   }
   return [{
@@ -112,8 +112,4 @@ function draftWrite(status: TaskStatus, node: NodeId, state: ClusterState): read
     ],
     operation: { kind: 'put', key: buildKey({ kind: 'status', id: status.id }), value: encodeStatusRecord(status) },
   }];
-}
-
-function isSame(left: TaskStatus, right: TaskStatus): boolean {
-  return canonicalJson(left) === canonicalJson(right);
 }

@@ -2,7 +2,7 @@
 import type { AutoscaleStatus, Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceId } from '#model/ids.ts';
-import { canonicalJson } from '../api/revision.ts';
+import { isSameJson } from '#model/same-json.ts';
 import { EMPTY_PLAN } from '../reconcile/plan.ts';
 import type { Plan, PlannedEvent } from '../reconcile/plan.ts';
 import { readMeasures } from './readings.ts';
@@ -30,7 +30,7 @@ export function planAutoscale(snapshot: ClusterSnapshot, id: ServiceId, measured
   const current = replicasInForce(service.spec, status);
   const decision = decideReplicas({ spec, current, readings: readMeasures(snapshot, { id, spec }, measured), wishes: status.autoscale?.wishes ?? [], nowMs });
   const next = nextAutoscale(status.autoscale, decision, { current, nowMs });
-  if (status.autoscale !== undefined && canonicalJson(status.autoscale) === canonicalJson(next)) {
+  if (isSameJson(status.autoscale, next)) {
     return EMPTY_PLAN;
   }
   return { actions: [{ kind: 'set-service-status', status: { ...status, autoscale: next } }], events: eventsOf(id, { current, before: status.autoscale }, next) };

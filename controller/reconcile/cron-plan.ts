@@ -3,8 +3,8 @@ import type { CronStatus, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { dueTimes } from '#model/cron-schedule.ts';
 import type { DueTimes } from '#model/cron-schedule.ts';
+import { isSameJson } from '#model/same-json.ts';
 import type { CronSpec } from '#model/service.ts';
-import { canonicalJson } from '../api/revision.ts';
 import { cronRunService, runsOf, scheduledRunName } from './cron-run.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { rowsOf } from './task-row.ts';
@@ -42,7 +42,7 @@ export function planCron(snapshot: ClusterSnapshot, state: ServiceState, nowMs: 
     id: service.id, settledRevision: service.revision, pending: [], crashLoops: [], cron: step.status,
     rollout: { state: 'settled', reason: crowdReason(runs) ?? '', revision: service.revision, startedAtMs: status?.rollout.revision === service.revision ? status.rollout.startedAtMs : nowMs },
   };
-  const isSame = status !== undefined && canonicalJson(status) === canonicalJson(next);
+  const isSame = status !== undefined && isSameJson(status, next);
   const wakes = [step.status.nextAtMs, history.wakeAtMs].filter(time => time !== undefined);
   return {
     actions: [...history.actions, ...step.actions, ...(isSame ? [] : [{ kind: 'set-service-status', status: next } as const])],

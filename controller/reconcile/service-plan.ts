@@ -4,8 +4,8 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
+import { isSameJson } from '#model/same-json.ts';
 import type { Task } from '#model/task.ts';
-import { canonicalJson } from '../api/revision.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { jobsOf } from './job-status.ts';
@@ -160,7 +160,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...cancelledMoves(abandoned),
     ...createActions(snapshot, placed.placements.map(({ of: made, ...placement }) => ({ task: newTask(snapshot, context, { ...placement, service: made }), reason: placement.reason }))),
-    ...(isSame(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
+    ...(isSameJson(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, deadlineAtMs({ service, status: status.value }, context), ...waits(state, situation, context)]);
   return { actions, events: [...placed.events, ...moveEvents(abandoned), ...resizeEvents(state, { ...resize, resizes }), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
@@ -319,10 +319,6 @@ function resizeEvents({ service, status }: ServiceState, { resizes, replaced }: 
 
 function moveEvents(abandoned: MovePlan['abandoned']): readonly PlannedEvent[] {
   return abandoned.map(({ task, reason }) => ({ type: 'warning', object: `task/${task.id}`, reason: 'MoveAbandoned', message: `it stays where it is: ${reason}` }));
-}
-
-function isSame(before: ServiceStatus | undefined, after: ServiceStatus): boolean {
-  return before !== undefined && canonicalJson(before) === canonicalJson(after);
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

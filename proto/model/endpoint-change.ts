@@ -1,6 +1,7 @@
 /** From one endpoint set to a newer one: what those that have the first need to have the second. */
 import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from './endpoints.ts';
 import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import { isSameJson } from './same-json.ts';
 
 /** `service` as it is now, but for its endpoints: of those only what is new or not as it was. */
 export interface ServiceEndpointsChange {
@@ -20,8 +21,8 @@ export interface EndpointChange {
 
 /** What leads from `before` to `after`; undefined when both say the same, whatever their generations. Parts that are the same object are not looked into. */
 export function endpointChange(before: EndpointSet, after: EndpointSet): EndpointChange | undefined {
-  const services = listChange(before.services, after.services, idOf, isSameService);
-  const nodes = listChange(before.nodes, after.nodes, idOf, hasSameFields);
+  const services = listChange(before.services, after.services, idOf);
+  const nodes = listChange(before.nodes, after.nodes, idOf);
   if ([services, nodes].every(({ upserts, removals }) => upserts.length === 0 && removals.length === 0)) {
     return undefined;
   }
@@ -53,13 +54,13 @@ export function foldEndpoints(before: EndpointSet, change: EndpointChange): Endp
 }
 
 function serviceChange(before: ServiceEndpoints | undefined, after: ServiceEndpoints): ServiceEndpointsChange {
-  const { upserts, removals } = listChange(before?.endpoints ?? [], after.endpoints, taskOf, hasSameFields);
+  const { upserts, removals } = listChange(before?.endpoints ?? [], after.endpoints, taskOf);
   return { service: { ...after, endpoints: upserts }, removedTasks: removals };
 }
 
 /** Items of `after` that `before` does not have as they are, and keys of `before` that are gone. */
 function listChange<Key extends string, Item>(
-  before: readonly Item[], after: readonly Item[], keyOf: (item: Item) => Key, isSame: (left: Item, right: Item) => boolean,
+  before: readonly Item[], after: readonly Item[], keyOf: (item: Item) => Key,
 ): { readonly upserts: readonly Item[]; readonly removals: readonly Key[] } {
   if (before === after) {
     return { upserts: [], removals: [] };
@@ -68,7 +69,7 @@ function listChange<Key extends string, Item>(
   const upserts = after.filter(item => {
     const known = gone.get(keyOf(item));
     gone.delete(keyOf(item));
-    return known === undefined || (known !== item && !isSame(known, item));
+    return known === undefined || !isSameJson(known, item);
   });
   return { upserts, removals: [...gone.keys()] };
 }
@@ -81,23 +82,6 @@ function changedList<Key extends string, Item>(before: readonly Item[], keyOf: (
   removals.forEach(key => items.delete(key));
   upserts.forEach(item => items.set(keyOf(item), item));
   return [...items.values()].sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
-}
-
-function isSameService(left: ServiceEndpoints, right: ServiceEndpoints): boolean {
-  const { endpoints: leftEndpoints, ports: leftPorts, ...leftRest } = left;
-  const { endpoints: rightEndpoints, ports: rightPorts, ...rightRest } = right;
-  return hasSameFields(leftRest, rightRest) && isSameList(leftEndpoints, rightEndpoints, hasSameFields)
-    && isSameList(leftPorts, rightPorts, (port, other) => JSON.stringify(port) === JSON.stringify(other));
-}
-
-function isSameList<Item>(left: readonly Item[], right: readonly Item[], isSame: (item: Item, other: Item | undefined) => boolean): boolean {
-  return left.length === right.length && left.every((item, index) => item === right[index] || isSame(item, right[index]));
-}
-
-/** Of two objects whose fields hold no objects. */
-function hasSameFields<Item extends object>(left: Item, right: Item | undefined): boolean {
-  const fields = Object.entries(left);
-  return right !== undefined && Object.keys(right).length === fields.length && fields.every(([name, value]) => right[name as keyof Item] === value);
 }
 
 function idOf<Key extends string>({ id }: { readonly id: Key }): Key {

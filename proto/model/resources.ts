@@ -99,8 +99,17 @@ export function resourcesOf({ requests, limits }: TaskResources): TaskResources 
   return { requests, limits };
 }
 
+/** By what asks for them: plans ask for the key of a service once for each of its tasks. */
+const KEYS = new WeakMap<TaskResources, string>();
+
 /** Equal exactly for equal resources, whatever order their fields have. */
-export function resourcesKey({ requests, limits }: TaskResources): string {
+export function resourcesKey(resources: TaskResources): string {
+  const key = KEYS.get(resources) ?? newResourcesKey(resources);
+  KEYS.set(resources, key);
+  return key;
+}
+
+function newResourcesKey({ requests, limits }: TaskResources): string {
   const { milliCpu, memoryBytes, pids, cpuset, swapBytes, io, storageBytes, hugepages = [] } = limits;
   const common = [
     requests.milliCpu, requests.memoryBytes, milliCpu, memoryBytes, pids, cpuset, swapBytes, io?.weight, io?.readBps, io?.writeBps, io?.readIops, io?.writeIops,

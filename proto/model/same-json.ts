@@ -1,0 +1,19 @@
+/** True when both are the same as JSON: in whatever order their fields are, and where a field that is undefined is none. Of values that JSON can hold. */
+export function isSameJson(left: unknown, right: unknown): boolean {
+  if (left === right) {
+    return true;
+  }
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) {
+    return false;
+  }
+  if (Array.isArray(left) || Array.isArray(right)) {
+    return Array.isArray(left) && Array.isArray(right) && left.length === right.length && left.every((item, index) => isSameJson(item, right[index]));
+  }
+  return hasSameFields(left as Fields, right as Fields);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function hasSameFields(left: Fields, right: Fields): boolean {
+  return Object.keys(left).every(name => isSameJson(left[name], right[name])) && Object.keys(right).every(name => right[name] === undefined || left[name] !== undefined);
+}
