@@ -1,6 +1,8 @@
 import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
+import { innerSignal } from '#kit/inner-signal.ts';
+import type { InnerSignal } from '#kit/inner-signal.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
 import { MIN_STOP_AFTER_MS } from '#model/exclusive.ts';
@@ -171,8 +173,8 @@ export class SessionLoop implements StartPermit {
 
   /** How long it lasted, in milliseconds; 0 when it never opened. */
   async #oneSession(address: string, signal: AbortSignal): Promise<number> {
-    const ending = new AbortController();
-    const inner = AbortSignal.any([signal, ending.signal]);
+    using ending = innerSignal(signal);
+    const inner = ending.signal;
     try {
       const names = await this.#parts.instance.present();
       const end = await this.#parts.dialer.dial(address, inner);
@@ -191,7 +193,7 @@ export class SessionLoop implements StartPermit {
     }
   }
 
-  async #runSession(session: OpenSession, names: InstanceNames, ending: AbortController): Promise<string> {
+  async #runSession(session: OpenSession, names: InstanceNames, ending: InnerSignal): Promise<string> {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
@@ -238,7 +240,7 @@ export class SessionLoop implements StartPermit {
     return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse, uptimeMs: () => this.#parts.deadman.uptimeMs() }, end, startedAtMs);
   }
 
-  #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: AbortController): void {
+  #take(message: Exclude<ControllerMessage, { readonly kind: 'go-elsewhere' | 'refused' }>, session: OpenSession, ending: InnerSignal): void {
     // The session has ended before what waits behind is looked at.
     const later = (work: () => Promise<void>): void => {
       const orEnd = async (): Promise<void> => {

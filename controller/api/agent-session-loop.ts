@@ -6,6 +6,7 @@ import type { AgentMessage, Heartbeat } from '#model/session.ts';
 import type { TaskStatus } from '#model/task.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
+import { innerSignal } from '#kit/inner-signal.ts';
 import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
@@ -78,8 +79,8 @@ export class AgentSessionLoop {
 
   /** Runs until the stream ends, another session follows, or `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const inner = AbortSignal.any([signal, over.signal]);
+    using over = innerSignal(signal);
+    const inner = over.signal;
     const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); this.#wakeSettler(); };
     inner.addEventListener('abort', wake);
     this.#parts.endpoints.sendSet(this.#session);

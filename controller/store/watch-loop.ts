@@ -1,6 +1,7 @@
 import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
+import { innerSignal } from '#kit/inner-signal.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
@@ -140,10 +141,9 @@ export class ClusterWatch implements Loop {
 
   /** Watches from the newest list on and lists beside it, until either fails. */
   async #follow(signal: AbortSignal): Promise<void> {
-    const inner = new AbortController();
-    const both = AbortSignal.any([signal, inner.signal]);
-    const watched = this.#watch(both);
-    const listed = this.#listAgain(both);
+    using inner = innerSignal(signal);
+    const watched = this.#watch(inner.signal);
+    const listed = this.#listAgain(inner.signal);
     try {
       await Promise.race([watched, listed]);
     } finally {

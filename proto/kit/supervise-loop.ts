@@ -1,3 +1,5 @@
+import { innerSignal } from './inner-signal.ts';
+
 /** Anything long-lived: runs until `signal` aborts, throws when it cannot go on. */
 export interface Loop {
   run(signal: AbortSignal): Promise<void>;
@@ -9,8 +11,8 @@ export interface Loop {
  * @throws the first loop's error; Error when a loop ended by itself
  */
 export async function superviseLoops(loops: Readonly<Record<string, Loop>>, signal: AbortSignal): Promise<void> {
-  const inner = new AbortController();
-  const all = AbortSignal.any([signal, inner.signal]);
+  using inner = innerSignal(signal);
+  const all = inner.signal;
   const failures: unknown[] = [];
   await Promise.all(Object.entries(loops).map(async ([name, loop]) => {
     try {
