@@ -77,8 +77,9 @@ export class EndpointsLoop {
 
   #take(next: EndpointSet): void {
     const before = this.#current;
-    this.#newest = next;
     const change = endpointChange(before, next);
+    // What is the same stays the same object: the next look has nothing to compare then.
+    this.#newest = change === undefined ? { ...before, generation: next.generation } : next;
     if (before.generation === 0 || change !== undefined) {
       this.#current = next;
       this.#whole = { kind: 'endpoints', endpoints: next };
