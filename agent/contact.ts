@@ -20,10 +20,12 @@ export function newContact(nowMs: number, times: { readonly heartbeatMs: number;
 
 /** Brings silence and stalls up to `nowMs`. To be called before anything that arrived is counted in, and each fraction of STALL. */
 export function lookAgain(contact: Contact, nowMs: number): Contact {
-  const isStalled = nowMs - contact.lookedAtMs > contact.stallMs;
-  const { confirmedAtMs, ...rest } = contact;
-  const kept = confirmedAtMs === undefined || isSilent(contact, nowMs) ? {} : { confirmedAtMs };
-  return { ...rest, ...kept, lookedAtMs: nowMs, ...(isStalled ? { stalledAtMs: nowMs } : {}) };
+  const looked = nowMs - contact.lookedAtMs > contact.stallMs ? { ...contact, lookedAtMs: nowMs, stalledAtMs: nowMs } : { ...contact, lookedAtMs: nowMs };
+  if (contact.confirmedAtMs === undefined || !isSilent(contact, nowMs)) {
+    return looked;
+  }
+  const { confirmedAtMs: _, ...silent } = looked;
+  return silent;
 }
 
 export function withAcknowledged(contact: Contact, sentAtMs: number): Contact {

@@ -25,16 +25,16 @@ export class Doorbell {
 
   async #ringOrTime(durationMs: number | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
     const asleep = durationMs === undefined ? undefined : new AbortController();
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const open = (): void => { resolve(undefined); };
+    const { promise, resolve } = Promise.withResolvers<'rung' | 'over'>();
+    const open = (): void => { resolve('rung'); };
     this.#open = open;
     signal.addEventListener('abort', open, { once: true });
     if (durationMs !== undefined && asleep !== undefined) {
-      clock.sleep(durationMs, asleep.signal).then(open, () => { /* woken before its time */ });
+      clock.sleep(durationMs, asleep.signal).then(() => { resolve('over'); }, () => { /* woken before its time */ });
     }
-    await promise;
+    const end = await promise;
     this.#open = undefined;
     signal.removeEventListener('abort', open);
-    asleep?.abort(WOKEN);
+    if (end === 'rung') asleep?.abort(WOKEN);
   }
 }

@@ -24,11 +24,13 @@ const TRIES_PER_LEASE = 6;
 export class RegistrationLoop implements Loop {
   readonly #options: RegistrationOptions;
   readonly #key: string;
+  readonly #value: Uint8Array;
   #lastRenewedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
     this.#key = buildKey({ kind: 'controller', id: options.record.id });
+    this.#value = encodeControllerRecord(options.record);
   }
 
   /** Send time of the last renewal that etcd confirmed. Heartbeats may be acknowledged within 2/3 LEASE of it (reliability 3). */
@@ -61,12 +63,11 @@ export class RegistrationLoop implements Loop {
 
   /** The lease is renewed and the key is there. @throws ClusterError NOT_FOUND when the lease is gone */
   async #confirm(leaseId: string, signal: AbortSignal): Promise<void> {
-    const { store, record } = this.#options;
+    const { store } = this.#options;
     await store.renewLease(leaseId);
     const entry = await store.get(this.#key, signal);
-    const value = encodeControllerRecord(record);
-    if (entry === undefined || !Buffer.from(entry.value).equals(value)) {
-      await store.transact([], [{ kind: 'put', key: this.#key, value, leaseId }], signal);
+    if (entry === undefined || Buffer.compare(entry.value, this.#value) !== 0) {
+      await store.transact([], [{ kind: 'put', key: this.#key, value: this.#value, leaseId }], signal);
     }
   }
 }

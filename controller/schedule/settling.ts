@@ -96,8 +96,11 @@ function requested(set: ContainerSet | undefined): Resources {
 }
 
 function addImages(images: ReadonlyMap<string, number>, set: ContainerSet | undefined, sign: 1 | -1): ReadonlyMap<string, number> {
+  if (set === undefined) {
+    return images;
+  }
   const sums = new Map(images);
-  for (const digest of set === undefined ? [] : digestsOf(set)) {
+  for (const digest of digestsOf(set)) {
     const sum = (sums.get(digest) ?? 0) + sign;
     if (sum === 0) sums.delete(digest);
     else sums.set(digest, sum);

@@ -100,8 +100,22 @@ export function buildKey(key: RecordKey): string {
   return ROOT + shape.folder + shape.tail(key);
 }
 
+/** Keys that were parsed lately: a record's key comes again with each change of the record. */
+const PARSED = new Map<string, RecordKey | undefined>();
+const MOST_PARSED = 10_000;
+
 /** The parts of a key; undefined when `buildKey` cannot have made it. */
 export function parseKey(text: string): RecordKey | undefined {
+  if (PARSED.has(text)) {
+    return PARSED.get(text);
+  }
+  if (PARSED.size >= MOST_PARSED) PARSED.clear();
+  const key = newlyParsed(text);
+  PARSED.set(text, key);
+  return key;
+}
+
+function newlyParsed(text: string): RecordKey | undefined {
   const [first = '', ...parts] = text.startsWith(ROOT) ? text.slice(ROOT.length).split('/') : [];
   const shape = BY_FOLDER.get(first);
   try {

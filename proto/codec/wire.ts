@@ -35,7 +35,8 @@ type Present<T> =
 /** The same record without its undefined fields: protobuf's absence becomes the model's. */
 export function present<T extends object>(record: T): Present<T> {
   const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(record) as (readonly [string, unknown])[]) {
+  for (const name of Object.keys(record)) {
+    const value: unknown = record[name as keyof T];
     if (value !== undefined) kept[name] = value;
   }
   return kept as Present<T>;
