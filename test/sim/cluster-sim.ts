@@ -193,8 +193,16 @@ class ClusterSimulation {
   }
 }
 
+/** Each table once it is asked for: a plan reads few of them. */
 function reversed(snapshot: ClusterSnapshot): ClusterSnapshot {
-  return Object.fromEntries(Object.entries(snapshot).map(([name, value]: [string, unknown]) => [name, value instanceof Map ? new Map([...value].reverse()) : value])) as unknown as ClusterSnapshot;
+  const tables = new Map<string | symbol, unknown>();
+  return new Proxy(snapshot, {
+    get: (of, name) => {
+      const value: unknown = Reflect.get(of, name);
+      if (value instanceof Map && !tables.has(name)) tables.set(name, new Map([...value].reverse()));
+      return tables.get(name) ?? value;
+    },
+  });
 }
 
 /** Maps by their keys: the order in which a plan's own table was filled is no part of it. */

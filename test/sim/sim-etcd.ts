@@ -5,7 +5,7 @@ import type { Compare, Operation, Store, StoreBatch, StoredKey, StoredValue, Tra
 import { requireTransactable } from '../../controller/store/transaction-limits.ts';
 import { MemoryEtcd } from '../support/memory-store.ts';
 import type { SimNet } from './sim-net.ts';
-import { SimProcess } from './sim-time.ts';
+import { SimProcess, waitingUnder } from './sim-time.ts';
 import type { SimTime } from './sim-time.ts';
 
 /** Who wrote, as the checker must know it. */
@@ -117,12 +117,12 @@ export class SimStore implements Store {
     this.#epoch = epoch;
   }
 
-  async get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined> {
-    return await this.#call(() => this.#etcd.memory.read(key), false, signal);
+  get(key: string, signal?: AbortSignal): Promise<StoredValue | undefined> {
+    return this.#call(() => this.#etcd.memory.read(key), false, signal);
   }
 
-  async list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }> {
-    return await this.#call(() => {
+  list(prefix: string | readonly string[], signal?: AbortSignal): Promise<{ readonly etcdRevision: number; readonly entries: readonly StoredValue[] }> {
+    return this.#call(() => {
       const entries = this.#etcd.memory.range(typeof prefix === 'string' ? [prefix] : prefix);
       return { etcdRevision: this.#etcd.memory.etcdRevision, entries };
     }, false, signal);
@@ -141,16 +141,16 @@ export class SimStore implements Store {
     return await this.#call(() => this.#etcd.write(writer), true, signal);
   }
 
-  async grantLease(ttlMs: number): Promise<string> {
-    return await this.#call(() => this.#etcd.memory.grant(ttlMs), false);
+  grantLease(ttlMs: number): Promise<string> {
+    return this.#call(() => this.#etcd.memory.grant(ttlMs), false);
   }
 
-  async renewLease(leaseId: string): Promise<void> {
-    await this.#call(() => { this.#etcd.memory.renew(leaseId); }, false);
+  renewLease(leaseId: string): Promise<void> {
+    return this.#call(() => { this.#etcd.memory.renew(leaseId); }, false);
   }
 
-  async revokeLease(leaseId: string): Promise<void> {
-    await this.#call(() => { this.#etcd.memory.revoke(leaseId); }, false);
+  revokeLease(leaseId: string): Promise<void> {
+    return this.#call(() => { this.#etcd.memory.revoke(leaseId); }, false);
   }
 
   async *watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<StoreBatch> {
@@ -181,11 +181,12 @@ export class SimStore implements Store {
   /** Resolves a network delay after the next change, or, where that cannot be heard of, with the next look. */
   async #nextChange(seen: number, signal: AbortSignal): Promise<void> {
     const { memory, net, time } = this.#etcd;
+    const waiting = waitingUnder(signal);
     await new Promise<void>(resolve => {
       const wake = (): void => {
         stop();
         stopLooking();
-        signal.removeEventListener('abort', wake);
+        waiting.delete(wake);
         this.#process.enter(resolve);
       };
       const heard = (): void => {
@@ -194,21 +195,22 @@ export class SimStore implements Store {
       };
       const stop = memory.onChange(heard);
       const stopLooking = memory.etcdRevision > seen ? time.after(500, wake) : (): void => undefined;
-      signal.addEventListener('abort', wake);
+      waiting.add(wake);
       if (memory.etcdRevision > seen && this.#isReachable()) heard();
     });
   }
 
-  async #call<Result>(work: () => Result, isWrite: boolean, signal?: AbortSignal): Promise<Result> {
-    signal?.throwIfAborted();
+  #call<Result>(work: () => Result, isWrite: boolean, signal?: AbortSignal): Promise<Result> {
     const { net, time } = this.#etcd;
-    return await this.#process.answer<Result>((resolve, reject) => {
+    return this.#process.answer<Result>((resolve, reject) => {
+      signal?.throwIfAborted();
+      const waiting = signal === undefined ? undefined : waitingUnder(signal);
       let isOver = false;
       const end = (finish: () => void): void => {
         if (!isOver) {
           isOver = true;
           stop();
-          signal?.removeEventListener('abort', onAbort);
+          waiting?.delete(onAbort);
           finish();
         }
       };
@@ -216,7 +218,7 @@ export class SimStore implements Store {
       const stop = time.after(CALL_LIMIT_MS, () => {
         end(() => { reject(isWrite ? new AmbiguousWriteError('etcd did not answer') : new ClusterError('UNAVAILABLE', 'etcd did not answer')); });
       });
-      signal?.addEventListener('abort', onAbort);
+      waiting?.add(onAbort);
       net.send(this.#name, ETCD, () => {
         this.#etcd.serve(() => {
           let answer: () => void;

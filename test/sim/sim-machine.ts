@@ -53,6 +53,7 @@ export class SimMachine {
   #assignment: StoredAssignment | undefined;
   #contents: readonly AssignedContent[] = [];
   #nonces: InstanceNames = NO_NAMES;
+  readonly #images = new Map<TaskId, string>();
 
   constructor(node: NodeId, subnet: number, world: { readonly time: SimTime; readonly random: Random; readonly witness: MachineWitness }) {
     this.node = node;
@@ -71,7 +72,7 @@ export class SimMachine {
       this.#witness.ended(node, id, this.fake.containers.get(id)?.end?.code ?? null);
       this.#onEnd(id);
     };
-    this.fake.onStop = (id, end) => { world.time.after(this.#random.chance(0.1) ? 15_000 : this.#random.between(5, 500), () => { if (this.fake.running().includes(id)) end(); }); };
+    this.fake.onStop = (id, end) => { world.time.after(this.#random.chance(0.1) ? 15_000 : this.#random.between(5, 500), () => { if (this.fake.isRunning(id)) end(); }); };
   }
 
   reboot(): void {
@@ -157,7 +158,7 @@ export class SimMachine {
   }
 
   #tellStop(step: string, id: unknown): void {
-    if (typeof id === 'string' && STOPPING.has(step) && this.fake.running().includes(id)) {
+    if (typeof id === 'string' && STOPPING.has(step) && this.fake.isRunning(id)) {
       this.#witness.stops(this.node, id, step);
     }
   }
@@ -167,7 +168,7 @@ export class SimMachine {
     this.#witness.started(this.node, id);
     const image = this.#imageOf(id);
     const end = (code: number): void => {
-      if (this.fake.running().includes(id)) this.fake.exit(id, { code });
+      if (this.fake.isRunning(id)) this.fake.exit(id, { code });
     };
     if (image.includes('/crash:')) {
       this.#time.after(this.#random.between(10, CRASH_WITHIN_MS), () => { end(this.#random.between(1, 125)); });
@@ -175,7 +176,7 @@ export class SimMachine {
       this.#time.after(this.#random.between(500, 10_000), () => { end(this.#random.chance(0.1) ? 3 : 0); });
     } else {
       const live = (): void => {
-        if (!this.fake.running().includes(id)) return;
+        if (!this.fake.isRunning(id)) return;
         if (this.#random.chance(this.crashRate * 20)) end(this.#random.between(0, 125));
         this.#time.after(20_000, live);
       };
@@ -186,7 +187,13 @@ export class SimMachine {
   #imageOf(id: string): string {
     const task = parseContainerId(id)?.task;
     const text = task === undefined ? undefined : this.fake.records.get(task);
-    return text === undefined ? '' : (JSON.parse(text) as TaskRecord).task.container.image;
+    if (task === undefined || text === undefined) {
+      return '';
+    }
+    // A task keeps its image for life.
+    const image = this.#images.get(task) ?? (JSON.parse(text) as TaskRecord).task.container.image;
+    this.#images.set(task, image);
+    return image;
   }
 
   async *#ends(process: SimProcess, signal: AbortSignal): ReturnType<ReturnType<FakeNode['parts']>['runtime']['ends']> {

@@ -20,7 +20,8 @@ interface Lane {
 export class SimNet {
   readonly #time: SimTime;
   readonly #random: Random;
-  readonly #lanes = new Map<string, Lane>();
+  /** By where they begin, then by where they end. */
+  readonly #lanes = new Map<string, Map<string, Lane>>();
   /** Longest delay of one message, by the name of either end. */
   readonly #slow = new Map<string, number>();
 
@@ -85,14 +86,17 @@ export class SimNet {
   }
 
   #delayMs(from: string, to: string): number {
-    const slowMs = Math.max(this.#slow.get(from) ?? 0, this.#slow.get(to) ?? 0);
+    const slowMs = this.#slow.size === 0 ? 0 : Math.max(this.#slow.get(from) ?? 0, this.#slow.get(to) ?? 0);
     return this.#random.between(1, 3) + (slowMs === 0 ? 0 : this.#random.between(0, slowMs));
   }
 
   #lane(from: string, to: string): Lane {
-    const key = `${from}>${to}`;
-    const lane = this.#lanes.get(key) ?? { isCut: false, lastDueMs: 0, waiting: [] };
-    this.#lanes.set(key, lane);
+    const known = this.#lanes.get(from)?.get(to);
+    if (known !== undefined) {
+      return known;
+    }
+    const lane: Lane = { isCut: false, lastDueMs: 0, waiting: [] };
+    this.#lanes.set(from, (this.#lanes.get(from) ?? new Map<string, Lane>()).set(to, lane));
     return lane;
   }
 }

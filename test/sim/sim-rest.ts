@@ -1,4 +1,5 @@
 /** What must be so once nothing disturbs any more: I15, I8 on every machine, I5 of every picture, and what is kept (I17). */
+import { isDeepStrictEqual } from 'node:util';
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { SimAgent } from './sim-agent.ts';
@@ -68,24 +69,16 @@ function dataProblems({ machine, node }: SimAgent, { data, snapshot }: SimChecke
 
 /** I5: whatever was lost, doubled or late on the way to it, each controller's picture is what etcd holds. */
 export function pictureProblems(checker: SimChecker, controllers: readonly SimController[]): readonly string[] {
-  const real = picture(checker.snapshot);
+  const real = tablesOf(checker.snapshot);
   return controllers.flatMap(({ name, picture: held }) => {
-    const other = held === undefined ? [] : [...picture(held)].filter(([table, text]) => text !== real.get(table)).map(([table]) => table);
+    const tables = held === undefined ? real : tablesOf(held);
+    const other = [...new Set([...real.keys(), ...tables.keys()])].filter(table => !isDeepStrictEqual(real.get(table), tables.get(table)));
     return other.length === 0 ? [] : [`I5: ${name} has another picture than etcd of ${other.join(', ')}`];
   });
 }
 
-/** By table; whatever order its records came in. */
-function picture(snapshot: ClusterSnapshot): ReadonlyMap<string, string> {
-  const { etcdRevision: _, ...tables } = snapshot;
-  return new Map(Object.entries(tables).map(([name, table]: [string, unknown]) => [name, JSON.stringify(table, inOrder)]));
-}
-
-function inOrder(_key: string, value: unknown): unknown {
-  if (value instanceof Set) {
-    return [...value as ReadonlySet<string>].sort();
-  }
-  return value instanceof Map ? [...value as ReadonlyMap<string, unknown>].sort(([left], [right]) => (left < right ? -1 : 1)) : value;
+function tablesOf({ etcdRevision: _, ...tables }: ClusterSnapshot): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries(tables));
 }
 
 /** Of a slot, one that is over, two to be looked at, and one that the leader is about to remove. */

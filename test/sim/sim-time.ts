@@ -33,14 +33,15 @@ export class SimTime {
 
   /** Lets time pass; between two timers all that waits for no time runs to its end. `isOver` is asked after each. */
   async runUntil(endMs: number, isOver: () => boolean): Promise<void> {
-    await settle(0);
+    await turn();
     for (let next = this.#heap[0]; next !== undefined && next.dueMs <= endMs && !isOver(); next = this.#heap[0]) {
       this.#pop();
       if (next.work !== undefined) {
         this.#nowMs = next.dueMs;
         next.work();
         this.#run += 1;
-        await settle(this.#run);
+        await new Promise<void>(settle);
+        if (this.#run % TIMERS_PER_TURN === 0) await turn();
       }
     }
     this.#nowMs = Math.max(this.#nowMs, isOver() ? this.#nowMs : endMs);
@@ -84,13 +85,30 @@ function isBefore(left: Timer, right: Timer): boolean {
 /** Timers between two turns of the event loop, for those parts that let it turn once. Turning it after each would cost more than the work. */
 const TIMERS_PER_TURN = 16;
 
-/** All promise work that is ready, and what it makes ready. Source: Node.js, process.nextTick: its queue is run once no promise work is left */
-async function settle(count: number): Promise<void> {
-  await new Promise<void>(resolve => { process.nextTick(resolve); });
-  if (count % TIMERS_PER_TURN === 0) {
-    await new Promise<void>(resolve => { setImmediate(resolve); });
-    await new Promise<void>(resolve => { process.nextTick(resolve); });
+/** Once no promise work is left, also none that it made. Source: Node.js, process.nextTick: its queue is run then */
+function settle(resolve: () => void): void {
+  process.nextTick(resolve);
+}
+
+async function turn(): Promise<void> {
+  await new Promise<void>(settle);
+  await new Promise<void>(resolve => { setImmediate(resolve); });
+  await new Promise<void>(settle);
+}
+
+/** What waits under each signal: one listener for all of it, since a wait is mostly over before its signal aborts, and a listener costs more than the rest of it. */
+const WAITING = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** To be told, in the order of adding, when the signal aborts; take out what is over. */
+export function waitingUnder(signal: AbortSignal): Set<() => void> {
+  const known = WAITING.get(signal);
+  if (known !== undefined) {
+    return known;
   }
+  const waiting = new Set<() => void>();
+  WAITING.set(signal, waiting);
+  signal.addEventListener('abort', () => { waiting.forEach(wake => { wake(); }); }, { once: true });
+  return waiting;
 }
 
 /**
@@ -168,18 +186,18 @@ export class SimProcess implements Clock {
   sleep(durationMs: number, signal: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       signal.throwIfAborted();
+      const waiting = waitingUnder(signal);
+      const wake = (): void => {
+        waiting.delete(onAbort);
+        resolve();
+      };
       // Source: Node.js, timers: a delay below 1 ms is 1 ms, and none ends early.
-      const stop = this.#time.after(Math.max(1, Math.ceil(durationMs)), () => {
-        this.enter(() => {
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        });
-      });
+      const stop = this.#time.after(Math.max(1, Math.ceil(durationMs)), () => { this.enter(wake); });
       const onAbort = (): void => {
         stop();
         reject(signal.reason as Error);
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      waiting.add(onAbort);
     });
   }
 }

@@ -151,6 +151,10 @@ export class FakeNode {
     this.onEnded(id);
   }
 
+  isRunning(id: string): boolean {
+    return this.containers.get(id)?.state === 'running';
+  }
+
   running(): readonly string[] {
     return [...this.containers].filter(([, container]) => container.state === 'running').map(([id]) => id);
   }

@@ -152,7 +152,7 @@ export class MemoryEtcd {
         }
         continue;
       }
-      const entry = { key: operation.key, value: Uint8Array.from(operation.value), createRevision: before?.createRevision ?? next, modRevision: next };
+      const entry = { key: operation.key, value: new Uint8Array(operation.value), createRevision: before?.createRevision ?? next, modRevision: next };
       this.#entries.set(operation.key, operation.leaseId === undefined ? entry : { ...entry, leaseId: operation.leaseId });
       changes.push({ kind: 'put', entry });
     }
@@ -168,7 +168,7 @@ export class MemoryEtcd {
 
   #expireLeases(): void {
     const nowMs = this.clock.monotonicMs();
-    for (const [leaseId, lease] of [...this.#leases]) {
+    for (const [leaseId, lease] of this.#leases) {
       if (lease.expiresAtMs <= nowMs) {
         this.revoke(leaseId);
       }
