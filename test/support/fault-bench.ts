@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node } from '#model/node.ts';
-import type { ClusterView } from '#model/ports.ts';
+import type { ClusterView, ControlClient } from '#model/ports.ts';
 import type { Task } from '#model/task.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { isLive, isServing, mayRun, rowsOf } from '../../controller/reconcile/task-row.ts';
@@ -17,6 +17,7 @@ import { DevCluster, eventually } from './dev-cluster.ts';
 import type { DevClusterOptions } from './dev-cluster.ts';
 import { checkHistory, checkStarts, placedTasks, readStarts } from './invariants.ts';
 import type { Budget, JournalStart } from './invariants.ts';
+import { settleNodes } from './node-leftovers.ts';
 
 /** A log may grow by this much a minute in a fault (I17). */
 const LOG_BYTES_PER_MINUTE = 1_000_000;
@@ -152,11 +153,16 @@ export class FaultBench {
 
   /** What one controller shows. */
   async viewOf(controller: string): Promise<ClusterView> {
+    return await this.through(controller, async client => await client.view({}));
+  }
+
+  /** Asks one controller alone. */
+  async through<T>(controller: string, body: (client: ControlClient) => Promise<T>): Promise<T> {
     const { layout } = this.cluster;
     const port = layout.controllers.find(one => one.name === controller)?.apiPort ?? 0;
     const client = createControlClient({ controllers: [`${layout.hostAddress}:${String(port)}`], identity: this.cluster.operatorIdentity() });
     try {
-      return await client.view({});
+      return await body(client);
     } finally {
       client.close();
     }
@@ -227,11 +233,12 @@ export class FaultBench {
     ];
   }
 
-  /** I1, I7, I12, I14, I17 over all that happened. */
+  /** I1, I7, I12, I14, I17 over all that happened; I8 now, while the cluster is up. */
   async violations(budgets: readonly Budget[] = []): Promise<readonly string[]> {
+    const left = await settleNodes(this.cluster).then(() => [], (error: unknown) => [`I8: ${String(error)}`]);
     await this.history.catchUp();
     const homes = new Map([...placedTasks(this.history.entries)].map(([id, task]) => [id, task.node]));
-    return [...checkHistory(this.history.entries, budgets), ...checkStarts(readStarts(this.cluster.layout), homes), ...this.#loudLogs()];
+    return [...left, ...checkHistory(this.history.entries, budgets), ...checkStarts(readStarts(this.cluster.layout), homes), ...this.#loudLogs()];
   }
 
   #loudLogs(): readonly string[] {
@@ -242,10 +249,16 @@ export class FaultBench {
     });
   }
 
-  /** @returns what is left of the cluster on the machine */
+  /** Ends the cluster, also one that cannot be judged any more. @returns what was violated, and what is left of it on the machine */
+  async end(budgets: readonly Budget[] = []): Promise<readonly string[]> {
+    const violations = await this.violations(budgets).catch((error: unknown) => [String(error)]);
+    return [...violations, ...await this.close()];
+  }
+
+  /** @returns what is left of the cluster on the machine, and why the history ended before, where it did */
   async close(): Promise<readonly string[]> {
-    await this.history.close();
-    return await this.cluster.down();
+    const failures = await this.history.close().then(() => [], (error: unknown) => [String(error)]);
+    return [...failures, ...await this.cluster.down()];
   }
 }
 

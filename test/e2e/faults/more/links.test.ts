@@ -21,10 +21,7 @@ test.before(async () => {
 });
 
 test.after.always('nothing is left, and nothing that must hold was violated', async t => {
-  const violations = await bench.violations();
-  const left = await bench.close();
-  t.deepEqual(violations, []);
-  t.deepEqual(left, []);
+  t.deepEqual(await bench.end(), []);
 });
 
 async function etcdctl(...args: readonly string[]): Promise<string> {

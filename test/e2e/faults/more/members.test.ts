@@ -4,7 +4,6 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { ControlClient } from '#model/ports.ts';
 import { parseServiceId } from '#model/ids.ts';
-import { createControlClient } from '#rpc/control-client.ts';
 import { ClusterHistory } from '../../../support/cluster-history.ts';
 import { DevCluster, eventually } from '../../../support/dev-cluster.ts';
 import { EtcdTrio } from '../../../support/etcd-trio.ts';
@@ -59,18 +58,6 @@ test.after.always('nothing is left, and nothing that must hold was violated', as
 
 const scaleTo = async (client: ControlClient, replicas: number): Promise<void> => { await client.scale({ requestId: randomUUID(), service: parseServiceId(WEB), replicas }); };
 
-/** Through one controller alone. */
-async function through<T>(controller: string, body: (client: ControlClient) => Promise<T>): Promise<T> {
-  const { layout } = bench.cluster;
-  const address = `${layout.hostAddress}:${String(layout.controllers.find(one => one.name === controller)?.apiPort ?? 0)}`;
-  const client = createControlClient({ controllers: [address], identity: bench.cluster.operatorIdentity() });
-  try {
-    return await body(client);
-  } finally {
-    client.close();
-  }
-}
-
 async function soon<T>(t: ExecutionContext, body: () => Promise<T>): Promise<T> {
   const startedAtMs = performance.now();
   const result = await body();
@@ -97,7 +84,7 @@ async function letLead(name: string, hosts: readonly string[]): Promise<string> 
   } finally {
     trio.startController(other);
   }
-  await eventually(`${other} to answer`, 60_000, async () => await through(other, async client => await client.view({})));
+  await eventually(`${other} to answer`, 60_000, async () => await bench.through(other, async client => await client.view({})));
   await bench.heard();
   await bench.settled();
   return other;
@@ -121,10 +108,10 @@ const cutFromEtcd = test.macro(async (t, prepare: () => Promise<Cut>) => {
     await unnoticed(t, bench, port, async () => {
       try {
         await cut();
-        const refused = await soon(t, async () => await t.throwsAsync(through('c1', async client => { await scaleTo(client, IN_VAIN); })));
+        const refused = await soon(t, async () => await t.throwsAsync(bench.through('c1', async client => { await scaleTo(client, IN_VAIN); })));
         t.like(refused, { code: 'UNAVAILABLE' });
         await eventually('the other to lead', BUSY_LIMIT_MS, async () => await bench.leader() === other && bench.history.now().epoch > epoch);
-        await eventually('the other to write', BUSY_LIMIT_MS, async () => await through(other, async client => { await scaleTo(client, 3); }).then(() => true));
+        await eventually('the other to write', BUSY_LIMIT_MS, async () => await bench.through(other, async client => { await scaleTo(client, 3); }).then(() => true));
       } finally {
         await heal();
       }
@@ -160,7 +147,7 @@ test.serial('B7: two of three members dead: writes fail soon and say why; back, 
     for (const name of dead) await trio.kill(name);
     try {
       for (const controller of ['c1', 'c2']) {
-        const refused = await soon(t, async () => await t.throwsAsync(through(controller, async client => { await scaleTo(client, 3); })));
+        const refused = await soon(t, async () => await t.throwsAsync(bench.through(controller, async client => { await scaleTo(client, 3); })));
         t.like(refused, { code: 'UNAVAILABLE' });
         t.regex(refused.message, /etcd/);
       }

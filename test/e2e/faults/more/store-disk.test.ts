@@ -29,10 +29,7 @@ test.before(async () => {
 });
 
 test.after.always('nothing is left, and nothing that must hold was violated', async t => {
-  const violations = await bench.violations();
-  const left = await bench.close();
-  t.deepEqual(violations, []);
-  t.deepEqual(left, []);
+  t.deepEqual(await bench.end(), []);
 });
 
 const etcdPid = (): number => bench.cluster.process('etcd').pid ?? 0;
