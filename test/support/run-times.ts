@@ -33,6 +33,11 @@ export class RunTimes {
     }
   }
 
+  /** Whether an attempt of the task was found. */
+  has({ id }: Task): boolean {
+    return [...this.#runs.keys()].some(key => key.startsWith(`${id} `));
+  }
+
   /** I11: of no slot two at one instant. And a later one has no lower fence, another task a higher one. */
   violations(): readonly string[] {
     const ofSlot = Map.groupBy([...this.#runs], ([, { slot }]) => slot);
