@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/dev-cluster.ts';
 import { lockApp, webApp } from '../support/fault-apps.ts';
 import { FaultBench } from '../support/fault-bench.ts';
 import { containerPictures } from '../support/container-pictures.ts';
@@ -12,6 +13,7 @@ import { Random } from '../sim/random.ts';
 
 const PORT = 18_236;
 const CHAOS_MS = 45_000;
+const FAULTS = ['kill', 'freeze', 'cut'];
 
 test.serial(`J5: random faults under load, seed ${String(seed)}: nothing that must hold is violated, and all is well after (root)`, async t => {
   const bench = await FaultBench.up();
@@ -23,10 +25,13 @@ test.serial(`J5: random faults under load, seed ${String(seed)}: nothing that mu
     await bench.cluster.apply(webApp({ port: PORT, replicas: 3 }), '--wait');
     await bench.cluster.apply(lockApp({ address: bench.cluster.layout.hostAddress, port: locks.port }, 2), '--wait');
     await bench.settled();
+    await eventually('a beat of each', 60_000, () => locks.beats.size === 2);
     const before = containerPictures(bench.cluster.layout);
     const held = await bench.live('default/locks/db');
     await using load = new RequestLoad(`http://127.0.0.1:${String(PORT)}/`, 10);
     await nemesis.run(CHAOS_MS);
+    // `run` fails where a fault could not be made.
+    t.deepEqual(FAULTS.filter(fault => !nemesis.story.some(line => line.includes(`: ${fault} `))), [], 'faults that never came');
     const { sent, failures } = await load.stop();
     t.log(`${String(sent)} requests, ${String(failures.length)} failed while nodes were cut off`);
     await bench.heard();
@@ -36,6 +41,9 @@ test.serial(`J5: random faults under load, seed ${String(seed)}: nothing that mu
     t.deepEqual([...before].filter(([name, picture]) => after.has(name) && after.get(name)?.pid !== picture.pid), [], 'I6: an attempt has another process now');
     t.deepEqual((await bench.live('default/locks/db')).map(task => task.id), held.map(task => task.id), 'what is held was replaced');
     t.true([...before].filter(([, picture]) => held.some(task => task.id === picture.task)).every(([name]) => after.has(name)), 'I6: what is held was restarted');
+    const beats = [...locks.beats];
+    t.is(beats.length, 2, 'what is held has one holder each');
+    await eventually('each to beat again', 60_000, () => beats.every(([holder, count]) => (locks.beats.get(holder) ?? 0) > count));
     t.deepEqual(locks.violations, []);
     t.deepEqual(await bench.violations(), []);
   } catch (error) {
