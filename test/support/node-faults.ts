@@ -52,9 +52,12 @@ export async function runTask({ cluster, client }: { readonly cluster: DevCluste
   try {
     const [view] = await running(client, app.name, app.replicas);
     if (view !== undefined) await body(view);
-  } finally {
-    await cluster.ctl('delete', `app/${app.name}`, '-y');
+  } catch (error) {
+    // What went wrong first is what is told, also where this goes wrong too.
+    await cluster.tryCtl('delete', `app/${app.name}`, '-y');
+    throw error;
   }
+  await cluster.ctl('delete', `app/${app.name}`, '-y');
 }
 
 /** The newest task of the App once `holds` of it. */

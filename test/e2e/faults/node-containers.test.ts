@@ -212,8 +212,11 @@ function cgroupOf(pid: number): string {
 test.serial('F14: with `init: true` no zombie stays; without, they do', async t => {
   const script = 'for i in 1 2 3; do (sleep 0.2 &); done; exec sleep 1000';
   const zombies = async (name: string): Promise<number> => {
-    const { stdout } = await site.cluster.tryCtl('exec', `${name}/main`, '--', 'sh', '-c', 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l');
-    return Number(stdout.trim());
+    const count = 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l';
+    return await eventually(`the count in ${name}`, 60_000, async () => {
+      const { exitCode, stdout } = await site.cluster.tryCtl('exec', `${name}/main`, '--', 'sh', '-c', count);
+      return exitCode === 0 && /^\d+$/.test(stdout.trim()) ? Number(stdout) : undefined;
+    });
   };
   await site.withTask({ name: 'plain', script }, async () => {
     await eventually('three zombies', 60_000, async () => await zombies('plain') === 3);
