@@ -7,6 +7,7 @@ import { createAuthority, issueCertificate } from '#identity/certificate-authori
 import { systemClock } from '#kit/clock.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import { buildKey } from '../../controller/store/keys.ts';
+import { CompactedError } from '../../controller/store/ports.ts';
 import type { Operation, StoreChange } from '../../controller/store/ports.ts';
 import { encodeTask } from '../../controller/store/records.ts';
 import { ClusterWatch } from '../../controller/store/watch-loop.ts';
@@ -14,6 +15,7 @@ import { service, task, taskId } from '../support/builders.ts';
 import { eventually } from '../support/dev-cluster.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { TcpRelay } from '../support/tcp-relay.ts';
 
 const EVENTS = 20_000;
 const PER_TRANSACTION = 5;
@@ -94,31 +96,41 @@ test.serial('needs etcd: B2 an etcd that stood still answers UNAVAILABLE soon, a
 
 test.serial('needs etcd: B3 compaction past a controller that was away: its picture soon equals a fresh list, deletes included', async t => {
   const etcd = await EtcdProcess.start();
-  const [store, other] = [new EtcdStore({ hosts: [etcd.host] }), new Etcd3({ hosts: etcd.host })];
+  const relay = await TcpRelay.start({ host: '127.0.0.1', upstream: { host: '127.0.0.1', port: Number(new URL(etcd.host).port) } });
+  const [store, other, compacter] = [new EtcdStore({ hosts: [`http://127.0.0.1:${String(relay.port)}`] }), new EtcdStore({ hosts: [etcd.host] }), new Etcd3({ hosts: etcd.host })];
   const abort = new AbortController();
   const web = service();
   const key = (index: number): string => buildKey({ kind: 'task', id: taskId(letters(index)) });
   const value = (index: number): Uint8Array => encodeTask(task(web, 'n1', { id: taskId(letters(index)) }));
-  const cluster = new ClusterWatch({ store, clock: systemClock, logger: silentLogger, relistMs: 2_000, random: Math.random });
+  const told: unknown[] = [];
+  const logger = { ...silentLogger, warn: (fields: object) => { told.push((fields as { readonly err?: unknown }).err); } };
+  // No list of its own is due in this test.
+  const cluster = new ClusterWatch({ store, clock: systemClock, logger, relistMs: 600_000, random: Math.random });
+  await other.transact([], Array.from({ length: 100 }, (_, index): Operation => ({ kind: 'put', key: key(index), value: value(index) })));
+  const running = cluster.run(abort.signal).catch((error: unknown) => error);
   try {
-    await store.transact([], Array.from({ length: 100 }, (_, index): Operation => ({ kind: 'put', key: key(index), value: value(index) })));
-    const running = cluster.run(abort.signal).catch((error: unknown) => error);
     await cluster.ready(abort.signal);
     t.is(cluster.current.tasks.size, 100);
-    // Our own watch stream ends with etcd; while it is away, another client deletes and compacts.
-    await etcd.kill();
-    await etcd.start();
-    const outcome = await store.transact([], Array.from({ length: 60 }, (_, index): Operation => ({ kind: 'delete', key: key(index) })));
-    t.is(outcome.kind, 'committed');
-    await other.kv.compact({ revision: outcome.etcdRevision });
-    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(BUSY_LIMIT_MS));
-    t.deepEqual([...cluster.current.tasks.keys()].sort(), Array.from({ length: 40 }, (_, index) => taskId(letters(60 + index))).sort());
-    abort.abort(new Error('over'));
-    await running;
+    // Its watch is there: etcd would tell it of what comes now.
+    const seen = await other.transact([], [{ kind: 'put', key: key(99), value: value(99) }]);
+    await cluster.waitFor(seen.etcdRevision, AbortSignal.timeout(60_000));
+    relay.silence();
+    await other.transact([], Array.from({ length: 60 }, (_, index): Operation => ({ kind: 'delete', key: key(index) })));
+    // Only what is older than the revision given is gone.
+    const outcome = await other.transact([], [{ kind: 'delete', key: key(60) }]);
+    await compacter.kv.compact({ revision: outcome.etcdRevision });
+    t.is(cluster.current.etcdRevision, seen.etcdRevision, 'it saw nothing of that');
+    relay.heal();
+    await cluster.waitFor(outcome.etcdRevision, AbortSignal.timeout(60_000));
+    t.deepEqual([...cluster.current.tasks.keys()].sort(), Array.from({ length: 39 }, (_, index) => taskId(letters(61 + index))).sort());
+    t.true(told.some(error => error instanceof CompactedError), 'by what etcd said');
   } finally {
     abort.abort(new Error('over'));
+    await running;
+    compacter.close();
     other.close();
     store.close();
+    await relay.close();
     await etcd.remove();
   }
 });
