@@ -14,6 +14,7 @@ import { appId } from '#model/ids.ts';
 import { TEST_TIMES } from '#model/times.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import { buildKey, prefixOf } from '../../controller/store/keys.ts';
+import type { Operation } from '../../controller/store/ports.ts';
 import {
   decodeControllerRecord, decodeLedger, encodeApp, encodeNode, encodeService, encodeSessionRecord,
 } from '../../controller/store/records.ts';
@@ -164,7 +165,12 @@ test.serial('needs etcd: metrics, targets and health are served to certificates 
     await sleep(TEST_TIMES.leaseMs);
     t.is(controllers.get('c1')!.child.exitCode, null);
     await etcd.start();
-    await leader(store, LEAD_LIMIT_MS, () => true);
+    // Its key is on the disk, and has its whole LEASE again. Source: etcd, server/lease/lessor.go, Promote()
+    await sleep(2 * TEST_TIMES.leaseMs);
+    await leader(store, LEAD_LIMIT_MS, id => id === 'c1');
+    t.true(await eventually('a page that tells who leads', START_LIMIT_MS, async () => (await page(metricsPort, '/metrics', tls)).body.includes('gantry_leader 1')));
+    await store.transact([], oneNodeService(3));
+    t.is((await tasks(store, 3)).length, 3, 'and it leads');
     t.is(controllers.get('c1')!.child.exitCode, null);
   });
 });
@@ -174,22 +180,27 @@ test.serial('needs etcd: a service that is in etcd gets its tasks, with their le
     await Promise.all([start('c1'), start('c2')]);
     const first = await leader(store, START_LIMIT_MS, () => true);
     await registered(store, 2);
-    const [n1, web] = [node('n1'), service({ replicas: 5 })];
-    await store.transact([], [
-      { kind: 'put', key: buildKey({ kind: 'node', id: n1.id }), value: encodeNode(n1) },
-      { kind: 'put', key: buildKey({ kind: 'session', id: n1.id }), value: encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: Date.now(), instanceNonce: '' }) },
-      { kind: 'put', key: buildKey({ kind: 'service', id: web.id }), value: encodeService(web) },
-      { kind: 'put', key: buildKey({ kind: 'app', id: appId('default', 'shop') }), value: encodeApp(app('shop')) },
-    ]);
+    await store.transact([], oneNodeService(5));
     const born = await tasks(store, 5);
-    const ledger = await store.get(buildKey({ kind: 'ledger', id: n1.id }));
-    t.is(decodeLedger(ledger!.value).requests.milliCpu, 5 * web.spec.container.requests.milliCpu);
+    const ledger = await store.get(buildKey({ kind: 'ledger', id: node('n1').id }));
+    t.is(decodeLedger(ledger!.value).requests.milliCpu, 5 * service().spec.container.requests.milliCpu);
     await end(controllers.get(first.id)!.child, 'SIGKILL');
     await leader(store, LEAD_LIMIT_MS, id => id !== first.id);
     await sleep(TEST_TIMES.leaseMs);
     t.deepEqual(await tasks(store, 5), born);
   });
 });
+
+/** A node with a session, and a service that wants so many tasks. */
+function oneNodeService(replicas: number): readonly Operation[] {
+  const [n1, web] = [node('n1'), service({ replicas })];
+  return [
+    { kind: 'put', key: buildKey({ kind: 'node', id: n1.id }), value: encodeNode(n1) },
+    { kind: 'put', key: buildKey({ kind: 'session', id: n1.id }), value: encodeSessionRecord({ node: n1.id, sessionId: 's', controllerId: 'c1', openedAtMs: Date.now(), instanceNonce: '' }) },
+    { kind: 'put', key: buildKey({ kind: 'service', id: web.id }), value: encodeService(web) },
+    { kind: 'put', key: buildKey({ kind: 'app', id: appId('default', 'shop') }), value: encodeApp(app('shop')) },
+  ];
+}
 
 /** The task keys, once there are so many. */
 async function tasks(store: EtcdStore, count: number): Promise<readonly string[]> {
