@@ -1,7 +1,7 @@
 import test from 'ava';
 import { endpointService, endpointSet, port } from '../support/endpoint-sets.ts';
 import { startServer, TestClient } from '../support/network-peers.ts';
-import { eventually, NodeCluster, whyNoNamespaces } from '../support/node-namespaces.ts';
+import { eventually, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
 import type { EndpointSet } from '#model/endpoints.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
 
@@ -83,7 +83,11 @@ withNodes(`services answer by virtual IP, published port and address, for whom t
   const onTwo = await two!.call<NetworkSlot>('acquire');
   const fromTwo = new TestClient(cluster, onTwo.networkNamespacePath);
   t.is(await fromTwo.askInVain('10.161.0.1', 7402), 'TIMEOUT', 'on other nodes as well');
-  t.is(await fromTwo.askInVain('169.254.169.254', 80), 'TIMEOUT', 'metadata addresses are closed');
+  const hub = `/run/netns/${cluster.prefix}hub`;
+  run('ip', '-n', `${cluster.prefix}hub`, 'address', 'add', '169.254.169.254/32', 'dev', 'br0');
+  await startServer(cluster, hub, 'metadata', 80);
+  t.is(await fromThree.ask('169.254.169.254', 80), 'metadata 10.161.0.3', 'a node reaches it');
+  t.is(await fromTwo.askInVain('169.254.169.254', 80), 'TIMEOUT', 'a task does not');
 });
 
 withNodes(`100 applies about other services fail no connection, nor does a restart of the agent (${NEEDS})`, async t => {
