@@ -72,7 +72,7 @@ export class SlotPool {
     const isOurs = this.#assigned.delete(id) || this.#strangers.delete(id);
     if (isOurs) {
       await this.#destroy(id);
-      this.#fill();
+      if (this.#isSwept) this.#fill();
     }
   }
 

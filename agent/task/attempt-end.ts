@@ -100,7 +100,7 @@ export function afterGivenUp(record: TaskRecord, nowMs: number): TaskRecord {
 /** The record after an attempt that nobody did anything wrong in: not wanted any more, or no room on the disk or the machine. Undefined: it counts. */
 export function afterUncounted(record: TaskRecord, why: { readonly error: unknown; readonly isUnwanted: boolean }, nowMs: number): TaskRecord | undefined {
   if (why.isUnwanted) {
-    return afterGivenUp(record, nowMs);
+    return { ...afterGivenUp(record, nowMs), ...pressureOf(why.error) };
   }
   const pressure = pressureOf(why.error);
   return pressure === undefined ? undefined : { ...afterGivenUp(record, nowMs + OWN_RETRY_MS), ...pressure };

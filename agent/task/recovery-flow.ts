@@ -73,7 +73,7 @@ async function recoverOne(saved: TaskRecord, parts: RecoveryParts): Promise<Task
 
 /** What was made of it goes with all else that no record claims. */
 async function forget({ task, slot }: TaskRecord, parts: RecoveryParts): Promise<void> {
-  parts.log.info({ task: task.id }, 'forgotten: it was never started, and is not in the assignment on the disk');
+  parts.log.info({ task: task.id }, 'forgotten: nothing of it is left to tell, and it is not in the assignment on the disk');
   parts.devices.release(task.id);
   if (slot !== undefined) await parts.network.release(slot.id);
   await parts.records.forget(task.id).catch((error: unknown) => {

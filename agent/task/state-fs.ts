@@ -30,7 +30,9 @@ export class TaskStateFs implements TaskRecords {
   /** Their directories were made by this process. */
   readonly #made = new Set<TaskId>();
   readonly #starts = new GroupCommit<string>(async lines => { await onDisk(this.#directory, async () => { await this.#append(lines.join('')); }); });
-  readonly #entries = new GroupCommit<undefined>(async () => { await syncDirectory(join(this.#directory, 'tasks')); });
+  readonly #entries = new GroupCommit<undefined>(async () => {
+    await syncDirectory(join(this.#directory, 'tasks')).catch((error: unknown) => { if (!isAbsent(error)) throw error; });
+  });
   #journal: FileHandle | undefined;
   #journalBytes = 0;
 

@@ -105,6 +105,8 @@ export class SessionLivenessLoop implements SessionLiveness {
 
   async #writeDue(signal: AbortSignal): Promise<void> {
     for (const [node, transition] of [...this.#due]) {
+      // While another was written, it was heard or registered.
+      if (this.#due.get(node) !== transition) continue;
       try {
         // What became due while it was written stays due.
         if (await this.#write(node, transition, signal) && this.#due.get(node) === transition) {

@@ -15,5 +15,10 @@ export function isSameJson(left: unknown, right: unknown): boolean {
 type Fields = Readonly<Record<string, unknown>>;
 
 function hasSameFields(left: Fields, right: Fields): boolean {
-  return Object.keys(left).every(name => isSameJson(left[name], right[name])) && Object.keys(right).every(name => right[name] === undefined || left[name] !== undefined);
+  return Object.keys(left).every(name => isSameJson(left[name], ownOf(right, name))) && Object.keys(right).every(name => right[name] === undefined || ownOf(left, name) !== undefined);
+}
+
+/** Not what every object has. */
+function ownOf(fields: Fields, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
 }

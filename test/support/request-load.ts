@@ -9,7 +9,7 @@ export interface FailedRequest {
 /** What a load did. */
 export interface LoadEnd {
   readonly sent: number;
-  /** Requests a second that were sent, on average until `stop`. */
+  /** Requests a second that were sent before `stop`, on average. */
   readonly perSecond: number;
   readonly failures: readonly FailedRequest[];
 }
@@ -60,12 +60,14 @@ export class RequestLoad implements AsyncDisposable {
 
   async #finish(): Promise<LoadEnd> {
     clearInterval(this.#timer);
+    // Without what is late now: a load that fell behind did not reach its rate.
+    const sentInTime = this.sent;
     const lastedMs = this.#sendDue();
     await Promise.all(this.#open);
     if (this.#agent !== false) {
       this.#agent.destroy();
     }
-    return { sent: this.sent, perSecond: this.sent * 1_000 / lastedMs, failures: this.failures };
+    return { sent: this.sent, perSecond: sentInTime * 1_000 / lastedMs, failures: this.failures };
   }
 
   /** The last may come after `stop`. */

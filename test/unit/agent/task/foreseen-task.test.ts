@@ -52,7 +52,7 @@ test('an assignment that the disk does not take starts nothing and counts no att
   await rig.pass(60_000);
   t.deepEqual(rig.node.started, []);
   t.deepEqual(rig.node.running(), []);
-  t.like(rig.node.lastStatus(), { phase: 'assigned', restarts: 0 });
+  t.like(rig.node.lastStatus(), { phase: 'assigned', restarts: 0, reason: 'DiskPressure' });
   t.deepEqual([...rig.node.rootfs, ...rig.node.bundles], []);
   await rig.desire(aTask({}, { restart: NEVER }));
   t.deepEqual(rig.node.running(), [`gantry-${ID}-2`]);

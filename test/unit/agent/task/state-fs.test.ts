@@ -44,6 +44,7 @@ test('a record that is not readable is put aside and named, also after another s
 
 test('a forgotten task leaves nothing', async t => {
   const state = new TaskStateFs(await directory(t));
+  await state.forget(ID);
   await state.save(RECORD);
   await state.forget(ID);
   await state.forget(ID);

@@ -127,3 +127,18 @@ test('silence that was written with its answer lost ends with the next heartbeat
   await replica.clock.advance(TEST_TIMES.heartbeatMs);
   t.is(condition(), 'ready');
 });
+
+test('a node that is heard while the silence of another is being written is not called silent', async t => {
+  const { replica, loop, condition } = await start(t);
+  const n2 = parseNodeId('n2');
+  await replica.put({ kind: 'session', id: n2 }, encodeSessionRecord({ node: n2, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: 'x' }));
+  await replica.put({ kind: 'node', id: n2 }, encodeNode(node('n2')));
+  loop.opened(n2);
+  const { release } = holdWrites(replica.store, 'the write');
+  await replica.clock.advance(TEST_TIMES.lostMs + TEST_TIMES.heartbeatMs);
+  t.true(loop.heard(n2, { seq: 1, ackEcho: 0 }));
+  release();
+  await replica.clock.advance(TEST_TIMES.heartbeatMs / 10);
+  t.is(condition(), 'silent');
+  t.deepEqual(replica.told.map(event => [event.object, event.reason]), [['node/n1', 'NodeSilent']]);
+});

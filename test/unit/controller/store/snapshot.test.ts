@@ -166,6 +166,9 @@ test('2 a store that went back counts alone', t => {
   t.true(change.hasGoneBack);
   t.deepEqual([...mirror.current.tasks.keys()], [taskId('c')]);
   t.is(mirror.current.etcdRevision, older.etcdRevision);
+  older.commit([], [putTask('d')]);
+  older.historyAfter(mirror.current.etcdRevision).forEach(batch => mirror.apply(batch));
+  t.true(mirror.current.tasks.has(taskId('d')));
 });
 
 test('3 a record that cannot be read is listed with its key; a good one in its place clears it', t => {
