@@ -31,7 +31,10 @@ async function startedAgain(app: string, view: TaskView): Promise<TaskView> {
 
 test.serial('E13: its container deleted by the runtime: the task runs again', async t => {
   await site.withTask({ name: 'container', script: SLEEPER }, async view => {
-    await inMountsOf(site.cluster, 'n1', 'crun', '--root', `${runDir()}/runtime/crun/root`, 'delete', '-f', idOf(view));
+    // The agent may take its end for what it is before the program is done with it.
+    await inMountsOf(site.cluster, 'n1', 'crun', '--root', `${runDir()}/runtime/crun/root`, 'delete', '-f', idOf(view)).catch((error: unknown) => {
+      if (!String(error).includes('No such file or directory')) throw error;
+    });
     const after = await startedAgain('container', view);
     t.is(after.status?.restarts, 1);
     t.is(identityOf(pidOf(view)), '');

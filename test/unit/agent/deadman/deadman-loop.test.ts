@@ -27,3 +27,24 @@ test('the controllers are told once the deadman is not as the last registration 
   await running;
   await settle();
 });
+
+test('F11: an agent without a free descriptor knows nothing of the deadman for a moment, and goes on', async t => {
+  const clock = new FakeClock();
+  let look = (): boolean => { throw Object.assign(new Error('EMFILE: too many open files, open alive'), { code: 'EMFILE' }); };
+  const tells: string[] = [];
+  const stopping = new AbortController();
+  let end: unknown;
+  const running = new DeadmanLoop({
+    deadman: { isAtWork: () => look() }, clock, log: silentLogger, toldAtWork: () => true, tell: why => { tells.push(why); },
+  }).run(stopping.signal).catch((error: unknown) => { end = error; });
+  await clock.advance(5_000);
+  t.is(end, undefined);
+  t.deepEqual(tells, []);
+  look = () => false;
+  await clock.advance(1_000);
+  t.deepEqual(tells, ['no deadman is at work']);
+  const over = new Error('over');
+  stopping.abort(over);
+  await running;
+  t.is(end, over);
+});
