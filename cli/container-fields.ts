@@ -90,9 +90,10 @@ export const MAIN_CONTAINER_FIELDS: readonly FieldDoc[] = [
     choice('mode', ['ingress', 'host'], 'on every node, or only on those that run a task', 'ingress'),
     list('allow_from', 'text', 'address ranges that may connect, such as 10.0.0.0/8; default: all'),
   ]),
-  mapping('healthcheck', 'how the container shows that it works: one of http, tcp and test', [
+  mapping('healthcheck', 'how the container shows that it works: one of http, tcp, grpc and test', [
     mapping('http', 'GET that answers 200 to 399', [required(leaf('port', 'integer', 'in the container')), leaf('path', 'text', 'begins with /', '/')]),
     mapping('tcp', 'a connection that is taken', [required(leaf('port', 'integer', 'in the container'))]),
+    mapping('grpc', 'the Check of grpc.health.v1 answers SERVING', [required(leaf('port', 'integer', 'in the container')), leaf('service', 'text', 'the one that is asked for; default: the server as a whole')]),
     leaf('test', 'text or list of text', 'a command that ends with 0: text for a shell, [CMD, PROGRAM, ...] or [CMD-SHELL, TEXT]'),
     leaf('interval', 'duration', 'from one probe to the next', '10s'),
     leaf('timeout', 'duration', 'a probe that takes longer has failed', '2s'),

@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
 import type { HealthProber, HealthVerdict, ProbeTarget } from './ports.ts';
-import { probeHttp, probeTcp } from './probe-client.ts';
+import { probeGrpc, probeHttp, probeTcp } from './probe-client.ts';
 import { isVerdictChanged, judgeProbe, nextProbeDelayMs, NO_PROBES } from './verdict.ts';
 import type { ProbeResult } from './verdict.ts';
 
@@ -9,6 +9,7 @@ import type { ProbeResult } from './verdict.ts';
 export interface ProbeActions {
   readonly tcp: (address: string, port: number, signal: AbortSignal) => Promise<ProbeResult>;
   readonly http: (address: string, target: { readonly port: number; readonly path: string }, signal: AbortSignal) => Promise<ProbeResult>;
+  readonly grpc: (address: string, target: { readonly port: number; readonly service: string }, signal: AbortSignal) => Promise<ProbeResult>;
   readonly exec: (containerId: string, command: readonly string[], signal: AbortSignal) => Promise<ProbeResult>;
 }
 
@@ -97,6 +98,7 @@ export class NodeHealthProber implements HealthProber {
     switch (action.kind) {
       case 'tcp': return await this.#actions.tcp(target.address, action.port, signal);
       case 'http': return await this.#actions.http(target.address, action, signal);
+      case 'grpc': return await this.#actions.grpc(target.address, action, signal);
       case 'exec': return await this.#actions.exec(target.containerId, action.command, signal);
     }
   }
@@ -119,9 +121,9 @@ export class NodeHealthProber implements HealthProber {
   }
 }
 
-/** Probes of real containers: tcp and http over the bridge, exec through the runtime. */
+/** Probes of real containers: tcp, http and gRPC over the bridge, exec through the runtime. */
 export function nodeProbeActions(runtime: Pick<ContainerRuntime, 'exec'>): ProbeActions {
-  return { tcp: probeTcp, http: probeHttp, exec: async (containerId, command, signal) => await probeExec(runtime, { containerId, command }, signal) };
+  return { tcp: probeTcp, http: probeHttp, grpc: probeGrpc, exec: async (containerId, command, signal) => await probeExec(runtime, { containerId, command }, signal) };
 }
 
 async function probeExec(runtime: Pick<ContainerRuntime, 'exec'>, probe: { readonly containerId: string; readonly command: readonly string[] }, signal: AbortSignal): Promise<ProbeResult> {

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { askServingStatus } from '#rpc/health-client.ts';
 import type { ProbeResult } from './verdict.ts';
 
 /** A connection that is accepted is a success. */
@@ -28,6 +29,17 @@ export async function probeHttp(address: string, target: { readonly port: number
     outgoing.on('error', error => { resolve(failure(what, error)); });
     outgoing.end();
   });
+}
+
+/** SERVING is a success. */
+export async function probeGrpc(address: string, target: { readonly port: number; readonly service: string }, signal: AbortSignal): Promise<ProbeResult> {
+  const what = `grpc ${String(target.port)}${target.service === '' ? '' : ` ${target.service}`}`;
+  try {
+    const status = await askServingStatus({ host: address, port: target.port }, target.service, signal);
+    return status === 'SERVING' ? { isSuccess: true } : { isSuccess: false, message: `${what}: ${status}` };
+  } catch (error) {
+    return { isSuccess: false, message: `${what}: ${(error as Error).message}` };
+  }
 }
 
 function failure(what: string, error: NodeJS.ErrnoException): ProbeResult {

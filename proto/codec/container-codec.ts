@@ -155,6 +155,7 @@ function probeActionToWire(action: ProbeAction): NonNullable<wire.ProbeAction['a
     case 'exec': return { $case: 'exec', value: { arguments: action.command } };
     case 'tcp': return { $case: 'tcp', value: { port: action.port } };
     case 'http': return { $case: 'http', value: { port: action.port, path: action.path } };
+    case 'grpc': return { $case: 'grpc', value: { port: action.port, service: action.service } };
   }
 }
 
@@ -164,6 +165,7 @@ function probeActionFromWire(action: wire.ProbeAction['action']): ProbeAction {
     case 'exec': return { kind: 'exec', command: action.value.arguments };
     case 'tcp': return { kind: 'tcp', ...action.value };
     case 'http': return { kind: 'http', ...action.value };
+    case 'grpc': return { kind: 'grpc', ...action.value };
   }
 }
 

@@ -17,6 +17,7 @@ const MAX_VALUE_BYTES = 128 * 1024;
 const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 const MAX_WORDS_BYTES = 128 * 1024;
 const DAY_MS = 86_400_000;
+const GRPC_SERVICE = /^[\x21-\x7e]{0,253}$/;
 
 /** Source: signal(7), the standard signals, with the real-time range. */
 const SIGNAL = /^SIG(?:HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS|RTMIN(?:\+\d{1,2})?|RTMAX(?:-\d{1,2})?)$/;
@@ -144,6 +145,11 @@ function checkAction({ action }: HealthCheck, path: string): readonly Violation[
       return [
         ...checkRange(action.port, `${path}.http.port`, 1, 65_535),
         ...(/^\/[\x21-\x7e]*$/.test(action.path) ? [] : [{ path: `${path}.http.path`, message: `${quoted(action.path)} must begin with / and be printable ASCII without spaces` }]),
+      ];
+    case 'grpc':
+      return [
+        ...checkRange(action.port, `${path}.grpc.port`, 1, 65_535),
+        ...(GRPC_SERVICE.test(action.service) ? [] : [{ path: `${path}.grpc.service`, message: `${quoted(action.service)} is no name of a gRPC service, such as shop.v1.Cart; without it the server as a whole is asked` }]),
       ];
   }
 }

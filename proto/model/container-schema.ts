@@ -10,7 +10,7 @@ import type { CompanionSpec, ContainerSpec, HealthCheck, ProbeAction, RestartPol
 import { readPairs } from './pair-schema.ts';
 import { splitShellWords } from './shell-words.ts';
 
-const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'test', 'interval', 'timeout', 'retries', 'start_period'], later: ['grpc'] };
+const HEALTH_KEYS: KeyTable = { known: ['http', 'tcp', 'grpc', 'test', 'interval', 'timeout', 'retries', 'start_period'] };
 const RESTART_KEYS: KeyTable = { known: ['policy', 'max_attempts', 'window', 'delay'], example: '{ policy: always }, or on-failure or never' };
 const RESOURCE_KEYS: KeyTable = { known: ['requests', 'limits'] };
 const REQUEST_KEYS: KeyTable = { known: ['cpus', 'memory', 'disk', 'pids', 'devices'] };
@@ -125,9 +125,9 @@ function readWords(field: SchemaField): readonly string[] | undefined {
 
 function readHealthCheck(field: SchemaField): { readonly healthcheck: HealthCheck } {
   field.checkKeys(HEALTH_KEYS);
-  const actions = [field.at('http'), field.at('tcp'), field.at('test')].filter(action => action.isPresent);
-  if (actions.length !== 1 && !field.at('grpc').isPresent) {
-    field.complain('needs one of http, tcp and test');
+  const actions = ['http', 'tcp', 'grpc', 'test'].filter(action => field.at(action).isPresent);
+  if (actions.length !== 1) {
+    field.complain('needs one of http, tcp, grpc and test');
   }
   return {
     healthcheck: {
@@ -141,10 +141,14 @@ function readHealthCheck(field: SchemaField): { readonly healthcheck: HealthChec
 }
 
 function readProbeAction(field: SchemaField): ProbeAction {
-  const [http, tcp, exec] = [field.at('http'), field.at('tcp'), field.at('test')];
+  const [http, tcp, grpc, exec] = [field.at('http'), field.at('tcp'), field.at('grpc'), field.at('test')];
   if (http.isPresent) {
     http.checkKeys({ known: ['port', 'path'] });
     return { kind: 'http', port: readRequiredPort(http.at('port')), path: http.at('path').text() ?? '/' };
+  }
+  if (grpc.isPresent) {
+    grpc.checkKeys({ known: ['port', 'service'] });
+    return { kind: 'grpc', port: readRequiredPort(grpc.at('port')), service: grpc.at('service').text() ?? '' };
   }
   if (exec.isPresent) {
     return { kind: 'exec', command: readTestCommand(exec) };

@@ -27,7 +27,9 @@ export interface PublishedPort {
 export type ProbeAction =
   | { readonly kind: 'exec'; readonly command: readonly string[] }
   | { readonly kind: 'tcp'; readonly port: number }
-  | { readonly kind: 'http'; readonly port: number; readonly path: string };
+  | { readonly kind: 'http'; readonly port: number; readonly path: string }
+  /** `service` is what the Check of grpc.health.v1 asks for; empty: the server as a whole. */
+  | { readonly kind: 'grpc'; readonly port: number; readonly service: string };
 
 export interface HealthCheck {
   readonly action: ProbeAction;

@@ -63,6 +63,7 @@ const healthCheck = fc.record({
     fc.record({ kind: fc.constant('exec' as const), command: texts }),
     fc.record({ kind: fc.constant('tcp' as const), port }),
     fc.record({ kind: fc.constant('http' as const), port, path: text }),
+    fc.record({ kind: fc.constant('grpc' as const), port, service: text }),
   ),
   intervalMs: big, timeoutMs: big, retries: count, startPeriodMs: big,
 });

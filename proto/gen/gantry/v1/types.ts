@@ -458,6 +458,7 @@ export interface ProbeAction {
     | { readonly $case: "exec"; readonly value: Command }
     | { readonly $case: "tcp"; readonly value: ProbeAction_Tcp }
     | { readonly $case: "http"; readonly value: ProbeAction_Http }
+    | { readonly $case: "grpc"; readonly value: ProbeAction_Grpc }
     | undefined;
 }
 
@@ -468,6 +469,12 @@ export interface ProbeAction_Tcp {
 export interface ProbeAction_Http {
   readonly port: number;
   readonly path: string;
+}
+
+export interface ProbeAction_Grpc {
+  readonly port: number;
+  /** Empty: the server as a whole. */
+  readonly service: string;
 }
 
 export interface HealthCheck {
@@ -1626,6 +1633,9 @@ export const ProbeAction: MessageFns<ProbeAction> = {
       case "http":
         ProbeAction_Http.encode(message.action.value, writer.uint32(26).fork()).join();
         break;
+      case "grpc":
+        ProbeAction_Grpc.encode(message.action.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1665,6 +1675,14 @@ export const ProbeAction: MessageFns<ProbeAction> = {
             }
 
             message.action = { $case: "http", value: ProbeAction_Http.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = { $case: "grpc", value: ProbeAction_Grpc.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1768,6 +1786,63 @@ export const ProbeAction_Http: MessageFns<ProbeAction_Http> = {
             }
 
             message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProbeAction_Grpc(): ProbeAction_Grpc {
+  return { port: 0, service: "" };
+}
+
+export const ProbeAction_Grpc: MessageFns<ProbeAction_Grpc> = {
+  encode(message: ProbeAction_Grpc, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeAction_Grpc {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeAction_Grpc() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
             continue;
           }
         }

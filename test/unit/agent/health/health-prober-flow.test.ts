@@ -11,7 +11,7 @@ const TARGET: ProbeTarget = {
 const UNUSED = (): Promise<never> => Promise.reject(new Error('not asked'));
 
 function prober(clock: FakeClock, exec: ProbeActions['exec'], execConcurrency = 2): NodeHealthProber {
-  return new NodeHealthProber({ tcp: UNUSED, http: UNUSED, exec }, clock, { execConcurrency, random: () => 0.5 });
+  return new NodeHealthProber({ tcp: UNUSED, http: UNUSED, grpc: UNUSED, exec }, clock, { execConcurrency, random: () => 0.5 });
 }
 
 test('verdicts come when they change; a probe that throws or hangs has failed', async t => {

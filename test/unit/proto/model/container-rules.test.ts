@@ -27,6 +27,8 @@ test(refuses, { ports: [{ published: 80, target: 80, allow_from: ['10.0.0.1/8'] 
 test(refuses, { healthcheck: { tcp: { port: 0 } } }, 'healthcheck.tcp.port', /at least 1/);
 test(refuses, { healthcheck: { tcp: { port: 1 }, interval: '0s' } }, 'healthcheck.interval', /more than 0/);
 test(refuses, { healthcheck: { tcp: { port: 1 }, retries: 0 } }, 'healthcheck.retries', /at least 1/);
+test(refuses, { healthcheck: { grpc: { port: 0 } } }, 'healthcheck.grpc.port', /at least 1/);
+test(refuses, { healthcheck: { grpc: { port: 1, service: 'a b' } } }, 'healthcheck.grpc.service', /no name of a gRPC service/);
 test(refuses, { healthcheck: { http: { port: 1, path: 'x' } } }, 'healthcheck.http.path', /begin with \//);
 test(refuses, { healthcheck: { http: { port: 1, path: '/a\r\nHost: x' } } }, 'healthcheck.http.path', /printable/);
 test(refuses, { restart: { window: '0s' } }, 'restart.window', /more than 0/);

@@ -25,10 +25,13 @@ test('health checks in Compose\'s and our own forms', t => {
   const action = (healthcheck: object) => container({ healthcheck }).healthcheck?.action;
   t.deepEqual(action({ http: { port: 80 } }), { kind: 'http', port: 80, path: '/' });
   t.deepEqual(action({ tcp: { port: 80 } }), { kind: 'tcp', port: 80 });
+  t.deepEqual(action({ grpc: { port: 80 } }), { kind: 'grpc', port: 80, service: '' });
+  t.deepEqual(action({ grpc: { port: 80, service: 'shop.v1.Cart' } }), { kind: 'grpc', port: 80, service: 'shop.v1.Cart' });
   t.deepEqual(action({ test: ['CMD', 'true', 'x'] }), { kind: 'exec', command: ['true', 'x'] });
   t.deepEqual(action({ test: ['CMD-SHELL', 'a | b'] }), { kind: 'exec', command: ['/bin/sh', '-c', 'a | b'] });
   t.deepEqual(action({ test: 'a | b' }), { kind: 'exec', command: ['/bin/sh', '-c', 'a | b'] });
-  t.regex(violationsOf(manifest({ healthcheck: { interval: '1s' } }))[0]?.message ?? '', /one of http, tcp and test/);
+  t.regex(violationsOf(manifest({ healthcheck: { grpc: { port: 1 }, tcp: { port: 1 } } }))[0]?.message ?? '', /one of http, tcp, grpc and test/);
+  t.regex(violationsOf(manifest({ healthcheck: { interval: '1s' } }))[0]?.message ?? '', /one of http, tcp, grpc and test/);
 });
 
 test('capabilities are named without CAP_, signals with SIG', t => {
