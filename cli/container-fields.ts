@@ -16,7 +16,9 @@ const REQUESTS: readonly FieldDoc[] = [
   leaf('memory', 'memory', 'default: the limit that is written, else 32Mi'),
   leaf('disk', 'memory', 'space of the node\'s disk'),
   leaf('pids', 'integer', 'processes and threads'),
-  named('devices', 'integer', 'how many of each device that nodes offer, such as nvidia.com/gpu: 1'),
+  named('devices', 'units', 'of each device that nodes offer, whole units or a share of one, such as nvidia.com/gpu: 2 or 0.5; shares are counted, not enforced', [
+    leaf('count', 'integer', 'how many; default: 1'), leaf('share', 'units', 'of each, such as 0.5; default: all of it'),
+  ]),
 ];
 
 const IO: readonly FieldDoc[] = [

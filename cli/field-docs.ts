@@ -3,6 +3,8 @@
 /** What may stand in a field that is no mapping with fields of its own. */
 export type Leaf =
   | 'text' | 'integer' | 'number' | 'true or false' | 'duration' | 'memory' | 'cpus' | 'percent' | 'octal mode' | 'list of cpus'
+  /** Whole ones, or a share of one. */
+  | 'units'
   /** Any scalar, as it is written. */
   | 'word'
   /** Text that is split as a shell would, or a list of text. */

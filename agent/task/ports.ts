@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { DeviceCount, PublishedPort } from '#model/service.ts';
+import type { PublishedPort } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import type { NodeDns } from '../dns/ports.ts';
@@ -98,13 +98,13 @@ export interface ConfigRequest {
   readonly isDebugger?: boolean;
 }
 
-/** Units of the node's named devices: each is one task's, until it is finished. */
+/** Units of the node's named devices: each is one task's, or shared by those that ask for no more than a share, until they are finished. */
 export interface Devices {
   /** The task's units, the same each time. @throws ClusterError RESOURCE_EXHAUSTED when not so many are free */
-  take(task: TaskId, requests: readonly DeviceCount[]): readonly string[];
+  take(task: Task): readonly string[];
   release(task: TaskId): void;
   /** What a record says that the task holds. */
-  adopt(task: TaskId, units: readonly string[]): void;
+  adopt(task: Task, units: readonly string[]): void;
 }
 
 /** config.json of a container. @throws ClusterError when task and image together cannot run */

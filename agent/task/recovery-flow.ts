@@ -42,7 +42,7 @@ export async function recoverTasks(parts: RecoveryParts, assigned?: Pick<Desired
   const floors = await attemptFloors(containers, parts);
   const recovered: TaskRecord[] = [];
   for (const record of records) {
-    parts.devices.adopt(record.task.id, record.deviceUnits ?? []);
+    parts.devices.adopt(record.task, record.deviceUnits ?? []);
     const next = await recoverOne(withFloor(record, floors, parts), parts);
     if (isNobodys(next, assigned?.tasks)) {
       await forget(next, parts);

@@ -121,7 +121,7 @@ async function build(start: MainStart, image: LocalImage, parts: TaskParts, sign
   start.onProgress('preparing', '', '');
   await failpoint('agent.before-slot');
   // First, since it may refuse: a slot that no record has yet would be nobody's.
-  const deviceUnits = parts.devices.take(start.record.task.id, start.record.task.container.deviceRequests);
+  const deviceUnits = parts.devices.take(start.record.task);
   const slot = start.record.slot ?? await timed('net', parts, async () => await parts.network.acquire(signal));
   const record = { ...start.record, slot, ...(deviceUnits.length === 0 ? {} : { deviceUnits }) };
   start.note(record);

@@ -4,7 +4,7 @@ import type { RuleReason } from '#model/cluster-plan.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { QuotaGap } from './quota.ts';
 import type { Rejection } from './schedule.ts';
-import { WHOLE } from './device-share.ts';
+import { WHOLE } from '#model/device-share.ts';
 import type { Amount, Obstacle } from './filters.ts';
 
 interface Group {
@@ -88,7 +88,7 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
     case 'deadman': return { have: 'none at work', need: 'gantry-deadman' };
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
-    case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: String(first.need) };
+    case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: deviceNeed(first) };
     case 'near': return { have: 'none of its tasks', need: first.service };
     case 'avoid': return { have: first.service, need: 'none of its tasks' };
     case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
@@ -255,13 +255,21 @@ function company(first: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'r
 function scarcity(first: Extract<Obstacle, { readonly kind: Amount | 'device' }>, best: Obstacle): string {
   switch (first.kind) {
     case 'device':
-      return `not enough of device ${first.device} free (need ${String(first.need)}, most free ${String('free' in best ? Math.max(0, best.free) : 0)} on ${best.node})`;
+      return `not enough of device ${first.device} free (need ${deviceNeed(first)}, most free ${String('free' in best ? Math.max(0, best.free) : 0)} on ${best.node})`;
     case 'memory':
     case 'cpu':
     case 'disk':
     case 'pids':
       return `not enough ${first.kind} free (${shortage(first.kind, best)})`;
   }
+}
+
+/** `2`, `0.5 of one` or `0.5 each of 2`. */
+function deviceNeed({ need, milli }: Extract<Obstacle, { readonly kind: 'device' }>): string {
+  if (milli === undefined) {
+    return String(need);
+  }
+  return `${String(milli / WHOLE)} ${need === 1 ? 'of one' : `each of ${String(need)}`}`;
 }
 
 function shortage(kind: Amount, best: Obstacle): string {

@@ -7,7 +7,7 @@ import { isBelowPrefix } from '#model/namespace.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import { volumeId, volumeNames } from '#model/volume.ts';
-import { countUnits, hasUnits, WHOLE } from './device-share.ts';
+import { countUnits, hasUnits, WHOLE } from '#model/device-share.ts';
 import type { LabelCounts } from './label-counts.ts';
 import type { NodeTable } from './node-table.ts';
 import type { QuotaGap } from './quota.ts';

@@ -65,8 +65,9 @@ function updateCommand({ service }: Blocked, kind: Amount, text: string): { read
 }
 
 function withDevices(blocked: Blocked, make: MakeField, { name, count }: DeviceCount): Candidate {
-  const before = blocked.service.spec.container.deviceRequests;
-  const deviceRequests = before.map(one => (one.name === name ? { ...one, count } : one));
-  const sentence = `ask for ${String(count)} of ${name} instead of ${String(before.find(one => one.name === name)?.count ?? 0)}`;
-  return make(blocked, { deviceRequests }, { path: `resources.requests.devices.${name}`, value: String(count), sentence });
+  const requests = blocked.service.spec.container.deviceRequests;
+  const before = requests.find(one => one.name === name);
+  const deviceRequests = requests.map(one => (one.name === name ? { ...one, count } : one));
+  const sentence = `ask for ${String(count)} of ${name} instead of ${String(before?.count ?? 0)}`;
+  return make(blocked, { deviceRequests }, { path: `resources.requests.devices.${name}${before?.milli === undefined ? '' : '.count'}`, value: String(count), sentence });
 }

@@ -7,7 +7,7 @@ import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import type { DeviceUnits, Task } from '#model/task.ts';
-import { WHOLE, chooseUnits, freeUnits, takeUnits } from './device-share.ts';
+import { WHOLE, chooseUnits, freeUnits, takeUnits } from '#model/device-share.ts';
 import { ImageRows, digestsOf } from './image-rows.ts';
 import { claimsBy } from './claims.ts';
 import type { Claim } from './claims.ts';

@@ -6,7 +6,7 @@ import type { ContainerSet } from '#model/companion.ts';
 import type { NamespaceQuota } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
 import { isEnded } from './node-load.ts';
-import { WHOLE } from './device-share.ts';
+import { WHOLE } from '#model/device-share.ts';
 
 /** Of which of the quota's amounts there is too little; `resource` is `cpu`, `memory`, `tasks` or `device NAME`. */
 export interface QuotaGap {

@@ -1,4 +1,5 @@
 /** What must hold of device nodes, named devices and name servers that a container asks for. */
+import { WHOLE } from './device-share.ts';
 import type { Violation } from './errors.ts';
 import { isLabel } from './ids.ts';
 import { isCleanHostPath } from './namespace.ts';
@@ -31,8 +32,11 @@ export function checkDevices(container: ContainerSpec, path: string): readonly V
       const problem = findDeviceProblem(hostPath, target) ?? (targets.indexOf(target) < index ? `${quoted(target)} is named twice` : undefined);
       return problem === undefined ? [] : [{ path: `${path}.devices[${String(index)}]`, message: problem }];
     }),
-    ...container.deviceRequests.flatMap(({ name, count }) => (isDeviceName(name)
-      ? checkRange(count, `${path}.resources.requests.devices.${name}`, 1, MAX_DEVICE_UNITS)
+    ...container.deviceRequests.flatMap(({ name, count, milli = 1 }) => (isDeviceName(name)
+      ? [
+        ...checkRange(count, `${path}.resources.requests.devices.${name}`, 1, MAX_DEVICE_UNITS),
+        ...checkRange(milli, `${path}.resources.requests.devices.${name}.share`, 1, WHOLE - 1),
+      ]
       : [{ path: `${path}.resources.requests.devices`, key: name, message: `invalid name ${quoted(name)}; devices are named like nvidia.com/gpu` }])),
   ];
 }

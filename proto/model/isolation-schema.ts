@@ -1,6 +1,7 @@
 /** What sets a container apart from its machine: `security`, `ulimits`, `extra_hosts`, `dns`, `devices`. */
 import { quoted } from './printable.ts';
 import type { Parsed } from './quantity.ts';
+import { isRawMap } from './raw-value.ts';
 import type { KeyTable, SchemaField } from './schema-field.ts';
 import { HOST_NAMESPACES, SECURITY_PROFILES, SIDECAR_NAMESPACES } from './service.ts';
 import type { ContainerSpec, DeviceCount, DeviceMount, DnsSpec, HostNamespace, SecurityProfile, SecuritySpec } from './service.ts';
@@ -94,7 +95,33 @@ export function parseDevice(text: string): Parsed<DeviceMount> {
     : { problem: `${quoted(text)} is not a device such as /dev/fuse, /dev/fuse:/dev/fuse or /dev/fuse:/dev/fuse:rw` };
 }
 
-/** `resources.requests.devices`: how many of each name. */
+/** `resources.requests.devices`: of each name how many units, `2`, a share of one, `0.5`, or a share of several, `{ count: 2, share: 0.5 }`. */
 export function readDeviceRequests(field: SchemaField): readonly DeviceCount[] {
-  return field.entries().map(([name, count]) => ({ name, count: count.integer(1) })).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  return field.entries().map(([name, entry]) => ({ name, ...readDeviceCount(entry) })).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function readDeviceCount(field: SchemaField): Omit<DeviceCount, 'name'> {
+  if (!isRawMap(field.value)) {
+    return field.parsed(parseDeviceCount) ?? { count: 1 };
+  }
+  field.checkKeys({ known: ['count', 'share'] });
+  const milli = field.at('share').parsed(parseShare);
+  return { count: field.at('count').integer(1), ...(milli === undefined ? {} : { milli }) };
+}
+
+function parseDeviceCount(text: string): Parsed<Omit<DeviceCount, 'name'>> {
+  const count = Number(text);
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(count)) {
+    return { value: { count } };
+  }
+  const share = parseShare(text);
+  return 'problem' in share
+    ? { problem: `${quoted(text)} is neither whole units, such as 2, nor a share of one, such as 0.5; a share of several is { count: 2, share: 0.5 }` }
+    : { value: { count: 1, milli: share.value } };
+}
+
+/** Thousandths of a unit of `0.5`. */
+function parseShare(text: string): Parsed<number> {
+  const milli = Number(text) * 1_000;
+  return /^0?\.\d{1,3}$/.test(text) && milli > 0 ? { value: Math.round(milli) } : { problem: `${quoted(text)} is not a share of a unit, from 0.001 to 0.999` };
 }

@@ -107,12 +107,12 @@ const problem = (parser: (text: string) => Parsed<unknown>): string => {
 const WRONG: Readonly<Record<Leaf, readonly [unknown, string | RegExp]>> = {
   text: [5, /^must be text, got 5/], word: [[], /^must be text, got a list/], integer: ['zz', "must be a whole number, got 'zz'"], number: ['zz', "must be a number, got 'zz'"], 'true or false': ['zz', "must be true or false, got 'zz'"],
   duration: ['zz', problem(parseDuration)], memory: ['zz', problem(parseMemory)], cpus: ['zz', problem(parseCpu)], percent: ['zz', /%/], 'octal mode': ['zz', problem(parseMode)],
-  'list of cpus': ['zz', problem(parseCpuset)], 'text or list of text': [5, 'must be a list, got 5'], 'mapping or list of NAME=value': [5, 'must be a mapping, got 5'],
+  'list of cpus': ['zz', problem(parseCpuset)], units: ['zz', /a share of (one|a unit)/], 'text or list of text': [5, 'must be a list, got 5'], 'mapping or list of NAME=value': [5, 'must be a mapping, got 5'],
   'PUBLISHED:TARGET': ['zz', problem(parseShortPort)], 'NAME:/PATH': ['zz', problem(parseShortVolume)],
 };
 
 /** What a field that may be a mapping takes as well. */
-const RIGHT: Readonly<Partial<Record<Leaf, unknown>>> = { text: 'db', integer: 5, duration: '10s', 'PUBLISHED:TARGET': '80:80', 'NAME:/PATH': 'vol:/x' };
+const RIGHT: Readonly<Partial<Record<Leaf, unknown>>> = { text: 'db', integer: 5, units: 0.5, duration: '10s', 'PUBLISHED:TARGET': '80:80', 'NAME:/PATH': 'vol:/x' };
 
 test('each field takes what its type says', t => {
   for (const way of WAYS) {

@@ -11,6 +11,14 @@ test('devices are below /dev, none of those every container has, each place once
   }
   t.deepEqual(pathsOf({ devices: ['/dev/fuse', '/dev/kvm:/dev/fuse'] }), ['services.web.devices[1]']);
 });
+test('a named device may be asked for by shares', t => {
+  for (const good of [0.5, 0.001, { count: 2, share: 0.25 }, 2, { count: 2 }]) {
+    t.deepEqual(pathsOf({ resources: { requests: { devices: { gpu: good } } } }), [], JSON.stringify(good));
+  }
+  for (const bad of [0, 1.5, 0.0004, -1, 'half', { count: 2, share: 1 }, { count: 0, share: 0.5 }, { share: 0.5, of: 2 }]) {
+    t.is(pathsOf({ resources: { requests: { devices: { gpu: bad } } } }).length, 1, JSON.stringify(bad));
+  }
+});
 test('named devices are counted', t => {
   t.deepEqual(pathsOf({ resources: { requests: { devices: { 'nvidia.com/gpu': 2, 'fpga': 1 } } } }), []);
   t.deepEqual(pathsOf({ resources: { requests: { devices: { 'nvidia.com/gpu': 0 } } } }).length, 1);

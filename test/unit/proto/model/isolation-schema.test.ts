@@ -24,6 +24,12 @@ test('words that are not known are told with the nearest', t => {
   t.regex(violationsOf(manifest({ security: { profile: 'privilegd' } }))[0]?.message ?? '', /privileged/);
   t.regex(violationsOf(manifest({ security: { pid: 'hots' } }))[0]?.message ?? '', /host/);
 });
+test('named devices: whole units, a share of one, a share of several', t => {
+  t.deepEqual(container({ resources: { requests: { devices: { gpu: 0.5, fpga: 2, tpu: { count: 2, share: 0.125 } } } } }).deviceRequests, [
+    { name: 'fpga', count: 2 }, { name: 'gpu', count: 1, milli: 500 }, { name: 'tpu', count: 2, milli: 125 },
+  ]);
+  t.regex(violationsOf(manifest({ resources: { requests: { devices: { gpu: 1.5 } } } }))[0]?.message ?? '', /neither whole units, such as 2, nor a share of one, such as 0.5/);
+});
 test('a device names its place and its access', t => {
   t.deepEqual(parseDevice('/dev/fuse'), { value: { hostPath: '/dev/fuse', target: '/dev/fuse', access: 'rwm' } });
   t.deepEqual(parseDevice('/dev/fuse:/dev/x:r'), { value: { hostPath: '/dev/fuse', target: '/dev/x', access: 'r' } });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { chooseUnits, countUnits, freeUnits, hasUnits, takeUnits } from '../../../../controller/schedule/device-share.ts';
+import { chooseUnits, countUnits, freeUnits, hasUnits, takeUnits } from '../../../../proto/model/device-share.ts';
 
 test('the fullest units that still have the share are chosen, the first of equals', t => {
   const free = freeUnits(4);

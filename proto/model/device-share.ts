@@ -1,5 +1,5 @@
 /** Units of a named device on one node: which of them a task gets, whole or in shares. */
-import type { DeviceCount } from '#model/service.ts';
+import type { DeviceCount } from './service.ts';
 
 /** Thousandths of a unit. */
 export const WHOLE = 1_000;
