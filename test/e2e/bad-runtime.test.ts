@@ -41,7 +41,7 @@ let large: string;
 test.before(async () => {
   chmodSync(offered, 0o777);
   writeFileSync(`${offered}/greeting`, 'of the machine\n');
-  cluster = await DevCluster.up({ nodes: 1, controllers: 1, agentOptions: `--allow-privileged --bind-prefixes ${offered} --device-paths /dev/full` });
+  cluster = await DevCluster.up({ nodes: 1, controllers: 1, agentOptions: `--allow-privileged --bind-prefixes ${offered} --device-paths /dev/full --devices acme.com/dsp=/dev/full` });
   client = cluster.client();
   const server = { registry: cluster.registry, caPem: cluster.operatorIdentity().caPem };
   const layer = oddLayer();
@@ -325,6 +325,29 @@ services:
   await cluster.ctl('delete', 'app/open', '-y');
   await cluster.ctl('namespace', 'rm', 'default', '-y');
   t.is((await cluster.tryApply(manifest)).exitCode, 1);
+  await settleNodes(cluster);
+});
+
+test.serial('tasks share a unit of a named device; one more than it has room for waits, and is told why', async t => {
+  const manifest = (replicas: number): string => `${HEAD}metadata: { name: shared }
+services:
+  main:
+    image: hello:1
+    replicas: ${String(replicas)}
+    command: [/bin/sh, -c, "trap 'exit 0' TERM; while :; do sleep 1; done"]
+    stop_grace_period: 2s
+    resources: { requests: { devices: { acme.com/dsp: 0.5 } } }
+`;
+  await cluster.apply(manifest(2));
+  await running(client, 'shared', 2);
+  t.regex((await exec('shared', 'echo x > /dev/full')).output, /No space left on device/);
+  await cluster.ctl('scale', 'shared/main=3');
+  const why = await eventually('the third waits', 60_000, async () => {
+    const said = await cluster.ctl('why', 'svc/shared/main');
+    return said.includes('not enough of device') ? said : undefined;
+  });
+  t.regex(why, /not enough of device acme\.com\/dsp free \(need 0\.5 of one, most free 0 on n1\)/);
+  await cluster.ctl('delete', 'app/shared', '-y');
   await settleNodes(cluster);
 });
 
