@@ -185,8 +185,13 @@ function joined(texts: readonly (string | undefined)[], separator: string): stri
   return texts.filter(text => text !== undefined && text !== '').join(separator);
 }
 
-/** Watching makes sense only where there is something to go back to and a task was made for the Revision. */
-function monitorMs({ service, rows }: ServiceState, settledRevision: number): number {
-  const isNew = rows.some(row => isLive(row) && row.task.revision === service.revision);
-  return settledRevision === 0 || settledRevision === service.revision || !isNew ? 0 : service.spec.update.monitorMs;
+/**
+ * Watched is what was made for the Revision. Where there is nothing to go back to it is only what had to be started again: a container that
+ * ends after a moment runs for that moment each time.
+ */
+function monitorMs({ service, status: known, rows }: ServiceState, settledRevision: number): number {
+  const made = rows.filter(row => isLive(row) && row.task.revision === service.revision);
+  const hasFailedBefore = service.spec.kind !== 'job' && ((known?.crashLoops.length ?? 0) > 0 || made.some(({ status }) => (status?.restarts ?? 0) > 0));
+  const isWatched = settledRevision === 0 ? hasFailedBefore : settledRevision !== service.revision && made.length > 0;
+  return isWatched ? service.spec.update.monitorMs : 0;
 }

@@ -102,6 +102,18 @@ test('a new Revision settles after its monitor time', t => {
 test('the first Revision settles as soon as it serves: there is nothing to go back to', t => {
   t.like(statusOf(plan({ of: web, tasks: running, serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
 });
+test('the first Revision with a task that had to be started again settles after its monitor time: it may end again', t => {
+  const again = [status(w0), status(w1, { restarts: 1, attempt: 2 }), status(w2)];
+  const first = plan({ of: web, tasks: running, statuses: again, serviceStatuses: [] });
+  t.like(statusOf(first), { settledRevision: 0, rollout: { state: 'progressing', reason: 'healthy, being watched' } });
+  t.is(first.wakeAtMs, LATER + 30_000);
+  const watched = statusOf(first)!;
+  t.like(statusOf(plan({ of: web, tasks: running, statuses: again, serviceStatuses: [watched], nowMs: LATER + 30_000 })), { settledRevision: 1, rollout: { state: 'settled' } });
+});
+test('so it does where a task of it failed and was replaced', t => {
+  const known = serviceStatus(web, { settledRevision: 0, rollout: { state: 'failed', reason: 'x', revision: 1, startedAtMs: T0 }, crashLoops: [{ slot: 0, failures: 1, notBeforeMs: T0, task: w1.id }] });
+  t.like(statusOf(plan({ of: web, tasks: running, serviceStatuses: [known] })), { settledRevision: 0, rollout: { state: 'progressing', reason: 'healthy, being watched' } });
+});
 
 test('a failing Revision is rolled back to the settled spec, and the status keeps the reason', t => {
   const bad = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
