@@ -39,6 +39,11 @@ function isFailure(row: TaskRow, service: Service): boolean {
   return hasFailed(row) || endedTooSoon;
 }
 
+/** `once`, `3 times`. */
+export function timesText(count: number): string {
+  return count === 1 ? 'once' : `${String(count)} times`;
+}
+
 function count(row: TaskRow, before: CrashLoop | undefined, nowMs: number): CrashLoop {
   const failures = (before?.failures ?? 0) + 1;
   const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures - 1, 10));

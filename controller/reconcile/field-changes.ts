@@ -3,6 +3,8 @@ import type { Service } from '#model/app.ts';
 import type { FieldChange } from '#model/cluster-plan.ts';
 import type { ServiceSpec } from '#model/service.ts';
 
+/** Characters of a digest that tell one content from another. */
+const SHORT_DIGEST = 12;
 /** Characters of a value that are shown. */
 const MAX_SHOWN = 200;
 
@@ -27,13 +29,15 @@ export function fieldChanges(before: Service | undefined, after: Service): reado
 function leavesOf(spec: ServiceSpec, { pins, volumes }: Service): ReadonlyMap<string, string> {
   const leaves = new Map<string, string>();
   const { container, ...rest } = spec;
-  collect(leaves, '', { ...rest, ...container, pinned: { configs: pins.configs, secrets: pins.secrets }, declared: { volumes } });
+  collect(leaves, '', { ...rest, ...container, declared: { volumes } });
+  pins.configs.forEach(({ name, sha256 }) => leaves.set(`configs.${name}`, `content ${sha256.slice(0, SHORT_DIGEST)}`));
+  pins.secrets.forEach(({ name, version }) => leaves.set(`secrets.${name}`, `version ${String(version)}`));
   return leaves;
 }
 
 function collect(leaves: Map<string, string>, path: string, value: unknown): void {
   if (Array.isArray(value)) {
-    value.forEach((item: unknown, index) => { collect(leaves, `${path}[${nameOf(item) ?? String(index)}]`, item); });
+    value.forEach((item: unknown, index) => { collect(leaves, `${path}[${nameOf(item) ?? String(index)}]`, isSetting(item) ? item.value : item); });
   } else if (value !== null && typeof value === 'object') {
     for (const [key, part] of Object.entries(value)) {
       collect(leaves, path === '' ? key : `${path}.${key}`, part);
@@ -41,6 +45,11 @@ function collect(leaves: Map<string, string>, path: string, value: unknown): voi
   } else if (value !== undefined) {
     leaves.set(path, JSON.stringify(value).replace(/^"(.*)"$/, '$1').slice(0, MAX_SHOWN));
   }
+}
+
+/** A variable or a label: a name with one value. */
+function isSetting(item: unknown): item is { readonly name: string; readonly value: unknown } {
+  return nameOf(item) !== undefined && Object.keys(item as object).toSorted().join(' ') === 'name value';
 }
 
 function nameOf(item: unknown): string | undefined {

@@ -9,7 +9,7 @@ import type { Task } from '#model/task.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { jobsOf } from './job-status.ts';
-import { nextCrashLoop, waitUntilMs } from './crash-backoff.ts';
+import { nextCrashLoop, timesText, waitUntilMs } from './crash-backoff.ts';
 import { planCron } from './cron-plan.ts';
 import { runsOf } from './cron-run.ts';
 import { unmetDependency } from './dependencies.ts';
@@ -299,7 +299,7 @@ function eventsOf({ service, status }: ServiceState, next: ServiceStatus): reado
   }
   const counted = new Map(status?.crashLoops.map(one => [one.slot, one.task]));
   for (const loop of next.crashLoops.filter(one => counted.get(one.slot) !== one.task)) {
-    events.push({ type: 'warning', object, reason: 'TaskFailed', message: `slot ${String(loop.slot)} failed ${String(loop.failures)} times, task ${loop.task}` });
+    events.push({ type: 'warning', object, reason: 'TaskFailed', message: `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, task ${loop.task}` });
   }
   if (next.rollout.state !== status?.rollout.state) {
     const type = next.rollout.state === 'failed' ? 'warning' : 'normal';

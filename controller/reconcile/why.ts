@@ -17,6 +17,7 @@ import { requestFor } from '../schedule/request.ts';
 import type { SlotOnNode } from '../schedule/schedule.ts';
 import { isBetter, rankNames, rankNode } from '../schedule/scores.ts';
 import { unplacedService } from './cluster-plan.ts';
+import { timesText } from './crash-backoff.ts';
 import { PaperCluster } from './paper-cluster.ts';
 import { isLive, serviceState } from './task-row.ts';
 import type { ServiceState } from './task-row.ts';
@@ -121,7 +122,7 @@ function scaleReasons({ service: { spec }, status }: ServiceState): readonly Rul
 
 function crashReasons({ status }: ServiceState): readonly RuleReason[] {
   return (status?.crashLoops ?? []).map(loop => plain('crash-loop', [],
-    `slot ${String(loop.slot)} failed ${String(loop.failures)} times, the last was task ${loop.task}; the next waits until ${new Date(loop.notBeforeMs).toISOString()}`));
+    `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, the last was task ${loop.task}; the next waits until ${new Date(loop.notBeforeMs).toISOString()}`));
 }
 
 function withoutTask(snapshot: ClusterSnapshot, id: TaskId): ClusterSnapshot {
