@@ -60,9 +60,10 @@ const troubleEvent: EventRule = (task, previous, next) => {
     : undefined;
 };
 
+/** What its health check says is told once, by `healthEvent`. */
 function isNewTrouble(previous: TaskStatus | undefined, next: TaskStatus): boolean {
   const isAgain = COUNTED_REASONS.has(next.reason) && next.message !== previous?.message;
-  return next.reason !== '' && next.reason !== STOPPED && (next.reason !== previous?.reason || isAgain);
+  return next.reason !== '' && next.reason !== STOPPED && next.reason.toLowerCase() !== 'unhealthy' && (next.reason !== previous?.reason || isAgain);
 }
 
 /** A word that fits into an event's key: letters, digits and `-`. */

@@ -26,6 +26,9 @@ test('a stop that was asked for at the container', tells, at({}), at({ phase: 's
 test('its end', tells, at({ reason: 'stopped' }), at({ phase: 'complete', reason: 'stopped', lastExit: { attempt: 1, code: 137, reason: 'stopped', finishedAtMs: T0 } }), ['normal Exited']);
 test('the same exit again', tells, at(exit(1)), at(exit(1)), []);
 test('unhealthy, once', tells, at({ health: 'healthy' }), at({ health: 'unhealthy' }), ['warning Unhealthy']);
+test('unhealthy, with the words of its health check', tells, at({ health: 'healthy' }), at({ health: 'unhealthy', reason: 'Unhealthy', message: 'http 80/: status 404' }), ['warning Unhealthy']);
+test('stopped for being unhealthy', tells, at({ health: 'unhealthy', reason: 'Unhealthy' }), at({ phase: 'stopping', health: 'unhealthy', reason: 'unhealthy' }), []);
+test('given up for being unhealthy', tells, at({ phase: 'stopping', health: 'unhealthy', reason: 'unhealthy' }), at({ phase: 'failed', health: 'unhealthy', reason: 'unhealthy' }), ['warning unhealthy']);
 test('unhealthy still', tells, at({ health: 'unhealthy' }), at({ health: 'unhealthy' }), []);
 test('a new trouble', tells, at({ phase: 'pulling' }), at({ phase: 'pulling', reason: 'ImagePullFailed', message: 'no' }), ['warning ImagePullFailed']);
 test('the same trouble', tells, at({ phase: 'pulling', reason: 'ImagePullFailed' }), at({ phase: 'pulling', reason: 'ImagePullFailed' }), []);
