@@ -189,7 +189,7 @@ export class SchemaField {
     if (word === undefined) {
       this.complain(choice.later?.includes(text) === true
         ? `'${text}' is not available in this version; use ${choice.words.join(' or ')}`
-        : `${quoted(text)} is none of ${choice.words.join(', ')}`);
+        : choice.words.length === 1 ? `must be ${choice.words.join('')}, got ${quoted(text)}` : `${quoted(text)} is none of ${choice.words.join(', ')}`);
     }
     return word ?? fallback;
   }
