@@ -20,6 +20,7 @@ import type { NamespaceFlags } from './commands/namespace-flow.ts';
 import type { SecretFlags } from './commands/secret-flow.ts';
 import type { TopFlags } from './commands/top-flow.ts';
 import { addDevVerbs } from './dev-verbs.ts';
+import { groupByHead, groupVerbs, shortAbout } from './help-groups.ts';
 import { addImageVerbs } from './image-verbs.ts';
 import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
 import { addVolumeVerbs } from './volume-verbs.ts';
@@ -36,7 +37,7 @@ export function buildProgram(withShell: WithShell): Command {
     .showSuggestionAfterError(true)
     .version(`clusterctl (Gantry) ${VERSION}`, '-V, --version', 'whose clusterctl this is, and which')
     .addHelpText('after', '\nStart here:\n  clusterctl apply -f shop.yaml --wait\n  clusterctl ps\n  clusterctl why shop/web\n  clusterctl help rollout undo\n')
-    .configureHelp({ sortSubcommands: true });
+    .configureHelp({ sortSubcommands: true, subcommandTerm: command => command.name(), subcommandDescription: shortAbout, groupItems: groupByHead });
   const verbs = new VerbTable(program, withShell);
   addObjectVerbs(verbs);
   addChangeVerbs(verbs);
@@ -51,6 +52,7 @@ export function buildProgram(withShell: WithShell): Command {
   addMachineVerbs(verbs);
   addCompletion(verbs, program);
   addDevVerbs(verbs.group('dev', 'a local cluster on this machine'));
+  groupVerbs(program);
   return program;
 }
 

@@ -1,6 +1,7 @@
 /** Shell completion: the words that may follow, and the scripts that ask for them; what is said of a command that is none. */
 import { nearestWord } from '#model/nearest-word.ts';
 import { quoted } from '#model/printable.ts';
+import { wordHere } from './foreign-words.ts';
 
 export interface CompletionCommand {
   readonly name: string;
@@ -21,11 +22,15 @@ export function commandPath(root: CompletionCommand, words: readonly string[]): 
   return path;
 }
 
+const PROGRAM = 'clusterctl';
+
 /** A word where only a command may stand. */
 export function explainUnknown(parent: CompletionCommand, word: string): string {
   const names = parent.children.map(child => child.name).filter(name => name !== 'help');
+  const here = parent.name === PROGRAM ? wordHere(word) : undefined;
   const near = nearestWord(word, names);
-  return `unknown command ${quoted(word)}; ${near === undefined ? listCommands(parent) : `did you mean '${near}'?`}`;
+  const hint = here !== undefined ? `here it is: ${PROGRAM} ${here}` : near === undefined ? listCommands(parent) : `did you mean '${near}'?`;
+  return `unknown command ${quoted(word)}; ${hint}`;
 }
 
 /** More are not listed in one line. */

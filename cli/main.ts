@@ -38,7 +38,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const program = buildProgram(withShell);
   catchUsage(program, text => { usage.push(text); });
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(argv.length > 2 ? argv : [...argv, '--help']);
     return EXIT.done;
   } catch (error) {
     const known = error instanceof CommanderError ? usageOf(error, { said: usage.join(''), program, argv }) : error;
@@ -107,10 +107,11 @@ function usageOf(error: CommanderError, { said, program, argv }: UsageFacts): Us
   if (error.exitCode === 0) {
     return undefined;
   }
-  const path = commandPath(describeCommand(program), argv.slice(2));
+  const unknown = /^error: unknown command '(.*)'/.exec(error.message)?.[1];
+  const given = argv.slice(2);
+  const path = commandPath(describeCommand(program), unknown === undefined ? given : given.slice(0, given.indexOf(unknown)));
   const [command] = path.slice(-1);
   const words = path.map(({ name }) => name).join(' ');
-  const unknown = /^error: unknown command '(.*)'/.exec(error.message)?.[1];
   if (command !== undefined && unknown !== undefined) {
     return new UsageError(explainUnknown({ ...command, name: words }, unknown));
   }

@@ -31,5 +31,7 @@ test('an unknown command: the near one, or what there is', t => {
   const node = ROOT.children[1] ?? ROOT;
   t.is(explainUnknown(ROOT, 'gte'), "unknown command 'gte'; did you mean 'get'?");
   t.is(explainUnknown(node, 'explode'), "unknown command 'explode'; node has drain, ls");
+  t.is(explainUnknown(ROOT, 'cordon'), "unknown command 'cordon'; here it is: clusterctl node cordon NODE");
+  t.is(explainUnknown(node, 'pods'), "unknown command 'pods'; node has drain, ls");
   t.is(listCommands({ name: 'x', flags: [], children: Array.from({ length: 20 }, (_, index) => ({ name: String(index), flags: [], children: [] })) }), 'see x --help');
 });

@@ -1,0 +1,23 @@
+import test from 'ava';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+const MAIN = path.join(import.meta.dirname, '../../../cli/main.ts');
+
+function run(...words: readonly string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+  return spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8' });
+}
+
+test('without a word all commands are shown, as docker and kubectl do', t => {
+  const { status, stdout, stderr } = run();
+  t.is(status, 0);
+  t.is(stderr, '');
+  t.regex(stdout, /^Usage: clusterctl [^]*\n {2}apply /);
+});
+test('a group without a command is refused with those it has', t => {
+  t.like(run('rollout'), { status: 2, stdout: '', stderr: 'error: no command given; clusterctl rollout has abort, history, pause, promote, restart, resume, status, undo\n' });
+});
+test('words behind an unknown command are not taken for its group', t => {
+  t.like(run('set', 'image', 'shop/web', 'web=nginx:2'), { status: 2, stderr: 'error: unknown command \'set\'; here it is: clusterctl apply -f FILE\n' });
+  t.like(run('node', 'reboot', 'image'), { status: 2, stderr: 'error: unknown command \'reboot\'; clusterctl node has confirm-lost, cordon, drain, label, ls, rm, taint, uncordon\n' });
+});
