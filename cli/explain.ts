@@ -19,7 +19,8 @@ const ANY_NAME = ['NAME', '*'];
 
 /** @param path  empty: the document. @throws ClusterError NOT_FOUND with the nearest field, or all there are */
 export function findField(path: string): FoundField {
-  const words = path.replace(/\[\d*\]/g, '').split('.').filter(word => word !== '' && !ANY_NAME.includes(word));
+  const given = path.replace(/\[\d*\]/g, '').split('.').filter(word => word !== '' && !ANY_NAME.includes(word));
+  const words = isOfService(given[0]) ? ['services', ...given] : given;
   let field = MANIFEST;
   const names: string[] = [];
   for (const [index, word] of words.entries()) {
@@ -30,6 +31,12 @@ export function findField(path: string): FoundField {
     names.push(field.name);
   }
   return { path: names.join('.'), field };
+}
+
+/** A field of a service alone may stand without `services.` before it. */
+function isOfService(word: string | undefined): boolean {
+  const has = (field: FieldDoc | undefined): boolean => field?.fields?.some(({ name }) => name === word) ?? false;
+  return word !== undefined && typeOf(word) === undefined && !has(MANIFEST) && has(MANIFEST.fields?.find(({ name }) => name === 'services'));
 }
 
 function requireChild({ fields = [] }: FieldDoc, name: string, parent: string): FieldDoc {

@@ -46,12 +46,20 @@ function judgeService(view: ServiceView, cluster: ClusterView): Judged {
     return { state: 'failed', line: failure };
   }
   const pending = status?.pending.length ?? 0;
-  const counts = `${String(view.healthy)}/${String(view.wanted)} healthy${pending === 0 ? '' : `, ${String(pending)} pending`}`;
+  const counts = `${describeUpdated(view, cluster)}${String(view.healthy)}/${String(view.wanted)} healthy${pending === 0 ? '' : `, ${String(pending)} pending`}`;
   const rest = describeRest(view);
   if (rest !== undefined) {
     return { state: 'done', line: `${counts} (${rest})` };
   }
   return isSettled(view) && view.healthy >= view.wanted ? { state: 'done', line: counts } : { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
+}
+
+/** How many tasks of this Revision serve, while some of an earlier one do too. */
+function describeUpdated({ service, wanted }: ServiceView, cluster: ClusterView): string {
+  const serving = cluster.tasks.filter(({ task, state, status }) => task.serviceId === service.id && state === 'running' && status?.health !== 'starting' && status?.health !== 'unhealthy');
+  const updated = serving.filter(({ task }) => task.revision >= service.revision).length;
+  const isMixed = cluster.tasks.some(({ task }) => task.serviceId === service.id && task.revision >= service.revision) && updated < serving.length;
+  return isMixed ? `${String(updated)}/${String(wanted)} updated, ` : '';
 }
 
 /** A rollout that goes on only when somebody says so. */

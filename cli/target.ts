@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import { nearestWord } from '#model/nearest-word.ts';
 import type { ClusterView, NodeView, ServiceView, TaskView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
+import { isFinished } from '#model/task.ts';
 import { formatTime } from './format/age.ts';
 import { inNamespace } from './options.ts';
 
@@ -16,6 +17,16 @@ const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
   task: 'task', tasks: 'task', node: 'node', nodes: 'node', no: 'node', app: 'app', apps: 'app',
   config: 'config', configs: 'config', cm: 'config', secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
 };
+
+/** Words of kubectl's `get`, and what lists such things here. */
+const LISTED_ELSEWHERE: Readonly<Record<string, string>> = {
+  pod: 'ps', pods: 'ps', po: 'ps', all: 'get apps,svc,tasks', volume: 'volume ls', volumes: 'volume ls', pvc: 'volume ls', pv: 'volume ls',
+  namespace: 'namespace ls', namespaces: 'namespace ls', ns: 'namespace ls', image: 'images', images: 'images',
+  deployment: 'get svc', deployments: 'get svc', deploy: 'get svc', statefulset: 'get svc', daemonset: 'get svc',
+};
+
+/** Words of `service` that mean one kind of it alone. */
+const KIND_WORDS: Readonly<Record<string, 'job' | 'cron'>> = { job: 'job', jobs: 'job', cron: 'cron', crons: 'cron', cronjob: 'cron', cronjobs: 'cron', cj: 'cron' };
 
 /** Characters of a task's id that a person must at least give. */
 const MIN_ID_START = 3;
@@ -39,14 +50,20 @@ export function typeOf(word: string): TargetType | undefined {
   return Object.hasOwn(TYPE_WORDS, word) ? TYPE_WORDS[word] : undefined;
 }
 
+/** `job` for `jobs`; undefined for words that mean services of every kind, and for other types. */
+export function kindOf(word: string): 'job' | 'cron' | undefined {
+  return Object.hasOwn(KIND_WORDS, word) ? KIND_WORDS[word] : undefined;
+}
+
 /** The type that a word of `get` names. @throws ClusterError INVALID_ARGUMENT with the nearest word */
 export function parseType(word: string): TargetType {
   const type = typeOf(word);
   if (type !== undefined) {
     return type;
   }
+  const elsewhere = Object.hasOwn(LISTED_ELSEWHERE, word) ? LISTED_ELSEWHERE[word] : undefined;
   const near = nearestWord(word, Object.keys(TYPE_WORDS));
-  throw new ClusterError('INVALID_ARGUMENT', `unknown type ${quoted(word)}; ${near === undefined ? `types: ${TARGET_TYPES.join(', ')}` : `did you mean '${near}'?`}`);
+  throw new ClusterError('INVALID_ARGUMENT', `unknown type ${quoted(word)}; ${elsewhere !== undefined ? `see: clusterctl ${elsewhere}` : near === undefined ? `types: ${TARGET_TYPES.join(', ')}` : `did you mean '${near}'?`}`);
 }
 
 export function parseTarget(text: string): Target {
@@ -89,8 +106,14 @@ export function requireTarget<Kind extends Found['kind']>(text: string, view: Cl
 
 /** Nodes alone are in no namespace. */
 function describeMissing(text: string, { namespace }: ClusterView, kinds: readonly Found['kind'][]): string {
-  const where = kinds.every(kind => kind === 'node') ? '' : inNamespace(namespace);
-  return `no ${kinds.join(' or ')} is named ${quoted(text)}${where}; see clusterctl get ${kinds.includes('service') ? 'svc' : `${kinds[0] ?? 'app'}s`} -A`;
+  if (typeOf(text) !== undefined) {
+    return `${quoted(text)} is a type; write ${text}/NAME`;
+  }
+  const { type, name } = parseTarget(text);
+  const named = kinds.find(kind => kind === type);
+  const words = named === undefined ? kinds : [named];
+  const where = words.every(kind => kind === 'node') ? '' : inNamespace(namespace);
+  return `no ${words.join(' or ')} is named ${quoted(named === undefined ? text : name)}${where}; see clusterctl get ${words.includes('service') ? 'svc' : `${words[0] ?? 'app'}s`} -A`;
 }
 
 /** `service/shop/web`, `task/ID`, `node/n1`, `app/shop`. */
@@ -141,10 +164,16 @@ export function requireRunningTask(text: string, view: ClusterView, container?: 
   const running = candidates.filter(({ state }) => state === 'running' || (container !== undefined && (state === 'preparing' || state === 'starting'))).toSorted((left, right) => left.task.slot - right.task.slot);
   const [first] = running;
   if (first === undefined) {
-    const states = candidates.map(one => describeState(one, view)).join(', ');
+    const states = telling(candidates).map(one => describeState(one, view)).join(', ');
     throw new ClusterError('FAILED_PRECONDITION', `${describeFound(found)} is not running${states === '' ? '' : ` (${states})`}`);
   }
   return first;
+}
+
+/** Those that have not ended, or else the one that was made last. */
+function telling(tasks: readonly TaskView[]): readonly TaskView[] {
+  const live = tasks.filter(({ status }) => !isFinished(status?.phase ?? 'pending'));
+  return live.length > 0 ? live : tasks.toSorted((left, right) => right.task.createdAtMs - left.task.createdAtMs).slice(0, 1);
 }
 
 /** A lost task is so since its node is. */

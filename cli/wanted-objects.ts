@@ -1,9 +1,11 @@
 /** What `get` is asked for: `svc`, `svc NAME...`, `svc,tasks`, `svc/NAME task/NAME`, as kubectl has it. */
-import { parseTarget, parseType } from './target.ts';
+import { kindOf, parseTarget, parseType } from './target.ts';
 import type { TargetType } from './target.ts';
 
 export interface WantedObjects {
   readonly type: TargetType;
+  /** Services of this kind alone. */
+  readonly kind?: 'job' | 'cron';
   /** Empty: all. */
   readonly names: readonly string[];
 }
@@ -16,7 +18,10 @@ export interface WantedObjects {
  */
 export function parseWantedObjects(first: string, words: readonly string[]): readonly WantedObjects[] {
   if (!first.includes('/')) {
-    return merged(first.split(',').map(word => ({ type: parseType(word), names: words })));
+    return merged(first.split(',').map(word => {
+      const [type, kind] = [parseType(word), kindOf(word)];
+      return { type, names: words, ...(kind === undefined ? {} : { kind }) };
+    }));
   }
   const slash = first.indexOf('/');
   let type = parseType(first.slice(0, slash));
@@ -28,5 +33,5 @@ export function parseWantedObjects(first: string, words: readonly string[]): rea
 }
 
 function merged(wanted: readonly WantedObjects[]): readonly WantedObjects[] {
-  return [...Map.groupBy(wanted, ({ type }) => type)].map(([type, of]) => ({ type, names: [...new Set(of.flatMap(({ names }) => names))] }));
+  return [...Map.groupBy(wanted, ({ type, kind }) => `${type} ${kind ?? ''}`).values()].map(of => ({ ...of[0] as WantedObjects, names: [...new Set(of.flatMap(({ names }) => names))] }));
 }

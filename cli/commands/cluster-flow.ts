@@ -1,5 +1,6 @@
 /** `token create`, `version`, `wait --for`. */
 import { ClusterError } from '#model/errors.ts';
+import type { ControlClient } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 import { formatTime } from '../format/age.ts';
 import { taskItem } from '../format/items.ts';
@@ -33,12 +34,20 @@ export async function createToken(shell: Shell, flags: { readonly ttl?: string; 
 export async function showVersion(shell: Shell, version: string, flags: { readonly client?: boolean }): Promise<void> {
   const client = { name: 'gantry', version };
   const isPlain = shell.options.output === 'json' || shell.options.output === 'yaml';
-  if (flags.client !== true && isPlain) {
-    const status = await (await shell.connect()).clusterStatus();
-    await printPlain(shell, { client, cluster: status });
+  if (!isPlain) {
+    await shell.terminal.write(`clusterctl (Gantry) ${version}\n`);
+  }
+  if (flags.client === true) {
+    await (isPlain ? printPlain(shell, { client }) : undefined);
     return;
   }
-  await (isPlain ? printPlain(shell, { client }) : shell.terminal.write(`clusterctl (Gantry) ${version}\n`));
+  const cluster = await (await shell.connect()).clusterStatus();
+  await (isPlain ? printPlain(shell, { client, cluster }) : shell.terminal.write(`cluster ${cluster.version}, ${leaderText(cluster)}\n`));
+}
+
+function leaderText({ leader, controllers }: Awaited<ReturnType<ControlClient['clusterStatus']>>): string {
+  const others = controllers.map(({ id }) => id).filter(id => id !== leader);
+  return `led by ${leader ?? 'none now'}${others.length === 0 ? '' : `, beside ${others.join(', ')}`}`;
 }
 
 /** `--for healthy|deleted|complete|running|state=...` */

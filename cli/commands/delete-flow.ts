@@ -2,6 +2,7 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
+import { isFinished } from '#model/task.ts';
 import { nameOf } from '../format/volumes.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
@@ -106,7 +107,7 @@ async function deleteOne(shell: Shell, client: ControlClient, found: Found, with
   }
 }
 
-/** True when neither the object nor a task of it is left. */
+/** True when neither the object nor a task of it is left; the record of a task that has ended stays for a while. */
 function isGone(found: Found, view: ClusterView): boolean {
   switch (found.kind) {
     case 'app': {
@@ -118,7 +119,7 @@ function isGone(found: Found, view: ClusterView): boolean {
       return !view.services.some(({ service }) => service.id === id) && !view.tasks.some(({ task }) => task.serviceId === id);
     }
     case 'task':
-      return !view.tasks.some(({ task }) => task.id === found.task.task.id);
+      return !view.tasks.some(({ task, status }) => task.id === found.task.task.id && !isFinished(status?.phase ?? 'pending'));
     case 'node':
       return !view.nodes.some(({ node }) => node.id === found.node.node.id);
   }

@@ -3,15 +3,16 @@ import type { ClusterView } from '#model/ports.ts';
 import { formatAge } from '../format/age.ts';
 import { runItem, runsOfCron, runTable } from '../format/crons.ts';
 import { formatFields } from '../format/fields.ts';
-import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
+import { appItem, nodeItem, serviceItem, servicesOfApp, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
-import { eventTable, taskTable } from '../format/rows.ts';
+import { eventTable, serviceTable, taskTable } from '../format/rows.ts';
 import { eventObject } from '../event-scope.ts';
 import { formatTable } from '../format/table.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, parseTarget, requireTarget, typeOf } from '../target.ts';
 import type { Found } from '../target.ts';
+import { inOrder } from '../task-order.ts';
 import { describeConfig, describeSecret } from './content-flow.ts';
 import { printPlain } from './print-flow.ts';
 
@@ -35,7 +36,7 @@ async function describeTarget(shell: Shell, name: string): Promise<void> {
   const namespace = listNamespace(shell.options);
   const narrow = await client.view(namespace === undefined ? {} : { namespace });
   const found = requireTarget(name, narrow, ['app', 'service', 'task', 'node']);
-  const view = found.kind === 'node' ? await client.view({ node: found.node.node.id }) : narrow;
+  const view = inOrder(found.kind === 'node' ? await client.view({ node: found.node.node.id }) : narrow);
   const events = await client.events({ object: eventObject(found) });
   const item = itemOf(found, view);
   if (shell.options.output === 'json' || shell.options.output === 'yaml') {
@@ -45,10 +46,10 @@ async function describeTarget(shell: Shell, name: string): Promise<void> {
   const nowMs = shell.clock.nowMs();
   const tasks = tasksOf(found, view);
   const sections = [
-    formatFields(found.kind === 'node' && item['drained'] === true ? { ...item, state: 'drained', drained: null } : item, ''),
+    formatFields(readableItem(found, item, nowMs), ''),
+    found.kind === 'app' ? servicesSection(servicesOfApp(found.app, view), nowMs, shell.options.output === 'wide') : '',
     tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable({ tasks, pending: pendingOf(found, view) }, nowMs, { isWide: shell.options.output === 'wide' }))}`,
     runsSection(found, view, nowMs),
-    revisionLine(found, nowMs),
     events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,
   ];
   await shell.terminal.write(`${shell.terminal.style('bold', describeFound(found))}\n${sections.join('')}`);
@@ -81,7 +82,8 @@ function tasksOf(found: Found, view: ClusterView): ClusterView['tasks'] {
 }
 
 function pendingOf(found: Found, view: ClusterView): ClusterView['pending'] {
-  return found.kind === 'service' ? view.pending.filter(({ service }) => service === found.service.service.id) : [];
+  const ids: readonly string[] = found.kind === 'service' ? [found.service.service.id] : found.kind === 'app' ? servicesOfApp(found.app, view).map(({ service }) => service.id) : [];
+  return view.pending.filter(({ service }) => ids.includes(service));
 }
 
 function runsSection(found: Found, view: ClusterView, nowMs: number): string {
@@ -89,6 +91,14 @@ function runsSection(found: Found, view: ClusterView, nowMs: number): string {
   return runs.length === 0 ? '' : `\nRuns\n${formatTable(runTable(runs, view.tasks, nowMs))}`;
 }
 
-function revisionLine(found: Found, nowMs: number): string {
-  return found.kind === 'app' ? `updated: ${formatAge(found.app.updatedAtMs, nowMs)} ago\n` : '';
+function servicesSection(services: ClusterView['services'], nowMs: number, isWide: boolean): string {
+  return services.length === 0 ? '' : `\nServices\n${formatTable(serviceTable(services, nowMs, isWide))}`;
+}
+
+function readableItem(found: Found, item: Item, nowMs: number): Item {
+  if (found.kind === 'app') {
+    const { services: _, ...rest } = item;
+    return { ...rest, updated: `${formatAge(found.app.updatedAtMs, nowMs)} ago` };
+  }
+  return found.kind === 'node' && item['drained'] === true ? { ...item, state: 'drained', drained: null } : item;
 }

@@ -3,11 +3,11 @@ import type { ClusterEvent } from '#model/event.ts';
 import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
 import { eventObject, isEventIn, isEventOf } from '../event-scope.ts';
 import { eventItem } from '../format/items.ts';
-import { eventTable } from '../format/rows.ts';
+import { eventLog, eventTable } from '../format/rows.ts';
 import { readDurationFlag } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireTarget } from '../target.ts';
-import { printListing } from './print-flow.ts';
+import { printListing, TablePrinter } from './print-flow.ts';
 
 export interface EventFlags {
   readonly watch?: boolean;
@@ -24,9 +24,10 @@ export async function listEvents(shell: Shell, flags: EventFlags): Promise<void>
   const sinceMs = flags.since === undefined ? undefined : shell.clock.nowMs() - readDurationFlag('--since', flags.since);
   const filter = { ...scope.filter, ...(sinceMs === undefined ? {} : { sinceMs }) };
   if (flags.watch === true || flags.follow === true) {
+    const printer = new TablePrinter(shell);
     for await (const event of client.watchEvents(filter, shell.signal)) {
       if (await scope.has(event)) {
-        await printEvents(shell, [event]);
+        await followEvent(shell, event, printer);
       }
     }
     return;
@@ -86,6 +87,12 @@ class EventScope {
     }
     return this.knows(event);
   }
+}
+
+/** With the time of day: a line that stays on the screen tells no age. */
+async function followEvent(shell: Shell, event: ClusterEvent, printer: TablePrinter): Promise<void> {
+  const { output, isQuiet } = shell.options;
+  await ((output === 'table' || output === 'wide') && !isQuiet ? printer.add(eventLog([event])) : printEvents(shell, [event]));
 }
 
 /** JSON is one object a line. */

@@ -11,6 +11,7 @@ import { listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, requireTarget } from '../target.ts';
 import type { Found, TargetType } from '../target.ts';
+import { inOrder } from '../task-order.ts';
 import { parseWantedObjects } from '../wanted-objects.ts';
 import type { WantedObjects } from '../wanted-objects.ts';
 import { configListing } from './content-flow.ts';
@@ -98,12 +99,12 @@ interface Source {
 /** Once, or again whenever what is shown changes. */
 export async function printViews(shell: Shell, { client, filter }: Source, flags: GetFlags, list: (view: ClusterView) => Promise<Listing>): Promise<void> {
   if (flags.watch !== true) {
-    await printListing(shell, await list(await client.view(filter)));
+    await printListing(shell, await list(inOrder(await client.view(filter))));
     return;
   }
   let last = '';
   for await (const view of client.watch(filter, shell.signal)) {
-    const listing = await list(view);
+    const listing = await list(inOrder(view));
     const picture = JSON.stringify(listing.items.map(item => ({ ...item, lastSeen: null })));
     if (picture !== last) {
       last = picture;
@@ -143,13 +144,13 @@ export function listingOf(shell: Shell, view: ClusterView, type: TargetType, isS
 }
 
 /** The view with only the named objects of the type, and those that `-l` selects. */
-function narrow(shell: Shell, view: ClusterView, { type, names }: WantedObjects): ClusterView {
+function narrow(shell: Shell, view: ClusterView, { type, kind, names }: WantedObjects): ClusterView {
   const named = names.map(name => requireTarget(`${type}/${name}`, view, ['service', 'task', 'node', 'app']));
   const keep = (found: Found): boolean => names.length === 0 || named.some(one => describeFound(one) === describeFound(found));
   return {
     ...view,
     apps: view.apps.filter(app => type !== 'app' || keep({ kind: 'app', app })),
-    services: view.services.filter(service => type !== 'service' || (keep({ kind: 'service', service }) && hasLabels(shell, view, service.service.id))),
+    services: view.services.filter(service => type !== 'service' || (keep({ kind: 'service', service }) && (kind === undefined || service.service.spec.kind === kind) && hasLabels(shell, view, service.service.id))),
     tasks: view.tasks.filter(task => type !== 'task' || (keep({ kind: 'task', task }) && hasLabels(shell, view, task.task.serviceId))),
     pending: names.length === 0 ? view.pending : [],
     nodes: view.nodes.filter(node => type !== 'node' || (keep({ kind: 'node', node }) && selects(shell.options.selector, node.node.labels))),

@@ -1,7 +1,8 @@
 /** `logs TARGET...`: one task as it is, several with their names in front, in colours. */
-import type { ClusterView, TaskView } from '#model/ports.ts';
+import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import type { TaskTunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import { ClusterError } from '#model/errors.ts';
+import { runsOfCron } from '../format/crons.ts';
 import { LinePrefixer } from '../format/line-prefix.ts';
 import { listNamespace, readCount, readDurationFlag } from '../options.ts';
 import type { Shell, Style } from '../ports.ts';
@@ -116,13 +117,19 @@ function chooseTasks(view: ClusterView, names: readonly string[], { all: wantsAl
     if (found.kind === 'task') {
       return [found.task];
     }
-    const tasks = view.tasks.filter(({ task }) => (found.kind === 'service' ? task.serviceId === found.service.service.id
+    const services = found.kind === 'service' ? loggedServices(found.service, view, wantsAll) : [];
+    const tasks = view.tasks.filter(({ task }) => (found.kind === 'service' ? services.some(({ service }) => task.serviceId === service.id)
       : task.namespace === found.app.namespace && task.app === found.app.name));
     const started = tasks.filter(({ status }) => (status?.attempt ?? 0) > 0 || container !== undefined);
     const live = started.filter(({ state, task }) => wantsAll || task.kind === 'job' || !['complete', 'failed', 'lost'].includes(state));
     return live.toSorted((left, right) => (left.task.serviceId < right.task.serviceId ? -1 : left.task.slot - right.task.slot));
   });
   return [...new Map(chosen.map(task => [task.task.id, task])).values()];
+}
+
+/** A cron has no tasks of its own: meant is its newest run, or each that is kept. */
+function loggedServices(service: ServiceView, view: ClusterView, wantsAll: boolean): readonly ServiceView[] {
+  return service.service.spec.kind === 'cron' ? runsOfCron(service, view.services).slice(0, wantsAll ? undefined : 1) : [service];
 }
 
 /** A time, or how long ago. */

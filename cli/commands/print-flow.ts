@@ -1,6 +1,6 @@
 /** Prints lists and single objects in the form that `-o` asks for. */
 import type { Item } from '../format/items.ts';
-import { formatTable } from '../format/table.ts';
+import { formatTable, GrowingTable } from '../format/table.ts';
 import type { Table } from '../format/table.ts';
 import type { Shell } from '../ports.ts';
 
@@ -43,6 +43,24 @@ export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
     return;
   }
   await shell.terminal.write(`${JSON.stringify(plain, null, 2)}\n`);
+}
+
+/** Rows as they come, under one head. */
+export class TablePrinter {
+  readonly #shell: Shell;
+  readonly #grown = new GrowingTable();
+  #isFirst = true;
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+  }
+
+  async add(table: Table): Promise<void> {
+    const [head = '', ...lines] = this.#grown.add(table).split('\n');
+    const { terminal } = this.#shell;
+    await terminal.write([this.#isFirst ? terminal.style('bold', head) : head, ...lines].join('\n'));
+    this.#isFirst = false;
+  }
 }
 
 async function printTables(shell: Shell, tables: readonly Table[]): Promise<void> {

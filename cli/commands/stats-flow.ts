@@ -7,6 +7,7 @@ import type { RowFormat } from '../format/template.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireWorkload } from '../target.ts';
+import { inOrder } from '../task-order.ts';
 import { hasLabels } from './get-flow.ts';
 import { printListing } from './print-flow.ts';
 import { isMeasurable, UsageMeter } from './usage-meter-flow.ts';
@@ -48,7 +49,7 @@ export async function showStats(shell: Shell, names: readonly string[], flags: S
 
 async function viewOf(shell: Shell, client: ControlClient): Promise<ClusterView> {
   const namespace = listNamespace(shell.options);
-  return await client.view(namespace === undefined ? {} : { namespace });
+  return inOrder(await client.view(namespace === undefined ? {} : { namespace }));
 }
 
 /** Those that have processes, unless all are wanted or it is named itself. */

@@ -9,6 +9,7 @@ import { selects } from '../label-selector.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { typeOf } from '../target.ts';
+import { inOrder } from '../task-order.ts';
 import { hasLabels } from './get-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
@@ -32,7 +33,7 @@ export async function showUsage(shell: Shell, word: string, flags: TopFlags): Pr
     if (usage.tasks.length === 0) {
       throw new ClusterError('FAILED_PRECONDITION', describeSilence(usage));
     }
-    const listing = listingOf(subject, selected(shell, await client.view(filter), subject), usage);
+    const listing = listingOf(subject, selected(shell, inOrder(await client.view(filter)), subject), usage);
     const isRedrawn = flags.watch === true && shell.terminal.isOutputTerminal && shell.options.output === 'table';
     await shell.terminal.write(isRedrawn ? '\x1b[H\x1b[2J' : '');
     await printListing(shell, listing);

@@ -84,8 +84,8 @@ export function historyTable(items: readonly HistoryRow[], nowMs: number): Table
   return {
     head: ['REVISION', 'AGE', 'CAUSE', 'IN FORCE', 'IMAGES', 'CONFIGS', 'SECRETS'],
     rows: items.map(({ revision, createdAt, cause, inForce, rolledBack, services }) => [
-      String(revision), createdAt === null ? '' : formatAge(Date.parse(createdAt), nowMs), [cause, ...rolledBack.map(one => `${one.service}: ${one.reason}`)].join('; '), inForce.join(','), services.map(one => one.image).join(','),
-      unique(services.flatMap(one => one.configs)), unique(services.flatMap(one => one.secrets)),
+      String(revision), createdAt === null ? '' : formatAge(Date.parse(createdAt), nowMs), [cause, ...rolledBack.map(one => `${one.service}: ${one.reason}`)].join('; '), inForce.join(','),
+      unique(services.map(one => one.image)), unique(services.flatMap(one => one.configs)), unique(services.flatMap(one => one.secrets)),
     ]),
   };
 }

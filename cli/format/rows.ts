@@ -5,7 +5,7 @@ import { splitServiceId } from '#model/ids.ts';
 import { isFinished } from '#model/task.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import type { AutoscaleSpec } from '#model/service.ts';
-import { formatAge } from './age.ts';
+import { formatAge, formatTime } from './age.ts';
 import { describeTimes } from './crons.ts';
 import { decimalSize } from './docker-units.ts';
 import { appState, nodeStateWords, servicesOfApp } from './items.ts';
@@ -40,12 +40,18 @@ export function serviceTable(services: readonly ServiceView[], nowMs: number, is
 }
 
 function serviceRow(view: ServiceView, nowMs: number, isWide: boolean): Table['rows'][number] {
-  const { service, status, running, healthy, wanted } = view;
+  const { service, running, healthy, wanted } = view;
   return [
       service.namespace, `${service.app}/${service.name}`, service.spec.kind, `${String(running)}/${String(wanted)}`, String(healthy), String(service.revision),
-      service.spec.container.image, formatPorts(service.spec.container.ports), describeTimes(view, nowMs) ?? status?.rollout.state ?? 'progressing', formatAge(service.createdAtMs, nowMs),
+      service.spec.container.image, formatPorts(service.spec.container.ports), describeTimes(view, nowMs) ?? rolloutWord(view), formatAge(service.createdAtMs, nowMs),
       ...(isWide ? [formatScale(service.spec.autoscale), service.virtualIp, service.spec.container.digest ?? ''] : []),
   ];
+}
+
+/** A job that has come to its end does nothing more. */
+function rolloutWord({ service, status }: ServiceView): string {
+  const state = status?.rollout.state ?? 'progressing';
+  return service.spec.kind === 'job' && state === 'settled' ? 'complete' : state;
 }
 
 /** `2 to 20` for a service that scales by itself. */
@@ -126,6 +132,14 @@ export function eventTable(events: readonly ClusterEvent[], nowMs: number): Tabl
   return {
     head: ['SEEN', 'TYPE', 'OBJECT', 'REASON', 'COUNT', 'MESSAGE'],
     rows: events.map(event => [formatAge(event.lastAtMs, nowMs), event.type, event.object, event.reason, String(event.count), event.message]),
+  };
+}
+
+/** Events as they are followed, by when they were. */
+export function eventLog(events: readonly ClusterEvent[]): Table {
+  return {
+    head: ['TIME', 'TYPE', 'OBJECT', 'REASON', 'COUNT', 'MESSAGE'],
+    rows: events.map(event => [formatTime(event.lastAtMs) ?? '', event.type, event.object, event.reason, String(event.count), event.message]),
   };
 }
 

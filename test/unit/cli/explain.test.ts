@@ -8,6 +8,10 @@ test('a field by its path; names of the user\'s own, and indexes, are left out',
   t.is(findField('services.ports[].published').field.name, 'published');
   t.is(findField('').path, '');
 });
+test('a field of a service alone needs no services before it', t => {
+  t.is(findField('update.max_surge').path, 'services.update.max_surge');
+  t.is(findField('volumes').path, 'volumes');
+});
 test('what is no field is refused with the nearest, or all there are', t => {
   t.throws(() => findField('services.updat'), { code: 'NOT_FOUND', message: "services has no field 'updat'; did you mean 'update'?" });
   t.throws(() => findField('services.history.x'), { message: "services.history has no field 'x'; it has succeeded, failed" });

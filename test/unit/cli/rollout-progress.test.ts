@@ -48,6 +48,16 @@ test('the line says what is in the way', t => {
   t.deepEqual(judgeProgress(AWAITED, clusterView({ services: [waiting], tasks })).lines, ['shop/web: 0/3 healthy (web-0-webaa: ImagePullFailed: not found)']);
 });
 
+test('while old and new tasks serve, the new ones are counted apart', t => {
+  const next = { ...WEB, revision: 2 };
+  const tasks = [taskView(WEB, 0, 'n1'), taskView(WEB, 1, 'n1'), taskView(next, 2, 'n1')];
+  const line = (...shown: typeof tasks) => judgeProgress(AWAITED, clusterView({ services: [serviceView(next, FULL, 'progressing')], tasks: shown })).lines;
+  t.deepEqual(line(...tasks), ['shop/web: 1/3 updated, 3/3 healthy']);
+  t.deepEqual(line(taskView(WEB, 0, 'n1'), taskView(next, 2, 'n1', { health: 'starting' })), ['shop/web: 0/3 updated, 3/3 healthy']);
+  t.deepEqual(line(taskView(next, 0, 'n1'), taskView(next, 1, 'n1')), ['shop/web: 3/3 healthy']);
+  t.deepEqual(line(taskView(WEB, 0, 'n1'), taskView(WEB, 1, 'n1')), ['shop/web: 3/3 healthy']);
+});
+
 test('what goes on only when somebody says so is not waited for', t => {
   const waits = serviceView(WEB, FULL);
   t.is(judge({ ...waits, status: { ...waits.status!, rollout: { ...waits.status!.rollout, state: 'awaiting_promotion', reason: 'step 1' } } }), 'done');

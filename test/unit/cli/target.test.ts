@@ -34,6 +34,17 @@ test('a name that is nowhere', t => {
   t.throws(() => requireTarget('nope', { ...VIEW, namespace: 'prod' }, ['node']), { message: "no node is named 'nope'; see clusterctl get nodes -A" });
 });
 
+test('of a name with its type, or of a type without a name, that is said', t => {
+  t.throws(() => requireTarget('svc/nope', VIEW, ['service', 'task', 'app']), { message: "no service is named 'nope'; see clusterctl get svc -A" });
+  t.throws(() => requireTarget('node/nope', { ...VIEW, namespace: 'prod' }, ['service', 'node']), { message: "no node is named 'nope'; see clusterctl get nodes -A" });
+  t.throws(() => requireTarget('apps', VIEW, ['app', 'service']), { message: "'apps' is a type; write apps/NAME" });
+});
+
+test('what get lists elsewhere is said', t => {
+  t.throws(() => parseType('pods'), { message: "unknown type 'pods'; see: clusterctl ps" });
+  t.throws(() => parseType('volumes'), { message: "unknown type 'volumes'; see: clusterctl volume ls" });
+});
+
 test('types have short forms and the nearest is named', t => {
   t.deepEqual(['svc', 'no', 'tasks', 'apps'].map(parseType), ['service', 'node', 'task', 'app']);
   t.throws(() => parseType('nodse'), { message: "unknown type 'nodse'; did you mean 'node'?" });
@@ -49,6 +60,13 @@ test('a service stands for its first running task', t => {
 test('a task that does not run says its state', t => {
   const view = clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'complete' })] });
   t.throws(() => requireRunningTask('shop/web', view), { message: 'service/shop/web is not running (web-0-webaa is complete)' });
+});
+
+test('of a service that does not run, tasks that ended are told only where there is no other', t => {
+  const ended = taskView(WEB, 0, 'n1', { phase: 'complete' });
+  const later = { ...taskView(WEB, 2, 'n1', { phase: 'failed' }), task: { ...taskView(WEB, 2, 'n1').task, createdAtMs: T0 + 1 } };
+  t.throws(() => requireRunningTask('shop/web', clusterView({ tasks: [ended, taskView(WEB, 1, 'n1', { phase: 'pulling' })] })), { message: 'service/shop/web is not running (web-1-webba is pulling)' });
+  t.throws(() => requireRunningTask('shop/web', clusterView({ tasks: [ended, later] })), { message: `service/shop/web is not running (${later.task.name} is failed)` });
 });
 
 test('a lost task names its node, what it is and since when', t => {

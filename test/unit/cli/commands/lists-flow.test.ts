@@ -27,7 +27,7 @@ test('events of a namespace are those of its Apps, services and tasks; of all th
 test('a name that is not found is told with the namespace that was searched', async t => {
   const cluster = new FakeCluster(clusterView({ apps: [], services: [], tasks: [] }));
   await t.throwsAsync(listTasks(fakeShell(cluster, { namespace: 'prdo' }), ['shop/web'], {}), { message: /is named 'shop\/web' in namespace 'prdo'; see/ });
-  await t.throwsAsync(getObjects(fakeShell(cluster), 'svc/shop/web', ['node/n1'], {}), { message: /^no service .*'service\/shop\/web' in namespace 'default'/ });
+  await t.throwsAsync(getObjects(fakeShell(cluster), 'svc/shop/web', ['node/n1'], {}), { message: /^no service .*'shop\/web' in namespace 'default'/ });
   await t.throwsAsync(listTasks(fakeShell(cluster, { allNamespaces: true }), ['shop/web'], {}), { message: /is named 'shop\/web'; see/ });
 });
 
@@ -60,7 +60,7 @@ test('ps --format with a command asks the nodes what an image runs by itself', a
   cluster.tunnelScript = () => framesOf<TunnelFrame>([image, { kind: 'exit', code: 0 }]);
   const shell = fakeShell(cluster);
   await listTasks(shell, [], { format: '{{.Service}} {{.Command}}' });
-  t.is(shell.terminal.text, 'web "/entry serve -v"\nown "/own"\npart "/entry other"\n');
+  t.is(shell.terminal.text, 'own "/own"\npart "/entry other"\nweb "/entry serve -v"\n');
   const silent = new FakeCluster(clusterView({ tasks: [taskView(WEB, 0, 'n1')], pending: [] }));
   silent.tunnelScript = () => framesOf<TunnelFrame>([{ kind: 'error', code: 'UNAVAILABLE', message: 'no session' }]);
   const partly = fakeShell(silent);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
 import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
+import { showVersion } from '../../../../cli/commands/cluster-flow.ts';
 import { listEvents } from '../../../../cli/commands/events-flow.ts';
 import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
 import { getObjects, listNodes } from '../../../../cli/commands/get-flow.ts';
@@ -263,6 +264,76 @@ test('events of an App are also those of its services and tasks; with -f also of
   } : Reflect.get(target, name) as unknown) })) };
   await listEvents(follow, { target: 'app/shop', follow: true });
   t.is(follow.terminal.text, 'task/webaaaaaaaaa\ntask/webbaaaaaaaa\n');
+});
+
+test('logs of a cron are those of its newest run; with --all of each that is kept', async t => {
+  const cron = service({ name: 'hourly', kind: 'cron' });
+  const runs = [1, 2].map(at => ({ ...service({ name: `run${'xyz'.charAt(at)}`, kind: 'job' }), cronRun: { cron: 'hourly', scheduledAtMs: at, isManual: false } }));
+  const counts = { running: 0, healthy: 0, wanted: 1 };
+  const tasks = runs.map((run, index) => taskView(run, index, 'n1', { phase: 'complete' }));
+  const cluster = new FakeCluster(clusterView({ services: [serviceView(cron, counts), ...runs.map(run => serviceView(run, counts))], tasks }));
+  cluster.tunnelScript = () => framesOf([{ kind: 'exit', code: 0 } as const]);
+  await showLogs(fakeShell(cluster), ['shop/hourly'], {});
+  const asked = (): readonly unknown[] => cluster.opened.map(({ request }) => (request as { readonly task?: string }).task);
+  t.deepEqual(asked(), [tasks[1]?.task.id]);
+  await showLogs(fakeShell(cluster), ['shop/hourly'], { all: true });
+  t.is(asked().length, 3);
+});
+
+test('version tells of the cluster too, unless it is not to be asked', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('clusterStatus', { leader: 'c1', epoch: 3, controllers: [{ id: 'c1' }, { id: 'c2' }], version: '0.1.0', clusterId: 'x' });
+  const shell = fakeShell(cluster);
+  await showVersion(shell, '0.2.0', {});
+  t.is(shell.terminal.text, 'clusterctl (Gantry) 0.2.0\ncluster 0.1.0, led by c1, beside c2\n');
+  const alone = fakeShell(cluster);
+  await showVersion(alone, '0.2.0', { client: true });
+  t.is(alone.terminal.text, 'clusterctl (Gantry) 0.2.0\n');
+});
+
+test('followed events stand under one head, with their times', async t => {
+  const event = (object: string, lastAtMs: number) => ({ type: 'normal', object, reason: 'Started', message: 'runs', firstAtMs: 0, lastAtMs, count: 1 }) as const;
+  const { client } = new FakeCluster(clusterView());
+  const shell: FakeShell = { ...fakeShell(new FakeCluster(clusterView())), connect: () => Promise.resolve(new Proxy(client, { get: (target, name) => (name === 'watchEvents' ? () => framesOf([event('node/n10', 0), event('node/n1', 1_000)]) : Reflect.get(target, name) as unknown) })) };
+  await listEvents(shell, { follow: true });
+  t.is(shell.terminal.text, [
+    'TIME                       TYPE     OBJECT     REASON    COUNT   MESSAGE',
+    '1970-01-01T00:00:00.000Z   normal   node/n10   Started   1       runs',
+    '1970-01-01T00:00:01.000Z   normal   node/n1    Started   1       runs', '',
+  ].join('\n'));
+});
+
+test('a task is deleted once it has ended: its record stays', async t => {
+  const cluster = new FakeCluster(clusterView(), clusterView({ tasks: [taskView(WEB, 0, 'n1', { phase: 'complete', reason: 'stopped' })] }));
+  const shell = fakeShell(cluster);
+  await deleteObjects(shell, ['task/webaaaaaaaaa'], {});
+  t.deepEqual(cluster.calls.map(([name]) => name), ['stopTask']);
+  t.is(shell.terminal.text, 'task/webaaaaaaaaa deleted\n');
+});
+
+test('describe of an App shows its services, its tasks and what waits', async t => {
+  const cluster = new FakeCluster(clusterView());
+  cluster.answers.set('events', []);
+  const shell = fakeShell(cluster);
+  await describeTargets(shell, ['app/shop']);
+  t.regex(shell.terminal.text, /^app\/shop\n[^]*\nupdated: .* ago\n\nServices\nNAMESPACE [^]*shop\/db [^]*shop\/web [^]*\n\nTasks\nTASK [^]*pending [^]*no node has room\n$/);
+});
+
+test('get jobs and get crons list no other services', async t => {
+  const [job, cron] = [service({ name: 'once', kind: 'job' }), service({ name: 'hourly', kind: 'cron' })];
+  const none = { running: 0, healthy: 0, wanted: 1 };
+  const cluster = new FakeCluster(clusterView({ services: [serviceView(WEB, none), serviceView(job, none), serviceView(cron, none)] }));
+  const names = async (word: string): Promise<string> => {
+    const shell = fakeShell(cluster, { output: 'name' });
+    await getObjects(shell, word, [], {});
+    return shell.terminal.text;
+  };
+  t.is(await names('jobs'), 'service/shop/once\n');
+  t.is(await names('crons'), 'service/shop/hourly\n');
+  t.is(await names('svc'), 'service/shop/web\nservice/shop/once\nservice/shop/hourly\n');
+  const shell = fakeShell(cluster);
+  await getObjects(shell, 'jobs', [], {});
+  t.regex(shell.terminal.text, / complete /);
 });
 
 test('label sets and removes on each node, and changes no value unless told to', async t => {
