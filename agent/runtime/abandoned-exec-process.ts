@@ -1,6 +1,7 @@
 /** Execs of an agent that died: nobody reads them any more, and their processes would stay as long as their container. */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
+import { processText } from './process-text-fs.ts';
 
 /** As exec-process.ts names them. */
 const EXEC_FILE = /^exec-[0-9a-f-]+\.(?:json|pid|sock)$/;
@@ -19,9 +20,9 @@ export function endAbandonedExecs(recordDir: string): void {
 
 /** The runtime waits for what it started, and its command line names the file: no other process is taken for it. */
 function isChildOfExec(pid: number, pidFile: string): boolean {
-  const stat = textOf(`/proc/${String(pid)}/stat`);
+  const stat = processText(pid, 'stat') ?? '';
   const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[PARENT_FIELD] ?? '0';
-  return textOf(`/proc/${parent}/cmdline`).split('\0').includes(pidFile);
+  return processText(Number(parent), 'cmdline')?.split('\0').includes(pidFile) === true;
 }
 
 function entriesOf(directory: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** Attachments to running containers, through conmon's socket and one worker thread for all of them. */
-import { constants, writeSync } from 'node:fs';
+import { closeSync, constants, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -41,7 +41,12 @@ export class AttachClient {
     this.#nextKey += 1;
     const streams = new AttachStreams(key, target, attached, command => { this.#tell(command); });
     this.#streams.set(key, streams);
-    this.#tell({ kind: 'open', key, path: `${target.bundlePath}/attach` });
+    try {
+      this.#tell({ kind: 'open', key, path: `${target.bundlePath}/attach` });
+    } catch (error) {
+      this.#streams.delete(key);
+      throw error;
+    }
     await streams.opened;
     return streams;
   }
@@ -67,8 +72,24 @@ export class AttachClient {
         thread.unref(); // idle, it keeps no program alive
       }
     });
+    // Without a free descriptor, memory or processes there is no thread: its attachments end, and the next one starts another.
+    thread.on('error', (error: Error) => { this.#lose(thread, error.message); });
+    thread.on('exit', () => {
+      this.#lose(thread, 'its thread ended');
+      closeSync(wakeupFd);
+    });
     thread.unref();
     return { thread, wakeupFd };
+  }
+
+  #lose(thread: Worker, message: string): void {
+    if (this.#worker?.thread !== thread) return;
+    this.#worker = undefined;
+    for (const [key, streams] of this.#streams) {
+      this.#streams.delete(key);
+      streams.hear({ kind: 'failed', key, message });
+      streams.hear({ kind: 'closed', key });
+    }
   }
 }
 

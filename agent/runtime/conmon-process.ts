@@ -232,8 +232,8 @@ export class ConmonRuntime implements ContainerRuntime {
     }
   }
 
-  isAlive(identity: ProcessIdentity): Promise<boolean> {
-    return Promise.resolve(isRunning(identity));
+  async isAlive(identity: ProcessIdentity): Promise<boolean> {
+    return await Promise.resolve(isRunning(identity));
   }
 
   /** A container whose monitor is gone has no reader and no exit code any more: it is killed, so that its end can be told. */

@@ -2,7 +2,6 @@
 import { watch } from 'node:fs';
 import type { Clock } from '#kit/clock.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { shortageText } from '../shortage.ts';
 import { isContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
 
@@ -18,7 +17,11 @@ export interface EndSources {
   readonly clock: Clock;
 }
 
-/** Each end once, as long as the container is listed; those that are there already come first. It ends with the signal. */
+/**
+ * Each end once, as long as the container is listed; those that are there already come first. It ends with the signal.
+ *
+ * What cannot be looked at now is left to a later sweep. Nothing is lost: the end only wakes the task's loop, which looks itself and tells what it could not.
+ */
 export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
   const bell = new Doorbell();
   const news = new Set<string>();
@@ -49,7 +52,7 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
 /** Of those that are asked for; `told` has those that were yielded and are still there. */
 async function* newEnds(ids: Iterable<string>, told: Set<string>, endOf: EndSources['endOf']): AsyncGenerator<{ readonly id: string; readonly end: ContainerEnd }> {
   for (const id of ids) {
-    const look = await endOf(id).then(end => ({ end }), ifShort);
+    const look = await endOf(id).then(end => ({ end }), () => undefined);
     if (look !== undefined && look.end === undefined) told.delete(id);
     if (look?.end !== undefined && !told.has(id)) {
       told.add(id);
@@ -58,16 +61,10 @@ async function* newEnds(ids: Iterable<string>, told: Set<string>, endOf: EndSour
   }
 }
 
-/** Undefined when the machine is too short of something to look: the next sweep does. */
 function listNow(list: EndSources['list']): readonly string[] | undefined {
   try {
     return list();
-  } catch (error) {
-    ifShort(error);
-    return undefined;
+  } catch {
+    return undefined; // the next sweep looks again
   }
-}
-
-function ifShort(error: unknown): undefined {
-  if (shortageText(error) === undefined) throw error;
 }

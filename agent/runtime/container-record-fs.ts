@@ -12,6 +12,7 @@ import { ClusterError } from '#model/errors.ts';
 import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
+import { processText } from './process-text-fs.ts';
 
 export interface ContainerRecord {
   readonly runtime: string;
@@ -128,16 +129,13 @@ export class ContainerRecords {
   }
 }
 
-/** The identity of process `pid` now; undefined when there is none, or a zombie. */
+/** The identity of process `pid` now; undefined when there is none, or a zombie. @throws what keeps the agent from looking */
 export function identify(pid: number): ProcessIdentity | undefined {
-  try {
-    return parseProcessStat(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
-  } catch {
-    return undefined; // gone, which is an answer
-  }
+  const stat = processText(pid, 'stat');
+  return stat === undefined ? undefined : parseProcessStat(stat);
 }
 
-/** True while that very process is there, and no zombie. */
+/** True while that very process is there, and no zombie. @throws what keeps the agent from looking */
 export function isRunning(identity: ProcessIdentity): boolean {
   return isSameProcess(identity, identify(identity.pid));
 }

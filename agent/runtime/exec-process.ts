@@ -1,6 +1,6 @@
 /** Processes started in a running container: the runtime's exec, with our pipes or our terminal as its stdio. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
@@ -11,12 +11,14 @@ import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts';
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
 import { ConsoleSocket, openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
+import { shortageText } from '../shortage.ts';
 import { execProcess } from './exec-spec.ts';
 import type { AccountFiles } from './container-user.ts';
 import type { OciProcess } from './oci-spec.ts';
 import { readAccounts } from './oci-config-fs.ts';
 import { readOutputs } from './output-socket.ts';
 import { childrenOf } from './process-children-fs.ts';
+import { processText } from './process-text-fs.ts';
 import type { ExecRequest, ProcessStreams } from './ports.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
 import { signalName } from './signal-name.ts';
@@ -67,6 +69,7 @@ const TERMINAL_POLL_MS = 1;
 /** The runtime writes the pid of what it started after the start: the process may have said its first words by then. One that takes longer is taken for hung. */
 const PID_POLL_MS = 5;
 const PID_LIMIT_MS = 10_000;
+const KILL_AGAIN_MS = 500;
 const END_OF_INPUT = Buffer.from([4]);
 
 /** Starts `request` in the container; its streams are read as fast as the consumer takes them. With an aborted signal they come at once, to be closed. */
@@ -242,27 +245,36 @@ class ExecStreams implements ProcessStreams {
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    void this.#kill().catch(() => { /* no descriptor is left to signal by: it ends at the latest when its stdio does */ }).finally(() => {
+    void this.#killAtLast().catch(() => { /* it ends at the latest when its stdio does */ }).finally(() => {
       this.#destroy();
       this.#drained();
     });
   }
 
-  /** A runtime that tells no process, or whose process cannot be signalled, is ended itself, with what it started. */
+  /** Without a descriptor left to signal by it is tried until there is one: nobody else would end the process before its container. */
+  async #killAtLast(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#kill();
+        return;
+      } catch (error) {
+        if (shortageText(error) === undefined) throw error;
+        await setTimeout(KILL_AGAIN_MS);
+      }
+    }
+  }
+
+  /** A runtime that tells no process, or whose process is not in the container, is ended itself, with what it started. @throws when the process cannot be signalled */
   async #kill(): Promise<void> {
-    const isSent = await this.#startedPid().then(pid => pid !== undefined && signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid)), () => false);
-    if (isSent || this.#isEnded) return;
+    const pid = await this.#startedPid();
+    if (this.#isEnded || (pid !== undefined && signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid)))) return;
     const children = childrenOf(this.#runtimePid) ?? [];
     killSession(this.#runtimePid);
     for (const child of children) signalProcess(child, 'SIGKILL', () => this.#isInContainer(child));
   }
 
   #isInContainer(pid: number): boolean {
-    try {
-      return readFileSync(`/proc/${String(pid)}/cgroup`, 'utf8').includes(`/${this.#containerId}\n`);
-    } catch {
-      return false; // gone
-    }
+    return processText(pid, 'cgroup')?.includes(`/${this.#containerId}\n`) === true;
   }
 
   #destroy(): void {

@@ -1,16 +1,18 @@
 /** conmon, the process beside each container: started, heard, ended. */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
+import { shortageText } from '../shortage.ts';
 import { conmonArgs } from './conmon-args.ts';
 import { isRunning } from './container-record-fs.ts';
 import type { ContainerRecords } from './container-record-fs.ts';
 import { readLine } from './pipe-socket.ts';
 import type { ContainerRequest } from './ports.ts';
 import { hasChildOutside } from './process-children-fs.ts';
+import { processText } from './process-text-fs.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
 import { killSession, reapSoon, TOOL_ENVIRONMENT } from './tool-process.ts';
 
@@ -91,10 +93,15 @@ async function readWord(id: string, fd: number, { clock, records }: MonitorParts
   }
 }
 
-/** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime. */
+/** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime; and while the agent is too short of something to look. */
 function isCreating(id: string, records: ContainerRecords): boolean {
-  const { monitor } = records.processes(id);
-  return monitor === undefined || hasChildOutside(monitor.pid, id);
+  try {
+    const { monitor } = records.processes(id);
+    return monitor === undefined || hasChildOutside(monitor.pid, id);
+  } catch (error) {
+    if (shortageText(error) === undefined) throw error;
+    return true;
+  }
 }
 
 /** `{"data": PID}` or `{"data": -1, "message": WHY}`. Source: conmon, src/parent_pipe_fd.c */
@@ -137,14 +144,5 @@ export function abandonCreate(id: string, monitor: ProcessIdentity): void {
 
 /** False when it is gone, or its pid is another program's. */
 function isMonitorOf(id: string, monitor: ProcessIdentity): boolean {
-  return commandOf(monitor.pid).includes(id) && isRunning(monitor);
-}
-
-/** Words of its command line; none when it is gone. */
-function commandOf(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
+  return processText(monitor.pid, 'cmdline')?.split('\0').includes(id) === true && isRunning(monitor);
 }

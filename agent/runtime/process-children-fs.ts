@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { identify } from './container-record-fs.ts';
+import { processText } from './process-text-fs.ts';
 
 /** Pids of the children of `pid`; none when it is gone, undefined where the kernel does not tell them. Source: proc_tid_children(5) */
 export function childrenOf(pid: number): readonly number[] | undefined {
-  return readIfThere(`/proc/${String(pid)}/task/${String(pid)}/children`)?.split(' ').filter(text => text !== '').map(Number);
+  return processText(pid, `task/${String(pid)}/children`)?.split(' ').filter(text => text !== '').map(Number);
 }
 
 /**
@@ -17,13 +17,5 @@ export function hasChildOutside(pid: number, id: string): boolean {
   if (children === undefined) {
     return identify(pid) !== undefined;
   }
-  return children.some(child => identify(child) !== undefined && !(readIfThere(`/proc/${String(child)}/cgroup`) ?? id).includes(id));
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined; // the process is gone
-  }
+  return children.some(child => identify(child) !== undefined && !(processText(child, 'cgroup') ?? id).includes(id));
 }

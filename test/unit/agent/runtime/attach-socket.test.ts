@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { REOPEN_LOG, tellMonitor } from '../../../../agent/runtime/attach-socket.ts';
+import { AttachClient, REOPEN_LOG, tellMonitor } from '../../../../agent/runtime/attach-socket.ts';
+import { failureWith } from '../../../support/taken-descriptors.ts';
 
 /** A bundle with the FIFO that conmon reads its control lines from. */
 function bundle(t: ExecutionContext): string {
@@ -50,3 +51,12 @@ test('a monitor that ends between the open and the write is fine', async t => {
   closeSync(reader);
   await t.notThrowsAsync(told);
 });
+
+for (const [free, what] of [[0, /errno 24/], [2, /takes no attachment: .*EMFILE/]] as const) {
+  test.serial(`F11: an attachment with ${String(free)} free descriptors is refused, and the next one starts another thread`, async t => {
+    const client = new AttachClient();
+    const attach = async (): Promise<unknown> => await client.attach({ bundlePath: '/none', terminal: false, stdin: false }, { ended: new Promise(() => undefined), signal: () => Promise.resolve() });
+    t.regex(String(await failureWith(free, attach)), what);
+    await t.throwsAsync(attach(), { code: 'FAILED_PRECONDITION', message: /takes no attachment: .*ENOENT/ });
+  });
+}

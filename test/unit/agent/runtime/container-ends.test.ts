@@ -40,3 +40,28 @@ test("an end is told once, by conmon's file and without a look at all others; on
   t.is(lists, 1);
   over.abort();
 });
+
+test('what cannot be looked at ends nothing: the others are told, and it is at a later look', async t => {
+  const exitDir = mkdtempSync(path.join(tmpdir(), 'gantry-ends-'));
+  t.teardown(() => { rmSync(exitDir, { recursive: true }); });
+  const over = new AbortController();
+  const clock = new FakeClock();
+  const broken = new Set(['list', 'hung']);
+  const ends = containerEnds({
+    exitDir, clock,
+    list: () => { if (broken.has('list')) throw new Error('EACCES'); return ['hung', 'well']; },
+    endOf: id => broken.has(id) ? Promise.reject(new Error('processes 7 outlive SIGKILL')) : Promise.resolve(END),
+  }, over.signal);
+  const told: string[] = [];
+  const telling = (async () => { for await (const { id } of ends) told.push(id); })();
+  await clock.advance(3_000);
+  t.deepEqual(told, []);
+  broken.delete('list');
+  await clock.advance(3_000);
+  t.deepEqual(told, ['well']);
+  broken.delete('hung');
+  await clock.advance(3_000);
+  t.deepEqual(told, ['well', 'hung']);
+  over.abort();
+  await telling;
+});
