@@ -96,21 +96,19 @@ interface Holder {
 }
 
 async function startHolder(): Promise<Holder> {
-  const [input, output] = [makePipe(), makePipe()];
-  let pid: number;
-  try {
-    pid = await spawnProcess({
-      program: UNSHARE, args: ['--user', '--net', 'cat'], environment: { PATH: TOOL_PATH },
-      files: new Map<number, ChildFile>([[0, { fd: input.readFd }], [1, { fd: output.writeFd }], [2, { path: '/dev/null' }]]),
-    });
-  } catch (error) {
-    closeSync(input.writeFd);
-    closeSync(output.readFd);
-    throw error;
-  } finally {
-    closeSync(input.readFd);
-    closeSync(output.writeFd);
-  }
+  using forChild = new DisposableStack();
+  using ours = new DisposableStack();
+  const input = makePipe();
+  forChild.defer(() => { closeSync(input.readFd); });
+  ours.defer(() => { closeSync(input.writeFd); });
+  const output = makePipe();
+  forChild.defer(() => { closeSync(output.writeFd); });
+  ours.defer(() => { closeSync(output.readFd); });
+  const pid = await spawnProcess({
+    program: UNSHARE, args: ['--user', '--net', 'cat'], environment: { PATH: TOOL_PATH },
+    files: new Map<number, ChildFile>([[0, { fd: input.readFd }], [1, { fd: output.writeFd }], [2, { path: '/dev/null' }]]),
+  });
+  ours.move();
   const answers = new Socket({ fd: output.readFd, readable: true, writable: false });
   return {
     pid,

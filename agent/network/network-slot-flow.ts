@@ -40,7 +40,7 @@ export interface ReadySlot {
   readonly held: HeldNamespaces;
 }
 
-/** Makes namespaces and wiring; on throw nothing is left. The directory comes first, so that a crash in between is swept. */
+/** Makes namespaces and wiring. @throws where nothing is left; AggregateError where its directory is. The directory comes first, so that a crash in between is swept. */
 export async function createSlot(site: SlotSite, id: string): Promise<ReadySlot> {
   const slot = describeSlot(site, id);
   let held: HeldNamespaces | undefined;
@@ -50,7 +50,9 @@ export async function createSlot(site: SlotSite, id: string): Promise<ReadySlot>
     return { slot, held };
   } catch (error) {
     if (held !== undefined) closeNamespaces(held);
-    await destroySlots(site, [id]);
+    await destroySlots(site, [id]).catch((left: unknown) => {
+      throw new AggregateError([error, left], `network slot ${id} could not be made, and something of it is left`);
+    });
     throw error;
   }
 }
@@ -79,7 +81,8 @@ export async function wireSlot(site: SlotSite, slot: NetworkSlot): Promise<void>
     for (const [name, value] of slotSettings(slot.hostBase, IDS_PER_SLOT)) {
       writeFileSync(`/proc/sys/${name}`, value);
     }
-    return [new RouteSocket(), linkIndex(TASK_LINK)];
+    const index = linkIndex(TASK_LINK);
+    return [new RouteSocket(), index];
   });
   using inside = socket;
   await inside.request(taskLinkRequests(link, taskLinkIndex));

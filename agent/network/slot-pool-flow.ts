@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { ClusterError } from '#model/errors.ts';
 import type { Logger } from '#kit/logger.ts';
 import { pickHostNumber } from './address-pool.ts';
@@ -133,7 +134,7 @@ export class SlotPool {
     try {
       return await createSlot(this.#site, id);
     } catch (error) {
-      if (listSlotIds(this.#site.slotsDir).includes(id)) this.#strangers.add(id);
+      if (existsSync(slotPaths(this.#site.slotsDir, id).directory)) this.#strangers.add(id);
       else this.#used.delete(hostNumber);
       throw error;
     }

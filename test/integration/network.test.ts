@@ -71,6 +71,22 @@ withNodes(`F15: with all 253 addresses in use the next one is refused by name, a
   await node!.call('tearDown');
 });
 
+withNodes(`F11: slots that there were no descriptors for, in any step, keep neither an address nor a descriptor (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(1, 0);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  await node!.call('sweep', []);
+  await node!.call('release', (await node!.call<NetworkSlot>('acquire')).id);
+  const before = await node!.call<number>('descriptors');
+  await node!.call('acquireWithDescriptors', { free: 0, times: 253 });
+  await node!.call('clearAway');
+  for (let free = 1; free < 10; free += 1) await node!.call('acquireWithDescriptors', { free, times: 2 });
+  await node!.call('clearAway');
+  t.is(await node!.call<number>('descriptors'), before);
+  await node!.call('release', (await node!.call<NetworkSlot>('acquire')).id);
+  await node!.call('tearDown');
+});
+
 withNodes(`a slot that cannot be taken away keeps its address, and the audit takes it away once it can be (${NEEDS})`, async t => {
   await using cluster = new NodeCluster(1, 1);
   await cluster.start();

@@ -1,4 +1,5 @@
 /** One node's network in a process of its own, since a network namespace is entered by a process. Calls come as JSON lines on stdin, answers go to stdout. */
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { systemClock } from '#kit/clock.ts';
@@ -10,6 +11,7 @@ import { KernelNetwork } from '../../agent/network/network-flow.ts';
 import { networkNames } from '../../agent/network/link-names.ts';
 import type { NetworkSlot } from '../../agent/network/ports.ts';
 import { NftServiceProxy } from '../../agent/proxy/service-proxy-flow.ts';
+import { takeDescriptors } from './taken-descriptors.ts';
 
 interface Settings {
   readonly name: string;
@@ -31,6 +33,16 @@ const never = new AbortController().signal;
 const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> = {
   setUp: argument => network.setUp(argument as number, never),
   acquire: () => network.acquire(never),
+  acquireWithDescriptors: async argument => {
+    const { free, times } = argument as { readonly free: number; readonly times: number };
+    const slots: NetworkSlot[] = [];
+    {
+      using _taken = takeDescriptors(free);
+      for (let time = 0; time < times; time += 1) await network.acquire(never).then(slot => slots.push(slot), () => undefined);
+    }
+    for (const slot of slots) await network.release(slot.id);
+  },
+  descriptors: () => Promise.resolve(readdirSync('/proc/self/fd').length),
   release: argument => network.release(argument as string),
   adopt: argument => network.adopt(argument as NetworkSlot),
   sweep: argument => network.sweep(new Set(argument as readonly string[])),
