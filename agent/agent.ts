@@ -20,7 +20,6 @@ import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
 import { DeadmanLoop } from './deadman/deadman-loop.ts';
 import { readDiskUse, readFileUse } from './disk-fs.ts';
-import { isDiskPressure } from './disk-pressure.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
@@ -52,6 +51,7 @@ import { unmountPrograms } from './runtime/runtime-program-fs.ts';
 import { SessionLoop } from './session-loop.ts';
 import { claimState } from './state-owner-fs.ts';
 import { StorageLoop } from './storage-loop.ts';
+import { pressureOf } from './task/attempt-end.ts';
 import type { StartStep } from './task/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 import { recoverTasks } from './task/recovery-flow.ts';
@@ -168,7 +168,7 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
       await node.bringUp(subnetIndex, signal);
       await writeNodeState(config.stateDir, { subnetIndex, times, controllers }).catch((error: unknown) => {
         // Only a start without a controller reads it, and each registration brings it again.
-        if (!isDiskPressure(error)) throw error;
+        if (pressureOf(error) === undefined) throw error;
         log.error({ err: error }, 'what the controllers said of this node could not be written');
       });
     },

@@ -6,9 +6,8 @@ import type { TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { foldAssignment, unlistedTasks, withoutTasks } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
-import { DISK_PRESSURE, isDiskPressure } from './disk-pressure.ts';
 import type { HeldAssignment, NodeFacts } from './ports.ts';
-import { errorText } from './task/attempt-end.ts';
+import { errorText, troubleOf } from './task/attempt-end.ts';
 import { newRecord } from './task/record.ts';
 import type { ReportBook } from './task/report-book.ts';
 import { QUIET, statusOf } from './task/status.ts';
@@ -50,7 +49,7 @@ const SAVE_BACKOFF = { firstMs: 500, maxMs: 10_000 };
 /**
  * The assignment in force, and the way of the next one to the disk.
  *
- * 1. Nothing is in force that is not on disk; while the disk takes what comes, it is told before it is there (`onSaving`). 2. What the disk does not take is offered again until it does, or the session ends; its tasks say so
+ * 1. Nothing is in force that is not on disk; while the disk takes what comes, it is told before it is there (`onSaving`). 2. What could not be written is offered again until it could, or the session ends; its tasks say so
  * meanwhile. 3. What a full set does not list, and nobody told to stop, runs on for a grace: a store that was restored from a backup does not know it,
  * and whoever restored it may want to (reliability B12).
  */
@@ -88,7 +87,7 @@ export class AssignmentKeeper {
     return nothing;
   }
 
-  /** Folds it in. False when something between is missing: only a full set helps. @throws what the disk said, other than that it is full */
+  /** Folds it in. False when something between is missing: only a full set helps. */
   async take(assignment: Assignment, session: AssignmentSession): Promise<boolean> {
     const before = this.#unsaved?.set ?? this.#held;
     const unlisted = this.#unlistedBy(before, assignment);
@@ -142,16 +141,15 @@ export class AssignmentKeeper {
     try {
       await kept;
     } catch (error) {
-      if (!isDiskPressure(error)) throw error;
       this.#parts.log.error({ err: error }, 'assignment could not be written; it is tried again');
       this.#unsaved = next;
-      this.#tellWaiting([...next.set.tasks.values()].filter(({ id }) => !this.#held.tasks.has(id)), errorText(error));
+      this.#tellWaiting([...next.set.tasks.values()].filter(({ id }) => !this.#held.tasks.has(id)), troubleOf(error));
       this.#saveAgain(session).catch((failure: unknown) => { if (!session.signal.aborted) session.end(errorText(failure)); });
       return;
     }
     this.#unsaved = undefined;
     this.#held = next.set;
-    this.#tellWaiting([], '');
+    this.#tellWaiting([]);
     this.#parts.onKept(next.set, next.isConfirmed);
   }
 
@@ -172,14 +170,14 @@ export class AssignmentKeeper {
   }
 
   /** Tasks that came with an unsaved assignment say what they wait for; those that went with it say nothing any more. */
-  #tellWaiting(tasks: readonly Task[], message: string): void {
+  #tellWaiting(tasks: readonly Task[], why?: ReturnType<typeof troubleOf>): void {
     const { clock, facts, reports } = this.#parts;
     const waiting = new Set(tasks.map(({ id }) => id));
     const isKnown = (id: TaskId): boolean => waiting.has(id) || this.#held.tasks.has(id);
     this.#waiting.forEach(id => { if (!isKnown(id)) reports.drop(id); });
     this.#waiting = waiting;
     for (const task of tasks) {
-      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, reason: DISK_PRESSURE, message }, facts.node), clock.monotonicMs());
+      reports.take(statusOf(newRecord(task, 0, facts.bootId), { ...QUIET, ...why }, facts.node), clock.monotonicMs());
     }
     this.#parts.onWaiting();
   }

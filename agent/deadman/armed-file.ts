@@ -38,8 +38,3 @@ export function parseArmed(text: string): Armed | undefined {
   });
   return { heardAtMs: Number(heard), attempts };
 }
-
-/** Milliseconds since the boot, sleep of the machine included, from the text of /proc/uptime. Source: proc_uptime(5) */
-export function parseUptimeMs(text: string): number {
-  return Math.round(Number(/^\d+\.\d+/.exec(text)?.[0] ?? NaN) * 1000);
-}

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { lastRunMs } from '#model/exclusive.ts';
 import type { TaskId } from '#model/ids.ts';
@@ -7,7 +8,7 @@ import { containerId, parseContainerId } from '../task/names.ts';
 import type { Deadman } from '../task/ports.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import type { DeadmanWatch } from '../ports.ts';
-import { formatArmed, parseArmed, parseUptimeMs } from './armed-file.ts';
+import { formatArmed, parseArmed } from './armed-file.ts';
 import type { ArmedAttempt } from './armed-file.ts';
 
 /** It looks twice a second; a machine that is busy may keep it from that for a while. Well below SAFE it is not taken for dead. */
@@ -44,8 +45,9 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
     }));
   }
 
+  /** Since the boot, sleep of the machine included. Without a free descriptor it is in whole seconds, rounded down: a time that is armed then is an earlier one. Source: libuv, uv_uptime() */
   uptimeMs(): number {
-    return parseUptimeMs(readFileSync('/proc/uptime', 'utf8'));
+    return Math.round(uptime() * 1_000);
   }
 
   /** What an agent before this one heard last: how long ago. Undefined: it guarded nothing. */

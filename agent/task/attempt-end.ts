@@ -115,6 +115,11 @@ export function pressureOf(error: unknown): { readonly reason: string; readonly 
   return shortage === undefined ? undefined : { reason: NODE_PRESSURE, message: cut(shortage) };
 }
 
+/** What a step that failed on our side is told as, until it works. */
+export function troubleOf(error: unknown): { readonly reason: string; readonly message: string } {
+  return pressureOf(error) ?? { reason: 'NodeTrouble', message: errorText(error) };
+}
+
 /** The record once nothing of the ended (or never started) attempt is left. */
 export function afterClear(record: TaskRecord): TaskRecord {
   const rest = { ...withoutAttempt(record), ...(record.companions === undefined ? {} : { companions: record.companions.map(afterCompanionClear) }) };

@@ -6,7 +6,7 @@ import { contentKeysOf } from '../assignment.ts';
 import { Doorbell } from '../doorbell-flow.ts';
 import { Adjuster } from './adjust-flow.ts';
 import type { AdjustAction } from './adjust-flow.ts';
-import { afterEnd, afterFailedInit, afterGivenUp, errorText, pressureOf } from './attempt-end.ts';
+import { afterEnd, afterFailedInit, afterGivenUp, troubleOf } from './attempt-end.ts';
 import { AttemptNews } from './attempt-news-flow.ts';
 import { AttemptBuilder } from './build-flow.ts';
 import { clearAttempt, releaseTask } from './clear-flow.ts';
@@ -315,7 +315,7 @@ export class TaskLoop {
     const { task, attempt, step } = this.record;
     this.#failures += 1;
     this.#parts.log.error({ task: task.id, attempt, step, err: error }, 'task step did not work; it is tried again');
-    this.#book.setLive({ ...this.#book.live, ...(pressureOf(error) ?? { reason: 'NodeTrouble', message: errorText(error) }) });
+    this.#book.setLive({ ...this.#book.live, ...troubleOf(error) });
     await this.#bell.wait(backoffMs(RETRY_BACKOFF, this.#failures, 0.5 + this.#parts.random() / 2), this.#parts.clock, signal);
     this.#book.live = { ...this.#book.live, reason: '', message: '' };
   }

@@ -5,7 +5,6 @@ import { parseNodeId } from '#model/ids.ts';
 import type { Heartbeat } from '#model/session.ts';
 import { EMPTY_DESIRED_SET } from '../../agent/assignment.ts';
 import type { DesiredSet } from '../../agent/assignment.ts';
-import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import { SessionLoop } from '../../agent/session-loop.ts';
 import { ReportBook } from '../../agent/task/report-book.ts';
 import { NO_ANSWERS } from '../../agent/volume/removal.ts';
@@ -35,7 +34,8 @@ export class SessionRig {
   readonly endpoints: number[] = [];
   readonly reports = new ReportBook();
   isSaveFrozen = false;
-  isDiskFull = false;
+  /** What the disk answers to an assignment. */
+  saveFailure: Error | undefined;
   isNetworkBroken = false;
   accepted = 0;
   hasDeadman = true;
@@ -63,7 +63,7 @@ export class SessionRig {
       held: {
         save: async set => {
           await (this.isSaveFrozen ? new Promise(() => undefined) : undefined);
-          if (this.isDiskFull) throw new DiskPressureError('no space left: /state has 0 bytes and 9 inodes free');
+          if (this.saveFailure !== undefined) throw this.saveFailure;
           this.saved.push(set);
         },
         load: () => Promise.resolve(undefined),

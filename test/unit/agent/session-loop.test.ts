@@ -1,7 +1,10 @@
 import test from 'ava';
 import { EMPTY_DESIRED_SET } from '../../../agent/assignment.ts';
+import { DiskPressureError } from '../../../agent/disk-pressure.ts';
 import { status } from '../../support/builders.ts';
 import { acknowledge, beats, full, SessionRig as Rig, TASK, TIMES } from '../../support/session-rig.ts';
+
+const DISK_FULL = new DiskPressureError('no space left: /state has 0 bytes and 9 inodes free');
 
 test('a session begins with a registration that carries every status', async t => {
   const rig = new Rig();
@@ -258,42 +261,48 @@ test('a tunnel that cannot be opened is refused with its code', async t => {
   rig.stop();
 });
 
-test('F1: an assignment that the disk does not take is acted on once it does; the session goes on and the task says why it waits', async t => {
-  const rig = new Rig();
-  const session = await rig.registered();
-  rig.isDiskFull = true;
-  session.say({ kind: 'assignment', assignment: full(7) });
-  for (let beat = 0; beat < 60; beat += 1) {
+for (const [title, failure, told] of [
+  ['F1: an assignment that the disk does not take', DISK_FULL, { reason: 'DiskPressure', message: 'no space left: /state has 0 bytes and 9 inodes free' }],
+  ['F11: an assignment that there is no descriptor to write by', Object.assign(new Error('EMFILE: too many open files, open x'), { code: 'EMFILE' }), { reason: 'NodePressure', message: 'the agent has no more open files: EMFILE: too many open files, open x' }],
+  ['an assignment that a broken disk does not take', Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }), { reason: 'NodeTrouble', message: 'EIO: i/o error, write' }],
+] as const) {
+  test(`${title} is acted on once it could be written; the session goes on and the task says why it waits`, async t => {
+    const rig = new Rig();
+    const session = await rig.registered();
+    rig.saveFailure = failure;
+    session.say({ kind: 'assignment', assignment: full(7) });
+    for (let beat = 0; beat < 60; beat += 1) {
+      acknowledge(session);
+      await rig.pass(500);
+    }
+    t.is(rig.sessions.length, 1);
+    t.deepEqual(rig.desired, []);
+    t.false(rig.loop.mayStart(true));
+    t.like(beats(session).flatMap(beat => beat.statuses).at(-1), { id: TASK.id, phase: 'assigned', attempt: 0, ...told });
+    t.is(beats(session).at(-1)?.assignmentGeneration, 0);
+    session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [], contents: [], volumeRemovals: [] } });
+    rig.saveFailure = undefined;
     acknowledge(session);
-    await rig.pass(500);
-  }
-  t.is(rig.sessions.length, 1);
-  t.deepEqual(rig.desired, []);
-  t.false(rig.loop.mayStart(true));
-  t.like(beats(session).flatMap(beat => beat.statuses).at(-1), { id: TASK.id, phase: 'assigned', attempt: 0, reason: 'DiskPressure', message: 'no space left: /state has 0 bytes and 9 inodes free' });
-  t.is(beats(session).at(-1)?.assignmentGeneration, 0);
-  session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [], contents: [], volumeRemovals: [] } });
-  rig.isDiskFull = false;
-  acknowledge(session);
-  await rig.pass(10);
-  t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 1]]);
-  t.true(rig.loop.mayStart(true));
-  await rig.pass(20_000);
-  t.is(rig.saved.length, 1);
-  t.deepEqual(rig.foreseen.map(set => set.generation), [7], 'not while the disk takes nothing');
-  rig.stop();
-});
+    await rig.pass(10);
+    t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 1]]);
+    t.true(rig.loop.mayStart(true));
+    await rig.pass(20_000);
+    t.is(rig.saved.length, 1);
+    t.deepEqual(rig.foreseen.map(set => set.generation), [7], 'not while the disk takes nothing');
+    rig.stop();
+  });
+}
 
 test('F1: it is offered again by itself, and a task that is withdrawn meanwhile is no longer told', async t => {
   const rig = new Rig();
   const session = await rig.registered();
-  rig.isDiskFull = true;
+  rig.saveFailure = DISK_FULL;
   session.say({ kind: 'assignment', assignment: full(7) });
   await rig.pass(10);
   session.say({ kind: 'assignment', assignment: { kind: 'delta', epoch: 1, from: 7, generation: 8, upserts: [], removals: [TASK.id], contents: [], volumeRemovals: [] } });
   await rig.pass(10);
   t.deepEqual(rig.reports.all(0), []);
-  rig.isDiskFull = false;
+  rig.saveFailure = undefined;
   await rig.pass(3_000);
   t.deepEqual(rig.desired.map(set => [set.generation, set.tasks.size]), [[8, 0]]);
   rig.stop();

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatArmed, parseArmed, parseUptimeMs } from '../../../../agent/deadman/armed-file.ts';
+import { formatArmed, parseArmed } from '../../../../agent/deadman/armed-file.ts';
 
 const ATTEMPTS = [
   { id: 'gantry-abcdefabcdef-1', allowedMs: 40_000, version: 1, group: '/sys/fs/cgroup/freezer/gantry/abcdefabcdef' },
@@ -19,9 +19,4 @@ test('without attempts what was heard stays known; another text says nothing', t
   t.deepEqual(parseArmed(formatArmed({ heardAtMs: 7, attempts: [] })), { heardAtMs: 7, attempts: [] });
   t.is(parseArmed(''), undefined);
   t.is(parseArmed('hea'), undefined);
-});
-
-test('uptime is in milliseconds', t => {
-  t.is(parseUptimeMs('350735.47 234388.90\n'), 350_735_470);
-  t.is(parseUptimeMs('0.05 0.01\n'), 50);
 });
