@@ -1,5 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
+import { isClusterError } from '#model/errors.ts';
 import type { ContainerRuntime } from '../runtime/ports.ts';
+import { shortageText } from '../shortage.ts';
 import type { HealthProber, HealthVerdict, ProbeTarget } from './ports.ts';
 import { probeGrpc, probeHttp, probeTcp } from './probe-client.ts';
 import { isVerdictChanged, judgeProbe, nextProbeDelayMs, NO_PROBES } from './verdict.ts';
@@ -45,6 +47,7 @@ export class NodeHealthProber implements HealthProber {
       if (signal.aborted) {
         return;
       }
+      if (result === undefined) continue;
       const next = judgeProbe(target.check, history, result, this.#clock.nowMs() - target.startedAtMs);
       const isChanged = isVerdictChanged(history.verdict, next.verdict);
       history = next;
@@ -67,7 +70,7 @@ export class NodeHealthProber implements HealthProber {
     }
   }
 
-  async #probe(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  async #probe(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult | undefined> {
     if (target.check.action.kind !== 'exec') {
       return await this.#bounded(target, signal);
     }
@@ -79,13 +82,13 @@ export class NodeHealthProber implements HealthProber {
     }
   }
 
-  /** The probe's answer, or a failure when its time is over or it threw. */
-  async #bounded(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult> {
+  /** The probe's answer, or a failure when its time is over or it threw; undefined when the agent was too short of something to ask, which says nothing of the container. */
+  async #bounded(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult | undefined> {
     const { timeoutMs } = target.check;
     const done = new AbortController();
     const until = AbortSignal.any([signal, done.signal]);
     const late = this.#sleeps(timeoutMs, until).then((): ProbeResult => ({ isSuccess: false, message: `no answer within ${String(timeoutMs)} ms` }));
-    const answer = this.#act(target, until).catch((error: unknown): ProbeResult => ({ isSuccess: false, message: oneLine(error instanceof Error ? error.message : String(error)) }));
+    const answer = this.#act(target, until).catch((error: unknown): ProbeResult | undefined => (isOurShortage(error) ? undefined : { isSuccess: false, message: oneLine(error instanceof Error ? error.message : String(error)) }));
     try {
       return await Promise.race([answer, late]);
     } finally {
@@ -141,6 +144,11 @@ async function probeExec(runtime: Pick<ContainerRuntime, 'exec'>, probe: { reado
     signal.removeEventListener('abort', close);
     streams.close();
   }
+}
+
+/** What a container has no more of, its processes above all, is its own matter. */
+function isOurShortage(error: unknown): boolean {
+  return !isClusterError(error, 'RESOURCE_EXHAUSTED') && shortageText(error) !== undefined;
 }
 
 /** Control characters would reach a terminal. */

@@ -1,24 +1,25 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { askServingStatus } from '#rpc/health-client.ts';
+import { shortageText } from '../shortage.ts';
 import type { ProbeResult } from './verdict.ts';
 
-/** A connection that is accepted is a success. */
+/** A connection that is accepted is a success. @throws when the agent is too short of something to ask, e.g. EMFILE */
 export async function probeTcp(address: string, port: number, signal: AbortSignal): Promise<ProbeResult> {
-  return await new Promise(resolve => {
+  return await new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, signal });
     socket.once('connect', () => {
       socket.destroy();
       resolve({ isSuccess: true });
     });
-    socket.once('error', error => { resolve(failure(`tcp ${String(port)}`, error)); });
+    socket.once('error', answerTo(`tcp ${String(port)}`, resolve, reject));
   });
 }
 
-/** An answer of 200 to 399 is a success; its body is not read. No redirect is followed. */
+/** An answer of 200 to 399 is a success; its body is not read. No redirect is followed. @throws as probeTcp does */
 export async function probeHttp(address: string, target: { readonly port: number; readonly path: string }, signal: AbortSignal): Promise<ProbeResult> {
   const what = `http ${String(target.port)}${target.path}`;
-  return await new Promise(resolve => {
+  return await new Promise((resolve, reject) => {
     const outgoing = request({ host: address, port: target.port, path: target.path, agent: false, signal, headers: { 'user-agent': 'gantry-health', connection: 'close' } });
     outgoing.once('response', incoming => {
       incoming.on('error', () => { /* cut off on purpose below */ });
@@ -26,22 +27,27 @@ export async function probeHttp(address: string, target: { readonly port: number
       outgoing.destroy();
       resolve(statusCode >= 200 && statusCode < 400 ? { isSuccess: true } : { isSuccess: false, message: `${what}: status ${String(statusCode)}` });
     });
-    outgoing.on('error', error => { resolve(failure(what, error)); });
+    outgoing.on('error', answerTo(what, resolve, reject));
     outgoing.end();
   });
 }
 
-/** SERVING is a success. */
+/** SERVING is a success. @throws as probeTcp does */
 export async function probeGrpc(address: string, target: { readonly port: number; readonly service: string }, signal: AbortSignal): Promise<ProbeResult> {
   const what = `grpc ${String(target.port)}${target.service === '' ? '' : ` ${target.service}`}`;
   try {
     const status = await askServingStatus({ host: address, port: target.port }, target.service, signal);
     return status === 'SERVING' ? { isSuccess: true } : { isSuccess: false, message: `${what}: ${status}` };
   } catch (error) {
+    if (shortageText(error) !== undefined) throw error;
     return { isSuccess: false, message: `${what}: ${(error as Error).message}` };
   }
 }
 
-function failure(what: string, error: NodeJS.ErrnoException): ProbeResult {
-  return { isSuccess: false, message: `${what}: ${error.code ?? error.message}` };
+/** An error of the connection is an answer; that there was nothing to connect with is none. */
+function answerTo(what: string, resolve: (result: ProbeResult) => void, reject: (error: Error) => void): (error: NodeJS.ErrnoException) => void {
+  return error => {
+    if (shortageText(error) === undefined) resolve({ isSuccess: false, message: `${what}: ${error.code ?? error.message}` });
+    else reject(error);
+  };
 }

@@ -76,7 +76,7 @@ export class ImageRecords {
   }
 
   async list(): Promise<readonly ImageRecord[]> {
-    const names = await readdir(this.#path).catch(() => []);
+    const names = await readdir(this.#path).catch(noneYet);
     const records = await Promise.all(names.filter(name => name.endsWith('.json')).sort().map(name => readRecord(path.join(this.#path, name))));
     return records.filter(record => record !== undefined);
   }
@@ -114,6 +114,12 @@ export class ImageRecords {
 function fileOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false, bigint: true });
   return found === undefined ? undefined : [found.ino, found.birthtimeNs === 0n ? found.ctimeNs : found.birthtimeNs, found.size].join(' ');
+}
+
+/** No image was pulled yet. Any other error is none of an empty directory: what no image needs is removed. */
+function noneYet(error: unknown): readonly string[] {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  return [];
 }
 
 async function readRecord(file: string): Promise<ImageRecord | undefined> {

@@ -51,6 +51,12 @@ export class SlotDialer implements PortDialer {
         worker.unref(); // idle, it keeps no program alive
       }
     });
+    // Without a free descriptor, memory or processes there is no thread: the next call starts another.
+    worker.on('error', (error: Error) => {
+      this.#worker = undefined;
+      this.#waiting.forEach((answer, key) => { answer({ key, message: error.message }); });
+      this.#waiting.clear();
+    });
     worker.unref();
     return worker;
   }

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { ClusterError } from '#model/errors.ts';
 import { NodeHealthProber } from '../../../../agent/health/health-prober-flow.ts';
 import type { ProbeActions } from '../../../../agent/health/health-prober-flow.ts';
 import type { HealthVerdict, ProbeTarget } from '../../../../agent/health/ports.ts';
@@ -72,4 +73,23 @@ test('exec probes at once are as many as allowed', async t => {
   t.is(healthy.length, 5);
   stop.abort();
   await Promise.all(watching);
+});
+
+test('F11: a probe that the agent was too short of something for says nothing of the container; one that the container has no processes for has failed', async t => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  let failure: Error = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  const seen: HealthVerdict[] = [];
+  const watching = (async () => {
+    for await (const verdict of prober(clock, () => Promise.reject(failure)).watch(TARGET, stop.signal)) {
+      seen.push(verdict);
+    }
+  })();
+  await clock.advance(10_000);
+  t.deepEqual(seen, []);
+  failure = new ClusterError('RESOURCE_EXHAUSTED', 'exec: pids limit');
+  await clock.advance(4_000);
+  t.is(seen.at(-1)?.health, 'unhealthy');
+  stop.abort();
+  await watching;
 });
