@@ -82,8 +82,8 @@ export class CgroupFs implements Cgroups {
    */
   expectMove(): void {
     if (this.#layout.version === 2 || this.#isMoving || this.#clock.monotonicMs() - this.#movedAtMs < MOVE_LASTS_MS) return;
-    this.#isMoving = true;
     const own = ownProcessesFile(this.#layout, this.#files.read('/proc/self/cgroup') ?? '');
+    this.#isMoving = true;
     this.#files.writeOnThread(own, String(process.pid)).catch(() => { /* only time is lost */ }).finally(() => {
       this.#isMoving = false;
       this.#movedAtMs = this.#clock.monotonicMs();
