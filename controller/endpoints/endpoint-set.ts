@@ -25,10 +25,11 @@ export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
 
 /**
  * The set after `change`, which led from `before` to the snapshot: equal to a new one, with the services that were not touched taken from `before`
- * as they are. A change of a node or of a service's own record (its ports may be another's now) makes all of them anew.
+ * as they are. A change of a node or of a service's own record (its ports may be another's now) makes all of them anew; so does a snapshot that is
+ * newer than the change: what else it has in it would be said to be in force and not be.
  */
-export function nextEndpointSet(before: EndpointSet, snapshot: ClusterSnapshot, change: Pick<ClusterChange, 'kinds' | 'services'>): EndpointSet {
-  if (before.generation === 0 || change.kinds.has('service') || change.kinds.has('node')) {
+export function nextEndpointSet(before: EndpointSet, snapshot: ClusterSnapshot, change: Pick<ClusterChange, 'etcdRevision' | 'kinds' | 'services'>): EndpointSet {
+  if (before.generation === 0 || change.etcdRevision !== snapshot.etcdRevision || change.kinds.has('service') || change.kinds.has('node')) {
     return endpointSet(snapshot);
   }
   const generation = snapshot.etcdRevision;

@@ -6,8 +6,10 @@ import { EndpointsLoop, restAfterMs } from '../../../../controller/endpoints/end
 import { IN_FLIGHT_MS, WITHDRAWAL_LIMIT_MS, WithdrawalFlow } from '../../../../controller/endpoints/withdrawal-flow.ts';
 import { SessionTable } from '../../../../controller/api/session-table.ts';
 import type { LiveSession } from '../../../../controller/api/session-table.ts';
-import { encodeNode, encodeService } from '../../../../controller/store/records.ts';
-import { container, node, service, snapshot, task } from '../../../support/builders.ts';
+import { buildKey } from '../../../../controller/store/keys.ts';
+import type { Operation } from '../../../../controller/store/ports.ts';
+import { encodeNode, encodeService, encodeTask, encodeTaskStatus } from '../../../../controller/store/records.ts';
+import { container, node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { liveSession } from '../../../support/live-session.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
@@ -89,6 +91,27 @@ test('after a look that took long it rests, and what came meanwhile is one messa
   await settle();
   t.deepEqual(sent.map(message => (message.kind === 'endpoint-change' ? message.change.services.length : -1)), [1, 2]);
   t.is(endpoints.current.services.length, 3);
+});
+
+test('of two writes that come soon after each other, however soon, each generation that is told has all that the cluster had then', async t => {
+  const { replica, open, sent } = await start(t);
+  const services = ['a', 'b'].map(name => service({ name }));
+  const tasks = services.map(one => task(one, 'n1', { id: taskId(one.name) }));
+  const put = (host: number) => tasks.map((one): Operation => ({ kind: 'put', key: buildKey({ kind: 'status', id: one.id }), value: encodeTaskStatus(status(one, { address: `10.128.0.${String(host)}` })) }));
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
+  for (const one of services) await replica.put({ kind: 'service', id: one.id }, encodeService(one));
+  for (const one of tasks) await replica.put({ kind: 'task', id: one.id }, encodeTask(one));
+  open('n1');
+  for (let steps = 0; steps < 40; steps += 1) {
+    const [first, second] = put(steps);
+    replica.etcd.commit([], first === undefined ? [] : [first]);
+    for (let step = 0; step < steps; step += 1) await Promise.resolve();
+    replica.etcd.commit([], second === undefined ? [] : [second]);
+    await settle();
+    const changes = sent.splice(0).flatMap(message => (message.kind === 'endpoint-change' ? [message.change] : []));
+    t.is(changes.flatMap(change => change.services).length, 2);
+    t.deepEqual(changes.filter(({ from, generation }) => generation <= from), [], `${String(steps)} steps between`);
+  }
 });
 
 test('a generation is acknowledged when every session has the set in force', async t => {
