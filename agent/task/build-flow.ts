@@ -35,6 +35,8 @@ export class AttemptBuilder {
 
   /** Its directory first: where the disk does not take that, nothing was begun. What comes of it is recorded once the assignment is `kept`; one that is not ends the attempt uncounted. */
   async start(attempt: number, from: { readonly contents: Contents; readonly kept: Promise<void> }, signal: AbortSignal): Promise<void> {
+    // Of all that a start waits for this takes longest, and needs nothing else.
+    this.#parts.cgroups.expectMove();
     if (!await this.#canBegin() || !this.#isGuarded(attempt)) return;
     await this.#parts.records.makeLogs(this.#book.record.task.id);
     this.#begin(attempt);

@@ -66,6 +66,8 @@ export class FakeNode {
   readonly events: string[] = [];
   readonly violations: string[] = [];
   readonly calls: string[] = [];
+  /** Calls before the first word that a process is about to move into its groups. */
+  callsBeforeMove: number | undefined;
   /** Steps that throw once, by name. */
   readonly faults = new Map<string, Error>();
   /** Steps that throw until they are taken out again, by name. */
@@ -231,7 +233,7 @@ export class FakeNode {
       runtime: this.#runtime(),
       cgroups: {
         pathFor: id => `/gantry/${id}`,
-        expectMove: () => undefined,
+        expectMove: () => { this.callsBeforeMove ??= this.calls.length; },
         killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }),
         limit: (id, resources) => this.#step('cgroups.limit', () => this.#limit(id, resources)),
         freeze: id => this.#step('cgroups.freeze', () => { this.frozen.add(id); }),

@@ -24,6 +24,14 @@ test('a task goes from assigned to running, with its address and pid', async t =
   rig.kill();
 });
 
+test('the move into the control groups is prepared before all else of a start', async t => {
+  const rig = new Rig();
+  await rig.begin(setOf(aTask()));
+  const { calls, callsBeforeMove } = rig.node;
+  t.true(callsBeforeMove !== undefined && callsBeforeMove <= calls.indexOf('records.makeLogs'));
+  rig.kill();
+});
+
 test('an image that is not there is pulled first', async t => {
   const rig = new Rig();
   rig.node.hasImage = false;
