@@ -7,6 +7,7 @@ import type { ClusterUsage } from '#model/usage.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
 import type { Operation } from '../store/ports.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
+import type { ChangesOptions } from '../store/watch-loop.ts';
 
 /**
  * This replica's picture of the cluster.
@@ -14,11 +15,12 @@ import type { ClusterChange } from '../store/snapshot.ts';
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current.etcdRevision` reached the revision, so that a
  * caller sees its own write. 3. `changes` yields what changed; several changes may be told as one, with all that they touched; it never blocks the mirror.
  * 4. Revisions that touched nothing of the picture (events, requests) raise `current.etcdRevision` and are not told, unless `withOthers`.
+ * 5. `turnsLater` puts who is waited for less behind the leader's next write and the assignments (0), and the views of something by name (1).
  */
 export interface ClusterState {
   readonly current: ClusterSnapshot;
   waitFor(etcdRevision: number, signal: AbortSignal): Promise<void>;
-  changes(signal: AbortSignal, options?: { readonly withOthers?: boolean }): AsyncIterable<ClusterChange>;
+  changes(signal: AbortSignal, options?: ChangesOptions): AsyncIterable<ClusterChange>;
 }
 
 /** What a tag means now, for those that the namespace's login lets in. @throws ClusterError as `proto/registry` says: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE */

@@ -60,7 +60,7 @@ async function* watchViews(
   requireRole(request.peer, 'operator');
   let last = '';
   let pace = FRESH_PACE;
-  const changes = parts.state.changes(signal)[Symbol.asyncIterator]();
+  const changes = parts.state.changes(signal, { turnsLater: isWide(request.filter) ? 3 : 1 })[Symbol.asyncIterator]();
   for (;;) {
     // Asked for before the view is made: a change in between is not missed.
     const changed = changes.next();
@@ -77,6 +77,11 @@ async function* watchViews(
     pace = next.pace;
     if (next.pauseMs > 0) await parts.clock.sleep(next.pauseMs, signal);
   }
+}
+
+/** All of the cluster: that takes longer to make, and to read, than what somebody asked for by name. */
+function isWide({ app, node, service }: ListFilter): boolean {
+  return app === undefined && node === undefined && service === undefined;
 }
 
 function viewNow(filter: ListFilter, parts: ViewParts): ClusterView {

@@ -102,6 +102,8 @@ async function tryWrite(
       [{ kind: 'mod-revision', key: write.key, revision: 0 }, ...write.wished.compares],
       [...write.wished.operations, { kind: 'put', key: write.key, value: encodeRequestRecord(record), leaseId }], signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
+    // What the write set off leaves before its answer.
+    await parts.clock.turn();
     return outcome.kind === 'committed';
   } catch (error) {
     // Landed or not: the next turn reads the request record back.

@@ -41,7 +41,7 @@ export class EndpointsLoop {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#take(endpointSet(this.#state.current));
-    for await (const change of this.#state.changes(signal, { withOthers: true })) {
+    for await (const change of this.#state.changes(signal, { withOthers: true, turnsLater: 2 })) {
       const startedAtMs = this.#clock.monotonicMs();
       this.#take(nextEndpointSet(this.#newest, this.#state.current, change));
       const restMs = restAfterMs(this.#clock.monotonicMs() - startedAtMs);

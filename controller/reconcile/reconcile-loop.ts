@@ -266,6 +266,8 @@ export class ReconcileLoop implements Loop {
       await clock.sleep(random() * CONFLICT_JITTER_MS, signal);
     }
     await cluster.waitFor(outcome.etcdRevision, signal);
+    // The assignments that came of it leave first.
+    await clock.turn();
     this.#queue.request(key);
     return outcome.kind;
   }

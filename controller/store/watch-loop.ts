@@ -13,6 +13,13 @@ import type { Store, StoreBatch } from './ports.ts';
 import { ClusterMirror, joinChanges } from './snapshot.ts';
 import type { ClusterChange, InvalidRecord } from './snapshot.ts';
 
+export interface ChangesOptions {
+  /** Also those that touched nothing of the picture. */
+  readonly withOthers?: boolean;
+  /** So many turns of the event loop the change is left to those who bring it nearer; what comes meanwhile is told with it. */
+  readonly turnsLater?: number;
+}
+
 export interface WatchLoopOptions {
   readonly store: Store;
   readonly clock: Clock;
@@ -37,7 +44,7 @@ class StoreWentBackError extends Error {
  * This replica's picture of the cluster: list, watch, and list again each `relistMs`.
  *
  * 1. `current` is safe to read until the next `await`. 2. `waitFor` resolves when `current` is at least that new. 3. Listeners are
- * called with what changed, after `current` has it; `changes` yields those of mirrored kinds (`withOthers`: of all), several joined in one. Neither blocks the mirror.
+ * called with what changed, after `current` has it; `changes` yields those of mirrored kinds (`withOthers`: of all), several joined in one, `turnsLater`. Neither blocks the mirror.
  * 4. `run` goes on over outages, compaction and a restored store; what the watch lost, the next list repairs. 5. That list is made at once when
  * a revision is missing between two that came, and `waitFor` waits for it: who wrote something decides on what it wrote.
  */
@@ -97,7 +104,7 @@ export class ClusterWatch implements Loop {
     }
   }
 
-  async *changes(signal: AbortSignal, { withOthers = false }: { readonly withOthers?: boolean } = {}): AsyncIterable<ClusterChange> {
+  async *changes(signal: AbortSignal, { withOthers = false, turnsLater = 0 }: ChangesOptions = {}): AsyncIterable<ClusterChange> {
     let next = Promise.withResolvers<undefined>();
     let told: ClusterChange | undefined;
     const stop = this.onChange(change => {
@@ -109,6 +116,7 @@ export class ClusterWatch implements Loop {
     try {
       for (;;) {
         await raceAbort(next.promise, signal);
+        for (let turn = 0; turn < turnsLater; turn += 1) await this.#options.clock.turn();
         next = Promise.withResolvers<undefined>();
         const change = told;
         told = undefined;

@@ -183,6 +183,11 @@ export class SimProcess implements Clock {
     });
   }
 
+  /** Promise work that is there already comes first. */
+  async turn(): Promise<void> {
+    await Promise.resolve();
+  }
+
   sleep(durationMs: number, signal: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       signal.throwIfAborted();

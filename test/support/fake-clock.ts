@@ -56,6 +56,10 @@ export class FakeClock implements Clock {
     }
   }
 
+  async turn(): Promise<void> {
+    await Promise.resolve();
+  }
+
   /** Lets `durationMs` pass. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#elapsedMs + durationMs;

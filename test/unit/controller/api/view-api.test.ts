@@ -1,8 +1,11 @@
 import test from 'ava';
+import { parseNodeId } from '#model/ids.ts';
+import type { ListFilter } from '#model/ports.ts';
 import { createViewApi } from '../../../../controller/api/view-api.ts';
 import { SessionTable } from '../../../../controller/api/session-table.ts';
 import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
@@ -28,6 +31,20 @@ test('a reader that goes while a view is on its way to it is no unhandled failur
   } finally {
     process.off('unhandledRejection', onUnhandled);
   }
+});
+
+test('a view of something by name goes before one of the whole cluster, whoever asked first', async t => {
+  const replica = await MemoryReplica.start(t);
+  const api = createViewApi({ store: replica.store, state: replica.state, clock: replica.clock, sessions: new SessionTable(), version: '0', clusterId: 'c', signal: replica.signal });
+  const told: string[] = [];
+  const follow = async (name: string, filter: ListFilter): Promise<void> => {
+    for await (const _ of api.watch(filter, OPERATOR, replica.signal)) told.push(name);
+  };
+  for (const following of [follow('whole', {}), follow('node', { node: parseNodeId('n1') })]) following.catch(() => { /* over with the test */ });
+  await settle();
+  told.length = 0;
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
+  t.deepEqual(told, ['node', 'whole']);
 });
 
 test('a watcher is told a few changes at once, of many one view in 50 ms', async t => {

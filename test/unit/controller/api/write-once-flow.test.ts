@@ -2,6 +2,7 @@ import test from 'ava';
 import { writeOnce } from '../../../../controller/api/write-once-flow.ts';
 import type { WriteDraft } from '../../../../controller/api/write-once-flow.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
+import { settle } from '../../../support/fake-clock.ts';
 import { MemoryReplica, requestId } from '../../../support/memory-replica.ts';
 
 const KEY = buildKey({ kind: 'blob', namespace: 'default', sha256: 'a'.repeat(64) });
@@ -14,6 +15,19 @@ test('repeated, it answers what it answered and drafts nothing', async t => {
   t.deepEqual(await writeOnce(ID, parts, () => draft(1), signal), { kind: 'secret', version: 1 });
   t.deepEqual(await writeOnce(ID, parts, () => t.fail('drafted again'), signal), { kind: 'secret', version: 1 });
   t.deepEqual(etcd.read(KEY)?.value, Uint8Array.of(1));
+});
+
+test('what a write sets off leaves before its answer', async t => {
+  const replica = await MemoryReplica.start(t);
+  const turned = Promise.withResolvers<undefined>();
+  replica.clock.turn = async () => { await turned.promise; };
+  let isAnswered = false;
+  const writing = writeOnce(ID, replica.parts, () => draft(1), replica.signal).then(() => { isAnswered = true; });
+  await settle();
+  t.true(replica.state.current.etcdRevision >= (replica.etcd.read(KEY)?.modRevision ?? Infinity));
+  t.false(isAnswered);
+  turned.resolve(undefined);
+  await writing;
 });
 
 test('an answer that was lost is read back: landed once', async t => {

@@ -88,6 +88,17 @@ reconciling('1 a term begins with all keys and goes on until plans are empty', {
   t.is(events.length, 3);
 });
 
+reconciling('what a plan wrote leaves before the next one is made', {}, [], async (t, { clock, etcd, tasks }) => {
+  const turned = Promise.withResolvers<undefined>();
+  clock.turn = async () => { await turned.promise; };
+  etcd.commit([], oneService);
+  await settle();
+  t.is(tasks(), 1);
+  turned.resolve(undefined);
+  await settle();
+  t.is(tasks(), 3);
+});
+
 reconciling('1 a change of a service is looked at', {}, oneService, async (t, { clock, etcd, tasks }) => {
   await clock.advance(10);
   etcd.commit([], [put({ kind: 'service', id: api.id }, encodeService(api))]);

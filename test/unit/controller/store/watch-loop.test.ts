@@ -70,6 +70,24 @@ watching('3 changes yields once for several, and again for later ones', async (t
   await iterator.return?.();
 });
 
+watching('3 what is taken turns later is told after what is taken at once, with what came meanwhile', async (t, { clock, etcd, watch, signal }) => {
+  const told: string[] = [];
+  const tell = (name: string) => (result: IteratorResult<ClusterChange>): void => { told.push(name); t.is((result.value as ClusterChange).etcdRevision, watch.current.etcdRevision); };
+  const [later, atOnce] = [watch.changes(signal, { turnsLater: 1 })[Symbol.asyncIterator](), watch.changes(signal)[Symbol.asyncIterator]()];
+  const turned = Promise.withResolvers<undefined>();
+  clock.turn = async () => { await turned.promise; };
+  const both = [later.next().then(tell('later')), atOnce.next().then(tell('at once'))];
+  etcd.commit([], [putTask('a')]);
+  await settle();
+  t.deepEqual(told, ['at once']);
+  etcd.commit([], [putTask('b')]);
+  await settle();
+  turned.resolve(undefined);
+  await Promise.all(both);
+  t.deepEqual(told, ['at once', 'later']);
+  await Promise.all([later.return?.(), atOnce.return?.()]);
+});
+
 watching('B5: a delete that the watch lost is repaired by the next list, within RELIST', async (t, { clock, etcd, store, watch }) => {
   etcd.commit([], [putTask('a')]);
   await settle();
