@@ -26,6 +26,7 @@ test('an unknown key has a suggestion', complains, { nmae: 1 }, (root: SchemaFie
 test('a later key is said to be so', complains, { dns: 1 }, (root: SchemaField) => { root.checkKeys({ known: ['name'], later: ['dns'] }); }, 'dns', /not available in this version/);
 test('a required text', complains, {}, (root: SchemaField) => root.at('a').requiredText(), 'a', /required/);
 test('a word that is none', complains, { a: 'x' }, (root: SchemaField) => root.at('a').choice({ words: ['y', 'z'] }, 'y'), 'a', /'x' is none of y, z/);
+test('another word than the only one', complains, { a: 'x' }, (root: SchemaField) => root.at('a').choice({ words: ['y'] }, 'y'), 'a', /^must be y, got 'x'$/);
 test('an integer beyond 2^53 is repeated as written', t => {
   const violations: Violation[] = [];
   t.is(new SchemaField({ text: '9007199254740993', value: 9_007_199_254_740_993n }, violations).integer(7), 7);
