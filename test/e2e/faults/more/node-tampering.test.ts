@@ -4,6 +4,7 @@ import test from 'ava';
 import type { TaskView } from '#model/ports.ts';
 import { cgroupMounts } from '../../../../cli/dev/cgroup-fs.ts';
 import { eventually } from '../../../support/dev-cluster.ts';
+import { LockServer } from '../../../support/lock-server.ts';
 import { identityOf, inMountsOf, oneService, pidOf, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
 import { settleNodes } from '../../../support/node-leftovers.ts';
 import { useOneNode } from '../../../support/one-node.ts';
@@ -95,11 +96,22 @@ test.serial('E13: every firewall rule flushed: all of them are back, isolation a
     // A chain made anew comes last.
     const rules = async (): Promise<string> => (await onNode('nft', '-s', 'list', 'ruleset')).split('\n').sort().join('\n');
     const before = await rules();
-    const management = async (): Promise<number | null> => (await site.cluster.tryCtl('exec', 'rules/main', '--', 'nc', '-w', '1', site.cluster.layout.hostAddress, String(site.cluster.layout.etcdPort), '-e', 'true')).exitCode;
-    t.not(await management(), 0);
-    await onNode('nft', 'flush', 'ruleset');
-    await eventually('the same rules', REPAIR_MS, async () => await rules() === before);
-    t.not(await management(), 0, 'the way to the management ports is closed again');
+    const { layout } = site.cluster;
+    const management = layout.controllers[0]?.apiPort ?? 0;
+    const dial = (port: number): string => `nc -w 5 ${layout.hostAddress} ${String(port)} </dev/null >/dev/null 2>&1 && echo open || echo closed`;
+    const fromTask = async (port: number): Promise<string> => (await site.cluster.ctl('exec', 'rules/main', '--', 'sh', '-c', dial(port))).trim();
+    const beside = await LockServer.listen(layout.hostAddress);
+    try {
+      t.is((await onNode('busybox', 'sh', '-c', dial(management))).trim(), 'open', 'it listens, and the node may');
+      t.is(await fromTask(beside.port), 'open', 'the task gets as far as there');
+      t.is(await fromTask(management), 'closed');
+      await onNode('nft', 'flush', 'ruleset');
+      await eventually('the same rules', REPAIR_MS, async () => await rules() === before);
+      t.is(await eventually('its way out again', REPAIR_MS, async () => await fromTask(beside.port) === 'open' && 'open'), 'open');
+      t.is(await fromTask(management), 'closed', 'the way to the management ports is closed again');
+    } finally {
+      await beside.close();
+    }
   });
 });
 
