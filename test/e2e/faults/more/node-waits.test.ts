@@ -26,17 +26,20 @@ test.serial('E12: the unmount of an ended task takes 12 s: another one starts me
   await site.cluster.apply(oneService({ name: 'slow', script: SLEEPER }));
   const [slow] = await running(site.client, 'slow');
   const rootfs = readFileSync(`/proc/${String(site.agentPid)}/mountinfo`, 'utf8').split('\n').map(line => line.split(' ')[4] ?? '').find(target => target.includes(`/snapshots/${slow === undefined ? '?' : attemptOf(slow)}/`)) ?? '';
+  const calls = `${site.cluster.home}/unmounts`;
   {
     // Only calls about this path; one that is delayed can be undone by nobody.
-    await using tracer = new SideProcess('strace', '-f', '-q', '-o', '/dev/null', '-p', String(site.agentPid), '-P', rootfs, '-e', 'trace=umount2', '-e', 'inject=umount2:delay_enter=12000000');
+    await using tracer = new SideProcess('strace', '-f', '-q', '-o', calls, '-p', String(site.agentPid), '-P', rootfs, '-e', 'trace=umount2', '-e', 'inject=umount2:delay_enter=12000000');
     await eventually('the tracer at every thread', 60_000, () => threads(site.agentPid).every(thread => thread.includes(`TracerPid:\t${String(tracer.pid)}`)));
     await site.cluster.ctl('delete', 'app/slow', '-y', '--detach');
-    await eventually('the unmount under way', 60_000, () => threads(site.agentPid).some(thread => /^State:\tt/m.test(thread)));
+    // A call is written as it begins, and how it ended after that.
+    await eventually('the unmount under way', 60_000, () => readFileSync(calls, 'utf8').includes(`umount2("${rootfs}"`));
     await site.withTask({ name: 'meanwhile', script: SLEEPER }, async view => {
       t.true(identityOf(pidOf(view)) !== '');
       t.true((await site.client.view({ app: 'slow' })).tasks.length > 0, 'the other one still waits');
     });
     await eventually('the slow one gone', 60_000, async () => (await site.client.view({ app: 'slow' })).tasks.length === 0);
+    t.regex(readFileSync(calls, 'utf8'), /umount2.* = 0 \(DELAYED\)/);
   }
   await settleNodes(site.cluster);
 });
