@@ -3,13 +3,13 @@ import { X509Certificate } from 'node:crypto';
 
 /** Substrings of OpenSSL's and Node's words, in the order of the search. Source: RFC 8446 section 6 (alerts), openssl-verify(1). */
 const CAUSES: readonly (readonly [string, string])[] = [
-  ['alert certificate expired', 'our certificate has expired or is not valid yet'],
+  ['alert certificate expired', 'our certificate has expired or is not valid yet by its clock'],
   ['alert certificate required', 'it asks for a client certificate and we have none'],
   ['alert unknown ca', 'our certificate is of another certificate authority'],
   ['alert unsupported certificate', 'our certificate is not for clients'],
   ['alert bad certificate', 'our certificate is not accepted'],
   ['certificate has expired', 'its certificate has expired'],
-  ['certificate is not yet valid', 'its certificate is not valid yet'],
+  ['certificate is not yet valid', 'its certificate is not valid yet by the clock of this machine'],
   ['self-signed certificate', 'its certificate is of another certificate authority'],
   ['self signed certificate', 'its certificate is of another certificate authority'],
   ['unable to verify', 'its certificate is of another certificate authority'],
@@ -41,7 +41,7 @@ export function ownCertificateProblem(pem: string, caPem: string, nowMs: number)
     return `our certificate has expired on ${certificate.validToDate.toISOString()}`;
   }
   if (nowMs < certificate.validFromDate.getTime()) {
-    return `our certificate is not valid before ${certificate.validFromDate.toISOString()}`;
+    return `our certificate is not valid before ${certificate.validFromDate.toISOString()}, and the clock of this machine says ${new Date(nowMs).toISOString()}`;
   }
   if (!certificate.verify(new X509Certificate(caPem).publicKey)) {
     return 'our certificate is of another certificate authority';

@@ -15,6 +15,7 @@ const explains = test.macro({
 test('no certificate', explains, 'Last error: error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:', 'it asks for a client certificate and we have none');
 test('another CA', explains, 'Error: self-signed certificate in certificate chain', 'its certificate is of another certificate authority');
 test('expired', explains, 'Error: certificate has expired', 'its certificate has expired');
+test('H4: not valid yet', explains, 'Error: certificate is not yet valid', 'its certificate is not valid yet by the clock of this machine');
 test('no controller', explains, 'Error: URI:spiffe://gantry/node/n1 is no controller', 'its certificate is not a controller\'s');
 test('nobody listens', explains, 'connect ECONNREFUSED 127.0.0.1:1', 'connection refused');
 test('anything else is told as it is', explains, ' odd \n', 'odd');
@@ -28,6 +29,6 @@ test('our certificate: its first and last moment, and its CA', t => {
   t.is(problem(T0), undefined);
   t.is(problem(T0 + HOUR_MS - 1), undefined);
   t.is(problem(T0 + HOUR_MS), 'our certificate has expired on 2026-01-01T01:00:00.000Z');
-  t.is(problem(T0 - HOUR_MS), 'our certificate is not valid before 2025-12-31T23:55:00.000Z');
+  t.is(problem(T0 - HOUR_MS), 'our certificate is not valid before 2025-12-31T23:55:00.000Z, and the clock of this machine says 2025-12-31T23:00:00.000Z');
   t.is(problem(T0, stranger.certificatePem), 'our certificate is of another certificate authority');
 });
