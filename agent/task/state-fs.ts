@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { allEnded } from '#kit/all-ended.ts';
+import { failpoint } from '#kit/failpoint.ts';
 import { parseTaskId } from '#model/ids.ts';
 import type { TaskId } from '#model/ids.ts';
 import { onDisk } from '../disk-fs.ts';
@@ -41,6 +42,7 @@ export class TaskStateFs implements TaskRecords {
   }
 
   async save(record: TaskRecord): Promise<void> {
+    await failpoint('agent.before-record');
     const id = record.task.id;
     const isNew = !this.#known.has(id);
     if (isNew) await this.makeLogs(id);
@@ -49,6 +51,7 @@ export class TaskStateFs implements TaskRecords {
       isNew ? this.#entries.add(undefined) : Promise.resolve(),
     ]);
     this.#known.add(id);
+    await failpoint('agent.after-record');
   }
 
   async makeLogs(task: TaskId): Promise<void> {
@@ -87,7 +90,9 @@ export class TaskStateFs implements TaskRecords {
   }
 
   async appendStart({ task, attempt, companion }: ContainerName): Promise<void> {
+    await failpoint('agent.before-start-line');
     await this.#starts.add(`${task} ${String(attempt)}${companion === undefined ? '' : ` c${String(companion.index)} ${String(companion.run)}`}\n`);
+    await failpoint('agent.after-start-line');
   }
 
   async lastStarts(): Promise<ReadonlyMap<TaskId, number>> {

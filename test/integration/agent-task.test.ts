@@ -65,8 +65,32 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
   t.deepEqual(await machine.leftovers(), []);
 });
 
-/** In the order that a start goes through them. */
-const START_STEPS = ['before-slot', 'before-rootfs', 'before-volumes', 'before-bundle', 'before-create', 'before-journal', 'before-start', 'after-start'];
+interface StartStep {
+  readonly at: string;
+  /** What does not get done before that. */
+  readonly late?: readonly string[];
+  /** What is on the disk when the agent is dead; absent: either may be. */
+  readonly isRecorded?: boolean;
+  readonly isInJournal?: boolean;
+  /** Containers that wait for their start then, or run. */
+  readonly containers?: number;
+  /** Which attempt runs in the end: a container that may have been started is never started again under its number. */
+  readonly attempt: number;
+}
+
+const NOTHING = { isInJournal: false, containers: 0, attempt: 1 } as const;
+/** In the order that a start goes through them; from create on, the record and the journal's line are written while the runtime works. */
+const START_STEPS: readonly StartStep[] = [
+  ...['before-slot', 'before-rootfs', 'before-volumes', 'before-bundle', 'before-create'].map(at => ({ at, ...NOTHING })),
+  { at: 'after-record', late: ['before-create', 'before-start-line'], isRecorded: true, ...NOTHING, attempt: 2 },
+  { at: 'after-start-line', late: ['before-create', 'before-record'], isRecorded: false, isInJournal: true, containers: 0, attempt: 2 },
+  { at: 'before-journal', late: ['before-record', 'before-start-line'], isRecorded: false, isInJournal: false, containers: 1, attempt: 2 },
+  { at: 'before-journal', containers: 1, attempt: 2 },
+  { at: 'before-start', isRecorded: true, isInJournal: true, containers: 1, attempt: 2 },
+  { at: 'after-start', isRecorded: true, isInJournal: true, containers: 1, attempt: 1 },
+];
+/** Longer than any test. */
+const LATE_MS = 3_600_000;
 
 /** Of each step: KILLS=10 takes some minutes. */
 const KILLS = Number(process.env['KILLS'] ?? 1);
@@ -77,21 +101,38 @@ needsRoot('needs root: E2: the agent killed at each step of a start: one start a
   t.teardown(async () => { await machine.close(); });
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
   const web = makeTask(service(), 'n1', { id: taskId('web'), container: container({ ...image, stopGracePeriodMs: 500 }) });
+  // The image is there from here on: a pull writes a record of its own.
+  const first = { ...web, id: taskId('first') };
+  await machine.startAgent();
+  machine.desire(first);
+  await machine.until('the first runs', first.id, status => status.phase === 'running');
+  machine.desire({ ...first, desired: 'stop' });
+  await machine.until('the first stops', first.id, status => status.phase === 'complete');
+  machine.desire();
+  await machine.leaves([first.id]);
+  const before = machine.files();
+  await machine.killAgent();
   for (const [index, step] of Array.from({ length: KILLS }, () => START_STEPS).flat().entries()) {
     const task = { ...web, id: taskId(`web${String.fromCharCode(97 + Math.floor(index / 26))}${String.fromCharCode(97 + index % 26)}`) };
+    const name = [step.at, ...(step.late ?? [])].join(', without ');
     machine.desire(task);
-    await machine.startAgent({ FAILPOINTS: `agent.${step}=1*panic` });
+    await machine.startAgent({ FAILPOINTS: [`agent.${step.at}=1*panic`, ...(step.late ?? []).map(late => `agent.${late}=delay(${String(LATE_MS)})`)].join(';') });
     await machine.agentEnded();
+    const found = { isRecorded: machine.hasRecord(task.id), isInJournal: machine.journal().includes(`${task.id} 1`), containers: machine.containers().filter(id => id.includes(task.id)).length };
+    t.like(found, { ...(step.isRecorded === undefined ? {} : { isRecorded: step.isRecorded }), ...(step.isInJournal === undefined ? {} : { isInJournal: step.isInJournal }), ...(step.containers === undefined ? {} : { containers: step.containers }) }, name);
     await machine.startAgent();
-    const status = await machine.until(`${step}: it runs`, task.id, one => one.phase === 'running');
-    t.is(status.attempt, step === 'after-start' ? 1 : status.attempt, step);
-    t.is(machine.containers().filter(id => id.includes(task.id)).length, 1, step);
+    const status = await machine.until(`${name}: it runs`, task.id, one => one.phase === 'running');
+    t.is(status.attempt, step.attempt, name);
+    t.is(machine.containers().filter(id => id.includes(task.id)).length, 1, name);
     machine.desire({ ...task, desired: 'stop' });
-    await machine.until(`${step}: it stops`, task.id, one => one.phase === 'complete');
+    await machine.until(`${name}: it stops`, task.id, one => one.phase === 'complete');
+    // A start of the agent writes down what it finds of each task, which the next step is not about.
+    machine.desire();
+    await machine.leaves([task.id]);
     await machine.killAgent();
   }
   t.is(new Set(machine.journal()).size, machine.journal().length);
-  machine.desire();
+  t.deepEqual(machine.files().filter(file => !before.includes(file)), []);
   await machine.leave();
   t.deepEqual(await machine.leftovers(), []);
 });

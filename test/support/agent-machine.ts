@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { FullAssignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';
@@ -148,7 +148,11 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
 
   /** The start journal: `TASK ATTEMPT`, one a line. */
   journal(): readonly string[] {
-    return readFileSync(path.join(this.directory, 'state/starts'), 'utf8').split('\n').filter(line => line !== '');
+    return read(path.join(this.directory, 'state/starts')).split('\n').filter(line => line !== '');
+  }
+
+  hasRecord(task: TaskId): boolean {
+    return existsSync(path.join(this.directory, 'state/tasks', task, 'record.json'));
   }
 
   /** Ids of the containers that conmon holds now. */
