@@ -4,6 +4,9 @@ import { availableParallelism } from 'node:os';
 import test from 'ava';
 import { requireCommand } from '#kit/command-process.ts';
 import { parseServiceId } from '#model/ids.ts';
+import type { ServiceId } from '#model/ids.ts';
+import { buildKey, parseKey } from '../../../../controller/store/keys.ts';
+import { decodeService } from '../../../../controller/store/records.ts';
 import { eventually } from '../../../support/dev-cluster.ts';
 import { webApp } from '../../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../../support/fault-bench.ts';
@@ -33,12 +36,14 @@ async function etcdctl(...args: readonly string[]): Promise<string> {
 test.serial('A8: the leader stopped for LEASE/2: the same epoch, no node event (root)', async t => {
   const leader = await bench.leader();
   const { epoch } = bench.history.now();
+  const revision = await bench.settled();
   await unnoticed(t, bench, PORT, async () => {
     await bench.freeze(leader);
     await lasting(LEASE_MS / 2);
     await bench.heal(leader);
   });
   t.is(bench.history.now().epoch, epoch);
+  t.deepEqual(await bench.absencesSince(revision), []);
 });
 
 test.serial("A9: the leader's lease revoked: another epoch, nothing replaced (root)", async t => {
@@ -61,15 +66,36 @@ test.serial("A9: the leader's lease revoked: another epoch, nothing replaced (ro
   });
 });
 
+/** The replicas that each request wrote into the service, by the request's id, in the order of the writes. */
+function replicasByRequest(service: ServiceId): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { batch } of bench.history.entries) {
+    const puts = batch.changes.flatMap(change => (change.kind === 'put' ? [change.entry] : []));
+    const value = puts.find(entry => entry.key === buildKey({ kind: 'service', id: service }))?.value;
+    for (const { key } of value === undefined ? [] : puts) {
+      const parsed = parseKey(key);
+      if (value !== undefined && parsed?.kind === 'request') found.set(parsed.id, decodeService(value).spec.replicas);
+    }
+  }
+  return found;
+}
+
 test.serial('A12: 100 updates of one Service at once: each one landed or says CONFLICT, and the last revision is one of them (root)', async t => {
   const client = bench.cluster.client();
   const service = parseServiceId('default/load/web');
   try {
-    const wishes = Array.from({ length: 100 }, (_, index) => 1 + index % 5);
-    const outcomes = await Promise.allSettled(wishes.map(async replicas => { await client.scale({ requestId: randomUUID(), service, replicas }); }));
+    const wishes = Array.from({ length: 100 }, (_, index) => ({ requestId: randomUUID(), service, replicas: 1 + index % 5 }));
+    const outcomes = await Promise.allSettled(wishes.map(async wish => { await client.scale(wish); }));
     const refused = outcomes.filter(outcome => outcome.status === 'rejected').map(outcome => (outcome.reason as { readonly code?: string }).code);
     t.true(refused.length < outcomes.length);
     t.deepEqual(refused.filter(code => code !== 'CONFLICT'), []);
+    await bench.history.catchUp();
+    const landed = wishes.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+    const written = replicasByRequest(service);
+    t.deepEqual(landed.map(({ requestId }) => [requestId, written.get(requestId)]), landed.map(({ requestId, replicas }) => [requestId, replicas]));
+    t.deepEqual(wishes.filter(wish => !landed.includes(wish) && written.has(wish.requestId)), [], 'what was refused is not there');
+    const [last] = [...written].filter(([requestId]) => wishes.some(wish => wish.requestId === requestId)).slice(-1);
+    t.is(bench.history.now().services.get(service)?.value.spec.replicas, last?.[1]);
     await client.scale({ requestId: randomUUID(), service, replicas: 3 });
   } finally {
     client.close();
