@@ -42,6 +42,15 @@ export class ClusterHistory {
     return mirror.current;
   }
 
+  /** Keys of the records that nobody can read now, as the last entry left them. */
+  unreadable(): readonly string[] {
+    const mirror = new ClusterMirror();
+    for (const { batch } of this.entries) {
+      mirror.apply(batch);
+    }
+    return [...mirror.invalid.keys()].sort();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new Error('the history is complete'));
     await this.#following;
