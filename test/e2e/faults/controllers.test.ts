@@ -167,6 +167,8 @@ test.serial('A11: a task record that nobody can read: its container runs on thro
       await bench.running(name, pid);
     }
     await bench.heard();
+    await bench.history.catchUp();
+    t.deepEqual(bench.history.unreadable(), [key]);
     await bench.cluster.ctl('scale', 'load/web=5');
     await lasting(LOST_MS);
     await bench.cluster.ctl('scale', 'load/web=3');
