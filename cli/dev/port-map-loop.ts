@@ -35,7 +35,7 @@ export class PortMapLoop {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    for await (const view of this.#client.watch({ withoutTasks: true }, signal)) {
+    for await (const view of this.#client.watch({ withoutTasks: true, onlyRecords: true }, signal)) {
       const rules = hostRulesOf(view, this.#layout);
       const text = JSON.stringify(rules);
       if (text !== this.#last) {

@@ -6,6 +6,7 @@ import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import { decodeRevision } from '../store/records.ts';
 import { revisionPrefix } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
+import type { ClusterChange } from '../store/snapshot.ts';
 import { requireRole } from './access.ts';
 import { clusterView } from './cluster-view.ts';
 import type { ClusterState } from './ports.ts';
@@ -26,6 +27,9 @@ type ViewHandlers = Pick<ControlHandlers, 'viewPage' | 'watch' | 'revisions' | '
 
 /** Of the views of one watcher: a few changes are told at once, of many those in between are in the next one. */
 const WATCH_PACE = { quickCount: 4, intervalMs: 50, leastMs: 0 };
+
+/** What tells a watcher that is `onlyRecords`. */
+const RECORDS = ['app', 'service', 'node'] as const;
 
 export function createViewApi(parts: ViewParts): ViewHandlers {
   return {
@@ -63,7 +67,7 @@ async function* watchViews(
   const changes = parts.state.changes(signal, { turnsLater: isWide(request.filter) ? 3 : 1 })[Symbol.asyncIterator]();
   for (;;) {
     // Asked for before the view is made: a change in between is not missed.
-    const changed = changes.next();
+    const changed = nextChange(changes, request.filter);
     // A reader that leaves while a view is on its way to it waits for no change any more: nobody would see the rejection.
     changed.catch(() => undefined);
     const view = viewNow(request.filter, parts);
@@ -76,6 +80,14 @@ async function* watchViews(
     const next = paceAfter(pace, parts.clock.monotonicMs(), WATCH_PACE);
     pace = next.pace;
     if (next.pauseMs > 0) await parts.clock.sleep(next.pauseMs, signal);
+  }
+}
+
+/** The next change that the watcher is told of. */
+async function nextChange(changes: AsyncIterator<ClusterChange>, { onlyRecords }: ListFilter): Promise<void> {
+  for (;;) {
+    const next = await changes.next();
+    if (next.done === true || onlyRecords !== true || RECORDS.some(kind => next.value.kinds.has(kind))) return;
   }
 }
 

@@ -128,6 +128,8 @@ export interface ListFilter {
   readonly node?: NodeId;
   /** The view has no tasks, whatever there are: much less to make, to send and to read. */
   readonly withoutTasks?: boolean;
+  /** A watch tells of it again when a record of an App, a service or a node is another, not at each start and end of what runs. Older controllers tell all. */
+  readonly onlyRecords?: boolean;
 }
 
 /** Changes of a watched view; `snapshot` first, then again whenever anything in it changed (newest state, intermediate ones may be skipped). */

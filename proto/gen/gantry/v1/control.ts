@@ -332,7 +332,11 @@ export interface ListFilter {
     | string
     | undefined;
   /** The view has no tasks, whatever there are: much less to make, to send and to read. */
-  readonly withoutTasks?: boolean | undefined;
+  readonly withoutTasks?:
+    | boolean
+    | undefined;
+  /** A watch tells of it again when a record of an App, a service or a node is another, not at each start and end of what runs. Older controllers tell all. */
+  readonly onlyRecords?: boolean | undefined;
 }
 
 export interface TaskView {
@@ -2839,7 +2843,14 @@ export const SetPausedResponse: MessageFns<SetPausedResponse> = {
 };
 
 function createBaseListFilter(): ListFilter {
-  return { namespace: undefined, app: undefined, service: undefined, node: undefined, withoutTasks: undefined };
+  return {
+    namespace: undefined,
+    app: undefined,
+    service: undefined,
+    node: undefined,
+    withoutTasks: undefined,
+    onlyRecords: undefined,
+  };
 }
 
 export const ListFilter: MessageFns<ListFilter> = {
@@ -2858,6 +2869,9 @@ export const ListFilter: MessageFns<ListFilter> = {
     }
     if (message.withoutTasks !== undefined) {
       writer.uint32(40).bool(message.withoutTasks);
+    }
+    if (message.onlyRecords !== undefined) {
+      writer.uint32(48).bool(message.onlyRecords);
     }
     return writer;
   },
@@ -2913,6 +2927,14 @@ export const ListFilter: MessageFns<ListFilter> = {
             }
 
             message.withoutTasks = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.onlyRecords = reader.bool();
             continue;
           }
         }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseNodeId } from '#model/ids.ts';
-import type { ListFilter } from '#model/ports.ts';
+import type { ClusterView, ListFilter } from '#model/ports.ts';
 import { createViewApi } from '../../../../controller/api/view-api.ts';
 import { SessionTable } from '../../../../controller/api/session-table.ts';
 import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
@@ -9,8 +9,8 @@ import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
-import { encodeNode } from '../../../../controller/store/records.ts';
-import { node } from '../../../support/builders.ts';
+import { encodeNode, encodeService, encodeTask, encodeTaskStatus } from '../../../../controller/store/records.ts';
+import { node, service, status, task } from '../../../support/builders.ts';
 
 test('a reader that goes while a view is on its way to it is no unhandled failure', async t => {
   const clock = new FakeClock();
@@ -45,6 +45,25 @@ test('a view of something by name goes before one of the whole cluster, whoever 
   told.length = 0;
   await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
   t.deepEqual(told, ['node', 'whole']);
+});
+
+test('a watcher of records alone is told of a node, not of what runs; its view is whole all the same', async t => {
+  const replica = await MemoryReplica.start(t);
+  const api = createViewApi({ store: replica.store, state: replica.state, clock: replica.clock, sessions: new SessionTable(), version: '0', clusterId: 'c', signal: replica.signal });
+  const views: ClusterView[] = [];
+  (async () => {
+    for await (const view of api.watch({ onlyRecords: true }, OPERATOR, replica.signal)) views.push(view);
+  })().catch(() => { /* over with the test */ });
+  const web = service();
+  const made = task(web, 'n1');
+  await replica.put({ kind: 'service', id: web.id }, encodeService(web));
+  t.is(views.length, 2);
+  await replica.put({ kind: 'task', id: made.id }, encodeTask(made));
+  await replica.put({ kind: 'status', id: made.id }, encodeTaskStatus(status(made)));
+  t.is(views.length, 2);
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
+  t.is(views.length, 3);
+  t.deepEqual(views.at(-1)?.services.map(({ running }) => running), [1]);
 });
 
 test('a watcher is told a few changes at once, of many one view in 50 ms', async t => {
