@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from '#model/endpoints.ts';
+import { serviceId } from '#model/ids.ts';
 import type { ServiceId, TaskId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
@@ -24,32 +25,46 @@ export function endpointSet(snapshot: ClusterSnapshot): EndpointSet {
 }
 
 /**
- * The set after `change`, which led from `before` to the snapshot: equal to a new one, with the services that were not touched taken from `before`
- * as they are. A change of a node or of a service's own record (its ports may be another's now) makes all of them anew; so does a snapshot that is
- * newer than the change: what else it has in it would be said to be in force and not be.
+ * The set after `change`: equal to a new one of its revision, with the services that were not touched taken from `before` as they are. A change of a node
+ * or of a service's own record (its ports may be another's now) makes all of them anew. The snapshot may be newer already: what that brought of the
+ * services that were not touched is told with the next change, and is no part of this generation.
  */
 export function nextEndpointSet(before: EndpointSet, snapshot: ClusterSnapshot, change: Pick<ClusterChange, 'etcdRevision' | 'kinds' | 'services'>): EndpointSet {
-  if (before.generation === 0 || change.etcdRevision !== snapshot.etcdRevision || change.kinds.has('service') || change.kinds.has('node')) {
+  const isBehind = change.etcdRevision < before.generation; // made of a newer snapshot, or of a store that went back
+  if (before.generation === 0 || isBehind || change.kinds.has('service') || change.kinds.has('node')) {
     return endpointSet(snapshot);
   }
-  const generation = snapshot.etcdRevision;
+  const generation = change.etcdRevision;
   if (change.services.size === 0) {
     return { ...before, generation };
   }
   const owners = ingressOwners(snapshot);
+  const touched = new Set([...change.services].map(id => ownerOf(snapshot, id)));
   const services = before.services.map(known => {
-    const service = snapshot.services.get(known.id)?.value;
-    // What a run serves is its cron's.
-    return service !== undefined && (change.services.has(known.id) || known.kind === 'cron') ? serviceEndpoints(snapshot, service, owners) : known;
+    const service = touched.has(known.id) ? snapshot.services.get(known.id)?.value : undefined;
+    return service === undefined ? known : serviceEndpoints(snapshot, service, owners);
   });
   return { ...before, generation, services };
 }
 
+/** The service whose endpoints these are: what a run serves is its cron's. */
+function ownerOf(snapshot: ClusterSnapshot, id: ServiceId): ServiceId {
+  const service = snapshot.services.get(id)?.value;
+  return service?.cronRun === undefined ? id : serviceId(service.namespace, service.app, service.cronRun.cron);
+}
+
+type Owners = () => ReadonlyMap<string, ServiceId>;
+
 /**
- * Service of each ingress port. Of two that publish it (one is being deleted, or came back by a rollback) one has it: a service that stays
+ * Service of each ingress port, once it is asked for: most services publish none. Of two that publish it (one is being deleted, or came back by a rollback) one has it: a service that stays
  * before one that goes, then the older record.
  */
-function ingressOwners(snapshot: ClusterSnapshot): ReadonlyMap<string, ServiceId> {
+function ingressOwners(snapshot: ClusterSnapshot): Owners {
+  let owners: ReadonlyMap<string, ServiceId> | undefined;
+  return () => owners ??= newOwners(snapshot);
+}
+
+function newOwners(snapshot: ClusterSnapshot): ReadonlyMap<string, ServiceId> {
   const inOrder = [...snapshot.services.values()].sort((left, right) =>
     Number(left.value.isDeleting) - Number(right.value.isDeleting) || left.createRevision - right.createRevision || (left.value.id < right.value.id ? -1 : 1));
   const owners = new Map<string, ServiceId>();
@@ -66,16 +81,16 @@ function portKey(port: PublishedPort): string {
 }
 
 /** The port as it is in force: not published where another service has it. */
-function portInForce(port: PublishedPort, service: ServiceId, owners: ReadonlyMap<string, ServiceId>): PublishedPort {
-  const owner = owners.get(portKey(port));
-  if (port.published === undefined || owner === undefined || owner === service) {
+function portInForce(port: PublishedPort, service: ServiceId, owners: Owners): PublishedPort {
+  const owner = port.published === undefined ? undefined : owners().get(portKey(port));
+  if (owner === undefined || owner === service) {
     return port;
   }
   const { published: _, ...inner } = port;
   return { ...inner, mode: 'ingress' };
 }
 
-function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: ReadonlyMap<string, ServiceId>): ServiceEndpoints {
+function serviceEndpoints(snapshot: ClusterSnapshot, service: Service, owners: Owners): ServiceEndpoints {
   const runs = service.spec.kind === 'cron' ? runsOf(snapshot, service) : [];
   const endpoints = [service, ...runs].flatMap(({ id }) => activeTasks(snapshot, id)).flatMap(id => endpointOf(snapshot, id));
   return {

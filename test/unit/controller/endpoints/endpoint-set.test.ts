@@ -92,5 +92,35 @@ test('the next set equals a new one; what was not touched is taken as it is', t 
   t.deepEqual(nextEndpointSet(known, opened, { etcdRevision: 9, kinds: new Set(['service']), services: new Set([api.id]) }), endpointSet(opened));
   const elsewhere = snapshot({ services: [web, api, nightly], nodes: [node('n1')], tasks: [one], etcdRevision: 10 });
   t.deepEqual(nextEndpointSet(known, elsewhere, { etcdRevision: 10, kinds: new Set(['secret']), services: new Set() }), { ...known, generation: 10 });
-  t.deepEqual(nextEndpointSet(known, after, { etcdRevision: 7, kinds: new Set(['secret']), services: new Set() }), endpointSet(after), 'the snapshot is newer than the change');
+});
+
+test('what a newer snapshot has of other services is no part of the generation of a change before it', t => {
+  const parts = { services: [web, service({ name: 'api' })], nodes: [node('n1')], tasks: [one] };
+  const known = endpointSet(snapshot({ ...parts, statuses: [status(one, { health: 'unhealthy' })], etcdRevision: 7 }));
+  const newest = snapshot({ ...parts, etcdRevision: 9 });
+  const untouched = nextEndpointSet(known, newest, { etcdRevision: 8, kinds: new Set(['controller']), services: new Set() });
+  t.deepEqual(untouched, { ...known, generation: 8 });
+  const other = nextEndpointSet(untouched, newest, { etcdRevision: 8, kinds: new Set(['task']), services: new Set([service({ name: 'api' }).id]) });
+  t.deepEqual(other, { ...known, generation: 8 });
+  t.deepEqual(nextEndpointSet(other, newest, { etcdRevision: 9, kinds: new Set(['status']), services: new Set([web.id]) }), endpointSet(newest));
+});
+
+test('a generation never goes back, unless the store did', t => {
+  const parts = { services: [web], nodes: [node('n1')], tasks: [one] };
+  const ahead = endpointSet(snapshot({ ...parts, etcdRevision: 9 }));
+  t.deepEqual(nextEndpointSet(ahead, snapshot({ ...parts, etcdRevision: 9 }), { etcdRevision: 8, kinds: new Set(['status']), services: new Set([web.id]) }), ahead);
+  t.is(nextEndpointSet(ahead, snapshot({ ...parts, etcdRevision: 5 }), { etcdRevision: 5, kinds: new Set(), services: new Set() }).generation, 5);
+});
+
+test('what touches a run of a cron touches what the cron serves, and of other crons nothing', t => {
+  const [report, other] = [service({ name: 'report', kind: 'cron' }), service({ name: 'other', kind: 'cron' })];
+  const run = { ...service({ name: 'report-1', kind: 'job' }), virtualIp: '', cronRun: { cron: 'report', scheduledAtMs: 0, isManual: false } };
+  const made = task(run, 'n1');
+  const parts = { services: [report, other, run], nodes: [node('n1')] };
+  const known = endpointSet(snapshot({ ...parts, etcdRevision: 7 }));
+  const after = snapshot({ ...parts, tasks: [made], etcdRevision: 8 });
+  const next = nextEndpointSet(known, after, { etcdRevision: 8, kinds: new Set(['status']), services: new Set([run.id]) });
+  t.deepEqual(next, endpointSet(after));
+  t.deepEqual(next.services.map(one => one.endpoints.length), [0, 1]);
+  t.is(next.services[0], known.services[0]);
 });
