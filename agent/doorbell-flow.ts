@@ -1,8 +1,5 @@
 import type { Clock } from '#kit/clock.ts';
 
-/** Made once: an abort without a reason makes a DOMException, with its stack, at each ring. */
-const WOKEN = new Error('woken before its time');
-
 /** Lets one loop wait for "look again". A ring that comes while nobody waits is kept; several are one. */
 export class Doorbell {
   #isRung = false;
@@ -24,17 +21,14 @@ export class Doorbell {
   }
 
   async #ringOrTime(durationMs: number | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-    const asleep = durationMs === undefined ? undefined : new AbortController();
-    const { promise, resolve } = Promise.withResolvers<'rung' | 'over'>();
-    const open = (): void => { resolve('rung'); };
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const open = (): void => { resolve(undefined); };
     this.#open = open;
     signal.addEventListener('abort', open, { once: true });
-    if (durationMs !== undefined && asleep !== undefined) {
-      clock.sleep(durationMs, asleep.signal).then(() => { resolve('over'); }, () => { /* woken before its time */ });
-    }
-    const end = await promise;
+    const callOff = durationMs === undefined ? undefined : clock.after(durationMs, open);
+    await promise;
+    callOff?.();
     this.#open = undefined;
     signal.removeEventListener('abort', open);
-    if (end === 'rung') asleep?.abort(WOKEN);
   }
 }

@@ -188,6 +188,16 @@ export class SimProcess implements Clock {
     await Promise.resolve();
   }
 
+  /** Source: Node.js, timers: a delay below 1 ms is 1 ms, and none ends early. */
+  after(durationMs: number, work: () => void): () => void {
+    let isOff = false;
+    const stop = this.#time.after(Math.max(1, Math.ceil(durationMs)), () => { this.enter(() => { if (!isOff) work(); }); });
+    return () => {
+      isOff = true;
+      stop();
+    };
+  }
+
   sleep(durationMs: number, signal: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       signal.throwIfAborted();
@@ -196,8 +206,7 @@ export class SimProcess implements Clock {
         waiting.delete(onAbort);
         resolve();
       };
-      // Source: Node.js, timers: a delay below 1 ms is 1 ms, and none ends early.
-      const stop = this.#time.after(Math.max(1, Math.ceil(durationMs)), () => { this.enter(wake); });
+      const stop = this.after(durationMs, wake);
       const onAbort = (): void => {
         stop();
         reject(signal.reason as Error);

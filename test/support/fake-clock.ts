@@ -41,11 +41,9 @@ export class FakeClock implements Clock {
   async sleep(durationMs: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    const sleeper: Sleeper = { dueMs: this.#elapsedMs + Math.max(0, durationMs), order: this.#calls, wake: () => { resolve(undefined); } };
-    this.#calls += 1;
-    this.#sleepers.push(sleeper);
+    const wakeNoMore = this.after(durationMs, () => { resolve(undefined); });
     const onAbort = (): void => {
-      this.#sleepers = this.#sleepers.filter(other => other !== sleeper);
+      wakeNoMore();
       reject(signal.reason as Error);
     };
     signal.addEventListener('abort', onAbort, { once: true });
@@ -58,6 +56,13 @@ export class FakeClock implements Clock {
 
   async turn(): Promise<void> {
     await Promise.resolve();
+  }
+
+  after(durationMs: number, work: () => void): () => void {
+    const sleeper: Sleeper = { dueMs: this.#elapsedMs + Math.max(0, durationMs), order: this.#calls, wake: work };
+    this.#calls += 1;
+    this.#sleepers.push(sleeper);
+    return () => { this.#sleepers = this.#sleepers.filter(other => other !== sleeper); };
   }
 
   /** Lets `durationMs` pass. */
