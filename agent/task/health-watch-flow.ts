@@ -5,6 +5,9 @@ import { reachOf } from './host-network.ts';
 import { containerId } from './names.ts';
 import type { TaskRecord } from './record.ts';
 
+/** Made once: an abort without a reason makes a DOMException, with its stack. */
+const NOT_PROBED = new Error('not probed any more');
+
 /** Keeps one prober at the running attempt of a task, and its newest verdict until the loop takes it. */
 export class HealthWatch {
   readonly #parts: { readonly prober: HealthProber; readonly log: Logger };
@@ -47,7 +50,7 @@ export class HealthWatch {
 
   /** The attempt ended, or stands still: what a probe says of it from now on is not heard. */
   reset(): void {
-    this.#probing?.abort();
+    this.#probing?.abort(NOT_PROBED);
     this.#probing = undefined;
     this.#verdict = undefined;
   }

@@ -27,6 +27,8 @@ import { TaskBook } from './task-book-flow.ts';
 const RETRY_BACKOFF = { firstMs: 500, maxMs: 30_000 };
 /** What ends a container waits for no disk, and what was cleared away is cleared once more where nobody knows that it was; all else builds on a record that is kept. */
 const NEEDS_NO_RECORD: ReadonlySet<TaskAction['kind']> = new Set(['signal', 'kill', 'settle', 'signal-companion', 'thaw', 'release', 'forget']);
+/** Made once: an abort without a reason makes a DOMException, with its stack. */
+const ATTEMPT_OVER = new Error('the attempt is over');
 
 /**
  * One task from assignment to removal: look, decide (phase.ts), do one thing, again. The only writer of the task's record and status.
@@ -143,7 +145,7 @@ export class TaskLoop {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      this.#attempt.abort();
+      this.#attempt.abort(ATTEMPT_OVER);
       this.#crew.dismiss();
     }
   }
@@ -290,7 +292,7 @@ export class TaskLoop {
   async #settle(end: ContainerEnd): Promise<void> {
     const { task, attempt } = this.record;
     const settled = afterEnd(this.record, end, this.#stopper.cause ?? (this.#parts.deadman.hasKilled(task.id, attempt) ? 'disconnected' : undefined));
-    this.#attempt.abort();
+    this.#attempt.abort(ATTEMPT_OVER);
     this.#attempt = new AbortController();
     this.#health.reset();
     this.#adjuster.forget();

@@ -26,7 +26,7 @@ export function planMovesOf(snapshot: ClusterSnapshot, { service, rows }: Pick<S
   const look: Look = { snapshot, table };
   const abandoned: { readonly task: Task; readonly reason: string }[] = [];
   const seen = rows.map(row => {
-    const { moveTo, ...task } = row.task;
+    const { moveTo } = row.task;
     if (moveTo === undefined || !isLive(row) || !isAlone(rows, row)) {
       return row;
     }
@@ -37,6 +37,7 @@ export function planMovesOf(snapshot: ClusterSnapshot, { service, rows }: Pick<S
     if (!isTemporary(obstacles) && !mayGetRoom(look, moveTo, new Set())) {
       abandoned.push({ task: row.task, reason: `${moveTo} cannot take ${row.task.name} of service/${service.id}: ${snapshot.nodes.has(moveTo) ? explainObstacles(obstacles) : 'the node is not there any more'}` });
     }
+    const { moveTo: _, ...task } = row.task;
     return { ...row, task };
   });
   return { rows: seen, abandoned };

@@ -4,8 +4,6 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { ContainerSet } from '#model/companion.ts';
 import type { NodeId } from '#model/ids.ts';
-import { NO_RESOURCES, subtractResources } from '#model/resources.ts';
-import type { Resources } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { digestsOf } from './image-rows.ts';
@@ -37,7 +35,7 @@ export function settlingAmounts(snapshot: ClusterSnapshot, rowOf: RowOf): readon
 }
 
 type RowOf = (node: NodeId) => number | undefined;
-type Sums = Map<number, Omit<SettlingAmount, 'row'>>;
+type Sums = Map<number, { milliCpu: number; memoryBytes: number; readonly images: Map<string, number> }>;
 
 interface Settling {
   readonly service: Service;
@@ -83,29 +81,22 @@ function plannedOf({ revision }: Service, { rollout, planned = [] }: ServiceStat
 
 function add(sums: Sums, row: number | undefined, { comes, goes }: { readonly comes: ContainerSet | undefined; readonly goes?: ContainerSet }): void {
   if (row !== undefined) {
-    const sum = sums.get(row) ?? { ...NO_RESOURCES, images: NO_IMAGES };
-    const { milliCpu, memoryBytes } = subtractResources(requested(comes), requested(goes));
-    sums.set(row, { milliCpu: sum.milliCpu + milliCpu, memoryBytes: sum.memoryBytes + memoryBytes, images: addImages(addImages(sum.images, comes, 1), goes, -1) });
+    const sum = sums.get(row) ?? { milliCpu: 0, memoryBytes: 0, images: new Map<string, number>() };
+    sums.set(row, sum);
+    if (comes !== undefined) count(sum, comes, 1);
+    if (goes !== undefined) count(sum, goes, -1);
   }
 }
 
-const NO_IMAGES: ReadonlyMap<string, number> = new Map();
-
-function requested(set: ContainerSet | undefined): Resources {
-  return set === undefined ? NO_RESOURCES : requestsOf(set);
-}
-
-function addImages(images: ReadonlyMap<string, number>, set: ContainerSet | undefined, sign: 1 | -1): ReadonlyMap<string, number> {
-  if (set === undefined) {
-    return images;
-  }
-  const sums = new Map(images);
+function count(sum: NonNullable<ReturnType<Sums['get']>>, set: ContainerSet, sign: 1 | -1): void {
+  const { milliCpu, memoryBytes } = requestsOf(set);
+  sum.milliCpu += sign * milliCpu;
+  sum.memoryBytes += sign * memoryBytes;
   for (const digest of digestsOf(set)) {
-    const sum = (sums.get(digest) ?? 0) + sign;
-    if (sum === 0) sums.delete(digest);
-    else sums.set(digest, sum);
+    const tasks = (sum.images.get(digest) ?? 0) + sign;
+    if (tasks === 0) sum.images.delete(digest);
+    else sum.images.set(digest, tasks);
   }
-  return sums;
 }
 
 function isWanted({ spec }: Service, status: ServiceStatus, slot: number): boolean {

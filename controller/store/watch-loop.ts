@@ -257,11 +257,12 @@ function follows(etcdRevision: number, { changes }: StoreBatch): boolean {
 
 async function raceAbort(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => { aborted.reject(signal.reason as Error); };
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const onAbort = (): void => { reject(signal.reason as Error); };
   signal.addEventListener('abort', onAbort);
   try {
-    await Promise.race([work, aborted.promise]);
+    work.then(resolve, reject);
+    await promise;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

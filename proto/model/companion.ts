@@ -21,6 +21,9 @@ export function containersOf({ container, companions = [] }: ContainerSet): read
  * Source: Kubernetes, "Init Containers", "Resource sharing within containers"
  */
 export function requestsOf(set: ContainerSet): Resources {
+  if (set.companions === undefined) {
+    return set.container.requests;
+  }
   const requested = (role: CompanionSpec['role']): readonly Resources[] =>
     (set.companions ?? []).filter(companion => companion.role === role).map(companion => companion.container.requests);
   const together = requested('sidecar').reduce(addResources, set.container.requests);

@@ -104,7 +104,11 @@ const KEYS = new WeakMap<TaskResources, string>();
 
 /** Equal exactly for equal resources, whatever order their fields have. */
 export function resourcesKey(resources: TaskResources): string {
-  const key = KEYS.get(resources) ?? newResourcesKey(resources);
+  const known = KEYS.get(resources);
+  if (known !== undefined) {
+    return known;
+  }
+  const key = newResourcesKey(resources);
   KEYS.set(resources, key);
   return key;
 }

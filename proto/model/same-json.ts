@@ -15,7 +15,13 @@ export function isSameJson(left: unknown, right: unknown): boolean {
 type Fields = Readonly<Record<string, unknown>>;
 
 function hasSameFields(left: Fields, right: Fields): boolean {
-  return Object.keys(left).every(name => isSameJson(left[name], ownOf(right, name))) && Object.keys(right).every(name => right[name] === undefined || ownOf(left, name) !== undefined);
+  for (const name in left) {
+    if (!isSameJson(left[name], ownOf(right, name))) return false;
+  }
+  for (const name in right) {
+    if (right[name] !== undefined && ownOf(left, name) === undefined) return false;
+  }
+  return true;
 }
 
 /** Not what every object has. */
