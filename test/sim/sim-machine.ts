@@ -53,7 +53,6 @@ export class SimMachine {
   #assignment: StoredAssignment | undefined;
   #contents: readonly AssignedContent[] = [];
   #nonces: InstanceNames = NO_NAMES;
-  readonly #images = new Map<TaskId, string>();
 
   constructor(node: NodeId, subnet: number, world: { readonly time: SimTime; readonly random: Random; readonly witness: MachineWitness }) {
     this.node = node;
@@ -98,13 +97,13 @@ export class SimMachine {
   held(process: SimProcess): HeldAssignment {
     return {
       save: async set => {
-        await this.#step('assignment.save', process);
+        await this.#wait(STEP_MS, process);
         this.#requireDisk('assignment.save');
         this.#assignment = { epoch: set.epoch, generation: set.generation, tasks: [...set.tasks.values()] };
         this.#contents = [...set.contents.values()].filter(({ key }) => key.startsWith('config/'));
       },
       load: async () => {
-        await this.#step('assignment.load', process);
+        await this.#wait(STEP_MS, process);
         if (this.#assignment === undefined) {
           return undefined;
         }
@@ -117,14 +116,14 @@ export class SimMachine {
   instance(process: SimProcess, newNonce: () => string): Instance {
     return {
       present: async () => {
-        await this.#step('instance.present', process);
+        await this.#wait(STEP_MS, process);
         if (this.#nonces.previousNonce === this.#nonces.nextNonce && !this.isDiskFull) {
           this.#nonces = { previousNonce: this.#nonces.nextNonce, nextNonce: newNonce(), clusterId: this.#nonces.clusterId };
         }
         return this.#nonces;
       },
       accepted: async clusterId => {
-        await this.#step('instance.accepted', process);
+        await this.#wait(STEP_MS, process);
         this.#nonces = acceptedNames(this.#nonces, clusterId);
       },
     };
@@ -134,21 +133,21 @@ export class SimMachine {
   #slowed<Port extends object>(name: string, port: Port, process: SimProcess): Port {
     const methods = Object.entries(port).map(([method, call]): [string, unknown] => {
       const step = `${name}.${method}`;
+      const longestMs = longestMsOf(step);
       return SYNCHRONOUS.has(step) ? [method, call] : [method, async (...given: unknown[]): Promise<unknown> => {
-        await this.#step(step, process);
+        await this.#wait(longestMs, process);
         this.#requireDisk(step);
         this.#tellStop(step, given[0]);
         const result = await (call as (...all: unknown[]) => Promise<unknown>)(...given);
-        await this.#step(step, process);
+        await this.#wait(longestMs, process);
         return result;
       }];
     });
     return Object.fromEntries(methods) as Port;
   }
 
-  #step(name: string, process: SimProcess): Promise<void> {
-    const longMs = name === 'images.ensure' ? 2_000 : name.startsWith('runtime.') ? 30 : 3;
-    return process.answer<undefined>(resolve => { this.#time.after(this.#random.between(0, longMs), () => { resolve(undefined); }); }).then(() => undefined);
+  #wait(longestMs: number, process: SimProcess): Promise<void> {
+    return new Promise<void>(resolve => { this.#time.after(this.#random.between(0, longestMs), () => { process.enter(resolve); }); });
   }
 
   #requireDisk(step: string): void {
@@ -186,14 +185,7 @@ export class SimMachine {
 
   #imageOf(id: string): string {
     const task = parseContainerId(id)?.task;
-    const text = task === undefined ? undefined : this.fake.records.get(task);
-    if (task === undefined || text === undefined) {
-      return '';
-    }
-    // A task keeps its image for life.
-    const image = this.#images.get(task) ?? (JSON.parse(text) as TaskRecord).task.container.image;
-    this.#images.set(task, image);
-    return image;
+    return task === undefined ? '' : this.fake.records.get(task)?.task.container.image ?? '';
   }
 
   async *#ends(process: SimProcess, signal: AbortSignal): ReturnType<ReturnType<FakeNode['parts']>['runtime']['ends']> {
@@ -219,6 +211,13 @@ export class SimMachine {
     }
     await new Promise<void>(resolve => { if (signal.aborted) resolve(); else signal.addEventListener('abort', () => { resolve(); }, { once: true }); });
   }
+}
+
+/** A file, or a call of a tool. */
+const STEP_MS = 3;
+
+function longestMsOf(step: string): number {
+  return step === 'images.ensure' ? 2_000 : step.startsWith('runtime.') ? 30 : STEP_MS;
 }
 
 const SYNCHRONOUS: ReadonlySet<string> = new Set(['cgroups.pathFor', 'bundles.pathOf', 'records.logPath', 'runtime.ends', 'runtime.problem']);

@@ -56,7 +56,7 @@ export class FakeNode {
   readonly frozen = new Set<string>();
   /** A lower limit is refused, as the kernel would. */
   memoryInUseBytes = 0;
-  readonly records = new Map<TaskId, string>();
+  readonly records = new Map<TaskId, TaskRecord>();
   /** Tasks whose directory has no readable record. */
   readonly corrupt = new Set<TaskId>();
   readonly journal: string[] = [];
@@ -252,8 +252,8 @@ export class FakeNode {
         list: () => this.#step('bundles.list', () => [...this.bundles]),
       },
       records: {
-        save: record => this.#step('records.save', () => { this.records.set(record.task.id, JSON.stringify(record)); }),
-        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(text => JSON.parse(text) as TaskRecord), corrupt: [...this.corrupt] })),
+        save: record => this.#step('records.save', () => { this.records.set(record.task.id, record); }),
+        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(record => JSON.parse(JSON.stringify(record)) as TaskRecord), corrupt: [...this.corrupt] })),
         makeLogs: () => this.#step('records.makeLogs', () => undefined),
         forget: task => this.#step('records.forget', () => { this.records.delete(task); this.corrupt.delete(task); }),
         appendStart: name => this.#step('records.appendStart', () => { this.journal.push(journalLine(name)); }),

@@ -44,7 +44,9 @@ export class MemoryEtcd {
 
   range(prefixes: readonly string[]): readonly StoredValue[] {
     this.#expireLeases();
-    const found = [...this.#entries.values()].filter(entry => prefixes.some(prefix => entry.key.startsWith(prefix)));
+    // One look at each key, however many prefixes there are.
+    const isAsked = new RegExp(`^(?:${prefixes.map(prefix => prefix.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('|')})`);
+    const found = [...this.#entries.values()].filter(entry => isAsked.test(entry.key));
     return found.sort((a, b) => (a.key < b.key ? -1 : 1)).map(plain);
   }
 

@@ -304,7 +304,7 @@ for (const isReboot of [false, true]) {
     await rig.begin(setOf(aTask()));
     await rig.pass(RECORDED_MS);
     rig.kill();
-    rig.node.records.set(ID, (rig.node.records.get(ID) ?? '').replace('"step":"running"', '"step":"idle"'));
+    rig.node.records.forEach((record, id) => rig.node.records.set(id, { ...record, step: 'idle' }));
     rig.node.journal.push(`${ID} 7`);
     if (isReboot) rig.node.reboot();
     rig.node.restartAgent();
