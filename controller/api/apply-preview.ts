@@ -14,8 +14,12 @@ export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Se
   return wanted.flatMap(service => {
     const rejected = rejections.filter(one => one.service === service.id);
     const [first] = rejected;
-    return first === undefined ? [] : [`service ${service.name}: ${String(rejected.length)} of ${String(replicasOf(snapshot, service))} tasks cannot be placed now: ${explainRejection(first)}`];
+    return first === undefined ? [] : [`service ${service.name}: ${countOf(rejected.length, replicasOf(snapshot, service))} cannot be placed now: ${explainRejection(first)}`];
   });
+}
+
+function countOf(some: number, all: number): string {
+  return all === 1 ? 'its task' : `${String(some)} of ${String(all)} tasks`;
 }
 
 function missingSlots(snapshot: ClusterSnapshot, service: Service): PendingService['slots'] {

@@ -15,7 +15,7 @@ test('what moves without harm is not told', t => {
 });
 test('what cannot leave, and why', t => {
   const unplaced = [{ service: WEB.id, count: 1, reasons: [{ rule: 'memory', nodes: [], have: '', need: '', sentence: 'n2 has not enough memory' }] }];
-  t.deepEqual(drainLimits({ ...view, services: [serviceView(WEB, FULL)] }, { nodes: [n1], unplaced, actions: [] }), ['shop/web: 1 of 1 tasks cannot leave: n2 has not enough memory']);
+  t.deepEqual(drainLimits({ ...view, services: [serviceView(WEB, FULL)] }, { nodes: [n1], unplaced, actions: [] }), ['shop/web: its task cannot leave: n2 has not enough memory']);
 });
 test('what is interrupted', t => {
   t.deepEqual(drainLimits(view, { nodes: [n1], unplaced: [], actions: [moved(DB), moved(WEB)] }), ['shop/db: each task ends before its replacement starts: it is interrupted']);

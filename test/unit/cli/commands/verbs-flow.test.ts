@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
 import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
+import { explainTarget } from '../../../../cli/commands/why-flow.ts';
 import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
 import { showVersion } from '../../../../cli/commands/cluster-flow.ts';
 import { listEvents } from '../../../../cli/commands/events-flow.ts';
@@ -289,6 +290,14 @@ test('version tells of the cluster too, unless it is not to be asked', async t =
   const alone = fakeShell(cluster);
   await showVersion(alone, '0.2.0', { client: true });
   t.is(alone.terminal.text, 'clusterctl (Gantry) 0.2.0\n');
+});
+
+test('why of an App that has one service is that of the service', async t => {
+  const cluster = new FakeCluster(clusterView({ services: [serviceView(WEB, { running: 1, healthy: 1, wanted: 1 })] }));
+  cluster.answers.set('why', { subject: 'service/default/shop/web', state: 'settled', reasons: [] });
+  await explainTarget(fakeShell(cluster), 'shop', {});
+  t.deepEqual(cluster.calls.at(-1), ['why', { target: { kind: 'service', service: WEB.id } }]);
+  await t.throwsAsync(explainTarget(fakeShell(new FakeCluster(clusterView())), 'shop', {}), { message: 'app/shop has 2 services; name one: shop/db, shop/web' });
 });
 
 test('followed events stand under one head, with their times', async t => {

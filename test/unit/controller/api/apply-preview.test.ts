@@ -7,6 +7,8 @@ const big = service({ replicas: 3, container: { requests: resources(2_000, 64) }
 test('what fits nowhere now is counted with its reason', t => {
   const [warning] = previewWarnings(snapshot({ nodes: [node('n1')] }), [big]);
   t.regex(warning ?? '', /^service web: 1 of 3 tasks cannot be placed now: .*cpu/);
+  const [only] = previewWarnings(snapshot({ nodes: [] }), [{ ...big, spec: { ...big.spec, replicas: 1 } }]);
+  t.regex(only ?? '', /^service web: its task cannot be placed now: /);
 });
 
 test('what fits, what is there already, what goes and what is everywhere warn of nothing', t => {
