@@ -6,6 +6,7 @@
 import { closeSync, openSync, constants as fsConstants } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import koffi from 'koffi';
+import { SyscallError } from './file-syscall.ts';
 
 const libc = koffi.load('libc.so.6');
 type Native = (...args: unknown[]) => number;
@@ -86,7 +87,7 @@ export function shutdownWrite(fd: number): void {
 export function makeWakeup(): number {
   const fd = eventfd(0, NONBLOCK | CLOEXEC);
   if (fd < 0) {
-    throw new Error(`eventfd: errno ${String(koffi.errno())}`);
+    throw new SyscallError('eventfd', koffi.errno());
   }
   return fd;
 }

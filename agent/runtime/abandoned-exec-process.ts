@@ -13,8 +13,17 @@ export function endAbandonedExecs(recordDir: string): void {
   for (const file of entriesOf(recordDir).filter(name => EXEC_FILE.test(name))) {
     const path = `${recordDir}/${file}`;
     const pid = file.endsWith('.pid') ? Number(textOf(path)) : 0;
-    if (pid > 0) signalProcess(pid, 'SIGKILL', () => isChildOfExec(pid, path));
-    rmSync(path, { force: true });
+    if (pid === 0 || isSettled(pid, path)) rmSync(path, { force: true });
+  }
+}
+
+/** False when it could not be looked at or signalled: its file stays for the next start. */
+function isSettled(pid: number, pidFile: string): boolean {
+  try {
+    signalProcess(pid, 'SIGKILL', () => isChildOfExec(pid, pidFile));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -62,7 +62,7 @@ export class AttachClient {
 
   #start(): { readonly thread: Worker; readonly wakeupFd: number } {
     const wakeupFd = makeWakeup();
-    const thread = new Worker(workerUrl(), { workerData: { wakeupFd }, trackUnmanagedFds: false });
+    const thread = startThread(wakeupFd);
     thread.on('message', (report: AttachReport) => {
       this.#streams.get(report.key)?.hear(report);
       if (report.kind === 'closed' || report.kind === 'failed') {
@@ -72,7 +72,7 @@ export class AttachClient {
         thread.unref(); // idle, it keeps no program alive
       }
     });
-    // Without a free descriptor, memory or processes there is no thread: its attachments end, and the next one starts another.
+    // Without a free descriptor the thread ends at its start: its attachments end, and the next one starts another.
     thread.on('error', (error: Error) => { this.#lose(thread, error.message); });
     thread.on('exit', () => {
       this.#lose(thread, 'its thread ended');
@@ -87,9 +87,18 @@ export class AttachClient {
     this.#worker = undefined;
     for (const [key, streams] of this.#streams) {
       this.#streams.delete(key);
-      streams.hear({ kind: 'failed', key, message });
-      streams.hear({ kind: 'closed', key });
+      streams.lose(message);
     }
+  }
+}
+
+/** @throws ERR_WORKER_INIT_FAILED when no thread can be made; the descriptor is closed then */
+function startThread(wakeupFd: number): Worker {
+  try {
+    return new Worker(workerUrl(), { workerData: { wakeupFd }, trackUnmanagedFds: false });
+  } catch (error) {
+    closeSync(wakeupFd);
+    throw error;
   }
 }
 
@@ -104,6 +113,8 @@ class AttachStreams implements ProcessStreams {
   readonly #chunks: OutputChunk[] = [];
   readonly #writers: (() => void)[] = [];
   #isClosed = false;
+  /** Why nothing more comes, though the container goes on. */
+  #loss: Error | undefined;
   #size: { readonly columns: number; readonly rows: number } | undefined;
   #wakeReader: () => void = () => undefined;
   #settleOpen: (failure: Error | undefined) => void = () => undefined;
@@ -140,6 +151,13 @@ class AttachStreams implements ProcessStreams {
         this.#writers.splice(0).forEach(done => { done(); });
     }
     this.#wakeReader();
+  }
+
+  /** Its thread is gone: the reader is told, who would take it for the container's end. */
+  lose(message: string): void {
+    this.#loss = new ClusterError('UNAVAILABLE', `the attachment was lost: ${message}; attach again`);
+    this.hear({ kind: 'failed', key: this.#key, message });
+    this.hear({ kind: 'closed', key: this.#key });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -199,6 +217,8 @@ class AttachStreams implements ProcessStreams {
         if (chunk !== undefined) {
           yield chunk;
           this.#tell({ kind: 'taken', key: this.#key });
+        } else if (this.#loss !== undefined) {
+          throw this.#loss;
         } else if (this.#isClosed) {
           return;
         } else {

@@ -264,13 +264,23 @@ class ExecStreams implements ProcessStreams {
     }
   }
 
-  /** A runtime that tells no process, or whose process is not in the container, is ended itself, with what it started. @throws when the process cannot be signalled */
+  /** A runtime that tells no process, or whose process is not in the container, is ended itself, with what it started. @throws when the agent is too short of something to */
   async #kill(): Promise<void> {
     const pid = await this.#startedPid();
-    if (this.#isEnded || (pid !== undefined && signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid)))) return;
-    const children = childrenOf(this.#runtimePid) ?? [];
+    if (this.#isEnded || (pid !== undefined && this.#isKilled(pid))) return;
+    // Its children first: without it nobody knows them any more, should one of them have to wait for a descriptor.
+    (childrenOf(this.#runtimePid) ?? []).forEach(child => this.#isKilled(child));
     killSession(this.#runtimePid);
-    for (const child of children) signalProcess(child, 'SIGKILL', () => this.#isInContainer(child));
+  }
+
+  /** False when it is not in the container, or the kernel lets nobody signal it. @throws when the agent is too short of something to */
+  #isKilled(pid: number): boolean {
+    try {
+      return signalProcess(pid, 'SIGKILL', () => this.#isInContainer(pid));
+    } catch (error) {
+      if (shortageText(error) !== undefined) throw error;
+      return false;
+    }
   }
 
   #isInContainer(pid: number): boolean {

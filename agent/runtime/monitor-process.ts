@@ -82,8 +82,7 @@ async function readWord(id: string, fd: number, { clock, records }: MonitorParts
       await clock.sleep(CREATOR_LOOK_MS, over.signal);
       idleLooks = isCreating(id, records) ? 0 : idleLooks + 1;
     }
-    socket.destroy();
-  })().catch(() => { /* the word came */ });
+  })().catch(() => { /* the word came, or nobody can look whether it will */ }).finally(() => { socket.destroy(); });
   try {
     return await line;
   } finally {
@@ -130,8 +129,18 @@ export async function endMonitor(id: string, monitor: ProcessIdentity, clock: Cl
 
 /** Resolves when it is gone, or the signal aborts. */
 export async function monitorGone(monitor: ProcessIdentity | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-  while (monitor !== undefined && !signal.aborted && isRunning(monitor)) {
+  while (monitor !== undefined && !signal.aborted && mayRun(monitor)) {
     await clock.sleep(MONITOR_POLL_MS * 4, signal).catch(() => undefined);
+  }
+}
+
+/** Also while the agent is too short of something to look. */
+function mayRun(monitor: ProcessIdentity): boolean {
+  try {
+    return isRunning(monitor);
+  } catch (error) {
+    if (shortageText(error) === undefined) throw error;
+    return true;
   }
 }
 

@@ -56,8 +56,8 @@ export class DeviceUnits implements Devices {
     const isFree = wished.length === count && wished.every(unit => (free[unit] ?? 0) >= milli);
     const chosen = isFree ? wished : chooseUnits(free, request);
     if (chosen === undefined) {
-      const share = milli === WHOLE ? '' : `${String(milli / WHOLE)} each of `;
-      throw new ClusterError('RESOURCE_EXHAUSTED', `${share}${String(count)} of device ${name} are needed, ${String(free.filter(left => left >= milli).length)} are free on this node`);
+      const share = milli === WHOLE ? String(count) : `${String(milli / WHOLE)} each of ${String(count)}`;
+      throw new ClusterError('RESOURCE_EXHAUSTED', `${share} of device ${name} are needed, ${String(free.filter(left => left >= milli).length)} are free on this node`);
     }
     return chosen.map(unit => `${name}#${String(unit)}`);
   }

@@ -29,7 +29,11 @@ export class SlotDialer implements PortDialer {
   }
 
   async #ask(networkNamespacePath: string): Promise<SocketAnswer> {
-    this.#worker ??= this.#start();
+    // What could not be started is not kept: the next call starts another.
+    this.#worker ??= this.#start().catch((error: unknown) => {
+      this.#worker = undefined;
+      throw error;
+    });
     const worker = await this.#worker;
     const key = this.#nextKey;
     this.#nextKey += 1;
@@ -51,7 +55,7 @@ export class SlotDialer implements PortDialer {
         worker.unref(); // idle, it keeps no program alive
       }
     });
-    // Without a free descriptor, memory or processes there is no thread: the next call starts another.
+    // Without a free descriptor the thread ends at its start: the next call starts another.
     worker.on('error', (error: Error) => {
       this.#worker = undefined;
       this.#waiting.forEach((answer, key) => { answer({ key, message: error.message }); });

@@ -187,7 +187,7 @@ function joined(texts: readonly (string | undefined)[], separator: string): stri
 
 /**
  * Watched is what was made for the Revision. Where there is nothing to go back to it is only what had to be started again: a container that
- * ends after a moment runs for that moment each time.
+ * ends after a moment runs for that moment each time. What ends for the first time once it has settled is healed, and watched no more.
  */
 function monitorMs({ service, status: known, rows }: ServiceState, settledRevision: number): number {
   const made = rows.filter(row => isLive(row) && row.task.revision === service.revision);

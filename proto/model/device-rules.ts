@@ -32,10 +32,10 @@ export function checkDevices(container: ContainerSpec, path: string): readonly V
       const problem = findDeviceProblem(hostPath, target) ?? (targets.indexOf(target) < index ? `${quoted(target)} is named twice` : undefined);
       return problem === undefined ? [] : [{ path: `${path}.devices[${String(index)}]`, message: problem }];
     }),
-    ...container.deviceRequests.flatMap(({ name, count, milli = 1 }) => (isDeviceName(name)
+    ...container.deviceRequests.flatMap(({ name, count, milli }) => (isDeviceName(name)
       ? [
         ...checkRange(count, `${path}.resources.requests.devices.${name}`, 1, MAX_DEVICE_UNITS),
-        ...checkRange(milli, `${path}.resources.requests.devices.${name}.share`, 1, WHOLE - 1),
+        ...(milli === undefined ? [] : checkRange(milli, `${path}.resources.requests.devices.${name}.share`, 1, WHOLE - 1)),
       ]
       : [{ path: `${path}.resources.requests.devices`, key: name, message: `invalid name ${quoted(name)}; devices are named like nvidia.com/gpu` }])),
   ];

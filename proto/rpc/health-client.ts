@@ -64,7 +64,7 @@ async function check(session: ClientHttp2Session, service: string): Promise<Serv
 
 /** The signal's reason as it is. */
 function said(error: Error & { readonly code?: unknown }): Error {
-  return typeof error.code === 'string' ? new Error(error.code.startsWith('ERR_HTTP2') ? 'speaks no HTTP/2' : error.code, { cause: error }) : error;
+  return typeof error.code === 'string' ? new Error(error.code === 'ERR_HTTP2_ERROR' ? 'speaks no HTTP/2' : error.code, { cause: error }) : error;
 }
 
 function framed(message: Uint8Array): Buffer {

@@ -71,9 +71,11 @@ function replicasByRequest(service: ServiceId): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const { batch } of bench.history.entries) {
     const puts = batch.changes.flatMap(change => (change.kind === 'put' ? [change.entry] : []));
-    const value = puts.find(entry => entry.key === buildKey({ kind: 'service', id: service }))?.value;
-    for (const { key } of value === undefined ? [] : puts) {
+    // One batch may have several transactions; those of one have its revision.
+    const services = new Map(puts.filter(entry => entry.key === buildKey({ kind: 'service', id: service })).map(entry => [entry.modRevision, entry.value]));
+    for (const { key, modRevision } of puts) {
       const parsed = parseKey(key);
+      const value = services.get(modRevision);
       if (value !== undefined && parsed?.kind === 'request') found.set(parsed.id, decodeService(value).spec.replicas);
     }
   }

@@ -128,7 +128,7 @@ test.serial('F11: no more descriptors for the agent for 30 s: its beats and what
   const usual = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${String(agent)}/limits`, 'utf8'))?.[1] ?? '1024';
   await site.cluster.apply(oneService({ name: 'going', script: SLEEPER }));
   const [going] = await running(site.client, 'going');
-  const probed = { name: 'beside', script: SLEEPER, more: ['healthcheck: { tcp: { port: 9 }, interval: 500ms, timeout: 1s, retries: 4, start_period: 1h }'] };
+  const probed = { name: 'beside', script: SLEEPER, more: ['healthcheck: { test: [CMD, "true"], interval: 500ms, timeout: 20s, retries: 4 }'] };
   await site.withTask(probed, async beside => {
     const identities = [pidOf(beside), monitorOf(beside)].map(identityOf);
     const leaving = new AbortController();
