@@ -30,3 +30,13 @@ export function shortageText(error: unknown): string | undefined {
   const within: readonly unknown[] = error instanceof AggregateError ? error.errors : [error.cause];
   return word === undefined ? within.map(shortageText).find(text => text !== undefined) : `${word}: ${error.message}`;
 }
+
+/** What `look` finds; `otherwise` when the agent is too short of something to look, which says nothing of what it looks at. */
+export function unlessShort<Found>(look: () => Found, otherwise: Found): Found {
+  try {
+    return look();
+  } catch (error) {
+    if (shortageText(error) === undefined) throw error;
+    return otherwise;
+  }
+}

@@ -5,6 +5,7 @@ import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import { printable } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
+import { someTasks } from '#model/task-count.ts';
 
 /** What is drained, and what would become of the cluster without it. */
 export interface PlannedDrain extends Pick<ClusterPlan, 'unplaced' | 'actions'> {
@@ -26,14 +27,10 @@ export function drainLimits(view: ClusterView, drain: PlannedDrain): readonly st
     const kept = keptTasks(service, tasks, drain);
     const [reason] = reasonsOf(service, drain);
     if (kept.length > 0) {
-      return [printable(`${name}: ${countOf(kept.length, tasks.length)} cannot leave${reason === undefined ? '' : `: ${reason.sentence}`}`)];
+      return [printable(`${name}: ${someTasks(kept.length, tasks.length)} cannot leave${reason === undefined ? '' : `: ${reason.sentence}`}`)];
     }
     return isInterrupted(service) ? [printable(`${name}: each task ends before its replacement starts: it is interrupted`)] : [];
   });
-}
-
-function countOf(some: number, all: number): string {
-  return all === 1 ? 'its task' : `${String(some)} of ${String(all)} tasks`;
 }
 
 /** Tasks that are wanted where they are and have no other place; of a lost node all that did not end: nobody there hears of a stop. */

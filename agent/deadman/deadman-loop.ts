@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { DeadmanWatch } from '../ports.ts';
-import { shortageText } from '../shortage.ts';
+import { unlessShort } from '../shortage.ts';
 
 const LOOK_MS = 1_000;
 
@@ -24,24 +24,16 @@ export class DeadmanLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log, tell, toldAtWork } = this.#parts;
+    const { clock, deadman, log, tell, toldAtWork } = this.#parts;
     while (!signal.aborted) {
       await clock.sleep(LOOK_MS, signal);
-      const [told, isAtWork] = [toldAtWork(), this.#look()];
+      const told = toldAtWork();
+      // Undefined: what was told stays so until the next look.
+      const isAtWork = unlessShort<boolean | undefined>(() => deadman.isAtWork(), undefined);
       if (told !== undefined && isAtWork !== undefined && told !== isAtWork) {
         log.warn({ isAtWork }, isAtWork ? 'the deadman is at work' : 'no deadman is at work: this node gets no exclusive tasks; start gantry-deadman');
         tell(isAtWork ? 'the deadman is at work' : 'no deadman is at work');
       }
-    }
-  }
-
-  /** Undefined when the agent is too short of something to look: what was told stays so until the next. */
-  #look(): boolean | undefined {
-    try {
-      return this.#parts.deadman.isAtWork();
-    } catch (error) {
-      if (shortageText(error) === undefined) throw error;
-      return undefined;
     }
   }
 }

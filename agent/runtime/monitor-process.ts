@@ -5,7 +5,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
 import { makePipe, spawnProcess } from '../kernel/spawn-syscall.ts';
-import { shortageText } from '../shortage.ts';
+import { unlessShort } from '../shortage.ts';
 import { conmonArgs } from './conmon-args.ts';
 import { isRunning } from './container-record-fs.ts';
 import type { ContainerRecords } from './container-record-fs.ts';
@@ -94,13 +94,10 @@ async function readWord(id: string, fd: number, { clock, records }: MonitorParts
 
 /** True while the monitor is not known yet, or has a child that is not in the container's control group: the runtime; and while the agent is too short of something to look. */
 function isCreating(id: string, records: ContainerRecords): boolean {
-  try {
+  return unlessShort(() => {
     const { monitor } = records.processes(id);
     return monitor === undefined || hasChildOutside(monitor.pid, id);
-  } catch (error) {
-    if (shortageText(error) === undefined) throw error;
-    return true;
-  }
+  }, true);
 }
 
 /** `{"data": PID}` or `{"data": -1, "message": WHY}`. Source: conmon, src/parent_pipe_fd.c */
@@ -127,20 +124,10 @@ export async function endMonitor(id: string, monitor: ProcessIdentity, clock: Cl
   signalProcess(monitor.pid, 'SIGKILL', isIt);
 }
 
-/** Resolves when it is gone, or the signal aborts. */
+/** Resolves when it is gone, as far as the agent can look, or the signal aborts. */
 export async function monitorGone(monitor: ProcessIdentity | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-  while (monitor !== undefined && !signal.aborted && mayRun(monitor)) {
+  while (monitor !== undefined && !signal.aborted && unlessShort(() => isRunning(monitor), true)) {
     await clock.sleep(MONITOR_POLL_MS * 4, signal).catch(() => undefined);
-  }
-}
-
-/** Also while the agent is too short of something to look. */
-function mayRun(monitor: ProcessIdentity): boolean {
-  try {
-    return isRunning(monitor);
-  } catch (error) {
-    if (shortageText(error) === undefined) throw error;
-    return true;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What an apply warns of: new tasks that fit nowhere now. It is accepted all the same; they stay pending. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { someTasks } from '#model/task-count.ts';
 import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { explainRejection } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
@@ -14,12 +15,8 @@ export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Se
   return wanted.flatMap(service => {
     const rejected = rejections.filter(one => one.service === service.id);
     const [first] = rejected;
-    return first === undefined ? [] : [`service ${service.name}: ${countOf(rejected.length, replicasOf(snapshot, service))} cannot be placed now: ${explainRejection(first)}`];
+    return first === undefined ? [] : [`service ${service.name}: ${someTasks(rejected.length, replicasOf(snapshot, service))} cannot be placed now: ${explainRejection(first)}`];
   });
-}
-
-function countOf(some: number, all: number): string {
-  return all === 1 ? 'its task' : `${String(some)} of ${String(all)} tasks`;
 }
 
 function missingSlots(snapshot: ClusterSnapshot, service: Service): PendingService['slots'] {

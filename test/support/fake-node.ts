@@ -24,6 +24,7 @@ import type { ContainerName } from '../../agent/task/names.ts';
 import type { TaskParts } from '../../agent/task/ports.ts';
 import type { TaskRecord } from '../../agent/task/record.ts';
 import { StartGate } from '../../agent/task/start-gate-flow.ts';
+import { FakeSteps } from './fake-steps.ts';
 import { silentLogger } from './silent-logger.ts';
 
 export const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -37,9 +38,7 @@ interface FakeContainer {
   readonly signals: string[];
 }
 
-export class AgentDied extends Error {}
-
-export class FakeNode {
+export class FakeNode extends FakeSteps {
   readonly containers = new Map<string, FakeContainer>();
   readonly rootfs = new Set<string>();
   readonly slots = new Map<string, NetworkSlot>();
@@ -65,13 +64,8 @@ export class FakeNode {
   readonly statuses: TaskStatus[] = [];
   readonly events: string[] = [];
   readonly violations: string[] = [];
-  readonly calls: string[] = [];
   /** Calls before the first word that a process is about to move into its groups. */
   callsBeforeMove: number | undefined;
-  /** Steps that throw once, by name. */
-  readonly faults = new Map<string, Error>();
-  /** Steps that throw until they are taken out again, by name. */
-  readonly persistentFaults = new Map<string, Error>();
   /** What a process of the machine has of the task's host ports, in words; and why no container can be created. */
   takenPort: string | undefined;
   runtimeProblem: string | undefined;
@@ -97,13 +91,10 @@ export class FakeNode {
   readonly #subnet: number;
   #nextSlot = 2;
   #nextPid = 100;
-  #steps = 0;
-  #crash: { readonly at: number; readonly isAfter: boolean } | undefined;
-  #isDead = false;
-  #onDeath: () => void = () => undefined;
   #onEnd: (id: string) => void = () => undefined;
 
   constructor(clock: Clock, subnet = 1) {
+    super();
     this.#clock = clock;
     this.#subnet = subnet;
   }
@@ -114,21 +105,6 @@ export class FakeNode {
       gone.clear();
     }
     this.bootId = `boot-${String(Number(this.bootId.slice('boot-'.length)) + 1)}`;
-  }
-
-  get steps(): number {
-    return this.#steps;
-  }
-
-  /** The agent dies at its step number `at` (from 1), before or after the effect of that step. */
-  crashAt(at: number, isAfter: boolean, onDeath: () => void): void {
-    this.#crash = { at, isAfter };
-    this.#onDeath = onDeath;
-  }
-
-  restartAgent(): void {
-    this.#isDead = false;
-    this.#crash = undefined;
   }
 
   /** Every container of the task ends, as by the deadman's hand; false when none is there that could run. */
@@ -178,10 +154,10 @@ export class FakeNode {
     return {
       node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2, this.#clock), onStep: () => undefined,
       images: {
-        find: () => this.#step('images.find', () => this.hasImage ? this.#image() : undefined),
+        find: () => this.step('images.find', () => this.hasImage ? this.#image() : undefined),
         ensure: async (request, onProgress) => {
           if (!this.hasImage) await request.onAbsent?.();
-          return await this.#step('images.ensure', () => {
+          return await this.step('images.ensure', () => {
             this.pullRetries.forEach((lastRetry, index) => { onProgress({ layers: [], retries: index + 1, lastRetry }); });
             this.hasImage = true;
             return this.#image();
@@ -190,41 +166,41 @@ export class FakeNode {
         prune: () => Promise.resolve({ freedBytes: 0 }),
       },
       snapshots: {
-        prepare: key => this.#step('snapshots.prepare', () => { this.rootfs.add(key); return { rootfsPath: `/rootfs/${key}` }; }),
-        remove: key => this.#step('snapshots.remove', () => { this.rootfs.delete(key); }),
-        list: () => this.#step('snapshots.list', () => [...this.rootfs]),
+        prepare: key => this.step('snapshots.prepare', () => { this.rootfs.add(key); return { rootfsPath: `/rootfs/${key}` }; }),
+        remove: key => this.step('snapshots.remove', () => { this.rootfs.delete(key); }),
+        list: () => this.step('snapshots.list', () => [...this.rootfs]),
         limit: () => Promise.resolve(false),
         isMounted: key => Promise.resolve(this.rootfs.has(key)),
       },
       network: {
-        acquire: () => this.#step('network.acquire', () => this.#acquire()),
-        release: id => this.#step('network.release', () => { this.slots.delete(id); }),
-        adopt: slot => this.#step('network.adopt', () => this.slots.has(slot.id)),
+        acquire: () => this.step('network.acquire', () => this.#acquire()),
+        release: id => this.step('network.release', () => { this.slots.delete(id); }),
+        adopt: slot => this.step('network.adopt', () => this.slots.has(slot.id)),
         // The proxy of a new agent replaces the whole table: it lets out whom this agent admits.
-        sweep: keep => this.#step('network.sweep', () => {
+        sweep: keep => this.step('network.sweep', () => {
           [...this.slots.keys()].filter(id => !keep.has(id)).forEach(id => { this.slots.delete(id); });
           const addresses = new Set([...this.slots.values()].map(({ address }) => address));
           [...this.admitted].filter(address => !addresses.has(address)).forEach(address => { this.admitted.delete(address); });
         }),
       },
-      devices: { take: () => { this.#failAsTold('devices.take'); return []; }, release: () => undefined, adopt: () => undefined },
+      devices: { take: () => { this.failAsTold('devices.take'); return []; }, release: () => undefined, adopt: () => undefined },
       proxy: {
-        admit: address => this.#step('proxy.admit', () => { this.admitted.add(address); }),
-        dismiss: address => this.#step('proxy.dismiss', () => { this.admitted.delete(address); }),
+        admit: address => this.step('proxy.admit', () => { this.admitted.add(address); }),
+        dismiss: address => this.step('proxy.dismiss', () => { this.admitted.delete(address); }),
       },
       hostPorts: { taken: () => Promise.resolve(this.takenPort) },
       volumes: {
-        prepare: (task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.#step('volumes.prepare', () => {
+        prepare: (task: Task, key: string, _mapping: unknown, _contents: ReadonlyMap<string, AssignedContent>) => this.step('volumes.prepare', () => {
           this.files.add(key);
           volumeNames(task, task.slot).forEach(name => { this.volumeUsers.set(name, Math.max(task.fence, this.volumeUsers.get(name) ?? 0)); });
           volumeNames(task, task.slot).filter(name => !this.volumes.has(name)).forEach(name => { this.volumes.set(name, task.id); });
           return [];
         }),
-        remove: key => this.#step('volumes.remove', () => { this.files.delete(key); }),
-        list: () => this.#step('volumes.list', () => [...this.files]),
+        remove: key => this.step('volumes.remove', () => { this.files.delete(key); }),
+        list: () => this.step('volumes.list', () => [...this.files]),
         dataBytes: () => Promise.resolve(0),
         newestUser: name => Promise.resolve(this.volumeUsers.get(name)),
-        removeData: name => this.#step('volumes.removeData', () => {
+        removeData: name => this.step('volumes.removeData', () => {
           this.volumes.delete(name);
           this.volumeUsers.delete(name);
         }),
@@ -234,31 +210,31 @@ export class FakeNode {
       cgroups: {
         pathFor: id => `/gantry/${id}`,
         expectMove: () => { this.callsBeforeMove ??= this.calls.length; },
-        killAll: id => this.#step('cgroups.killAll', () => { this.#kill(id, null); }),
-        limit: (id, resources) => this.#step('cgroups.limit', () => this.#limit(id, resources)),
-        freeze: id => this.#step('cgroups.freeze', () => { this.frozen.add(id); }),
-        thaw: id => this.#step('cgroups.thaw', () => { this.frozen.delete(id); }),
+        killAll: id => this.step('cgroups.killAll', () => { this.#kill(id, null); }),
+        limit: (id, resources) => this.step('cgroups.limit', () => this.#limit(id, resources)),
+        freeze: id => this.step('cgroups.freeze', () => { this.frozen.add(id); }),
+        thaw: id => this.step('cgroups.thaw', () => { this.frozen.delete(id); }),
       },
       dns: { resolvConf: () => 'nameserver 10.128.1.1\n' },
       prober: { watch: (_target, signal) => this.#verdicts(signal) },
       configs: {
-        userOf: () => this.#step('configs.userOf', () => ({ uid: 0, gid: 0, additionalGids: [], home: '/root' })),
-        configJson: () => this.#step('configs.configJson', () => '{}'),
+        userOf: () => this.step('configs.userOf', () => ({ uid: 0, gid: 0, additionalGids: [], home: '/root' })),
+        configJson: () => this.step('configs.configJson', () => '{}'),
       },
       bundles: {
-        create: id => this.#step('bundles.create', () => { this.bundles.add(id); return `/bundles/${id}`; }),
+        create: id => this.step('bundles.create', () => { this.bundles.add(id); return `/bundles/${id}`; }),
         pathOf: id => `/bundles/${id}`,
-        remove: id => this.#step('bundles.remove', () => { this.bundles.delete(id); }),
-        list: () => this.#step('bundles.list', () => [...this.bundles]),
+        remove: id => this.step('bundles.remove', () => { this.bundles.delete(id); }),
+        list: () => this.step('bundles.list', () => [...this.bundles]),
       },
       records: {
-        save: record => this.#step('records.save', () => { this.records.set(record.task.id, record); }),
-        load: () => this.#step('records.load', () => ({ records: [...this.records.values()].map(record => JSON.parse(JSON.stringify(record)) as TaskRecord), corrupt: [...this.corrupt] })),
-        makeLogs: () => this.#step('records.makeLogs', () => undefined),
-        forget: task => this.#step('records.forget', () => { this.records.delete(task); this.corrupt.delete(task); }),
-        appendStart: name => this.#step('records.appendStart', () => { this.journal.push(journalLine(name)); }),
-        lastStarts: () => this.#step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.split(' ')[1])]))),
-        dropLogs: () => this.#step('records.dropLogs', () => undefined),
+        save: record => this.step('records.save', () => { this.records.set(record.task.id, record); }),
+        load: () => this.step('records.load', () => ({ records: [...this.records.values()].map(record => JSON.parse(JSON.stringify(record)) as TaskRecord), corrupt: [...this.corrupt] })),
+        makeLogs: () => this.step('records.makeLogs', () => undefined),
+        forget: task => this.step('records.forget', () => { this.records.delete(task); this.corrupt.delete(task); }),
+        appendStart: name => this.step('records.appendStart', () => { this.journal.push(journalLine(name)); }),
+        lastStarts: () => this.step('records.lastStarts', () => new Map(this.journal.map(line => [line.slice(0, 12) as TaskId, Number(line.split(' ')[1])]))),
+        dropLogs: () => this.step('records.dropLogs', () => undefined),
         logPath: (task, log) => `/logs/${task}/${formatLogName(log)}`,
         previousLogPath: () => Promise.resolve(undefined),
       },
@@ -289,23 +265,23 @@ export class FakeNode {
   #runtime(): TaskParts['runtime'] {
     return {
       problem: () => this.runtimeProblem,
-      create: request => this.#step('runtime.create', () => this.#create(request.id)),
-      created: id => this.#step('runtime.created', () => {
+      create: request => this.step('runtime.create', () => this.#create(request.id)),
+      created: id => this.step('runtime.created', () => {
         const container = this.containers.get(id);
         return container === undefined ? undefined : { ...container.pids, createdAtMs: container.createdAtMs };
       }),
-      start: id => this.#step('runtime.start', () => { this.#start(id); }),
-      state: id => this.#step('runtime.state', () => this.containers.get(id)?.state ?? 'absent'),
-      kill: (id, signal, everyProcess) => this.#step('runtime.kill', () => { this.#signal(id, signal, everyProcess); }),
-      remove: id => this.#step('runtime.remove', () => { this.containers.delete(id); }),
-      list: () => this.#step('runtime.list', () => [...this.containers.keys()]),
-      readEnd: id => this.#step('runtime.readEnd', () => this.containers.get(id)?.end),
+      start: id => this.step('runtime.start', () => { this.#start(id); }),
+      state: id => this.step('runtime.state', () => this.containers.get(id)?.state ?? 'absent'),
+      kill: (id, signal, everyProcess) => this.step('runtime.kill', () => { this.#signal(id, signal, everyProcess); }),
+      remove: id => this.step('runtime.remove', () => { this.containers.delete(id); }),
+      list: () => this.step('runtime.list', () => [...this.containers.keys()]),
+      readEnd: id => this.step('runtime.readEnd', () => this.containers.get(id)?.end),
       ends: signal => this.#ends(signal),
       endAbandonedExecs: () => Promise.resolve(),
       exec: () => Promise.reject(new Error('no exec here')),
       attach: () => Promise.reject(new Error('no attach here')),
       run: () => Promise.reject(new Error('no debugger here')),
-      isAlive: identity => this.#step('runtime.isAlive', () => [...this.containers.values()].some(one =>
+      isAlive: identity => this.step('runtime.isAlive', () => [...this.containers.values()].some(one =>
         (one.pids.container.pid === identity.pid && one.state !== 'stopped') || (one.pids.monitor.pid === identity.pid && one.isMonitorAlive))),
     };
   }
@@ -338,39 +314,6 @@ export class FakeNode {
         signal.addEventListener('abort', () => { resolve(); }, { once: true });
       });
     }
-  }
-
-  #failAsTold(name: string): void {
-    const fault = this.faults.get(name) ?? this.persistentFaults.get(name);
-    if (fault !== undefined) {
-      this.faults.delete(name);
-      throw fault;
-    }
-  }
-
-  async #step<Result>(name: string, effect: () => Result): Promise<Result> {
-    await Promise.resolve();
-    if (this.#isDead) {
-      throw new AgentDied(name);
-    }
-    this.#steps += 1;
-    this.calls.push(name);
-    const isLast = this.#crash !== undefined && this.#steps >= this.#crash.at;
-    if (isLast && this.#crash?.isAfter === false) {
-      this.#die(name);
-    }
-    this.#failAsTold(name);
-    const result = effect();
-    if (isLast) {
-      this.#die(name);
-    }
-    return result;
-  }
-
-  #die(name: string): never {
-    this.#isDead = true;
-    this.#onDeath();
-    throw new AgentDied(name);
   }
 
   #image(): LocalImage {

@@ -6,13 +6,12 @@ import type { Assignment } from '#model/assignment.ts';
 import type { Digest } from '#model/digest.ts';
 import type { EndpointChange } from '#model/endpoint-change.ts';
 import type { EndpointSet } from '#model/endpoints.ts';
-import type { ClusterPlan, Fix, RuleReason, WhyAnswer } from '#model/cluster-plan.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Namespace, NamespaceQuota, NamespaceView } from '#model/namespace.ts';
 import type { ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
-import type { ApplyOutcome, ClusterView, PlanRequest, ViewPage, ViewRequest, WhyRequest } from '#model/ports.ts';
+import type { ApplyOutcome, ClusterView, ViewPage, ViewRequest } from '#model/ports.ts';
 import type { ClusterSettings, JoinTokenRecord, PlanRecord, RemovedNode, RequestRecord, RegistryLoginRecord } from '#model/records.ts';
 import type { Resources } from '#model/resources.ts';
 import { HOST_NAMESPACES, PLACEMENT_POLICIES, PROMOTE_MODES, SECURITY_PROFILES, SIDECAR_NAMESPACES } from '#model/service.ts';
@@ -24,24 +23,24 @@ import type { LayerProgress, NodeImage, NodeImagesSpec } from '#model/node-image
 import type { TunnelFrame, TunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import type { UsageSample } from '#model/usage.ts';
 
-const text = fc.string({ maxLength: 12, unit: 'grapheme' });
-const texts = fc.array(text, { maxLength: 3 });
+export const text = fc.string({ maxLength: 12, unit: 'grapheme' });
+export const texts = fc.array(text, { maxLength: 3 });
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
-const count = fc.nat();
-const big = fc.maxSafeNat();
+export const count = fc.nat();
+export const big = fc.maxSafeNat();
 const port = fc.integer({ min: 1, max: 65_535 });
 const bytes = fc.uint8Array({ maxLength: 64 }).map(array => new Uint8Array(array));
-const few = { maxLength: 3 };
+export const few = { maxLength: 3 };
 const nameValue = fc.record({ name: text, value: text });
-const labels = fc.array(fc.tuple(label, text), few).map(entries => new Map(entries));
+export const labels = fc.array(fc.tuple(label, text), few).map(entries => new Map(entries));
 
 export const nodeId = label as fc.Arbitrary<NodeId>;
 export const taskId = fc.stringMatching(/^[a-z2-7]{12}$/) as fc.Arbitrary<TaskId>;
 const anyAppId = fc.tuple(label, label).map(([namespace, app]) => appId(namespace, app));
-const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) => serviceId(namespace, app, name));
+export const anyServiceId = fc.tuple(label, label, label).map(([namespace, app, name]) => serviceId(namespace, app, name));
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/);
 const digest = sha256.map(hex => `sha256:${hex}` as Digest);
-const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big, diskBytes: big, pids: big }, { requiredKeys: ['milliCpu', 'memoryBytes'] });
+export const resources: fc.Arbitrary<Resources> = fc.record({ milliCpu: big, memoryBytes: big, diskBytes: big, pids: big }, { requiredKeys: ['milliCpu', 'memoryBytes'] });
 const kind = fc.constantFrom('service' as const, 'global' as const, 'stateful' as const, 'job' as const, 'cron' as const);
 
 export const publishedPort: fc.Arbitrary<PublishedPort> = fc.record({
@@ -359,44 +358,6 @@ export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
   nodes: fc.array(fc.record({ node, ledger, lastSeenMs: big, controllerId: text }, { requiredKeys: ['node', 'ledger'] }), few),
   massBreaker: fc.record({ reason: text }),
 }, { requiredKeys: ['etcdRevision', 'apps', 'services', 'tasks', 'pending', 'nodes'] });
-
-const ruleReason: fc.Arbitrary<RuleReason> = fc.record({ rule: text, nodes: fc.array(nodeId, few), have: text, need: text, sentence: text });
-const fix: fc.Arbitrary<Fix> = fc.record({
-  sentence: text,
-  edit: fc.oneof(
-    fc.record({ kind: fc.constant('field' as const), path: text, value: text }),
-    fc.record({ kind: fc.constant('node' as const), node: text, change: text }),
-  ),
-  command: text,
-}, { requiredKeys: ['sentence', 'edit'] });
-const plannedKind = fc.constantFrom('start' as const, 'stop' as const, 'move' as const, 'replace' as const, 'keep' as const);
-
-const undoTarget = fc.record({ namespace: text, app: text, service: text, toRevision: count }, { requiredKeys: ['namespace', 'app'] });
-
-export const planRequest: fc.Arbitrary<PlanRequest> = fc.record({
-  apps: fc.array(appSpec, { maxLength: 2 }), withoutNodes: fc.array(nodeId, few), isSaved: fc.boolean(),
-  addedNodes: fc.array(fc.record({ name: nodeId, capacity: resources, labels, taints: texts, runtimes: texts, devices: fc.array(fc.record({ name: text, count }), few) }), few),
-  undo: undoTarget,
-}, { requiredKeys: ['apps', 'withoutNodes', 'isSaved', 'addedNodes'] });
-
-export const clusterPlan: fc.Arbitrary<ClusterPlan> = fc.record({
-  baseRevision: big,
-  actions: fc.array(fc.record(
-    { kind: plannedKind, service: anyServiceId, slot: count, task: taskId, node: nodeId, fromNode: nodeId, reason: text },
-    { requiredKeys: ['kind', 'service', 'slot', 'node', 'reason'] },
-  ), few),
-  unplaced: fc.array(fc.record({ service: anyServiceId, count, reasons: fc.array(ruleReason, few), fix }, { requiredKeys: ['service', 'count', 'reasons'] }), few),
-  changes: fc.array(fc.record({ service: anyServiceId, path: text, before: text, after: text }, { requiredKeys: ['service', 'path'] }), few),
-  nodes: fc.array(fc.record({ node: nodeId, capacity: resources, before: resources, after: resources }), few),
-  notes: texts, planId: text, undoneRevision: count,
-}, { requiredKeys: ['baseRevision', 'actions', 'unplaced', 'changes', 'nodes', 'notes'] });
-
-export const whyRequest: fc.Arbitrary<WhyRequest> = fc.record({
-  target: fc.oneof(fc.record({ kind: fc.constant('service' as const), service: anyServiceId }), fc.record({ kind: fc.constant('task' as const), task: taskId })),
-  node: nodeId,
-}, { requiredKeys: ['target'] });
-
-export const whyAnswer: fc.Arbitrary<WhyAnswer> = fc.record({ target: text, state: text, reasons: fc.array(ruleReason, few), fix }, { requiredKeys: ['target', 'state', 'reasons'] });
 
 export const viewRequest: fc.Arbitrary<ViewRequest> = fc.record(
   { filter: fc.record({ namespace: text, node: nodeId }, { requiredKeys: [] }), pageSize: fc.nat({ max: 10_000 }), pageToken: text }, { requiredKeys: ['filter', 'pageSize'] },

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ClusterError } from '#model/errors.ts';
-import { shortageText } from '../../../agent/shortage.ts';
+import { shortageText, unlessShort } from '../../../agent/shortage.ts';
 
 const failed = (message: string, code: string, cause?: Error): Error => Object.assign(new Error(message, { cause }), { code });
 
@@ -19,3 +19,10 @@ test('another refusal is none', tells, new ClusterError('FAILED_PRECONDITION', '
 test('a read that would block is none', tells, failed('read EAGAIN', 'EAGAIN'), undefined);
 test('any other error', tells, failed('ENOENT: x', 'ENOENT'), undefined);
 test('no error at all', tells, 'EMFILE', undefined);
+
+test('who cannot look for a shortage knows nothing; any other failure is told', t => {
+  const throwing = (error: Error) => (): string => { throw error; };
+  t.is(unlessShort(() => 'found', 'nothing'), 'found');
+  t.is(unlessShort(throwing(failed('EMFILE: open x', 'EMFILE')), 'nothing'), 'nothing');
+  t.throws(() => unlessShort(throwing(failed('EIO: read', 'EIO')), 'nothing'), { message: 'EIO: read' });
+});

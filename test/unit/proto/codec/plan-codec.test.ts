@@ -3,7 +3,8 @@ import * as wire from '#gen/gantry/v1/control.ts';
 import { PlanRecord } from '#gen/gantry/v1/stored.ts';
 import { clusterPlanCodec, planRecordCodec, planRequestCodec, whyAnswerCodec, whyRequestCodec } from '#codec/plan-codec.ts';
 import { testRoundTrip } from '../../../support/round-trip.ts';
-import { clusterPlan, planRecord, planRequest, whyAnswer, whyRequest } from '../../../support/wire-arbitraries.ts';
+import { clusterPlan, planRequest, whyAnswer, whyRequest } from '../../../support/plan-arbitraries.ts';
+import { planRecord } from '../../../support/wire-arbitraries.ts';
 
 testRoundTrip('plan request', planRequestCodec, wire.PlanRequest, planRequest);
 testRoundTrip('plan', clusterPlanCodec, wire.PlanResponse, clusterPlan);
