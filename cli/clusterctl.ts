@@ -127,7 +127,9 @@ function addChangeVerbs(verbs: VerbTable): void {
   verbs.add<DeleteFlags>({
     usage: 'delete [targets...]', about: 'delete Apps, services, tasks, secrets, nodes; waits until nothing is left of them',
     examples: ['clusterctl delete app/shop', 'clusterctl delete app/shop --volumes', 'clusterctl delete -f shop.yaml', 'clusterctl delete svc/shop/web --detach'],
-    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait').option('--volumes', 'with the data of the Apps\' volumes'),
+    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait').option('--volumes', 'with the data of the Apps\' volumes')
+      .option('--wait [true|false]', 'Wait until nothing is left (the default); --wait=false is --detach')
+      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
     run: async (shell, args, flags) => { await (await import('./commands/delete-flow.ts')).deleteObjects(shell, many(args[0]), flags); },
   });
   verbs.add<ScaleFlags>({

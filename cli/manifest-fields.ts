@@ -84,7 +84,8 @@ export const MANIFEST: FieldDoc = mapping('', 'an App: services, with the config
     required(leaf('name', 'text', 'RFC 1123 label')), leaf('namespace', 'text', 'default: that of -n, else default'),
   ], { isRequired: true }),
   named('services', undefined, 'what runs, by name', SERVICE),
-  named('configs', undefined, 'files that tasks see, by name; each change is a new version', [leaf('file', 'text', 'beside the manifest'), leaf('content', 'text', 'here')]),
+  named('configs', undefined, 'files that tasks see, by name; each change is a new version', [leaf('file', 'text', 'path of a file beside the manifest; its bytes are taken unchanged'),
+    leaf('content', 'text', 'the text itself; ${NAME} is expanded as everywhere in the manifest, $$ is a dollar')]),
   named('secrets', undefined, 'values that only tasks see, by name', [
     leaf('external', 'true or false', 'made by clusterctl secret create; default: false'), leaf('file', 'text', 'beside the manifest'), leaf('env', 'text', 'variable of clusterctl\'s environment'),
   ]),

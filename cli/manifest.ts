@@ -1,8 +1,8 @@
 /** Manifest files -> Apps, or every problem with its file, line and column. Pure: files and variables come in as values. */
 import { isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
-import { contentSources, readApp, snapPath } from '#model/app-schema.ts';
-import type { ContentSource, ContentTable } from '#model/app-schema.ts';
+import { contentSources, readApp, readAppName, snapPath } from '#model/app-schema.ts';
+import type { AppName, ContentSource, ContentTable } from '#model/app-schema.ts';
 import type { AppSpec } from '#model/app.ts';
 import type { Violation } from '#model/errors.ts';
 import { printable, quoted } from '#model/printable.ts';
@@ -46,6 +46,8 @@ export interface ManifestApp {
   readonly document: ManifestDocument;
 }
 
+/** Path of a problem that does not concern which App a document declares; `[N].` counts documents. */
+const IN_A_BODY = /^(?:\[\d+\]\.)?(?:services|configs|secrets|volumes)(?:[.[]|$)/;
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
 export const MAX_APPLY_BYTES = 8 * 1024 * 1024;
 /** Each App is a transaction of its own: this many land within half a minute on a small machine. */
@@ -91,6 +93,24 @@ export function readManifests(
     }
   }
   return { apps, problems: inFileOrder(problems) };
+}
+
+/**
+ * The Apps that the documents declare, by name alone: problems of services and contents, and variables
+ * that are not set there, do not matter.
+ */
+export function readAppNames(parsed: ParsedManifests, defaultNamespace: string): { readonly apps: readonly AppName[]; readonly problems: readonly ManifestProblem[] } {
+  const problems = parsed.problems.filter(({ path }) => !IN_A_BODY.test(path));
+  const apps = new Map<string, AppName>();
+  for (const document of parsed.documents) {
+    const read = readAppName(document.raw, defaultNamespace);
+    if (read.kind === 'violations') {
+      problems.push(...read.violations.map(violation => document.locate(violation)));
+    } else {
+      apps.set(`${read.app.namespace}/${read.app.name}`, read.app);
+    }
+  }
+  return { apps: [...apps.values()], problems: inFileOrder(problems) };
 }
 
 /** `file:line:column path: message`, printable. */

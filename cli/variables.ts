@@ -57,6 +57,6 @@ export function parseEnvironmentFile(text: string): { readonly variables: Variab
 
 function describeUnset(name: string, message: string | undefined): string {
   return message === undefined || message === ''
-    ? `variable ${name} is not set; give --var ${name}=... or write \${${name}:-default}`
+    ? `variable ${name} is not set; give --var ${name}=... or write \${${name}:-default}; $\${${name}} keeps the text \${${name}}`
     : `variable ${name} is not set: ${printable(message)}`;
 }

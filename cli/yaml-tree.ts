@@ -24,8 +24,6 @@ export interface RawTree {
 
 const MAX_NODES = 100_000;
 const NOTHING: WrittenScalar = { text: '', value: null };
-/** Contents are taken as they stand. */
-const VERBATIM = /^configs\.[^.]+\.content$/;
 
 /**
  * The tree of one document parsed with the `failsafe` schema, scalars read by YAML 1.2's core schema here, so that numbers keep
@@ -158,7 +156,7 @@ class TreeBuilder {
     if (!written.isWellFormed()) {
       this.#complain(offsetOf(node), path, 'an escape in it stands for half a character; write the character itself');
     }
-    if (VERBATIM.test(path) || !written.includes('$')) {
+    if (!written.includes('$')) {
       return isPlain ? resolvePlainScalar(written) : written;
     }
     const { text, problems } = expandVariables(written, this.#variables);

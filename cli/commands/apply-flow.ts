@@ -2,7 +2,8 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ApplyOutcome } from '#model/ports.ts';
 import { ManifestError } from '../exit-code.ts';
-import { parseManifests, readManifests } from '../manifest.ts';
+import { parseManifests, readAppNames, readManifests } from '../manifest.ts';
+import type { AppName } from '#model/app-schema.ts';
 import type { ManifestApp, ManifestDocument } from '../manifest.ts';
 import { loadContents, loadManifestFiles } from '../manifest-fs.ts';
 import { DEFAULT_NAMESPACE, UsageError } from '../options.ts';
@@ -53,22 +54,44 @@ export async function applyManifests(shell: Shell, flags: ApplyFlags): Promise<v
   }
 }
 
+export type ManifestFlags = Pick<ApplyFlags, 'filename' | 'var' | 'envFile'>;
+
 /** Every App of the files. @throws ManifestError with every problem of every file */
-export async function loadApps(shell: Shell, flags: Pick<ApplyFlags, 'filename' | 'var' | 'envFile'>): Promise<readonly ManifestApp[]> {
-  const files = await loadManifestFiles(flags.filename, () => shell.files.readInput());
-  const parsed = parseManifests(files, await collectVariables(shell, flags));
+export async function loadApps(shell: Shell, flags: ManifestFlags): Promise<readonly ManifestApp[]> {
+  const parsed = await parseFlags(shell, flags);
   const contents = new Map<ManifestDocument, Awaited<ReturnType<typeof loadContents>>>();
   for (const document of parsed.documents) {
     contents.set(document, await loadContents(document, shell.environment));
   }
   const { apps, problems } = readManifests(parsed, shell.options.namespace ?? DEFAULT_NAMESPACE, document => contents.get(document) ?? new Map());
-  const wanted = shell.options.namespace;
-  const strangers = apps.filter(({ app }) => wanted !== undefined && app.namespace !== wanted)
-    .map(({ app, document }) => document.locate({ path: 'metadata.namespace', message: `is ${app.namespace}, but -n says ${wanted ?? ''}` }));
+  const strangers = apps.filter(({ app }) => isElsewhere(shell, app))
+    .map(({ app, document }) => document.locate({ path: 'metadata.namespace', message: `is ${app.namespace}, but -n says ${shell.options.namespace ?? ''}` }));
   if (problems.length + strangers.length > 0) {
     throw new ManifestError([...problems, ...strangers]);
   }
   return apps;
+}
+
+/** Names of the Apps that the files declare. @throws ManifestError where they cannot be told */
+export async function loadAppNames(shell: Shell, flags: ManifestFlags): Promise<readonly AppName[]> {
+  const { apps, problems } = readAppNames(await parseFlags(shell, flags), shell.options.namespace ?? DEFAULT_NAMESPACE);
+  if (problems.length > 0) {
+    throw new ManifestError(problems);
+  }
+  const stranger = apps.find(app => isElsewhere(shell, app));
+  if (stranger !== undefined) {
+    throw new UsageError(`app ${stranger.name}: its manifest says namespace ${stranger.namespace}, -n says ${shell.options.namespace ?? ''}; leave -n out`);
+  }
+  return apps;
+}
+
+async function parseFlags(shell: Shell, flags: ManifestFlags): Promise<ReturnType<typeof parseManifests>> {
+  const files = await loadManifestFiles(flags.filename, () => shell.files.readInput());
+  return parseManifests(files, await collectVariables(shell, flags));
+}
+
+function isElsewhere(shell: Shell, app: AppName): boolean {
+  return shell.options.namespace !== undefined && app.namespace !== shell.options.namespace;
 }
 
 /** Draws the rollouts until every service is healthy, every job complete, and the nodes lead requests there. @throws ClusterError FAILED_PRECONDITION when one cannot become so */

@@ -9,7 +9,7 @@ import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, parseTarget, requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
-import { loadApps } from './apply-flow.ts';
+import { loadAppNames } from './apply-flow.ts';
 import { say } from './print-flow.ts';
 import { deleteSecret } from './secret-flow.ts';
 import { placesText, removedText, untilRemoved, volumesOfApp } from './volume-flow.ts';
@@ -18,11 +18,16 @@ import { watchUntil } from './watch-flow.ts';
 export interface DeleteFlags {
   readonly filename?: readonly string[];
   readonly detach?: boolean;
+  /** `--wait`, as kubectl has it: true unless --detach; `--wait=false` is --detach. */
+  readonly wait?: string | boolean;
+  readonly var?: readonly string[];
+  readonly envFile?: readonly string[];
   /** The data of the Apps' volumes, too. */
   readonly volumes?: boolean;
 }
 
-export async function deleteObjects(shell: Shell, names: readonly string[], flags: DeleteFlags): Promise<void> {
+export async function deleteObjects(shell: Shell, given: readonly string[], flags: DeleteFlags): Promise<void> {
+  const { names, isDetached } = readWait(given, flags);
   if (names.length === 0 && flags.filename === undefined) {
     throw new UsageError('delete needs what to delete: targets, or -f with a manifest');
   }
@@ -32,7 +37,7 @@ export async function deleteObjects(shell: Shell, names: readonly string[], flag
     await deleteSecret(shell, name);
   }
   const others = names.filter(name => parseTarget(name).type !== 'secret');
-  const fromFiles = flags.filename === undefined ? [] : await loadApps(shell, { filename: flags.filename });
+  const fromFiles = flags.filename === undefined ? [] : await loadAppNames(shell, { ...flags, filename: flags.filename });
   if (others.length + fromFiles.length === 0) {
     return;
   }
@@ -42,19 +47,25 @@ export async function deleteObjects(shell: Shell, names: readonly string[], flag
   const everywhere = fromFiles.length === 0 ? view : await client.view({});
   const found: readonly Found[] = [
     ...others.map(name => requireTarget(name, view, ['app', 'service', 'task', 'node'])),
-    ...fromFiles.map(({ app }) => requireTarget(`app/${app.namespace}/${app.name}`, everywhere, ['app'])),
+    ...fromFiles.map(app => requireTarget(`app/${app.namespace}/${app.name}`, everywhere, ['app'])),
   ];
   requireApps(found, flags);
   for (const one of found) {
     await deleteOne(shell, client, one, flags.volumes === true);
   }
-  for (const one of flags.detach === true ? [] : found) {
+  for (const one of isDetached ? [] : found) {
     await watchUntil(shell, {}, latest => (isGone(one, latest) ? true : undefined));
   }
   for (const one of found) {
     await say(shell, `${describeFound(one)} deleted`);
-    await sayVolumes(shell, client, one, flags);
+    await sayVolumes(shell, client, one, { volumes: flags.volumes === true, isDetached });
   }
+}
+
+/** A word behind `--wait` is its value only if it is true or false; otherwise it is a target. */
+function readWait(given: readonly string[], { wait = true, detach = false }: DeleteFlags): { readonly names: readonly string[]; readonly isDetached: boolean } {
+  const isTarget = typeof wait === 'string' && wait !== 'true' && wait !== 'false';
+  return { names: isTarget ? [wait, ...given] : given, isDetached: detach || wait === 'false' };
 }
 
 /** @throws UsageError */
@@ -66,18 +77,18 @@ function requireApps(found: readonly Found[], flags: DeleteFlags): void {
 }
 
 /** What became of an App's data. */
-async function sayVolumes(shell: Shell, client: ControlClient, found: Found, flags: DeleteFlags): Promise<void> {
-  if (found.kind !== 'app' || (flags.volumes === true && flags.detach === true)) {
+async function sayVolumes(shell: Shell, client: ControlClient, found: Found, flags: { readonly volumes: boolean; readonly isDetached: boolean }): Promise<void> {
+  if (found.kind !== 'app' || (flags.volumes && flags.isDetached)) {
     return;
   }
   const { app } = found;
   const kept = await volumesOfApp(client, app);
   if (kept.length > 0) {
     const names = [...new Set(kept.map(nameOf))].join(' ');
-    const why = flags.volumes === true ? 'services of other Apps use them' : `remove them with: clusterctl volume rm ${names} -n ${app.namespace}`;
+    const why = flags.volumes ? 'services of other Apps use them' : `remove them with: clusterctl volume rm ${names} -n ${app.namespace}`;
     await say(shell, `its volumes stay: ${placesText(kept)}; ${why}`);
   }
-  if (flags.volumes === true) {
+  if (flags.volumes) {
     const left = await untilRemoved(shell, client, ({ volume }) => volume.namespace === app.namespace && volume.app === app.name);
     for (const view of left) await say(shell, removedText(nameOf(view), [view]));
   }

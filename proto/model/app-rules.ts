@@ -12,11 +12,15 @@ const MAX_SERVICES = 100;
 const MAX_CONTENT_BYTES = 512 * 1024;
 const MAX_APP_BYTES = 512 * 1024;
 
+/** What is wrong with the name and the namespace of an App. */
+export function checkAppName(app: Pick<AppSpec, 'namespace' | 'name'>): readonly Violation[] {
+  return [...checkName(app.name, 'metadata.name'), ...checkName(app.namespace, 'metadata.namespace')];
+}
+
 /** Everything wrong with `app`, in the order of its fields; names of a mapping stand in `key`. Empty when it may be stored. */
 export function checkAppSpec(app: AppSpec): readonly Violation[] {
   return [
-    ...checkName(app.name, 'metadata.name'),
-    ...checkName(app.namespace, 'metadata.namespace'),
+    ...checkAppName(app),
     ...checkKeys(app.services, 'services'),
     ...checkCount(app),
     ...app.services.flatMap(service => checkService(service, app)),

@@ -4,7 +4,7 @@
  * Shape is read here and in the `*-schema.ts` files; meaning is `app-rules.ts`, the same for a typed message.
  */
 import type { AppSpec, ConfigSpec, SecretSpec, VolumeSpec } from './app.ts';
-import { checkAppSpec } from './app-rules.ts';
+import { checkAppName, checkAppSpec } from './app-rules.ts';
 import type { Violation } from './errors.ts';
 import { parseMemory } from './quantity.ts';
 import { describeKind, isRawList, isRawMap, walkPaths } from './raw-value.ts';
@@ -72,6 +72,26 @@ export function readApp(raw: RawValue, context: AppContext): ReadApp {
   return violations.length === 0 ? { kind: 'app', app } : { kind: 'violations', violations };
 }
 
+export type ReadAppName =
+  | { readonly kind: 'name'; readonly app: AppName }
+  | { readonly kind: 'violations'; readonly violations: readonly Violation[] };
+
+export type AppName = Pick<AppSpec, 'namespace' | 'name'>;
+
+/** Which App a document declares, whatever else is in it: enough to delete it. */
+export function readAppName(raw: RawValue, defaultNamespace: string): ReadAppName {
+  const violations: Violation[] = [];
+  if (!isRawMap(raw)) {
+    return { kind: 'violations', violations: [{ path: '', message: `a document is a mapping with apiVersion, kind, metadata; got ${describeKind(raw)}` }] };
+  }
+  const root = new SchemaField(raw, violations);
+  checkEnvelope(root);
+  const app = violations.length > 0 ? { namespace: '', name: '' } : readMetadata(root, defaultNamespace);
+  const meaning = violations.length > 0 ? [] : checkAppName(app);
+  const all = [...violations, ...meaning];
+  return all.length === 0 ? { kind: 'name', app } : { kind: 'violations', violations: all };
+}
+
 /** `path`, or the scalar above it where a short form stands for the whole: `volumes[0]` for `volumes[0].target`. */
 export function snapPath(raw: RawValue, path: string): string {
   for (const { path: candidate, value } of walkPaths(raw)) {
@@ -100,18 +120,22 @@ function checkEnvelope(root: SchemaField): void {
 }
 
 function readAppBody(root: SchemaField, context: AppContext): AppSpec {
-  const metadata = root.at('metadata');
-  metadata.checkKeys(METADATA_KEYS);
+  const name = readMetadata(root, context.defaultNamespace);
   const services = root.at('services');
   const byName = <T extends { readonly name: string }>(items: readonly T[]): readonly T[] => items.toSorted((left, right) => (left.name < right.name ? -1 : 1));
   return {
-    namespace: metadata.at('namespace').text() ?? context.defaultNamespace,
-    name: metadata.at('name').requiredText(),
+    ...name,
     services: byName(services.entries().map(([name, field]) => readService(name, field))),
     configs: byName(root.at('configs').entries().map(([name, field]) => readConfig(name, field, context.contents))),
     secrets: byName(root.at('secrets').entries().map(([name, field]) => readSecret(name, field, context.contents))),
     volumes: byName(root.at('volumes').entries().map(([name, field]) => readVolume(name, field))),
   };
+}
+
+function readMetadata(root: SchemaField, defaultNamespace: string): AppName {
+  const metadata = root.at('metadata');
+  metadata.checkKeys(METADATA_KEYS);
+  return { namespace: metadata.at('namespace').text() ?? defaultNamespace, name: metadata.at('name').requiredText() };
 }
 
 function readConfig(name: string, field: SchemaField, contents: ContentTable): ConfigSpec {

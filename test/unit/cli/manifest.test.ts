@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatProblem, parseManifests, readManifests } from '../../../cli/manifest.ts';
+import { formatProblem, parseManifests, readAppNames, readManifests } from '../../../cli/manifest.ts';
 import type { ManifestFile } from '../../../cli/manifest.ts';
 
 const APP = (name: string, rest = ''): string => `apiVersion: gantry/v1\nkind: App\nmetadata: { name: ${name} }\nservices:\n  web:\n    image: nginx\n${rest}`;
@@ -40,4 +40,23 @@ test('limits of size', t => {
 
 test('UTF-16 is no UTF-8', t => {
   t.regex(read({ name: 'f.yaml', bytes: Buffer.from(`\ufeff${APP('one')}`, 'utf16le') }).lines[0] ?? '', /^f\.yaml:1:1 \(encoding\): not valid UTF-8 at byte 0; a manifest is YAML text$/);
+});
+
+function names(text: string, variables: Record<string, string> = {}): { readonly apps: readonly string[]; readonly lines: readonly string[] } {
+  const { apps, problems } = readAppNames(parseManifests([file('f.yaml', text)], new Map(Object.entries(variables))), 'default');
+  return { apps: apps.map(app => `${app.namespace}/${app.name}`), lines: problems.map(formatProblem) };
+}
+
+test('the names of Apps need no value of a variable in a service, and no service that is right', t => {
+  t.deepEqual(names(APP('one', '    replicas: "${COUNT}"\n    bogus: 1\n')), { apps: ['default/one'], lines: [] });
+  t.deepEqual(names(`${APP('one')}---\n${APP('two', '    environment: { A: "${A}" }\n')}`), { apps: ['default/one', 'default/two'], lines: [] });
+});
+
+test('a variable in the name of an App needs a value', t => {
+  t.regex(names(APP('"${NAME}"')).lines.join('\n'), /^f\.yaml:3:19 metadata\.name: variable NAME is not set; give --var NAME=/m);
+  t.deepEqual(names(APP('"${NAME}"'), { NAME: 'one' }), { apps: ['default/one'], lines: [] });
+});
+
+test('a document that is no App has no name', t => {
+  t.regex(names('kind: Pod\nmetadata: { name: x }\n').lines.join('\n'), /apiVersion: required[^]*kind: /);
 });

@@ -15,7 +15,7 @@ test(expands, '$${A} $A $', '${A} $A $');
 
 test('a variable without a value is a problem that says how to give one', t => {
   t.deepEqual(expandVariables('${B} ${C:?say C}', VARIABLES).problems, [
-    'variable B is not set; give --var B=... or write ${B:-default}', 'variable C is not set: say C',
+    'variable B is not set; give --var B=... or write ${B:-default}; $${B} keeps the text ${B}', 'variable C is not set: say C',
   ]);
 });
 

@@ -28,8 +28,13 @@ test('a number may come from a variable, in a plain scalar only', t => {
   t.is(at(tree('a: "${N}"', { N: '3' }).raw, 'a'), '3');
 });
 
-test('contents of configs are taken as they stand', t => {
-  t.is(at(at(at(tree('configs: { c: { content: "${N}" } }').raw, 'configs') ?? '', 'c') ?? '', 'content'), '${N}');
+test('variables in the content of a config are expanded as everywhere, and $$ is a dollar', t => {
+  const content = (text: string, variables: Record<string, string> = {}): unknown => {
+    const { raw, problems } = tree(`configs: { c: { content: "${text}" } }`, variables);
+    return problems.length > 0 ? problems : at(at(at(raw, 'configs') ?? '', 'c') ?? '', 'content');
+  };
+  t.is(content('name=${N} $$uri $uri $${N}', { N: 'shop' }), 'name=shop $uri $uri ${N}');
+  t.like(content('${N}'), [{ path: 'configs.c.content', message: 'variable N is not set; give --var N=... or write ${N:-default}; $${N} keeps the text ${N}' }]);
 });
 
 const complains = test.macro({

@@ -206,6 +206,19 @@ test('delete waits until nothing is left', async t => {
   t.is(shell.terminal.text, 'app/shop deleted\n');
 });
 
+test('delete --wait is the default, also with a target behind it; --wait=false returns at once', async t => {
+  for (const [names, flags] of [[['app/shop'], { wait: true }], [[], { wait: 'app/shop' }], [['app/shop'], { wait: 'true' }]] as const) {
+    const cluster = new FakeCluster(clusterView(), clusterView({ apps: [], services: [], tasks: [] }));
+    const shell = fakeShell(cluster);
+    await deleteObjects(shell, names, flags);
+    t.is(shell.terminal.text, 'app/shop deleted\n');
+  }
+  // The view never loses the App: waiting would not end.
+  const cluster = new FakeCluster(clusterView());
+  await deleteObjects(fakeShell(cluster), ['app/shop'], { wait: 'false' });
+  t.is(cluster.calls[0]?.[0], 'deleteApp');
+});
+
 test('logs of several tasks carry their names, of one they do not', async t => {
   const cluster = new FakeCluster(clusterView());
   cluster.tunnelScript = (_, request) => framesOf([frame(`hello from ${'task' in request ? request.task : ''}`), frame('\nno end'), { kind: 'exit', code: 0 }]);
