@@ -5,7 +5,9 @@ import type { Clock } from '#kit/clock.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
-import { moveLogAside } from '../logs/log-fs.ts';
+import { keepFirst } from '../logs/log-files-fs.ts';
+import { LogKeeper } from '../logs/log-keeper-flow.ts';
+import type { WrittenLog } from '../logs/log-keeper-flow.ts';
 import { endAbandonedExecs } from './abandoned-exec-process.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { containerEnds } from './container-ends-flow.ts';
@@ -38,11 +40,11 @@ export class ConmonRuntime implements ContainerRuntime {
   readonly #attaches = new AttachClient();
   /** Of each container with attachments; `end` is set when it is removed. */
   readonly #attached = new Map<string, Set<{ end: ContainerEnd | undefined }>>();
-  /** Containers whose monitor was told to open its log anew and has not yet. */
-  readonly #reopening = new Set<string>();
+  readonly #logs: LogKeeper;
 
   constructor(options: ConmonRuntimeOptions) {
     this.#options = options;
+    this.#logs = new LogKeeper(options.clock);
     this.#records = new ContainerRecords(options.stateDir);
     this.#runtimes = new Map([...options.programs].map(([name, program]) =>
       [name, new RuntimeProcess({ name, program, root: `${options.stateDir}/${name}/root` })]));
@@ -62,6 +64,7 @@ export class ConmonRuntime implements ContainerRuntime {
       writeFileSync(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
       this.#options.cgroups.expectMove();
       await startMonitor(request, runtime, { ...this.#options, records: this.#records });
+      await keepFirst(logPath);
       const { container, monitor } = this.#records.processes(id);
       if (container === undefined || monitor === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${id} ended while it was created`);
@@ -204,32 +207,21 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   /**
-   * Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent.
+   * Keeps the last files of every log that its monitor is about to replace; for `RotateLoop`.
    *
+   * @returns the time until the next call
    * @throws what one of them did, once all others were looked at
    */
-  async rotateLogs(maxBytes: number): Promise<void> {
-    const listed = this.#records.list();
-    for (const id of [...this.#reopening].filter(one => !listed.includes(one))) this.#reopening.delete(id);
-    const failures: Error[] = [];
-    for (const id of listed) {
-      await this.#rotateLog(id, maxBytes).catch((error: unknown) => { failures.push(error as Error); });
-    }
-    if (failures[0] !== undefined) throw failures[0];
+  async rotateLogs(): Promise<number> {
+    return await this.#logs.lookAll(this.#records.list(), id => this.#writtenLog(id));
   }
 
-  async #rotateLog(id: string, maxBytes: number): Promise<void> {
+  #writtenLog(id: string): WrittenLog | undefined {
     const record = this.#records.read(id);
-    if (record?.monitor === undefined || !isRunning(record.monitor)) {
-      this.#reopening.delete(id);
-      return;
+    if (record?.monitor === undefined || record.logPath === '' || !isRunning(record.monitor)) {
+      return undefined;
     }
-    const outcome = await moveLogAside(record.logPath, maxBytes);
-    if (outcome !== 'missing') this.#reopening.delete(id);
-    if (outcome !== 'small' && !this.#reopening.has(id)) {
-      await tellMonitor(record.bundlePath, REOPEN_LOG);
-      this.#reopening.add(id);
-    }
+    return { path: record.logPath, reopen: async () => { await tellMonitor(record.bundlePath, REOPEN_LOG); } };
   }
 
   async isAlive(identity: ProcessIdentity): Promise<boolean> {
