@@ -12,7 +12,7 @@ import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext, withoutContext } from '../context.ts';
 import { isCapacity } from '../dev/capacity.ts';
 import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
-import { writeClusterFile } from '../dev/cluster-fs.ts';
+import { readClusterFile, writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster, requireTraces } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
 import { devUp, findRunning, linkCommands } from '../dev/dev-up-flow.ts';
@@ -54,8 +54,10 @@ export async function devUpCommand(shell: Shell, name: string | undefined, flags
   const parts = await devParts(shell);
   const cluster = requireName(name);
   const hasExample = flags.example !== false;
+  const known = (await readClusterFile(cluster))?.layout;
   const settings = {
-    nodeCount: readCount('--nodes', flags.nodes, 3), controllerCount: readCount('--controllers', flags.controllers, 2), times: readTimes(flags),
+    nodeCount: readCount('--nodes', flags.nodes, known?.nodes.length ?? 3),
+    controllerCount: readCount('--controllers', flags.controllers, known?.controllers.length ?? 2), times: readTimes(flags),
     capacity: readCapacity(flags), agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: readLogLevel(flags),
   };
   const running = await findRunning(cluster);

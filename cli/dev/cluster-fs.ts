@@ -1,5 +1,6 @@
 /** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
@@ -73,24 +74,38 @@ export async function readEnvironment(layout: DevLayout, process: string): Promi
 
 /** Directories, keys and configuration files of a new cluster. */
 export async function createFiles(layout: DevLayout, nowMs: number): Promise<void> {
-  const { stateDir, runDir } = layout;
+  const { stateDir } = layout;
   // Container roots are reached by their own ids: the directories above must let them through.
   await mkdir(stateDir, { recursive: true, mode: MODE_PASSABLE_DIR });
-  await makeRunDir(runDir);
-  for (const folder of ['down', 'env']) {
-    await mkdir(`${runDir}/${folder}`, { recursive: true, mode: MODE_PASSABLE_DIR });
-  }
+  await createRunDirs(layout);
   for (const folder of ['logs', 'pki', 'nats', 'registry/data', ...layout.nodes.map(node => `${node.name}/config`)]) {
     await mkdir(`${stateDir}/${folder}`, { recursive: true, mode: MODE_PRIVATE_DIR });
   }
   for (const node of layout.nodes) {
     await chmod(`${stateDir}/${node.name}`, MODE_PASSABLE_DIR);
     await mkdir(`${stateDir}/${node.name}/state`, { mode: MODE_PASSABLE_DIR });
-    await mkdir(`${runDir}/${node.name}`, { mode: MODE_PASSABLE_DIR });
   }
   await createKeys(layout, nowMs);
   await writeFile(`${stateDir}/nats/nats.conf`, natsConfig(layout));
   await writeFile(`${stateDir}/registry/config.yml`, registryConfig(layout));
+}
+
+/** The run directory, which a reboot empties, with that of each node. */
+export async function createRunDirs({ runDir, nodes }: DevLayout): Promise<void> {
+  await makeRunDir(runDir);
+  for (const folder of ['down', 'env', ...nodes.map(node => node.name)]) {
+    await mkdir(`${runDir}/${folder}`, { recursive: true, mode: MODE_PASSABLE_DIR });
+  }
+}
+
+/** Whether the node has its certificate. */
+export function hasJoined({ stateDir }: Pick<DevLayout, 'stateDir'>, { name }: Pick<DevNode, 'name'>): boolean {
+  return existsSync(`${stateDir}/${name}/config/certificate.pem`);
+}
+
+/** Whether etcd of a cluster of this name has written anything. */
+export function hasClusterData(name: string): boolean {
+  return existsSync(`${stateDirOf(name)}/etcd/member`);
 }
 
 async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {

@@ -7,8 +7,9 @@ import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
 import { joinCluster } from '#rpc/agent-client.ts';
 import type { ClusterFile } from './cluster-file.ts';
-import { createFiles, otherClusterFiles, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
+import { createFiles, createRunDirs, hasJoined, otherClusterFiles, readClusterFile, withReservation, writeClusterFile, writeNodeIdentity } from './cluster-fs.ts';
 import { devDown } from './dev-down-flow.ts';
+import { endPrograms, findStopped } from './dev-resume-flow.ts';
 import { EXAMPLE_URL } from './example-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
 import { lastWords } from './last-words.ts';
@@ -45,15 +46,23 @@ export async function findRunning(name: string): Promise<ClusterFile | undefined
   return file?.supervisorPid !== undefined && isProcessOf(file.layout, file.supervisorPid) ? file : undefined;
 }
 
-/** Answers when every node is ready. What a cluster of this name left behind is removed first; one that runs is left alone. */
+/**
+ * Answers when every node is ready. A cluster of this name whose supervisor is dead continues with its data;
+ * what is left of one that was never complete is removed first; one that runs is left alone.
+ */
 export async function devUp(options: DevUpOptions, parts: DevParts): Promise<ClusterFile> {
   if (await findRunning(options.name) !== undefined) {
     throw new ClusterError('ALREADY_EXISTS', `cluster ${options.name} is up; see: clusterctl dev status ${options.name}`);
   }
-  await devDown(options.name, { ...parts, say: () => Promise.resolve() });
-  const layout = await withReservation(parts, async () => await reserveLayout(options, parts));
+  const stopped = await findStopped(options.name);
+  if (stopped !== undefined) {
+    requireSameSize(stopped, options);
+    await parts.say(`cluster ${options.name} is there without its supervisor; continuing with its Apps, images and data`);
+  }
+  const layout = stopped === undefined ? await newLayout(options, parts) : stopped.layout;
   try {
-    await makeCluster(layout, options, parts);
+    await (stopped === undefined ? prepareMachine(layout) : withReservation(parts, async () => { await prepareAgain(stopped, options, parts); }));
+    await bringUp(layout, options, parts);
   } catch (error) {
     const logs = `${layout.stateDir}/logs`;
     throw new ClusterError('FAILED_PRECONDITION', `cluster ${options.name} did not come up: ${error instanceof Error ? error.message : String(error)}; logs are in ${logs}; remove it with: clusterctl dev down ${options.name}`, { cause: error });
@@ -63,6 +72,29 @@ export async function devUp(options: DevUpOptions, parts: DevParts): Promise<Clu
     throw new Error(`cluster ${options.name} has lost its cluster.json`);
   }
   return file;
+}
+
+/** @throws ClusterError FAILED_PRECONDITION where other counts are asked for than the cluster has */
+function requireSameSize({ layout }: ClusterFile, options: DevUpOptions): void {
+  const has = `${String(layout.nodes.length)} nodes and ${String(layout.controllers.length)} controllers`;
+  if (layout.nodes.length !== options.nodeCount || layout.controllers.length !== options.controllerCount) {
+    throw new ClusterError('FAILED_PRECONDITION', `cluster ${layout.name} has ${has}; leave --nodes and --controllers out to continue it, or remove it and its data: clusterctl dev down ${layout.name}`);
+  }
+}
+
+async function newLayout(options: DevUpOptions, parts: DevParts): Promise<DevLayout> {
+  await devDown(options.name, { ...parts, say: () => Promise.resolve() });
+  return await withReservation(parts, async () => await reserveLayout(options, parts));
+}
+
+async function prepareAgain(stopped: ClusterFile, { hasExample }: DevUpOptions, parts: DevParts): Promise<void> {
+  const { layout } = stopped;
+  await writeClusterFile({ ...stopped, contextFiles: await parts.contextFiles(), ...(hasExample ? { links: LINKED_COMMANDS, url: EXAMPLE_URL } : {}) });
+  if (await endPrograms(stopped)) {
+    return;
+  }
+  await createRunDirs(layout);
+  await prepareMachine(layout);
 }
 
 /** Addresses and ports that no other cluster has, written down at once. */
@@ -79,17 +111,21 @@ async function reserveLayout(options: DevUpOptions, parts: DevParts): Promise<De
   return layout;
 }
 
-async function makeCluster(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
+/** The kernel's side of the cluster. */
+async function prepareMachine(layout: DevLayout): Promise<void> {
   await createHubNetwork(layout);
   await setSetting(FORWARDING, '1');
   await createMountNamespaces(layout);
   await applyHostRules({ table: layout.hostTable, link: layout.hostLink, underlay: layout.underlay, ports: [], nodes: [] });
+}
+
+async function bringUp(layout: DevLayout, options: DevUpOptions, parts: DevParts): Promise<void> {
   await startSupervisor(layout, options, parts);
   await parts.say('waiting for the controllers');
   const client = await parts.connect(layout);
   try {
     await waitFor('a leader among the controllers', async () => (await client.clusterStatus()).leader !== undefined, parts);
-    for (const node of layout.nodes) {
+    for (const node of layout.nodes.filter(one => !hasJoined(layout, one))) {
       // The controller that answers may lead before the one that is asked here listens.
       await waitFor(`${node.name} to join`, async () => {
         await joinNode(layout, node, client);

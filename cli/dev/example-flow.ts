@@ -30,16 +30,31 @@ export async function requireFreePort(name: string): Promise<void> {
   }
 }
 
+/** An App of the example's name that is there already stays as it is. */
 export async function deployExample(file: ClusterFile, parts: DevParts, terminal: Terminal): Promise<void> {
-  const { layout } = file;
+  if (!await hasExampleApp(file, parts)) {
+    await buildAndApply(file, parts);
+  }
+  await waitForAnswer(EXAMPLE_URL, parts);
+  await terminal.write(nextSteps(file));
+}
+
+async function hasExampleApp({ layout }: ClusterFile, parts: DevParts): Promise<boolean> {
+  const client = await parts.connect(layout);
+  try {
+    return (await client.view({ namespace: 'default', app: 'hello' })).apps.length > 0;
+  } finally {
+    client.close();
+  }
+}
+
+async function buildAndApply({ layout }: ClusterFile, parts: DevParts): Promise<void> {
   const root = `${parts.binDir}/../..`;
   await parts.say('building the images of the examples');
   await requireCommand(`${parts.binDir}/node`, [`${root}/deploy/examples/build-images.ts`, registryAddress(layout), `${layout.stateDir}/pki/ca.pem`], { timeoutMs: 300_000 });
   await parts.say('deploying hello');
   await requireCommand(`${parts.binDir}/clusterctl`, ['--context', layout.name, 'apply', '-f', `${root}/deploy/examples/hello.yaml`, '--wait'],
     { timeoutMs: ANSWER_LIMIT_MS, environment: { HOME: process.env['HOME'] ?? '/root' } });
-  await waitForAnswer(EXAMPLE_URL, parts);
-  await terminal.write(nextSteps(file));
 }
 
 async function waitForAnswer(url: string, parts: DevParts): Promise<void> {

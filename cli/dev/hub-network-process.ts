@@ -1,4 +1,5 @@
 /** The kernel's side of a local cluster: network namespaces, links, pinned mount namespaces, the machine's port map. */
+import { readFile } from 'node:fs/promises';
 import { requireCommand, runCommand } from '#kit/command-process.ts';
 import { hostRuleset, publishedPorts } from './host-ruleset.ts';
 import type { HostRules } from './host-ruleset.ts';
@@ -61,6 +62,15 @@ export async function createMountNamespaces(layout: DevLayout): Promise<void> {
     await requireCommand('touch', [file]);
     await requireCommand('unshare', [`--mount=${file}`, '--propagation', 'private', 'sh', '-c', COVER_UNIFIED_GROUPS]);
   }
+}
+
+/** Whether every namespace, link and mount of the cluster is there: a reboot removes them. */
+export async function hasKernelSide(layout: DevLayout): Promise<boolean> {
+  const namespaces = [layout.hubNamespace, ...layout.nodes.map(node => node.networkNamespace)];
+  const pins = layout.nodes.map(node => `${layout.runDir}/mnt/${node.name}`);
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map(line => line.split(' ')[4]);
+  const { exitCode } = await runCommand('ip', ['link', 'show', layout.hostLink]);
+  return exitCode === 0 && [...namespaces.map(name => `/run/netns/${name}`), ...pins].every(path => mounts.includes(path));
 }
 
 /** Removes everything of the cluster that the kernel keeps; what is not there is fine. */

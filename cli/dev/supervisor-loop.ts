@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '#kit/clock.ts';
 import { startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import type { ClusterFile, DevProcess } from './cluster-file.ts';
-import { listDown, readEnvironment, writeClusterFile } from './cluster-fs.ts';
+import { hasJoined, listDown, readEnvironment, writeClusterFile } from './cluster-fs.ts';
 import type { ProcessSpec } from './process-table.ts';
 
 /** How long a process that ended stays down. */
@@ -52,8 +51,8 @@ export class SupervisorLoop {
   /** Not while marked down; an agent not before its node has joined. */
   async #mayRun(spec: ProcessSpec): Promise<boolean> {
     const { layout } = this.#file;
-    const hasJoined = spec.node === undefined || existsSync(`${layout.stateDir}/${spec.node}/config/certificate.pem`);
-    return hasJoined && !(await listDown(layout)).has(spec.name);
+    const isMember = spec.node === undefined || hasJoined(layout, { name: spec.node });
+    return isMember && !(await listDown(layout)).has(spec.name);
   }
 
   async #start(spec: ProcessSpec): Promise<ChildProcess> {

@@ -1,6 +1,9 @@
 import test from 'ava';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { TaskId } from '#model/ids.ts';
+import { removeHubNetwork, removeMountNamespaces } from '../../cli/dev/hub-network-process.ts';
+import { killProcesses } from '../../cli/dev/process-scan-fs.ts';
+import { unmountRunDir } from '../../cli/dev/run-dir-process.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 import { settleNodes } from '../support/node-leftovers.ts';
@@ -117,12 +120,54 @@ test.serial('nothing is left on the nodes of what was stopped', async t => {
   await t.notThrowsAsync(settleNodes(cluster));
 });
 
+test.serial('dev up continues a cluster whose programs were all killed: its Apps, its images and its running tasks are there', async t => {
+  await cluster.apply(HELLO(2), '--wait');
+  const before = await placesOfTasks();
+  killWhole();
+  const refused = await cluster.tryCtl('dev', 'up', cluster.name, '--no-example', '--nodes', '5');
+  t.regex(refused.stderr, /has 3 nodes and 2 controllers; leave --nodes and --controllers out/);
+  const { exitCode, stdout, stderr } = await cluster.tryCtl('dev', 'up', cluster.name, '--no-example', '--times', 'test');
+  t.is(exitCode, 0, stderr);
+  t.regex(stdout, /continuing with its Apps, images and data/);
+  t.deepEqual(await placesOfTasks(), before);
+  await cluster.ctl('scale', 'hello/web=3', '--wait');
+  await untilAnswered([`127.0.0.1:${String(PORT)}`]);
+  t.regex(await cluster.ctl('dev', 'status', cluster.name), /registry/);
+  await cluster.ctl('run', '--rm', 'hello:1', 'true');
+});
+
+test.serial('dev up continues also when the namespaces and the run directory are gone, as after a reboot', async t => {
+  const before = await runningTasks();
+  killWhole();
+  const { layout } = cluster;
+  await killProcesses(layout);
+  await removeMountNamespaces(layout);
+  await removeHubNetwork(layout);
+  await unmountRunDir(layout.runDir);
+  rmSync(layout.runDir, { recursive: true });
+  await cluster.ctl('dev', 'up', cluster.name, '--no-example', '--times', 'test');
+  await eventually('three tasks again', 60_000, async () => (await runningTasks()).length === 3);
+  await untilAnswered([`127.0.0.1:${String(PORT)}`]);
+  // A reboot starts each task again on its node: no task is replaced.
+  t.deepEqual((await runningTasks()).map(task => task['id']).toSorted(), before.map(task => task['id']).toSorted());
+  await cluster.ctl('delete', 'app/hello');
+});
+
+test.serial('dev up refuses to start from nothing where data is there that it cannot read', async t => {
+  killWhole();
+  const file = `${cluster.layout.stateDir}/cluster.json`;
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, '{');
+  const refused = await cluster.tryCtl('dev', 'up', cluster.name, '--no-example');
+  writeFileSync(file, text);
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /cluster\.json cannot be read; remove the cluster with all its Apps, images and data: clusterctl dev down/);
+  await cluster.ctl('dev', 'up', cluster.name, '--no-example', '--times', 'test');
+});
+
 test.serial('a cluster that was killed whole is removed without a trace, and comes up again under its name', async t => {
   await cluster.apply(HELLO(3), '--wait');
-  const { supervisorPid, processes } = cluster.file;
-  for (const pid of [supervisorPid, ...processes.map(one => one.pid)].filter(one => one !== undefined)) {
-    process.kill(pid, 'SIGKILL');
-  }
+  killWhole();
   t.deepEqual(await cluster.remove(), []);
   await cluster.start();
   await cluster.apply(HELLO(3), '--wait');
@@ -130,6 +175,19 @@ test.serial('a cluster that was killed whole is removed without a trace, and com
   await untilAnswered([`127.0.0.1:${String(PORT)}`]);
   t.regex(JSON.stringify(await request(`http://127.0.0.1:${String(PORT)}/`)), /hello from web-/);
 });
+
+/** Kills the supervisor and every program that it started; containers and their monitors stay. */
+function killWhole(): void {
+  const { supervisorPid, processes } = cluster.file;
+  for (const pid of [supervisorPid, ...processes.map(one => one.pid)].filter(one => one !== undefined)) {
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** Id, node and restarts of each running task. */
+async function placesOfTasks(): Promise<readonly string[]> {
+  return (await runningTasks()).map(task => [task['id'], task['node'], task['restarts']].map(String).join(' ')).toSorted();
+}
 
 async function runningTasks(): Promise<readonly Item[]> {
   return (await cluster.tasks('hello/web')).filter(task => task['state'] === 'running' && task['health'] === 'healthy' && task['desired'] === 'run');
