@@ -1,5 +1,5 @@
 /** Apply: one App, whole or not at all, as the next numbered Revision. */
-import type { AppSpec, Service } from '#model/app.ts';
+import type { AppSpec, Service, ServiceStatus } from '#model/app.ts';
 import { virtualIp } from '#model/addressing.ts';
 import { checkAppSpec } from '#model/app-rules.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -144,11 +144,13 @@ export function wouldBeDraft(app: AppSpec, parts: Pick<ApplyParts, 'state' | 'cl
 export function draftWith(
   request: Omit<RevisionRequest, 'planId'>, secretVersions: ReadonlyMap<string, number>, parts: Pick<ApplyParts, 'state' | 'clock'>,
 ): RevisionDraft {
+  const services = currentServices(request.app, parts);
   return draftRevision({
     app: request.app,
     secretVersions,
     currentApp: parts.state.current.apps.get(appId(request.app.namespace, request.app.name))?.value,
-    currentServices: currentServices(request.app, parts),
+    currentServices: services,
+    currentStatuses: statusesOf(services, parts),
     freeVirtualIps: nextVirtualIps(request.app, parts),
     nowMs: parts.clock.nowMs(),
     ...(request.expireAfterEndMs === undefined ? {} : { expireAfterEndMs: request.expireAfterEndMs }),
@@ -181,6 +183,14 @@ function currentServices(app: AppSpec, parts: Pick<ApplyParts, 'state'>): Readon
   return new Map([...parts.state.current.services.values()]
     .filter(record => appId(record.value.namespace, record.value.app) === id && record.value.cronRun === undefined)
     .map(record => [record.value.name, record.value]));
+}
+
+/** By name. */
+function statusesOf(services: ReadonlyMap<string, Service>, { state }: Pick<ApplyParts, 'state'>): ReadonlyMap<string, ServiceStatus> {
+  return new Map([...services.values()].flatMap(({ name, id }) => {
+    const status = state.current.serviceStatuses.get(id)?.value;
+    return status === undefined ? [] : [[name, status] as const];
+  }));
 }
 
 /** Lowest virtual IPs that no service has, one for each new service. @throws ClusterError RESOURCE_EXHAUSTED */

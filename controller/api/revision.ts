@@ -1,9 +1,10 @@
 /** What an apply makes of an App: the next Revision, its Services, what changed. */
 import { createHash } from 'node:crypto';
 import { containersOf } from '#model/companion.ts';
-import type { App, AppSpec, ConfigSpec, ContentPins, Revision, Service, VolumeSpec } from '#model/app.ts';
+import type { App, AppSpec, ConfigSpec, ContentPins, Revision, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import { appId, serviceId } from '#model/ids.ts';
 import type { ServiceSpec } from '#model/service.ts';
+import { keptScale } from '../autoscale/replica-scale.ts';
 
 export interface RevisionInput {
   /** With every image pinned to a digest. */
@@ -13,6 +14,8 @@ export interface RevisionInput {
   readonly currentApp: App | undefined;
   /** Services of the App now, by name. */
   readonly currentServices: ReadonlyMap<string, Service>;
+  /** Of these, by name. */
+  readonly currentStatuses: ReadonlyMap<string, ServiceStatus>;
   /** Virtual IPs for new services, taken in order. */
   readonly freeVirtualIps: readonly string[];
   readonly nowMs: number;
@@ -129,6 +132,7 @@ function draftServices(
       createdAtMs: current?.createdAtMs ?? input.nowMs,
       updatedAtMs: input.nowMs,
       ...keptWish(current),
+      ...keptScale(current, input.currentStatuses.get(spec.name)),
     };
     if (current === undefined) {
       return { service, change: 'created' as const };

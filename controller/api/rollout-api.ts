@@ -11,6 +11,7 @@ import { requireRole } from './access.ts';
 import { draftWith, draftWrite } from './apply-api.ts';
 import type { ApplyParts, RevisionRequest } from './apply-api.ts';
 import { undoneApp, undoneService } from './undo.ts';
+import type { CurrentService } from './undo.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
 
@@ -136,9 +137,10 @@ export async function chooseRevision(request: UndoTarget, parts: ApplyParts): Pr
 }
 
 /** Runs of crons come and go by themselves. */
-function declaredServices(id: AppId, { state }: ApplyParts): ReadonlyMap<string, Service> {
+function declaredServices(id: AppId, { state }: ApplyParts): ReadonlyMap<string, CurrentService> {
   const services = [...state.current.services.values()].map(record => record.value);
-  return new Map(services.filter(one => appId(one.namespace, one.app) === id && !one.isDeleting && one.cronRun === undefined).map(one => [one.name, one]));
+  return new Map(services.filter(one => appId(one.namespace, one.app) === id && !one.isDeleting && one.cronRun === undefined)
+    .map(service => [service.name, { service, status: state.current.serviceStatuses.get(service.id)?.value }]));
 }
 
 function newestOther({ namespace, app, service }: UndoTarget, revisions: readonly Revision[], isOther: (revision: Revision) => boolean): Revision {

@@ -47,7 +47,7 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
       requireReplicas(request.replicas);
       await write(request.requestId, () => changeService(request.service, parts, service => {
         requireScalable(service);
-        return { ...service, spec: { ...service.spec, replicas: request.replicas } };
+        return { ...service, spec: { ...service.spec, replicas: request.replicas }, scale: { replicas: request.replicas, revision: service.revision } };
       }));
     },
     async restart(request, peer) {

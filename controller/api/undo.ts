@@ -1,8 +1,10 @@
 /** What an App, or one service of it, was in an earlier Revision, as the next one. */
-import type { AppSpec, ContentPins, Revision, Service, VolumeSpec } from '#model/app.ts';
+import type { AppSpec, ContentPins, Revision, Service, ServiceStatus, VolumeSpec } from '#model/app.ts';
 import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ServiceSpec } from '#model/service.ts';
+import { replicasKeptByUndo, withReplicas } from '../autoscale/replica-scale.ts';
+import type { UndoneSpec } from '../autoscale/replica-scale.ts';
 
 export interface UndoneApp {
   /** Without contents: `pins` names those that are stored. */
@@ -10,9 +12,16 @@ export interface UndoneApp {
   readonly pins: ContentPins;
 }
 
+/** A Service of the App now. */
+export interface CurrentService {
+  readonly service: Service;
+  /** Absent: the leader has not read it yet. */
+  readonly status?: ServiceStatus | undefined;
+}
+
 /** All services as `revision` has them, with the replicas that they have now. Services that it has not go; those that went come back. */
-export function undoneApp(revision: Revision, current: ReadonlyMap<string, Service>): UndoneApp {
-  const services = revision.services.map(spec => withReplicas(spec, current.get(spec.name)));
+export function undoneApp(revision: Revision, current: ReadonlyMap<string, CurrentService>): UndoneApp {
+  const services = revision.services.map(spec => keepReplicas({ number: revision.number, spec }, current.get(spec.name)));
   return { app: specOf(revision, services, revision.volumes), pins: revision.pins };
 }
 
@@ -20,12 +29,12 @@ export function undoneApp(revision: Revision, current: ReadonlyMap<string, Servi
  * One service as `revision` has it; the others as they are.
  * @throws ClusterError NOT_FOUND where the Revision has no such service, FAILED_PRECONDITION where it names a content or a volume that another service has otherwise
  */
-export function undoneService(revision: Revision, name: string, current: ReadonlyMap<string, Service>): UndoneApp {
+export function undoneService(revision: Revision, name: string, current: ReadonlyMap<string, CurrentService>): UndoneApp {
   const spec = revision.services.find(one => one.name === name);
   if (spec === undefined) {
     throw new ClusterError('NOT_FOUND', `revision ${String(revision.number)} has no service ${name}`);
   }
-  const others = [...current.values()].filter(service => service.name !== name).sort((left, right) => left.revision - right.revision);
+  const others = [...current.values()].map(one => one.service).filter(service => service.name !== name).sort((left, right) => left.revision - right.revision);
   const undone = usesOf({ spec, pins: revision.pins, volumes: revision.volumes });
   const uses = new Map<string, Use>();
   for (const { key, use } of others.flatMap(usesOf)) {
@@ -38,7 +47,7 @@ export function undoneService(revision: Revision, name: string, current: Readonl
     }
     uses.set(key, use);
   }
-  const services = [...others.map(service => service.spec), withReplicas(spec, current.get(name))];
+  const services = [...others.map(service => service.spec), keepReplicas({ number: revision.number, spec }, current.get(name))];
   const all = [...uses.values()];
   return {
     app: specOf(revision, services, all.flatMap(use => (use.kind === 'volume' ? [use.volume] : [])).sort(byName)),
@@ -66,9 +75,10 @@ function usesOf({ spec, pins, volumes }: Pick<Service, 'spec' | 'pins' | 'volume
   ];
 }
 
-function withReplicas(spec: ServiceSpec, now: Service | undefined): ServiceSpec {
-  const isScaled = now !== undefined && !now.isDeleting && now.spec.kind === spec.kind && (spec.kind === 'service' || spec.kind === 'stateful');
-  return isScaled ? { ...spec, replicas: now.spec.replicas } : spec;
+function keepReplicas(undone: UndoneSpec, now: CurrentService | undefined): ServiceSpec {
+  const { spec } = undone;
+  const isScaled = now !== undefined && !now.service.isDeleting && now.service.spec.kind === spec.kind;
+  return isScaled ? withReplicas(spec, replicasKeptByUndo(now.service, now.status, undone)) : spec;
 }
 
 function specOf({ app }: Revision, services: readonly ServiceSpec[], volumes: readonly VolumeSpec[]): AppSpec {

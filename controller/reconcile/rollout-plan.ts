@@ -4,6 +4,7 @@ import { resourcesKey } from '#model/resources.ts';
 import { appId } from '#model/ids.ts';
 import type { ServiceSpec } from '#model/service.ts';
 import { templateHash } from '../api/revision.ts';
+import { scaleSince, withReplicas } from '../autoscale/replica-scale.ts';
 import type { PlanContext } from './plan-context.ts';
 import { hasFailed, isLive, isUpToDate } from './task-row.ts';
 import type { ServiceState, TaskRow } from './task-row.ts';
@@ -33,10 +34,12 @@ function serviceAt(service: Service, revision: Revision, nowMs: number): Service
   if (spec === undefined) {
     return undefined;
   }
+  // What autoscaling set is in the status.
+  const isScaledByHand = spec.kind === service.spec.kind && spec.autoscale === undefined;
   const { pins, volumes } = revision;
   const { rollout: _, ...rest } = service;
   return {
-    ...rest, spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
+    ...rest, spec: isScaledByHand ? withReplicas(spec, scaleSince(service, revision.number)) : spec, pins, volumes, revision: revision.number, updatedAtMs: nowMs,
     templateHash: hashOf(revision, spec, service.restartCount),
   };
 }

@@ -6,6 +6,7 @@ import { appId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
 import { isSameJson } from '#model/same-json.ts';
 import type { Task } from '#model/task.ts';
+import { autoscaleOnceRolledBack } from '../autoscale/replica-scale.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { jobsOf } from './job-status.ts';
@@ -110,9 +111,10 @@ function planRollback(state: ServiceState, context: PlanContext): Plan | undefin
   const startedAtMs = status.rollout.revision === service.revision ? status.rollout.startedAtMs : context.nowMs;
   // The old tasks get the requests again in the same transaction.
   const active = status.rollout.activeTemplate === undefined ? {} : { activeTemplate: before.templateHash };
-  const { planned: _, ...known } = status;
+  const { planned: _, autoscale: _scaled, ...known } = status;
   const rolledBack: ServiceStatus = {
     ...known, pending: [], crashLoops: [], rollout: { state: 'rolled_back', reason, revision: service.revision, startedAtMs, ...active },
+    ...autoscaleOnceRolledBack(before, status, context.nowMs),
   };
   return {
     actions: [{ kind: 'rollback-service', service: before, reason }, { kind: 'set-service-status', status: rolledBack }],

@@ -99,6 +99,15 @@ export interface Service {
   readonly rollout?: RolloutWish;
   /** One run of a cron of the App, made by the leader or by `runCron`: a job that no manifest declares. Its virtual IP is empty. */
   readonly cronRun?: CronRun;
+  /** Absent: never scaled. */
+  readonly scale?: ReplicaScale;
+}
+
+/** Replicas that `scale` or autoscaling set. A rollback to `revision` or an earlier one keeps them. */
+export interface ReplicaScale {
+  readonly replicas: number;
+  /** The Service's at that time. */
+  readonly revision: number;
 }
 
 export interface CronRun {

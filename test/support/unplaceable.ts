@@ -41,7 +41,7 @@ type TaskMaker = (of: Service | undefined, on: string, options?: Partial<Task>) 
 /** What an apply of the document makes, by name. */
 export function servicesOf(document: object): ReadonlyMap<string, Service> {
   const draft = draftRevision({
-    app: appOf(document), secretVersions: new Map(), currentApp: undefined, currentServices: new Map(), freeVirtualIps: ['10.160.0.1', '10.160.0.2', '10.160.0.3'], nowMs: T0,
+    app: appOf(document), secretVersions: new Map(), currentApp: undefined, currentServices: new Map(), currentStatuses: new Map(), freeVirtualIps: ['10.160.0.1', '10.160.0.2', '10.160.0.3'], nowMs: T0,
   });
   return new Map(draft.services.map(one => [one.name, one]));
 }

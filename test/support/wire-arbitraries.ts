@@ -160,6 +160,7 @@ export const service: fc.Arbitrary<Service> = fc.record({
   namespace: label, app: label, name: label, revision: count, spec: serviceSpec, pins, volumes: volumeSpecs, templateHash: text, virtualIp: text,
   isDeleting: fc.boolean(), restartCount: count, createdAtMs: big, updatedAtMs: big,
   cronRun: fc.record({ cron: label, scheduledAtMs: big, isManual: fc.boolean() }),
+  scale: fc.record({ replicas: count, revision: count }),
   rollout: fc.record({ isPaused: fc.boolean(), promotedSteps: count, isAborted: fc.boolean() }),
 }, { requiredKeys: ['namespace', 'app', 'name', 'revision', 'spec', 'pins', 'volumes', 'templateHash', 'virtualIp', 'isDeleting', 'restartCount', 'createdAtMs', 'updatedAtMs'] }).map(record => ({ id: serviceId(record.namespace, record.app, record.name), ...record }));
 

@@ -177,6 +177,8 @@ export interface ApplyOutcome {
 export interface ApplyOutcome_Service {
   readonly name: string;
   readonly change: ServiceChange;
+  /** The revision that the service is at with this apply. Absent: an older controller answered. */
+  readonly revision?: number | undefined;
 }
 
 export interface ApplyResponse {
@@ -1280,7 +1282,7 @@ export const ApplyOutcome: MessageFns<ApplyOutcome> = {
 };
 
 function createBaseApplyOutcome_Service(): ApplyOutcome_Service {
-  return { name: "", change: 0 };
+  return { name: "", change: 0, revision: undefined };
 }
 
 export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
@@ -1290,6 +1292,9 @@ export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
     }
     if (message.change !== 0) {
       writer.uint32(16).int32(message.change);
+    }
+    if (message.revision !== undefined) {
+      writer.uint32(24).int64(message.revision);
     }
     return writer;
   },
@@ -1321,6 +1326,14 @@ export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
             }
 
             message.change = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
             continue;
           }
         }

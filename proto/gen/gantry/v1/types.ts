@@ -888,7 +888,18 @@ export interface Service {
     | RolloutWish
     | undefined;
   /** One run of a cron: a job that no manifest declares. */
-  readonly cronRun?: CronRun | undefined;
+  readonly cronRun?:
+    | CronRun
+    | undefined;
+  /** Absent: never scaled. */
+  readonly scale?: ReplicaScale | undefined;
+}
+
+/** Replicas that the scale verb or autoscaling set. A rollback keeps them. */
+export interface ReplicaScale {
+  readonly replicas: number;
+  /** The service's revision at that time. */
+  readonly revision: number;
 }
 
 export interface CronRun {
@@ -5882,6 +5893,7 @@ function createBaseService(): Service {
     updatedAtMs: 0,
     rollout: undefined,
     cronRun: undefined,
+    scale: undefined,
   };
 }
 
@@ -5931,6 +5943,9 @@ export const Service: MessageFns<Service> = {
     }
     if (message.cronRun !== undefined) {
       CronRun.encode(message.cronRun, writer.uint32(562).fork()).join();
+    }
+    if (message.scale !== undefined) {
+      ReplicaScale.encode(message.scale, writer.uint32(570).fork()).join();
     }
     return writer;
   },
@@ -6066,6 +6081,71 @@ export const Service: MessageFns<Service> = {
             }
 
             message.cronRun = CronRun.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.scale = ReplicaScale.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicaScale(): ReplicaScale {
+  return { replicas: 0, revision: 0 };
+}
+
+export const ReplicaScale: MessageFns<ReplicaScale> = {
+  encode(message: ReplicaScale, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).int64(message.replicas);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).int64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaScale {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaScale() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
             continue;
           }
         }

@@ -6,7 +6,7 @@ import { appOf, manifest, serviceOf } from '../../../support/manifest.ts';
 
 const PINS = { configs: [], secrets: [] };
 const input = (change: Partial<RevisionInput> = {}): RevisionInput => ({
-  app: appOf(manifest()), secretVersions: new Map(), currentApp: undefined, currentServices: new Map(), freeVirtualIps: ['10.160.0.9'], nowMs: T0, ...change,
+  app: appOf(manifest()), secretVersions: new Map(), currentApp: undefined, currentServices: new Map(), currentStatuses: new Map(), freeVirtualIps: ['10.160.0.9'], nowMs: T0, ...change,
 });
 
 test('the hash names what a task is made of, whatever the order of keys', t => {

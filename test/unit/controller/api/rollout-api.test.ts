@@ -2,14 +2,16 @@ import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
 import type { ClusterPlan } from '#model/cluster-plan.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
-import type { ServiceStatus } from '#model/app.ts';
+import type { Service, ServiceStatus } from '#model/app.ts';
 import type { ApplyOutcome, RolloutAction } from '#model/ports.ts';
 import type { UpdateSpec } from '#model/service.ts';
 import { serviceId } from '#model/ids.ts';
 import { createApply } from '../../../../controller/api/apply-api.ts';
 import { createPlanApi } from '../../../../controller/api/plan-api.ts';
 import { createRolloutApi, nextWish } from '../../../../controller/api/rollout-api.ts';
+import { createServiceApi } from '../../../../controller/api/service-api.ts';
 import { RevisionCache } from '../../../../controller/reconcile/revision-store.ts';
+import { encodeServiceStatus } from '../../../../controller/store/records.ts';
 import { T0, service, serviceStatus } from '../../../support/builders.ts';
 import { appOf } from '../../../support/manifest.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
@@ -74,6 +76,34 @@ test('undo makes the next Revision of an earlier one, image and config together;
   await undo(replica, 9);
   t.is(imageOf(replica), 'docker.io/library/nginx:2');
   t.is(pageOf(replica), two);
+});
+
+/** As the leader writes it. */
+const settle = async (replica: MemoryReplica, settledRevision: number, more: Partial<ServiceStatus> = {}): Promise<void> => {
+  const rollout = { state: 'settled', reason: '', revision: settledRevision, startedAtMs: T0 } as const;
+  await replica.put({ kind: 'service-status', id: WEB }, encodeServiceStatus({ id: WEB, settledRevision, rollout, pending: [], crashLoops: [], ...more }));
+};
+const scaleTo = async (replica: MemoryReplica, id: number, replicas: number): Promise<void> => {
+  await createServiceApi(replica.parts).scale({ requestId: requestId(id), service: WEB, replicas }, OPERATOR);
+};
+const webOf = (replica: MemoryReplica): Service | undefined => replica.state.current.services.get(WEB)?.value;
+
+test('an apply remembers what scale set; an undo of what has not settled brings it back, whatever the apply said', async t => {
+  const replica = await replicaWith(t, [shop('nginx:1', 'one')]);
+  await settle(replica, 1);
+  await scaleTo(replica, 20, 5);
+  await createApply(replica.parts)({ requestId: requestId(21), app: shop('nginx:2', 'one'), isDryRun: false }, OPERATOR);
+  t.like(webOf(replica), { revision: 2, scale: { replicas: 5, revision: 1 }, spec: { replicas: 1 } });
+  await undo(replica, 22);
+  t.like(webOf(replica), { revision: 3, spec: { replicas: 5, container: { image: 'docker.io/library/nginx:1' } } });
+});
+test('an undo of what has settled keeps the replicas in force: its own, or what autoscaling made of them', async t => {
+  const autoscale = { min: 1, max: 9, cpu: '50%' };
+  const scaling = appOf({ apiVersion: 'gantry/v1', kind: 'App', metadata: { name: 'shop' }, services: { web: { image: 'nginx:2', autoscale } } });
+  const replica = await replicaWith(t, [shop('nginx:1', 'one'), scaling]);
+  await settle(replica, 2, { autoscale: { replicas: 6, changedAtMs: T0, reason: 'cpu', wishes: [] } });
+  await undo(replica, 22);
+  t.like(webOf(replica), { revision: 3, spec: { replicas: 6 }, scale: { replicas: 6, revision: 2 } });
 });
 
 test('undo to any Revision; what is so already is no change; the same request is one', async t => {

@@ -128,6 +128,33 @@ test('a failing Revision is rolled back to the settled spec, and the status keep
   t.deepEqual(after.actions.flatMap(line), []);
   t.is(statusOf(after), undefined);
 });
+test('a rollback keeps the replicas that scale set since the settled Revision, not those of an earlier one', t => {
+  const bad = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
+  const rolledBack = (scale: Service['scale'], replicas: number): number | undefined => {
+    const of = { ...next, spec: { ...next.spec, replicas }, ...(scale === undefined ? {} : { scale }) };
+    const [rollback] = plan({ of, tasks: [...running, bad], statuses: [...running.map(one => status(one)), failed(bad)], serviceStatuses: atOne, revisions: [revisionWith(web)] }).actions;
+    return rollback?.kind === 'rollback-service' ? rollback.service.spec.replicas : undefined;
+  };
+  t.is(rolledBack({ replicas: 5, revision: 1 }, 5), 5);
+  t.is(rolledBack({ replicas: 5, revision: 1 }, 1), 5);
+  t.is(rolledBack({ replicas: 7, revision: 2 }, 7), 7);
+  t.is(rolledBack({ replicas: 5, revision: 0 }, 5), 3);
+  t.is(rolledBack(undefined, 5), 3);
+});
+test('a rollback keeps what autoscaling set, also where the failed Revision has other limits or none', t => {
+  const limits = { min: 1, max: 10, cpuPercent: 50, stabilizationMs: 0, upStabilizationMs: 0 };
+  const first = service({ autoscale: limits });
+  const bad = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
+  const set = { replicas: 3, changedAtMs: T0, reason: 'cpu', wishes: [] };
+  const rolledBack = (of: Service, known: Partial<ServiceStatus>): number | undefined => statusOf(plan({
+    of, tasks: [...running, bad], statuses: [...running.map(one => status(one)), failed(bad)],
+    serviceStatuses: [serviceStatus(first, known)], revisions: [revisionWith(first)],
+  }))?.autoscale?.replicas;
+  const scaled = { ...next, scale: { replicas: 8, revision: 1 } };
+  t.is(rolledBack({ ...scaled, spec: { ...next.spec, autoscale: { ...limits, max: 3 } } }, { autoscale: set }), 8);
+  t.is(rolledBack(scaled, {}), 8);
+  t.is(rolledBack({ ...scaled, spec: { ...next.spec, autoscale: limits } }, { autoscale: { ...set, replicas: 9 } }), 9);
+});
 const unhealthy = task(next, 'n2', { slot: 0, id: taskId('nb'), fence: 50 });
 test('unhealthy is failing', plans, { of: next, tasks: [...running, unhealthy], statuses: [...running.map(one => status(one)), status(unhealthy, { health: 'unhealthy' })], serviceStatuses: atOne, revisions: [revisionWith(web)] }, ['rollback-service']);
 test('on_failure: pause leaves the old tasks and goes no further', plans,
