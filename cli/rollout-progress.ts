@@ -1,5 +1,5 @@
 /** How far an apply has come, from one view of the cluster. */
-import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
+import type { AppliedService, ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 
 export type Progress =
   | { readonly kind: 'waiting'; readonly lines: readonly string[] }
@@ -11,6 +11,8 @@ export interface AwaitedApp {
   readonly app: string;
   /** The App's at least; an older view says nothing yet. */
   readonly revision: number;
+  /** As the apply answered. Absent: what is in force now is waited for. */
+  readonly services?: readonly AppliedService[];
 }
 
 /** Done when every service of the App is healthy at that revision and every job complete; failed when one cannot become so. */
@@ -21,7 +23,7 @@ export function judgeProgress(awaited: AwaitedApp, view: ClusterView): Progress 
   }
   // What crons run is their own affair.
   const services = view.services.filter(({ service }) => service.namespace === awaited.namespace && service.app === awaited.app && service.cronRun === undefined);
-  const judged = services.map(service => ({ service, ...judgeService(service, view) }));
+  const judged = services.map(service => ({ service, ...judgeService({ view: service, cluster: view, asked: askedRevision(awaited, service) }) }));
   const lines = judged.map(({ service, line }) => `${service.service.app}/${service.service.name}: ${line}`);
   const failure = judged.find(({ state }) => state === 'failed');
   if (failure !== undefined) {
@@ -35,13 +37,24 @@ interface Judged {
   readonly line: string;
 }
 
-function judgeService(view: ServiceView, cluster: ClusterView): Judged {
+interface AwaitedService {
+  readonly view: ServiceView;
+  readonly cluster: ClusterView;
+  /** Undefined: not known. */
+  readonly asked: number | undefined;
+}
+
+function askedRevision({ services }: AwaitedApp, { service }: ServiceView): number | undefined {
+  return services?.find(one => one.name === service.name)?.revision;
+}
+
+function judgeService({ view, cluster, asked }: AwaitedService): Judged {
   const { service, status } = view;
   const tasks = cluster.tasks.filter(({ task }) => task.serviceId === service.id && task.revision >= service.revision);
   if (service.spec.kind === 'job') {
     return judgeJob(view, tasks);
   }
-  const failure = describeFailure(view);
+  const failure = describeFailure(view, asked);
   if (failure !== undefined) {
     return { state: 'failed', line: failure };
   }
@@ -51,7 +64,7 @@ function judgeService(view: ServiceView, cluster: ClusterView): Judged {
   if (rest !== undefined) {
     return { state: 'done', line: `${counts} (${rest})` };
   }
-  return isSettled(view) && view.healthy >= view.wanted ? { state: 'done', line: counts } : { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
+  return isSettled(view, asked) && view.healthy >= view.wanted ? { state: 'done', line: counts } : { state: 'waiting', line: `${counts}${describeBlocker(status, tasks)}` };
 }
 
 /** How many tasks of this Revision serve, while some of an earlier one do too. */
@@ -69,13 +82,20 @@ function describeRest({ service, status }: ServiceView): string | undefined {
 }
 
 /** The leader has seen this revision of the service and brought it home. */
-function isSettled({ service, status }: ServiceView): boolean {
-  return status?.rollout.state === 'settled' && status.rollout.revision >= service.revision;
+function isSettled(view: ServiceView, asked?: number): boolean {
+  const { service, status } = view;
+  return (status?.rollout.state === 'settled' && status.rollout.revision >= service.revision) || isBackAtAsked(view, asked);
+}
+
+/** A later Revision was rolled back to the one that was asked for. */
+function isBackAtAsked({ service, status }: ServiceView, asked: number | undefined): boolean {
+  return asked !== undefined && service.revision >= asked && status?.rollout.state === 'rolled_back' && status.settledRevision === service.revision;
 }
 
 /** Of the newest Revision; a rolled back service is at an older one again. */
-function describeFailure({ service, status }: ServiceView): string | undefined {
-  if (status === undefined || status.rollout.revision < service.revision) {
+function describeFailure(view: ServiceView, asked?: number): string | undefined {
+  const { service, status } = view;
+  if (status === undefined || status.rollout.revision < service.revision || isBackAtAsked(view, asked)) {
     return undefined;
   }
   if (status.rollout.state === 'rolled_back') {

@@ -150,10 +150,16 @@ async function applyOne(shell: Shell, client: ControlClient, { app, document }: 
 
 function describeOutcome(outcome: ApplyOutcome, isDryRun: boolean): string {
   if (!outcome.isChanged) {
-    return `unchanged (revision ${String(outcome.revision)})`;
+    return `unchanged (${describeInForce(outcome)})`;
   }
   const changes = outcome.services.filter(({ change }) => change !== 'unchanged').map(({ name, change }) => `${name} ${change}`).join(', ');
   return `${isDryRun ? 'would be applied' : 'applied'} (revision ${String(outcome.revision)})${changes === '' ? '' : `: ${changes}`}`;
+}
+
+/** The App's newest Revision, unless all of its services are at earlier ones again. */
+function describeInForce({ revision, services }: ApplyOutcome): string {
+  const newest = Math.max(0, ...services.map(one => one.revision ?? revision));
+  return newest === 0 || newest >= revision ? `revision ${String(revision)}` : `revision ${String(newest)} is in force`;
 }
 
 async function sayWhatIsMissing(shell: Shell, rest: readonly ManifestApp[], landed: number): Promise<void> {

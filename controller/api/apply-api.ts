@@ -4,7 +4,7 @@ import { virtualIp } from '#model/addressing.ts';
 import { checkAppSpec } from '#model/app-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Violation } from '#model/errors.ts';
-import { appId } from '#model/ids.ts';
+import { appId, serviceId } from '#model/ids.ts';
 import { checkNamespacePolicy } from '#model/namespace.ts';
 import type { ApplyOutcome, ControlHandlers, Peer } from '#model/ports.ts';
 import type { PlannedEvent } from '../reconcile/plan.ts';
@@ -173,8 +173,17 @@ function outcomeOf(app: AppSpec, draft: RevisionDraft, parts: ApplyParts): Apply
     revision: draft.isChanged ? draft.app.revision : draft.app.revision - 1,
     isChanged: draft.isChanged,
     services: draft.changes,
-    warnings: previewWarnings(parts.state.current, draft.services),
+    warnings: [...rolledBackNotes(app, draft, parts), ...previewWarnings(parts.state.current, draft.services)],
   };
+}
+
+/** For services that are as asked because a later Revision of them was rolled back. */
+function rolledBackNotes(app: AppSpec, { changes }: RevisionDraft, { state }: ApplyParts): readonly string[] {
+  return changes.filter(({ change }) => change === 'unchanged').flatMap(({ name, revision }) => {
+    const rollout = state.current.serviceStatuses.get(serviceId(app.namespace, app.name, name))?.value.rollout;
+    return rollout?.state === 'rolled_back' && rollout.revision > revision
+      ? [`service ${name}: revision ${String(rollout.revision)} was rolled back; revision ${String(revision)}, which is in force, equals this manifest`] : [];
+  });
 }
 
 /** What manifests declared: the runs of crons come and go with these. */

@@ -34,7 +34,7 @@ export interface RevisionDraft {
   readonly revision: Revision;
   /** Services to write: created, updated, or removed (`isDeleting`). */
   readonly services: readonly Service[];
-  readonly changes: readonly { readonly name: string; readonly change: ServiceChange }[];
+  readonly changes: readonly { readonly name: string; readonly change: ServiceChange; readonly revision: number }[];
   /** False: nothing to write. */
   readonly isChanged: boolean;
 }
@@ -59,8 +59,8 @@ export function draftRevision(input: RevisionInput): RevisionDraft {
     .filter(service => !service.isDeleting && !specs.some(spec => spec.name === service.name)).sort(byName)
     .map(service => ({ ...service, revision: number, isDeleting: true, updatedAtMs: input.nowMs }));
   const changes = [
-    ...drafts.map(draft => ({ name: draft.service.name, change: draft.change })),
-    ...removed.map(service => ({ name: service.name, change: 'removed' as const })),
+    ...drafts.map(({ service: { name }, change, revision }) => ({ name, change, revision })),
+    ...removed.map(service => ({ name: service.name, change: 'removed' as const, revision: number })),
   ];
   return {
     app: {
@@ -111,7 +111,7 @@ function byName(left: { readonly name: string }, right: { readonly name: string 
 
 function draftServices(
   specs: readonly ServiceSpec[], pins: ContentPins, number: number, input: RevisionInput,
-): readonly { readonly service: Service; readonly change: ServiceChange }[] {
+): readonly { readonly service: Service; readonly change: ServiceChange; readonly revision: number }[] {
   const addresses = [...input.freeVirtualIps];
   return specs.map(spec => {
     const current = input.currentServices.get(spec.name);
@@ -135,10 +135,10 @@ function draftServices(
       ...keptScale(current, input.currentStatuses.get(spec.name)),
     };
     if (current === undefined) {
-      return { service, change: 'created' as const };
+      return { service, change: 'created' as const, revision: number };
     }
     const isSame = !current.isDeleting && current.templateHash === service.templateHash && canonicalJson(current.spec) === canonicalJson(spec);
-    return { service, change: isSame ? 'unchanged' as const : 'updated' as const };
+    return isSame ? { service, change: 'unchanged' as const, revision: current.revision } : { service, change: 'updated' as const, revision: number };
   });
 }
 

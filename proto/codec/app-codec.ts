@@ -52,11 +52,11 @@ export const appSpecCodec: Codec<AppSpec, control.AppSpec> = {
 export const applyOutcomeCodec: Codec<ApplyOutcome, control.ApplyOutcome> = {
   toWire: outcome => ({
     ...outcome,
-    services: outcome.services.map(({ name, change }) => ({ name, change: changeCodec.toWire(change) })),
+    services: outcome.services.map(({ change, ...rest }) => ({ ...rest, change: changeCodec.toWire(change) })),
   }),
   fromWire: outcome => ({
     ...outcome,
-    services: outcome.services.map(({ name, change }) => ({ name, change: changeCodec.fromWire(change) })),
+    services: outcome.services.map(({ change, ...rest }) => present({ ...rest, change: changeCodec.fromWire(change) })),
   }),
 };
 

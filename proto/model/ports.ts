@@ -98,13 +98,20 @@ export interface NodeView {
   readonly controllerId?: string;
 }
 
+export interface AppliedService {
+  readonly name: string;
+  readonly change: 'created' | 'updated' | 'unchanged' | 'removed';
+  /** The Service's with this apply: of an unchanged one it may be lower than the App's. Absent: an older controller answered. */
+  readonly revision?: number;
+}
+
 export interface ApplyOutcome {
   readonly app: string;
   readonly namespace: string;
   readonly revision: number;
   /** False when the Revision in force was the same already. */
   readonly isChanged: boolean;
-  readonly services: readonly { readonly name: string; readonly change: 'created' | 'updated' | 'unchanged' | 'removed' }[];
+  readonly services: readonly AppliedService[];
   /** E.g. that something cannot be placed now. */
   readonly warnings: readonly string[];
 }

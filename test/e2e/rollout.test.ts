@@ -123,6 +123,17 @@ test.serial('an image that ends at once is rolled back by itself, its config too
   await eventually('events to tell it', 60_000, async () => (await cluster.ctl('events')).includes('RolledBack'));
 });
 
+test.serial('after a rollback what is in force can be applied; what was rolled back is tried again, and the scale stays', async t => {
+  const good = { color: 'blue', page: 'two', image: 'hello:2' };
+  t.regex(await cluster.apply(web(good), '--wait'), /unchanged \(revision \d+ is in force\)/);
+  await cluster.ctl('scale', 'roll/web=4', '--wait');
+  const again = await cluster.tryApply(web({ ...good, image: 'hello:broken' }), '--wait');
+  t.is(again.exitCode, 1);
+  t.regex(again.stderr, /rolled back: revision \d+ rolled back to \d+: /);
+  await eventually('four of the version in force', 60_000, async () => (await cluster.tasks('roll/web')).filter(task => task['health'] === 'healthy').length === 4);
+  await cluster.ctl('scale', `roll/web=${String(REPLICAS)}`, '--wait');
+});
+
 test.serial('scaled in the middle of a rollout it comes to both', async t => {
   await cluster.apply(web({ color: 'white', page: 'two', image: 'hello:2' }));
   await eventually('the rollout to begin', 60_000, async () => (await cluster.items('ps')).filter(task => task['app'] === 'roll').length > REPLICAS);

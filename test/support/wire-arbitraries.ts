@@ -238,7 +238,7 @@ export const event: fc.Arbitrary<ClusterEvent> = fc.record({
 
 export const applyOutcome: fc.Arbitrary<ApplyOutcome> = fc.record({
   app: text, namespace: text, revision: count, isChanged: fc.boolean(),
-  services: fc.array(fc.record({ name: text, change: fc.constantFrom('created', 'updated', 'unchanged', 'removed') }), few), warnings: texts,
+  services: fc.array(fc.record({ name: text, change: fc.constantFrom('created', 'updated', 'unchanged', 'removed'), revision: count }, { requiredKeys: ['name', 'change'] }), few), warnings: texts,
 });
 
 export const joinToken: fc.Arbitrary<JoinTokenRecord> = fc.record(

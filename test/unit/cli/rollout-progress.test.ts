@@ -23,6 +23,18 @@ test('a failure of an older Revision says nothing of this one', t => {
   t.is(judge({ ...old, service: { ...old.service, revision: 2 } }), 'waiting');
 });
 
+test('after a rollback: what was asked for is in force again, or it is what was rolled back', t => {
+  const back = serviceView(WEB, FULL, 'rolled_back', 'x');
+  const rolledBack = { ...back, status: { ...back.status!, rollout: { ...back.status!.rollout, revision: 2 } } };
+  const judged = (revision: number, counts = FULL): string => {
+    const view = clusterView({ apps: clusterView().apps.map(app => ({ ...app, revision: 2 })), services: [{ ...rolledBack, ...counts }] });
+    return judgeProgress({ ...AWAITED, revision: 2, services: [{ name: 'web', change: 'unchanged', revision }] }, view).kind;
+  };
+  t.is(judged(1), 'done');
+  t.is(judged(1, { ...FULL, healthy: 2 }), 'waiting');
+  t.is(judged(2), 'failed');
+});
+
 test('a view from before the apply says nothing', t => {
   t.is(judgeProgress({ ...AWAITED, revision: 2 }, clusterView()).kind, 'waiting');
   t.is(judgeProgress(AWAITED, clusterView({ apps: [] })).kind, 'waiting');

@@ -2,6 +2,7 @@ import test from 'ava';
 import type { AppSpec } from '#model/app.ts';
 import { createApply } from '../../../../controller/api/apply-api.ts';
 import { createServiceApi } from '../../../../controller/api/service-api.ts';
+import { encodeService, encodeServiceStatus } from '../../../../controller/store/records.ts';
 import { ClusterError } from '#model/errors.ts';
 import { serviceId } from '#model/ids.ts';
 import { appOf } from '../../../support/manifest.ts';
@@ -31,6 +32,22 @@ test('the same App again changes nothing; a change makes the next Revision', asy
   t.like(await apply(replica, 2, spec('shop')), { revision: 1, isChanged: false });
   t.is(replica.etcd.etcdRevision, before);
   t.like(await apply(replica, 3, spec('shop', { replicas: 2 })), { revision: 2, services: [{ name: 'web', change: 'updated' }] });
+});
+
+test('after a rollback the App in force is unchanged, and the answer says so; what was rolled back can be applied again', async t => {
+  const replica = await MemoryReplica.start(t);
+  await apply(replica, 1, spec('shop'));
+  const id = serviceId('default', 'shop', 'web');
+  const good = replica.state.current.services.get(id)!.value;
+  await apply(replica, 2, spec('shop', { environment: { BAD: '1' } }));
+  await replica.put({ kind: 'service', id }, encodeService(good));
+  const rollout = { state: 'rolled_back', reason: 'x', revision: 2, startedAtMs: 0 } as const;
+  await replica.put({ kind: 'service-status', id }, encodeServiceStatus({ id, settledRevision: 1, rollout, pending: [], crashLoops: [] }));
+  t.like(await apply(replica, 3, spec('shop')), {
+    revision: 2, isChanged: false, services: [{ name: 'web', change: 'unchanged', revision: 1 }],
+    warnings: ['service web: revision 2 was rolled back; revision 1, which is in force, equals this manifest'],
+  });
+  t.like(await apply(replica, 4, spec('shop', { environment: { BAD: '1' } })), { revision: 3, isChanged: true, services: [{ name: 'web', change: 'updated', revision: 3 }] });
 });
 
 test('a dry run says the same and writes nothing', async t => {

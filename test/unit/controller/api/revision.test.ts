@@ -68,7 +68,7 @@ test('what a manifest does not name is to go, once', t => {
   const left = service({ app: 'shop', name: 'old' });
   const going = service({ app: 'shop', name: 'older', isDeleting: true });
   const draft = draftRevision(input({ currentApp: app('shop'), currentServices: new Map([['old', left], ['older', going]]) }));
-  t.deepEqual(draft.changes, [{ name: 'web', change: 'created' }, { name: 'old', change: 'removed' }]);
+  t.deepEqual(draft.changes, [{ name: 'web', change: 'created', revision: 2 }, { name: 'old', change: 'removed', revision: 2 }]);
 });
 
 test('a config is named by its content', t => {
