@@ -5,7 +5,7 @@ import type { Times } from '#model/times.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
-import { countSilence, mayAcknowledge, newCounter, turnKind } from '../reconcile/liveness.ts';
+import { countSilence, gapMs, mayAcknowledge, newCounter } from '../reconcile/liveness.ts';
 import type { LivenessEvent, SilenceCounter } from '../reconcile/liveness.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
@@ -39,9 +39,12 @@ export class SessionLivenessLoop implements SessionLiveness {
   readonly #counters = new Map<NodeId, SilenceCounter>();
   readonly #lastAckSent = new Map<NodeId, number>();
   readonly #due = new Map<NodeId, 'silent' | 'back'>();
+  /** Monotonic ms of the last turn, or of the last heartbeat. */
+  #lookedAtMs: number;
 
   constructor(parts: LivenessParts) {
     this.#parts = parts;
+    this.#lookedAtMs = parts.clock.monotonicMs();
   }
 
   /** The registration made it ready: what was to be said of it before is over. */
@@ -53,6 +56,7 @@ export class SessionLivenessLoop implements SessionLiveness {
 
   heard(node: NodeId, heartbeat: { readonly seq: number; readonly ackEcho: number }): boolean {
     const nowMs = this.#parts.clock.monotonicMs();
+    this.#lookForGap(nowMs);
     if (!mayAcknowledge(this.#parts.lastRenewedMonotonicMs(), nowMs, this.#parts.times.leaseMs)) {
       return false;
     }
@@ -64,21 +68,30 @@ export class SessionLivenessLoop implements SessionLiveness {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, times } = this.#parts;
     const intervalMs = times.heartbeatMs / TURNS_PER_HEARTBEAT;
-    let lastTurnMs = clock.monotonicMs();
     for (;;) {
       await clock.sleep(intervalMs, signal);
       // What waits in the sockets is read before silence is judged.
       await setImmediate();
       const nowMs = clock.monotonicMs();
       const hasEtcd = mayAcknowledge(this.#parts.lastRenewedMonotonicMs(), nowMs, times.leaseMs);
-      const kind = hasEtcd ? turnKind(lastTurnMs, nowMs, { intervalMs, stallMs: times.stallMs }) : 'reset';
-      lastTurnMs = nowMs;
+      this.#lookForGap(nowMs);
+      const kind = hasEtcd ? 'tick' : 'reset';
       for (const node of this.#counters.keys()) {
         this.#step(node, { kind }, nowMs);
       }
       if (hasEtcd) {
         await this.#writeDue(signal);
       }
+    }
+  }
+
+  /** Of all nodes alike, before anything that came meanwhile is counted. */
+  #lookForGap(nowMs: number): void {
+    const { heartbeatMs, stallMs } = this.#parts.times;
+    const lengthMs = gapMs(this.#lookedAtMs, nowMs, { intervalMs: heartbeatMs / TURNS_PER_HEARTBEAT, stallMs });
+    this.#lookedAtMs = nowMs;
+    if (lengthMs > 0) {
+      for (const node of this.#counters.keys()) this.#step(node, { kind: 'gap', lengthMs }, nowMs);
     }
   }
 

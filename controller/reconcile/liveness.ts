@@ -18,7 +18,9 @@ export type LivenessEvent =
   | { readonly kind: 'open' }
   | { readonly kind: 'heartbeat'; readonly ackEcho: number; readonly lastAckSent: number }
   | { readonly kind: 'tick' }
-  /** Silence before now proves nothing: we stalled, or lost touch with etcd. */
+  /** We stood still for so long: messages may have waited unread, so that time is no silence. What was counted before it stays. */
+  | { readonly kind: 'gap'; readonly lengthMs: number }
+  /** Silence before now proves nothing: we lost touch with etcd and sent the agents away. */
   | { readonly kind: 'reset' };
 
 export interface LivenessStep {
@@ -42,17 +44,22 @@ export function countSilence(counter: SilenceCounter, event: LivenessEvent, mono
     }
     case 'tick':
       return tick(counter, monotonicMs, lostMs);
+    case 'gap':
+      return { counter: { ...counter, heardAtMs: Math.min(monotonicMs, counter.heardAtMs + event.lengthMs) } };
     case 'reset':
       return { counter: { ...counter, heardAtMs: monotonicMs } };
   }
 }
 
 /**
- * What a turn of the listener's loop counts as: after a gap of its own of more than `stallMs` beyond the interval, messages may
- * have waited unread, so silence starts again from zero.
+ * How much of the time since the last turn of a loop counts as no silence: none of a turn that was more than `stallMs` late, else 0.
+ *
+ * A process that stands still for a part of the time counts in the rest of it. Silence of all of LOST that it counts so took LOST of
+ * turns in which it read what came: a node that sends is heard in one of them.
  */
-export function turnKind(lastTurnMs: number, monotonicMs: number, times: { readonly intervalMs: number; readonly stallMs: number }): 'tick' | 'reset' {
-  return monotonicMs - lastTurnMs > times.intervalMs + times.stallMs ? 'reset' : 'tick';
+export function gapMs(lastTurnMs: number, monotonicMs: number, times: { readonly intervalMs: number; readonly stallMs: number }): number {
+  const passedMs = monotonicMs - lastTurnMs;
+  return passedMs > times.intervalMs + times.stallMs ? passedMs : 0;
 }
 
 /** Heartbeats are acknowledged only this long after the last renewal that etcd confirmed: two thirds of LEASE. */

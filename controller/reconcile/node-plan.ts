@@ -22,8 +22,8 @@ interface Absence {
 }
 
 /**
- * What the leader counted on its own monotonic clock. It starts from nothing with each leadership and after each stall: pass
- * NO_EVIDENCE then, and every node gets its full time again (I18).
+ * What the leader counted on its own monotonic clock. It starts from nothing with each leadership: pass NO_EVIDENCE then, and every node
+ * gets its full time again (I18). Time in which the leader stood still is not counted: `afterGap`.
  */
 export interface NodeEvidence {
   readonly absences: ReadonlyMap<NodeId, Absence>;
@@ -32,6 +32,16 @@ export interface NodeEvidence {
 }
 
 export const NO_EVIDENCE: NodeEvidence = { absences: new Map(), breaker: CLOSED_BREAKER };
+
+/** The evidence once the leader stood still for `gapMs`: as if that time had not been. What it had counted before stays. */
+export function afterGap({ absences, breaker, lastEvictionMs }: NodeEvidence, gapMs: number): NodeEvidence {
+  const { calmSinceMs } = breaker;
+  return {
+    absences: new Map([...absences].map(([node, { cause, sinceMs }]) => [node, { cause, sinceMs: sinceMs + gapMs }])),
+    breaker: { ...breaker, ...(calmSinceMs === undefined ? {} : { calmSinceMs: calmSinceMs + gapMs }) },
+    ...(lastEvictionMs === undefined ? {} : { lastEvictionMs: lastEvictionMs + gapMs }),
+  };
+}
 
 /** How long this leader has counted the node as away, beyond the LOST of silence that makes it so: below 0 while nobody has listened for LOST. */
 export function awayForMs({ absences }: NodeEvidence, node: NodeId, { monotonicMs, times }: NodePlanContext): number {

@@ -19,9 +19,9 @@ import { applyPlan } from './apply-flow.ts';
 import type { ApplyOutcome } from './apply-flow.ts';
 import { nextSteadiness } from './clock-steadiness.ts';
 import type { ClockSteadiness } from './clock-steadiness.ts';
-import { turnKind } from './liveness.ts';
+import { gapMs } from './liveness.ts';
 import type { MassBreaker } from './mass-breaker.ts';
-import { NO_EVIDENCE, awayForMs } from './node-plan.ts';
+import { NO_EVIDENCE, afterGap, awayForMs } from './node-plan.ts';
 import type { NodeEvidence, NodePlan, NodePlanContext } from './node-plan.ts';
 import type { Plan, PlannedEvent } from './plan.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -83,6 +83,8 @@ export class ReconcileLoop implements Loop {
   readonly #wakes = new Map<ReconcileKey, number>();
   readonly #table = new KeptTable();
   #evidence: NodeEvidence = NO_EVIDENCE;
+  /** Monotonic ms of the last look for a gap. */
+  #lookedAtMs: number;
   #steadiness: ClockSteadiness | undefined;
   #hasRoom = false;
   #hasVolumeNews = false;
@@ -90,6 +92,7 @@ export class ReconcileLoop implements Loop {
   constructor(options: ReconcileOptions, leadership: Leadership) {
     this.#options = options;
     this.#leadership = leadership;
+    this.#lookedAtMs = options.clock.monotonicMs();
     this.#queue = new KeyedQueue(CONCURRENCY, async (key, signal) => { await this.#turn(key, signal); });
   }
 
@@ -125,16 +128,12 @@ export class ReconcileLoop implements Loop {
 
   async #tick(signal: AbortSignal): Promise<void> {
     const { clock, cluster, times } = this.#options;
-    let lastTickMs = clock.monotonicMs();
-    let lastAllMs = lastTickMs;
+    let lastAllMs = clock.monotonicMs();
     for (;;) {
       await clock.sleep(TICK_MS, signal);
       this.#lookAtClock();
+      this.#lookForGap();
       const nowMs = clock.monotonicMs();
-      if (turnKind(lastTickMs, nowMs, { intervalMs: TICK_MS, stallMs: times.stallMs }) === 'reset') {
-        this.#evidence = NO_EVIDENCE;
-      }
-      lastTickMs = nowMs;
       if (nowMs - lastAllMs >= times.relistMs) {
         lastAllMs = nowMs;
         this.#requestAll();
@@ -209,9 +208,19 @@ export class ReconcileLoop implements Loop {
   }
 
   #planContext(): PlanContext {
+    this.#lookForGap();
     const { clock, cluster, clusterId, revisions, times } = this.#options;
     const awayFor = (node: NodeId): number => awayForMs(this.#evidence, node, { monotonicMs: clock.monotonicMs(), times });
     return { nowMs: clock.nowMs(), steadySinceMs: this.#lookAtClock(), clusterId, times, awayForMs: awayFor, revisionOf: (app, number) => revisions.get(cluster.current, app, number), table: () => this.#table.at(cluster.current) };
+  }
+
+  /** Before each plan too: after a gap one may come before the tick. */
+  #lookForGap(): void {
+    const { clock, times } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const lengthMs = gapMs(this.#lookedAtMs, nowMs, { intervalMs: TICK_MS, stallMs: times.stallMs });
+    this.#lookedAtMs = nowMs;
+    if (lengthMs > 0) this.#evidence = afterGap(this.#evidence, lengthMs);
   }
 
   #lookAtClock(): number {
@@ -237,6 +246,7 @@ export class ReconcileLoop implements Loop {
   }
 
   #planNodes(): NodePlan {
+    this.#lookForGap();
     const { clock, cluster, planners, times } = this.#options;
     const plan = planners.nodes(cluster.current, this.#evidence, { monotonicMs: clock.monotonicMs(), times });
     if (plan.actions.length === 0) {

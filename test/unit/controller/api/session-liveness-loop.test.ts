@@ -53,6 +53,26 @@ test('our own stall proves nothing about a node', async t => {
   t.is(condition(), 'ready');
 });
 
+test('a replica that stalls again and again finds the silence of a node', async t => {
+  const { replica, condition } = await start(t);
+  for (let countedMs = 0; countedMs < 2 * TEST_TIMES.lostMs; countedMs += 2 * TEST_TIMES.heartbeatMs) {
+    await replica.clock.advance(2 * TEST_TIMES.heartbeatMs);
+    replica.clock.stall(3 * TEST_TIMES.stallMs);
+  }
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
+});
+
+test('a heartbeat that comes right after a stall is no judgement of what came before it', async t => {
+  const { replica, loop, condition } = await start(t);
+  loop.heard(N1, { seq: 5, ackEcho: 0 });
+  await replica.clock.advance(TEST_TIMES.lostMs / 2);
+  replica.clock.stall(TEST_TIMES.lostMs);
+  loop.heard(N1, { seq: 6, ackEcho: 0 });
+  await replica.clock.advance(TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+});
+
 test('a replica whose lease is not confirmed acknowledges nothing', async t => {
   const { loop, lease } = await start(t);
   lease.renewedMs = -TEST_TIMES.leaseMs;

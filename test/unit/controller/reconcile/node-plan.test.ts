@@ -1,5 +1,5 @@
 import test from 'ava';
-import { NO_EVIDENCE, awayForMs, planNodes } from '../../../../controller/reconcile/node-plan.ts';
+import { NO_EVIDENCE, afterGap, awayForMs, planNodes } from '../../../../controller/reconcile/node-plan.ts';
 import type { NodeEvidence } from '../../../../controller/reconcile/node-plan.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { ControllerRecord, Node, SessionRecord } from '#model/node.ts';
@@ -20,8 +20,10 @@ interface Moment {
   readonly nodes: readonly Node[];
   /** The controller that holds all sessions is alive. */
   readonly hasHolder?: boolean;
-  /** A new leader, or one that stalled, starts from nothing. */
+  /** A new leader starts from nothing. */
   readonly isReset?: boolean;
+  /** So long the leader stood still just before. */
+  readonly gapS?: number;
 }
 
 /** What is lost when, planning at each moment with what was counted before. */
@@ -33,7 +35,7 @@ function losses(moments: readonly Moment[]): readonly string[] {
     const sessions = current.map((one): SessionRecord => ({ node: one.id, sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: '' }));
     const plan = planNodes(
       snapshot({ nodes: current, sessions, controllers: moment.hasHolder === false ? [] : [CONTROLLER] }),
-      moment.isReset === true ? NO_EVIDENCE : evidence, { monotonicMs: moment.atS * 1_000, times: DEFAULT_TIMES },
+      moment.isReset === true ? NO_EVIDENCE : afterGap(evidence, (moment.gapS ?? 0) * 1_000), { monotonicMs: moment.atS * 1_000, times: DEFAULT_TIMES },
     );
     evidence = plan.evidence;
     return plan.actions.flatMap(action => {
@@ -57,6 +59,10 @@ test('a ready node with a live holder stays', loses, [0, 100, 1000].map(atS => (
 test('a silent node is lost after EVICT of the leader\'s own count', loses, [{ atS: 0, nodes: one }, { atS: 29.9, nodes: one }, { atS: 30, nodes: one }, { atS: 31, nodes: one }], ['n1 at 30: silence']);
 test('a node heard in between is counted anew', loses, [{ atS: 0, nodes: one }, { atS: 20, nodes: nodes(3, {}) }, { atS: 25, nodes: one }, { atS: 54, nodes: one }, { atS: 55, nodes: one }], ['n1 at 55: silence']);
 test('A1: a new leader gives the full time again', loses, [{ atS: 0, nodes: one }, { atS: 25, nodes: one, isReset: true }, { atS: 54, nodes: one }, { atS: 55, nodes: one }], ['n1 at 55: silence']);
+test('a leader that stood still counts on from what it had counted', loses,
+  [{ atS: 0, nodes: one }, { atS: 25, nodes: one }, { atS: 31, nodes: one, gapS: 6 }, { atS: 35.9, nodes: one }, { atS: 36, nodes: one }], ['n1 at 36: silence']);
+const stalling = Array.from({ length: 40 }, (_, index): Moment => ({ atS: index * 3, nodes: one, ...(index > 0 && index % 5 === 0 ? { gapS: 3 } : {}) }));
+test('A3: a leader that stands still 3 s of each 15 s gives up a silent node', loses, stalling, ['n1 at 36: silence']);
 test('a vanished holder makes its nodes unknown: LOST + EVICT from then', loses,
   [0, 49, 50].map(atS => ({ atS, nodes: nodes(1, {}), hasHolder: false })), ['n1 at 50: silence']);
 test('agents that come back to another holder within LOST + EVICT are never lost', loses,
