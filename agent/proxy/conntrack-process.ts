@@ -10,6 +10,15 @@ export async function forgetUdpFlows(addresses: readonly string[], log: Logger):
 }
 
 /**
+ * Forgets tcp connections to these addresses, in whatever state they are. The next packet of a client, a repeated one too, goes to a living endpoint:
+ * its first one connects there, any other is answered with a reset. Without the `conntrack` program they end by the client's own time-out.
+ * Source: nf_conntrack-sysctl.rst, nf_conntrack_tcp_loose
+ */
+export async function forgetTcpFlows(addresses: readonly string[], log: Logger): Promise<void> {
+  await whereInstalled(async () => { await forgetFlows(['-p', 'tcp'], addresses); }, log);
+}
+
+/**
  * Forgets tcp connections that nobody answered, to those addresses that `choose` takes from the listing of all: the client's next packet finds a
  * living endpoint. Without the `conntrack` program they end by their time-out of 120 s. Source: conntrack(8)
  */

@@ -1,11 +1,25 @@
 /** Flows that lead to endpoints which are none any more. NAT rules see only the first packet of one: the others would follow it as long as they come. */
 import { isTaskAddress } from '#model/addressing.ts';
 import type { EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
+import type { NodeId } from '#model/ids.ts';
 
 /** Addresses that `before` sent udp to and `after` does not, sorted. */
 export function endedUdpTargets(before: EndpointSet, after: EndpointSet): readonly string[] {
   const hasUdp = (service: ServiceEndpoints): boolean => service.ports.some(port => port.protocol === 'udp');
   return endedTargets(targets(before.services.filter(hasUdp)), targets(after.services.filter(hasUdp)));
+}
+
+/**
+ * Addresses of other nodes that `after` still knows and sends nothing to, while `before` did; sorted. Their node is not heard: whoever has a
+ * connection there waits for nothing. Without `before` all of them.
+ */
+export function unheardTargets(before: EndpointSet | undefined, after: EndpointSet, node: NodeId): readonly string[] {
+  const unheard = after.services.flatMap(service => service.endpoints.filter(one => !one.isHealthy && one.node !== node).map(one => one.address));
+  if (unheard.length === 0) {
+    return [];
+  }
+  const known = before === undefined ? new Set(unheard) : targets(before.services);
+  return endedTargets(new Set(unheard.filter(address => known.has(address))), targets(after.services));
 }
 
 /** True when an address that `before` sent to is none of `after`'s. */

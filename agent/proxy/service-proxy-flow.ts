@@ -8,8 +8,8 @@ import type { NftTable } from './nft-table.ts';
 import { endpointRules, withLocalTasks } from './nftables-ruleset.ts';
 import type { EndpointRules, LocalTask, ProxySite } from './nftables-ruleset.ts';
 import type { ServiceProxy } from './ports.ts';
-import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets } from './ended-flows.ts';
-import { forgetUdpFlows, forgetUnansweredFlows } from './conntrack-process.ts';
+import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets, unheardTargets } from './ended-flows.ts';
+import { forgetTcpFlows, forgetUdpFlows, forgetUnansweredFlows } from './conntrack-process.ts';
 
 /** A transaction costs the same whatever it changes: many tasks that come or go at once share some. Endpoints wait for nothing. */
 const ADMISSION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
@@ -119,10 +119,14 @@ export class NftServiceProxy implements ServiceProxy {
       if (before === undefined || !isSameFrame(before.table, table)) this.#printSoon();
     }
     this.#inForce = { table, set };
-    if (before?.set !== set) {
-      this.#mayHaveUnanswered ||= before === undefined || hasEndedTargets(before.set, set);
-      await forgetUdpFlows(endedUdpTargets(before?.set ?? NOTHING, set), this.#log);
-    }
+    if (before?.set !== set) await this.#endFlows(before?.set, set);
+  }
+
+  /** NAT rules see the first packet of a connection only: what there was before goes on to where it went. */
+  async #endFlows(before: EndpointSet | undefined, set: EndpointSet): Promise<void> {
+    this.#mayHaveUnanswered ||= before === undefined || hasEndedTargets(before, set);
+    await forgetUdpFlows(endedUdpTargets(before ?? NOTHING, set), this.#log);
+    await forgetTcpFlows(unheardTargets(before, set, this.#site.node), this.#log);
   }
 
   /** Waits while admissions are ahead of their pace and no endpoint changed. */

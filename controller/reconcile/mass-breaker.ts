@@ -1,4 +1,5 @@
 /** Many nodes away at once is more likely our network than their death: then nothing is evicted. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import { MASS } from '#model/times.ts';
 
@@ -21,6 +22,12 @@ export interface AwayNode {
 /** The least number of `nodeCount` nodes that is a mass. */
 export function massOf(nodeCount: number): number {
   return Math.max(MASS.nodes, Math.ceil(nodeCount * MASS.share));
+}
+
+/** The leader's breaker is open, or as many nodes are silent now as will open it. */
+export function isMassAway({ massBreaker, nodes }: ClusterSnapshot): boolean {
+  const silent = [...nodes.values()].filter(({ value }) => value.condition === 'silent' && !value.isLossConfirmed).length;
+  return massBreaker !== undefined || silent >= massOf(nodes.size);
 }
 
 /** Opens when MASS nodes went away within the window; closes when fewer than MASS were away for as long. */

@@ -7,7 +7,7 @@ export interface Endpoint {
   readonly node: NodeId;
   readonly address: string;
   readonly slot: number;
-  /** Only healthy endpoints get traffic and DNS names. */
+  /** Only healthy endpoints get traffic and DNS names. One that is not is of a node that is not heard: connections to it end. */
   readonly isHealthy: boolean;
 }
 

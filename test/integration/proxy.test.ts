@@ -182,3 +182,35 @@ withNodes(`a connection that no endpoint answered does not lead the next one fro
   t.deepEqual(await node!.call('audit'), []);
   t.is(await client.ask(WEB, 80, 'tcp', clientPort), `web ${user.address}`);
 });
+
+/** Holds a connection open, writes a line each tenth of a second, and prints what becomes of it. */
+const HOLDER = (host: string): string => `
+  import net from 'node:net';
+  const socket = net.connect({ host: ${JSON.stringify(host)}, port: 80 }, () => { console.log('connected'); setInterval(() => socket.write('x\\n'), 100); });
+  socket.on('error', error => console.log(error.code)).on('close', () => { console.log('closed'); process.exit(0); }).resume();`;
+const LISTENER = `import net from 'node:net'; net.createServer(socket => socket.on('error', () => {}).resume()).listen(80, '0.0.0.0', () => console.log('ready'));`;
+
+withNodes(`connections to an endpoint of a node that is not heard end, those to others stay; one that still waits for an answer gets it from another (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(2);
+  await cluster.start();
+  const [one, two] = cluster.nodes;
+  const [web, user, far] = [await one!.call<NetworkSlot>('acquire'), await one!.call<NetworkSlot>('acquire'), await two!.call<NetworkSlot>('acquire')];
+  const said = async (lines: readonly string[], word: string): Promise<void> => { await eventually(`${word} after ${lines.join()}`, () => lines.includes(word) ? true : undefined); };
+  for (const { networkNamespacePath } of [web, far]) await said(cluster.startIn(networkNamespacePath, LISTENER).lines, 'ready');
+  await startServer(cluster, web.networkNamespacePath, 'spare', 81);
+  const at = (...endpoints: string[]): EndpointSet => endpointSet([
+    endpointService('web', WEB, [port(80)], endpoints), endpointService('user', DB, [], [`n1/${user.address}`]),
+    endpointService('near', OTHER, [port(80)], [`n1/${web.address}`]),
+    endpointService('gone', '10.160.0.4', [port(81)], endpoints.map(each => each.replace(far.address, '10.128.2.200'))),
+  ]);
+  await everywhere(cluster, at(`n2/${far.address}`));
+  const [held, kept] = [cluster.startIn(user.networkNamespacePath, HOLDER(WEB)).lines, cluster.startIn(user.networkNamespacePath, HOLDER(OTHER)).lines];
+  await said(held, 'connected');
+  await said(kept, 'connected');
+  const waiting = new TestClient(cluster, user.networkNamespacePath).ask('10.160.0.4', 81);
+  await one!.call('apply', at(`!n2/${far.address}`, `n1/${web.address}`));
+  await said(held, 'closed');
+  t.deepEqual(held, ['connected', 'ECONNRESET', 'closed']);
+  t.is(await waiting, `spare ${user.address}`);
+  t.deepEqual(kept, ['connected']);
+});

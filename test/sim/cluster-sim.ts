@@ -97,7 +97,7 @@ class ClusterSimulation {
       onDelivered: (node, { kind, settled }, sentAtMs) => { if (kind === 'ack' && settled?.length === 0) this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
-    this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents });
+    this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents, onUntold: revision => { this.checker.endpoints.untold(revision); } });
   }
 
   async run(): Promise<void> {
@@ -118,7 +118,7 @@ class ClusterSimulation {
   /** I5, I8, I13, I15, I17. */
   #checkRest(): void {
     if (this.checker.violations.length === 0) {
-      const problems = [...restProblems(this.checker, this.#agents), ...pictureProblems(this.checker, this.#controllers), ...recordProblems(this.checker), ...this.#operator.lostApplies(), ...scaleProblems(this.checker.snapshot, this.#load)];
+      const problems = [...restProblems(this.checker, this.#agents), ...this.checker.endpoints.restProblems(this.#agents.map(({ node }) => node)), ...pictureProblems(this.checker, this.#controllers), ...recordProblems(this.checker), ...this.#operator.lostApplies(), ...scaleProblems(this.checker.snapshot, this.#load)];
       problems.slice(0, 3).forEach(problem => { this.checker.violate(problem); });
     }
   }

@@ -22,6 +22,7 @@ import { TIMES, uuid } from './sim-controller.ts';
 import type { SimController } from './sim-controller.ts';
 import { SimMachine } from './sim-machine.ts';
 import type { MachineWitness } from './sim-machine.ts';
+import type { EndpointSet } from '#model/endpoints.ts';
 import type { SimNet } from './sim-net.ts';
 import { openStream } from './sim-stream.ts';
 import type { Delivered, MessageFaults } from './sim-stream.ts';
@@ -34,7 +35,7 @@ export interface AgentWorld {
   readonly random: Random;
   readonly faults: MessageFaults;
   readonly controllers: readonly SimController[];
-  readonly witness: MachineWitness;
+  readonly witness: MachineWitness & { applied(node: NodeId, set: EndpointSet): void };
   readonly onExit: (name: string, error: unknown) => void;
   readonly log: (name: string) => Logger;
   readonly onDelivered: (to: string, message: Delivered, sentAtMs: number) => void;
@@ -107,7 +108,7 @@ export class SimAgent {
       return new TaskSet(parts, recovered, held ?? { ...EMPTY_DESIRED_SET, tasks: new Map(recovered.records.map(record => [record.task.id, record.task])) });
     };
     const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
-    const endpoints = new EndpointsLoop([async () => { await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
+    const endpoints = new EndpointsLoop([async set => { this.#world.witness.applied(this.node, set); await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
     const removal = new VolumeRemovalLoop({
       ...shared, volumes: this.machine.parts(process).volumes, records: () => (node.isUp ? node.records : undefined), onAnswer: () => { session.poke(); },
     });

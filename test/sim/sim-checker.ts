@@ -1,11 +1,12 @@
 /**
- * Judges one simulated run: I1 to I18 as reliability.md has them, after each etcd revision, each start and end of a container, and at rest.
+ * Judges one simulated run: I1 to I18 as reliability.md has them, and I19 of endpoints, after each etcd revision, each start and end of a container, and at rest.
  *
  * It reads what etcd holds and what machines do; of the product it uses the decoding of records and nothing that decides.
  */
 import { createHash } from 'node:crypto';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Revision } from '#model/app.ts';
+import type { EndpointSet } from '#model/endpoints.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import { phaseOrder } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -18,6 +19,7 @@ import { decodeRevision } from '../../controller/store/records.ts';
 import { ClusterMirror } from '../../controller/store/snapshot.ts';
 import { fitProblems, isServing, quotaProblems, replacedProblems, servingSlots } from './sim-budgets.ts';
 import type { Before } from './sim-budgets.ts';
+import { EndpointWatch } from './sim-endpoints.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
 import { ScaleWatch } from './sim-scale.ts';
@@ -54,6 +56,7 @@ export class SimChecker implements MachineWitness {
   /** How often each thing happened: shows what a run reached. */
   readonly reached = new Map<string, number>();
   readonly #mirror = new ClusterMirror();
+  readonly endpoints: EndpointWatch;
   readonly #hash = createHash('sha256');
   readonly #times: CheckerTimes;
   readonly #scale: ScaleWatch;
@@ -77,6 +80,7 @@ export class SimChecker implements MachineWitness {
 
   constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
+    this.endpoints = new EndpointWatch(times.nowMs);
     this.#scale = new ScaleWatch({ ...scaled, nowMs: times.nowMs });
   }
 
@@ -117,6 +121,7 @@ export class SimChecker implements MachineWitness {
     }
     const before = this.#before(batch, keys);
     this.#mirror.apply(batch);
+    this.endpoints.look(this.snapshot, batch.etcdRevision, keys);
     this.#trace(batch);
     for (const line of [...this.#checkRecords(batch, keys, before), ...fitProblems(this.snapshot, keys), ...quotaProblems(this.snapshot, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
@@ -124,6 +129,10 @@ export class SimChecker implements MachineWitness {
     if (isOfLeader) {
       replacedProblems(this.snapshot, before).forEach(problem => { this.violate(problem); });
     }
+  }
+
+  applied(node: NodeId, set: EndpointSet): void {
+    this.endpoints.applied(node, set).forEach(problem => { this.violate(problem); });
   }
 
   started(node: NodeId, id: string): void {

@@ -22,6 +22,7 @@ export interface FaultWorld {
   readonly etcd: SimEtcd;
   readonly controllers: readonly SimController[];
   readonly agents: readonly SimAgent[];
+  readonly onUntold: (etcdRevision: number) => void;
 }
 
 export class SimFaults {
@@ -105,6 +106,7 @@ export class SimFaults {
       const stop = memory.onChange(() => {
         stop();
         memory.forgetEvent(memory.etcdRevision);
+        this.#world.onUntold(memory.etcdRevision);
       });
       return nothing;
     },

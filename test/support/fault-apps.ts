@@ -9,10 +9,12 @@ export interface WebChoice {
   readonly color?: string;
   /** Default: as fits the short times of tests. */
   readonly replaceAfter?: string;
+  /** It gets requests once it answers, not as soon as it runs. */
+  readonly isProbed?: boolean;
 }
 
 /** An at-least-one service `web` behind a published port, and `watcher`, whose tasks resolve its name without end and print `BAD` when they cannot. */
-export function webApp({ port, replicas, color = 'blue', replaceAfter = '6s' }: WebChoice): string {
+export function webApp({ port, replicas, color = 'blue', replaceAfter = '6s', isProbed = false }: WebChoice): string {
   return `
 apiVersion: gantry/v1
 kind: App
@@ -23,7 +25,7 @@ services:
     init: true
     replicas: ${String(replicas)}
     ports: ["${String(port)}:80"]
-    environment: { COLOR: ${color} }
+    environment: { COLOR: ${color} }${isProbed ? '\n    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 3, start_period: 2s }' : ''}
     stop_grace_period: 2s
     on_disconnect: { replace_after: ${replaceAfter} }
     update: { max_surge: 2, max_unavailable: 0, monitor: 500ms }

@@ -4,6 +4,7 @@ import type { Task } from '#model/task.ts';
 import { eventually } from '../../support/dev-cluster.ts';
 import { lockApp, soloApp, webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
+import { HeldConnections } from '../../support/held-connections.ts';
 import { LockServer } from '../../support/lock-server.ts';
 import { RunTimes } from '../../support/run-times.ts';
 
@@ -11,6 +12,8 @@ import { RunTimes } from '../../support/run-times.ts';
 const LOST_MS = 4_000;
 const EVICT_MS = 2_000;
 const PORT = 18_233;
+/** So many that by chance none of them leads to one of three tasks hardly ever. */
+const CONNECTIONS = 30;
 const WEB = 'default/load/web';
 const DB = 'default/locks/db';
 const SOLO = 'default/solo/one';
@@ -55,9 +58,18 @@ const replacesAlone: WhileLost = async (t, node, alone) => {
   });
 };
 
+/** Connections through a node that is heard, some of them to the task on `lost`. */
+async function connectionsTo(lost: string): Promise<{ readonly held: HeldConnections; readonly leading: () => Promise<number> }> {
+  const [near] = bench.cluster.layout.nodes.filter(({ name }) => name !== lost);
+  const task = (await bench.live(WEB)).find(one => one.node === lost);
+  const address = task === undefined ? undefined : bench.history.now().statuses.get(task.id)?.value.address;
+  const held = await HeldConnections.open(near?.address ?? '', PORT, CONNECTIONS);
+  return { held, leading: async () => await held.leadingTo(address ?? '', `/run/netns/gantry-${bench.cluster.name}-${near?.name ?? ''}`) };
+}
+
 /**
  * A node is lost in the given way. What may be replaced runs elsewhere within the bound and what is held does not; once the node is back
- * exactly what is wanted runs: the old copies are stopped, the held ones are as they were.
+ * exactly what is wanted runs: the old copies are stopped, the held ones are as they were. Connections that others had to its tasks end before.
  */
 const losesNode = test.macro({
   async exec(t, lose: (node: string) => Promise<void>, whileLost: WhileLost = () => Promise.resolve()) {
@@ -68,6 +80,10 @@ const losesNode = test.macro({
     const held = await bench.live(DB);
     const heldPictures = bench.pictures().filter(line => held.some(task => line.includes(task.id)));
     t.is(held.length, 3);
+    const connections = await connectionsTo(node);
+    using _connections = connections.held;
+    const leading = await connections.leading();
+    t.true(leading > 0);
     await lose(node);
     const lostAtMs = performance.now();
     await eventually('the replacements to run elsewhere', LOST_MS + EVICT_MS + 5_000, async () => {
@@ -77,6 +93,8 @@ const losesNode = test.macro({
     t.log(`replaced after ${String(Math.round(performance.now() - lostAtMs))} ms`);
     t.is(await bench.condition(node), 'lost');
     await whileLost(t, node, alone.filter(task => task.node === node));
+    await eventually(`the end of ${String(leading)} connections to the lost node`, 60_000, async () =>
+      connections.held.open <= CONNECTIONS - leading && await connections.leading() === 0);
     const starts = bench.startsOn(node);
     await bench.heal();
     await bench.settled();

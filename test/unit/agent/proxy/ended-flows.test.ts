@@ -1,5 +1,6 @@
 import test from 'ava';
-import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets } from '../../../../agent/proxy/ended-flows.ts';
+import { parseNodeId } from '#model/ids.ts';
+import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets, unheardTargets } from '../../../../agent/proxy/ended-flows.ts';
 import { endpointService, endpointSet, port } from '../../../support/endpoint-sets.ts';
 
 const udp = (...endpoints: string[]): ReturnType<typeof endpointSet> => endpointSet([
@@ -15,6 +16,22 @@ test('an endpoint ended when no service has it any more, whatever its protocol',
   t.true(hasEndedTargets(udp(), endpointSet([])), 'the one of tcp went');
   t.true(hasEndedTargets(udp('n1/10.128.1.2'), udp('!n1/10.128.1.2')));
   t.false(hasEndedTargets(udp('n1/10.128.1.2'), udp('n1/10.128.1.2', 'n1/10.128.1.3')));
+});
+
+const HERE = parseNodeId('n1');
+const web = (...endpoints: string[]): ReturnType<typeof endpointSet> => endpointSet([endpointService('web', '10.160.0.1', [port(80)], endpoints)]);
+
+test('of an endpoint that is still known and gets nothing any more every connection ends: its node is not heard', t => {
+  t.deepEqual(unheardTargets(web('n1/10.128.1.2', 'n2/10.128.2.3', 'n2/10.128.2.2'), web('n1/10.128.1.2', '!n2/10.128.2.3', '!n2/10.128.2.2'), HERE), ['10.128.2.2', '10.128.2.3']);
+  t.deepEqual(unheardTargets(undefined, web('n1/10.128.1.2', '!n2/10.128.2.2'), HERE), ['10.128.2.2'], 'what changed while no agent was here');
+});
+
+test('connections stay to an endpoint that is withdrawn in order, that was unhealthy before, that is of this node, or that serves elsewhere', t => {
+  t.deepEqual(unheardTargets(web('n2/10.128.2.2'), web(), HERE), []);
+  t.deepEqual(unheardTargets(web('!n2/10.128.2.2'), web('!n2/10.128.2.2'), HERE), []);
+  t.deepEqual(unheardTargets(web('n1/10.128.1.2'), web('!n1/10.128.1.2'), HERE), []);
+  const also = endpointSet([endpointService('web', '10.160.0.1', [port(80)], ['!n2/10.128.2.2']), endpointService('other', '10.160.0.2', [port(80)], ['n2/10.128.2.2'])]);
+  t.deepEqual(unheardTargets(web('n2/10.128.2.2'), also, HERE), []);
 });
 
 const flow = (asked: string, answers: string): string =>

@@ -2,14 +2,14 @@ import test from 'ava';
 import { endpointChange } from '#model/endpoint-change.ts';
 import { endpointSet, nextEndpointSet } from '../../../../controller/endpoints/endpoint-set.ts';
 import type { TaskStatus } from '#model/task.ts';
-import { node, service, snapshot, status, task, taskId } from '../../../support/builders.ts';
+import { T0, node, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
 import type { NodeOptions, SnapshotOptions } from '../../../support/builders.ts';
 
 const web = service();
 const one = task(web, 'n1');
 
 function tasksServing(state: SnapshotOptions): readonly string[] {
-  return endpointSet(snapshot({ services: [web], nodes: [node('n1')], ...state })).services.flatMap(each => each.endpoints.map(endpoint => endpoint.task));
+  return endpointSet(snapshot({ services: [web], nodes: [node('n1')], ...state })).services.flatMap(each => each.endpoints.filter(endpoint => endpoint.isHealthy).map(endpoint => endpoint.task));
 }
 
 const serves = test.macro({
@@ -37,9 +37,51 @@ const onNode = test.macro({
   },
   title: (name = '') => `endpointSet: a task on a ${name}`,
 });
-test('silent node serves still', onNode, { condition: 'silent' }, true);
+test('silent node serves still: it is the last', onNode, { condition: 'silent' }, true);
 test('lost node does not', onNode, { condition: 'lost' }, false);
 test('draining node does', onNode, { availability: 'draining' }, true);
+
+/** `web` has a task on each node; of these the endpoints in force. */
+function nodesServing(nodes: readonly NodeOptions[], state: SnapshotOptions = {}): readonly string[] {
+  const all = nodes.map((options, index) => node(`n${String(index + 1)}`, options));
+  const tasks = all.map(({ id }, slot) => task(web, id, { id: taskId('abcd'[slot] ?? ''), slot }));
+  const { services } = endpointSet(snapshot({ services: [web], nodes: all, tasks, ...state }));
+  return services.flatMap(each => each.endpoints.filter(endpoint => endpoint.isHealthy).map(endpoint => endpoint.node));
+}
+const silent: NodeOptions = { condition: 'silent' };
+const OPEN = { type: 'warning', object: 'cluster', reason: 'MassBreakerOpened', message: 'open', firstAtMs: T0, lastAtMs: T0, count: 1 } as const;
+
+const withdraws = test.macro({
+  exec(t, nodes: readonly NodeOptions[], expected: readonly string[], state: SnapshotOptions = {}) {
+    t.deepEqual(nodesServing(nodes, state), expected);
+  },
+  title: (name = '') => `endpointSet: ${name}`,
+});
+test('a silent node gets no traffic while a node that is heard has an endpoint of the service', withdraws, [{}, silent, {}], ['n1', 'n3']);
+test('a lost node gets none, whatever else there is', withdraws, [{ condition: 'lost' }, silent, {}, {}], ['n3', 'n4']);
+test('the last endpoints of a service stay, silent or not', withdraws, [{ condition: 'lost' }, silent], ['n2']);
+test('as many silent nodes as open the mass breaker say nothing about nodes', withdraws, [{}, silent, silent], ['n1', 'n2', 'n3']);
+test('silent nodes whose loss an operator confirmed are no part of that mass', withdraws, [{}, silent, { condition: 'silent', isLossConfirmed: true }], ['n1']);
+test('while the mass breaker is open silence says nothing', withdraws, [{}, silent, {}, {}], ['n1', 'n2', 'n3', 'n4'], { massBreaker: OPEN });
+test('a node that no controller listens to keeps its endpoints: its condition is ready', withdraws, [{}, {}, {}], ['n1', 'n2', 'n3'], { controllers: [], sessions: [] });
+test('an endpoint on a node that is heard, but not healthy, keeps no other from being the last', withdraws, [{}, silent], ['n2'], {
+  statuses: [status(task(web, 'n1', { id: taskId('a') }), { health: 'unhealthy' }), status(task(web, 'n2', { id: taskId('b'), slot: 1 }))],
+});
+
+test('an endpoint without traffic is still known as a task of its App', t => {
+  const all = [node('n1'), node('n2', silent)];
+  const tasks = all.map(({ id }, slot) => task(web, id, { id: taskId('abcd'[slot] ?? ''), slot }));
+  const { services } = endpointSet(snapshot({ services: [web], nodes: all, tasks }));
+  t.deepEqual(services[0]?.endpoints.map(({ node: on, isHealthy }) => [on, isHealthy]), [['n1', true], ['n2', false]]);
+});
+
+test('of a blue_green service the colour with the requests keeps them while it serves anywhere, also on a silent node only', t => {
+  const all = [node('n1'), node('n2', silent)];
+  const green = task(web, 'n1', { id: taskId('green'), templateHash: 'green' });
+  const blue = task(web, 'n2', { id: taskId('blue'), templateHash: 'blue', slot: 1 });
+  const rolled = snapshot({ services: [web], nodes: all, tasks: [green, blue], serviceStatuses: [serviceStatus(web, { rollout: { state: 'progressing', reason: '', revision: 2, startedAtMs: T0, activeTemplate: 'blue' } })] });
+  t.deepEqual(endpointSet(rolled).services.flatMap(each => each.endpoints.map(endpoint => [endpoint.task, endpoint.isHealthy])), [[blue.id, true]]);
+});
 
 test('services, endpoints and nodes are sorted, whatever order they come in', t => {
   const two = task(web, 'n2', { id: taskId('zz'), slot: 1 });
@@ -87,6 +129,10 @@ test('the next set equals a new one; what was not touched is taken as it is', t 
   t.is(next.services[0], known.services[0], 'api was not touched');
   const moved = snapshot({ services: [web, api, nightly], nodes: [node('n1', { condition: 'lost' })], tasks: [one], etcdRevision: 9 });
   t.deepEqual(nextEndpointSet(known, moved, { etcdRevision: 9, kinds: new Set(['node']), services: new Set() }), endpointSet(moved));
+  const two = { nodes: [node('n1'), node('n2', { condition: 'silent' })], tasks: [one, task(web, 'n2', { id: taskId('zz'), slot: 1 })] };
+  const massAway = snapshot({ services: [web, api, nightly], ...two, massBreaker: OPEN, etcdRevision: 9 });
+  const closed = endpointSet(snapshot({ services: [web, api, nightly], ...two, etcdRevision: 8 }));
+  t.deepEqual(nextEndpointSet(closed, massAway, { etcdRevision: 9, kinds: new Set(['mass-breaker']), services: new Set() }), endpointSet(massAway));
   const published = { ...api, spec: { ...api.spec, container: { ...api.spec.container, ports: [{ published: 80, target: 80, protocol: 'tcp', mode: 'ingress', allowFrom: [] } as const] } } };
   const opened = snapshot({ services: [web, published, nightly], nodes: [node('n1')], tasks: [one], etcdRevision: 9 });
   t.deepEqual(nextEndpointSet(known, opened, { etcdRevision: 9, kinds: new Set(['service']), services: new Set([api.id]) }), endpointSet(opened));
