@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readlinkSync, renameSync, statSync } from 'nod
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
 import { LOG_FILE_BYTES, LOG_FILES } from '../../agent/logs/log-bounds.ts';
+import { listLogFiles } from '../../agent/logs/log-files-fs.ts';
 import { readLog } from '../../agent/logs/log-fs.ts';
 import type { LogQuery } from '../../agent/logs/log-fs.ts';
 import type { LogRecord } from '../../agent/logs/log-line.ts';
@@ -77,7 +78,7 @@ if (insidePrivateMounts(import.meta.filename)) {
     t.is(lines.findIndex((line, index) => index < count && line !== String(index + 1)), -1);
     t.is((await textOf(path, { follow: false })).split('\n').length, count + 1, 'four files keep all of it');
     t.true(rotations > 0);
-    t.not(statSync(path).ino, statSync(`${path}.1`).ino, 'it did rotate');
+    t.true((await listLogFiles(path)).length > 1, 'it did rotate');
     t.is(await textOf(path, { follow: false, tail: 3 }), `${String(count - 2)}\n${String(count - 1)}\n${String(count)}\n`);
     await runtime.remove('fast');
   });
