@@ -23,6 +23,7 @@ import { readDiskUse, readFileUse } from './disk-fs.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
+import { BackedOffImages } from './image/backed-off-images-flow.ts';
 import { withRoomMade } from './image/make-room-flow.ts';
 import { PruneLoop } from './image/prune-loop.ts';
 import { NodeImages } from './image/node-images-flow.ts';
@@ -125,7 +126,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
 
 function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop): NodeLoop {
   const { config, log, machine, reports, held } = shared;
-  const images = new TimedImages(withRoomMade(machine.images, async () => { await prune.makeRoom(); }), systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
+  const images = new TimedImages(new BackedOffImages(withRoomMade(machine.images, async () => { await prune.makeRoom(); }), systemClock, Math.random), systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
   const recover = async (): Promise<TaskSet> => {
     const parts = {
       ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,

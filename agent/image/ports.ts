@@ -63,8 +63,8 @@ export interface PrunableImages extends Pick<ImageStore, 'prune'> {
  * 1. `ensure` answers from disk when the image is complete, else pulls it; however many ask at once, each layer is fetched once.
  * 2. A layer is used only after its blob digest and its diff_id matched; a half one never is, across kill -9.
  * 3. A failed pull leaves nothing on disk but resumable partials of blobs that were honest so far. It throws ClusterError:
- *    NOT_FOUND (no such image), PERMISSION_DENIED (private), FAILED_PRECONDITION (other platform, hostile or corrupt), UNAVAILABLE
- *    (registry away), RESOURCE_EXHAUSTED (limits; a full disk as DiskPressureError); the message is for a person.
+ *    NOT_FOUND (no such image), PERMISSION_DENIED (private), FAILED_PRECONDITION (other platform, hostile, corrupt or over the
+ *    limits), UNAVAILABLE (registry away), RESOURCE_EXHAUSTED (a full disk, as DiskPressureError); the message is for a person.
  */
 export interface ImageStore {
   ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage>;

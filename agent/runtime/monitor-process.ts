@@ -11,6 +11,7 @@ import { isRunning } from './container-record-fs.ts';
 import type { ContainerRecords } from './container-record-fs.ts';
 import { readLine } from './pipe-socket.ts';
 import type { ContainerRequest } from './ports.ts';
+import { isRefusedValue } from './refused-value.ts';
 import { hasChildOutside } from './process-children-fs.ts';
 import { processText } from './process-text-fs.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
@@ -36,7 +37,7 @@ const WORD_CAME = new Error('the word came');
 /** Source: conmon, src/conmon.c, get_pipe_fd_from_env("_OCI_SYNCPIPE") */
 const SYNC_FD = 3;
 
-/** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. @throws ClusterError DEADLINE_EXCEEDED when there is none, FAILED_PRECONDITION when the runtime refuses */
+/** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. @throws ClusterError DEADLINE_EXCEEDED when there is none, FAILED_PRECONDITION when the runtime refuses, INVALID_ARGUMENT for a value that it never takes */
 export async function startMonitor(request: ContainerRequest, runtime: RuntimeProcess, parts: MonitorParts): Promise<void> {
   const { id, bundlePath, logPath, terminal, stdin } = request;
   const args = conmonArgs({
@@ -107,7 +108,7 @@ function requireCreated(id: string, word: string | undefined): void {
   }
   const { data = -1, message = '' } = JSON.parse(word) as { readonly data?: number; readonly message?: string };
   if (data <= 0) {
-    throw new ClusterError('FAILED_PRECONDITION', `container ${id} cannot be created: ${message.trim()}`);
+    throw new ClusterError(isRefusedValue(message) ? 'INVALID_ARGUMENT' : 'FAILED_PRECONDITION', `container ${id} cannot be created: ${message.trim()}`);
   }
 }
 

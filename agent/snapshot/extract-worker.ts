@@ -77,10 +77,10 @@ class Meter {
     this.#inflatedBytes += bytes;
     const { maxInflatedBytes, maxRatio, ratioFloorBytes } = this.#job.limits;
     if (this.#inflatedBytes > maxInflatedBytes) {
-      throw new ClusterError('RESOURCE_EXHAUSTED', `layer larger than the limit ${String(maxInflatedBytes)} bytes`);
+      throw new ClusterError('FAILED_PRECONDITION', `layer larger than the limit ${String(maxInflatedBytes)} bytes`);
     }
     if (this.#inflatedBytes > ratioFloorBytes && this.#inflatedBytes > this.#compressedBytes * maxRatio) {
-      throw new ClusterError('RESOURCE_EXHAUSTED', `layer inflates to more than ${String(maxRatio)} times its size`);
+      throw new ClusterError('FAILED_PRECONDITION', `layer inflates to more than ${String(maxRatio)} times its size`);
     }
   }
 }

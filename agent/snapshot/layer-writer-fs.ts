@@ -22,7 +22,7 @@ const S_ISGID = 0o2000;
  * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries.
  * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system. 7. The process's umask is 0, or modes lack its bits.
  *
- * @throws ClusterError FAILED_PRECONDITION (hostile), RESOURCE_EXHAUSTED (limits); SyscallError
+ * @throws ClusterError FAILED_PRECONDITION (hostile, or over the limits); SyscallError
  */
 export class LayerWriter implements TarSink {
   readonly #root: number;
@@ -120,7 +120,7 @@ export class LayerWriter implements TarSink {
       : entry.sizeBytes > maxFileBytes ? `file ${shown(entry.name)} larger than the limit ${String(maxFileBytes)} bytes`
         : this.#pathBytes > maxPathBytes ? `names of more than ${String(maxPathBytes)} bytes` : undefined;
     if (problem !== undefined) {
-      throw new ClusterError('RESOURCE_EXHAUSTED', problem);
+      throw new ClusterError('FAILED_PRECONDITION', problem);
     }
   }
 

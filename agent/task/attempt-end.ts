@@ -54,12 +54,22 @@ function notBeforeStart(finishedAtMs: number, startedAtMs = 0): number {
   return isLag ? startedAtMs : finishedAtMs;
 }
 
-/** The record after an attempt that could not be started: the policy counts it like a failed exit. A command that cannot be executed has a shell's code. */
+/**
+ * The record after an attempt that could not be started: the policy counts it like a failed exit. A command that cannot be executed has a shell's code.
+ * What the task itself asks for and can never have, an unknown user or a value that the kernel refuses, fails the task at once.
+ */
 export function afterFailedStart(record: TaskRecord, error: unknown, nowMs: number): TaskRecord {
   const cause = error instanceof Error && error.cause instanceof CommandError ? error.cause : error;
   const code = cause instanceof CommandError ? cause.exitCode : null;
   const exit: TaskExit = { attempt: record.attempt, code, reason: 'start-failed', finishedAtMs: nowMs };
+  if (isNeverTaken(error)) {
+    return { ...record, step: 'ended', lastExit: exit, finishedAtMs: nowMs, ending: { kind: 'finish', phase: 'failed' }, reason: failedReason(record, exit), message: errorText(error) };
+  }
   return byPolicy(record, exit, { code, finishedAtMs: nowMs }, errorText(error));
+}
+
+function isNeverTaken(error: unknown): boolean {
+  return isClusterError(error, 'INVALID_ARGUMENT') || (error instanceof Error && isClusterError(error.cause, 'INVALID_ARGUMENT'));
 }
 
 /** The record after an init container that ended with another code than 0: the policy counts the attempt like a failed exit. */

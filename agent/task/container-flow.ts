@@ -11,6 +11,7 @@ import { percentOf, pullMessage } from '../image/pull-message.ts';
 import type { NetworkSlot } from '../network/ports.ts';
 import type { IdMapping } from '../snapshot/ports.ts';
 import type { CreatedContainer } from '../runtime/ports.ts';
+import { PullBackoffError } from '../image/backed-off-images-flow.ts';
 import { errorText, isPullRetried } from './attempt-end.ts';
 import { etcFiles } from './etc-files.ts';
 import { isOnHostNetwork } from './host-network.ts';
@@ -157,7 +158,8 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
         throw new StartError('ImagePullFailed', error);
       }
       how.onProgress('pulling', isDiskPressure(error) ? DISK_PRESSURE : 'ImagePullFailed', errorText(error));
-      await parts.clock.sleep(backoffMs(PULL_BACKOFF, attempt, 0.5 + parts.random() / 2), signal);
+      const ownMs = backoffMs(PULL_BACKOFF, attempt, 0.5 + parts.random() / 2);
+      await parts.clock.sleep(error instanceof PullBackoffError ? Math.max(0, error.retryAtMs - parts.clock.monotonicMs()) : ownMs, signal);
     }
   }
 }

@@ -25,6 +25,8 @@ const SIGNAL = /^SIG(?:HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PI
 const ULIMITS: ReadonlySet<string> = new Set([
   'as', 'core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack',
 ]);
+/** More than 0 takes CAP_SYS_RESOURCE of the machine. Source: setrlimit(2); an agent's own hard limits of both are 0 */
+const MACHINE_ONLY: ReadonlySet<string> = new Set(['nice', 'rtprio']);
 
 export function checkContainer(container: ContainerSpec, app: AppSpec, path: string): readonly Violation[] {
   return [
@@ -166,13 +168,17 @@ function checkRestart({ restart }: ContainerSpec, path: string): readonly Violat
   ];
 }
 
-function checkUlimits({ ulimits }: ContainerSpec, path: string): readonly Violation[] {
+function checkUlimits({ ulimits, security }: ContainerSpec, path: string): readonly Violation[] {
   return ulimits.flatMap(({ name, soft, hard }) => {
     if (!ULIMITS.has(name)) {
       return [{ path, key: name, message: `unknown ulimit ${quoted(name)}; known: ${[...ULIMITS].join(' ')}` }];
     }
     const isGood = Number.isSafeInteger(soft) && Number.isSafeInteger(hard) && soft >= 0 && soft <= hard;
-    return isGood ? [] : [{ path, key: name, message: 'must be whole numbers with 0 <= soft <= hard' }];
+    if (!isGood) {
+      return [{ path, key: name, message: 'must be whole numbers with 0 <= soft <= hard' }];
+    }
+    return hard > 0 && MACHINE_ONLY.has(name) && !security.hostNamespaces.includes('userns')
+      ? [{ path, key: name, message: `is 0 in a container's user namespace: the kernel gives more to the machine's root alone (profile privileged with userns: host)` }] : [];
   });
 }
 

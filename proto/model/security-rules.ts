@@ -1,7 +1,8 @@
-/** What each profile allows (reliability 9), the kernel's capabilities, and the sysctls that belong to one container. */
+/** What each profile allows (reliability 9), and the kernel's capabilities. */
 import type { Violation } from './errors.ts';
 import { quoted } from './printable.ts';
 import type { ContainerSpec, HostNamespace, SecuritySpec } from './service.ts';
+import { checkSysctls } from './sysctl-rules.ts';
 
 /** Source: capabilities(7), Linux 6.12. */
 const CAPABILITIES: ReadonlySet<string> = new Set([
@@ -30,12 +31,6 @@ const NEEDS_HOST_IDS: readonly HostNamespace[] = ['pid', 'ipc', 'network'];
 /** Largest id the kernel's interfaces here carry without trouble (reliability 9). */
 export const MAX_ID = 2_147_483_647;
 const USER = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})(?::(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10}))?$/;
-
-/** Sysctls of the ipc and network namespaces. Source: Documentation/admin-guide/sysctl/{kernel,net}.rst; ipc_namespaces(7). */
-const IPC_SYSCTLS: ReadonlySet<string> = new Set([
-  'kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced',
-]);
-const NAMESPACED_SYSCTL = /^(?:fs\.mqueue\.[a-z_]+|net\.(?:core\.somaxconn|(?:ipv4|ipv6|unix)\.[A-Za-z0-9_.]+))$/;
 
 export function checkSecurity(container: ContainerSpec, path: string): readonly Violation[] {
   const { security } = container;
@@ -88,10 +83,6 @@ function checkOpenings({ profile, mayGainPrivileges, isUnconfined }: SecuritySpe
   ];
 }
 
-export function isNamespacedSysctl(name: string): boolean {
-  return IPC_SYSCTLS.has(name) || (NAMESPACED_SYSCTL.test(name) && !name.includes('..') && !name.endsWith('.'));
-}
-
 function checkUser({ user, profile }: SecuritySpec, path: string): readonly Violation[] {
   if (user === undefined) {
     return profile !== 'restricted' ? [] : [{ path, message: "required in profile 'restricted': a uid other than 0" }];
@@ -118,15 +109,3 @@ function unknownCapability(name: string, path: string): Violation {
   return { path, message: `unknown capability ${quoted(name)}` };
 }
 
-function checkSysctls({ sysctls, security }: ContainerSpec, path: string): readonly Violation[] {
-  return sysctls.flatMap(({ name, value }) => {
-    const owner = name.startsWith('net.') ? 'network' : 'ipc';
-    if (isNamespacedSysctl(name) && security.hostNamespaces.includes(owner)) {
-      return [{ path, key: name, message: `${quoted(name)} would be the machine's own with ${owner}: host` }];
-    }
-    if (!isNamespacedSysctl(name)) {
-      return [{ path, key: name, message: `${quoted(name)} is not a namespaced sysctl: it is not allowed under any profile` }];
-    }
-    return /^[\x20-\x7e]{1,256}$/.test(value) ? [] : [{ path, key: name, message: `the value of ${quoted(name)} must be one line of printable ASCII` }];
-  });
-}

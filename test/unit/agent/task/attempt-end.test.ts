@@ -54,6 +54,15 @@ test('afterFailedStart: counts like a failed exit and keeps its own reason to th
   t.like(afterFailedStart({ ...first, reason: 'ImagePullFailed' }, new Error('x'), T0), { reason: 'ImagePullFailed', ending: { kind: 'finish', phase: 'failed' } });
 });
 
+test('24: afterFailedStart: what the task asks for and can never have fails it at once; all else is tried as the policy says', t => {
+  const failing = { ...RUNNING, step: 'building' as const, reason: 'StartFailed' };
+  const refused = new ClusterError('INVALID_ARGUMENT', 'container a cannot be created: setrlimit `RLIMIT_RTPRIO`: Operation not permitted');
+  for (const error of [refused, new Error('wrapped', { cause: refused })]) {
+    t.like(afterFailedStart(failing, error, T0), { ending: { kind: 'finish', phase: 'failed' }, reason: 'StartFailed', restarts: 0, lastExit: { code: null, reason: 'start-failed' } });
+  }
+  t.like(afterFailedStart(failing, new ClusterError('FAILED_PRECONDITION', 'x'), T0), { ending: { kind: 'restart' } });
+});
+
 test('afterGivenUp: nothing is counted', t => {
   t.like(afterGivenUp(RUNNING, T0), { restarts: 0, recent: [], ending: { kind: 'restart', notBeforeMs: T0 } });
 });

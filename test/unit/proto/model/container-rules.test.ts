@@ -37,6 +37,12 @@ test(refuses, { resources: { limits: { pids: 32_769 } } }, 'resources.limits.pid
 test(refuses, { resources: { requests: { memory: '64Mi' }, limits: { memory: '32Mi' } } }, 'resources.limits.memory', /at least what is requested/);
 test(refuses, { ulimits: { bogus: 1 } }, 'ulimits', /unknown ulimit/);
 test(refuses, { ulimits: { nofile: { soft: 2, hard: 1 } } }, 'ulimits', /soft <= hard/);
+test(refuses, { ulimits: { rtprio: 99 } }, 'ulimits', /user namespace/);
+test(refuses, { ulimits: { nice: { soft: 0, hard: 1 } } }, 'ulimits', /user namespace/);
+test('24: ulimits that only the machine gives are for its own user namespace; 0 of them is what a container has', t => {
+  t.deepEqual(violationsOf(manifest({ ulimits: { rtprio: 0, nice: 0, core: 1 } })), []);
+  t.deepEqual(violationsOf(manifest({ ulimits: { rtprio: 99 }, security: { profile: 'privileged', userns: 'host' } })), []);
+});
 test(refuses, { extra_hosts: ['a:1.2.3'] }, 'extra_hosts[0]', /not an IP address/);
 test(refuses, { shm_size: '0' }, 'shm_size', /> 0/);
 test(refuses, { runtime: '../crun' }, 'runtime', /invalid name/);
