@@ -16,7 +16,11 @@ export interface MetricsServerOptions {
 /** Serves /metrics until the signal aborts. */
 export async function serveMetrics(registry: Registry, options: MetricsServerOptions, signal: AbortSignal): Promise<void> {
   const server = makeServer(options, (request, response) => {
-    if (request.url !== '/metrics' || request.method !== 'GET') {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return;
+    }
+    if (request.url !== '/metrics') {
       response.writeHead(404).end();
       return;
     }

@@ -173,7 +173,8 @@ function addTaskVerbs(verbs: VerbTable): void {
     examples: ['clusterctl logs shop/web', 'clusterctl logs -f --tail 20 shop/web shop/api'],
     options: command => inContainer(command).option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
       .option('--since <duration>', 'only this long back, or from this time on').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too')
-      .option('--previous', 'of the run before the newest one'),
+      .option('--previous', 'of the run before the newest one')
+      .option('--raw', 'Print control characters as the task wrote them (default on a terminal: escaped, except for tasks with a TTY)'),
     run: async (shell, args, flags) => { await (await import('./commands/logs-flow.ts')).showLogs(shell, many(args[0]), flags); },
   });
   verbs.add<ExecFlags>({

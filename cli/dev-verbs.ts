@@ -5,7 +5,7 @@ import { one } from './verb-table.ts';
 import type { VerbTable } from './verb-table.ts';
 
 export function addDevVerbs(verbs: VerbTable): void {
-  const inCluster = (command: Command): Command => command.option('--name <cluster>', 'the local cluster (default: dev)');
+  const inCluster = (command: Command): Command => command.option('--name <cluster>', 'the local cluster (default: that of the context, else dev)');
   const flow = async () => await import('./commands/dev-flow.ts');
   const settings = (command: Command): Command => command
     .option('--times <preset>', 'default, or test for short times').option('--capacity <amounts>', 'what each node offers, as cpu=4,memory=7Gi')

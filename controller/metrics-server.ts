@@ -69,6 +69,10 @@ export class MetricsServer implements Loop {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD', 'content-type': 'text/plain' }).end('only GET and HEAD\n');
+      return;
+    }
     try {
       const { status, contentType, body } = await this.#page(request.url ?? '/');
       response.writeHead(status, { 'content-type': contentType }).end(body);

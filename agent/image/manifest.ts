@@ -186,7 +186,7 @@ function parseDescriptor(body: Readonly<Record<string, unknown>>, where: string,
     throw refusal(`invalid digest in ${where}`);
   }
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > maxBytes) {
-    throw refusal(`invalid size in ${where}`);
+    throw refusal(`invalid size in ${where}: ${shown(size)}; a size is a whole number of bytes from 0 to ${String(maxBytes)}`);
   }
   return { digest, sizeBytes: size, mediaType: textOf(mediaType, `${where}.mediaType`) };
 }
@@ -196,9 +196,15 @@ function parseObject(bytes: Uint8Array, what: string): Readonly<Record<string, u
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new ClusterError('FAILED_PRECONDITION', `${what} is no JSON`, { cause: error });
+    throw new ClusterError('FAILED_PRECONDITION', `${what} is not JSON${describeText(bytes)}`, { cause: error });
   }
   return requireObject(value, what);
+}
+
+/** What a server that is no registry mostly answers with. */
+function describeText(bytes: Uint8Array): string {
+  const start = Buffer.from(bytes.subarray(0, 100)).toString('latin1').trimStart().toLowerCase();
+  return start.startsWith('<!doctype html') || start.startsWith('<html') ? ': the server answered with an HTML page; check that the address is that of a registry' : '';
 }
 
 function requireObject(value: unknown, what: string): Readonly<Record<string, unknown>> {

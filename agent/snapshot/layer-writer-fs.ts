@@ -269,6 +269,19 @@ function hasCode(error: unknown, code: string): boolean {
 
 /** Errors that the entry's own shape causes are the image's fault; others pass. */
 function explain(error: unknown, entry: TarEntry): unknown {
-  const isShape = error instanceof SyscallError && ['ENOTDIR', 'ELOOP', 'ENOENT', 'EISDIR', 'ENAMETOOLONG', 'EMLINK', 'EINVAL', 'EXDEV', 'EPERM'].includes(error.code);
-  return isShape ? new ClusterError('FAILED_PRECONDITION', `entry ${shown(entry.name)} cannot be made in the layer: ${error.message}`, { cause: error }) : error;
+  const reason = error instanceof SyscallError ? SHAPE_REASONS[error.code] : undefined;
+  return reason === undefined ? error : new ClusterError('FAILED_PRECONDITION', `entry ${shown(entry.name)} cannot be made in the layer: ${reason}`, { cause: error });
 }
+
+/** What in an entry, or in those before it, makes a system call fail. Source: openat2(2), mkdirat(2), linkat(2), rename(2) */
+const SHAPE_REASONS: Readonly<Record<string, string>> = {
+  ENOTDIR: 'a part of its path is not a directory',
+  ELOOP: 'its path goes through too many links',
+  ENOENT: 'a link in its path leads to nothing in the layer',
+  EISDIR: 'a directory has its name',
+  ENAMETOOLONG: 'a name in its path is too long',
+  EMLINK: 'the file has too many hard links',
+  EINVAL: 'the kernel refuses its path or attributes (EINVAL)',
+  EXDEV: 'a link in its path leads out of the layer',
+  EPERM: 'the kernel does not allow it (EPERM)',
+};

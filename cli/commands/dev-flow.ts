@@ -12,7 +12,7 @@ import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
 import { withContext, withoutContext } from '../context.ts';
 import { isCapacity } from '../dev/capacity.ts';
 import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
-import { readClusterFile, writeClusterFile } from '../dev/cluster-fs.ts';
+import { listClusters, readClusterFile, writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster, requireTraces } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
 import { devUp, findRunning, linkCommands } from '../dev/dev-up-flow.ts';
@@ -93,7 +93,7 @@ export async function devDownCommand(shell: Shell, name: string | undefined, fla
 }
 
 export async function devStatusCommand(shell: Shell, name: string | undefined): Promise<void> {
-  const file = await requireCluster(requireName(name));
+  const file = await requireCluster(await chooseCluster(shell, name));
   const { output } = shell.options;
   if (output === 'json' || output === 'yaml') {
     await printPlain(shell, statusItem(file));
@@ -119,18 +119,20 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
 }
 
 export async function devKillCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
-  await killDevProcess(requireName(flags.name), process);
-  await say(shell, `${process} killed; it stays down until: clusterctl dev start ${process}${inCluster(flags)}`);
+  const cluster = await chooseCluster(shell, flags.name);
+  await killDevProcess(cluster, process);
+  await say(shell, `${process} killed; it stays down until: clusterctl dev start ${process}${inCluster(cluster)}`);
 }
 
 export async function devStartCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
-  await startDevProcess(requireName(flags.name), process, await devParts(shell));
+  await startDevProcess(await chooseCluster(shell, flags.name), process, await devParts(shell));
   await say(shell, `${process} started`);
 }
 
 export async function devFreezeCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
-  await freezeDevProcess(requireName(flags.name), process);
-  await say(shell, `${process} frozen; let it go on with: clusterctl dev heal ${process}${inCluster(flags)}`);
+  const cluster = await chooseCluster(shell, flags.name);
+  await freezeDevProcess(cluster, process);
+  await say(shell, `${process} frozen; let it continue with: clusterctl dev heal ${process}${inCluster(cluster)}`);
 }
 
 export async function devCutCommand(shell: Shell, node: string, flags: DevFlags): Promise<void> {
@@ -139,17 +141,18 @@ export async function devCutCommand(shell: Shell, node: string, flags: DevFlags)
   if (direction === undefined) {
     throw new UsageError(`--direction ${flags.direction ?? ''} is none of both, in, out`);
   }
-  await cutDevNode(requireName(flags.name), node, direction);
-  await say(shell, `${node} cut off (${direction}); undo with: clusterctl dev heal ${node}${inCluster(flags)}`);
+  const cluster = await chooseCluster(shell, flags.name);
+  await cutDevNode(cluster, node, direction);
+  await say(shell, `${node} cut off (${direction}); undo with: clusterctl dev heal ${node}${inCluster(cluster)}`);
 }
 
 export async function devHealCommand(shell: Shell, name: string | undefined, flags: DevFlags): Promise<void> {
-  await healDev(requireName(flags.name), name);
+  await healDev(await chooseCluster(shell, flags.name), name);
   await say(shell, `${name ?? 'everything'} healed`);
 }
 
 export async function devLogsCommand(shell: Shell, process: string, flags: DevFlags): Promise<void> {
-  const { layout } = await requireCluster(requireName(flags.name));
+  const { layout } = await requireCluster(await chooseCluster(shell, flags.name));
   if (!isLabel(process)) {
     throw new ClusterError('INVALID_ARGUMENT', describeLabelProblem(process));
   }
@@ -167,8 +170,29 @@ function requireRoot(): void {
 }
 
 /** What a command about the same cluster needs besides. */
-function inCluster({ name }: DevFlags): string {
-  return name === undefined || name === DEFAULT_CLUSTER ? '' : ` --name ${name}`;
+function inCluster(cluster: string): string {
+  return cluster === DEFAULT_CLUSTER ? '' : ` --name ${cluster}`;
+}
+
+/**
+ * The local cluster by that name; without one that of the context, and the default one where the current context is no local cluster.
+ *
+ * @throws ClusterError NOT_FOUND where --context or $GANTRY_CONTEXT names what is no local cluster
+ */
+async function chooseCluster(shell: Shell, name: string | undefined): Promise<string> {
+  if (name !== undefined) {
+    return requireName(name);
+  }
+  const asked = shell.options.context ?? shell.environment.get('GANTRY_CONTEXT');
+  const context = asked ?? (await loadContexts(contextPath(shell.environment))).current;
+  const known = await listClusters();
+  if (context !== undefined && known.includes(context)) {
+    return context;
+  }
+  if (asked !== undefined) {
+    throw new ClusterError('NOT_FOUND', `context ${quoted(asked)} is no local cluster of this machine; ${known.length === 0 ? 'make one with: clusterctl dev up' : `choose one with --name: ${known.join(', ')}`}`);
+  }
+  return DEFAULT_CLUSTER;
 }
 
 function requireName(name: string | undefined): string {

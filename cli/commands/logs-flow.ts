@@ -3,6 +3,7 @@ import type { ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 import type { TaskTunnelRequest, TunnelSpec } from '#model/tunnel.ts';
 import { ClusterError } from '#model/errors.ts';
 import { runsOfCron } from '../format/crons.ts';
+import { ControlEscaper } from '../format/control-escape.ts';
 import { LinePrefixer } from '../format/line-prefix.ts';
 import { listNamespace, readCount, readDurationFlag } from '../options.ts';
 import type { Shell, Style } from '../ports.ts';
@@ -21,9 +22,13 @@ export interface LogFlags {
   readonly container?: string;
   /** Tasks that ended, too. */
   readonly all?: boolean;
+  /** Control characters go to the terminal as the task wrote them. */
+  readonly raw?: boolean;
 }
 
-type LogStream = Omit<TaskTunnelRequest, 'task'>;
+interface LogStream extends Omit<TaskTunnelRequest, 'task'> {
+  readonly isRaw: boolean;
+}
 
 const COLOURS: readonly Style[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
 
@@ -35,7 +40,7 @@ export async function showLogs(shell: Shell, names: readonly string[], flags: Lo
   const first = await client.view(filter);
   const tasks = chooseTasks(first, names, flags);
   requireContainer(tasks, flags.container);
-  const stream = { spec, ...inContainer(flags.container) };
+  const stream = { spec, ...inContainer(flags.container), isRaw: flags.raw === true };
   if (tasks.length === 0 && flags.follow !== true) {
     throw new ClusterError('NOT_FOUND', `no task of ${names.join(', ')} has logs; --all shows ended ones`);
   }
@@ -78,13 +83,17 @@ async function followAll(
 
 /** All that a task wrote until now, as it is. */
 export async function streamLogs(shell: Shell, task: TaskView): Promise<void> {
-  await streamTask(shell, task, { spec: { kind: 'logs', follow: false, timestamps: false, previous: false } }, '');
+  await streamTask(shell, task, { spec: { kind: 'logs', follow: false, timestamps: false, previous: false }, isRaw: false }, '');
 }
 
-async function streamTask(shell: Shell, { task }: TaskView, stream: LogStream, prefix: string): Promise<void> {
+async function streamTask(shell: Shell, { task }: TaskView, { isRaw, ...stream }: LogStream, prefix: string): Promise<void> {
   const client = await shell.connect();
   const tunnel = client.openTunnel({ task: task.id, ...stream }, shell.signal);
-  const lines = { stdout: new LinePrefixer(prefix), stderr: new LinePrefixer(prefix) };
+  const isSafe = isRaw || task.container.tty;
+  const writers = {
+    stdout: new LogWriter(prefix, isSafe || !shell.terminal.isOutputTerminal),
+    stderr: new LogWriter(prefix, isSafe || !shell.terminal.isErrorTerminal),
+  };
   try {
     for await (const frame of tunnel.frames) {
       if (frame.kind === 'error') {
@@ -92,13 +101,34 @@ async function streamTask(shell: Shell, { task }: TaskView, stream: LogStream, p
       }
       if (frame.kind === 'data') {
         const stream = frame.stream === 'stderr' ? 'stderr' : 'stdout';
-        await writeTo(shell, stream, prefix === '' ? frame.bytes : lines[stream].take(frame.bytes));
+        await writeTo(shell, stream, writers[stream].take(frame.bytes));
       }
     }
-    await writeTo(shell, 'stdout', lines.stdout.end());
-    await writeTo(shell, 'stderr', lines.stderr.end());
+    await writeTo(shell, 'stdout', writers.stdout.end());
+    await writeTo(shell, 'stderr', writers.stderr.end());
   } finally {
     tunnel.close();
+  }
+}
+
+/** Bytes of one stream as they are written: with a name in front of each line, and control characters escaped, where wanted. */
+class LogWriter {
+  readonly #lines: LinePrefixer | undefined;
+  readonly #escaper: ControlEscaper | undefined;
+
+  constructor(prefix: string, isRaw: boolean) {
+    this.#lines = prefix === '' ? undefined : new LinePrefixer(prefix);
+    this.#escaper = isRaw ? undefined : new ControlEscaper();
+  }
+
+  take(bytes: Uint8Array): Uint8Array {
+    const shown = this.#escaper?.take(bytes) ?? bytes;
+    return this.#lines?.take(shown) ?? shown;
+  }
+
+  end(): Uint8Array {
+    const rest = this.#escaper?.end() ?? new Uint8Array();
+    return this.#lines === undefined ? rest : Buffer.concat([this.#lines.take(rest), this.#lines.end()]);
   }
 }
 

@@ -1,9 +1,12 @@
 /** The only door to stdin, stdout and stderr. */
 import { once } from 'node:events';
+import { writeSync } from 'node:fs';
 import { styleText } from 'node:util';
 import { startProcess } from '#kit/command-process.ts';
 import type { TerminalSize } from '#model/tunnel.ts';
 import type { Style, Terminal } from '../ports.ts';
+
+const STDERR = 2;
 
 /** Writers wait when a stream is full; a reader that went away (EPIPE) ends the process quietly, as `head` expects. */
 export class ProcessTerminal implements Terminal {
@@ -15,8 +18,8 @@ export class ProcessTerminal implements Terminal {
 
   constructor(environment: ReadonlyMap<string, string>) {
     this.#hasColour = this.isOutputTerminal && (environment.get('NO_COLOR') ?? '') === '' && environment.get('TERM') !== 'dumb';
-    process.stdout.on('error', exitOnBrokenPipe);
-    process.stderr.on('error', exitOnBrokenPipe);
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => { endOnWriteError(error, 'standard output'); });
+    process.stderr.on('error', (error: NodeJS.ErrnoException) => { endOnWriteError(error, 'standard error'); });
   }
 
   async write(bytes: string | Uint8Array): Promise<void> {
@@ -121,9 +124,15 @@ async function writeTo(stream: NodeJS.WriteStream, bytes: string | Uint8Array): 
   }
 }
 
-function exitOnBrokenPipe(error: NodeJS.ErrnoException): void {
+/** What can be done about a full disk or a closed terminal is only to say so. Source: write(2), ENOSPC, EIO */
+function endOnWriteError(error: NodeJS.ErrnoException, stream: string): void {
   if (error.code === 'EPIPE') {
     process.exit(0);
   }
-  throw error;
+  try {
+    writeSync(STDERR, `error: cannot write to ${stream}: ${error.code === 'ENOSPC' ? 'no space left on the device' : error.code ?? error.message}\n`);
+  } catch {
+    // Standard error is what cannot be written to.
+  }
+  process.exit(1);
 }

@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import { get } from 'node:https';
+import { request } from 'node:https';
 import { once } from 'node:events';
 import test from 'ava';
 import { Registry } from 'prom-client';
@@ -34,12 +34,12 @@ async function shownTo(port: number, client: TlsIdentity): Promise<string> {
   return fingerprint256;
 }
 
-async function statusFor(port: number, client: TlsIdentity): Promise<number> {
+async function statusFor(port: number, client: TlsIdentity, method = 'GET'): Promise<number> {
   return await new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path: '/metrics', agent: false, ...secureContextOptions(client), checkServerIdentity: () => undefined }, response => {
+    request({ host: '127.0.0.1', port, path: '/metrics', method, agent: false, ...secureContextOptions(client), checkServerIdentity: () => undefined }, response => {
       response.resume();
       resolve(response.statusCode ?? 0);
-    }).on('error', reject);
+    }).on('error', reject).end();
   });
 }
 
@@ -53,6 +53,8 @@ for (const [name, serve] of servers) {
     const running = serve(`127.0.0.1:${String(port)}`, holder, ending.signal);
     const before = await eventually('the server', 60_000, async () => await shownTo(port, client));
     t.is(await statusFor(port, client), 200);
+    t.is(await statusFor(port, client, 'HEAD'), 200);
+    for (const method of ['POST', 'PUT', 'DELETE']) t.is(await statusFor(port, client, method), 405, method);
     await t.throwsAsync(statusFor(port, { caPem: client.caPem }), undefined, 'no certificate');
     const strange = await (await TestAuthority.create()).identity('monitor', 'prometheus');
     await t.throwsAsync(statusFor(port, { ...strange, caPem: client.caPem }), undefined, 'a certificate of another CA');

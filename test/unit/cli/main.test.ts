@@ -1,5 +1,6 @@
 import test from 'ava';
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 
 const MAIN = path.join(import.meta.dirname, '../../../cli/main.ts');
@@ -20,4 +21,17 @@ test('a group without a command is refused with those it has', t => {
 test('words behind an unknown command are not taken for its group', t => {
   t.like(run('set', 'image', 'shop/web', 'web=nginx:2'), { status: 2, stderr: 'error: unknown command \'set\'; here it is: clusterctl apply -f FILE\n' });
   t.like(run('node', 'reboot', 'image'), { status: 2, stderr: 'error: unknown command \'reboot\'; clusterctl node has confirm-lost, cordon, drain, label, ls, rm, taint, uncordon\n' });
+});
+
+test('a full disk behind standard output is an error of one line', t => {
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => { closeSync(full); });
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'help', 'flags'], { encoding: 'utf8', stdio: ['ignore', full, 'pipe'] });
+  t.is(stderr, 'error: cannot write to standard output: no space left on the device\n');
+  t.is(status, 1);
+});
+test('dev verbs ask for the local cluster of the context', t => {
+  const { status, stderr } = run('--context', 'nowhere', 'dev', 'kill', 'n1');
+  t.regex(stderr, /^error: context 'nowhere' is no local cluster of this machine; /);
+  t.is(status, 1);
 });

@@ -57,8 +57,9 @@ test('a media type deeper than the stack', t => {
   const deep = `{"schemaVersion":2,"mediaType":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
   t.throws(() => parseManifest(Buffer.from(deep), OCI), { code: 'FAILED_PRECONDITION', message: /^mediaType a list does not match/ });
 });
-test('bytes that are no JSON are refused', t => { t.throws(() => parseManifest(Buffer.from('{'), OCI), { code: 'FAILED_PRECONDITION', message: 'manifest is no JSON' }); });
-test('bytes that are no UTF-8 are refused', t => { t.throws(() => parseManifest(Buffer.from([0x22, 0xff, 0x22]), OCI), { message: 'manifest is no JSON' }); });
+test('bytes that are no JSON are refused', t => { t.throws(() => parseManifest(Buffer.from('{'), OCI), { code: 'FAILED_PRECONDITION', message: 'manifest is not JSON' }); });
+test('an HTML page is called one', t => { t.throws(() => parseManifest(Buffer.from('\n<!DOCTYPE html><p>'), 'text/html'), { message: /^manifest is not JSON: the server answered with an HTML page; check that the address/ }); });
+test('bytes that are no UTF-8 are refused', t => { t.throws(() => parseManifest(Buffer.from([0x22, 0xff, 0x22]), OCI), { message: 'manifest is not JSON' }); });
 
 const PLATFORM = { os: 'linux', architecture: 'amd64' };
 const configOf = (run: object, fields: object = {}): Buffer => Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', config: run, rootfs: { diff_ids: [digest] }, ...fields }));

@@ -206,6 +206,18 @@ test('delete waits until nothing is left', async t => {
   t.is(shell.terminal.text, 'app/shop deleted\n');
 });
 
+test('logs on a terminal show control characters, unless --raw; elsewhere they pass', async t => {
+  const texts = await Promise.all(([[true, {}], [true, { raw: true }], [false, {}]] as const).map(async ([isTerminal, flags]) => {
+    const cluster = new FakeCluster(clusterView());
+    cluster.tunnelScript = () => framesOf([frame('\x1b[2Jred'), { kind: 'exit', code: 0 }]);
+    const shell = fakeShell(cluster);
+    shell.terminal.isOutputTerminal = isTerminal;
+    await showLogs(shell, ['task/webaaaaaaaaa'], flags);
+    return shell.terminal.text;
+  }));
+  t.deepEqual(texts, ['^[[2Jred', '\x1b[2Jred', '\x1b[2Jred']);
+});
+
 test('delete --wait is the default, also with a target behind it; --wait=false returns at once', async t => {
   for (const [names, flags] of [[['app/shop'], { wait: true }], [[], { wait: 'app/shop' }], [['app/shop'], { wait: 'true' }]] as const) {
     const cluster = new FakeCluster(clusterView(), clusterView({ apps: [], services: [], tasks: [] }));
