@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AppSpec } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
-import type { PlanRecord } from '#model/records.ts';
+import type { PlannedApp, PlanRecord } from '#model/records.ts';
 import { canonicalJson } from '../api/revision.ts';
 import { appOfService } from '../store/keys.ts';
 
@@ -22,9 +22,29 @@ export interface PlanRecordInput {
 
 export function planRecord({ id, snapshot, apps, nowMs }: PlanRecordInput): PlanRecord {
   return {
-    id, baseRevision: snapshot.etcdRevision, apps: apps.map(app => ({ id: appId(app.namespace, app.name), specSha256: specSha256(app) })),
+    id, baseRevision: snapshot.etcdRevision, apps: apps.map(app => plannedApp(app, snapshot)),
     membersSha256: membersSha256(snapshot, apps.map(app => appId(app.namespace, app.name))), createdAtMs: nowMs,
   };
+}
+
+function plannedApp(app: AppSpec, snapshot: ClusterSnapshot): PlannedApp {
+  return {
+    id: appId(app.namespace, app.name), specSha256: specSha256(app),
+    secrets: externalSecrets(app, snapshot), namespaceSha256: namespaceSha256(app.namespace, snapshot),
+  };
+}
+
+/** Those that are there; an apply is refused without the others. */
+function externalSecrets({ namespace, secrets }: AppSpec, snapshot: ClusterSnapshot): PlannedApp['secrets'] {
+  return secrets.filter(secret => secret.kind === 'external').flatMap(({ name }) => {
+    const newest = snapshot.secrets.get(`${namespace}/${name}`)?.value;
+    return newest === undefined ? [] : [{ name, version: newest.version, createdAtMs: newest.createdAtMs }];
+  });
+}
+
+function namespaceSha256(name: string, { namespaces }: ClusterSnapshot): string {
+  const { createdAtMs: _created, updatedAtMs: _updated, ...rules } = namespaces.get(name)?.value ?? { createdAtMs: 0, updatedAtMs: 0 };
+  return createHash('sha256').update(canonicalJson(rules)).digest('hex');
 }
 
 /** Why the plan cannot be carried out for `app` any more; undefined when all that it was made from is as it was. */
@@ -40,13 +60,24 @@ export function stalePlanReason(record: PlanRecord, app: AppSpec, snapshot: Clus
   if (planned.specSha256 !== specSha256(app)) {
     return `the manifest of App ${id} is not the one that plan ${record.id} was made for; plan again`;
   }
-  const changes = changesSince(record, id, snapshot);
+  const changes = [...contentChanges(planned, app, snapshot), ...changesSince(record, id, snapshot)];
   if (changes.length === 0) {
     return undefined;
   }
   const more = changes.length > MAX_NAMED ? `, and ${String(changes.length - MAX_NAMED)} more` : '';
   return `the cluster changed since plan ${record.id} was made (expected revision ${String(record.baseRevision)}, is ${String(snapshot.etcdRevision)}): `
     + `${changes.slice(0, MAX_NAMED).join(', ')}${more}; plan again`;
+}
+
+/** What the App's tasks would hold, and what its namespace allows. */
+function contentChanges(planned: PlannedApp, app: AppSpec, snapshot: ClusterSnapshot): readonly string[] {
+  const now = new Map(externalSecrets(app, snapshot).map(secret => [secret.name, secret]));
+  const secrets = planned.secrets.filter(({ name, version, createdAtMs }) => now.get(name)?.version !== version || now.get(name)?.createdAtMs !== createdAtMs);
+  const isOtherNamespace = planned.namespaceSha256 !== '' && planned.namespaceSha256 !== namespaceSha256(app.namespace, snapshot);
+  return [
+    ...secrets.map(({ name, version }) => `secret/${app.namespace}/${name} is not at version ${String(version)} any more`),
+    ...(isOtherNamespace ? [`policy or quota of namespace/${app.namespace} was changed`] : []),
+  ];
 }
 
 /** Records that a placement is decided from and that are newer than the plan. What the plan's other Apps changed, it foresaw. */

@@ -38,11 +38,20 @@ export interface ClusterSettings {
 }
 
 /** A saved plan: what it was made from. Kept an hour. */
+/** An App as it was planned. Digests are SHA-256 in lower-case hex. */
+export interface PlannedApp {
+  readonly id: AppId;
+  readonly specSha256: string;
+  /** The newest version of each external secret that it names. */
+  readonly secrets: readonly { readonly name: string; readonly version: number; readonly createdAtMs: number }[];
+  /** Of the policy and the quota of its namespace. Empty: an older controller made the plan. */
+  readonly namespaceSha256: string;
+}
+
 export interface PlanRecord {
   readonly id: string;
   readonly baseRevision: number;
-  /** SHA-256 in lower-case hex of each App as it was planned. */
-  readonly apps: readonly { readonly id: AppId; readonly specSha256: string }[];
+  readonly apps: readonly PlannedApp[];
   /** SHA-256 of the ids of all nodes and services: one that went leaves no revision behind. */
   readonly membersSha256: string;
   readonly createdAtMs: number;

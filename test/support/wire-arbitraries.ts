@@ -256,7 +256,7 @@ export const registryLogin: fc.Arbitrary<RegistryLoginRecord> = fc.record({ name
 export const clusterSettings: fc.Arbitrary<ClusterSettings> = fc.record({ clusterId: text, defaultRegistry: text, createdAtMs: big });
 
 export const planRecord: fc.Arbitrary<PlanRecord> = fc.record({
-  id: taskId, baseRevision: big, apps: fc.array(fc.record({ id: anyAppId, specSha256: sha256 }), few), membersSha256: sha256, createdAtMs: big,
+  id: taskId, baseRevision: big, apps: fc.array(fc.record({ id: anyAppId, specSha256: sha256, secrets: fc.array(fc.record({ name: label, version: count, createdAtMs: big }), few), namespaceSha256: sha256 }), few), membersSha256: sha256, createdAtMs: big,
 });
 
 export const usageSample: fc.Arbitrary<UsageSample> = fc.record({

@@ -88,6 +88,17 @@ export interface PlanRecord {
 export interface PlanRecord_App {
   readonly id: string;
   readonly specSha256: string;
+  /** External secrets of the App as they were planned. */
+  readonly secrets: readonly PlanRecord_Secret[];
+  /** Policy and quota of the App's namespace. Empty: an older controller made the plan. */
+  readonly namespaceSha256: string;
+}
+
+export interface PlanRecord_Secret {
+  readonly name: string;
+  readonly version: number;
+  /** A secret that was deleted and created again counts its versions anew. */
+  readonly createdAtMs: number;
 }
 
 function createBaseSessionRecord(): SessionRecord {
@@ -899,7 +910,7 @@ export const PlanRecord: MessageFns<PlanRecord> = {
 };
 
 function createBasePlanRecord_App(): PlanRecord_App {
-  return { id: "", specSha256: "" };
+  return { id: "", specSha256: "", secrets: [], namespaceSha256: "" };
 }
 
 export const PlanRecord_App: MessageFns<PlanRecord_App> = {
@@ -909,6 +920,12 @@ export const PlanRecord_App: MessageFns<PlanRecord_App> = {
     }
     if (message.specSha256 !== "") {
       writer.uint32(18).string(message.specSha256);
+    }
+    for (const v of message.secrets) {
+      PlanRecord_Secret.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.namespaceSha256 !== "") {
+      writer.uint32(34).string(message.namespaceSha256);
     }
     return writer;
   },
@@ -940,6 +957,90 @@ export const PlanRecord_App: MessageFns<PlanRecord_App> = {
             }
 
             message.specSha256 = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.secrets.push(PlanRecord_Secret.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.namespaceSha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlanRecord_Secret(): PlanRecord_Secret {
+  return { name: "", version: 0, createdAtMs: 0 };
+}
+
+export const PlanRecord_Secret: MessageFns<PlanRecord_Secret> = {
+  encode(message: PlanRecord_Secret, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int64(message.version);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(24).int64(message.createdAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRecord_Secret {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRecord_Secret() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
             continue;
           }
         }
