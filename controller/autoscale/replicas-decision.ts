@@ -49,6 +49,8 @@ const RISE_FACTOR = 2;
 const RISE_COUNT = 4;
 /** Wishes of one stabilization time that are told apart. */
 const BUCKETS = 10;
+/** Two intervals of `autoscale-loop.ts`: a wish as old as that was followed by this measurement. */
+const MAX_GAP_MS = 30_000;
 
 /**
  * The most that any measure asks for, held back by what was wanted in the stabilization times, and within `min` and `max`.
@@ -66,7 +68,7 @@ export function decideReplicas({ spec, current, readings, wishes, nowMs }: Repli
     return { replicas: current, reason: '', wishes: kept, ...told };
   }
   const wanted = withinLimits(highest.replicas, spec);
-  const all = withWish(spec, kept, { current, wanted, nowMs });
+  const all = withWish(spec, { kept, isFollowed: isFollowed(spec, wishes, nowMs) }, { current, wanted, nowMs });
   const rise = Math.max(current * RISE_FACTOR, current + RISE_COUNT);
   const replicas = withinLimits(Math.min(rise, stabilized(spec, all, { current, wanted, nowMs })), spec);
   const isSteady = wanted === replicas && all.every(wish => wish.least === replicas && wish.replicas === replicas);
@@ -128,15 +130,22 @@ function stabilized({ stabilizationMs, upStabilizationMs }: AutoscaleSpec, wishe
     : Math.min(current, Math.max(wanted, ...within(stabilizationMs).map(wish => wish.replicas)));
 }
 
+interface EarlierWishes {
+  /** Within the stabilization time. */
+  readonly kept: readonly AutoscaleWish[];
+  /** The measurement before this one was a wish too, also where it is older than the stabilization time. */
+  readonly isFollowed: boolean;
+}
+
 /** The first wish for another number stands for those before it too, which were all for `current`. */
-function withWish(spec: AutoscaleSpec, kept: readonly AutoscaleWish[], { current, wanted, nowMs }: Moment): readonly AutoscaleWish[] {
+function withWish(spec: AutoscaleSpec, { kept, isFollowed: hasEarlier }: EarlierWishes, { current, wanted, nowMs }: Moment): readonly AutoscaleWish[] {
   const widthMs = bucketMs(spec);
   if (widthMs === 0) {
     return [];
   }
   const atMs = Math.ceil(nowMs / widthMs) * widthMs;
   const last = kept.at(-1);
-  const others = last?.atMs === atMs ? [last] : kept.length === 0 ? [{ replicas: current, least: current }] : [];
+  const others = last?.atMs === atMs ? [last] : kept.length === 0 && !hasEarlier ? [{ replicas: current, least: current }] : [];
   const wish = { atMs, replicas: Math.max(wanted, ...others.map(one => one.replicas)), least: Math.min(wanted, ...others.map(one => one.least)) };
   return [...(last?.atMs === atMs ? kept.slice(0, -1) : kept), wish];
 }
@@ -145,6 +154,11 @@ function withWish(spec: AutoscaleSpec, kept: readonly AutoscaleWish[], { current
 function recentWishes(spec: AutoscaleSpec, wishes: readonly AutoscaleWish[], nowMs: number): readonly AutoscaleWish[] {
   const widthMs = bucketMs(spec);
   return wishes.filter(({ atMs }) => nowMs - atMs < longestMs(spec) && atMs <= nowMs + widthMs);
+}
+
+function isFollowed(spec: AutoscaleSpec, wishes: readonly AutoscaleWish[], nowMs: number): boolean {
+  const last = wishes.at(-1);
+  return last !== undefined && nowMs - last.atMs < Math.max(longestMs(spec), MAX_GAP_MS) && last.atMs <= nowMs + bucketMs(spec);
 }
 
 function bucketMs(spec: AutoscaleSpec): number {

@@ -84,6 +84,13 @@ test('it goes up only to the least that was wanted in the time', t => {
   t.deepEqual(follow({ upStabilizationMs: 60_000 }, 2, [4, 4, 3, 4, 4, 4, 4, 4]), [2, 2, 2, 2, 3, 3, 4, 4]);
 });
 
+test('a time that is shorter than the interval of measurements delays a change by one measurement', t => {
+  t.deepEqual(follow({ stabilizationMs: 3_000 }, 8, [8, 2, 2, 2]), [8, 8, 2, 2]);
+  t.deepEqual(follow({ stabilizationMs: 3_000 }, 8, [2, 4, 2, 3]), [8, 4, 4, 3]);
+  t.deepEqual(follow({ upStabilizationMs: 3_000 }, 2, [2, 4, 4]), [2, 2, 4]);
+  t.deepEqual(follow({ stabilizationMs: 14_000 }, 8, [8, 2, 2]), [8, 8, 2]);
+});
+
 test('without a time down it comes down at once', t => {
   t.deepEqual(follow({}, 8, [2, 8]), [2, 6]);
 });
