@@ -1,4 +1,5 @@
 /** `apply -f F...`: one transaction an App. */
+import type { App } from '#model/app.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ApplyOutcome } from '#model/ports.ts';
 import { ManifestError } from '../exit-code.ts';
@@ -34,6 +35,7 @@ export interface ApplyFlags {
 export async function applyManifests(shell: Shell, flags: ApplyFlags): Promise<void> {
   const apps = await loadApps(shell, flags);
   const client = await shell.connect();
+  const strangers = flags.prune === true ? await findStrangers(shell, client, { apps, isDryRun: flags.dryRun === true }) : [];
   const outcomes: ApplyOutcome[] = [];
   for (const [index, one] of apps.entries()) {
     try {
@@ -43,11 +45,10 @@ export async function applyManifests(shell: Shell, flags: ApplyFlags): Promise<v
       throw error;
     }
   }
-  if (flags.prune === true && flags.dryRun !== true) {
-    await pruneApps(shell, client, apps);
-  }
+  await pruneApps(shell, client, { strangers, isDryRun: flags.dryRun === true });
   if (shell.options.output === 'json' || shell.options.output === 'yaml') {
-    await printPlain(shell, { items: outcomes });
+    const pruned = strangers.map(({ namespace, name }) => ({ namespace, app: name }));
+    await printPlain(shell, { items: outcomes, ...(flags.prune === true ? { pruned } : {}) });
   }
   if (flags.dryRun !== true && (flags.wait ?? (shell.terminal.isErrorTerminal && flags.detach !== true))) {
     await waitForApps(shell, outcomes);
@@ -168,17 +169,24 @@ async function sayWhatIsMissing(shell: Shell, rest: readonly ManifestApp[], land
   }
 }
 
-/** Deletes the Apps of the files' namespaces that no file names. */
-async function pruneApps(shell: Shell, client: ControlClient, apps: readonly ManifestApp[]): Promise<void> {
+/** Apps of the files' namespaces that no file names. @throws UsageError before anything is applied, where they would be deleted without -y */
+async function findStrangers(shell: Shell, client: ControlClient, { apps, isDryRun }: { readonly apps: readonly ManifestApp[]; readonly isDryRun: boolean }): Promise<readonly App[]> {
+  const strangers: App[] = [];
   for (const namespace of new Set(apps.map(({ app }) => app.namespace))) {
     const view = await client.view({ namespace });
-    const strangers = view.apps.filter(app => !app.isDeleting && !apps.some(({ app: kept }) => kept.namespace === namespace && kept.name === app.name));
-    if (strangers.length > 0 && !shell.options.isYes) {
-      throw new UsageError(`--prune would delete ${strangers.map(app => `app/${app.name}`).join(', ')}; say so with -y`);
+    strangers.push(...view.apps.filter(app => !app.isDeleting && !apps.some(({ app: kept }) => kept.namespace === app.namespace && kept.name === app.name)));
+  }
+  if (strangers.length > 0 && !isDryRun && !shell.options.isYes) {
+    throw new UsageError(`--prune would delete ${strangers.map(app => `app/${app.name}`).join(', ')}; say so with -y`);
+  }
+  return strangers;
+}
+
+async function pruneApps(shell: Shell, client: ControlClient, { strangers, isDryRun }: { readonly strangers: readonly App[]; readonly isDryRun: boolean }): Promise<void> {
+  for (const { namespace, name } of strangers) {
+    if (!isDryRun) {
+      await client.deleteApp({ requestId: shell.newRequestId(), namespace, app: name, withVolumes: false });
     }
-    for (const app of strangers) {
-      await client.deleteApp({ requestId: shell.newRequestId(), namespace, app: app.name, withVolumes: false });
-      await say(shell, `app/${app.name} deleted`);
-    }
+    await say(shell, `app/${name} ${isDryRun ? 'would be deleted' : 'deleted'}`);
   }
 }

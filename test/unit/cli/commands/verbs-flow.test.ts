@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
+import { appId } from '#model/ids.ts';
 import { applyManifests } from '../../../../cli/commands/apply-flow.ts';
+import type { ApplyFlags } from '../../../../cli/commands/apply-flow.ts';
 import { explainTarget } from '../../../../cli/commands/why-flow.ts';
 import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
 import { showVersion } from '../../../../cli/commands/cluster-flow.ts';
@@ -75,6 +77,27 @@ test('apply --wait ends when the App is healthy, and fails when it was rolled ba
   cluster.views = [view(counts, 'rolled_back', 'web-0 exits 1')];
   t.like(await t.throwsAsync(applyManifests(fakeShell(cluster), { filename: [manifestFile(SHOP)], wait: true })),
     { code: 'FAILED_PRECONDITION', message: 'shop/web: rolled back: web-0 exits 1' });
+});
+
+test('apply --prune deletes what no manifest names, a dry run lists it, and without -y nothing is applied', async t => {
+  const apps = [...clusterView().apps, { ...clusterView().apps[0]!, id: appId('default', 'old'), name: 'old' }];
+  const applied = async (flags: Partial<ApplyFlags>, options: Parameters<typeof fakeShell>[1] = {}): Promise<{ readonly calls: readonly string[]; readonly text: string; readonly error: string }> => {
+    const cluster = new FakeCluster(clusterView({ apps }));
+    cluster.answers.set('apply', OUTCOME);
+    const shell = fakeShell(cluster, options);
+    const error = await applyManifests(shell, { filename: [manifestFile(SHOP)], prune: true, ...flags }).then(() => '', (reason: unknown) => String(reason));
+    return { calls: cluster.calls.map(([name]) => name), text: shell.terminal.text, error };
+  };
+  const dry = await applied({ dryRun: true });
+  t.deepEqual(dry.calls, ['apply']);
+  t.regex(dry.text, /app\/old would be deleted\n$/);
+  const refused = await applied({});
+  t.deepEqual(refused.calls, []);
+  t.regex(refused.error, /--prune would delete app\/old; say so with -y/);
+  const done = await applied({}, { yes: true });
+  t.deepEqual(done.calls, ['apply', 'deleteApp']);
+  t.regex(done.text, /app\/old deleted\n$/);
+  t.like(JSON.parse((await applied({ dryRun: true }, { output: 'json' })).text), { pruned: [{ namespace: 'default', app: 'old' }] });
 });
 
 test('get prints one object alone and lists as items', async t => {
