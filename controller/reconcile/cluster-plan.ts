@@ -13,6 +13,7 @@ import { reasonsOf } from '../schedule/explain.ts';
 import { cheapestFix } from '../schedule/fix.ts';
 import { nodeLoads } from '../schedule/node-load.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { appOfService } from '../store/keys.ts';
 import { fieldChanges } from './field-changes.ts';
 import { Forecast } from './forecast.ts';
 import { detached, PaperCluster } from './paper-cluster.ts';
@@ -57,7 +58,7 @@ export class ClusterPlanner {
   constructor(snapshot: ClusterSnapshot, wish: PlanWish, context: PlanContext) {
     this.before = detached(snapshot);
     this.#wish = wish;
-    this.#paper = new PaperCluster(this.before);
+    this.#paper = new PaperCluster(this.before, lastingTasks(this.before, wish));
     this.#forecast = new Forecast(this.#paper, context);
     this.#waiting = wish.apps.filter(one => one.isChanged);
     changeNodes(this.#paper, this.#forecast, wish);
@@ -102,6 +103,12 @@ export function planCluster(snapshot: ClusterSnapshot, wish: PlanWish, context: 
   return planner.plan;
 }
 
+/** Running tasks of jobs. In an App that is changed they end on paper: its other services may wait for them. */
+function lastingTasks(before: ClusterSnapshot, { apps }: PlanWish): ReadonlySet<TaskId> {
+  const changed = new Set<string>(apps.filter(one => one.isChanged).map(({ app }) => app.id));
+  return new Set([...before.tasks.values()].map(entry => entry.value).filter(task => task.kind === 'job' && !changed.has(appOfService(task.serviceId))).map(task => task.id));
+}
+
 function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, addedNodes }: PlanWish): void {
   for (const id of withoutNodes) {
     const node = paper.snapshot.nodes.get(id)?.value;
@@ -143,11 +150,23 @@ interface ActionFacts {
 function actionsOf(before: ClusterSnapshot, after: ClusterSnapshot, facts: ActionFacts): readonly PlannedTask[] {
   const apps = new Set(facts.wish.apps.map(({ app }) => app.id));
   const services = [...new Set([...before.tasksOfService.keys(), ...after.tasksOfService.keys()])].sort();
+  const changed = new Set(facts.wish.apps.filter(one => one.isChanged).flatMap(one => one.services.map(({ id }) => id)));
   return services.flatMap(id => {
-    const actions = actionsOfService(before, after, { id, stops: facts.stops });
+    const all = actionsOfService(before, after, { id, stops: facts.stops });
+    const actions = changed.has(id) ? all : all.filter(action => !isUnderWay(action, before));
     const isOfApp = [...apps].some(app => id.startsWith(`${app}/`));
     return isOfApp || actions.some(action => action.kind !== 'keep') ? actions : [];
   });
+}
+
+/** What follows without the plan: the next attempts and completions of a job, the next task of a slot that failed or ended, a run of a cron. */
+function isUnderWay({ kind, service: id, slot, reason }: PlannedTask, { services, serviceStatuses }: ClusterSnapshot): boolean {
+  if (kind !== 'start') {
+    return false;
+  }
+  const service = services.get(id)?.value;
+  const isPending = serviceStatuses.get(id)?.value.pending.some(one => one.slot === slot) === true;
+  return service === undefined || (service.spec.kind === 'job' && !isPending) || reason === 'crash-loop' || reason === 'ended';
 }
 
 function actionsOfService(before: ClusterSnapshot, after: ClusterSnapshot, { id, stops }: { readonly id: ServiceId; readonly stops: ActionFacts['stops'] }): readonly PlannedTask[] {
@@ -161,8 +180,10 @@ function actionsOfSlot(was: readonly TaskRow[], will: TaskRow | undefined, { sto
   const stop = ({ task }: TaskRow): PlannedTask => ({
     kind: 'stop', service: task.serviceId, slot: task.slot, task: task.id, node: task.node, reason: stops.get(task.id) ?? 'node-removed',
   });
+  // A job's task that ended on paper was not told to.
+  const keep = ({ task }: TaskRow): PlannedTask => ({ kind: 'keep', service: task.serviceId, slot: task.slot, task: task.id, node: task.node, reason: '' });
   if (will === undefined) {
-    return was.map(stop);
+    return was.map(row => (row.task.kind === 'job' && !stops.has(row.task.id) ? keep(row) : stop(row)));
   }
   const { task } = will;
   const base = { service: task.serviceId, slot: task.slot, node: task.node, reason: task.reason };

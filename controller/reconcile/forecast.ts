@@ -117,7 +117,10 @@ export class Forecast {
   #plan(key: ReconcileKey): Plan {
     const { snapshot } = this.#paper;
     if (key.startsWith('service/')) {
-      return planService(snapshot, parseServiceId(key.slice('service/'.length)), { ...this.#context, ignoresDeadlines: true, nowMs: this.#nowMs, table: () => this.#table.at(snapshot) });
+      const id = parseServiceId(key.slice('service/'.length));
+      // The clock of a forecast is ahead of the real one: the times of a cron come with the real one.
+      const nowMs = snapshot.services.get(id)?.value.spec.kind === 'cron' ? this.#context.nowMs : this.#nowMs;
+      return planService(snapshot, id, { ...this.#context, ignoresDeadlines: true, nowMs, table: () => this.#table.at(snapshot) });
     }
     return key.startsWith('app/') ? planApp(snapshot, parseAppId(key.slice('app/'.length)), this.#nowMs) : EMPTY_PLAN;
   }

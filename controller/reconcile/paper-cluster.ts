@@ -37,8 +37,11 @@ interface PaperSnapshot extends ClusterSnapshot {
  */
 export class PaperCluster {
   readonly #tables: PaperSnapshot;
+  readonly #lasting: ReadonlySet<TaskId>;
 
-  constructor(snapshot: ClusterSnapshot) {
+  /** @param lasting  tasks of jobs that run on: when they end is not known */
+  constructor(snapshot: ClusterSnapshot, lasting: ReadonlySet<TaskId> = new Set()) {
+    this.#lasting = lasting;
     this.#tables = {
       ...snapshot, apps: new Map(snapshot.apps), services: new Map(snapshot.services), serviceStatuses: new Map(snapshot.serviceStatuses),
       tasks: new Map(snapshot.tasks), statuses: new Map(snapshot.statuses), nodes: new Map(snapshot.nodes), volumes: new Map(snapshot.volumes),
@@ -144,6 +147,7 @@ export class PaperCluster {
     return [...tasks.values()].map(entry => entry.value)
       .filter(task => nodes.get(task.node)?.value.condition === 'ready')
       .flatMap(task => nextStatus(task, statuses.get(task.id)?.value, nowMs) ?? [])
+      .filter(({ id, phase }) => phase !== 'complete' || tasks.get(id)?.value.desired === 'stop' || !this.#lasting.has(id))
       .sort((left, right) => (left.id < right.id ? -1 : 1));
   }
 

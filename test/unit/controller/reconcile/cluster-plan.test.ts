@@ -7,7 +7,7 @@ import { DEFAULT_TIMES } from '#model/times.ts';
 import { ClusterPlanner, planCluster, unplacedService, unplacedServices } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanWish } from '../../../../controller/reconcile/cluster-plan.ts';
 import type { PlanContext } from '../../../../controller/reconcile/plan-context.ts';
-import { app, node, resources, service, serviceStatus, snapshot, T0, task, taskId, volume } from '../../../support/builders.ts';
+import { app, failed, node, resources, service, serviceStatus, snapshot, status, T0, task, taskId, volume } from '../../../support/builders.ts';
 import type { SnapshotOptions } from '../../../support/builders.ts';
 
 const CONTEXT: PlanContext = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => undefined };
@@ -98,6 +98,47 @@ test('a service with nothing pending is not unplaced', t => {
   t.deepEqual([unplacedServices(state), unplacedService(state, web.id)], [[], undefined]);
 });
 
+/** Two of four completions at a time; one ended well, one waits for its next attempt. */
+const crunch = service({ name: 'crunch', kind: 'job', replicas: 4, job: { retries: 3, parallelism: 2 } });
+const [crunched, tried] = [task(crunch, 'n1', { slot: 0, id: taskId('ja') }), task(crunch, 'n2', { slot: 1, id: taskId('jb') })];
+const working = task(crunch, 'n3', { slot: 2, id: taskId('jc') });
+const JOBS: SnapshotOptions = {
+  services: [web, crunch],
+  serviceStatuses: [
+    serviceStatus(web),
+    serviceStatus(crunch, { settledRevision: 0, rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: T0 }, crashLoops: [{ slot: 1, failures: 1, notBeforeMs: T0 + 10_000, task: tried.id }] }),
+  ],
+  tasks: [...NODES.map((one, slot) => task(web, one, { slot })), crunched, tried, working],
+  statuses: [status(crunched, { phase: 'complete', finishedAtMs: T0 }), failed(tried), status(working), ...NODES.map((one, slot) => status(task(web, one, { slot })))],
+};
+const unchanged = { apps: [{ app: app(), services: [], isChanged: false }] };
+
+test('a job that runs is left alone: neither its end, nor its next attempts and completions are of the plan', t => {
+  t.deepEqual(lines(plan(JOBS, unchanged)), ['keep 2 n3', 'keep 0 n1', 'keep 1 n2', 'keep 2 n3']);
+  t.deepEqual(lines(plan(JOBS, {})), []);
+  const scaled = plan(JOBS, { services: [service({ replicas: 2, revision: 2 })] });
+  t.deepEqual(lines(scaled), ['keep 2 n3', 'keep 0 n1', 'keep 1 n2', 'stop 2 n3 scale-down']);
+});
+test('a job that runs on a node that goes is moved, once', t => {
+  t.deepEqual(lines(plan(JOBS, { withoutNodes: [parseNodeId('n3')] })), ['move 2 n3 n2 drain', 'keep 0 n1', 'keep 1 n2', 'move 2 n3 n2 drain']);
+});
+test('a run of a cron is left alone, and none is started on paper', t => {
+  const nightly = service({ name: 'nightly', kind: 'cron', cron: { schedule: '* * * * *', timezone: 'UTC', concurrency: 'replace', isSuspended: false, keptSucceeded: 3, keptFailed: 1 } });
+  const run = { ...service({ name: 'nightly-1', kind: 'job' }), cronRun: { cron: 'nightly', scheduledAtMs: T0, isManual: false } };
+  const runs = task(run, 'n1', { id: taskId('ra') });
+  const cron = { scheduleKey: 'UTC * * * * *', handledUntilMs: T0, nextAtMs: T0 + 60_000 };
+  const state: SnapshotOptions = {
+    ...AT_REST, services: [web, nightly, run], tasks: [...AT_REST.tasks ?? [], runs], statuses: [status(runs)],
+    serviceStatuses: [serviceStatus(web), serviceStatus(nightly, { cron }), serviceStatus(run, { settledRevision: 0, rollout: { state: 'progressing', reason: '', revision: 1, startedAtMs: T0 } })],
+  };
+  t.deepEqual(lines(plan(state, unchanged)), ['keep 0 n1', 'keep 0 n1', 'keep 1 n2', 'keep 2 n3']);
+  const rolled = plan(state, { services: [service({ templateHash: 'hash-2', revision: 2, update: { monitorMs: 180_000 } })] });
+  t.deepEqual(lines(rolled), ['keep 0 n1', 'replace 0 n1 n1 rollout', 'replace 1 n2 n2 rollout', 'replace 2 n3 n3 rollout']);
+});
+test('a job that is changed is planned', t => {
+  const changed = { ...crunch, revision: 2, templateHash: 'hash-2' };
+  t.deepEqual(lines(plan(JOBS, { services: [changed] })).filter(line => !line.startsWith('keep')).map(line => line.split(' ').slice(0, 2).join(' ')), ['start 0', 'start 1', 'replace 2', 'start 3']);
+});
 test('a job is planned to its end', t => {
   t.deepEqual(lines(plan({}, { services: [service({ name: 'report', kind: 'job' })] })), ['start 0 n1 scale-up']);
 });
