@@ -23,7 +23,7 @@ export async function createToken(shell: Shell, flags: { readonly ttl?: string; 
     throw new UsageError('--role must be node');
   }
   const client = await shell.connect();
-  const { token, expiresAtMs } = await client.createToken({ ttlMs, role: 'node' });
+  const { token, expiresAtMs } = await client.createToken({ requestId: shell.newRequestId(), ttlMs, role: 'node' });
   if (shell.options.output === 'json' || shell.options.output === 'yaml') {
     await printPlain(shell, { token, expiresAt: formatTime(expiresAtMs) });
     return;

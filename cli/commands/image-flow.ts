@@ -95,7 +95,7 @@ export async function listTags(shell: Shell, image: string): Promise<void> {
 
 export async function tagImage(shell: Shell, source: string, target: string): Promise<void> {
   const client = await shell.connect();
-  const { image, digest } = await client.tagImage({ namespace: shell.options.namespace ?? DEFAULT_NAMESPACE, source, target });
+  const { image, digest } = await client.tagImage({ requestId: shell.newRequestId(), namespace: shell.options.namespace ?? DEFAULT_NAMESPACE, source, target });
   await say(shell, `${image} is ${digest}`);
 }
 

@@ -14,7 +14,7 @@ import type { ReplicaOptions } from './replica-loop.ts';
 import { RpcLoop } from './rpc-loop.ts';
 import { SessionTable } from './session-table.ts';
 
-export interface ApiOptions extends Omit<ReplicaOptions, 'newId' | 'randomBytes'> {
+export interface ApiOptions extends Omit<ReplicaOptions, 'newId' | 'randomBytes' | 'random'> {
   readonly listen: string;
   readonly joinListen: string;
   /** Resolves when `state` was read once: nothing is served before. */
@@ -42,7 +42,7 @@ export class ApiLoop implements Loop {
     const { log, state, identity } = options;
     const peers = new PeerControllers({ ownId: options.controllerId, state, identity: identity.current });
     identity.onRenewed(renewed => { peers.updateIdentity(renewed); });
-    const replica = new ReplicaLoop({ ...options, sessions: this.#sessions, peers, newId: randomUUID, randomBytes }, signal);
+    const replica = new ReplicaLoop({ ...options, sessions: this.#sessions, peers, newId: randomUUID, randomBytes, random: Math.random }, signal);
     const onCall = (end: CallEnd): void => {
       const line = auditLine(end);
       if (line !== undefined) options.audit.info({ ...line, etcdRevision: state.current.etcdRevision }, 'audit');

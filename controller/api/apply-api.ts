@@ -29,7 +29,7 @@ import { previewWarnings } from './apply-preview.ts';
 import { requireValid } from './violations.ts';
 import { latestVersions, writeAppSecrets } from './secret-flow.ts';
 import { requirePlan } from './saved-plan-flow.ts';
-import { writeOnce } from './write-once-flow.ts';
+import { earlierAnswer, requireOutcome, writeOnce } from './write-once-flow.ts';
 import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
 export interface ApplyParts extends WriteParts, DigestParts, ClusterDefaults {
@@ -46,7 +46,13 @@ const MAX_APP_BYTES = 512 * 1024;
 export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
   return async (request, peer) => {
     requireRole(peer, 'operator');
-    requireValid([...checkAppSpec(request.app), ...checkPolicy(request.app, parts), ...missingSecrets(request.app, parts)]);
+    const write = { rpc: 'apply', request } as const;
+    const violations = [...checkAppSpec(request.app), ...checkPolicy(request.app, parts), ...missingSecrets(request.app, parts)];
+    const earlier = violations.length === 0 || request.isDryRun ? undefined : await earlierAnswer(write, parts, parts.signal);
+    if (earlier !== undefined) {
+      return requireOutcome(earlier, 'applied', request).outcome;
+    }
+    requireValid(violations);
     const pinning = pinnedApp(withClusterDefaults(request.app, parts), parts);
     if (request.isDryRun) {
       const app = await pinning;
@@ -57,7 +63,7 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
     let turn = needsTurn(request.app, parts) ? takeTurn(parts, parts.signal) : undefined;
     turn?.catch(() => undefined);
     let carriedOut: AppSpec | undefined;
-    const outcome = await writeOnce(request.requestId, parts, async () => {
+    const outcome = await writeOnce(write, parts, async () => {
       const app = await pinning;
       carriedOut = app;
       const secretVersions = await writeAppSecrets(app, parts, parts.signal);
@@ -66,11 +72,9 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
       turn = undefined;
       return draft;
     }, parts.signal);
-    if (outcome.kind !== 'applied') {
-      throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
-    }
-    if (carriedOut !== undefined) parts.events.record(privilegedEvents(carriedOut, outcome.outcome, peer));
-    return outcome.outcome;
+    const applied = requireOutcome(outcome, 'applied', request).outcome;
+    if (carriedOut !== undefined) parts.events.record(privilegedEvents(carriedOut, applied, peer));
+    return applied;
   };
 }
 

@@ -1,16 +1,20 @@
 /** Images by name, as a namespace's logins see them, and those logins. Passwords never come back out. */
+import { randomUUID } from 'node:crypto';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { DOCKER_HUB, formatImageName, isRegistry, normalizeImageReference, parseImageReference } from '#model/image-reference.ts';
 import type { ControlHandlers } from '#model/ports.ts';
+import type { RequestRecord } from '#model/records.ts';
 import { requireRole } from './access.ts';
 import { lookUp } from './digest-flow.ts';
 import type { ImageLookup } from './image-lookup.ts';
 import type { ImageRegistry, RegistryLogins } from './ports.ts';
-import { writeOnce } from './write-once-flow.ts';
+import { requireOutcome, writeOnce } from './write-once-flow.ts';
 import type { WriteParts } from './write-once-flow.ts';
 
 type ImageHandlers = Pick<ControlHandlers, 'resolveImage' | 'listTags' | 'tagImage' | 'putRegistryLogin' | 'listRegistryLogins' | 'deleteRegistryLogin'>;
+
+type Tagged = Extract<RequestRecord['outcome'], { readonly kind: 'tagged' }>;
 
 export interface ImageApiParts extends WriteParts {
   readonly resolver: ImageRegistry;
@@ -42,15 +46,22 @@ function createNameApi(parts: ImageApiParts): Pick<ImageHandlers, 'resolveImage'
       const { registry = '', repository } = lookup.reference;
       return { repository: `${registry}/${repository}`, tags: await lookUp(lookup, () => parts.resolver.listTags({ registry, repository }, request.namespace, parts.signal)) };
     },
-    async tagImage({ namespace, source, target }, peer) {
+    async tagImage(request, peer) {
       requireRole(peer, 'operator');
+      const { namespace, source, target } = request;
       const lookup = readLookup({ namespace, image: source }, parts);
       const { reference: from } = lookup;
       const { reference: to } = readLookup({ namespace, image: target }, parts);
       if (to.registry !== from.registry || to.repository !== from.repository || to.digest !== undefined) {
         throw new ClusterError('INVALID_ARGUMENT', `${target} is no other tag of ${from.registry ?? ''}/${from.repository}; a tag is set within one repository, copies between repositories are made by tools like skopeo`);
       }
-      return { image: formatImageName(to), digest: await lookUp(lookup, () => parts.resolver.tag(from, to.tag ?? 'latest', namespace, parts.signal)) };
+      const tag = async (): Promise<Tagged> =>
+        ({ kind: 'tagged', image: formatImageName(to), digest: await lookUp(lookup, () => parts.resolver.tag(from, to.tag ?? 'latest', namespace, parts.signal)) });
+      // The registry is no part of the transaction: a tag is set again where the record of the request did not land.
+      const named = { ...request, requestId: request.requestId ?? randomUUID() };
+      const outcome = await writeOnce({ rpc: 'tagImage', request: named }, parts, async () => ({ compares: [], operations: [], outcome: await tag() }), parts.signal);
+      const { image, digest } = requireOutcome(outcome, 'tagged', named);
+      return { image, digest };
     },
   };
 }
@@ -64,10 +75,10 @@ function createLoginApi(parts: ImageApiParts): Pick<ImageHandlers, 'putRegistryL
       if (username === '' || username.includes(':') || username.length > MAX_USERNAME_LENGTH || password === '' || password.length > MAX_PASSWORD_LENGTH) {
         throw new ClusterError('INVALID_ARGUMENT', `a login at ${registry} needs a user name without ':' and a password, at most ${String(MAX_USERNAME_LENGTH)} and ${String(MAX_PASSWORD_LENGTH)} characters`);
       }
-      await parts.resolver.checkLogin(registry, { username, password }, parts.signal);
-      await writeOnce(request.requestId, parts, () => Promise.resolve({
-        compares: [], operations: [parts.logins.put({ namespace, registry, username, password })], outcome: { kind: 'done' },
-      }), parts.signal);
+      await writeOnce({ rpc: 'putRegistryLogin', request }, parts, async () => {
+        await parts.resolver.checkLogin(registry, { username, password }, parts.signal);
+        return { compares: [], operations: [parts.logins.put({ namespace, registry, username, password })], outcome: { kind: 'done' } };
+      }, parts.signal);
       return { registry };
     },
     async listRegistryLogins({ namespace }, peer) {
@@ -78,12 +89,12 @@ function createLoginApi(parts: ImageApiParts): Pick<ImageHandlers, 'putRegistryL
     async deleteRegistryLogin(request, peer) {
       requireRole(peer, 'operator');
       const registry = readRegistry(request, parts.defaultRegistry);
-      const records = await parts.logins.list(request.namespace, parts.signal);
-      await writeOnce(request.requestId, parts, () => {
+      await writeOnce({ rpc: 'deleteRegistryLogin', request }, parts, async () => {
+        const records = await parts.logins.list(request.namespace, parts.signal);
         if (!records.some(record => record.namespace === request.namespace && record.registry === registry)) {
-          return Promise.reject(new ClusterError('NOT_FOUND', `namespace ${request.namespace} has no login at ${registry}`));
+          throw new ClusterError('NOT_FOUND', `namespace ${request.namespace} has no login at ${registry}`);
         }
-        return Promise.resolve({ compares: [], operations: [parts.logins.delete(request.namespace, registry)], outcome: { kind: 'done' as const } });
+        return { compares: [], operations: [parts.logins.delete(request.namespace, registry)], outcome: { kind: 'done' } };
       }, parts.signal);
       return { registry };
     },

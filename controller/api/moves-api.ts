@@ -34,12 +34,13 @@ export function createMovesApi(parts: ServiceApiParts): Pick<ControlHandlers, 'p
       }
       return planner.plan;
     },
-    async moveTasks({ requestId, moves }, peer) {
+    async moveTasks(request, peer) {
+      const { moves } = request;
       requireRole(peer, 'operator');
       if (moves.length > MAX_MOVES || new Set(moves.map(one => one.task)).size < moves.length) {
         throw new ClusterError('INVALID_ARGUMENT', `moves: at most ${String(MAX_MOVES)}, each task once; got ${String(moves.length)}`);
       }
-      await writeOnce(requestId, parts, () => draft(moves, parts), parts.signal);
+      await writeOnce({ rpc: 'moveTasks', request }, parts, () => draft(moves, parts), parts.signal);
     },
   };
 }

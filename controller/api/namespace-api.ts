@@ -37,7 +37,9 @@ export function createNamespaceApi(parts: WriteParts & { readonly events: EventS
         throw new ClusterError('INVALID_ARGUMENT', problem);
       }
       const key = buildKey({ kind: 'namespace', name: request.name });
-      await writeOnce(request.requestId, parts, () => {
+      let drafts = 0;
+      await writeOnce({ rpc: 'putNamespace', request }, parts, () => {
+        drafts += 1;
         const current = parts.state.current.namespaces.get(request.name);
         const nowMs = parts.clock.nowMs();
         const base = current?.value ?? DEFAULT_NAMESPACE_POLICY;
@@ -54,7 +56,8 @@ export function createNamespaceApi(parts: WriteParts & { readonly events: EventS
           outcome: { kind: 'done' },
         };
       }, parts.signal);
-      parts.events.record([policyEvent(request, peer)]);
+      // A repeated request changed nothing.
+      if (drafts > 0) parts.events.record([policyEvent(request, peer)]);
     },
     listNamespaces(peer) {
       requireRole(peer, 'operator');
@@ -64,7 +67,7 @@ export function createNamespaceApi(parts: WriteParts & { readonly events: EventS
       requireRole(peer, 'operator');
       requireName(request.name);
       const key = buildKey({ kind: 'namespace', name: request.name });
-      await writeOnce(request.requestId, parts, () => {
+      await writeOnce({ rpc: 'deleteNamespace', request }, parts, () => {
         const current = parts.state.current.namespaces.get(request.name);
         if (current === undefined) {
           throw new ClusterError('NOT_FOUND', `namespace ${request.name} has no policy of its own`);

@@ -19,7 +19,7 @@ import type { LostNodesLoop } from './lost-nodes-loop.ts';
 import type { EventSink } from './ports.ts';
 import type { ServiceApiParts } from './service-api.ts';
 import { writeOnce } from './write-once-flow.ts';
-import type { WriteDraft } from './write-once-flow.ts';
+import type { Write, WriteDraft } from './write-once-flow.ts';
 
 type NodeHandlers = Pick<ControlHandlers, 'setAvailability' | 'setLabels' | 'setTaints' | 'confirmLost' | 'removeNode'>;
 
@@ -32,14 +32,14 @@ export interface NodeApiParts extends ServiceApiParts {
 }
 
 export function createNodeApi(parts: NodeApiParts): NodeHandlers {
-  const change = async (request: { readonly requestId: string; readonly node: NodeId }, next: (node: Node) => Node): Promise<void> => {
-    await writeOnce(request.requestId, parts, () => changeNode(request.node, parts, next), parts.signal);
+  const change = async (write: Extract<Write, { readonly request: { readonly node: NodeId } }>, next: (node: Node) => Node): Promise<void> => {
+    await writeOnce(write, parts, () => changeNode(write.request.node, parts, next), parts.signal);
   };
   return {
     async setAvailability(request, peer) {
       requireRole(peer, 'operator');
       let before: Availability | undefined;
-      await change(request, node => {
+      await change({ rpc: 'setAvailability', request }, node => {
         before = node.availability;
         return { ...node, availability: request.availability };
       });
@@ -50,7 +50,7 @@ export function createNodeApi(parts: NodeApiParts): NodeHandlers {
       requireRole(peer, 'operator');
       requireOperatorLabels([...request.set.keys(), ...request.remove]);
       requireNone([...request.set].map(([name, value]) => labelValueProblem(name, value)));
-      await change(request, node => {
+      await change({ rpc: 'setLabels', request }, node => {
         const labels = new Map([...node.labels, ...request.set]);
         request.remove.forEach(name => labels.delete(name));
         return { ...node, labels };
@@ -62,11 +62,11 @@ export function createNodeApi(parts: NodeApiParts): NodeHandlers {
       if (bad !== undefined) {
         throw new ClusterError('INVALID_ARGUMENT', `taint ${JSON.stringify(bad)} is not an RFC 1123 label`);
       }
-      await change(request, node => ({ ...node, taints: [...new Set(request.taints)].sort() }));
+      await change({ rpc: 'setTaints', request }, node => ({ ...node, taints: [...new Set(request.taints)].sort() }));
     },
     async confirmLost(request, peer) {
       requireRole(peer, 'operator');
-      await change(request, node => {
+      await change({ rpc: 'confirmLost', request }, node => {
         if (node.condition === 'ready') {
           throw new ClusterError('FAILED_PRECONDITION', `node ${node.id} is ready: its agent answers; it cannot be confirmed lost`);
         }
@@ -75,7 +75,7 @@ export function createNodeApi(parts: NodeApiParts): NodeHandlers {
     },
     async removeNode(request, peer) {
       requireRole(peer, 'operator');
-      await writeOnce(request.requestId, parts, () => draftRemove(request.node, parts), parts.signal);
+      await writeOnce({ rpc: 'removeNode', request }, parts, () => draftRemove(request.node, parts), parts.signal);
     },
   };
 }

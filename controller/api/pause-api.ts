@@ -17,12 +17,13 @@ const MAX_TASKS = 100;
 
 export function createPauseApi(parts: ServiceApiParts): Pick<ControlHandlers, 'setPaused'> {
   return {
-    async setPaused({ requestId, tasks, isPaused }, peer) {
+    async setPaused(request, peer) {
+      const { tasks, isPaused } = request;
       requireRole(peer, 'operator');
       if (tasks.length > MAX_TASKS) {
         throw new ClusterError('INVALID_ARGUMENT', `tasks: at most ${String(MAX_TASKS)} in one call, got ${String(tasks.length)}`);
       }
-      await writeOnce(requestId, parts, () => draft([...new Set(tasks)], isPaused, parts), parts.signal);
+      await writeOnce({ rpc: 'setPaused', request }, parts, () => draft([...new Set(tasks)], isPaused, parts), parts.signal);
     },
   };
 }

@@ -48,8 +48,11 @@ export interface RegistryLogins {
 
 /** Seals secrets before they reach etcd and opens them for the nodes that run their users. */
 export interface SecretSealer {
+  /** Of the key that seals. */
   readonly keyId: string;
   seal(plain: Uint8Array, associated: string): { readonly nonce: Uint8Array; readonly sealed: Uint8Array };
+  /** HMACs of `text`, one for each key, that of the sealing key first: a plain hash of a short secret can be guessed. */
+  fingerprints(text: string): readonly Uint8Array[];
   /** @throws ClusterError FAILED_PRECONDITION when sealed by another key or changed */
   open(sealed: { readonly keyId: string; readonly nonce: Uint8Array; readonly sealed: Uint8Array }, associated: string): Uint8Array;
 }

@@ -54,6 +54,8 @@ export interface ReplicaOptions {
   /** A UUID. */
   readonly newId: () => string;
   readonly randomBytes: (count: number) => Buffer;
+  /** 0 <= random < 1 */
+  readonly random: () => number;
 }
 
 /** The other replicas, as this one asks them. */

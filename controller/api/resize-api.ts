@@ -29,10 +29,11 @@ const NOTHING_TO_DO: WriteDraft = { compares: [], operations: [], outcome: { kin
 
 export function createResizeApi(parts: ServiceApiParts): Pick<ControlHandlers, 'updateResources'> {
   return {
-    async updateResources({ requestId, target, change }, peer) {
+    async updateResources(request, peer) {
+      const { target, change } = request;
       requireRole(peer, 'operator');
       const draft = async (): Promise<WriteDraft> => (target.kind === 'task' ? draftTask(target.task, change, parts) : await draftService(target.service, change, parts));
-      await writeOnce(requestId, parts, draft, parts.signal);
+      await writeOnce({ rpc: 'updateResources', request }, parts, draft, parts.signal);
     },
   };
 }

@@ -12,25 +12,22 @@ import { draftWith, draftWrite } from './apply-api.ts';
 import type { ApplyParts, RevisionRequest } from './apply-api.ts';
 import { undoneApp, undoneService } from './undo.ts';
 import type { CurrentService } from './undo.ts';
-import { writeOnce } from './write-once-flow.ts';
+import { requireOutcome, writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
 
 export function createRolloutApi(parts: ApplyParts): Pick<ControlHandlers, 'changeRollout' | 'undo'> {
   return {
     async changeRollout(request, peer) {
       requireRole(peer, 'operator');
-      await writeOnce(request.requestId, parts, () => draftChange(request, parts), parts.signal);
+      await writeOnce({ rpc: 'changeRollout', request }, parts, () => draftChange(request, parts), parts.signal);
     },
     async undo(request, peer) {
       requireRole(peer, 'operator');
-      const outcome = await writeOnce(request.requestId, parts, async () => {
+      const outcome = await writeOnce({ rpc: 'undo', request }, parts, async () => {
         const { wish } = await chooseRevision(request, parts);
         return await draftWrite(wish, new Map(), parts);
       }, parts.signal);
-      if (outcome.kind !== 'applied') {
-        throw new ClusterError('ALREADY_EXISTS', `request ${request.requestId} was another kind of write`);
-      }
-      return outcome.outcome;
+      return requireOutcome(outcome, 'applied', request).outcome;
     },
   };
 }

@@ -5,9 +5,9 @@ import { isLabel } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { secretPrefix } from '../store/keys.ts';
 import { requireRole } from './access.ts';
-import { writeSecret } from './secret-flow.ts';
+import { draftSecret } from './secret-flow.ts';
 import type { SecretParts } from './secret-flow.ts';
-import { writeOnce } from './write-once-flow.ts';
+import { requireOutcome, writeOnce } from './write-once-flow.ts';
 import type { WriteParts } from './write-once-flow.ts';
 
 type SecretHandlers = Pick<ControlHandlers, 'putSecret' | 'listSecrets' | 'deleteSecret'>;
@@ -23,8 +23,11 @@ export function createSecretApi(parts: SecretParts & WriteParts & { readonly sig
       if (request.content.length > MAX_SECRET_BYTES) {
         throw new ClusterError('INVALID_ARGUMENT', `secret ${request.name} is ${String(request.content.length)} bytes, at most ${String(MAX_SECRET_BYTES)} are allowed`);
       }
-      // The same content gives the same version, so a repeated request changes nothing more.
-      return { version: await writeSecret(request, parts, parts.signal) };
+      const outcome = await writeOnce({ rpc: 'putSecret', request }, parts, () => {
+        const { compares, operations, version } = draftSecret(request, parts);
+        return { compares, operations, outcome: { kind: 'secret', version } };
+      }, parts.signal);
+      return { version: requireOutcome(outcome, 'secret', request).version };
     },
     listSecrets(request, peer) {
       requireRole(peer, 'operator');
@@ -36,7 +39,7 @@ export function createSecretApi(parts: SecretParts & WriteParts & { readonly sig
     async deleteSecret(request, peer) {
       requireRole(peer, 'operator');
       requireNames(request.namespace, request.name);
-      await writeOnce(request.requestId, parts, async () => {
+      await writeOnce({ rpc: 'deleteSecret', request }, parts, async () => {
         requireUnused(request.namespace, request.name, parts);
         const { entries } = await parts.store.list([secretPrefix(request.namespace, request.name)], parts.signal);
         if (entries.length === 0) {

@@ -9,6 +9,7 @@ import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import { secretBinding } from './content-flow.ts';
 import type { ClusterState, SecretSealer } from './ports.ts';
+import type { WriteDraft } from './write-once-flow.ts';
 
 /** Of one write, while others write the same secret. */
 const MAX_TRIES = 8;
@@ -18,6 +19,12 @@ export interface SecretParts {
   readonly state: ClusterState;
   readonly clock: Clock;
   readonly sealer: SecretSealer;
+}
+
+interface SecretContent {
+  readonly namespace: string;
+  readonly name: string;
+  readonly content: Uint8Array;
 }
 
 /** Newest version of each secret of the namespace, by name. */
@@ -42,26 +49,36 @@ export async function writeAppSecrets(app: AppSpec, parts: SecretParts, signal: 
 
 /** The version that holds this content: the newest one if it does, else a new one. @throws ClusterError CONFLICT when others keep winning */
 export async function writeSecret(
-  secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, parts: SecretParts, signal: AbortSignal,
+  secret: SecretContent, parts: SecretParts, signal: AbortSignal,
 ): Promise<number> {
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    const latest = latestVersions(secret.namespace, parts.state.current).get(secret.name);
-    if (latest !== undefined && holds(latest, secret.content, parts.sealer)) {
-      return latest.version;
+    const { compares, operations, version } = draftSecret(secret, parts);
+    if (operations.length === 0) {
+      return version;
     }
-    const record = sealVersion(secret, (latest?.version ?? 0) + 1, parts);
-    const key = buildKey({ kind: 'secret', namespace: secret.namespace, name: secret.name, version: record.version });
-    const outcome = await transactGuarded(parts.store,
-      [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeSecretVersion(record) }], signal);
+    const outcome = await transactGuarded(parts.store, compares, operations, signal);
     await parts.state.waitFor(outcome.etcdRevision, signal);
     if (outcome.kind === 'committed') {
-      return record.version;
+      return version;
     }
   }
   throw new ClusterError('CONFLICT', `secret ${secret.namespace}/${secret.name} cannot be written: the next version is taken already`);
 }
 
-function sealVersion(secret: { readonly namespace: string; readonly name: string; readonly content: Uint8Array }, version: number, parts: SecretParts): SecretVersion {
+/** The write of the version that holds this content; no operations where the newest one does. */
+export function draftSecret(secret: SecretContent, parts: SecretParts): Pick<WriteDraft, 'compares' | 'operations'> & { readonly version: number } {
+  const latest = latestVersions(secret.namespace, parts.state.current).get(secret.name);
+  if (latest !== undefined && holds(latest, secret.content, parts.sealer)) {
+    return { compares: [], operations: [], version: latest.version };
+  }
+  const record = sealVersion(secret, (latest?.version ?? 0) + 1, parts);
+  const key = buildKey({ kind: 'secret', namespace: secret.namespace, name: secret.name, version: record.version });
+  return {
+    compares: [{ kind: 'mod-revision', key, revision: 0 }], operations: [{ kind: 'put', key, value: encodeSecretVersion(record) }], version: record.version,
+  };
+}
+
+function sealVersion(secret: SecretContent, version: number, parts: SecretParts): SecretVersion {
   const { nonce, sealed } = parts.sealer.seal(secret.content, secretBinding(secret.namespace, secret.name, version));
   return { namespace: secret.namespace, name: secret.name, version, keyId: parts.sealer.keyId, nonce, sealed, createdAtMs: parts.clock.nowMs() };
 }

@@ -14,7 +14,7 @@ import type { Compare, Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { keptWish, templateHash } from './revision.ts';
 import { writeOnce } from './write-once-flow.ts';
-import type { WriteDraft, WriteParts } from './write-once-flow.ts';
+import type { Write, WriteDraft, WriteParts } from './write-once-flow.ts';
 
 /** Source: reliability.md 10. */
 export const MAX_REPLICAS = 10_000;
@@ -30,22 +30,22 @@ export interface ServiceApiParts extends WriteParts {
 type ServiceHandlers = Pick<ControlHandlers, 'deleteApp' | 'deleteService' | 'scale' | 'restart' | 'runCron' | 'stopTask'>;
 
 export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
-  const write = async (requestId: string, draft: () => WriteDraft): Promise<void> => {
-    await writeOnce(requestId, parts, draft, parts.signal);
+  const write = async (one: Write, draft: () => WriteDraft): Promise<void> => {
+    await writeOnce(one, parts, draft, parts.signal);
   };
   return {
     async deleteApp(request, peer) {
       requireRole(peer, 'operator');
-      await write(request.requestId, () => draftDeleteApp(request, parts));
+      await write({ rpc: 'deleteApp', request }, () => draftDeleteApp(request, parts));
     },
     async deleteService(request, peer) {
       requireRole(peer, 'operator');
-      await write(request.requestId, () => changeService(request.service, parts, service => ({ ...service, isDeleting: true })));
+      await write({ rpc: 'deleteService', request }, () => changeService(request.service, parts, service => ({ ...service, isDeleting: true })));
     },
     async scale(request, peer) {
       requireRole(peer, 'operator');
       requireReplicas(request.replicas);
-      await write(request.requestId, () => changeService(request.service, parts, service => {
+      await write({ rpc: 'scale', request }, () => changeService(request.service, parts, service => {
         requireScalable(service);
         return { ...service, spec: { ...service.spec, replicas: request.replicas }, scale: { replicas: request.replicas, revision: service.revision } };
       }));
@@ -53,7 +53,7 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
     async restart(request, peer) {
       requireRole(peer, 'operator');
       requireGrace(request.graceMs);
-      await write(request.requestId, () => withGrace(request, parts, changeService(request.service, parts, service => {
+      await write({ rpc: 'restart', request }, () => withGrace(request, parts, changeService(request.service, parts, service => {
         requireTasks(service);
         const restartCount = service.restartCount + 1;
         const { rollout: _, ...rest } = service;
@@ -62,16 +62,15 @@ export function createServiceApi(parts: ServiceApiParts): ServiceHandlers {
     },
     async runCron(request, peer) {
       requireRole(peer, 'operator');
-      const record = parts.state.current.services.get(request.service);
-      const name = manualRunName(record?.value.name ?? '', request.requestId);
-      await write(request.requestId, () => draftRun(request.service, name, parts));
-      const { namespace, app } = splitServiceId(request.service);
+      const { namespace, app, service: cron } = splitServiceId(request.service);
+      const name = manualRunName(cron, request.requestId);
+      await write({ rpc: 'runCron', request }, () => draftRun(request.service, name, parts));
       return { service: serviceId(namespace, app, name) };
     },
     async stopTask(request, peer) {
       requireRole(peer, 'operator');
       requireGrace(request.graceMs);
-      await write(request.requestId, () => draftStopTask(request, parts));
+      await write({ rpc: 'stopTask', request }, () => draftStopTask(request, parts));
     },
   };
 }

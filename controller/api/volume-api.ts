@@ -33,7 +33,7 @@ export function createVolumeApi(parts: WriteParts & { readonly signal: AbortSign
       if (!isLabel(request.namespace) || !isVolumeName(request.name)) {
         throw new ClusterError('INVALID_ARGUMENT', `${JSON.stringify(request.name.slice(0, 80))} is not the name of a volume: NAME, of a per_replica volume NAME-ORDINAL; see clusterctl volume ls`);
       }
-      await writeOnce(request.requestId, parts, () => draftRemove(request, parts), parts.signal);
+      await writeOnce({ rpc: 'removeVolume', request }, parts, () => draftRemove(request, parts), parts.signal);
     },
   };
 }

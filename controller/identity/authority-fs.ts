@@ -1,5 +1,5 @@
 /** The cluster's key material on a controller's disk: the CA that signs nodes and the controller itself, the key that seals secrets. */
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
@@ -16,6 +16,9 @@ import type { CertificateAuthority, JoinTokens } from './ports.ts';
 
 /** Files of `--config-dir`: the CA's certificate and key, the same on every controller. */
 export const AUTHORITY_FILES = { certificate: 'ca.pem', key: 'ca-key.pem' } as const;
+
+/** Keeps these HMACs apart from every other use of the key. */
+const FINGERPRINT_LABEL = 'gantry request\0';
 
 /** Times in certificates have no fractions. Source: RFC 5280 section 4.1.2.5 */
 const WHOLE_SECOND_MS = 1_000;
@@ -81,6 +84,7 @@ export async function readSealer(file: string): Promise<SecretSealer> {
       const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
       return { nonce, sealed: sealSecret(key, nonce, plain, associated) };
     },
+    fingerprints: text => [new Uint8Array(createHmac('sha256', key).update(FINGERPRINT_LABEL).update(text).digest())],
     open(record, associated) {
       if (record.keyId !== keyId) {
         throw new ClusterError('FAILED_PRECONDITION', `secret ${associated} was sealed with key ${record.keyId}, this controller has ${keyId}`);

@@ -1,31 +1,32 @@
 /** Join tokens into node certificates, and their renewal. */
+import { randomUUID } from 'node:crypto';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel, parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControlHandlers, JoinHandlers } from '#model/ports.ts';
 import type { JoinTokenRecord } from '#model/records.ts';
-import type { Clock } from '#kit/clock.ts';
 import { requireRole } from '../api/access.ts';
 import { isCertificateRemoved, removal } from '../api/instance-rules.ts';
 import { readRemoved } from '../api/registration-flow.ts';
-import type { ClusterState } from '../api/ports.ts';
+import type { SecretSealer } from '../api/ports.ts';
+import { requireOutcome, writeOnce } from '../api/write-once-flow.ts';
+import type { WriteDraft, WriteParts } from '../api/write-once-flow.ts';
 import { decodeJoinTokenRecord, encodeJoinTokenRecord, encodeSessionRecord } from '../store/records.ts';
 import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
-import type { Operation, Store, StoredValue } from '../store/ports.ts';
+import type { Operation, StoredValue } from '../store/ports.ts';
 import type { CertificateAuthority, JoinTokens } from './ports.ts';
 import { addWrongTry, waitBeforeTry } from './try-limit.ts';
 import type { WrongTries } from './try-limit.ts';
 
-export interface JoinParts {
-  readonly store: Store;
-  readonly state: ClusterState;
-  readonly clock: Clock;
+export interface JoinParts extends WriteParts {
+  readonly sealer: SecretSealer;
   readonly authority: CertificateAuthority;
   readonly tokens: JoinTokens;
   readonly signal: AbortSignal;
 }
 
+type TokenRequest = Parameters<ControlHandlers['createToken']>[0] & { readonly requestId: string };
 type IdentityHandlers = JoinHandlers & Pick<AgentHandlers, 'renew'> & Pick<ControlHandlers, 'createToken'>;
 
 /** Source: reliability.md 9, "Join tokens". */
@@ -61,22 +62,37 @@ export function createIdentityApi(parts: JoinParts): IdentityHandlers {
     },
     async createToken(request, peer) {
       requireRole(peer, 'operator');
-      return await createToken(request.ttlMs, parts);
+      return await createToken(request, parts);
     },
   };
 }
 
-async function createToken(ttlMs: number, parts: JoinParts): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
+async function createToken(given: Parameters<ControlHandlers['createToken']>[0], parts: JoinParts): ReturnType<ControlHandlers['createToken']> {
+  const request: TokenRequest = { ...given, requestId: given.requestId ?? randomUUID() };
+  const { ttlMs, requestId } = request;
   if (!Number.isInteger(ttlMs) || ttlMs <= 0 || ttlMs > MAX_TOKEN_LIFE_MS) {
     throw new ClusterError('INVALID_ARGUMENT', `ttl must be more than 0 and at most 1h, got ${String(ttlMs)} ms`);
   }
-  const { token, hash } = parts.tokens.make();
-  const nowMs = parts.clock.nowMs();
-  const record: JoinTokenRecord = { hash, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
   const leaseId = await parts.store.grantLease(ttlMs + MAX_TOKEN_LIFE_MS);
+  const outcome = requireOutcome(await writeOnce({ rpc: 'createToken', request }, parts, () => draftToken(request, leaseId, parts), parts.signal), 'token', request);
+  return { token: Buffer.from(parts.sealer.open(outcome, tokenBinding(requestId))).toString('utf8'), expiresAtMs: outcome.expiresAtMs };
+}
+
+/** The record of the request keeps the token, sealed, for a repetition of the call; that of the token keeps its hash. */
+function draftToken({ ttlMs, requestId }: TokenRequest, leaseId: string, { tokens, clock, sealer }: JoinParts): WriteDraft {
+  const { token, hash } = tokens.make();
+  const nowMs = clock.nowMs();
+  const record: JoinTokenRecord = { hash, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
   const key = buildKey({ kind: 'token', hash });
-  await transactGuarded(parts.store, [{ kind: 'mod-revision', key, revision: 0 }], [{ kind: 'put', key, value: encodeJoinTokenRecord(record), leaseId }], parts.signal);
-  return { token, expiresAtMs: record.expiresAtMs };
+  return {
+    compares: [{ kind: 'mod-revision', key, revision: 0 }],
+    operations: [{ kind: 'put', key, value: encodeJoinTokenRecord(record), leaseId }],
+    outcome: { kind: 'token', expiresAtMs: record.expiresAtMs, keyId: sealer.keyId, ...sealer.seal(Buffer.from(token), tokenBinding(requestId)) },
+  };
+}
+
+function tokenBinding(requestId: string): string {
+  return `join-token/${requestId}`;
 }
 
 /** The token is marked used before the certificate leaves: two joins with one token cannot both win. */

@@ -99,11 +99,13 @@ export const putSecretRequestCodec: Codec<RequestOf<'putSecret'>, wire.PutSecret
   fromWire: request => ({ ...request, content: ownBytes(request.content) }),
 };
 
+export const tagImageRequestCodec: Codec<RequestOf<'tagImage'>, wire.TagImageRequest> = { toWire: request => request, fromWire: present };
+
 const tokenRoleCodec = enumCodec<RequestOf<'createToken'>['role'], TokenRole>('token role', { node: TokenRole.TOKEN_ROLE_NODE });
 
 export const createTokenRequestCodec: Codec<RequestOf<'createToken'>, wire.CreateTokenRequest> = {
   toWire: request => ({ ...request, role: tokenRoleCodec.toWire(request.role) }),
-  fromWire: request => ({ ...request, role: tokenRoleCodec.fromWire(request.role) }),
+  fromWire: request => present({ ...request, role: tokenRoleCodec.fromWire(request.role) }),
 };
 
 export const setAvailabilityRequestCodec: Codec<RequestOf<'setAvailability'>, wire.SetAvailabilityRequest> = {

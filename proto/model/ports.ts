@@ -254,7 +254,7 @@ export interface ControlHandlers {
   listNamespaces(peer: Peer): Promise<readonly NamespaceView[]>;
   /** Takes the namespace's policy away; what was applied under it stays. */
   deleteNamespace(request: { readonly requestId: string; readonly name: string }, peer: Peer): Promise<void>;
-  createToken(request: { readonly ttlMs: number; readonly role: 'node' }, peer: Peer): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  createToken(request: { readonly requestId?: string; readonly ttlMs: number; readonly role: 'node' }, peer: Peer): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
   setAvailability(request: { readonly requestId: string; readonly node: NodeId; readonly availability: Availability }, peer: Peer): Promise<void>;
   setLabels(request: { readonly requestId: string; readonly node: NodeId; readonly set: ReadonlyMap<string, string>; readonly remove: readonly string[] }, peer: Peer): Promise<void>;
   setTaints(request: { readonly requestId: string; readonly node: NodeId; readonly taints: readonly string[] }, peer: Peer): Promise<void>;
@@ -273,7 +273,7 @@ export interface ControlHandlers {
   resolveImage(request: { readonly namespace: string; readonly image: string }, peer: Peer): Promise<{ readonly image: string; readonly digest: Digest }>;
   listTags(request: { readonly namespace: string; readonly image: string }, peer: Peer): Promise<{ readonly repository: string; readonly tags: readonly string[] }>;
   /** Gives an image another tag in its repository. */
-  tagImage(request: { readonly namespace: string; readonly source: string; readonly target: string }, peer: Peer): Promise<{ readonly image: string; readonly digest: Digest }>;
+  tagImage(request: { readonly requestId?: string; readonly namespace: string; readonly source: string; readonly target: string }, peer: Peer): Promise<{ readonly image: string; readonly digest: Digest }>;
   /** Asks the registry first; an earlier login of the namespace there is replaced. An empty registry is the default one. */
   putRegistryLogin(request: { readonly requestId: string; readonly namespace: string; readonly registry: string; readonly username: string; readonly password: string }, peer: Peer): Promise<{ readonly registry: string }>;
   listRegistryLogins(request: { readonly namespace?: string }, peer: Peer): Promise<readonly { readonly namespace: string; readonly registry: string; readonly username: string; readonly createdAtMs: number }[]>;

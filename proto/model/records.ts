@@ -1,4 +1,5 @@
 /** Records of etcd that no program is shown. */
+import type { Digest } from './digest.ts';
 import type { AppId, NodeId } from './ids.ts';
 import type { ApplyOutcome } from './ports.ts';
 
@@ -23,10 +24,15 @@ export interface RemovedNode {
 export interface RequestRecord {
   readonly requestId: string;
   readonly createdAtMs: number;
+  /** HMAC of the request under a secrets key; empty in records of older controllers. */
+  readonly fingerprint: Uint8Array;
   readonly outcome:
     | { readonly kind: 'done' }
     | { readonly kind: 'applied'; readonly outcome: ApplyOutcome }
-    | { readonly kind: 'secret'; readonly version: number };
+    | { readonly kind: 'secret'; readonly version: number }
+    /** The token is sealed as secrets are. */
+    | { readonly kind: 'token'; readonly expiresAtMs: number; readonly keyId: string; readonly nonce: Uint8Array; readonly sealed: Uint8Array }
+    | { readonly kind: 'tagged'; readonly image: string; readonly digest: Digest };
 }
 
 /** Set by `init`; `clusterId` names the cluster for ever. */

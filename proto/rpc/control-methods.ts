@@ -4,7 +4,7 @@ import { applyOutcomeCodec, revisionCodec } from '#codec/app-codec.ts';
 import {
   aboutNode, aboutService, applyRequestCodec, changeRolloutRequestCodec, clusterStatusCodec, clusterUsageCodec, createTokenRequestCodec, doneCodec, eventFilterCodec,
   listRegistryLoginsRequestCodec, listSecretsRequestCodec, plainCodec, putSecretRequestCodec, restartRequestCodec, setAvailabilityRequestCodec, setLabelsRequestCodec, withDigest,
-  moveTasksRequestCodec, planMovesRequestCodec, setPausedRequestCodec, stopTaskRequestCodec, undoRequestCodec, updateResourcesRequestCodec,
+  moveTasksRequestCodec, planMovesRequestCodec, setPausedRequestCodec, stopTaskRequestCodec, tagImageRequestCodec, undoRequestCodec, updateResourcesRequestCodec,
 } from '#codec/control-codec.ts';
 import { eventCodec } from '#codec/event-codec.ts';
 import { namespaceViewCodec, putNamespaceCodec } from '#codec/namespace-codec.ts';
@@ -58,7 +58,7 @@ export const CONTROL = {
   why: method(api, methods.why, whyRequestCodec, whyAnswerCodec),
   resolveImage: method(api, methods.resolveImage, plainCodec<wire.ResolveImageRequest>(), withDigest<{ image: string }>()),
   listTags: method(api, methods.listTags, plainCodec<wire.ListTagsRequest>(), plainCodec<wire.ListTagsResponse>()),
-  tagImage: method(api, methods.tagImage, plainCodec<wire.TagImageRequest>(), withDigest<{ image: string }>()),
+  tagImage: method(api, methods.tagImage, tagImageRequestCodec, withDigest<{ image: string }>()),
   putRegistryLogin: method(api, methods.putRegistryLogin, plainCodec<wire.PutRegistryLoginRequest>(), plainCodec<wire.PutRegistryLoginResponse>()),
   listRegistryLogins: method(api, methods.listRegistryLogins, listRegistryLoginsRequestCodec, listField('logins', plainCodec<wire.ListRegistryLoginsResponse_Login>())),
   deleteRegistryLogin: method(api, methods.deleteRegistryLogin, plainCodec<wire.DeleteRegistryLoginRequest>(), plainCodec<wire.DeleteRegistryLoginResponse>()),

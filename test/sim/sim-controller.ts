@@ -131,7 +131,7 @@ export class SimController {
       logins: { find: () => Promise.resolve(undefined), list: () => Promise.resolve([]), put: unused, delete: unused },
       authority: { caPem: '', sign: unused }, tokens: { make: unused, hashOf: () => undefined },
       lastRenewedMonotonicMs: () => core.registration.lastRenewedMonotonicMs(),
-      newId: () => uuid(this.#world.random), randomBytes: count => Buffer.from(Array.from({ length: count }, () => this.#world.random.between(0, 255))),
+      random: () => 0.5, newId: () => uuid(this.#world.random), randomBytes: count => Buffer.from(Array.from({ length: count }, () => this.#world.random.between(0, 255))),
       sessions: new SessionTable(), peers: this.#peers(life),
     }, signal);
     life.replica = replica;

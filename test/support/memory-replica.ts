@@ -68,7 +68,7 @@ export class MemoryReplica {
   get parts(): ApplyParts & NodeApiParts & { readonly sealer: SecretSealer } {
     const { store, state, clock, signal, events } = this;
     return {
-      store, state, clock, signal, events, lostNodes: this.#lostNodes, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false,
+      store, state, clock, signal, events, lostNodes: this.#lostNodes, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false, random: () => 0,
       resolver: { resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(image.repository).digest('hex')}` as never) },
     };
   }
@@ -77,6 +77,7 @@ export class MemoryReplica {
 const turn = (bytes: Uint8Array): Uint8Array => bytes.map(byte => byte ^ 0xff);
 export const TURNING_SEALER: SecretSealer = {
   keyId: '01234567', seal: plain => ({ nonce: new Uint8Array(12), sealed: turn(plain) }), open: ({ sealed }) => turn(sealed),
+  fingerprints: text => [new Uint8Array(createHash('sha256').update(text).digest())],
 };
 
 /** A request id of a number. */

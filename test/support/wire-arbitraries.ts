@@ -245,11 +245,13 @@ export const joinToken: fc.Arbitrary<JoinTokenRecord> = fc.record(
   { hash: text, expiresAtMs: big, usedBy: text, usedAtMs: big, createdAtMs: big }, { requiredKeys: ['hash', 'expiresAtMs', 'createdAtMs'] },
 );
 export const requestRecord: fc.Arbitrary<RequestRecord> = fc.record({
-  requestId: text, createdAtMs: big,
+  requestId: text, createdAtMs: big, fingerprint: bytes,
   outcome: fc.oneof(
     fc.constant({ kind: 'done' as const }),
     fc.record({ kind: fc.constant('applied' as const), outcome: applyOutcome }),
     fc.record({ kind: fc.constant('secret' as const), version: count }),
+    fc.record({ kind: fc.constant('token' as const), expiresAtMs: big, keyId: text, nonce: bytes, sealed: bytes }),
+    fc.record({ kind: fc.constant('tagged' as const), image: text, digest }),
   ),
 });
 export const registryLogin: fc.Arbitrary<RegistryLoginRecord> = fc.record({ namespace: label, registry: text, username: text, keyId: text, nonce: bytes, sealed: bytes, createdAtMs: big });

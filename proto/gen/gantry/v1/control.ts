@@ -568,6 +568,8 @@ export interface DeleteNamespaceResponse {
 export interface CreateTokenRequest {
   readonly ttlMs: number;
   readonly role: TokenRole;
+  /** Absent in calls of older clients: each is a request of its own. */
+  readonly requestId?: string | undefined;
 }
 
 export interface CreateTokenResponse {
@@ -807,6 +809,8 @@ export interface TagImageRequest {
   readonly namespace: string;
   readonly source: string;
   readonly target: string;
+  /** Absent in calls of older clients: each is a request of its own. */
+  readonly requestId?: string | undefined;
 }
 
 export interface TagImageResponse {
@@ -5196,7 +5200,7 @@ export const DeleteNamespaceResponse: MessageFns<DeleteNamespaceResponse> = {
 };
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
-  return { ttlMs: 0, role: 0 };
+  return { ttlMs: 0, role: 0, requestId: undefined };
 }
 
 export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
@@ -5206,6 +5210,9 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     }
     if (message.role !== 0) {
       writer.uint32(16).int32(message.role);
+    }
+    if (message.requestId !== undefined) {
+      writer.uint32(26).string(message.requestId);
     }
     return writer;
   },
@@ -5237,6 +5244,14 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
             }
 
             message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
             continue;
           }
         }
@@ -7724,7 +7739,7 @@ export const ListTagsResponse: MessageFns<ListTagsResponse> = {
 };
 
 function createBaseTagImageRequest(): TagImageRequest {
-  return { namespace: "", source: "", target: "" };
+  return { namespace: "", source: "", target: "", requestId: undefined };
 }
 
 export const TagImageRequest: MessageFns<TagImageRequest> = {
@@ -7737,6 +7752,9 @@ export const TagImageRequest: MessageFns<TagImageRequest> = {
     }
     if (message.target !== "") {
       writer.uint32(26).string(message.target);
+    }
+    if (message.requestId !== undefined) {
+      writer.uint32(34).string(message.requestId);
     }
     return writer;
   },
@@ -7776,6 +7794,14 @@ export const TagImageRequest: MessageFns<TagImageRequest> = {
             }
 
             message.target = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
             continue;
           }
         }

@@ -61,7 +61,11 @@ export interface RequestRecord {
     | { readonly $case: "done"; readonly value: RequestRecord_Done }
     | { readonly $case: "applied"; readonly value: ApplyOutcome }
     | { readonly $case: "secret"; readonly value: RequestRecord_PutSecret }
+    | { readonly $case: "token"; readonly value: RequestRecord_CreateToken }
+    | { readonly $case: "tagged"; readonly value: RequestRecord_TagImage }
     | undefined;
+  /** HMAC of the request under a secrets key; empty in records of older controllers. */
+  readonly fingerprint: Uint8Array;
 }
 
 export interface RequestRecord_Done {
@@ -69,6 +73,19 @@ export interface RequestRecord_Done {
 
 export interface RequestRecord_PutSecret {
   readonly version: number;
+}
+
+/** The token is sealed as secrets are. */
+export interface RequestRecord_CreateToken {
+  readonly expiresAtMs: number;
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+export interface RequestRecord_TagImage {
+  readonly image: string;
+  readonly digest: string;
 }
 
 export interface ClusterSettings {
@@ -579,7 +596,7 @@ export const JoinTokenRecord: MessageFns<JoinTokenRecord> = {
 };
 
 function createBaseRequestRecord(): RequestRecord {
-  return { requestId: "", createdAtMs: 0, outcome: undefined };
+  return { requestId: "", createdAtMs: 0, outcome: undefined, fingerprint: new Uint8Array(0) };
 }
 
 export const RequestRecord: MessageFns<RequestRecord> = {
@@ -600,6 +617,15 @@ export const RequestRecord: MessageFns<RequestRecord> = {
       case "secret":
         RequestRecord_PutSecret.encode(message.outcome.value, writer.uint32(42).fork()).join();
         break;
+      case "token":
+        RequestRecord_CreateToken.encode(message.outcome.value, writer.uint32(58).fork()).join();
+        break;
+      case "tagged":
+        RequestRecord_TagImage.encode(message.outcome.value, writer.uint32(66).fork()).join();
+        break;
+    }
+    if (message.fingerprint.length !== 0) {
+      writer.uint32(50).bytes(message.fingerprint);
     }
     return writer;
   },
@@ -655,6 +681,30 @@ export const RequestRecord: MessageFns<RequestRecord> = {
             }
 
             message.outcome = { $case: "secret", value: RequestRecord_PutSecret.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.outcome = { $case: "token", value: RequestRecord_CreateToken.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.outcome = { $case: "tagged", value: RequestRecord_TagImage.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fingerprint = reader.bytes();
             continue;
           }
         }
@@ -736,6 +786,142 @@ export const RequestRecord_PutSecret: MessageFns<RequestRecord_PutSecret> = {
             }
 
             message.version = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRequestRecord_CreateToken(): RequestRecord_CreateToken {
+  return { expiresAtMs: 0, keyId: "", nonce: new Uint8Array(0), sealed: new Uint8Array(0) };
+}
+
+export const RequestRecord_CreateToken: MessageFns<RequestRecord_CreateToken> = {
+  encode(message: RequestRecord_CreateToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(8).int64(message.expiresAtMs);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(26).bytes(message.nonce);
+    }
+    if (message.sealed.length !== 0) {
+      writer.uint32(34).bytes(message.sealed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestRecord_CreateToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestRecord_CreateToken() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nonce = reader.bytes();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sealed = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRequestRecord_TagImage(): RequestRecord_TagImage {
+  return { image: "", digest: "" };
+}
+
+export const RequestRecord_TagImage: MessageFns<RequestRecord_TagImage> = {
+  encode(message: RequestRecord_TagImage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestRecord_TagImage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestRecord_TagImage() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
             continue;
           }
         }

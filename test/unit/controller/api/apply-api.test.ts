@@ -6,12 +6,17 @@ import { encodeService, encodeServiceStatus } from '../../../../controller/store
 import { ClusterError } from '#model/errors.ts';
 import { serviceId } from '#model/ids.ts';
 import { appOf } from '../../../support/manifest.ts';
+import { T0 } from '../../../support/builders.ts';
+import { encodeNamespace } from '../../../../controller/store/records.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
 
 /** An App of one service `web` with these keys. */
 function spec(name: string, web: object = {}, rest: object = {}): AppSpec {
   return appOf({ apiVersion: 'gantry/v1', kind: 'App', metadata: { name }, services: { web: { image: 'nginx', ...web } }, ...rest });
 }
+/** All that is wanted, with its revisions: what only remembers a request does not count. */
+const desired = (replica: MemoryReplica): readonly string[] =>
+  replica.etcd.range(['/gantry/v1/apps/', '/gantry/v1/revisions/', '/gantry/v1/services/']).map(({ key, modRevision }) => `${key} ${String(modRevision)}`);
 const apply = async (replica: MemoryReplica, id: number, app: AppSpec, isDryRun = false): ReturnType<ReturnType<typeof createApply>> =>
   await createApply(replica.parts)({ requestId: requestId(id), app, isDryRun }, OPERATOR);
 
@@ -28,9 +33,9 @@ test('an App lands whole: record, Revision, services, with digest and virtual IP
 test('the same App again changes nothing; a change makes the next Revision', async t => {
   const replica = await MemoryReplica.start(t);
   await apply(replica, 1, spec('shop'));
-  const before = replica.etcd.etcdRevision;
+  const before = desired(replica);
   t.like(await apply(replica, 2, spec('shop')), { revision: 1, isChanged: false });
-  t.is(replica.etcd.etcdRevision, before);
+  t.deepEqual(desired(replica), before);
   t.like(await apply(replica, 3, spec('shop', { replicas: 2 })), { revision: 2, services: [{ name: 'web', change: 'updated' }] });
 });
 
@@ -61,7 +66,8 @@ test('a dry run says the same and writes nothing', async t => {
 test('one request id is one change, and answers the same', async t => {
   const replica = await MemoryReplica.start(t);
   const first = await apply(replica, 1, spec('shop'));
-  t.deepEqual(await apply(replica, 1, spec('shop', { replicas: 5 })), first);
+  t.deepEqual(await apply(replica, 1, spec('shop')), first);
+  t.like(await t.throwsAsync(apply(replica, 1, spec('shop', { replicas: 5 }))), { code: 'ALREADY_EXISTS' });
   t.is(replica.keys('revisions/').length, 1);
 });
 
@@ -70,7 +76,7 @@ test('a repeated request is answered while no registry is', async t => {
   const first = await apply(replica, 1, spec('shop'));
   const away = { resolve: () => Promise.reject(new ClusterError('UNAVAILABLE', 'the registry is away')) };
   const again = createApply({ ...replica.parts, resolver: { ...replica.parts.resolver, ...away } });
-  t.deepEqual(await again({ requestId: requestId(1), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR), first);
+  t.deepEqual(await again({ requestId: requestId(1), app: spec('shop'), isDryRun: false }, OPERATOR), first);
   t.like(await t.throwsAsync(again({ requestId: requestId(2), app: spec('shop', { image: 'other' }), isDryRun: false }, OPERATOR)), {
     violations: [{ path: 'services.web.image', message: "the registry is away; 'other' names no registry, so docker.io/library/other:latest was tried: push it there, or write the registry in front of it, as in registry.example:5000/other" }],
   });
@@ -119,6 +125,21 @@ test('applies at once, through two replicas, give each service an address of its
   await Promise.all([0, 1, 2, 3].map(async index => await apply(index % 2 === 0 ? one : two, index, spec(`a${String(index)}`))));
   const addresses = [...one.state.current.services.values()].map(record => record.value.virtualIp);
   t.is(new Set(addresses).size, 4);
+});
+
+test('30 applies at once with new services and ports, through two replicas, all land', async t => {
+  const one = await MemoryReplica.start(t);
+  const two = await MemoryReplica.start(t, one);
+  await Promise.all(Array.from({ length: 30 }, async (_, index) => await apply(index % 2 === 0 ? one : two, index, spec(`a${String(index)}`, { ports: [`${String(8_000 + index)}:80`] }))));
+  t.is(new Set([...one.state.current.services.values()].map(record => record.value.virtualIp)).size, 30);
+});
+
+test('a repeated request gets its answer also where it would be refused now', async t => {
+  const replica = await MemoryReplica.start(t);
+  const first = await apply(replica, 1, spec('shop', { security: { profile: 'baseline' } }));
+  await replica.put({ kind: 'namespace', name: 'default' }, encodeNamespace({ name: 'default', profile: 'restricted', bindPrefixes: [], createdAtMs: T0, updatedAtMs: T0 }));
+  t.deepEqual(await apply(replica, 1, spec('shop', { security: { profile: 'baseline' } })), first);
+  await t.throwsAsync(apply(replica, 2, spec('shop', { security: { profile: 'baseline' } })));
 });
 
 test('only operators apply', async t => {

@@ -12,6 +12,7 @@ const SHA = 'a'.repeat(64);
 const { signal } = new AbortController();
 /** Opens what was sealed with its own key alone. */
 const sealer: SecretSealer = {
+  fingerprints: () => [],
   keyId: 'k1',
   seal: plain => ({ nonce: new Uint8Array(12), sealed: plain }),
   open(record) {

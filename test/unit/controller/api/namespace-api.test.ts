@@ -24,8 +24,9 @@ test('what is absent stays; repeated, a request changes nothing more', async t =
   await namespaces.putNamespace({ requestId: requestId(1), name: 'prod', bindPrefixes: ['/b', '/a', '/a'] }, OPERATOR);
   await namespaces.putNamespace({ requestId: requestId(2), name: 'prod', profile: 'restricted' }, OPERATOR);
   t.like((await namespaces.listNamespaces(OPERATOR))[0], { profile: 'restricted', bindPrefixes: ['/a', '/b'], apps: 0 });
-  await namespaces.putNamespace({ requestId: requestId(1), name: 'prod', bindPrefixes: ['/c'] }, OPERATOR);
-  t.like((await namespaces.listNamespaces(OPERATOR))[0], { bindPrefixes: ['/a', '/b'] });
+  await namespaces.putNamespace({ requestId: requestId(1), name: 'prod', bindPrefixes: ['/b', '/a', '/a'] }, OPERATOR);
+  t.is(replica.told.length, 2, 'nor is it an event again');
+  t.like((await namespaces.listNamespaces(OPERATOR))[0], { profile: 'restricted', bindPrefixes: ['/a', '/b'] });
   await namespaces.deleteNamespace({ requestId: requestId(3), name: 'prod' }, OPERATOR);
   t.deepEqual(replica.keys('namespaces/'), []);
   await t.throwsAsync(namespaces.deleteNamespace({ requestId: requestId(4), name: 'prod' }, OPERATOR), { code: 'NOT_FOUND' });

@@ -1,12 +1,15 @@
 import test from 'ava';
+import { serviceId } from '#model/ids.ts';
 import { writeOnce } from '../../../../controller/api/write-once-flow.ts';
-import type { WriteDraft } from '../../../../controller/api/write-once-flow.ts';
+import type { Write, WriteDraft } from '../../../../controller/api/write-once-flow.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
+import { encodeRequestRecord } from '../../../../controller/store/records.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { MemoryReplica, requestId } from '../../../support/memory-replica.ts';
 
 const KEY = buildKey({ kind: 'blob', namespace: 'default', sha256: 'a'.repeat(64) });
-const ID = requestId(1);
+const write = (id: string, replicas = 1): Write => ({ rpc: 'scale', request: { requestId: id, service: serviceId('default', 'shop', 'web'), replicas } });
+const ID = write(requestId(1));
 const draft = (version: number, compares: WriteDraft['compares'] = []): WriteDraft =>
   ({ compares, operations: [{ kind: 'put', key: KEY, value: Uint8Array.of(version) }], outcome: { kind: 'secret', version } });
 
@@ -56,16 +59,42 @@ test('another write in between makes a new draft; without an end it is CONFLICT'
     return draft(drafts, [{ kind: 'mod-revision', key: KEY, revision: drafts === 3 ? 0 : 99 }]);
   }, signal);
   t.deepEqual(outcome, { kind: 'secret', version: 3 });
-  const never = writeOnce(requestId(2), parts, () => draft(1, [{ kind: 'mod-revision', key: KEY, revision: 99 }]), signal);
+  const never = writeOnce(write(requestId(2)), parts, () => draft(1, [{ kind: 'mod-revision', key: KEY, revision: 99 }]), signal);
   t.like(await t.throwsAsync(never), { code: 'CONFLICT' });
   t.deepEqual(etcd.read(KEY)?.value, Uint8Array.of(3));
 });
 
-test('nothing to write leaves no record', async t => {
+test('nothing to change: the answer stays the same when there is something later', async t => {
   const { parts, signal, etcd } = await MemoryReplica.start(t);
-  const before = etcd.etcdRevision;
-  t.deepEqual(await writeOnce(ID, parts, () => ({ compares: [], operations: [], outcome: { kind: 'done' } }), signal), { kind: 'done' });
-  t.is(etcd.etcdRevision, before);
+  t.deepEqual(await writeOnce(ID, parts, () => ({ compares: [], operations: [], outcome: { kind: 'secret', version: 7 } }), signal), { kind: 'secret', version: 7 });
+  t.deepEqual(await writeOnce(ID, parts, () => t.fail('drafted again'), signal), { kind: 'secret', version: 7 });
+  t.is(etcd.read(KEY), undefined);
+});
+
+test('the id of another request is refused, and nothing is drafted', async t => {
+  const { parts, signal } = await MemoryReplica.start(t);
+  await writeOnce(ID, parts, () => draft(1), signal);
+  const other = writeOnce(write(requestId(1), 2), parts, () => t.fail('drafted'), signal);
+  t.like(await t.throwsAsync(other, { message: `request id ${requestId(1)}: another request was made with it; send this one with a new id` }), { code: 'ALREADY_EXISTS' });
+});
+
+test('an id with a record of an older controller, which has no fingerprint, gets its answer', async t => {
+  const replica = await MemoryReplica.start(t);
+  await replica.put({ kind: 'request', id: requestId(1) }, encodeRequestRecord({ requestId: requestId(1), createdAtMs: 1, fingerprint: new Uint8Array(), outcome: { kind: 'done' } }));
+  t.deepEqual(await writeOnce(ID, replica.parts, () => t.fail('drafted'), replica.signal), { kind: 'done' });
+});
+
+test('the first retry is immediate; the pauses after it are random and grow, for at most 20 s in all', async t => {
+  const replica = await MemoryReplica.start(t);
+  const parts = { ...replica.parts, random: () => 0.5 };
+  await parts.requestLease.id();
+  const pauses: number[] = [];
+  replica.clock.sleep = async ms => { pauses.push(ms); replica.clock.stall(ms); await Promise.resolve(); };
+  const never = writeOnce(ID, parts, () => draft(1, [{ kind: 'mod-revision', key: KEY, revision: 99 }]), replica.signal);
+  t.like(await t.throwsAsync(never), { code: 'CONFLICT' });
+  t.deepEqual(pauses.slice(0, 4), [3, 5, 10, 20]);
+  const totalMs = pauses.reduce((sum, ms) => sum + ms, 0);
+  t.true(totalMs > 15_000 && totalMs <= 20_100, String(totalMs));
 });
 
 test('nothing to write because another replica carried out the same request meanwhile: its answer', async t => {
@@ -79,8 +108,8 @@ test('nothing to write because another replica carried out the same request mean
 
 test('a request id is a UUID in lower case', async t => {
   const { parts, signal } = await MemoryReplica.start(t);
-  for (const id of ['', 'x', ID.replace('8', 'A'), `${ID}0`, '../../leader']) {
-    t.like(await t.throwsAsync(writeOnce(id, parts, () => draft(1), signal)), { code: 'INVALID_ARGUMENT' });
+  for (const id of ['', 'x', requestId(1).replace('8', 'A'), `${requestId(1)}0`, '../../leader']) {
+    t.like(await t.throwsAsync(writeOnce(write(id), parts, () => draft(1), signal)), { code: 'INVALID_ARGUMENT' });
   }
 });
 

@@ -16,7 +16,7 @@ testRoundTrip('apply', applyRequestCodec, wire.ApplyRequest, fc.record(
 testRoundTrip('put secret', putSecretRequestCodec, wire.PutSecretRequest, fc.record({
   requestId, namespace: fc.string(), name: fc.string(), content: fc.uint8Array().map(bytes => new Uint8Array(bytes)),
 }));
-testRoundTrip('create token', createTokenRequestCodec, wire.CreateTokenRequest, fc.record({ ttlMs: fc.nat(), role: fc.constant('node' as const) }));
+testRoundTrip('create token', createTokenRequestCodec, wire.CreateTokenRequest, fc.record({ requestId: fc.string(), ttlMs: fc.nat(), role: fc.constant('node' as const) }, { requiredKeys: ['ttlMs', 'role'] }));
 testRoundTrip('set availability', setAvailabilityRequestCodec, wire.SetAvailabilityRequest, fc.record({
   requestId, node: nodeId, availability: fc.constantFrom('active' as const, 'cordoned' as const, 'draining' as const),
 }));

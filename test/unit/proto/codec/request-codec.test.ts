@@ -15,5 +15,5 @@ testRoundTrip('request record', requestRecordCodec, stored.RequestRecord, reques
 testRoundTrip('cluster settings', clusterSettingsCodec, stored.ClusterSettings, clusterSettings);
 
 test('a request record without an outcome is refused', t => {
-  t.throws(() => requestRecordCodec.fromWire({ requestId: 'r', createdAtMs: 1 }), { message: 'request record.outcome is missing' });
+  t.throws(() => requestRecordCodec.fromWire({ requestId: 'r', createdAtMs: 1, fingerprint: new Uint8Array() }), { message: 'request record.outcome is missing' });
 });
