@@ -17,6 +17,7 @@ import { defaultAddress, goArchitecture, machineResolvers, makePassable, readBoo
 import { takenHostPort } from './network/host-ports-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { KernelNetwork } from './network/network-flow.ts';
+import { ensureAtLeast } from './network/setting-fs.ts';
 import { NftServiceProxy } from './proxy/service-proxy-flow.ts';
 import { ConmonRuntime } from './runtime/conmon-process.ts';
 import { OciConfigFs } from './runtime/oci-config-fs.ts';
@@ -72,6 +73,7 @@ export interface Machine {
 
 /** All of them, none at work yet. `login` is asked for what a pull brings no login for. */
 export async function openMachine(config: AgentConfig, log: Logger, login: ImageStoreOptions['credentials']): Promise<Machine> {
+  raiseWatchLimits(log);
   await makePassable(config.stateDir);
   await makePassable(config.runDir);
   const prefix = `${String(process.pid)}-`;
@@ -121,6 +123,15 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
     bundles: new BundleFs(join(config.runDir, 'bundles')),
     records: new TaskStateFs(config.stateDir),
   };
+}
+
+/**
+ * Root's own limits: the kernel charges what all user namespaces of the node watch to root as well, and each task has a limit of its own
+ * (`network/namespace-process.ts`). Where they cannot be raised the agent goes on, and looks at what it cannot watch.
+ */
+function raiseWatchLimits(log: Logger): void {
+  const areRaised = [['instances', 65_536], ['watches', 1_048_576]].map(([what, least]) => ensureAtLeast(`fs/inotify/max_user_${String(what)}`, Number(least)));
+  if (areRaised.includes(false)) log.warn({}, 'fs.inotify.max_user_instances and max_user_watches cannot be raised: tasks share what they allow');
 }
 
 /** Where the runtimes' programs are mounted. */

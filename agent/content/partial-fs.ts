@@ -1,8 +1,12 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '#kit/clock.ts';
 import type { Digest } from '#model/digest.ts';
+import { partialsToDrop } from './partial-bounds.ts';
 
+/** Source: inode(7), st_blocks. */
+const BLOCK_BYTES = 512;
 const REPLAY_BYTES = 256 * 1024;
 /** Written at once: a call a piece would cost more than the piece. */
 const WRITE_BYTES = 256 * 1024;
@@ -11,7 +15,7 @@ const WRITE_BYTES = 256 * 1024;
  * Beginnings of blobs, so that an interrupted pull goes on where it was.
  *
  * 1. One user of a partial at a time: a second `open` gets undefined. 2. Bytes are only in the page cache: a reader hashes what it replays.
- * 3. A partial stays until `remove`. 4. It holds a beginning of what was appended, at most `WRITE_BYTES` less until `close`.
+ * 3. A partial stays until `remove`, within the bounds of `partial-bounds.ts`. 4. It holds a beginning of what was appended, at most `WRITE_BYTES` less until `close`.
  */
 export class PartialStore {
   readonly #path: string;
@@ -28,6 +32,7 @@ export class PartialStore {
     this.#inUse.add(digest);
     try {
       await mkdir(this.#path, { recursive: true, mode: 0o700 });
+      await this.#trim();
       const file = await open(this.#filePath(digest), 'a+', 0o600);
       return new Partial(file, (await file.stat()).size, () => { this.#inUse.delete(digest); });
     } catch (error) {
@@ -42,10 +47,21 @@ export class PartialStore {
 
   /** Removes all partials that nobody uses. */
   async clear(): Promise<void> {
+    for (const name of await this.#unused()) await rm(path.join(this.#path, name), { force: true });
+  }
+
+  /** Keeps those that nobody uses within their bounds. */
+  async #trim(): Promise<void> {
+    const files = await Promise.all((await this.#unused()).map(async name => {
+      const found = await stat(path.join(this.#path, name)).catch(() => undefined);
+      return found === undefined ? [] : [{ name, bytes: found.blocks * BLOCK_BYTES, writtenAtMs: found.mtimeMs }];
+    }));
+    for (const name of partialsToDrop(files.flat(), systemClock.nowMs())) await rm(path.join(this.#path, name), { force: true });
+  }
+
+  async #unused(): Promise<readonly string[]> {
     const used = new Set([...this.#inUse].map(digest => path.basename(this.#filePath(digest))));
-    for (const name of await readdir(this.#path).catch(() => [])) {
-      if (!used.has(name)) await rm(path.join(this.#path, name), { force: true });
-    }
+    return (await readdir(this.#path).catch(() => [])).filter(name => !used.has(name));
   }
 
   #filePath(digest: Digest): string {

@@ -16,12 +16,16 @@ export interface ProbeActions {
 }
 
 export interface ProberOptions {
-  /** Most exec probes at once on the node: each starts a runtime. */
+  /** Most exec probes on the node that begin at once: each starts a runtime. */
   readonly execConcurrency: number;
   /** 0 <= random < 1 */
   readonly random: () => number;
 }
 
+/** As long as the start of a runtime takes on a busy node: a probe keeps its place for no longer, so that one that hangs holds up no other container's. */
+const EXEC_START_MS = 1_000;
+/** Made once: an abort without a reason makes a DOMException, with its stack. */
+const PROBE_ENDED = new Error('the probe ended');
 /** Longest output of an exec probe that is kept: one line for a person. */
 const MAX_MESSAGE_LENGTH = 200;
 
@@ -75,10 +79,14 @@ export class NodeHealthProber implements HealthProber {
       return await this.#bounded(target, signal);
     }
     await this.#takeExecSlot();
+    const ended = new AbortController();
+    // What the container's own program then takes is its own matter: it is one process in its own group, and the next waits for it.
+    const given = this.#sleeps(EXEC_START_MS, ended.signal).then(() => { this.#giveExecSlot(); });
     try {
       return await this.#bounded(target, signal);
     } finally {
-      this.#giveExecSlot();
+      ended.abort(PROBE_ENDED);
+      await given;
     }
   }
 

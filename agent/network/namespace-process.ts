@@ -28,6 +28,13 @@ const NSFS_MAGIC = 0x6e736673;
 /** How long a holder may take to say that its namespaces are there. */
 const HOLDER_TIMEOUT_MS = 10_000;
 const UNSHARE = '/usr/bin/unshare';
+/**
+ * Of one task, with all of its containers. The kernel charges them to root too, whose own limits the agent raises: else the first hungry task would
+ * take what all others and the agent need. Source: user_namespaces(7); proc_sys_user(5), "the limits of the parent apply too"
+ */
+const INOTIFY_LIMITS = { instances: 128, watches: 131_072 };
+/** A kernel without the limits makes a slot all the same. */
+const HOLDER = `echo ${String(INOTIFY_LIMITS.instances)} >/proc/sys/user/max_inotify_instances; echo ${String(INOTIFY_LIMITS.watches)} >/proc/sys/user/max_inotify_watches; exec cat`;
 
 /** The two namespaces of a slot by descriptor: they last as long as it is open, or something else has them. */
 export interface HeldNamespaces {
@@ -105,7 +112,7 @@ async function startHolder(): Promise<Holder> {
   forChild.defer(() => { closeSync(output.writeFd); });
   ours.defer(() => { closeSync(output.readFd); });
   const pid = await spawnProcess({
-    program: UNSHARE, args: ['--user', '--net', 'cat'], environment: { PATH: TOOL_PATH },
+    program: UNSHARE, args: ['--user', '--net', '--keep-caps', 'sh', '-c', HOLDER], environment: { PATH: TOOL_PATH },
     files: new Map<number, ChildFile>([[0, { fd: input.readFd }], [1, { fd: output.writeFd }], [2, { path: '/dev/null' }]]),
   });
   ours.move();

@@ -15,6 +15,17 @@ export function ensureSetting(name: string, value: string): boolean {
   }
 }
 
+/** Raises the kernel setting to `least`; false where it cannot be read or written. */
+export function ensureAtLeast(name: string, least: number): boolean {
+  const file = `/proc/sys/${name}`;
+  try {
+    if (Number(readFileSync(file, 'utf8')) < least) writeFileSync(file, String(least));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Like `ensureSetting`, for settings of parts that the kernel may not have loaded; absent is fine. */
 export function ensureSettingIfPresent(name: string, value: string): boolean {
   return existsSync(`/proc/sys/${name}`) && ensureSetting(name, value);

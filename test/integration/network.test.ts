@@ -28,6 +28,8 @@ withNodes(`slots made and released 50 times leave nothing (${NEEDS})`, async t =
       const slots = await Promise.all(Array.from({ length: 5 }, () => node!.call<NetworkSlot>('acquire')));
       for (const slot of slots) {
         addresses.add(slot.address);
+        const limits = run('nsenter', `--user=${slot.userNamespacePath}`, 'cat', '/proc/sys/user/max_inotify_instances', '/proc/sys/user/max_inotify_watches');
+        t.is(limits, '128\n131072\n', '23: a task cannot take the watches of the others');
         t.regex(run('stat', '-fc', '%T', slot.userNamespacePath, slot.networkNamespacePath), /^nsfs\nnsfs\n$/);
       }
       t.is(new Set(slots.map(slot => slot.address)).size, 5);

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { parseDigest } from '#model/digest.ts';
+import type { Digest } from '#model/digest.ts';
 import { PartialStore } from '../../../../agent/content/partial-fs.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -23,6 +24,18 @@ async function replayed(store: PartialStore, maxBytes = MAX_BYTES): Promise<Buff
   await partial.close();
   return Buffer.concat(pieces);
 }
+
+test('23: a pull throws away beginnings that nobody went on with for days, and none that is in use', async t => {
+  const directory = temporary(t);
+  const store = new PartialStore(directory);
+  const [stale, used] = ['b', 'c'].map(letter => parseDigest(`sha256:${letter.repeat(64)}`)) as [Digest, Digest];
+  await (await store.open(stale))?.close();
+  const reading = await store.open(used);
+  for (const digest of [stale, used]) utimesSync(path.join(directory, 'partials', digest.replace(':', '-')), 1, 1);
+  await (await store.open(DIGEST))?.close();
+  t.deepEqual(readdirSync(path.join(directory, 'partials')).sort(), [DIGEST, used].map(digest => digest.replace(':', '-')));
+  await reading?.close();
+});
 
 test('what was appended is replayed in order, over several openings', async t => {
   const store = new PartialStore(temporary(t));

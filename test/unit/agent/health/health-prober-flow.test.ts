@@ -75,6 +75,33 @@ test('exec probes at once are as many as allowed', async t => {
   await Promise.all(watching);
 });
 
+test('23: exec probes that hang hold up no probe of another container, however long they may take', async t => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  let hanging = 0;
+  const exec: ProbeActions['exec'] = async (id, _, signal) => {
+    if (id !== 'polite') {
+      hanging += 1;
+      await clock.sleep(1_000_000, signal).finally(() => { hanging -= 1; });
+    }
+    return { isSuccess: true };
+  };
+  const one = prober(clock, exec, 2);
+  const watch = async (containerId: string, timeoutMs: number): Promise<readonly string[]> => {
+    const seen: string[] = [];
+    for await (const { health } of one.watch({ ...TARGET, containerId, check: { ...TARGET.check, timeoutMs } }, stop.signal)) seen.push(health);
+    return seen;
+  };
+  const hungry = Array.from({ length: 6 }, async (_, index) => await watch(`hungry${String(index)}`, 600_000));
+  await clock.advance(5_000);
+  const polite = watch('polite', 300);
+  await clock.advance(5_000);
+  t.is(hanging, 6, 'one each');
+  stop.abort();
+  t.deepEqual(await polite, ['healthy']);
+  await Promise.all(hungry);
+});
+
 test('F11: a probe that the agent was too short of something for says nothing of the container; one that the container has no processes for has failed', async t => {
   const clock = new FakeClock();
   const stop = new AbortController();
