@@ -71,7 +71,7 @@ export function contentKeysOf(task: Task): { readonly configs: readonly string[]
  * may have another made in their place.
  */
 export function unlistedTasks(held: DesiredSet, message: FullAssignment): readonly TaskId[] {
-  const listed = new Set(message.tasks.map(({ id }) => id));
+  const listed = new Set([...message.tasks.map(({ id }) => id), ...message.keptTasks ?? []]);
   return [...held.tasks.values()].filter(task => task.desired === 'run' && task.kind !== 'stateful' && task.stopAfterMs === undefined && !listed.has(task.id)).map(({ id }) => id);
 }
 
@@ -81,7 +81,8 @@ export function withoutTasks(set: DesiredSet, ids: ReadonlySet<TaskId>): Desired
 }
 
 function fromFull(held: DesiredSet, message: FullAssignment, spared: ReadonlySet<TaskId>): DesiredSet {
-  const tasks = [...[...held.tasks.values()].filter(({ id }) => spared.has(id)), ...message.tasks];
+  const kept = new Set([...spared, ...message.keptTasks ?? []]);
+  const tasks = [...[...held.tasks.values()].filter(({ id }) => kept.has(id)), ...message.tasks.map(task => understoodOrHeld(held, task))];
   return withContents(message, new Map(tasks.map(task => [task.id, task])), [...held.contents.values(), ...message.contents]);
 }
 
@@ -91,9 +92,14 @@ function fromDelta(held: DesiredSet, message: AssignmentDelta): DesiredSet {
     tasks.delete(id);
   }
   for (const task of message.upserts) {
-    tasks.set(task.id, task);
+    tasks.set(task.id, understoodOrHeld(held, task));
   }
   return withContents(message, tasks, [...held.contents.values(), ...message.contents]);
+}
+
+/** A newer controller's change of a task that is held is not taken, rather than guessed at: it may be about how to stop it. */
+function understoodOrHeld(held: DesiredSet, task: Task): Task {
+  return task.notUnderstood === undefined ? task : held.tasks.get(task.id) ?? task;
 }
 
 /** Contents have immutable keys, so held ones stay good; those nobody needs any more go. */

@@ -8,7 +8,7 @@ import { ClusterError } from '#model/errors.ts';
 import { MIN_STOP_AFTER_MS } from '#model/exclusive.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Assignment } from '#model/assignment.ts';
-import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal } from '#model/session.ts';
+import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal, UnknownMessage } from '#model/session.ts';
 import { AssignmentKeeper } from './assignment-flow.ts';
 import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
@@ -198,7 +198,7 @@ export class SessionLoop implements StartPermit {
     this.#current = session;
     this.#assignments.dropUnsaved();
     this.#toldDeadman = this.#parts.deadman.isAtWork();
-    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...names, takesEndpointChanges: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
+    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...names, takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -275,6 +275,9 @@ export class SessionLoop implements StartPermit {
       case 'open-tunnel':
         this.#openTunnel(message, session);
         break;
+      case 'unknown':
+        this.#unknown(message, session);
+        break;
     }
   }
 
@@ -338,6 +341,15 @@ export class SessionLoop implements StartPermit {
       this.#contact = withFullSet(this.#contact, this.#parts.clock.monotonicMs());
     }
     this.#parts.sink.desired(set);
+  }
+
+  /** A newer controller: what this agent cannot do is refused where an answer is due, and ignored else. */
+  #unknown({ tunnelId, reason = '' }: UnknownMessage, session: OpenSession): void {
+    this.#parts.log.warn({ tunnel: tunnelId, reason }, 'a message of a newer controller is ignored');
+    if (tunnelId !== undefined) {
+      const message = `this agent does not know what the tunnel is for (${reason}); upgrade the agent of this node`;
+      session.end.send({ kind: 'tunnel-refused', tunnelId, code: 'FAILED_PRECONDITION', message });
+    }
   }
 
   #openTunnel(message: OpenTunnel, session: OpenSession): void {

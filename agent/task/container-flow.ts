@@ -97,6 +97,14 @@ export function requireRuntime({ runtime }: Pick<TaskParts, 'runtime'>): void {
   }
 }
 
+/** @throws StartError for a task with values of a newer controller: what they mean is not guessed */
+export function requireUnderstood({ task: { notUnderstood = [] } }: TaskRecord): void {
+  if (notUnderstood.length > 0) {
+    const cause = new ClusterError('FAILED_PRECONDITION', `the task has values that this agent does not know: ${notUnderstood.join(', ')}; upgrade the agent of this node`);
+    throw new StartError('NotUnderstood', cause);
+  }
+}
+
 /** Errors that say themselves what they mean for the attempt. */
 export function isTold(error: unknown, signal: AbortSignal): boolean {
   return error instanceof NotPermittedError || error instanceof StartError || (signal.aborted && error === signal.reason);

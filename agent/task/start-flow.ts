@@ -3,7 +3,7 @@ import { failpoint } from '#kit/failpoint.ts';
 import type { AssignedContent } from '#model/assignment.ts';
 import { resourcesOf } from '#model/resources.ts';
 import type { LocalImage } from '../image/ports.ts';
-import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, requireRuntime, StartError, timed, unitOf } from './container-flow.ts';
+import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, requireRuntime, requireUnderstood, StartError, timed, unitOf } from './container-flow.ts';
 import type { Progress } from './container-flow.ts';
 import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
@@ -33,6 +33,7 @@ export type MainStart = AttemptStart & { readonly kept: Promise<void> };
  */
 export async function prepareAttempt(start: AttemptStart, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
   const { record } = start;
+  requireUnderstood(record);
   for (const { container } of record.task.companions ?? []) {
     await imageOf({ ...start, record: { ...record, task: { ...record.task, container } } }, parts, signal);
   }
@@ -56,6 +57,7 @@ export async function prepareAttempt(start: AttemptStart, parts: TaskParts, sign
  * @throws StartError, NotPermittedError, or the signal's reason
  */
 export async function startAttempt(start: MainStart, parts: TaskParts, signal: AbortSignal): Promise<TaskRecord> {
+  requireUnderstood(start.record);
   const image = await imageOf(start, parts, signal);
   return await parts.startGate.pass(async () => {
     try {

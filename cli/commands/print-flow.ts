@@ -39,10 +39,17 @@ export async function printListing(shell: Shell, listing: Listing): Promise<void
 export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
   if (shell.options.output === 'yaml') {
     const { stringify } = await import('yaml');
-    await shell.terminal.write(stringify(plain));
+    await shell.terminal.write(stringify(plain, shown));
     return;
   }
-  await shell.terminal.write(`${JSON.stringify(plain, null, 2)}\n`);
+  await shell.terminal.write(`${JSON.stringify(plain, shown, 2)}\n`);
+}
+
+/** Fields of a newer program, which are kept as bytes, are not printed. */
+const KEPT_BYTES: ReadonlySet<unknown> = new Set(['_unknownFields', '$around']);
+
+function shown(key: unknown, value: unknown): unknown {
+  return KEPT_BYTES.has(key) ? undefined : value;
 }
 
 /** Rows as they come, under one head. */

@@ -5,7 +5,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
-import type { AgentMessage, Registration } from '#model/session.ts';
+import type { AgentMessage, Registered, Registration } from '#model/session.ts';
 import type { Times } from '#model/times.ts';
 import type { Logger } from '#kit/logger.ts';
 import { createIdentityApi } from '../identity/join-api.ts';
@@ -97,6 +97,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
     sessionId,
     recordRevision,
     takesEndpointChanges: registration.takesEndpointChanges,
+    takesKeptTasks: registration.takesKeptTasks === true,
     sentEndpoints: 0,
     endpointsGeneration: 0,
     lastHeardMonotonicMs: parts.clock.monotonicMs(),
@@ -105,14 +106,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
     close: reason => { end.close(reason); },
   };
   parts.log.info({ node: session.node, session: sessionId }, 'session opened');
-  session.send({
-    kind: 'registered',
-    sessionId,
-    subnetIndex,
-    times: { heartbeatMs: parts.times.heartbeatMs, lostMs: parts.times.lostMs },
-    controllers: [...parts.state.current.controllers.values()].map(record => record.value.apiAddress).sort(),
-    clusterId: parts.clusterId,
-  });
+  session.send(registered({ sessionId, subnetIndex }, parts));
   const loop: AgentSessionLoop = new AgentSessionLoop(parts, session, {
     receive: () => resume(messages),
     send: message => { end.send(message); },
@@ -127,6 +121,11 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
     parts.sessions.remove(session);
     parts.log.info({ node: session.node, session: sessionId }, 'session ended');
   }
+}
+
+function registered(given: Pick<Registered, 'sessionId' | 'subnetIndex'>, { times, state, clusterId }: AgentApiParts): Registered {
+  const controllers = [...state.current.controllers.values()].map(record => record.value.apiAddress).sort();
+  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId };
 }
 
 function tellWrongStore(node: NodeId, { reason, message }: Omit<WrongStore, 'kind'>, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {

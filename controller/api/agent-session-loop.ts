@@ -99,7 +99,7 @@ export class AgentSessionLoop {
     if (this.#isOver()) {
       this.#superseded.resolve(undefined);
     } else if (change.nodes.has(this.#session.node) || change.kinds.has('leader') || this.#needsFull) {
-      // Nothing is sent without a leader, nor a full set while a task cannot be read, whose record names no node then.
+      // Nothing is sent without a leader, nor to an agent of before a full set while a task cannot be read.
       this.#wakeSender();
     }
   }
@@ -117,6 +117,7 @@ export class AgentSessionLoop {
       case 'assignment-gap': this.#needsFull = true; this.#wakeSender(); return;
       case 'endpoints-gap': this.#parts.endpoints.sendSet(this.#session); return;
       case 'tunnel-refused': this.#parts.onTunnelRefused(message.tunnelId, message.code, message.message); return;
+      case 'unknown': return;
       case 'register': throw new ClusterError('INVALID_ARGUMENT', 'a session registers once, in its first message');
     }
   }
@@ -156,10 +157,10 @@ export class AgentSessionLoop {
 
   async #sendStep(signal: AbortSignal): Promise<void> {
     const snapshot = this.#parts.state.current;
-    const { node, recordRevision } = this.#session;
+    const { node, recordRevision, takesKeptTasks } = this.#session;
     const held = heldBack(this.#parts.withdrawal.heldTasks(node, snapshot, () => { this.#wakeSender(); }), snapshot, recordRevision);
     const isFull = this.#needsFull;
-    const step = isFull ? fullAssignment(snapshot, node, held) : assignmentDelta(snapshot, node, this.#sent, held);
+    const step = isFull ? fullAssignment(snapshot, { node, takesKeptTasks }, held) : assignmentDelta(snapshot, node, this.#sent, held);
     if (step === undefined) {
       return;
     }

@@ -23,6 +23,15 @@ export type ContentReference =
   | { readonly kind: 'config'; readonly key: string; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly key: string; readonly namespace: string; readonly name: string; readonly version: number };
 
+/** Revision of a sent task whose record could not be read. */
+const UNREAD = 0;
+
+export interface AssignedNode {
+  readonly node: NodeId;
+  /** Its agent keeps tasks that a full set names as unreadable. */
+  readonly takesKeptTasks: boolean;
+}
+
 /** The next message without its contents (they are read and opened by the caller), and what will have been sent with it. */
 export interface AssignmentStep {
   readonly assignment: Assignment;
@@ -54,12 +63,14 @@ export function heldBack(waiting: ReadonlySet<TaskId>, snapshot: ClusterSnapshot
 
 /**
  * The full set of `node` at the snapshot's revision; undefined while nobody leads (without an epoch no agent may take it, so what is sent
- * then would count as told and never be) and while a task that runs there cannot be read: what a full set lacks is stopped.
+ * then would count as told and never be). Tasks that cannot be read stay as the node has them; an agent of before, which knows of none,
+ * gets no full set while there are: what that lacks is stopped.
  *
  * @param held  tasks that are to stop but may not be told yet (their endpoints are still being withdrawn): sent as `run`
  */
-export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
-  if (snapshot.epoch === 0 || hasUnreadable(snapshot, node)) {
+export function fullAssignment(snapshot: ClusterSnapshot, { node, takesKeptTasks }: AssignedNode, held: ReadonlySet<TaskId>): AssignmentStep | undefined {
+  const keptTasks = unreadableOn(snapshot, node);
+  if (snapshot.epoch === 0 || (keptTasks.length > 0 && !takesKeptTasks)) {
     return undefined;
   }
   const entries = tasksOf(snapshot, node);
@@ -71,12 +82,12 @@ export function fullAssignment(snapshot: ClusterSnapshot, node: NodeId, held: Re
       epoch: snapshot.epoch,
       generation: snapshot.etcdRevision,
       tasks: entries.map(entry => told(entry.task, held)),
-      contents: [], volumeRemovals,
+      contents: [], volumeRemovals, ...(keptTasks.length === 0 ? {} : { keptTasks }),
     },
     contents,
     sent: {
       generation: snapshot.etcdRevision,
-      tasks: new Map(entries.map(entry => [entry.task.id, toldRevision(entry, held)])),
+      tasks: new Map([...keptTasks.map(id => [id, UNREAD] as const), ...entries.map(entry => [entry.task.id, toldRevision(entry, held)] as const)]),
       contents: new Set(contents.map(content => content.key)), volumeRemovals,
     },
   };
@@ -122,9 +133,10 @@ export function withContents(assignment: Assignment, contents: readonly Assigned
   return { ...assignment, contents };
 }
 
-/** By its reports: the record itself, which names the node, cannot be read. */
-function hasUnreadable(snapshot: ClusterSnapshot, node: NodeId): boolean {
-  return [...snapshot.unreadableTasks].some(id => snapshot.statuses.get(id)?.value.node === node);
+/** Tasks that cannot be read and are there, by what is known of them or by their reports; also those of which neither says where they are. */
+function unreadableOn(snapshot: ClusterSnapshot, node: NodeId): readonly TaskId[] {
+  const placed = [...snapshot.unreadableTasks].map(([id, known]) => ({ id, on: known.node ?? snapshot.statuses.get(id)?.value.node ?? node }));
+  return placed.filter(({ on }) => on === node).map(({ id }) => id).sort();
 }
 
 interface Entry {

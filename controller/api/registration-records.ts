@@ -37,13 +37,13 @@ export function sessionRecord(registration: Registration, held: { readonly sessi
   return { node: registration.node, sessionId: held.sessionId, controllerId: held.controllerId, openedAtMs: held.nowMs, instanceNonce: registration.nextNonce };
 }
 
-/** The lowest subnets that no node has, at most `count` of them. @throws ClusterError UNAVAILABLE while a Node cannot be read: its subnet is taken, and not known */
+/** The lowest subnets that no node has, at most `count` of them. @throws ClusterError UNAVAILABLE while it is not known which subnet a Node has that cannot be read */
 export function freeSubnets(snapshot: ClusterSnapshot, count: number): readonly number[] {
-  const [unreadable] = snapshot.unreadableNodes;
-  if (unreadable !== undefined) {
-    throw new ClusterError('UNAVAILABLE', `the record of node ${unreadable} cannot be read: no subnet is given until it can, or is gone`);
+  const unknown = [...snapshot.unreadableNodes].find(([, { subnetIndex }]) => subnetIndex === undefined);
+  if (unknown !== undefined) {
+    throw new ClusterError('UNAVAILABLE', `the record of node ${unknown[0]} cannot be read: no subnet is given until it can, or is gone`);
   }
-  const taken = new Set([...snapshot.nodes.values()].map(node => node.value.subnetIndex));
+  const taken = new Set([...[...snapshot.nodes.values()].map(node => node.value), ...snapshot.unreadableNodes.values()].map(node => node.subnetIndex));
   const free: number[] = [];
   for (let index = 0; index < SUBNET_COUNT && free.length < count; index += 1) {
     if (!taken.has(index)) {

@@ -10,6 +10,7 @@ export interface LiveSession {
   readonly recordRevision: number;
   /** The agent takes changes of the endpoints after its first set. */
   readonly takesEndpointChanges: boolean;
+  readonly takesKeptTasks: boolean;
   /** Generation of the endpoints that were sent to it last; 0: none. */
   sentEndpoints: number;
   /** Newest endpoint generation that the agent has in force. */

@@ -3,7 +3,7 @@ import type { CrashLoop, PlannedSlot, Service, ServiceStatus } from '#model/app.
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import { appId } from '#model/ids.ts';
-import type { ServiceId } from '#model/ids.ts';
+import type { ServiceId, TaskId } from '#model/ids.ts';
 import { isSameJson } from '#model/same-json.ts';
 import type { Task } from '#model/task.ts';
 import { autoscaleOnceRolledBack } from '../autoscale/replica-scale.ts';
@@ -50,12 +50,17 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
   if (isOwnerUnreadable(snapshot, state)) {
     return heldBack('UnreadableOwner', `service/${id}`, 'of its App or of a node of its tasks');
   }
+  const unreadable = unreadableTasksOf(snapshot, state.service);
   if (isBeingDeleted(snapshot, state.service)) {
-    return planDeletion(snapshot, state, context.nowMs);
+    return planDeletion(snapshot, state, { nowMs: context.nowMs, mayHaveMore: unreadable.length > 0 });
   }
-  if (snapshot.unreadableTasks.size > 0) {
-    // One may be this service's: a slot that looks empty may have it (I11).
-    return heldBack('UnreadableTask', 'cluster', `of tasks: ${[...snapshot.unreadableTasks].sort().slice(0, 10).join(', ')}`);
+  if (unreadable.length > 0) {
+    // A slot that looks empty may have one of them (I11).
+    return heldBack('UnreadableTask', `service/${id}`, `of tasks: ${unreadable.slice(0, 10).join(', ')}`);
+  }
+  const notUnderstood = notUnderstoodIn(state);
+  if (notUnderstood.length > 0) {
+    return heldBack('NewerRecord', `service/${id}`, `of a newer controller, with ${notUnderstood.slice(0, 10).join(', ')}; upgrade the controllers`);
   }
   if (state.service.spec.kind === 'cron') {
     return planCron(snapshot, state, context.nowMs);
@@ -65,6 +70,19 @@ export function planService(snapshot: ClusterSnapshot, id: ServiceId, context: P
   const stray = state.status?.cron === undefined ? [] : deleteRuns(runsOf(snapshot, state.service), 'not a cron any more');
   const plan = planRollback(state, context) ?? planRunning(snapshot, { ...state, rows: resize.rows }, context, resize);
   return { ...plan, actions: [...stray, ...plan.actions] };
+}
+
+/**
+ * Tasks whose record cannot be read and that are the service's, or may be: one of which not even the owner is legible
+ * holds back only services that must never have two copies of a replica.
+ */
+function unreadableTasksOf({ unreadableTasks }: ClusterSnapshot, { id, spec }: Service): readonly TaskId[] {
+  const isNeverTwo = spec.kind === 'stateful' || spec.onDisconnect.kind !== 'replace';
+  return [...unreadableTasks].filter(([, { serviceId }]) => (serviceId === undefined ? isNeverTwo : serviceId === id)).map(([task]) => task).sort();
+}
+
+function notUnderstoodIn({ service, rows }: ServiceState): readonly string[] {
+  return [...new Set([service, ...rows.map(({ task }) => task)].flatMap(({ notUnderstood = [] }) => notUnderstood))];
 }
 
 /** Not read is not gone: neither is the service deleted for its App, nor a task for its node. */
@@ -82,11 +100,11 @@ function isBeingDeleted(snapshot: ClusterSnapshot, service: Service): boolean {
 }
 
 /** Stops all tasks, and of a cron deletes all runs; the Service goes with the last one. */
-function planDeletion(snapshot: ClusterSnapshot, state: ServiceState, nowMs: number): Plan {
+function planDeletion(snapshot: ClusterSnapshot, state: ServiceState, { nowMs, mayHaveMore }: { readonly nowMs: number; readonly mayHaveMore: boolean }): Plan {
   const runs = runsOf(snapshot, state.service);
   const { removals } = planRetention(state, true, new Set(), nowMs);
   const stops = state.rows.filter(isLive).map((row): Action => ({ kind: 'stop-task', taskId: row.task.id, reason: 'service-deleted' }));
-  const isEmpty = removals.length === state.rows.length && runs.length === 0;
+  const isEmpty = removals.length === state.rows.length && runs.length === 0 && !mayHaveMore;
   const removal: Action = { kind: 'remove-service', serviceId: state.service.id, reason: 'service-deleted' };
   return { actions: [...removals, ...stops, ...deleteRuns(runs, 'service-deleted'), ...(isEmpty ? [removal] : [])], events: [] };
 }

@@ -10,6 +10,7 @@ export {
   decodeRevision, decodeSecretVersion, decodeService, decodeServiceStatus, decodeTask, encodeApp,
   encodeClusterEvent, encodeClusterSettings, encodeControllerRecord, encodeJoinTokenRecord, encodeLedger, encodeNamespace, encodeNode, encodePlanRecord, encodeRegistryLogin, encodeRemovedNode, encodeRequestRecord,
   encodeRevision, encodeSecretVersion, encodeService, encodeServiceStatus, encodeSessionRecord, encodeTask, encodeTaskStatus, encodeVolume, RecordError,
+  salvageNode, salvageTask,
 } from '#codec/record-codec.ts';
 export { encodeTaskStatus as encodeStatusRecord, decodeTaskStatus as decodeStatusRecord } from '#codec/record-codec.ts';
 

@@ -1,6 +1,6 @@
 /** The ClusterSnapshot, brought forward in place by what etcd tells. */
 import type { App, SecretVersion, Service, ServiceStatus } from '#model/app.ts';
-import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { ClusterSnapshot, UnreadableNode, UnreadableTask, Versioned } from '#model/cluster-snapshot.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Namespace } from '#model/namespace.ts';
@@ -11,7 +11,7 @@ import { parseKey } from './keys.ts';
 import type { RecordKey, RecordKind } from './keys.ts';
 import { revisionOf } from './ports.ts';
 import type { StoreBatch, StoreChange, StoredValue } from './ports.ts';
-import { MIRROR_DECODERS } from './records.ts';
+import { MIRROR_DECODERS, salvageNode, salvageTask } from './records.ts';
 import type { MirroredKind } from './records.ts';
 
 /** What a batch touched. A service counts when itself, its status, one of its tasks or their statuses changed; a node likewise. */
@@ -52,9 +52,9 @@ interface Tables {
   readonly services: Map<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: Map<ServiceId, Versioned<ServiceStatus>>;
   readonly tasks: Map<TaskId, Versioned<Task>>;
-  readonly unreadableTasks: Set<TaskId>;
+  readonly unreadableTasks: Map<TaskId, UnreadableTask>;
   readonly unreadableApps: Set<AppId>;
-  readonly unreadableNodes: Set<NodeId>;
+  readonly unreadableNodes: Map<NodeId, UnreadableNode>;
   readonly statuses: Map<TaskId, Versioned<TaskStatus>>;
   readonly nodes: Map<NodeId, Versioned<Node>>;
   readonly ledgers: Map<NodeId, Versioned<Ledger>>;
@@ -82,7 +82,7 @@ interface Touched {
 /**
  * What etcd holds of the mirrored kinds.
  *
- * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives. 2. `reset` repairs any
+ * 1. After `apply` of all batches up to a revision, `current` equals what a full list at that revision gives (but for what it knows of unreadable records). 2. `reset` repairs any
  * difference, but never undoes a batch that is newer than the list, and no batch that comes late undoes what the list brought. 3. A record that cannot be read is in `invalid`; of a task, an App,
  * a Node, a Namespace or a Volume, its id is in `current.unreadable...`; it is nowhere else.
  */
@@ -168,19 +168,20 @@ export class ClusterMirror {
     touched.kinds.add(key.kind);
     this.#touch(key, touched);
     this.#invalid.delete(text);
-    unreadableOf(this.#tables, key).delete(idOf(key));
+    const known = knownOf(this.#tables, key);
+    dropUnreadable(this.#tables, key);
     if (change.kind === 'delete') {
       this.#modRevisions.delete(text);
       this.#deletedSince?.set(text, change.modRevision);
       this.#remove(key);
     } else {
       this.#modRevisions.set(text, change.entry.modRevision);
-      this.#put(key, change.entry, touched);
+      this.#put(key, change.entry, { touched, known });
     }
     this.#touch(key, touched);
   }
 
-  #put(key: MirroredKey, entry: StoredValue, touched: Touched): void {
+  #put(key: MirroredKey, entry: StoredValue, { touched, known }: { readonly touched: Touched; readonly known: KnownBefore }): void {
     const { createRevision, modRevision } = entry;
     let value: unknown;
     try {
@@ -188,7 +189,7 @@ export class ClusterMirror {
     } catch (error) {
       this.#invalid.set(entry.key, { key: entry.key, modRevision, message: error instanceof Error ? error.message : 'unreadable' });
       this.#remove(key);
-      unreadableOf(this.#tables, key).add(idOf(key));
+      addUnreadable(this.#tables, key, { bytes: entry.value, known });
       return;
     }
     const versioned = { value, createRevision, modRevision };
@@ -285,12 +286,14 @@ export class ClusterMirror {
     } else if (key.kind === 'volume') {
       touched.nodes.add(key.node);
     } else if (key.kind === 'task' || key.kind === 'status') {
-      const task = this.#tables.tasks.get(key.id)?.value;
-      if (task !== undefined) {
-        touched.services.add(task.serviceId);
-        touched.nodes.add(task.node);
-      }
+      this.#touchOwners(key.id, touched);
     }
+  }
+
+  #touchOwners(id: TaskId, touched: Touched): void {
+    const { serviceId, node } = this.#tables.tasks.get(id)?.value ?? this.#tables.unreadableTasks.get(id) ?? {};
+    if (serviceId !== undefined) touched.services.add(serviceId);
+    if (node !== undefined) touched.nodes.add(node);
   }
 
   #finish(touched: Touched): ClusterChange {
@@ -334,15 +337,37 @@ function dropMember<Owner, Member>(index: Map<Owner, Set<Member>>, owner: Owner,
   }
 }
 
-/** Where the snapshot tells ids of unreadable records of this kind; a set that nobody reads for the others. */
-function unreadableOf(tables: Tables, key: MirroredKey): Set<string> {
+/** What the last record of a key said that could be read, which stays true of one that cannot: tasks do not move. */
+type KnownBefore = UnreadableTask & UnreadableNode;
+
+function knownOf(tables: Tables, key: MirroredKey): KnownBefore {
   switch (key.kind) {
-    case 'task': return tables.unreadableTasks;
-    case 'app': return tables.unreadableApps;
-    case 'node': return tables.unreadableNodes;
-    case 'namespace': return tables.unreadableNamespaces;
-    case 'volume': return tables.unreadableVolumes;
-    default: return new Set();
+    case 'task': return tables.tasks.get(key.id)?.value ?? tables.unreadableTasks.get(key.id) ?? {};
+    case 'node': return tables.nodes.get(key.id)?.value ?? tables.unreadableNodes.get(key.id) ?? {};
+    default: return {};
+  }
+}
+
+function addUnreadable(tables: Tables, key: MirroredKey, { bytes, known }: { readonly bytes: Uint8Array; readonly known: KnownBefore }): void {
+  const { serviceId, node, subnetIndex } = known;
+  switch (key.kind) {
+    case 'task': tables.unreadableTasks.set(key.id, serviceId === undefined || node === undefined ? salvageTask(bytes) : { serviceId, node }); break;
+    case 'node': tables.unreadableNodes.set(key.id, subnetIndex === undefined ? salvageNode(bytes) : { subnetIndex }); break;
+    case 'app': tables.unreadableApps.add(key.id); break;
+    case 'namespace': tables.unreadableNamespaces.add(key.name); break;
+    case 'volume': tables.unreadableVolumes.add(idOf(key)); break;
+    default:
+  }
+}
+
+function dropUnreadable(tables: Tables, key: MirroredKey): void {
+  switch (key.kind) {
+    case 'task': tables.unreadableTasks.delete(key.id); break;
+    case 'node': tables.unreadableNodes.delete(key.id); break;
+    case 'app': tables.unreadableApps.delete(key.id); break;
+    case 'namespace': tables.unreadableNamespaces.delete(key.name); break;
+    case 'volume': tables.unreadableVolumes.delete(idOf(key)); break;
+    default:
   }
 }
 
@@ -360,7 +385,7 @@ function noneTouched(): Touched {
 
 function emptyTables(): Tables {
   return {
-    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(),
-    unreadableNodes: new Set(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), volumes: new Map(), unreadableVolumes: new Set(), namespaces: new Map(), unreadableNamespaces: new Set(), tasksOfService: new Map(), tasksOnNode: new Map(), volumesLeaving: new Map(),
+    etcdRevision: 0, epoch: 0, apps: new Map(), services: new Map(), serviceStatuses: new Map(), tasks: new Map(), unreadableTasks: new Map(), unreadableApps: new Set(),
+    unreadableNodes: new Map(), statuses: new Map(), nodes: new Map(), ledgers: new Map(), sessions: new Map(), controllers: new Map(), secrets: new Map(), volumes: new Map(), unreadableVolumes: new Set(), namespaces: new Map(), unreadableNamespaces: new Set(), tasksOfService: new Map(), tasksOnNode: new Map(), volumesLeaving: new Map(),
   };
 }

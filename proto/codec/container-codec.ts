@@ -7,9 +7,10 @@ import type { Limits, TaskResources } from '#model/resources.ts';
 import type {
   CompanionSpec, ContainerSpec, DnsSpec, HealthCheck, HostNamespace, ProbeAction, PublishedPort, RestartPolicy, SecurityProfile, SecuritySpec, SidecarNamespace, VolumeMount,
 } from '#model/service.ts';
-import { SIDECAR_NAMESPACES } from '#model/service.ts';
+import { HOST_NAMESPACES, SIDECAR_NAMESPACES } from '#model/service.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, optional, present, required, WireError } from './wire.ts';
+import { enumCodec, optional, present, required, surrounded, unknownCase, unknownFieldsOf, WireError } from './wire.ts';
+import type { Surrounded } from './wire.ts';
 
 const protocolCodec = enumCodec<PublishedPort['protocol'], Protocol>('protocol', { tcp: Protocol.PROTOCOL_TCP, udp: Protocol.PROTOCOL_UDP });
 
@@ -85,15 +86,18 @@ const roleCodec = enumCodec<CompanionSpec['role'], CompanionRole>('companion rol
 
 /** None is an empty list on the wire and absent in the model. */
 export const companionsCodec: Codec<readonly CompanionSpec[] | undefined, readonly wire.Companion[]> = {
-  toWire: (companions = []) => companions.map(({ name, role, container }) => ({ name, role: roleCodec.toWire(role), container: containerCodec.toWire(container) })),
-  fromWire: companions => companions.length === 0 ? undefined : companions.map(({ name, role, container }) => ({
-    name, role: roleCodec.fromWire(role), container: containerCodec.fromWire(required(container, 'companion.container')),
+  toWire: (companions = []) => companions.map(one => ({ ...one, role: roleCodec.toWire(one.role), container: containerCodec.toWire(one.container) })),
+  fromWire: companions => companions.length === 0 ? undefined : companions.map(one => ({
+    ...one, role: roleCodec.fromWire(one.role), container: containerCodec.fromWire(required(one.container, 'companion.container')),
   })),
 };
 
 export const taskResourcesCodec: Codec<TaskResources, wire.TaskResources> = {
-  toWire: ({ requests, limits }) => ({ requests, limits: limitsCodec.toWire(limits) }),
-  fromWire: ({ requests, limits }) => ({ requests: present(required(requests, 'resources.requests')), limits: limitsCodec.fromWire(required(limits, 'resources.limits')) }),
+  toWire: resources => ({ ...resources, limits: limitsCodec.toWire(resources.limits) }),
+  fromWire: resources => ({
+    ...resources,
+    requests: present(required(resources.requests, 'resources.requests')), limits: limitsCodec.fromWire(required(resources.limits, 'resources.limits')),
+  }),
 };
 
 
@@ -120,7 +124,7 @@ function securityToWire(security: SecuritySpec): wire.SecuritySpec {
     ...security,
     profile: profileCodec.toWire(security.profile),
     hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.toWire),
-    sidecarNamespaces: sidecarNamespaces.map(({ namespace, sidecar }) => ({ namespace: hostNamespaceCodec.toWire(namespace), sidecar })),
+    sidecarNamespaces: sidecarNamespaces.map(one => ({ ...one, namespace: hostNamespaceCodec.toWire(one.namespace) })),
   };
 }
 
@@ -129,57 +133,79 @@ function securityFromWire({ sidecarNamespaces, ...security }: wire.SecuritySpec)
     ...security,
     profile: profileCodec.fromWire(security.profile),
     hostNamespaces: security.hostNamespaces.map(hostNamespaceCodec.fromWire),
-    sidecarNamespaces: sidecarNamespaces.length === 0 ? undefined : sidecarNamespaces.map(({ namespace, sidecar }) => ({ namespace: sidecarNamespaceFromWire(namespace), sidecar })),
+    sidecarNamespaces: sidecarNamespaces.length === 0 ? undefined : sidecarNamespaces.map(one => ({ ...one, namespace: sidecarNamespaceFromWire(one.namespace) })),
   });
 }
 
+/** One that no sidecar can lend is refused; one of a newer program is kept as it is. */
 function sidecarNamespaceFromWire(wireNamespace: WireHostNamespace): SidecarNamespace {
   const name = hostNamespaceCodec.fromWire(wireNamespace);
-  const found = SIDECAR_NAMESPACES.find(one => one === name);
-  if (found === undefined) {
+  if (HOST_NAMESPACES.includes(name) && !SIDECAR_NAMESPACES.some(one => one === name)) {
     throw new WireError(`namespace ${name} cannot be a sidecar's; only ${SIDECAR_NAMESPACES.join(', ')}`);
   }
-  return found;
+  return name as SidecarNamespace;
 }
 
 function healthCheckToWire(check: HealthCheck): wire.HealthCheck {
-  return { ...check, action: { action: probeActionToWire(check.action) } };
+  return { ...check, action: probeActionToWire(check.action) };
 }
 
 function healthCheckFromWire(check: wire.HealthCheck): HealthCheck {
-  return { ...check, action: probeActionFromWire(check.action?.action) };
+  return { ...check, action: probeActionFromWire(required(check.action, 'healthcheck.action')) };
 }
 
-function probeActionToWire(action: ProbeAction): NonNullable<wire.ProbeAction['action']> {
+function probeActionToWire(probe: ProbeAction): wire.ProbeAction {
+  const { $around, ...action } = probe as Surrounded<ProbeAction>;
+  return { ...$around, action: probeCaseToWire(action) };
+}
+
+function probeCaseToWire(action: ProbeAction): wire.ProbeAction['action'] {
   switch (action.kind) {
-    case 'exec': return { $case: 'exec', value: { arguments: action.command } };
-    case 'tcp': return { $case: 'tcp', value: { port: action.port } };
-    case 'http': return { $case: 'http', value: { port: action.port, path: action.path } };
-    case 'grpc': return { $case: 'grpc', value: { port: action.port, service: action.service } };
+    case 'exec': return { $case: 'exec', value: { ...action, arguments: action.command } };
+    case 'tcp': return { $case: 'tcp', value: action };
+    case 'http': return { $case: 'http', value: action };
+    case 'grpc': return { $case: 'grpc', value: action };
+    default: return undefined;
   }
 }
 
-function probeActionFromWire(action: wire.ProbeAction['action']): ProbeAction {
+function probeActionFromWire(message: wire.ProbeAction): ProbeAction {
+  return surrounded(message, probeCaseFromWire(message));
+}
+
+function probeCaseFromWire(message: wire.ProbeAction): ProbeAction {
+  const { action } = message;
   switch (action?.$case) {
-    case undefined: throw new WireError('healthcheck.action is missing');
-    case 'exec': return { kind: 'exec', command: action.value.arguments };
+    case undefined: return unknownCase('healthcheck.action', message);
+    case 'exec': return { kind: 'exec', command: action.value.arguments, ...unknownFieldsOf(action.value) };
     case 'tcp': return { kind: 'tcp', ...action.value };
     case 'http': return { kind: 'http', ...action.value };
     case 'grpc': return { kind: 'grpc', ...action.value };
   }
 }
 
-function volumeMountToWire(mount: VolumeMount): wire.VolumeMount {
+function volumeMountToWire(volume: VolumeMount): wire.VolumeMount {
+  const { $around, ...mount } = volume as Surrounded<VolumeMount>;
+  return { ...$around, mount: mountCaseToWire(mount) };
+}
+
+function mountCaseToWire(mount: VolumeMount): wire.VolumeMount['mount'] {
   switch (mount.kind) {
-    case 'volume': return { mount: { $case: 'volume', value: mount } };
-    case 'bind': return { mount: { $case: 'bind', value: mount } };
-    case 'tmpfs': return { mount: { $case: 'tmpfs', value: mount } };
+    case 'volume': return { $case: 'volume', value: mount };
+    case 'bind': return { $case: 'bind', value: mount };
+    case 'tmpfs': return { $case: 'tmpfs', value: mount };
+    default: return undefined;
   }
 }
 
-function volumeMountFromWire({ mount }: wire.VolumeMount): VolumeMount {
+function volumeMountFromWire(message: wire.VolumeMount): VolumeMount {
+  return surrounded(message, mountCaseFromWire(message));
+}
+
+function mountCaseFromWire(message: wire.VolumeMount): VolumeMount {
+  const { mount } = message;
   switch (mount?.$case) {
-    case undefined: throw new WireError('container.volumes.mount is missing');
+    case undefined: return unknownCase('container.volumes.mount', message);
     case 'volume': return { kind: 'volume', ...mount.value };
     case 'bind': return { kind: 'bind', ...mount.value };
     case 'tmpfs': return { kind: 'tmpfs', ...mount.value };

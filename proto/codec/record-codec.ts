@@ -4,8 +4,11 @@
  * The byte rises only when old programs must not read the new form; a field that is merely new keeps it. Encoding never
  * fails for a model value of whole, safe numbers; decoding anything else than such a record throws RecordError.
  */
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import * as stored from '#gen/gantry/v1/stored.ts';
 import * as wire from '#gen/gantry/v1/types.ts';
+import type { UnreadableNode, UnreadableTask } from '#model/cluster-snapshot.ts';
+import { parseNodeId, parseServiceId, serviceId } from '#model/ids.ts';
 import { appCodec, revisionCodec, secretVersionCodec } from './app-codec.ts';
 import { eventCodec } from './event-codec.ts';
 import { namespaceCodec } from './namespace-codec.ts';
@@ -45,6 +48,46 @@ export const { encode: encodePlanRecord, decode: decodePlanRecord } = recordOf('
 export const { encode: encodeNamespace, decode: decodeNamespace } = recordOf('namespace', wire.Namespace, namespaceCodec);
 export const { encode: encodeVolume, decode: decodeVolume } = recordOf('volume', wire.Volume, volumeCodec);
 export const { encode: encodeClusterSettings, decode: decodeClusterSettings } = recordOf('cluster settings', stored.ClusterSettings, clusterSettingsCodec);
+
+/** What the legible part of a damaged or newer Task record says; nothing where that is not enough. */
+export function salvageTask(bytes: Uint8Array): UnreadableTask {
+  const { namespace, app, service, node } = legiblePart(wire.Task, bytes);
+  return {
+    ...found(() => ({ serviceId: parseServiceId(serviceId(namespace ?? '', app ?? '', service ?? '')) })),
+    ...found(() => ({ node: parseNodeId(node ?? '') })),
+  };
+}
+
+/** The same of a Node record. Subnet 0 is not written: it is not known then whether the subnet is 0 or not legible. */
+export function salvageNode(bytes: Uint8Array): UnreadableNode {
+  const { subnetIndex = 0 } = legiblePart(wire.Node, bytes);
+  return subnetIndex === 0 ? {} : { subnetIndex };
+}
+
+function found<T extends object>(read: () => T): Partial<T> {
+  try {
+    return read();
+  } catch {
+    // Not legible.
+    return {};
+  }
+}
+
+/** Fields of the longest start of the bytes that is a message. */
+function legiblePart<Wire extends object>(message: wire.MessageFns<Wire>, bytes: Uint8Array): Partial<Wire> {
+  const reader = new BinaryReader(bytes.subarray(1));
+  let legible = 0;
+  try {
+    while (reader.pos < reader.len) {
+      const [, wireType] = reader.tag();
+      reader.skip(wireType);
+      legible = reader.pos;
+    }
+  } catch {
+    // The rest is not legible.
+  }
+  return found(() => message.decode(bytes.subarray(1, 1 + legible)));
+}
 
 interface RecordCodec<Model> {
   readonly encode: (model: Model) => Uint8Array;

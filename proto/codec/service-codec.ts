@@ -10,7 +10,8 @@ import type {
 } from '#model/service.ts';
 import { companionsCodec, containerCodec } from './container-codec.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, optional, present, required, WireError } from './wire.ts';
+import { enumCodec, optional, present, required, surrounded, unknownCase, unknownFieldsOf, withUnderstanding } from './wire.ts';
+import type { Surrounded, UnknownFields } from './wire.ts';
 
 export const serviceKindCodec = enumCodec<ServiceKind, WireKind>('service kind', {
   service: WireKind.SERVICE_KIND_SERVICE,
@@ -72,7 +73,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     kind: serviceKindCodec.toWire(spec.kind),
     placement: placementToWire(spec.placement),
     update: updateToWire(spec.update),
-    dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.toWire(condition) })),
+    dependsOn: spec.dependsOn.map(one => ({ ...one, condition: conditionCodec.toWire(one.condition) })),
     onDisconnect: disconnectToWire(spec.onDisconnect),
     cron: optional(spec.cron, cron => ({ ...cron, concurrency: concurrencyCodec.toWire(cron.concurrency) })),
     container: containerCodec.toWire(spec.container),
@@ -83,7 +84,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
     kind: serviceKindCodec.fromWire(spec.kind),
     placement: placementFromWire(required(spec.placement, 'service.placement')),
     update: updateFromWire(required(spec.update, 'service.update')),
-    dependsOn: spec.dependsOn.map(({ service, condition }) => ({ service, condition: conditionCodec.fromWire(condition) })),
+    dependsOn: spec.dependsOn.map(one => ({ ...one, condition: conditionCodec.fromWire(one.condition) })),
     onDisconnect: disconnectFromWire(spec.onDisconnect),
     job: optional(spec.job, present),
     cron: optional(spec.cron, cron => present({ ...cron, concurrency: concurrencyCodec.fromWire(cron.concurrency) })),
@@ -95,7 +96,7 @@ export const serviceSpecCodec: Codec<ServiceSpec, wire.ServiceSpec> = {
 
 export const volumeSpecCodec: Codec<VolumeSpec, wire.VolumeSpec> = { toWire: volume => volume, fromWire: present };
 
-export const serviceCodec: Codec<Service, wire.Service> = {
+export const serviceCodec = withUnderstanding<Service, wire.Service>({
   toWire: service => ({ ...service, spec: serviceSpecCodec.toWire(service.spec) }),
   fromWire: service => present({
     ...service,
@@ -104,7 +105,7 @@ export const serviceCodec: Codec<Service, wire.Service> = {
     pins: required(service.pins, 'service.pins'),
     volumes: service.volumes.map(volumeSpecCodec.fromWire),
   }),
-};
+});
 
 export const serviceStatusCodec: Codec<ServiceStatus, wire.ServiceStatus> = {
   toWire: status => ({ ...status, planned: status.planned ?? [], earlierJobs: status.earlierJobs ?? [], rollout: { ...status.rollout, state: rolloutStateCodec.toWire(status.rollout.state) } }),
@@ -136,7 +137,7 @@ function placementToWire(placement: PlacementSpec): wire.PlacementSpec {
   return {
     ...placement,
     require: placement.require.map(ruleToWire),
-    prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleToWire(rule), weight })),
+    prefer: placement.prefer.map(one => ({ ...one, rule: ruleToWire(one.rule) })),
     policy: optional(placement.policy, policyCodec.toWire),
   };
 }
@@ -145,7 +146,7 @@ function placementFromWire(placement: wire.PlacementSpec): PlacementSpec {
   return present({
     ...placement,
     require: placement.require.map(ruleFromWire),
-    prefer: placement.prefer.map(({ rule, weight }) => ({ rule: ruleFromWire(required(rule, 'prefer.rule')), weight })),
+    prefer: placement.prefer.map(one => ({ ...one, rule: ruleFromWire(required(one.rule, 'prefer.rule')) })),
     affinity: placement.affinity.map(present),
     avoid: placement.avoid.map(present),
     policy: optional(placement.policy, policyCodec.fromWire),
@@ -168,22 +169,33 @@ function updateFromWire(update: wire.UpdateSpec): UpdateSpec {
   };
 }
 
-function disconnectToWire(spec: DisconnectSpec): wire.DisconnectSpec {
+function disconnectToWire(disconnect: DisconnectSpec): wire.DisconnectSpec {
+  const { $around, ...spec } = disconnect as Surrounded<DisconnectSpec>;
+  return { ...$around, rule: ruleCaseToWire(spec) };
+}
+
+function ruleCaseToWire(spec: DisconnectSpec): wire.DisconnectSpec['rule'] {
   switch (spec.kind) {
-    case 'replace': return { rule: { $case: 'replace', value: { afterMs: spec.afterMs } } };
-    case 'hold': return { rule: { $case: 'hold', value: { stopAfterMs: undefined, replaceAfterMs: undefined } } };
-    case 'exclusive': return { rule: { $case: 'hold', value: { stopAfterMs: spec.stopAfterMs, replaceAfterMs: spec.replaceAfterMs } } };
+    case 'replace': return { $case: 'replace', value: spec };
+    case 'hold': return { $case: 'hold', value: unknownFieldsOf(spec as UnknownFields) };
+    case 'exclusive': return { $case: 'hold', value: spec };
+    default: return undefined;
   }
 }
 
-function disconnectFromWire(spec: wire.DisconnectSpec | undefined): DisconnectSpec {
-  switch (spec?.rule?.$case) {
-    case undefined: throw new WireError('service.onDisconnect is missing');
-    case 'replace': return { kind: 'replace', afterMs: spec.rule.value.afterMs };
+function disconnectFromWire(message: wire.DisconnectSpec | undefined): DisconnectSpec {
+  const spec = required(message, 'service.onDisconnect');
+  return surrounded(spec, ruleCaseFromWire(spec));
+}
+
+function ruleCaseFromWire(spec: wire.DisconnectSpec): DisconnectSpec {
+  switch (spec.rule?.$case) {
+    case undefined: return unknownCase('service.onDisconnect', spec);
+    case 'replace': return { kind: 'replace', ...spec.rule.value };
     case 'hold': return heldFromWire(spec.rule.value);
   }
 }
 
-function heldFromWire({ stopAfterMs, replaceAfterMs }: wire.DisconnectSpec_Hold): DisconnectSpec {
-  return stopAfterMs === undefined || replaceAfterMs === undefined ? { kind: 'hold' } : { kind: 'exclusive', stopAfterMs, replaceAfterMs };
+function heldFromWire({ stopAfterMs, replaceAfterMs, ...rest }: wire.DisconnectSpec_Hold): DisconnectSpec {
+  return stopAfterMs === undefined || replaceAfterMs === undefined ? { kind: 'hold', ...rest } : { kind: 'exclusive', stopAfterMs, replaceAfterMs, ...rest };
 }

@@ -8,16 +8,16 @@ import { policyFromWire } from './node-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
 import type { Codec } from './wire.ts';
-import { ownBytes, present, required, WireError } from './wire.ts';
+import { ownBytes, present, required, unknownCase, WireError } from './wire.ts';
 
 export const agentMessageCodec: Codec<AgentMessage, wire.SessionRequest> = {
   toWire: message => ({ message: agentMessageToWire(message) }),
-  fromWire: ({ message }) => agentMessageFromWire(message),
+  fromWire: message => agentMessageFromWire(message),
 };
 
 export const controllerMessageCodec: Codec<ControllerMessage, wire.SessionResponse> = {
   toWire: message => ({ message: controllerMessageToWire(message) }),
-  fromWire: ({ message }) => controllerMessageFromWire(message),
+  fromWire: message => controllerMessageFromWire(message),
 };
 
 /** Absent: the namespace has no login there. */
@@ -26,19 +26,20 @@ export const pullLoginAnswerCodec: Codec<RegistryLogin | undefined, wire.PullLog
   fromWire: ({ login }) => login,
 };
 
-function agentMessageToWire(message: AgentMessage): NonNullable<wire.SessionRequest['message']> {
+function agentMessageToWire(message: AgentMessage): wire.SessionRequest['message'] {
   switch (message.kind) {
     case 'register': return { $case: 'register', value: registrationToWire(message) };
     case 'heartbeat': return { $case: 'heartbeat', value: { ...message, statuses: message.statuses.map(taskStatusCodec.toWire) } };
     case 'tunnel-refused': return { $case: 'tunnelRefused', value: message };
     case 'assignment-gap': return { $case: 'assignmentGap', value: {} };
     case 'endpoints-gap': return { $case: 'endpointsGap', value: {} };
+    case 'unknown': return undefined;
   }
 }
 
-function agentMessageFromWire(message: wire.SessionRequest['message']): AgentMessage {
+function agentMessageFromWire({ message, ...rest }: wire.SessionRequest): AgentMessage {
   switch (message?.$case) {
-    case undefined: throw new WireError('session message is empty');
+    case undefined: return unknownCase('session message', rest);
     case 'register': return registrationFromWire(message.value);
     case 'heartbeat': return heartbeatFromWire(message.value);
     case 'tunnelRefused': return { kind: 'tunnel-refused', ...message.value };
@@ -52,8 +53,10 @@ function registrationToWire(registration: Registration): wire.Registration {
 }
 
 function registrationFromWire(registration: wire.Registration): Registration {
+  const { takesKeptTasks, ...rest } = registration;
   return {
-    ...registration,
+    ...rest,
+    ...(takesKeptTasks === undefined ? {} : { takesKeptTasks }),
     kind: 'register',
     node: parseNodeId(registration.node),
     capacity: present(required(registration.capacity, 'registration.capacity')),
@@ -66,7 +69,7 @@ function heartbeatFromWire(heartbeat: wire.Heartbeat): Heartbeat {
   return { ...heartbeat, kind: 'heartbeat', statuses: heartbeat.statuses.map(taskStatusCodec.fromWire) };
 }
 
-function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.SessionResponse['message']> {
+function controllerMessageToWire(message: ControllerMessage): wire.SessionResponse['message'] {
   switch (message.kind) {
     case 'registered': return { $case: 'registered', value: { ...message, ...message.times } };
     case 'ack': return { $case: 'ack', value: message };
@@ -80,24 +83,31 @@ function controllerMessageToWire(message: ControllerMessage): NonNullable<wire.S
       return { $case: 'openTunnel', value: { tunnelId: message.tunnelId, target: tunnelRequestCodec.toWire(message.request), login: message.login } };
     case 'go-elsewhere': return { $case: 'goElsewhere', value: message };
     case 'refused': return { $case: 'refused', value: message };
+    case 'unknown': return undefined;
   }
 }
 
-function controllerMessageFromWire(message: wire.SessionResponse['message']): ControllerMessage {
+function controllerMessageFromWire({ message, ...rest }: wire.SessionResponse): ControllerMessage {
   switch (message?.$case) {
-    case undefined: throw new WireError('session message is empty');
+    case undefined: return unknownCase('session message', rest);
     case 'registered': return registeredFromWire(message.value);
     case 'ack': return ackFromWire(message.value);
     case 'full': return { kind: 'assignment', assignment: fullFromWire(message.value) };
     case 'delta': return { kind: 'assignment', assignment: deltaFromWire(message.value) };
     case 'endpoints': return { kind: 'endpoints', endpoints: endpointSetCodec.fromWire(message.value) };
     case 'endpointChange': return { kind: 'endpoint-change', change: endpointChangeCodec.fromWire(message.value) };
-    case 'openTunnel': return {
-      kind: 'open-tunnel',
-      ...present({ tunnelId: message.value.tunnelId, request: tunnelRequestCodec.fromWire(required(message.value.target, 'open-tunnel.target')), login: message.value.login }),
-    };
+    case 'openTunnel': return openTunnelFromWire(message.value);
     case 'goElsewhere': return { kind: 'go-elsewhere', reason: message.value.reason };
     case 'refused': return refusalFromWire(message.value);
+  }
+}
+
+/** A tunnel of a kind that this program does not know is refused by its id; the session is not concerned. */
+function openTunnelFromWire({ tunnelId, target, login }: wire.OpenTunnel): ControllerMessage {
+  try {
+    return { kind: 'open-tunnel', ...present({ tunnelId, request: tunnelRequestCodec.fromWire(required(target, 'open-tunnel.target')), login }) };
+  } catch (error) {
+    return { kind: 'unknown', tunnelId, reason: error instanceof Error ? error.message : 'unreadable' };
   }
 }
 
@@ -117,12 +127,15 @@ function ackFromWire(ack: wire.HeartbeatAck): HeartbeatAck {
 }
 
 function fullToWire(assignment: FullAssignment): wire.FullAssignment {
-  return { ...assignment, tasks: assignment.tasks.map(taskCodec.toWire), ...removalsToWire(assignment) };
+  return { ...assignment, tasks: assignment.tasks.map(taskCodec.toWire), keptTasks: assignment.keptTasks ?? [], ...removalsToWire(assignment) };
 }
 
 function fullFromWire(assignment: wire.FullAssignment): FullAssignment {
-  const { volumeRemovalFences: _, ...rest } = assignment;
-  return { ...rest, kind: 'full', tasks: assignment.tasks.map(taskCodec.fromWire), contents: assignment.contents.map(contentFromWire), volumeRemovals: removalsFromWire(assignment) };
+  const { volumeRemovalFences: _, keptTasks, ...rest } = assignment;
+  return {
+    ...rest, kind: 'full', tasks: assignment.tasks.map(taskCodec.fromWire), contents: assignment.contents.map(contentFromWire),
+    volumeRemovals: removalsFromWire(assignment), ...(keptTasks.length === 0 ? {} : { keptTasks: keptTasks.map(parseTaskId) }),
+  };
 }
 
 function deltaToWire(assignment: AssignmentDelta): wire.AssignmentDelta {

@@ -5,7 +5,7 @@ import type { CompanionStatus, Health, Phase, Task, TaskExit, TaskStatus } from 
 import { companionsCodec, containerCodec, taskResourcesCodec } from './container-codec.ts';
 import { serviceKindCodec, volumeSpecCodec } from './service-codec.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, optional, present, required } from './wire.ts';
+import { enumCodec, optional, present, required, withUnderstanding } from './wire.ts';
 
 const desiredCodec = enumCodec<Task['desired'], DesiredState>('desired state', {
   run: DesiredState.DESIRED_STATE_RUN, stop: DesiredState.DESIRED_STATE_STOP,
@@ -41,7 +41,7 @@ const companionStatusCodec: Codec<CompanionStatus, wire.CompanionStatus> = {
   fromWire: companion => present({ ...companion, state: companionStateCodec.fromWire(companion.state), lastExit: optional(companion.lastExit, exitFromWire) }),
 };
 
-export const taskCodec: Codec<Task, wire.Task> = {
+export const taskCodec = withUnderstanding<Task, wire.Task>({
   toWire: task => ({
     ...task,
     kind: serviceKindCodec.toWire(task.kind),
@@ -64,7 +64,7 @@ export const taskCodec: Codec<Task, wire.Task> = {
     desired: desiredCodec.fromWire(task.desired),
     moveTo: optional(task.moveTo, parseNodeId),
   }),
-};
+});
 
 export const taskStatusCodec: Codec<TaskStatus, wire.TaskStatus> = {
   toWire: status => ({

@@ -101,6 +101,8 @@ export interface Service {
   readonly cronRun?: CronRun;
   /** Absent: never scaled. */
   readonly scale?: ReplicaScale;
+  /** Values of a newer program in it, not on the wire; absent: none. Its tasks are left as they are. */
+  readonly notUnderstood?: readonly string[];
 }
 
 /** Replicas that `scale` or autoscaling set. A rollback to `revision` or an earlier one keeps them. */

@@ -19,6 +19,8 @@ export interface FullAssignment {
   readonly contents: readonly AssignedContent[];
   /** All volumes whose data the node is to delete once no task there uses them, by name. */
   readonly volumeRemovals: readonly VolumeUse[];
+  /** Tasks whose records cannot be read now: the node keeps those that it has as they are. */
+  readonly keptTasks?: readonly TaskId[];
 }
 
 /** Follows `from` exactly; a gap asks for a full set. */

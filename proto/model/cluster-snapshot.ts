@@ -17,6 +17,17 @@ export interface Versioned<T> {
   readonly modRevision: number;
 }
 
+/** Absent: not known. */
+export interface UnreadableTask {
+  readonly serviceId?: ServiceId;
+  readonly node?: NodeId;
+}
+
+/** Absent: not known. */
+export interface UnreadableNode {
+  readonly subnetIndex?: number;
+}
+
 export interface ClusterSnapshot {
   readonly etcdRevision: number;
   /** Create revision of the leader key; 0 while there is none. */
@@ -28,11 +39,11 @@ export interface ClusterSnapshot {
   readonly services: ReadonlyMap<ServiceId, Versioned<Service>>;
   readonly serviceStatuses: ReadonlyMap<ServiceId, Versioned<ServiceStatus>>;
   readonly tasks: ReadonlyMap<TaskId, Versioned<Task>>;
-  /** Tasks whose record is there and cannot be read: whose they are is not known, and they may run. */
-  readonly unreadableTasks: ReadonlySet<TaskId>;
+  /** Tasks whose record is there and cannot be read: they may run. What is known of them is of an earlier record, or of the legible part. */
+  readonly unreadableTasks: ReadonlyMap<TaskId, UnreadableTask>;
   /** Apps and Nodes whose record is there and cannot be read: they are neither deleted nor removed. */
   readonly unreadableApps: ReadonlySet<AppId>;
-  readonly unreadableNodes: ReadonlySet<NodeId>;
+  readonly unreadableNodes: ReadonlyMap<NodeId, UnreadableNode>;
   readonly statuses: ReadonlyMap<TaskId, Versioned<TaskStatus>>;
   readonly nodes: ReadonlyMap<NodeId, Versioned<Node>>;
   readonly ledgers: ReadonlyMap<NodeId, Versioned<Ledger>>;

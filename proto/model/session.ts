@@ -32,6 +32,8 @@ export interface Registration {
   readonly snapshotter: string;
   /** False for an agent of before: it gets each set of the endpoints whole. */
   readonly takesEndpointChanges: boolean;
+  /** A full assignment may have `keptTasks`; absent from an agent of before. */
+  readonly takesKeptTasks?: boolean;
   /** What stops exclusive tasks when the agent does not is at work. */
   readonly hasDeadman: boolean;
   /** Newest status of every task the agent knows. */
@@ -82,7 +84,14 @@ export interface EndpointsGap {
   readonly kind: 'endpoints-gap';
 }
 
-export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap | EndpointsGap;
+/** A message of a newer program: ignored. `tunnelId`: a tunnel that has to be refused with `reason`. */
+export interface UnknownMessage {
+  readonly kind: 'unknown';
+  readonly tunnelId?: string;
+  readonly reason?: string;
+}
+
+export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap | EndpointsGap | UnknownMessage;
 
 export interface Registered {
   readonly kind: 'registered';
@@ -134,4 +143,5 @@ export type ControllerMessage =
   | { readonly kind: 'endpoint-change'; readonly change: EndpointChange }
   | OpenTunnel
   | GoElsewhere
-  | SessionRefusal;
+  | SessionRefusal
+  | UnknownMessage;

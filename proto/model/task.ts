@@ -52,6 +52,8 @@ export interface Task {
   readonly createdAtMs: number;
   /** Wished by an operator: its slot is to go on at this node. */
   readonly moveTo?: NodeId;
+  /** Values of a newer program in it, not on the wire; absent: none. Its service is left as it is, and it is not started. */
+  readonly notUnderstood?: readonly string[];
 }
 
 /** In the order an attempt goes through them; see `phaseOrder`. */

@@ -1,4 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { gatherUnknown, WireError } from '#codec/wire.ts';
 import type { Codec } from '#codec/wire.ts';
 import { ClusterError } from '#model/errors.ts';
 
@@ -41,7 +42,7 @@ export function method<Request, WireRequest, Answer, WireAnswer>(
     responseSerialize: same,
     responseDeserialize: same,
     encodeRequest: message => Buffer.from(wire.requestType.encode(request.toWire(message)).finish()),
-    decodeRequest: bytes => decode(() => request.fromWire(wire.requestType.decode(bytes)), 'INVALID_ARGUMENT'),
+    decodeRequest: bytes => decode(() => understood(() => request.fromWire(wire.requestType.decode(bytes)), wire.requestStream), 'INVALID_ARGUMENT'),
     encodeAnswer: message => Buffer.from(wire.responseType.encode(answer.toWire(message)).finish()),
     decodeAnswer: bytes => decode(() => answer.fromWire(wire.responseType.decode(bytes)), 'INTERNAL'),
   };
@@ -49,6 +50,20 @@ export function method<Request, WireRequest, Answer, WireAnswer>(
 
 function same(bytes: Buffer): Buffer {
   return bytes;
+}
+
+/**
+ * A single request with values of a newer program is refused: what it asks for is not known. In a stream
+ * they concern a part of a message, whose reader decides.
+ *
+ * @throws WireError
+ */
+function understood<Message>(read: () => Message, isStream: boolean): Message {
+  const { value, unknown } = gatherUnknown(read);
+  if (unknown.length > 0 && !isStream) {
+    throw new WireError(`${unknown.join(', ')} is not known here: the caller is of a newer version; upgrade the controllers`);
+  }
+  return value;
 }
 
 function decode<Message>(read: () => Message, code: 'INVALID_ARGUMENT' | 'INTERNAL'): Message {

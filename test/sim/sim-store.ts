@@ -138,7 +138,7 @@ export class SimStore {
       etcdRevision: this.etcdRevision, epoch: this.epoch,
       apps: this.#ordered(this.apps), services: this.#ordered(this.services), serviceStatuses: this.#ordered(this.serviceStatuses),
       tasks, statuses: this.#ordered(this.statuses), nodes: this.#ordered(this.nodes), ledgers: new Map(),
-      sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(), volumes: this.#ordered(this.volumes), unreadableVolumes: new Set(), volumesLeaving: new Map(), unreadableTasks: new Set(), unreadableApps: new Set(), unreadableNodes: new Set(),
+      sessions: this.#ordered(this.sessions), controllers: this.#ordered(this.controllers), secrets: new Map(), volumes: this.#ordered(this.volumes), unreadableVolumes: new Set(), volumesLeaving: new Map(), unreadableTasks: new Map(), unreadableApps: new Set(), unreadableNodes: new Map(),
       namespaces: new Map(), unreadableNamespaces: new Set(),
       ...(this.massBreaker === undefined ? {} : { massBreaker: this.massBreaker }),
       tasksOfService: index(task => task.serviceId), tasksOnNode: index(task => task.node),

@@ -1,6 +1,6 @@
 /** Model values with defaults at a fixed time: a test names only what it is about. Everything is frozen. */
 import type { App, Revision, Service, ServiceStatus } from '#model/app.ts';
-import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import type { ClusterSnapshot, UnreadableTask, Versioned } from '#model/cluster-snapshot.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { appId, parseNodeId, parseTaskId, serviceId, taskName } from '#model/ids.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
@@ -178,7 +178,8 @@ export interface SnapshotOptions {
   readonly sessions?: readonly SessionRecord[];
   readonly controllers?: readonly ControllerRecord[];
   readonly massBreaker?: ClusterEvent;
-  readonly unreadableTasks?: readonly TaskId[];
+  /** With what is known of each; nothing, where there is only the id. */
+  readonly unreadableTasks?: readonly (TaskId | readonly [TaskId, UnreadableTask])[];
   readonly unreadableApps?: readonly AppId[];
   readonly unreadableNodes?: readonly NodeId[];
   readonly volumes?: readonly Volume[];
@@ -196,9 +197,7 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     services: versioned<ServiceId, Service>(services),
     serviceStatuses: versioned<ServiceId, ServiceStatus>(options.serviceStatuses ?? []),
     tasks: versioned<TaskId, Task>(tasks),
-    unreadableTasks: new Set(options.unreadableTasks),
-    unreadableApps: new Set(options.unreadableApps),
-    unreadableNodes: new Set(options.unreadableNodes),
+    ...unreadableOf(options),
     statuses: versioned<TaskId, TaskStatus>(options.statuses ?? tasks.map(one => status(one))),
     nodes: versioned<NodeId, Node>(options.nodes ?? []),
     ledgers: new Map(),
@@ -211,6 +210,14 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     ...breakerOf(options),
     tasksOfService: index(tasks, one => one.serviceId),
     tasksOnNode: index(tasks, one => one.node),
+  };
+}
+
+function unreadableOf(options: SnapshotOptions): Pick<ClusterSnapshot, 'unreadableTasks' | 'unreadableApps' | 'unreadableNodes'> {
+  const { unreadableTasks = [], unreadableApps, unreadableNodes = [] } = options;
+  return {
+    unreadableTasks: new Map(unreadableTasks.map(one => (typeof one === 'string' ? [one, {}] : one))),
+    unreadableApps: new Set(unreadableApps), unreadableNodes: new Map(unreadableNodes.map(id => [id, {}])),
   };
 }
 

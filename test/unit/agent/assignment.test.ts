@@ -54,6 +54,23 @@ test('contents stay as long as a task needs them', t => {
   t.true(third.kind === 'applied' && !third.set.contents.has(CONFIG.key));
 });
 
+test('a task that the controller cannot read stays as it is, and is not unlisted', t => {
+  const message = { ...full(1, 6, B), keptTasks: [A.id, taskId('gone')] };
+  const folding = foldAssignment(held(1, 5, A, B), message);
+  t.deepEqual(folding.kind === 'applied' ? [...folding.set.tasks.values()] : [], [A, B]);
+  t.deepEqual(unlistedTasks(held(1, 5, A, B), message), []);
+});
+
+test('a task that runs stays as it is when a newer controller writes values that are not known here', t => {
+  const newer: Task = { ...A, desired: 'unknown-9' as never, notUnderstood: ['desired state 9'] };
+  for (const message of [full(1, 6, newer), delta(5, 6, { upserts: [newer] })]) {
+    const folding = foldAssignment(held(1, 5, A), message);
+    t.deepEqual(folding.kind === 'applied' ? folding.set.tasks.get(A.id) : undefined, A);
+  }
+  const first = foldAssignment(held(1, 5), full(1, 6, newer));
+  t.deepEqual(first.kind === 'applied' ? first.set.tasks.get(A.id) : undefined, newer, 'which the start refuses');
+});
+
 test('unlistedTasks: what is to run, is not listed, and may have two copies', t => {
   const exclusive = { ...B, stopAfterMs: 30_000 };
   t.deepEqual(unlistedTasks(held(1, 1, A, exclusive), full(1, 2)), [A.id]);

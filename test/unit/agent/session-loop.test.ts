@@ -217,6 +217,20 @@ test('after a stall even restarts wait for a controller, for at most LOST', asyn
   rig.stop();
 });
 
+test('messages of a newer controller do not end the session: a tunnel of a new kind is refused', async t => {
+  const rig = new Rig();
+  const session = await rig.registered();
+  session.say({ kind: 'unknown' });
+  session.say({ kind: 'unknown', tunnelId: 't1', reason: 'tunnel.spec is missing' });
+  session.say({ kind: 'assignment', assignment: full(7) });
+  await rig.pass(10);
+  t.like(session.received.find(({ kind }) => kind === 'tunnel-refused'), {
+    tunnelId: 't1', code: 'FAILED_PRECONDITION', message: 'this agent does not know what the tunnel is for (tunnel.spec is missing); upgrade the agent of this node',
+  });
+  t.is(rig.loop.assignment.generation, 7);
+  rig.stop();
+});
+
 test('changes of the endpoints are brought into force as sets; one that does not follow is told once, and a new session begins anew', async t => {
   const rig = new Rig();
   const session = await rig.registered();

@@ -25,36 +25,43 @@ export interface JoinRequest {
   readonly token: string;
   readonly nodeName: string;
   readonly csrPem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface JoinResponse {
   readonly certificatePem: string;
   readonly caPem: string;
   readonly controllers: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RenewRequest {
   readonly csrPem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RenewResponse {
   readonly certificatePem: string;
   readonly caPem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PullLoginRequest {
   readonly namespace: string;
   readonly registry: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PullLoginResponse {
   /** Absent: the namespace has none. */
   readonly login?: RegistryLogin | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RegistryLogin {
   readonly username: string;
   readonly password: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Registration {
@@ -86,11 +93,15 @@ export interface Registration {
   readonly knownRevision: number;
   /** Of the cluster that took its last registration; empty: of none yet, or an agent of before. */
   readonly clusterId: string;
+  /** A full assignment may name tasks that stay as the agent has them; absent from an agent of before. */
+  readonly takesKeptTasks?: boolean | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Registration_LabelsEntry {
   readonly key: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Heartbeat {
@@ -103,6 +114,7 @@ export interface Heartbeat {
   readonly removedVolumes: readonly string[];
   /** Of those that the assignment names, volumes whose data stays: it is newer than what was given up. */
   readonly keptVolumes: readonly KeptVolume[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface KeptVolume {
@@ -110,19 +122,23 @@ export interface KeptVolume {
   readonly name: string;
   /** Of the newest task that was started with it there. */
   readonly fence: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelRefusal {
   readonly tunnelId: string;
   readonly code: string;
   readonly message: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AssignmentGap {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** A change of the endpoints did not follow what is held: send the set. */
 export interface EndpointsGap {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SessionRequest {
@@ -133,6 +149,7 @@ export interface SessionRequest {
     | { readonly $case: "assignmentGap"; readonly value: AssignmentGap }
     | { readonly $case: "endpointsGap"; readonly value: EndpointsGap }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Registered {
@@ -143,22 +160,26 @@ export interface Registered {
   readonly controllers: readonly string[];
   /** The agent says it with each registration from now on; absent from a controller of before. */
   readonly clusterId: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HeartbeatAck {
   readonly seq: number;
   readonly settled: readonly HeartbeatAck_Settled[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HeartbeatAck_Settled {
   readonly task: string;
   readonly attempt: number;
   readonly phase: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AssignedContent {
   readonly key: string;
   readonly content: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FullAssignment {
@@ -170,6 +191,9 @@ export interface FullAssignment {
   readonly volumeRemovals: readonly string[];
   /** In their order, the fence of the newest task whose data was given up: what a newer one wrote stays. None from a controller that knows of no such limit. */
   readonly volumeRemovalFences: readonly number[];
+  /** Tasks whose records the controller cannot read now: the agent keeps those that it has as they are. */
+  readonly keptTasks: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AssignmentDelta {
@@ -182,6 +206,7 @@ export interface AssignmentDelta {
   /** As in FullAssignment: all of them. */
   readonly volumeRemovals: readonly string[];
   readonly volumeRemovalFences: readonly number[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Endpoint {
@@ -190,6 +215,7 @@ export interface Endpoint {
   readonly address: string;
   readonly slot: number;
   readonly isHealthy: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceEndpoints {
@@ -200,24 +226,28 @@ export interface ServiceEndpoints {
   readonly virtualIp: string;
   readonly ports: readonly PublishedPort[];
   readonly endpoints: readonly Endpoint[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PeerNode {
   readonly id: string;
   readonly subnetIndex: number;
   readonly address: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface EndpointSet {
   readonly generation: number;
   readonly services: readonly ServiceEndpoints[];
   readonly nodes: readonly PeerNode[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceEndpointsChange {
   /** As it is now, but of its endpoints only those that are new or not as they were. */
   readonly service?: ServiceEndpoints | undefined;
   readonly removedTasks: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** From the set of one generation to that of another. */
@@ -229,6 +259,7 @@ export interface EndpointChange {
   readonly removedServices: readonly string[];
   readonly nodes: readonly PeerNode[];
   readonly removedNodes: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface OpenTunnel {
@@ -238,16 +269,19 @@ export interface OpenTunnel {
     | undefined;
   /** Of the namespace, for a pull that an operator asked for. */
   readonly login?: RegistryLogin | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface GoElsewhere {
   readonly reason: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** No session, and none later, until an operator acts. code: a code of errors.ts. */
 export interface SessionRefusal {
   readonly code: string;
   readonly message: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SessionResponse {
@@ -264,6 +298,7 @@ export interface SessionResponse {
     /** Only to an agent that takes them. */
     { readonly $case: "endpointChange"; readonly value: EndpointChange }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServeTunnelRequest {
@@ -273,10 +308,12 @@ export interface ServeTunnelRequest {
     { readonly $case: "tunnelId"; readonly value: string }
     | { readonly $case: "frame"; readonly value: TunnelFrame }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServeTunnelResponse {
   readonly frame?: TunnelFrame | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseJoinRequest(): JoinRequest {
@@ -293,6 +330,14 @@ export const JoinRequest: MessageFns<JoinRequest> = {
     }
     if (message.csrPem !== "") {
       writer.uint32(26).string(message.csrPem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -338,7 +383,19 @@ export const JoinRequest: MessageFns<JoinRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -361,6 +418,14 @@ export const JoinResponse: MessageFns<JoinResponse> = {
     }
     for (const v of message.controllers) {
       writer.uint32(26).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -406,7 +471,19 @@ export const JoinResponse: MessageFns<JoinResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -423,6 +500,14 @@ export const RenewRequest: MessageFns<RenewRequest> = {
   encode(message: RenewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.csrPem !== "") {
       writer.uint32(10).string(message.csrPem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -452,7 +537,19 @@ export const RenewRequest: MessageFns<RenewRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -472,6 +569,14 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     }
     if (message.caPem !== "") {
       writer.uint32(18).string(message.caPem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -509,7 +614,19 @@ export const RenewResponse: MessageFns<RenewResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -529,6 +646,14 @@ export const PullLoginRequest: MessageFns<PullLoginRequest> = {
     }
     if (message.registry !== "") {
       writer.uint32(18).string(message.registry);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -566,7 +691,19 @@ export const PullLoginRequest: MessageFns<PullLoginRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -576,13 +713,21 @@ export const PullLoginRequest: MessageFns<PullLoginRequest> = {
 };
 
 function createBasePullLoginResponse(): PullLoginResponse {
-  return { login: undefined };
+  return {};
 }
 
 export const PullLoginResponse: MessageFns<PullLoginResponse> = {
   encode(message: PullLoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.login !== undefined) {
       RegistryLogin.encode(message.login, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -612,7 +757,19 @@ export const PullLoginResponse: MessageFns<PullLoginResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -632,6 +789,14 @@ export const RegistryLogin: MessageFns<RegistryLogin> = {
     }
     if (message.password !== "") {
       writer.uint32(18).string(message.password);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -669,7 +834,19 @@ export const RegistryLogin: MessageFns<RegistryLogin> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -684,7 +861,6 @@ function createBaseRegistration(): Registration {
     agentVersion: "",
     bootId: "",
     address: "",
-    capacity: undefined,
     pids: 0,
     labels: new Map(),
     runtimes: [],
@@ -693,7 +869,6 @@ function createBaseRegistration(): Registration {
     statuses: [],
     previousNonce: "",
     nextNonce: "",
-    policy: undefined,
     snapshotter: "",
     cpus: "",
     takesEndpointChanges: false,
@@ -764,6 +939,17 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.clusterId !== "") {
       writer.uint32(170).string(message.clusterId);
+    }
+    if (message.takesKeptTasks !== undefined) {
+      writer.uint32(176).bool(message.takesKeptTasks);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -944,11 +1130,31 @@ export const Registration: MessageFns<Registration> = {
             message.clusterId = reader.string();
             continue;
           }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.takesKeptTasks = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -968,6 +1174,14 @@ export const Registration_LabelsEntry: MessageFns<Registration_LabelsEntry> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1005,7 +1219,19 @@ export const Registration_LabelsEntry: MessageFns<Registration_LabelsEntry> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1048,6 +1274,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     for (const v of message.keptVolumes) {
       KeptVolume.encode(v!, writer.uint32(1290).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1125,7 +1359,19 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1145,6 +1391,14 @@ export const KeptVolume: MessageFns<KeptVolume> = {
     }
     if (message.fence !== 0) {
       writer.uint32(16).int64(message.fence);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1182,7 +1436,19 @@ export const KeptVolume: MessageFns<KeptVolume> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1205,6 +1471,14 @@ export const TunnelRefusal: MessageFns<TunnelRefusal> = {
     }
     if (message.message !== "") {
       writer.uint32(26).string(message.message);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1250,7 +1524,19 @@ export const TunnelRefusal: MessageFns<TunnelRefusal> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1264,7 +1550,15 @@ function createBaseAssignmentGap(): AssignmentGap {
 }
 
 export const AssignmentGap: MessageFns<AssignmentGap> = {
-  encode(_: AssignmentGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: AssignmentGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1285,7 +1579,19 @@ export const AssignmentGap: MessageFns<AssignmentGap> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1299,7 +1605,15 @@ function createBaseEndpointsGap(): EndpointsGap {
 }
 
 export const EndpointsGap: MessageFns<EndpointsGap> = {
-  encode(_: EndpointsGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: EndpointsGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1320,7 +1634,19 @@ export const EndpointsGap: MessageFns<EndpointsGap> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1351,6 +1677,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "endpointsGap":
         EndpointsGap.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1412,7 +1746,19 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1444,6 +1790,14 @@ export const Registered: MessageFns<Registered> = {
     }
     if (message.clusterId !== "") {
       writer.uint32(50).string(message.clusterId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1513,7 +1867,19 @@ export const Registered: MessageFns<Registered> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1533,6 +1899,14 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
     }
     for (const v of message.settled) {
       HeartbeatAck_Settled.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1570,7 +1944,19 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1593,6 +1979,14 @@ export const HeartbeatAck_Settled: MessageFns<HeartbeatAck_Settled> = {
     }
     if (message.phase !== "") {
       writer.uint32(26).string(message.phase);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1638,7 +2032,19 @@ export const HeartbeatAck_Settled: MessageFns<HeartbeatAck_Settled> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1658,6 +2064,14 @@ export const AssignedContent: MessageFns<AssignedContent> = {
     }
     if (message.content.length !== 0) {
       writer.uint32(18).bytes(message.content);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1695,7 +2109,19 @@ export const AssignedContent: MessageFns<AssignedContent> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1705,7 +2131,15 @@ export const AssignedContent: MessageFns<AssignedContent> = {
 };
 
 function createBaseFullAssignment(): FullAssignment {
-  return { epoch: 0, generation: 0, tasks: [], contents: [], volumeRemovals: [], volumeRemovalFences: [] };
+  return {
+    epoch: 0,
+    generation: 0,
+    tasks: [],
+    contents: [],
+    volumeRemovals: [],
+    volumeRemovalFences: [],
+    keptTasks: [],
+  };
 }
 
 export const FullAssignment: MessageFns<FullAssignment> = {
@@ -1731,6 +2165,17 @@ export const FullAssignment: MessageFns<FullAssignment> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    for (const v of message.keptTasks) {
+      writer.uint32(1298).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1806,11 +2251,31 @@ export const FullAssignment: MessageFns<FullAssignment> = {
 
             break;
           }
+          case 162: {
+            if (tag !== 1298) {
+              break;
+            }
+
+            message.keptTasks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1861,6 +2326,14 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1956,7 +2429,19 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1985,6 +2470,14 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.isHealthy !== false) {
       writer.uint32(40).bool(message.isHealthy);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2046,7 +2539,19 @@ export const Endpoint: MessageFns<Endpoint> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2081,6 +2586,14 @@ export const ServiceEndpoints: MessageFns<ServiceEndpoints> = {
     }
     for (const v of message.endpoints) {
       Endpoint.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2158,7 +2671,19 @@ export const ServiceEndpoints: MessageFns<ServiceEndpoints> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2181,6 +2706,14 @@ export const PeerNode: MessageFns<PeerNode> = {
     }
     if (message.address !== "") {
       writer.uint32(26).string(message.address);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2226,7 +2759,19 @@ export const PeerNode: MessageFns<PeerNode> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2249,6 +2794,14 @@ export const EndpointSet: MessageFns<EndpointSet> = {
     }
     for (const v of message.nodes) {
       PeerNode.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2294,7 +2847,19 @@ export const EndpointSet: MessageFns<EndpointSet> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2304,7 +2869,7 @@ export const EndpointSet: MessageFns<EndpointSet> = {
 };
 
 function createBaseServiceEndpointsChange(): ServiceEndpointsChange {
-  return { service: undefined, removedTasks: [] };
+  return { removedTasks: [] };
 }
 
 export const ServiceEndpointsChange: MessageFns<ServiceEndpointsChange> = {
@@ -2314,6 +2879,14 @@ export const ServiceEndpointsChange: MessageFns<ServiceEndpointsChange> = {
     }
     for (const v of message.removedTasks) {
       writer.uint32(18).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2351,7 +2924,19 @@ export const ServiceEndpointsChange: MessageFns<ServiceEndpointsChange> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2383,6 +2968,14 @@ export const EndpointChange: MessageFns<EndpointChange> = {
     }
     for (const v of message.removedNodes) {
       writer.uint32(50).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2452,7 +3045,19 @@ export const EndpointChange: MessageFns<EndpointChange> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2462,7 +3067,7 @@ export const EndpointChange: MessageFns<EndpointChange> = {
 };
 
 function createBaseOpenTunnel(): OpenTunnel {
-  return { tunnelId: "", target: undefined, login: undefined };
+  return { tunnelId: "" };
 }
 
 export const OpenTunnel: MessageFns<OpenTunnel> = {
@@ -2475,6 +3080,14 @@ export const OpenTunnel: MessageFns<OpenTunnel> = {
     }
     if (message.login !== undefined) {
       RegistryLogin.encode(message.login, writer.uint32(26).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2520,7 +3133,19 @@ export const OpenTunnel: MessageFns<OpenTunnel> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2537,6 +3162,14 @@ export const GoElsewhere: MessageFns<GoElsewhere> = {
   encode(message: GoElsewhere, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2566,7 +3199,19 @@ export const GoElsewhere: MessageFns<GoElsewhere> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2586,6 +3231,14 @@ export const SessionRefusal: MessageFns<SessionRefusal> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2623,7 +3276,19 @@ export const SessionRefusal: MessageFns<SessionRefusal> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2666,6 +3331,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       case "endpointChange":
         EndpointChange.encode(message.message.value, writer.uint32(74).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2759,7 +3432,19 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2781,6 +3466,14 @@ export const ServeTunnelRequest: MessageFns<ServeTunnelRequest> = {
       case "frame":
         TunnelFrame.encode(message.message.value, writer.uint32(18).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2818,7 +3511,19 @@ export const ServeTunnelRequest: MessageFns<ServeTunnelRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2828,13 +3533,21 @@ export const ServeTunnelRequest: MessageFns<ServeTunnelRequest> = {
 };
 
 function createBaseServeTunnelResponse(): ServeTunnelResponse {
-  return { frame: undefined };
+  return {};
 }
 
 export const ServeTunnelResponse: MessageFns<ServeTunnelResponse> = {
   encode(message: ServeTunnelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.frame !== undefined) {
       TunnelFrame.encode(message.frame, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2864,7 +3577,19 @@ export const ServeTunnelResponse: MessageFns<ServeTunnelResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

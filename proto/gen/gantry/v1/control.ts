@@ -141,17 +141,20 @@ export interface AppSpec {
   readonly configs: readonly AppSpec_Config[];
   readonly secrets: readonly AppSpec_Secret[];
   readonly volumes: readonly VolumeSpec[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AppSpec_Config {
   readonly name: string;
   readonly content: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AppSpec_Secret {
   readonly name: string;
   /** Absent: the secret is in the namespace already. */
   readonly content?: Uint8Array | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ApplyRequest {
@@ -163,6 +166,7 @@ export interface ApplyRequest {
     | undefined;
   /** Refused unless the cluster is as this saved plan was made for. */
   readonly planId?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ApplyOutcome {
@@ -172,6 +176,7 @@ export interface ApplyOutcome {
   readonly isChanged: boolean;
   readonly services: readonly ApplyOutcome_Service[];
   readonly warnings: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ApplyOutcome_Service {
@@ -179,10 +184,12 @@ export interface ApplyOutcome_Service {
   readonly change: ServiceChange;
   /** The revision that the service is at with this apply. Absent: an older controller answered. */
   readonly revision?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ApplyResponse {
   readonly outcome?: ApplyOutcome | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteAppRequest {
@@ -191,37 +198,45 @@ export interface DeleteAppRequest {
   readonly app: string;
   /** The data of its volumes goes too. */
   readonly withVolumes: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteAppResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteServiceRequest {
   readonly requestId: string;
   readonly service: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteServiceResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ScaleRequest {
   readonly requestId: string;
   readonly service: string;
   readonly replicas: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ScaleResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** One run of a cron now, beside its schedule and whatever its concurrency. */
 export interface RunCronRequest {
   readonly requestId: string;
   readonly service: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RunCronResponse {
   /** The job that it is: namespace/app/service. */
   readonly service: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RestartRequest {
@@ -229,18 +244,22 @@ export interface RestartRequest {
   readonly service: string;
   /** Of the tasks that are replaced; absent: their own. */
   readonly graceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RestartResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ChangeRolloutRequest {
   readonly requestId: string;
   readonly service: string;
   readonly action: RolloutAction;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ChangeRolloutResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UndoRequest {
@@ -253,10 +272,12 @@ export interface UndoRequest {
     | undefined;
   /** Absent: the newest one that differs from what is wanted now. */
   readonly toRevision?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UndoResponse {
   readonly outcome?: ApplyOutcome | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanMovesRequest {
@@ -264,23 +285,28 @@ export interface PlanMovesRequest {
   readonly maxMoves: number;
   /** Absent: all. */
   readonly namespace?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanMovesResponse {
   readonly plan?: PlanResponse | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskMove {
   readonly task: string;
   readonly node: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface MoveTasksRequest {
   readonly requestId: string;
   readonly moves: readonly TaskMove[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface MoveTasksResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface StopTaskRequest {
@@ -288,9 +314,11 @@ export interface StopTaskRequest {
   readonly task: string;
   /** Absent: its own. */
   readonly graceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface StopTaskResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** Absent fields stay as they are. 0 milli_cpu and an empty cpuset take the limit away; 0 of an io limit likewise. */
@@ -303,6 +331,7 @@ export interface ResourceChange {
   readonly io?: IoLimits | undefined;
   readonly requestMilliCpu?: number | undefined;
   readonly requestMemoryBytes?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UpdateResourcesRequest {
@@ -312,18 +341,22 @@ export interface UpdateResourcesRequest {
     readonly value: string;
   } | undefined;
   readonly change?: ResourceChange | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UpdateResourcesResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetPausedRequest {
   readonly requestId: string;
   readonly tasks: readonly string[];
   readonly isPaused: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetPausedResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListFilter {
@@ -339,18 +372,21 @@ export interface ListFilter {
     | undefined;
   /** A watch tells of it again when a record of an App, a service or a node is another, not at each start and end of what runs. Older controllers tell all. */
   readonly onlyRecords?: boolean | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskView {
   readonly task?: Task | undefined;
   readonly status?: TaskStatus | undefined;
   readonly state: TaskState;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PendingSlot {
   readonly service: string;
   readonly slot: number;
   readonly reason: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceView {
@@ -359,6 +395,7 @@ export interface ServiceView {
   readonly running: number;
   readonly healthy: number;
   readonly wanted: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeView {
@@ -366,6 +403,7 @@ export interface NodeView {
   readonly ledger?: Ledger | undefined;
   readonly lastSeenMs?: number | undefined;
   readonly controllerId?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterView {
@@ -376,10 +414,12 @@ export interface ClusterView {
   readonly pending: readonly PendingSlot[];
   readonly nodes: readonly NodeView[];
   readonly massBreaker?: ClusterView_MassBreaker | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterView_MassBreaker {
   readonly reason: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ViewRequest {
@@ -390,6 +430,7 @@ export interface ViewRequest {
   readonly pageSize: number;
   /** From the answer before; opaque. */
   readonly pageToken?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ViewResponse {
@@ -398,44 +439,54 @@ export interface ViewResponse {
     | undefined;
   /** Absent: there is no more. */
   readonly nextPageToken?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WatchRequest {
   readonly filter?: ListFilter | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WatchResponse {
   readonly view?: ClusterView | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RevisionsRequest {
   readonly namespace: string;
   readonly app: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RevisionsResponse {
   readonly revisions: readonly Revision[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface EventFilter {
   readonly object?: string | undefined;
   readonly sinceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface EventsRequest {
   readonly filter?: EventFilter | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface EventsResponse {
   readonly events: readonly ClusterEvent[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WatchEventsRequest {
   readonly filter?: EventFilter | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WatchEventsResponse {
   readonly event?: ClusterEvent | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutSecretRequest {
@@ -443,18 +494,22 @@ export interface PutSecretRequest {
   readonly namespace: string;
   readonly name: string;
   readonly content: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutSecretResponse {
   readonly version: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListSecretsRequest {
   readonly namespace?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListSecretsResponse {
   readonly secrets: readonly ListSecretsResponse_Secret[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListSecretsResponse_Secret {
@@ -462,19 +517,23 @@ export interface ListSecretsResponse_Secret {
   readonly name: string;
   readonly version: number;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteSecretRequest {
   readonly requestId: string;
   readonly namespace: string;
   readonly name: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteSecretResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListVolumesRequest {
   readonly namespace?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeView {
@@ -487,15 +546,18 @@ export interface VolumeView {
   readonly services: readonly string[];
   /** Absent while a task uses it. */
   readonly unusedSinceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeView_User {
   readonly task: string;
   readonly name: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListVolumesResponse {
   readonly volumes: readonly VolumeView[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RemoveVolumeRequest {
@@ -509,9 +571,11 @@ export interface RemoveVolumeRequest {
     | undefined;
   /** Also where a service that is there mounts it. */
   readonly isForced: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RemoveVolumeResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutNamespaceRequest {
@@ -527,20 +591,25 @@ export interface PutNamespaceRequest {
     | undefined;
   /** Absent: as it is; empty: none. */
   readonly quota?: Quota | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface BindPrefixes {
   readonly paths: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutNamespaceResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListNamespacesRequest {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListNamespacesResponse {
   readonly namespaces: readonly NamespaceView[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NamespaceView {
@@ -555,14 +624,17 @@ export interface NamespaceView {
     | undefined;
   /** What unfinished tasks ask for. */
   readonly used?: Quota | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteNamespaceRequest {
   readonly requestId: string;
   readonly name: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteNamespaceResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CreateTokenRequest {
@@ -570,20 +642,24 @@ export interface CreateTokenRequest {
   readonly role: TokenRole;
   /** Absent in calls of older clients: each is a request of its own. */
   readonly requestId?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CreateTokenResponse {
   readonly token: string;
   readonly expiresAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetAvailabilityRequest {
   readonly requestId: string;
   readonly node: string;
   readonly availability: Availability;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetAvailabilityResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetLabelsRequest {
@@ -591,52 +667,64 @@ export interface SetLabelsRequest {
   readonly node: string;
   readonly set: Map<string, string>;
   readonly remove: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetLabelsRequest_SetEntry {
   readonly key: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetLabelsResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetTaintsRequest {
   readonly requestId: string;
   readonly node: string;
   readonly taints: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SetTaintsResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ConfirmLostRequest {
   readonly requestId: string;
   readonly node: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ConfirmLostResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RemoveNodeRequest {
   readonly requestId: string;
   readonly node: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RemoveNodeResponse {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AwaitRoutedRequest {
   /** Of a view, as etcd_revision there. */
   readonly etcdRevision: number;
   readonly timeoutMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AwaitRoutedResponse {
   readonly isReached: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterStatusRequest {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterStatusResponse {
@@ -645,6 +733,7 @@ export interface ClusterStatusResponse {
   readonly controllers: readonly ControllerRecord[];
   readonly version: string;
   readonly clusterId: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskUsage {
@@ -653,15 +742,18 @@ export interface TaskUsage {
     | undefined;
   /** Between the sample before and this one; absent where that is not known. */
   readonly milliCpu?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UsageRequest {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UsageResponse {
   /** NATS carries the samples. */
   readonly isNatsConnected: boolean;
   readonly tasks: readonly TaskUsage[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AddedNode {
@@ -671,11 +763,13 @@ export interface AddedNode {
   readonly taints: readonly string[];
   readonly runtimes: readonly string[];
   readonly devices: readonly DeviceCount[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AddedNode_LabelsEntry {
   readonly key: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanRequest {
@@ -685,6 +779,7 @@ export interface PlanRequest {
   readonly isSaved: boolean;
   /** An earlier Revision again; alone. */
   readonly undo?: PlannedUndo | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** As of UndoRequest. */
@@ -693,6 +788,7 @@ export interface PlannedUndo {
   readonly app: string;
   readonly service?: string | undefined;
   readonly toRevision?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlannedTask {
@@ -703,6 +799,7 @@ export interface PlannedTask {
   readonly node: string;
   readonly fromNode?: string | undefined;
   readonly reason: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RuleReason {
@@ -711,6 +808,7 @@ export interface RuleReason {
   readonly have: string;
   readonly need: string;
   readonly sentence: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Fix {
@@ -721,16 +819,19 @@ export interface Fix {
     | undefined;
   /** A call of clusterctl that makes the edit. */
   readonly command?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Fix_Field {
   readonly path: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Fix_Node {
   readonly node: string;
   readonly change: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UnplacedService {
@@ -738,6 +839,7 @@ export interface UnplacedService {
   readonly count: number;
   readonly reasons: readonly RuleReason[];
   readonly fix?: Fix | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FieldChange {
@@ -745,6 +847,7 @@ export interface FieldChange {
   readonly path: string;
   readonly before?: string | undefined;
   readonly after?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodePicture {
@@ -752,6 +855,7 @@ export interface NodePicture {
   readonly capacity?: Resources | undefined;
   readonly before?: Resources | undefined;
   readonly after?: Resources | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanResponse {
@@ -766,6 +870,7 @@ export interface PlanResponse {
     | undefined;
   /** Of `undo`: the Revision that it goes back to. */
   readonly undoneRevision?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WhyRequest {
@@ -775,6 +880,7 @@ export interface WhyRequest {
     | undefined;
   /** Why not, or why, on this node. */
   readonly node?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WhyResponse {
@@ -782,27 +888,32 @@ export interface WhyResponse {
   readonly state: string;
   readonly reasons: readonly RuleReason[];
   readonly fix?: Fix | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ResolveImageRequest {
   readonly namespace: string;
   readonly image: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ResolveImageResponse {
   /** With registry and tag filled in, without digest. */
   readonly image: string;
   readonly digest: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListTagsRequest {
   readonly namespace: string;
   readonly image: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListTagsResponse {
   readonly repository: string;
   readonly tags: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TagImageRequest {
@@ -811,11 +922,13 @@ export interface TagImageRequest {
   readonly target: string;
   /** Absent in calls of older clients: each is a request of its own. */
   readonly requestId?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TagImageResponse {
   readonly image: string;
   readonly digest: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutRegistryLoginRequest {
@@ -825,18 +938,22 @@ export interface PutRegistryLoginRequest {
   readonly registry: string;
   readonly username: string;
   readonly password: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PutRegistryLoginResponse {
   readonly registry: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListRegistryLoginsRequest {
   readonly namespace?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListRegistryLoginsResponse {
   readonly logins: readonly ListRegistryLoginsResponse_Login[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListRegistryLoginsResponse_Login {
@@ -844,16 +961,19 @@ export interface ListRegistryLoginsResponse_Login {
   readonly registry: string;
   readonly username: string;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteRegistryLoginRequest {
   readonly requestId: string;
   readonly namespace: string;
   readonly registry: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeleteRegistryLoginResponse {
   readonly registry: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface OpenTunnelRequest {
@@ -863,20 +983,24 @@ export interface OpenTunnelRequest {
     { readonly $case: "open"; readonly value: TunnelTarget }
     | { readonly $case: "frame"; readonly value: TunnelFrame }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface OpenTunnelResponse {
   readonly frame?: TunnelFrame | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** In the trailer `gantry-violations-bin` of a refused call. */
 export interface ErrorDetail {
   readonly violations: readonly ErrorDetail_Violation[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ErrorDetail_Violation {
   readonly path: string;
   readonly message: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseAppSpec(): AppSpec {
@@ -902,6 +1026,14 @@ export const AppSpec: MessageFns<AppSpec> = {
     }
     for (const v of message.volumes) {
       VolumeSpec.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -971,7 +1103,19 @@ export const AppSpec: MessageFns<AppSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -991,6 +1135,14 @@ export const AppSpec_Config: MessageFns<AppSpec_Config> = {
     }
     if (message.content.length !== 0) {
       writer.uint32(18).bytes(message.content);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1028,7 +1180,19 @@ export const AppSpec_Config: MessageFns<AppSpec_Config> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1038,7 +1202,7 @@ export const AppSpec_Config: MessageFns<AppSpec_Config> = {
 };
 
 function createBaseAppSpec_Secret(): AppSpec_Secret {
-  return { name: "", content: undefined };
+  return { name: "" };
 }
 
 export const AppSpec_Secret: MessageFns<AppSpec_Secret> = {
@@ -1048,6 +1212,14 @@ export const AppSpec_Secret: MessageFns<AppSpec_Secret> = {
     }
     if (message.content !== undefined) {
       writer.uint32(18).bytes(message.content);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1085,7 +1257,19 @@ export const AppSpec_Secret: MessageFns<AppSpec_Secret> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1095,7 +1279,7 @@ export const AppSpec_Secret: MessageFns<AppSpec_Secret> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { requestId: "", app: undefined, isDryRun: false, expireAfterEndMs: undefined, planId: undefined };
+  return { requestId: "", isDryRun: false };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -1114,6 +1298,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.planId !== undefined) {
       writer.uint32(42).string(message.planId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1175,7 +1367,19 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1207,6 +1411,14 @@ export const ApplyOutcome: MessageFns<ApplyOutcome> = {
     }
     for (const v of message.warnings) {
       writer.uint32(50).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1276,7 +1488,19 @@ export const ApplyOutcome: MessageFns<ApplyOutcome> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1286,7 +1510,7 @@ export const ApplyOutcome: MessageFns<ApplyOutcome> = {
 };
 
 function createBaseApplyOutcome_Service(): ApplyOutcome_Service {
-  return { name: "", change: 0, revision: undefined };
+  return { name: "", change: 0 };
 }
 
 export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
@@ -1299,6 +1523,14 @@ export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
     }
     if (message.revision !== undefined) {
       writer.uint32(24).int64(message.revision);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1344,7 +1576,19 @@ export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1354,13 +1598,21 @@ export const ApplyOutcome_Service: MessageFns<ApplyOutcome_Service> = {
 };
 
 function createBaseApplyResponse(): ApplyResponse {
-  return { outcome: undefined };
+  return {};
 }
 
 export const ApplyResponse: MessageFns<ApplyResponse> = {
   encode(message: ApplyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.outcome !== undefined) {
       ApplyOutcome.encode(message.outcome, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1390,7 +1642,19 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1416,6 +1680,14 @@ export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
     }
     if (message.withVolumes !== false) {
       writer.uint32(1280).bool(message.withVolumes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1469,7 +1741,19 @@ export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1483,7 +1767,15 @@ function createBaseDeleteAppResponse(): DeleteAppResponse {
 }
 
 export const DeleteAppResponse: MessageFns<DeleteAppResponse> = {
-  encode(_: DeleteAppResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DeleteAppResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1504,7 +1796,19 @@ export const DeleteAppResponse: MessageFns<DeleteAppResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1524,6 +1828,14 @@ export const DeleteServiceRequest: MessageFns<DeleteServiceRequest> = {
     }
     if (message.service !== "") {
       writer.uint32(18).string(message.service);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1561,7 +1873,19 @@ export const DeleteServiceRequest: MessageFns<DeleteServiceRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1575,7 +1899,15 @@ function createBaseDeleteServiceResponse(): DeleteServiceResponse {
 }
 
 export const DeleteServiceResponse: MessageFns<DeleteServiceResponse> = {
-  encode(_: DeleteServiceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DeleteServiceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1596,7 +1928,19 @@ export const DeleteServiceResponse: MessageFns<DeleteServiceResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1619,6 +1963,14 @@ export const ScaleRequest: MessageFns<ScaleRequest> = {
     }
     if (message.replicas !== 0) {
       writer.uint32(24).int64(message.replicas);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1664,7 +2016,19 @@ export const ScaleRequest: MessageFns<ScaleRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1678,7 +2042,15 @@ function createBaseScaleResponse(): ScaleResponse {
 }
 
 export const ScaleResponse: MessageFns<ScaleResponse> = {
-  encode(_: ScaleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ScaleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1699,7 +2071,19 @@ export const ScaleResponse: MessageFns<ScaleResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1719,6 +2103,14 @@ export const RunCronRequest: MessageFns<RunCronRequest> = {
     }
     if (message.service !== "") {
       writer.uint32(18).string(message.service);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1756,7 +2148,19 @@ export const RunCronRequest: MessageFns<RunCronRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1773,6 +2177,14 @@ export const RunCronResponse: MessageFns<RunCronResponse> = {
   encode(message: RunCronResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.service !== "") {
       writer.uint32(10).string(message.service);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1802,7 +2214,19 @@ export const RunCronResponse: MessageFns<RunCronResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1812,7 +2236,7 @@ export const RunCronResponse: MessageFns<RunCronResponse> = {
 };
 
 function createBaseRestartRequest(): RestartRequest {
-  return { requestId: "", service: "", graceMs: undefined };
+  return { requestId: "", service: "" };
 }
 
 export const RestartRequest: MessageFns<RestartRequest> = {
@@ -1825,6 +2249,14 @@ export const RestartRequest: MessageFns<RestartRequest> = {
     }
     if (message.graceMs !== undefined) {
       writer.uint32(24).int64(message.graceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1870,7 +2302,19 @@ export const RestartRequest: MessageFns<RestartRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1884,7 +2328,15 @@ function createBaseRestartResponse(): RestartResponse {
 }
 
 export const RestartResponse: MessageFns<RestartResponse> = {
-  encode(_: RestartResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: RestartResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -1905,7 +2357,19 @@ export const RestartResponse: MessageFns<RestartResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1928,6 +2392,14 @@ export const ChangeRolloutRequest: MessageFns<ChangeRolloutRequest> = {
     }
     if (message.action !== 0) {
       writer.uint32(416).int32(message.action);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1973,7 +2445,19 @@ export const ChangeRolloutRequest: MessageFns<ChangeRolloutRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1987,7 +2471,15 @@ function createBaseChangeRolloutResponse(): ChangeRolloutResponse {
 }
 
 export const ChangeRolloutResponse: MessageFns<ChangeRolloutResponse> = {
-  encode(_: ChangeRolloutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ChangeRolloutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -2008,7 +2500,19 @@ export const ChangeRolloutResponse: MessageFns<ChangeRolloutResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2018,7 +2522,7 @@ export const ChangeRolloutResponse: MessageFns<ChangeRolloutResponse> = {
 };
 
 function createBaseUndoRequest(): UndoRequest {
-  return { requestId: "", namespace: "", app: "", service: undefined, toRevision: undefined };
+  return { requestId: "", namespace: "", app: "" };
 }
 
 export const UndoRequest: MessageFns<UndoRequest> = {
@@ -2037,6 +2541,14 @@ export const UndoRequest: MessageFns<UndoRequest> = {
     }
     if (message.toRevision !== undefined) {
       writer.uint32(432).int64(message.toRevision);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2098,7 +2610,19 @@ export const UndoRequest: MessageFns<UndoRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2108,13 +2632,21 @@ export const UndoRequest: MessageFns<UndoRequest> = {
 };
 
 function createBaseUndoResponse(): UndoResponse {
-  return { outcome: undefined };
+  return {};
 }
 
 export const UndoResponse: MessageFns<UndoResponse> = {
   encode(message: UndoResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.outcome !== undefined) {
       ApplyOutcome.encode(message.outcome, writer.uint32(402).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2144,7 +2676,19 @@ export const UndoResponse: MessageFns<UndoResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2154,7 +2698,7 @@ export const UndoResponse: MessageFns<UndoResponse> = {
 };
 
 function createBasePlanMovesRequest(): PlanMovesRequest {
-  return { maxMoves: 0, namespace: undefined };
+  return { maxMoves: 0 };
 }
 
 export const PlanMovesRequest: MessageFns<PlanMovesRequest> = {
@@ -2164,6 +2708,14 @@ export const PlanMovesRequest: MessageFns<PlanMovesRequest> = {
     }
     if (message.namespace !== undefined) {
       writer.uint32(410).string(message.namespace);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2201,7 +2753,19 @@ export const PlanMovesRequest: MessageFns<PlanMovesRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2211,13 +2775,21 @@ export const PlanMovesRequest: MessageFns<PlanMovesRequest> = {
 };
 
 function createBasePlanMovesResponse(): PlanMovesResponse {
-  return { plan: undefined };
+  return {};
 }
 
 export const PlanMovesResponse: MessageFns<PlanMovesResponse> = {
   encode(message: PlanMovesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.plan !== undefined) {
       PlanResponse.encode(message.plan, writer.uint32(402).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2247,7 +2819,19 @@ export const PlanMovesResponse: MessageFns<PlanMovesResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2267,6 +2851,14 @@ export const TaskMove: MessageFns<TaskMove> = {
     }
     if (message.node !== "") {
       writer.uint32(410).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2304,7 +2896,19 @@ export const TaskMove: MessageFns<TaskMove> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2324,6 +2928,14 @@ export const MoveTasksRequest: MessageFns<MoveTasksRequest> = {
     }
     for (const v of message.moves) {
       TaskMove.encode(v!, writer.uint32(410).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2361,7 +2973,19 @@ export const MoveTasksRequest: MessageFns<MoveTasksRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2375,7 +2999,15 @@ function createBaseMoveTasksResponse(): MoveTasksResponse {
 }
 
 export const MoveTasksResponse: MessageFns<MoveTasksResponse> = {
-  encode(_: MoveTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: MoveTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -2396,7 +3028,19 @@ export const MoveTasksResponse: MessageFns<MoveTasksResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2406,7 +3050,7 @@ export const MoveTasksResponse: MessageFns<MoveTasksResponse> = {
 };
 
 function createBaseStopTaskRequest(): StopTaskRequest {
-  return { requestId: "", task: "", graceMs: undefined };
+  return { requestId: "", task: "" };
 }
 
 export const StopTaskRequest: MessageFns<StopTaskRequest> = {
@@ -2419,6 +3063,14 @@ export const StopTaskRequest: MessageFns<StopTaskRequest> = {
     }
     if (message.graceMs !== undefined) {
       writer.uint32(24).int64(message.graceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2464,7 +3116,19 @@ export const StopTaskRequest: MessageFns<StopTaskRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2478,7 +3142,15 @@ function createBaseStopTaskResponse(): StopTaskResponse {
 }
 
 export const StopTaskResponse: MessageFns<StopTaskResponse> = {
-  encode(_: StopTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: StopTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -2499,7 +3171,19 @@ export const StopTaskResponse: MessageFns<StopTaskResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2509,16 +3193,7 @@ export const StopTaskResponse: MessageFns<StopTaskResponse> = {
 };
 
 function createBaseResourceChange(): ResourceChange {
-  return {
-    milliCpu: undefined,
-    memoryBytes: undefined,
-    pids: undefined,
-    cpuset: undefined,
-    swapBytes: undefined,
-    io: undefined,
-    requestMilliCpu: undefined,
-    requestMemoryBytes: undefined,
-  };
+  return {};
 }
 
 export const ResourceChange: MessageFns<ResourceChange> = {
@@ -2546,6 +3221,14 @@ export const ResourceChange: MessageFns<ResourceChange> = {
     }
     if (message.requestMemoryBytes !== undefined) {
       writer.uint32(64).int64(message.requestMemoryBytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2631,7 +3314,19 @@ export const ResourceChange: MessageFns<ResourceChange> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2641,7 +3336,7 @@ export const ResourceChange: MessageFns<ResourceChange> = {
 };
 
 function createBaseUpdateResourcesRequest(): UpdateResourcesRequest {
-  return { requestId: "", target: undefined, change: undefined };
+  return { requestId: "", target: undefined };
 }
 
 export const UpdateResourcesRequest: MessageFns<UpdateResourcesRequest> = {
@@ -2659,6 +3354,14 @@ export const UpdateResourcesRequest: MessageFns<UpdateResourcesRequest> = {
     }
     if (message.change !== undefined) {
       ResourceChange.encode(message.change, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2712,7 +3415,19 @@ export const UpdateResourcesRequest: MessageFns<UpdateResourcesRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2726,7 +3441,15 @@ function createBaseUpdateResourcesResponse(): UpdateResourcesResponse {
 }
 
 export const UpdateResourcesResponse: MessageFns<UpdateResourcesResponse> = {
-  encode(_: UpdateResourcesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: UpdateResourcesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -2747,7 +3470,19 @@ export const UpdateResourcesResponse: MessageFns<UpdateResourcesResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2770,6 +3505,14 @@ export const SetPausedRequest: MessageFns<SetPausedRequest> = {
     }
     if (message.isPaused !== false) {
       writer.uint32(24).bool(message.isPaused);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2815,7 +3558,19 @@ export const SetPausedRequest: MessageFns<SetPausedRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2829,7 +3584,15 @@ function createBaseSetPausedResponse(): SetPausedResponse {
 }
 
 export const SetPausedResponse: MessageFns<SetPausedResponse> = {
-  encode(_: SetPausedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SetPausedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -2850,7 +3613,19 @@ export const SetPausedResponse: MessageFns<SetPausedResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2860,14 +3635,7 @@ export const SetPausedResponse: MessageFns<SetPausedResponse> = {
 };
 
 function createBaseListFilter(): ListFilter {
-  return {
-    namespace: undefined,
-    app: undefined,
-    service: undefined,
-    node: undefined,
-    withoutTasks: undefined,
-    onlyRecords: undefined,
-  };
+  return {};
 }
 
 export const ListFilter: MessageFns<ListFilter> = {
@@ -2889,6 +3657,14 @@ export const ListFilter: MessageFns<ListFilter> = {
     }
     if (message.onlyRecords !== undefined) {
       writer.uint32(48).bool(message.onlyRecords);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2958,7 +3734,19 @@ export const ListFilter: MessageFns<ListFilter> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2968,7 +3756,7 @@ export const ListFilter: MessageFns<ListFilter> = {
 };
 
 function createBaseTaskView(): TaskView {
-  return { task: undefined, status: undefined, state: 0 };
+  return { state: 0 };
 }
 
 export const TaskView: MessageFns<TaskView> = {
@@ -2981,6 +3769,14 @@ export const TaskView: MessageFns<TaskView> = {
     }
     if (message.state !== 0) {
       writer.uint32(24).int32(message.state);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3026,7 +3822,19 @@ export const TaskView: MessageFns<TaskView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3049,6 +3857,14 @@ export const PendingSlot: MessageFns<PendingSlot> = {
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3094,7 +3910,19 @@ export const PendingSlot: MessageFns<PendingSlot> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3104,7 +3932,7 @@ export const PendingSlot: MessageFns<PendingSlot> = {
 };
 
 function createBaseServiceView(): ServiceView {
-  return { service: undefined, status: undefined, running: 0, healthy: 0, wanted: 0 };
+  return { running: 0, healthy: 0, wanted: 0 };
 }
 
 export const ServiceView: MessageFns<ServiceView> = {
@@ -3123,6 +3951,14 @@ export const ServiceView: MessageFns<ServiceView> = {
     }
     if (message.wanted !== 0) {
       writer.uint32(40).int64(message.wanted);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3184,7 +4020,19 @@ export const ServiceView: MessageFns<ServiceView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3194,7 +4042,7 @@ export const ServiceView: MessageFns<ServiceView> = {
 };
 
 function createBaseNodeView(): NodeView {
-  return { node: undefined, ledger: undefined, lastSeenMs: undefined, controllerId: undefined };
+  return {};
 }
 
 export const NodeView: MessageFns<NodeView> = {
@@ -3210,6 +4058,14 @@ export const NodeView: MessageFns<NodeView> = {
     }
     if (message.controllerId !== undefined) {
       writer.uint32(34).string(message.controllerId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3263,7 +4119,19 @@ export const NodeView: MessageFns<NodeView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3273,7 +4141,7 @@ export const NodeView: MessageFns<NodeView> = {
 };
 
 function createBaseClusterView(): ClusterView {
-  return { etcdRevision: 0, apps: [], services: [], tasks: [], pending: [], nodes: [], massBreaker: undefined };
+  return { etcdRevision: 0, apps: [], services: [], tasks: [], pending: [], nodes: [] };
 }
 
 export const ClusterView: MessageFns<ClusterView> = {
@@ -3298,6 +4166,14 @@ export const ClusterView: MessageFns<ClusterView> = {
     }
     if (message.massBreaker !== undefined) {
       ClusterView_MassBreaker.encode(message.massBreaker, writer.uint32(58).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3375,7 +4251,19 @@ export const ClusterView: MessageFns<ClusterView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3392,6 +4280,14 @@ export const ClusterView_MassBreaker: MessageFns<ClusterView_MassBreaker> = {
   encode(message: ClusterView_MassBreaker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3421,7 +4317,19 @@ export const ClusterView_MassBreaker: MessageFns<ClusterView_MassBreaker> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3431,7 +4339,7 @@ export const ClusterView_MassBreaker: MessageFns<ClusterView_MassBreaker> = {
 };
 
 function createBaseViewRequest(): ViewRequest {
-  return { filter: undefined, pageSize: 0, pageToken: undefined };
+  return { pageSize: 0 };
 }
 
 export const ViewRequest: MessageFns<ViewRequest> = {
@@ -3444,6 +4352,14 @@ export const ViewRequest: MessageFns<ViewRequest> = {
     }
     if (message.pageToken !== undefined) {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3489,7 +4405,19 @@ export const ViewRequest: MessageFns<ViewRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3499,7 +4427,7 @@ export const ViewRequest: MessageFns<ViewRequest> = {
 };
 
 function createBaseViewResponse(): ViewResponse {
-  return { view: undefined, nextPageToken: undefined };
+  return {};
 }
 
 export const ViewResponse: MessageFns<ViewResponse> = {
@@ -3509,6 +4437,14 @@ export const ViewResponse: MessageFns<ViewResponse> = {
     }
     if (message.nextPageToken !== undefined) {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3546,7 +4482,19 @@ export const ViewResponse: MessageFns<ViewResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3556,13 +4504,21 @@ export const ViewResponse: MessageFns<ViewResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { filter: undefined };
+  return {};
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.filter !== undefined) {
       ListFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3592,7 +4548,19 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3602,13 +4570,21 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { view: undefined };
+  return {};
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
   encode(message: WatchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.view !== undefined) {
       ClusterView.encode(message.view, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3638,7 +4614,19 @@ export const WatchResponse: MessageFns<WatchResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3658,6 +4646,14 @@ export const RevisionsRequest: MessageFns<RevisionsRequest> = {
     }
     if (message.app !== "") {
       writer.uint32(18).string(message.app);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3695,7 +4691,19 @@ export const RevisionsRequest: MessageFns<RevisionsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3712,6 +4720,14 @@ export const RevisionsResponse: MessageFns<RevisionsResponse> = {
   encode(message: RevisionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.revisions) {
       Revision.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3741,7 +4757,19 @@ export const RevisionsResponse: MessageFns<RevisionsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3751,7 +4779,7 @@ export const RevisionsResponse: MessageFns<RevisionsResponse> = {
 };
 
 function createBaseEventFilter(): EventFilter {
-  return { object: undefined, sinceMs: undefined };
+  return {};
 }
 
 export const EventFilter: MessageFns<EventFilter> = {
@@ -3761,6 +4789,14 @@ export const EventFilter: MessageFns<EventFilter> = {
     }
     if (message.sinceMs !== undefined) {
       writer.uint32(16).int64(message.sinceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3798,7 +4834,19 @@ export const EventFilter: MessageFns<EventFilter> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3808,13 +4856,21 @@ export const EventFilter: MessageFns<EventFilter> = {
 };
 
 function createBaseEventsRequest(): EventsRequest {
-  return { filter: undefined };
+  return {};
 }
 
 export const EventsRequest: MessageFns<EventsRequest> = {
   encode(message: EventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.filter !== undefined) {
       EventFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3844,7 +4900,19 @@ export const EventsRequest: MessageFns<EventsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3861,6 +4929,14 @@ export const EventsResponse: MessageFns<EventsResponse> = {
   encode(message: EventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.events) {
       ClusterEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3890,7 +4966,19 @@ export const EventsResponse: MessageFns<EventsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3900,13 +4988,21 @@ export const EventsResponse: MessageFns<EventsResponse> = {
 };
 
 function createBaseWatchEventsRequest(): WatchEventsRequest {
-  return { filter: undefined };
+  return {};
 }
 
 export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
   encode(message: WatchEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.filter !== undefined) {
       EventFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3936,7 +5032,19 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3946,13 +5054,21 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
 };
 
 function createBaseWatchEventsResponse(): WatchEventsResponse {
-  return { event: undefined };
+  return {};
 }
 
 export const WatchEventsResponse: MessageFns<WatchEventsResponse> = {
   encode(message: WatchEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.event !== undefined) {
       ClusterEvent.encode(message.event, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3982,7 +5098,19 @@ export const WatchEventsResponse: MessageFns<WatchEventsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4008,6 +5136,14 @@ export const PutSecretRequest: MessageFns<PutSecretRequest> = {
     }
     if (message.content.length !== 0) {
       writer.uint32(34).bytes(message.content);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4061,7 +5197,19 @@ export const PutSecretRequest: MessageFns<PutSecretRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4078,6 +5226,14 @@ export const PutSecretResponse: MessageFns<PutSecretResponse> = {
   encode(message: PutSecretResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== 0) {
       writer.uint32(8).int64(message.version);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4107,7 +5263,19 @@ export const PutSecretResponse: MessageFns<PutSecretResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4117,13 +5285,21 @@ export const PutSecretResponse: MessageFns<PutSecretResponse> = {
 };
 
 function createBaseListSecretsRequest(): ListSecretsRequest {
-  return { namespace: undefined };
+  return {};
 }
 
 export const ListSecretsRequest: MessageFns<ListSecretsRequest> = {
   encode(message: ListSecretsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== undefined) {
       writer.uint32(10).string(message.namespace);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4153,7 +5329,19 @@ export const ListSecretsRequest: MessageFns<ListSecretsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4170,6 +5358,14 @@ export const ListSecretsResponse: MessageFns<ListSecretsResponse> = {
   encode(message: ListSecretsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.secrets) {
       ListSecretsResponse_Secret.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4199,7 +5395,19 @@ export const ListSecretsResponse: MessageFns<ListSecretsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4225,6 +5433,14 @@ export const ListSecretsResponse_Secret: MessageFns<ListSecretsResponse_Secret> 
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(32).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4278,7 +5494,19 @@ export const ListSecretsResponse_Secret: MessageFns<ListSecretsResponse_Secret> 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4301,6 +5529,14 @@ export const DeleteSecretRequest: MessageFns<DeleteSecretRequest> = {
     }
     if (message.name !== "") {
       writer.uint32(26).string(message.name);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4346,7 +5582,19 @@ export const DeleteSecretRequest: MessageFns<DeleteSecretRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4360,7 +5608,15 @@ function createBaseDeleteSecretResponse(): DeleteSecretResponse {
 }
 
 export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
-  encode(_: DeleteSecretResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DeleteSecretResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -4381,7 +5637,19 @@ export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4391,13 +5659,21 @@ export const DeleteSecretResponse: MessageFns<DeleteSecretResponse> = {
 };
 
 function createBaseListVolumesRequest(): ListVolumesRequest {
-  return { namespace: undefined };
+  return {};
 }
 
 export const ListVolumesRequest: MessageFns<ListVolumesRequest> = {
   encode(message: ListVolumesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== undefined) {
       writer.uint32(10).string(message.namespace);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4427,7 +5703,19 @@ export const ListVolumesRequest: MessageFns<ListVolumesRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4437,7 +5725,7 @@ export const ListVolumesRequest: MessageFns<ListVolumesRequest> = {
 };
 
 function createBaseVolumeView(): VolumeView {
-  return { volume: undefined, users: [], services: [], unusedSinceMs: undefined };
+  return { users: [], services: [] };
 }
 
 export const VolumeView: MessageFns<VolumeView> = {
@@ -4453,6 +5741,14 @@ export const VolumeView: MessageFns<VolumeView> = {
     }
     if (message.unusedSinceMs !== undefined) {
       writer.uint32(32).int64(message.unusedSinceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4506,7 +5802,19 @@ export const VolumeView: MessageFns<VolumeView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4526,6 +5834,14 @@ export const VolumeView_User: MessageFns<VolumeView_User> = {
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4563,7 +5879,19 @@ export const VolumeView_User: MessageFns<VolumeView_User> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4580,6 +5908,14 @@ export const ListVolumesResponse: MessageFns<ListVolumesResponse> = {
   encode(message: ListVolumesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.volumes) {
       VolumeView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4609,7 +5945,19 @@ export const ListVolumesResponse: MessageFns<ListVolumesResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4619,7 +5967,7 @@ export const ListVolumesResponse: MessageFns<ListVolumesResponse> = {
 };
 
 function createBaseRemoveVolumeRequest(): RemoveVolumeRequest {
-  return { requestId: "", namespace: "", name: "", node: undefined, isForced: false };
+  return { requestId: "", namespace: "", name: "", isForced: false };
 }
 
 export const RemoveVolumeRequest: MessageFns<RemoveVolumeRequest> = {
@@ -4638,6 +5986,14 @@ export const RemoveVolumeRequest: MessageFns<RemoveVolumeRequest> = {
     }
     if (message.isForced !== false) {
       writer.uint32(40).bool(message.isForced);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4699,7 +6055,19 @@ export const RemoveVolumeRequest: MessageFns<RemoveVolumeRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4713,7 +6081,15 @@ function createBaseRemoveVolumeResponse(): RemoveVolumeResponse {
 }
 
 export const RemoveVolumeResponse: MessageFns<RemoveVolumeResponse> = {
-  encode(_: RemoveVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: RemoveVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -4734,7 +6110,19 @@ export const RemoveVolumeResponse: MessageFns<RemoveVolumeResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4744,7 +6132,7 @@ export const RemoveVolumeResponse: MessageFns<RemoveVolumeResponse> = {
 };
 
 function createBasePutNamespaceRequest(): PutNamespaceRequest {
-  return { requestId: "", name: "", profile: undefined, bindPrefixes: undefined, quota: undefined };
+  return { requestId: "", name: "" };
 }
 
 export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
@@ -4763,6 +6151,14 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
     }
     if (message.quota !== undefined) {
       Quota.encode(message.quota, writer.uint32(322).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4824,7 +6220,19 @@ export const PutNamespaceRequest: MessageFns<PutNamespaceRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4841,6 +6249,14 @@ export const BindPrefixes: MessageFns<BindPrefixes> = {
   encode(message: BindPrefixes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.paths) {
       writer.uint32(10).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4870,7 +6286,19 @@ export const BindPrefixes: MessageFns<BindPrefixes> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4884,7 +6312,15 @@ function createBasePutNamespaceResponse(): PutNamespaceResponse {
 }
 
 export const PutNamespaceResponse: MessageFns<PutNamespaceResponse> = {
-  encode(_: PutNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: PutNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -4905,7 +6341,19 @@ export const PutNamespaceResponse: MessageFns<PutNamespaceResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4919,7 +6367,15 @@ function createBaseListNamespacesRequest(): ListNamespacesRequest {
 }
 
 export const ListNamespacesRequest: MessageFns<ListNamespacesRequest> = {
-  encode(_: ListNamespacesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListNamespacesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -4940,7 +6396,19 @@ export const ListNamespacesRequest: MessageFns<ListNamespacesRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4957,6 +6425,14 @@ export const ListNamespacesResponse: MessageFns<ListNamespacesResponse> = {
   encode(message: ListNamespacesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.namespaces) {
       NamespaceView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4986,7 +6462,19 @@ export const ListNamespacesResponse: MessageFns<ListNamespacesResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4996,7 +6484,7 @@ export const ListNamespacesResponse: MessageFns<ListNamespacesResponse> = {
 };
 
 function createBaseNamespaceView(): NamespaceView {
-  return { name: "", profile: 0, bindPrefixes: [], apps: 0, updatedAtMs: undefined, quota: undefined, used: undefined };
+  return { name: "", profile: 0, bindPrefixes: [], apps: 0 };
 }
 
 export const NamespaceView: MessageFns<NamespaceView> = {
@@ -5021,6 +6509,14 @@ export const NamespaceView: MessageFns<NamespaceView> = {
     }
     if (message.used !== undefined) {
       Quota.encode(message.used, writer.uint32(330).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5098,7 +6594,19 @@ export const NamespaceView: MessageFns<NamespaceView> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5118,6 +6626,14 @@ export const DeleteNamespaceRequest: MessageFns<DeleteNamespaceRequest> = {
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5155,7 +6671,19 @@ export const DeleteNamespaceRequest: MessageFns<DeleteNamespaceRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5169,7 +6697,15 @@ function createBaseDeleteNamespaceResponse(): DeleteNamespaceResponse {
 }
 
 export const DeleteNamespaceResponse: MessageFns<DeleteNamespaceResponse> = {
-  encode(_: DeleteNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DeleteNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5190,7 +6726,19 @@ export const DeleteNamespaceResponse: MessageFns<DeleteNamespaceResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5200,7 +6748,7 @@ export const DeleteNamespaceResponse: MessageFns<DeleteNamespaceResponse> = {
 };
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
-  return { ttlMs: 0, role: 0, requestId: undefined };
+  return { ttlMs: 0, role: 0 };
 }
 
 export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
@@ -5213,6 +6761,14 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     }
     if (message.requestId !== undefined) {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5258,7 +6814,19 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5278,6 +6846,14 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     }
     if (message.expiresAtMs !== 0) {
       writer.uint32(16).int64(message.expiresAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5315,7 +6891,19 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5338,6 +6926,14 @@ export const SetAvailabilityRequest: MessageFns<SetAvailabilityRequest> = {
     }
     if (message.availability !== 0) {
       writer.uint32(24).int32(message.availability);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5383,7 +6979,19 @@ export const SetAvailabilityRequest: MessageFns<SetAvailabilityRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5397,7 +7005,15 @@ function createBaseSetAvailabilityResponse(): SetAvailabilityResponse {
 }
 
 export const SetAvailabilityResponse: MessageFns<SetAvailabilityResponse> = {
-  encode(_: SetAvailabilityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SetAvailabilityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5418,7 +7034,19 @@ export const SetAvailabilityResponse: MessageFns<SetAvailabilityResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5444,6 +7072,14 @@ export const SetLabelsRequest: MessageFns<SetLabelsRequest> = {
     });
     for (const v of message.remove) {
       writer.uint32(34).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5500,7 +7136,19 @@ export const SetLabelsRequest: MessageFns<SetLabelsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5520,6 +7168,14 @@ export const SetLabelsRequest_SetEntry: MessageFns<SetLabelsRequest_SetEntry> = 
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5557,7 +7213,19 @@ export const SetLabelsRequest_SetEntry: MessageFns<SetLabelsRequest_SetEntry> = 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5571,7 +7239,15 @@ function createBaseSetLabelsResponse(): SetLabelsResponse {
 }
 
 export const SetLabelsResponse: MessageFns<SetLabelsResponse> = {
-  encode(_: SetLabelsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SetLabelsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5592,7 +7268,19 @@ export const SetLabelsResponse: MessageFns<SetLabelsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5615,6 +7303,14 @@ export const SetTaintsRequest: MessageFns<SetTaintsRequest> = {
     }
     for (const v of message.taints) {
       writer.uint32(26).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5660,7 +7356,19 @@ export const SetTaintsRequest: MessageFns<SetTaintsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5674,7 +7382,15 @@ function createBaseSetTaintsResponse(): SetTaintsResponse {
 }
 
 export const SetTaintsResponse: MessageFns<SetTaintsResponse> = {
-  encode(_: SetTaintsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SetTaintsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5695,7 +7411,19 @@ export const SetTaintsResponse: MessageFns<SetTaintsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5715,6 +7443,14 @@ export const ConfirmLostRequest: MessageFns<ConfirmLostRequest> = {
     }
     if (message.node !== "") {
       writer.uint32(18).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5752,7 +7488,19 @@ export const ConfirmLostRequest: MessageFns<ConfirmLostRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5766,7 +7514,15 @@ function createBaseConfirmLostResponse(): ConfirmLostResponse {
 }
 
 export const ConfirmLostResponse: MessageFns<ConfirmLostResponse> = {
-  encode(_: ConfirmLostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ConfirmLostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5787,7 +7543,19 @@ export const ConfirmLostResponse: MessageFns<ConfirmLostResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5807,6 +7575,14 @@ export const RemoveNodeRequest: MessageFns<RemoveNodeRequest> = {
     }
     if (message.node !== "") {
       writer.uint32(18).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5844,7 +7620,19 @@ export const RemoveNodeRequest: MessageFns<RemoveNodeRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5858,7 +7646,15 @@ function createBaseRemoveNodeResponse(): RemoveNodeResponse {
 }
 
 export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
-  encode(_: RemoveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: RemoveNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -5879,7 +7675,19 @@ export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5899,6 +7707,14 @@ export const AwaitRoutedRequest: MessageFns<AwaitRoutedRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(16).int64(message.timeoutMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5936,7 +7752,19 @@ export const AwaitRoutedRequest: MessageFns<AwaitRoutedRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5953,6 +7781,14 @@ export const AwaitRoutedResponse: MessageFns<AwaitRoutedResponse> = {
   encode(message: AwaitRoutedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.isReached !== false) {
       writer.uint32(8).bool(message.isReached);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5982,7 +7818,19 @@ export const AwaitRoutedResponse: MessageFns<AwaitRoutedResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5996,7 +7844,15 @@ function createBaseClusterStatusRequest(): ClusterStatusRequest {
 }
 
 export const ClusterStatusRequest: MessageFns<ClusterStatusRequest> = {
-  encode(_: ClusterStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ClusterStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -6017,7 +7873,19 @@ export const ClusterStatusRequest: MessageFns<ClusterStatusRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6027,7 +7895,7 @@ export const ClusterStatusRequest: MessageFns<ClusterStatusRequest> = {
 };
 
 function createBaseClusterStatusResponse(): ClusterStatusResponse {
-  return { leader: undefined, epoch: 0, controllers: [], version: "", clusterId: "" };
+  return { epoch: 0, controllers: [], version: "", clusterId: "" };
 }
 
 export const ClusterStatusResponse: MessageFns<ClusterStatusResponse> = {
@@ -6046,6 +7914,14 @@ export const ClusterStatusResponse: MessageFns<ClusterStatusResponse> = {
     }
     if (message.clusterId !== "") {
       writer.uint32(42).string(message.clusterId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6107,7 +7983,19 @@ export const ClusterStatusResponse: MessageFns<ClusterStatusResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6117,7 +8005,7 @@ export const ClusterStatusResponse: MessageFns<ClusterStatusResponse> = {
 };
 
 function createBaseTaskUsage(): TaskUsage {
-  return { sample: undefined, milliCpu: undefined };
+  return {};
 }
 
 export const TaskUsage: MessageFns<TaskUsage> = {
@@ -6127,6 +8015,14 @@ export const TaskUsage: MessageFns<TaskUsage> = {
     }
     if (message.milliCpu !== undefined) {
       writer.uint32(16).int64(message.milliCpu);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6164,7 +8060,19 @@ export const TaskUsage: MessageFns<TaskUsage> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6178,7 +8086,15 @@ function createBaseUsageRequest(): UsageRequest {
 }
 
 export const UsageRequest: MessageFns<UsageRequest> = {
-  encode(_: UsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: UsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -6199,7 +8115,19 @@ export const UsageRequest: MessageFns<UsageRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6219,6 +8147,14 @@ export const UsageResponse: MessageFns<UsageResponse> = {
     }
     for (const v of message.tasks) {
       TaskUsage.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6256,7 +8192,19 @@ export const UsageResponse: MessageFns<UsageResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6266,7 +8214,7 @@ export const UsageResponse: MessageFns<UsageResponse> = {
 };
 
 function createBaseAddedNode(): AddedNode {
-  return { name: "", capacity: undefined, labels: new Map(), taints: [], runtimes: [], devices: [] };
+  return { name: "", labels: new Map(), taints: [], runtimes: [], devices: [] };
 }
 
 export const AddedNode: MessageFns<AddedNode> = {
@@ -6288,6 +8236,14 @@ export const AddedNode: MessageFns<AddedNode> = {
     }
     for (const v of message.devices) {
       DeviceCount.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6360,7 +8316,19 @@ export const AddedNode: MessageFns<AddedNode> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6380,6 +8348,14 @@ export const AddedNode_LabelsEntry: MessageFns<AddedNode_LabelsEntry> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6417,7 +8393,19 @@ export const AddedNode_LabelsEntry: MessageFns<AddedNode_LabelsEntry> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6427,7 +8415,7 @@ export const AddedNode_LabelsEntry: MessageFns<AddedNode_LabelsEntry> = {
 };
 
 function createBasePlanRequest(): PlanRequest {
-  return { apps: [], withoutNodes: [], addedNodes: [], isSaved: false, undo: undefined };
+  return { apps: [], withoutNodes: [], addedNodes: [], isSaved: false };
 }
 
 export const PlanRequest: MessageFns<PlanRequest> = {
@@ -6446,6 +8434,14 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     }
     if (message.undo !== undefined) {
       PlannedUndo.encode(message.undo, writer.uint32(42).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6507,7 +8503,19 @@ export const PlanRequest: MessageFns<PlanRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6517,7 +8525,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
 };
 
 function createBasePlannedUndo(): PlannedUndo {
-  return { namespace: "", app: "", service: undefined, toRevision: undefined };
+  return { namespace: "", app: "" };
 }
 
 export const PlannedUndo: MessageFns<PlannedUndo> = {
@@ -6533,6 +8541,14 @@ export const PlannedUndo: MessageFns<PlannedUndo> = {
     }
     if (message.toRevision !== undefined) {
       writer.uint32(32).int64(message.toRevision);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6586,7 +8602,19 @@ export const PlannedUndo: MessageFns<PlannedUndo> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6596,7 +8624,7 @@ export const PlannedUndo: MessageFns<PlannedUndo> = {
 };
 
 function createBasePlannedTask(): PlannedTask {
-  return { kind: 0, service: "", slot: 0, task: undefined, node: "", fromNode: undefined, reason: "" };
+  return { kind: 0, service: "", slot: 0, node: "", reason: "" };
 }
 
 export const PlannedTask: MessageFns<PlannedTask> = {
@@ -6621,6 +8649,14 @@ export const PlannedTask: MessageFns<PlannedTask> = {
     }
     if (message.reason !== "") {
       writer.uint32(58).string(message.reason);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6698,7 +8734,19 @@ export const PlannedTask: MessageFns<PlannedTask> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6727,6 +8775,14 @@ export const RuleReason: MessageFns<RuleReason> = {
     }
     if (message.sentence !== "") {
       writer.uint32(42).string(message.sentence);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6788,7 +8844,19 @@ export const RuleReason: MessageFns<RuleReason> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6798,7 +8866,7 @@ export const RuleReason: MessageFns<RuleReason> = {
 };
 
 function createBaseFix(): Fix {
-  return { sentence: "", edit: undefined, command: undefined };
+  return { sentence: "", edit: undefined };
 }
 
 export const Fix: MessageFns<Fix> = {
@@ -6816,6 +8884,14 @@ export const Fix: MessageFns<Fix> = {
     }
     if (message.command !== undefined) {
       writer.uint32(34).string(message.command);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6869,7 +8945,19 @@ export const Fix: MessageFns<Fix> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6889,6 +8977,14 @@ export const Fix_Field: MessageFns<Fix_Field> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6926,7 +9022,19 @@ export const Fix_Field: MessageFns<Fix_Field> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6946,6 +9054,14 @@ export const Fix_Node: MessageFns<Fix_Node> = {
     }
     if (message.change !== "") {
       writer.uint32(18).string(message.change);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6983,7 +9099,19 @@ export const Fix_Node: MessageFns<Fix_Node> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6993,7 +9121,7 @@ export const Fix_Node: MessageFns<Fix_Node> = {
 };
 
 function createBaseUnplacedService(): UnplacedService {
-  return { service: "", count: 0, reasons: [], fix: undefined };
+  return { service: "", count: 0, reasons: [] };
 }
 
 export const UnplacedService: MessageFns<UnplacedService> = {
@@ -7009,6 +9137,14 @@ export const UnplacedService: MessageFns<UnplacedService> = {
     }
     if (message.fix !== undefined) {
       Fix.encode(message.fix, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7062,7 +9198,19 @@ export const UnplacedService: MessageFns<UnplacedService> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7072,7 +9220,7 @@ export const UnplacedService: MessageFns<UnplacedService> = {
 };
 
 function createBaseFieldChange(): FieldChange {
-  return { service: "", path: "", before: undefined, after: undefined };
+  return { service: "", path: "" };
 }
 
 export const FieldChange: MessageFns<FieldChange> = {
@@ -7088,6 +9236,14 @@ export const FieldChange: MessageFns<FieldChange> = {
     }
     if (message.after !== undefined) {
       writer.uint32(34).string(message.after);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7141,7 +9297,19 @@ export const FieldChange: MessageFns<FieldChange> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7151,7 +9319,7 @@ export const FieldChange: MessageFns<FieldChange> = {
 };
 
 function createBaseNodePicture(): NodePicture {
-  return { node: "", capacity: undefined, before: undefined, after: undefined };
+  return { node: "" };
 }
 
 export const NodePicture: MessageFns<NodePicture> = {
@@ -7167,6 +9335,14 @@ export const NodePicture: MessageFns<NodePicture> = {
     }
     if (message.after !== undefined) {
       Resources.encode(message.after, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7220,7 +9396,19 @@ export const NodePicture: MessageFns<NodePicture> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7230,16 +9418,7 @@ export const NodePicture: MessageFns<NodePicture> = {
 };
 
 function createBasePlanResponse(): PlanResponse {
-  return {
-    baseRevision: 0,
-    actions: [],
-    unplaced: [],
-    changes: [],
-    nodes: [],
-    notes: [],
-    planId: undefined,
-    undoneRevision: undefined,
-  };
+  return { baseRevision: 0, actions: [], unplaced: [], changes: [], nodes: [], notes: [] };
 }
 
 export const PlanResponse: MessageFns<PlanResponse> = {
@@ -7267,6 +9446,14 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     }
     if (message.undoneRevision !== undefined) {
       writer.uint32(64).int64(message.undoneRevision);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7352,7 +9539,19 @@ export const PlanResponse: MessageFns<PlanResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7362,7 +9561,7 @@ export const PlanResponse: MessageFns<PlanResponse> = {
 };
 
 function createBaseWhyRequest(): WhyRequest {
-  return { target: undefined, node: undefined };
+  return { target: undefined };
 }
 
 export const WhyRequest: MessageFns<WhyRequest> = {
@@ -7377,6 +9576,14 @@ export const WhyRequest: MessageFns<WhyRequest> = {
     }
     if (message.node !== undefined) {
       writer.uint32(26).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7422,7 +9629,19 @@ export const WhyRequest: MessageFns<WhyRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7432,7 +9651,7 @@ export const WhyRequest: MessageFns<WhyRequest> = {
 };
 
 function createBaseWhyResponse(): WhyResponse {
-  return { target: "", state: "", reasons: [], fix: undefined };
+  return { target: "", state: "", reasons: [] };
 }
 
 export const WhyResponse: MessageFns<WhyResponse> = {
@@ -7448,6 +9667,14 @@ export const WhyResponse: MessageFns<WhyResponse> = {
     }
     if (message.fix !== undefined) {
       Fix.encode(message.fix, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7501,7 +9728,19 @@ export const WhyResponse: MessageFns<WhyResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7521,6 +9760,14 @@ export const ResolveImageRequest: MessageFns<ResolveImageRequest> = {
     }
     if (message.image !== "") {
       writer.uint32(18).string(message.image);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7558,7 +9805,19 @@ export const ResolveImageRequest: MessageFns<ResolveImageRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7578,6 +9837,14 @@ export const ResolveImageResponse: MessageFns<ResolveImageResponse> = {
     }
     if (message.digest !== "") {
       writer.uint32(18).string(message.digest);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7615,7 +9882,19 @@ export const ResolveImageResponse: MessageFns<ResolveImageResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7635,6 +9914,14 @@ export const ListTagsRequest: MessageFns<ListTagsRequest> = {
     }
     if (message.image !== "") {
       writer.uint32(18).string(message.image);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7672,7 +9959,19 @@ export const ListTagsRequest: MessageFns<ListTagsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7692,6 +9991,14 @@ export const ListTagsResponse: MessageFns<ListTagsResponse> = {
     }
     for (const v of message.tags) {
       writer.uint32(18).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7729,7 +10036,19 @@ export const ListTagsResponse: MessageFns<ListTagsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7739,7 +10058,7 @@ export const ListTagsResponse: MessageFns<ListTagsResponse> = {
 };
 
 function createBaseTagImageRequest(): TagImageRequest {
-  return { namespace: "", source: "", target: "", requestId: undefined };
+  return { namespace: "", source: "", target: "" };
 }
 
 export const TagImageRequest: MessageFns<TagImageRequest> = {
@@ -7755,6 +10074,14 @@ export const TagImageRequest: MessageFns<TagImageRequest> = {
     }
     if (message.requestId !== undefined) {
       writer.uint32(34).string(message.requestId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7808,7 +10135,19 @@ export const TagImageRequest: MessageFns<TagImageRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7828,6 +10167,14 @@ export const TagImageResponse: MessageFns<TagImageResponse> = {
     }
     if (message.digest !== "") {
       writer.uint32(18).string(message.digest);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7865,7 +10212,19 @@ export const TagImageResponse: MessageFns<TagImageResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7894,6 +10253,14 @@ export const PutRegistryLoginRequest: MessageFns<PutRegistryLoginRequest> = {
     }
     if (message.password !== "") {
       writer.uint32(42).string(message.password);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7955,7 +10322,19 @@ export const PutRegistryLoginRequest: MessageFns<PutRegistryLoginRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7972,6 +10351,14 @@ export const PutRegistryLoginResponse: MessageFns<PutRegistryLoginResponse> = {
   encode(message: PutRegistryLoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.registry !== "") {
       writer.uint32(10).string(message.registry);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8001,7 +10388,19 @@ export const PutRegistryLoginResponse: MessageFns<PutRegistryLoginResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8011,13 +10410,21 @@ export const PutRegistryLoginResponse: MessageFns<PutRegistryLoginResponse> = {
 };
 
 function createBaseListRegistryLoginsRequest(): ListRegistryLoginsRequest {
-  return { namespace: undefined };
+  return {};
 }
 
 export const ListRegistryLoginsRequest: MessageFns<ListRegistryLoginsRequest> = {
   encode(message: ListRegistryLoginsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== undefined) {
       writer.uint32(10).string(message.namespace);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8047,7 +10454,19 @@ export const ListRegistryLoginsRequest: MessageFns<ListRegistryLoginsRequest> = 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8064,6 +10483,14 @@ export const ListRegistryLoginsResponse: MessageFns<ListRegistryLoginsResponse> 
   encode(message: ListRegistryLoginsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.logins) {
       ListRegistryLoginsResponse_Login.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8093,7 +10520,19 @@ export const ListRegistryLoginsResponse: MessageFns<ListRegistryLoginsResponse> 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8119,6 +10558,14 @@ export const ListRegistryLoginsResponse_Login: MessageFns<ListRegistryLoginsResp
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(32).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8172,7 +10619,19 @@ export const ListRegistryLoginsResponse_Login: MessageFns<ListRegistryLoginsResp
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8195,6 +10654,14 @@ export const DeleteRegistryLoginRequest: MessageFns<DeleteRegistryLoginRequest> 
     }
     if (message.registry !== "") {
       writer.uint32(26).string(message.registry);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8240,7 +10707,19 @@ export const DeleteRegistryLoginRequest: MessageFns<DeleteRegistryLoginRequest> 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8257,6 +10736,14 @@ export const DeleteRegistryLoginResponse: MessageFns<DeleteRegistryLoginResponse
   encode(message: DeleteRegistryLoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.registry !== "") {
       writer.uint32(10).string(message.registry);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8286,7 +10773,19 @@ export const DeleteRegistryLoginResponse: MessageFns<DeleteRegistryLoginResponse
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8308,6 +10807,14 @@ export const OpenTunnelRequest: MessageFns<OpenTunnelRequest> = {
       case "frame":
         TunnelFrame.encode(message.message.value, writer.uint32(18).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8345,7 +10852,19 @@ export const OpenTunnelRequest: MessageFns<OpenTunnelRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8355,13 +10874,21 @@ export const OpenTunnelRequest: MessageFns<OpenTunnelRequest> = {
 };
 
 function createBaseOpenTunnelResponse(): OpenTunnelResponse {
-  return { frame: undefined };
+  return {};
 }
 
 export const OpenTunnelResponse: MessageFns<OpenTunnelResponse> = {
   encode(message: OpenTunnelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.frame !== undefined) {
       TunnelFrame.encode(message.frame, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8391,7 +10918,19 @@ export const OpenTunnelResponse: MessageFns<OpenTunnelResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8408,6 +10947,14 @@ export const ErrorDetail: MessageFns<ErrorDetail> = {
   encode(message: ErrorDetail, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.violations) {
       ErrorDetail_Violation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8437,7 +10984,19 @@ export const ErrorDetail: MessageFns<ErrorDetail> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8457,6 +11016,14 @@ export const ErrorDetail_Violation: MessageFns<ErrorDetail_Violation> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8494,7 +11061,19 @@ export const ErrorDetail_Violation: MessageFns<ErrorDetail_Violation> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

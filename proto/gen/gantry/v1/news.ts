@@ -25,6 +25,7 @@ export interface UsageSample {
   readonly ioWriteBytes: number;
   /** Absent: not asked for. */
   readonly writableBytes?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseUsageSample(): UsageSample {
@@ -40,7 +41,6 @@ function createBaseUsageSample(): UsageSample {
     networkTransmitBytes: 0,
     ioReadBytes: 0,
     ioWriteBytes: 0,
-    writableBytes: undefined,
   };
 }
 
@@ -81,6 +81,14 @@ export const UsageSample: MessageFns<UsageSample> = {
     }
     if (message.writableBytes !== undefined) {
       writer.uint32(640).int64(message.writableBytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -198,7 +206,19 @@ export const UsageSample: MessageFns<UsageSample> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

@@ -19,27 +19,33 @@ export interface RelayRequest {
     { readonly $case: "open"; readonly value: TunnelTarget }
     | { readonly $case: "frame"; readonly value: TunnelFrame }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RelayResponse {
   readonly frame?: TunnelFrame | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AwaitEndpointsRequest {
   readonly generation: number;
   readonly timeoutMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AwaitEndpointsResponse {
   readonly isReached: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HearsNodeRequest {
   readonly node: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HearsNodeResponse {
   readonly isHeard: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseRelayRequest(): RelayRequest {
@@ -55,6 +61,14 @@ export const RelayRequest: MessageFns<RelayRequest> = {
       case "frame":
         TunnelFrame.encode(message.message.value, writer.uint32(18).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -92,7 +106,19 @@ export const RelayRequest: MessageFns<RelayRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -102,13 +128,21 @@ export const RelayRequest: MessageFns<RelayRequest> = {
 };
 
 function createBaseRelayResponse(): RelayResponse {
-  return { frame: undefined };
+  return {};
 }
 
 export const RelayResponse: MessageFns<RelayResponse> = {
   encode(message: RelayResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.frame !== undefined) {
       TunnelFrame.encode(message.frame, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -138,7 +172,19 @@ export const RelayResponse: MessageFns<RelayResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -158,6 +204,14 @@ export const AwaitEndpointsRequest: MessageFns<AwaitEndpointsRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(16).int64(message.timeoutMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -195,7 +249,19 @@ export const AwaitEndpointsRequest: MessageFns<AwaitEndpointsRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -212,6 +278,14 @@ export const AwaitEndpointsResponse: MessageFns<AwaitEndpointsResponse> = {
   encode(message: AwaitEndpointsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.isReached !== false) {
       writer.uint32(8).bool(message.isReached);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -241,7 +315,19 @@ export const AwaitEndpointsResponse: MessageFns<AwaitEndpointsResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -258,6 +344,14 @@ export const HearsNodeRequest: MessageFns<HearsNodeRequest> = {
   encode(message: HearsNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.node !== "") {
       writer.uint32(10).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -287,7 +381,19 @@ export const HearsNodeRequest: MessageFns<HearsNodeRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -304,6 +410,14 @@ export const HearsNodeResponse: MessageFns<HearsNodeResponse> = {
   encode(message: HearsNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.isHeard !== false) {
       writer.uint32(8).bool(message.isHeard);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -333,7 +447,19 @@ export const HearsNodeResponse: MessageFns<HearsNodeResponse> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

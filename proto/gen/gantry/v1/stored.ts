@@ -18,11 +18,13 @@ export interface SessionRecord {
   readonly controllerId: string;
   readonly openedAtMs: number;
   readonly instanceNonce: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RemovedNode {
   readonly node: string;
   readonly removedAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SecretVersion {
@@ -33,6 +35,7 @@ export interface SecretVersion {
   readonly nonce: Uint8Array;
   readonly sealed: Uint8Array;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** How the images of a namespace are opened at one registry; the password is sealed as secrets are. */
@@ -44,6 +47,7 @@ export interface RegistryLoginRecord {
   readonly nonce: Uint8Array;
   readonly sealed: Uint8Array;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface JoinTokenRecord {
@@ -52,6 +56,7 @@ export interface JoinTokenRecord {
   readonly usedBy?: string | undefined;
   readonly usedAtMs?: number | undefined;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RequestRecord {
@@ -66,13 +71,16 @@ export interface RequestRecord {
     | undefined;
   /** HMAC of the request under a secrets key; empty in records of older controllers. */
   readonly fingerprint: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RequestRecord_Done {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RequestRecord_PutSecret {
   readonly version: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** The token is sealed as secrets are. */
@@ -81,17 +89,20 @@ export interface RequestRecord_CreateToken {
   readonly keyId: string;
   readonly nonce: Uint8Array;
   readonly sealed: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RequestRecord_TagImage {
   readonly image: string;
   readonly digest: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterSettings {
   readonly clusterId: string;
   readonly defaultRegistry: string;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanRecord {
@@ -100,6 +111,7 @@ export interface PlanRecord {
   readonly apps: readonly PlanRecord_App[];
   readonly membersSha256: string;
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanRecord_App {
@@ -109,6 +121,7 @@ export interface PlanRecord_App {
   readonly secrets: readonly PlanRecord_Secret[];
   /** Policy and quota of the App's namespace. Empty: an older controller made the plan. */
   readonly namespaceSha256: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlanRecord_Secret {
@@ -116,6 +129,7 @@ export interface PlanRecord_Secret {
   readonly version: number;
   /** A secret that was deleted and created again counts its versions anew. */
   readonly createdAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseSessionRecord(): SessionRecord {
@@ -138,6 +152,14 @@ export const SessionRecord: MessageFns<SessionRecord> = {
     }
     if (message.instanceNonce !== "") {
       writer.uint32(42).string(message.instanceNonce);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -199,7 +221,19 @@ export const SessionRecord: MessageFns<SessionRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -219,6 +253,14 @@ export const RemovedNode: MessageFns<RemovedNode> = {
     }
     if (message.removedAtMs !== 0) {
       writer.uint32(16).int64(message.removedAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -256,7 +298,19 @@ export const RemovedNode: MessageFns<RemovedNode> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -299,6 +353,14 @@ export const SecretVersion: MessageFns<SecretVersion> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(56).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -376,7 +438,19 @@ export const SecretVersion: MessageFns<SecretVersion> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -419,6 +493,14 @@ export const RegistryLoginRecord: MessageFns<RegistryLoginRecord> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(56).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -496,7 +578,19 @@ export const RegistryLoginRecord: MessageFns<RegistryLoginRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -506,7 +600,7 @@ export const RegistryLoginRecord: MessageFns<RegistryLoginRecord> = {
 };
 
 function createBaseJoinTokenRecord(): JoinTokenRecord {
-  return { hash: "", expiresAtMs: 0, usedBy: undefined, usedAtMs: undefined, createdAtMs: 0 };
+  return { hash: "", expiresAtMs: 0, createdAtMs: 0 };
 }
 
 export const JoinTokenRecord: MessageFns<JoinTokenRecord> = {
@@ -525,6 +619,14 @@ export const JoinTokenRecord: MessageFns<JoinTokenRecord> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(40).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -586,7 +688,19 @@ export const JoinTokenRecord: MessageFns<JoinTokenRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -626,6 +740,14 @@ export const RequestRecord: MessageFns<RequestRecord> = {
     }
     if (message.fingerprint.length !== 0) {
       writer.uint32(50).bytes(message.fingerprint);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -711,7 +833,19 @@ export const RequestRecord: MessageFns<RequestRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -725,7 +859,15 @@ function createBaseRequestRecord_Done(): RequestRecord_Done {
 }
 
 export const RequestRecord_Done: MessageFns<RequestRecord_Done> = {
-  encode(_: RequestRecord_Done, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: RequestRecord_Done, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -746,7 +888,19 @@ export const RequestRecord_Done: MessageFns<RequestRecord_Done> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -763,6 +917,14 @@ export const RequestRecord_PutSecret: MessageFns<RequestRecord_PutSecret> = {
   encode(message: RequestRecord_PutSecret, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== 0) {
       writer.uint32(8).int64(message.version);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -792,7 +954,19 @@ export const RequestRecord_PutSecret: MessageFns<RequestRecord_PutSecret> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -818,6 +992,14 @@ export const RequestRecord_CreateToken: MessageFns<RequestRecord_CreateToken> = 
     }
     if (message.sealed.length !== 0) {
       writer.uint32(34).bytes(message.sealed);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -871,7 +1053,19 @@ export const RequestRecord_CreateToken: MessageFns<RequestRecord_CreateToken> = 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -891,6 +1085,14 @@ export const RequestRecord_TagImage: MessageFns<RequestRecord_TagImage> = {
     }
     if (message.digest !== "") {
       writer.uint32(18).string(message.digest);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -928,7 +1130,19 @@ export const RequestRecord_TagImage: MessageFns<RequestRecord_TagImage> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -951,6 +1165,14 @@ export const ClusterSettings: MessageFns<ClusterSettings> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(24).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -996,7 +1218,19 @@ export const ClusterSettings: MessageFns<ClusterSettings> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1025,6 +1259,14 @@ export const PlanRecord: MessageFns<PlanRecord> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(40).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1086,7 +1328,19 @@ export const PlanRecord: MessageFns<PlanRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1112,6 +1366,14 @@ export const PlanRecord_App: MessageFns<PlanRecord_App> = {
     }
     if (message.namespaceSha256 !== "") {
       writer.uint32(34).string(message.namespaceSha256);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1165,7 +1427,19 @@ export const PlanRecord_App: MessageFns<PlanRecord_App> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1188,6 +1462,14 @@ export const PlanRecord_Secret: MessageFns<PlanRecord_Secret> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(24).int64(message.createdAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1233,7 +1515,19 @@ export const PlanRecord_Secret: MessageFns<PlanRecord_Secret> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

@@ -433,11 +433,13 @@ export interface Resources {
   /** Absent: none asked for; of a capacity: not known. */
   readonly diskBytes?: number | undefined;
   readonly pids?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NameValue {
   readonly name: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PublishedPort {
@@ -447,10 +449,12 @@ export interface PublishedPort {
   readonly mode: PublishMode;
   /** CIDR networks; none means all. */
   readonly allowFrom: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Command {
   readonly arguments: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ProbeAction {
@@ -460,21 +464,25 @@ export interface ProbeAction {
     | { readonly $case: "http"; readonly value: ProbeAction_Http }
     | { readonly $case: "grpc"; readonly value: ProbeAction_Grpc }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ProbeAction_Tcp {
   readonly port: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ProbeAction_Http {
   readonly port: number;
   readonly path: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ProbeAction_Grpc {
   readonly port: number;
   /** Empty: the server as a whole. */
   readonly service: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HealthCheck {
@@ -483,6 +491,7 @@ export interface HealthCheck {
   readonly timeoutMs: number;
   readonly retries: number;
   readonly startPeriodMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RestartPolicy {
@@ -490,6 +499,7 @@ export interface RestartPolicy {
   readonly maxAttempts: number;
   readonly windowMs: number;
   readonly delayMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Limits {
@@ -504,11 +514,13 @@ export interface Limits {
   /** Of the writable layer. */
   readonly storageBytes?: number | undefined;
   readonly hugepages: readonly HugepageLimit[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HugepageLimit {
   readonly pageBytes: number;
   readonly bytes: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface IoLimits {
@@ -517,11 +529,13 @@ export interface IoLimits {
   readonly writeBps?: number | undefined;
   readonly readIops?: number | undefined;
   readonly writeIops?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskResources {
   readonly requests?: Resources | undefined;
   readonly limits?: Limits | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FileMount {
@@ -530,6 +544,7 @@ export interface FileMount {
   readonly mode: number;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeMount {
@@ -538,39 +553,46 @@ export interface VolumeMount {
     | { readonly $case: "bind"; readonly value: VolumeMount_Bind }
     | { readonly $case: "tmpfs"; readonly value: VolumeMount_Tmpfs }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeMount_Volume {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeMount_Bind {
   readonly hostPath: string;
   readonly target: string;
   readonly readOnly: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeMount_Tmpfs {
   readonly target: string;
   readonly sizeBytes: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlacementRule {
   readonly label: string;
   readonly operator: PlacementOperator;
   readonly values: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlacementPreference {
   readonly rule?: PlacementRule | undefined;
   readonly weight: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlacementMaximum {
   readonly label: string;
   readonly count: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PlacementSpec {
@@ -584,6 +606,7 @@ export interface PlacementSpec {
   readonly policy?: PlacementPolicy | undefined;
   readonly priority: number;
   readonly isGang: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceAffinity {
@@ -592,6 +615,7 @@ export interface ServiceAffinity {
   readonly label: string;
   /** Absent: it must hold. */
   readonly weight?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface UpdateSpec {
@@ -608,12 +632,14 @@ export interface UpdateSpec {
     | undefined;
   /** Without another task that serves for this long, the rollout has failed. */
   readonly progressDeadlineMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** A namespace that a container has together with a sidecar of its task. */
 export interface SidecarNamespace {
   readonly namespace: HostNamespace;
   readonly sidecar: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface SecuritySpec {
@@ -628,12 +654,14 @@ export interface SecuritySpec {
   readonly isUnconfined: boolean;
   /** At most one of each kind, none that is also in host_namespaces. */
   readonly sidecarNamespaces: readonly SidecarNamespace[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeviceMount {
   readonly hostPath: string;
   readonly target: string;
   readonly access: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DeviceCount {
@@ -641,23 +669,27 @@ export interface DeviceCount {
   readonly count: number;
   /** Thousandths of each unit; absent: whole units. */
   readonly milli?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** Which units of a named device a task has. */
 export interface DeviceUnits {
   readonly name: string;
   readonly units: readonly number[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DnsSpec {
   readonly servers: readonly string[];
   readonly search: readonly string[];
   readonly options: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Dependency {
   readonly service: string;
   readonly condition: DependencyCondition;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DisconnectSpec {
@@ -665,16 +697,19 @@ export interface DisconnectSpec {
     readonly $case: "hold";
     readonly value: DisconnectSpec_Hold;
   } | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface DisconnectSpec_Replace {
   readonly afterMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** With both times its node stops it, and it is replaced after that. A controller that does not know them holds: never two copies. */
 export interface DisconnectSpec_Hold {
   readonly stopAfterMs?: number | undefined;
   readonly replaceAfterMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface JobSpec {
@@ -688,6 +723,7 @@ export interface JobSpec {
     | undefined;
   /** Absent: ended tasks stay. */
   readonly keepMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CronSpec {
@@ -703,12 +739,14 @@ export interface CronSpec {
   readonly keptSucceeded: number;
   readonly keptFailed: number;
   readonly isSuspended: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** A value of a Prometheus query, and how much of it one replica takes. */
 export interface AutoscaleMetric {
   readonly query: string;
   readonly target: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AutoscaleSpec {
@@ -720,17 +758,20 @@ export interface AutoscaleSpec {
   readonly metric?: AutoscaleMetric | undefined;
   readonly stabilizationMs: number;
   readonly upStabilizationMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Ulimit {
   readonly name: string;
   readonly soft: number;
   readonly hard: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface HostAddress {
   readonly name: string;
   readonly address: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ContainerSpec {
@@ -769,12 +810,14 @@ export interface ContainerSpec {
     | undefined;
   /** Absent: only when it is not on the node. */
   readonly pullPolicy?: PullPolicy | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Companion {
   readonly name: string;
   readonly role: CompanionRole;
   readonly container?: ContainerSpec | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceSpec {
@@ -794,12 +837,14 @@ export interface ServiceSpec {
   readonly companions: readonly Companion[];
   readonly cron?: CronSpec | undefined;
   readonly autoscale?: AutoscaleSpec | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface VolumeSpec {
   readonly name: string;
   readonly perReplica: boolean;
   readonly sizeBytes?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** Which node has the data of a named volume. */
@@ -819,21 +864,25 @@ export interface Volume {
   readonly createdAtMs: number;
   /** Absent while a service has it. */
   readonly unusedSinceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ContentPins {
   readonly configs: readonly ContentPins_Config[];
   readonly secrets: readonly ContentPins_Secret[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ContentPins_Config {
   readonly name: string;
   readonly sha256: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ContentPins_Secret {
   readonly name: string;
   readonly version: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface App {
@@ -848,6 +897,7 @@ export interface App {
     | undefined;
   /** With is_deleting: the data of its volumes goes too. */
   readonly deletesVolumes: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Revision {
@@ -860,6 +910,7 @@ export interface Revision {
   readonly createdAtMs: number;
   /** What made it, where it was no apply. */
   readonly cause?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What an operator asked of the rollout that is under way, or of the next one. */
@@ -868,6 +919,7 @@ export interface RolloutWish {
   /** Canary steps, or the switch to green, that may be left behind. */
   readonly promotedSteps: number;
   readonly isAborted: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Service {
@@ -893,6 +945,7 @@ export interface Service {
     | undefined;
   /** Absent: never scaled. */
   readonly scale?: ReplicaScale | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** Replicas that the scale verb or autoscaling set. A rollback keeps them. */
@@ -900,6 +953,7 @@ export interface ReplicaScale {
   readonly replicas: number;
   /** The service's revision at that time. */
   readonly revision: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CronRun {
@@ -908,6 +962,7 @@ export interface CronRun {
   readonly scheduledAtMs: number;
   /** Asked for by a person, beside the schedule. */
   readonly isManual: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What was decided of a cron's times. */
@@ -918,6 +973,7 @@ export interface CronStatus {
   readonly handledUntilMs: number;
   readonly lastScheduledAtMs?: number | undefined;
   readonly nextAtMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** A job that ended: its slots stay done when their tasks are forgotten. */
@@ -925,6 +981,7 @@ export interface JobStatus {
   readonly templateHash: string;
   readonly completions: number;
   readonly endedAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What autoscaling decided last. */
@@ -936,6 +993,7 @@ export interface AutoscaleStatus {
   readonly wishes: readonly AutoscaleStatus_Wish[];
   /** Why nothing is decided now. */
   readonly problem?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface AutoscaleStatus_Wish {
@@ -943,6 +1001,7 @@ export interface AutoscaleStatus_Wish {
   readonly replicas: number;
   readonly atMs: number;
   readonly least: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceStatus {
@@ -960,12 +1019,14 @@ export interface ServiceStatus {
   /** Of earlier templates, the newest first. */
   readonly earlierJobs: readonly JobStatus[];
   readonly planned: readonly ServiceStatus_PlannedSlot[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** How far a rollout with a deadline came, and since when no further. */
 export interface ServiceStatus_Progress {
   readonly reached: number;
   readonly sinceMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceStatus_Rollout {
@@ -983,6 +1044,7 @@ export interface ServiceStatus_Rollout {
   /** Of a blue_green: tasks of this template get the requests. */
   readonly activeTemplate?: string | undefined;
   readonly progress?: ServiceStatus_Progress | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceStatus_Pending {
@@ -990,6 +1052,7 @@ export interface ServiceStatus_Pending {
   readonly reason: string;
   /** Where room is being made for it. */
   readonly node?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ServiceStatus_CrashLoop {
@@ -998,12 +1061,14 @@ export interface ServiceStatus_CrashLoop {
   readonly notBeforeMs: number;
   /** The failed task that was counted last. */
   readonly task: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** The node that a slot gets at its turn, chosen when its revision was first seen. */
 export interface ServiceStatus_PlannedSlot {
   readonly slot: number;
   readonly node: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Task {
@@ -1038,6 +1103,7 @@ export interface Task {
     | undefined;
   /** Units of named devices that the scheduler chose; empty: the agent chooses. */
   readonly deviceUnits: readonly DeviceUnits[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskExit {
@@ -1048,6 +1114,7 @@ export interface TaskExit {
   readonly finishedAtMs: number;
   /** The kernel killed processes of it for memory, not its first one. */
   readonly hadChildOom: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CompanionStatus {
@@ -1056,6 +1123,7 @@ export interface CompanionStatus {
   readonly restarts: number;
   readonly pid?: number | undefined;
   readonly lastExit?: TaskExit | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TaskStatus {
@@ -1075,6 +1143,7 @@ export interface TaskStatus {
   readonly companions: readonly CompanionStatus[];
   readonly isPaused: boolean;
   readonly resources?: TaskResources | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What a node offers to tasks that ask for it; set where the node is. */
@@ -1083,6 +1152,7 @@ export interface NodePolicy {
   readonly devicePaths: readonly string[];
   readonly devices: readonly DeviceCount[];
   readonly allowsPrivileged: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Node {
@@ -1110,11 +1180,13 @@ export interface Node {
   readonly cpus: string;
   /** What stops exclusive tasks when the agent does not was at work when the agent registered. */
   readonly hasDeadman: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Node_LabelsEntry {
   readonly key: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ControllerRecord {
@@ -1122,12 +1194,14 @@ export interface ControllerRecord {
   readonly apiAddress: string;
   readonly metricsAddress: string;
   readonly startedAtMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Ledger {
   readonly node: string;
   readonly requests?: Resources | undefined;
   readonly hostPorts: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterEvent {
@@ -1138,11 +1212,13 @@ export interface ClusterEvent {
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   readonly count: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TerminalSize {
   readonly columns: number;
   readonly rows: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec {
@@ -1156,6 +1232,7 @@ export interface TunnelSpec {
     | { readonly $case: "stats"; readonly value: TunnelSpec_Stats }
     | { readonly $case: "inspect"; readonly value: TunnelSpec_Inspect }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Logs {
@@ -1165,6 +1242,7 @@ export interface TunnelSpec_Logs {
   readonly timestamps: boolean;
   /** The run before the newest one. */
   readonly previous: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Exec {
@@ -1175,21 +1253,25 @@ export interface TunnelSpec_Exec {
   readonly workingDir?: string | undefined;
   readonly environment: readonly NameValue[];
   readonly size?: TerminalSize | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Attach {
   readonly stdin: boolean;
   readonly size?: TerminalSize | undefined;
   readonly fromStart: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Copy {
   readonly direction: CopyDirection;
   readonly path: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Forward {
   readonly port: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Debug {
@@ -1201,6 +1283,7 @@ export interface TunnelSpec_Debug {
   readonly stdin: boolean;
   readonly environment: readonly NameValue[];
   readonly size?: TerminalSize | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Stats {
@@ -1209,9 +1292,11 @@ export interface TunnelSpec_Stats {
   readonly intervalMs: number;
   /** Also what their writable layers hold, which takes a walk through them. */
   readonly withWritable: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelSpec_Inspect {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What is asked of the images of one node. */
@@ -1221,19 +1306,23 @@ export interface NodeImagesSpec {
     | { readonly $case: "pull"; readonly value: NodeImagesSpec_Pull }
     | { readonly $case: "remove"; readonly value: NodeImagesSpec_Remove }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImagesSpec_List {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImagesSpec_Pull {
   readonly image: string;
   readonly digest: string;
   readonly namespace: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImagesSpec_Remove {
   readonly digest: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImage {
@@ -1250,12 +1339,14 @@ export interface NodeImage {
     | undefined;
   /** Of this node that need it. */
   readonly tasks: readonly string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImage_Layer {
   readonly digest: string;
   readonly sizeBytes: number;
   readonly mediaType: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NodeImage_Config {
@@ -1265,10 +1356,12 @@ export interface NodeImage_Config {
   readonly command: readonly string[];
   readonly workingDir: string;
   readonly stopSignal: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PullProgress {
   readonly layers: readonly PullProgress_Layer[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface PullProgress_Layer {
@@ -1276,6 +1369,7 @@ export interface PullProgress_Layer {
   readonly sizeBytes: number;
   readonly doneBytes: number;
   readonly isComplete: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** A tunnel's work, before it is known on which node. */
@@ -1291,6 +1385,7 @@ export interface TunnelTarget {
   /** Instead of a task and its spec: the images of a node. */
   readonly node: string;
   readonly images?: NodeImagesSpec | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame {
@@ -1308,32 +1403,39 @@ export interface TunnelFrame {
     | { readonly $case: "usage"; readonly value: UsageSample }
     | { readonly $case: "stop"; readonly value: TunnelFrame_Stop }
     | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Data {
   readonly stream: StdioStream;
   /** At most 64 KiB. */
   readonly bytes: Uint8Array;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Signal {
   readonly signal: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Stop {
   readonly graceMs?: number | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Eof {
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Exit {
   readonly code: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface TunnelFrame_Error {
   readonly code: string;
   readonly message: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What the tasks of a namespace may ask for. Written by ControlApi. */
@@ -1346,6 +1448,7 @@ export interface Namespace {
   readonly updatedAtMs: number;
   /** Absent: none. */
   readonly quota?: Quota | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 /** What the unfinished tasks of a namespace may ask for together; what is absent is not limited. */
@@ -1354,10 +1457,11 @@ export interface Quota {
   readonly memoryBytes?: number | undefined;
   readonly tasks?: number | undefined;
   readonly devices: readonly DeviceCount[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseResources(): Resources {
-  return { milliCpu: 0, memoryBytes: 0, diskBytes: undefined, pids: undefined };
+  return { milliCpu: 0, memoryBytes: 0 };
 }
 
 export const Resources: MessageFns<Resources> = {
@@ -1373,6 +1477,14 @@ export const Resources: MessageFns<Resources> = {
     }
     if (message.pids !== undefined) {
       writer.uint32(328).int64(message.pids);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1426,7 +1538,19 @@ export const Resources: MessageFns<Resources> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1446,6 +1570,14 @@ export const NameValue: MessageFns<NameValue> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1483,7 +1615,19 @@ export const NameValue: MessageFns<NameValue> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1493,7 +1637,7 @@ export const NameValue: MessageFns<NameValue> = {
 };
 
 function createBasePublishedPort(): PublishedPort {
-  return { published: undefined, target: 0, protocol: 0, mode: 0, allowFrom: [] };
+  return { target: 0, protocol: 0, mode: 0, allowFrom: [] };
 }
 
 export const PublishedPort: MessageFns<PublishedPort> = {
@@ -1512,6 +1656,14 @@ export const PublishedPort: MessageFns<PublishedPort> = {
     }
     for (const v of message.allowFrom) {
       writer.uint32(42).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1573,7 +1725,19 @@ export const PublishedPort: MessageFns<PublishedPort> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1590,6 +1754,14 @@ export const Command: MessageFns<Command> = {
   encode(message: Command, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.arguments) {
       writer.uint32(10).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1619,7 +1791,19 @@ export const Command: MessageFns<Command> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1647,6 +1831,14 @@ export const ProbeAction: MessageFns<ProbeAction> = {
       case "grpc":
         ProbeAction_Grpc.encode(message.action.value, writer.uint32(34).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1700,7 +1892,19 @@ export const ProbeAction: MessageFns<ProbeAction> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1717,6 +1921,14 @@ export const ProbeAction_Tcp: MessageFns<ProbeAction_Tcp> = {
   encode(message: ProbeAction_Tcp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.port !== 0) {
       writer.uint32(8).uint32(message.port);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1746,7 +1958,19 @@ export const ProbeAction_Tcp: MessageFns<ProbeAction_Tcp> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1766,6 +1990,14 @@ export const ProbeAction_Http: MessageFns<ProbeAction_Http> = {
     }
     if (message.path !== "") {
       writer.uint32(18).string(message.path);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1803,7 +2035,19 @@ export const ProbeAction_Http: MessageFns<ProbeAction_Http> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1823,6 +2067,14 @@ export const ProbeAction_Grpc: MessageFns<ProbeAction_Grpc> = {
     }
     if (message.service !== "") {
       writer.uint32(18).string(message.service);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1860,7 +2112,19 @@ export const ProbeAction_Grpc: MessageFns<ProbeAction_Grpc> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1870,7 +2134,7 @@ export const ProbeAction_Grpc: MessageFns<ProbeAction_Grpc> = {
 };
 
 function createBaseHealthCheck(): HealthCheck {
-  return { action: undefined, intervalMs: 0, timeoutMs: 0, retries: 0, startPeriodMs: 0 };
+  return { intervalMs: 0, timeoutMs: 0, retries: 0, startPeriodMs: 0 };
 }
 
 export const HealthCheck: MessageFns<HealthCheck> = {
@@ -1889,6 +2153,14 @@ export const HealthCheck: MessageFns<HealthCheck> = {
     }
     if (message.startPeriodMs !== 0) {
       writer.uint32(40).int64(message.startPeriodMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1950,7 +2222,19 @@ export const HealthCheck: MessageFns<HealthCheck> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1976,6 +2260,14 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(32).int64(message.delayMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2029,7 +2321,19 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2039,16 +2343,7 @@ export const RestartPolicy: MessageFns<RestartPolicy> = {
 };
 
 function createBaseLimits(): Limits {
-  return {
-    milliCpu: undefined,
-    memoryBytes: 0,
-    pids: 0,
-    cpuset: undefined,
-    swapBytes: undefined,
-    io: undefined,
-    storageBytes: undefined,
-    hugepages: [],
-  };
+  return { memoryBytes: 0, pids: 0, hugepages: [] };
 }
 
 export const Limits: MessageFns<Limits> = {
@@ -2076,6 +2371,14 @@ export const Limits: MessageFns<Limits> = {
     }
     for (const v of message.hugepages) {
       HugepageLimit.encode(v!, writer.uint32(650).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2161,7 +2464,19 @@ export const Limits: MessageFns<Limits> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2181,6 +2496,14 @@ export const HugepageLimit: MessageFns<HugepageLimit> = {
     }
     if (message.bytes !== 0) {
       writer.uint32(16).int64(message.bytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2218,7 +2541,19 @@ export const HugepageLimit: MessageFns<HugepageLimit> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2228,7 +2563,7 @@ export const HugepageLimit: MessageFns<HugepageLimit> = {
 };
 
 function createBaseIoLimits(): IoLimits {
-  return { weight: undefined, readBps: undefined, writeBps: undefined, readIops: undefined, writeIops: undefined };
+  return {};
 }
 
 export const IoLimits: MessageFns<IoLimits> = {
@@ -2247,6 +2582,14 @@ export const IoLimits: MessageFns<IoLimits> = {
     }
     if (message.writeIops !== undefined) {
       writer.uint32(40).int64(message.writeIops);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2308,7 +2651,19 @@ export const IoLimits: MessageFns<IoLimits> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2318,7 +2673,7 @@ export const IoLimits: MessageFns<IoLimits> = {
 };
 
 function createBaseTaskResources(): TaskResources {
-  return { requests: undefined, limits: undefined };
+  return {};
 }
 
 export const TaskResources: MessageFns<TaskResources> = {
@@ -2328,6 +2683,14 @@ export const TaskResources: MessageFns<TaskResources> = {
     }
     if (message.limits !== undefined) {
       Limits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2365,7 +2728,19 @@ export const TaskResources: MessageFns<TaskResources> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2375,7 +2750,7 @@ export const TaskResources: MessageFns<TaskResources> = {
 };
 
 function createBaseFileMount(): FileMount {
-  return { source: "", target: "", mode: 0, uid: undefined, gid: undefined };
+  return { source: "", target: "", mode: 0 };
 }
 
 export const FileMount: MessageFns<FileMount> = {
@@ -2394,6 +2769,14 @@ export const FileMount: MessageFns<FileMount> = {
     }
     if (message.gid !== undefined) {
       writer.uint32(40).uint32(message.gid);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2455,7 +2838,19 @@ export const FileMount: MessageFns<FileMount> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2480,6 +2875,14 @@ export const VolumeMount: MessageFns<VolumeMount> = {
       case "tmpfs":
         VolumeMount_Tmpfs.encode(message.mount.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2525,7 +2928,19 @@ export const VolumeMount: MessageFns<VolumeMount> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2548,6 +2963,14 @@ export const VolumeMount_Volume: MessageFns<VolumeMount_Volume> = {
     }
     if (message.readOnly !== false) {
       writer.uint32(24).bool(message.readOnly);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2593,7 +3016,19 @@ export const VolumeMount_Volume: MessageFns<VolumeMount_Volume> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2616,6 +3051,14 @@ export const VolumeMount_Bind: MessageFns<VolumeMount_Bind> = {
     }
     if (message.readOnly !== false) {
       writer.uint32(24).bool(message.readOnly);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2661,7 +3104,19 @@ export const VolumeMount_Bind: MessageFns<VolumeMount_Bind> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2681,6 +3136,14 @@ export const VolumeMount_Tmpfs: MessageFns<VolumeMount_Tmpfs> = {
     }
     if (message.sizeBytes !== 0) {
       writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2718,7 +3181,19 @@ export const VolumeMount_Tmpfs: MessageFns<VolumeMount_Tmpfs> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2741,6 +3216,14 @@ export const PlacementRule: MessageFns<PlacementRule> = {
     }
     for (const v of message.values) {
       writer.uint32(26).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2786,7 +3269,19 @@ export const PlacementRule: MessageFns<PlacementRule> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2796,7 +3291,7 @@ export const PlacementRule: MessageFns<PlacementRule> = {
 };
 
 function createBasePlacementPreference(): PlacementPreference {
-  return { rule: undefined, weight: 0 };
+  return { weight: 0 };
 }
 
 export const PlacementPreference: MessageFns<PlacementPreference> = {
@@ -2806,6 +3301,14 @@ export const PlacementPreference: MessageFns<PlacementPreference> = {
     }
     if (message.weight !== 0) {
       writer.uint32(16).int64(message.weight);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2843,7 +3346,19 @@ export const PlacementPreference: MessageFns<PlacementPreference> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2863,6 +3378,14 @@ export const PlacementMaximum: MessageFns<PlacementMaximum> = {
     }
     if (message.count !== 0) {
       writer.uint32(16).int64(message.count);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2900,7 +3423,19 @@ export const PlacementMaximum: MessageFns<PlacementMaximum> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2918,7 +3453,6 @@ function createBasePlacementSpec(): PlacementSpec {
     tolerate: [],
     affinity: [],
     avoid: [],
-    policy: undefined,
     priority: 0,
     isGang: false,
   };
@@ -2955,6 +3489,14 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
     }
     if (message.isGang !== false) {
       writer.uint32(352).bool(message.isGang);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3056,7 +3598,19 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3066,7 +3620,7 @@ export const PlacementSpec: MessageFns<PlacementSpec> = {
 };
 
 function createBaseServiceAffinity(): ServiceAffinity {
-  return { service: "", label: "", weight: undefined };
+  return { service: "", label: "" };
 }
 
 export const ServiceAffinity: MessageFns<ServiceAffinity> = {
@@ -3079,6 +3633,14 @@ export const ServiceAffinity: MessageFns<ServiceAffinity> = {
     }
     if (message.weight !== undefined) {
       writer.uint32(24).int64(message.weight);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3124,7 +3686,19 @@ export const ServiceAffinity: MessageFns<ServiceAffinity> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3134,16 +3708,7 @@ export const ServiceAffinity: MessageFns<ServiceAffinity> = {
 };
 
 function createBaseUpdateSpec(): UpdateSpec {
-  return {
-    strategy: 0,
-    maxSurge: 0,
-    maxUnavailable: 0,
-    monitorMs: 0,
-    onFailure: 0,
-    stepPercents: [],
-    promote: undefined,
-    progressDeadlineMs: undefined,
-  };
+  return { strategy: 0, maxSurge: 0, maxUnavailable: 0, monitorMs: 0, onFailure: 0, stepPercents: [] };
 }
 
 export const UpdateSpec: MessageFns<UpdateSpec> = {
@@ -3175,6 +3740,14 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
     }
     if (message.progressDeadlineMs !== undefined) {
       writer.uint32(416).int64(message.progressDeadlineMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3270,7 +3843,19 @@ export const UpdateSpec: MessageFns<UpdateSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3290,6 +3875,14 @@ export const SidecarNamespace: MessageFns<SidecarNamespace> = {
     }
     if (message.sidecar !== "") {
       writer.uint32(18).string(message.sidecar);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3327,7 +3920,19 @@ export const SidecarNamespace: MessageFns<SidecarNamespace> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3339,7 +3944,6 @@ export const SidecarNamespace: MessageFns<SidecarNamespace> = {
 function createBaseSecuritySpec(): SecuritySpec {
   return {
     profile: 0,
-    user: undefined,
     readOnly: false,
     capAdd: [],
     capDrop: [],
@@ -3382,6 +3986,14 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
     }
     for (const v of message.sidecarNamespaces) {
       SidecarNamespace.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3485,7 +4097,19 @@ export const SecuritySpec: MessageFns<SecuritySpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3508,6 +4132,14 @@ export const DeviceMount: MessageFns<DeviceMount> = {
     }
     if (message.access !== "") {
       writer.uint32(26).string(message.access);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3553,7 +4185,19 @@ export const DeviceMount: MessageFns<DeviceMount> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3563,7 +4207,7 @@ export const DeviceMount: MessageFns<DeviceMount> = {
 };
 
 function createBaseDeviceCount(): DeviceCount {
-  return { name: "", count: 0, milli: undefined };
+  return { name: "", count: 0 };
 }
 
 export const DeviceCount: MessageFns<DeviceCount> = {
@@ -3576,6 +4220,14 @@ export const DeviceCount: MessageFns<DeviceCount> = {
     }
     if (message.milli !== undefined) {
       writer.uint32(320).int64(message.milli);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3621,7 +4273,19 @@ export const DeviceCount: MessageFns<DeviceCount> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3645,6 +4309,14 @@ export const DeviceUnits: MessageFns<DeviceUnits> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3692,7 +4364,19 @@ export const DeviceUnits: MessageFns<DeviceUnits> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3715,6 +4399,14 @@ export const DnsSpec: MessageFns<DnsSpec> = {
     }
     for (const v of message.options) {
       writer.uint32(26).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3760,7 +4452,19 @@ export const DnsSpec: MessageFns<DnsSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3780,6 +4484,14 @@ export const Dependency: MessageFns<Dependency> = {
     }
     if (message.condition !== 0) {
       writer.uint32(16).int32(message.condition);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3817,7 +4529,19 @@ export const Dependency: MessageFns<Dependency> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3839,6 +4563,14 @@ export const DisconnectSpec: MessageFns<DisconnectSpec> = {
       case "hold":
         DisconnectSpec_Hold.encode(message.rule.value, writer.uint32(18).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3876,7 +4608,19 @@ export const DisconnectSpec: MessageFns<DisconnectSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3893,6 +4637,14 @@ export const DisconnectSpec_Replace: MessageFns<DisconnectSpec_Replace> = {
   encode(message: DisconnectSpec_Replace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.afterMs !== 0) {
       writer.uint32(8).int64(message.afterMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3922,7 +4674,19 @@ export const DisconnectSpec_Replace: MessageFns<DisconnectSpec_Replace> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3932,7 +4696,7 @@ export const DisconnectSpec_Replace: MessageFns<DisconnectSpec_Replace> = {
 };
 
 function createBaseDisconnectSpec_Hold(): DisconnectSpec_Hold {
-  return { stopAfterMs: undefined, replaceAfterMs: undefined };
+  return {};
 }
 
 export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
@@ -3942,6 +4706,14 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
     }
     if (message.replaceAfterMs !== undefined) {
       writer.uint32(16).int64(message.replaceAfterMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -3979,7 +4751,19 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -3989,7 +4773,7 @@ export const DisconnectSpec_Hold: MessageFns<DisconnectSpec_Hold> = {
 };
 
 function createBaseJobSpec(): JobSpec {
-  return { retries: 0, timeoutMs: undefined, parallelism: undefined, keepMs: undefined };
+  return { retries: 0 };
 }
 
 export const JobSpec: MessageFns<JobSpec> = {
@@ -4005,6 +4789,14 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.keepMs !== undefined) {
       writer.uint32(568).int64(message.keepMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4058,7 +4850,19 @@ export const JobSpec: MessageFns<JobSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4068,15 +4872,7 @@ export const JobSpec: MessageFns<JobSpec> = {
 };
 
 function createBaseCronSpec(): CronSpec {
-  return {
-    schedule: "",
-    timezone: "",
-    concurrency: 0,
-    startingDeadlineMs: undefined,
-    keptSucceeded: 0,
-    keptFailed: 0,
-    isSuspended: false,
-  };
+  return { schedule: "", timezone: "", concurrency: 0, keptSucceeded: 0, keptFailed: 0, isSuspended: false };
 }
 
 export const CronSpec: MessageFns<CronSpec> = {
@@ -4101,6 +4897,14 @@ export const CronSpec: MessageFns<CronSpec> = {
     }
     if (message.isSuspended !== false) {
       writer.uint32(56).bool(message.isSuspended);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4178,7 +4982,19 @@ export const CronSpec: MessageFns<CronSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4198,6 +5014,14 @@ export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
     }
     if (message.target !== 0) {
       writer.uint32(17).double(message.target);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4235,7 +5059,19 @@ export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4245,15 +5081,7 @@ export const AutoscaleMetric: MessageFns<AutoscaleMetric> = {
 };
 
 function createBaseAutoscaleSpec(): AutoscaleSpec {
-  return {
-    min: 0,
-    max: 0,
-    cpuPercent: undefined,
-    memoryPercent: undefined,
-    metric: undefined,
-    stabilizationMs: 0,
-    upStabilizationMs: 0,
-  };
+  return { min: 0, max: 0, stabilizationMs: 0, upStabilizationMs: 0 };
 }
 
 export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
@@ -4278,6 +5106,14 @@ export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
     }
     if (message.upStabilizationMs !== 0) {
       writer.uint32(56).int64(message.upStabilizationMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4355,7 +5191,19 @@ export const AutoscaleSpec: MessageFns<AutoscaleSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4378,6 +5226,14 @@ export const Ulimit: MessageFns<Ulimit> = {
     }
     if (message.hard !== 0) {
       writer.uint32(24).int64(message.hard);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4423,7 +5279,19 @@ export const Ulimit: MessageFns<Ulimit> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4443,6 +5311,14 @@ export const HostAddress: MessageFns<HostAddress> = {
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4480,7 +5356,19 @@ export const HostAddress: MessageFns<HostAddress> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4492,36 +5380,22 @@ export const HostAddress: MessageFns<HostAddress> = {
 function createBaseContainerSpec(): ContainerSpec {
   return {
     image: "",
-    digest: undefined,
-    entrypoint: undefined,
-    command: undefined,
     environment: [],
-    workingDir: undefined,
-    hostname: undefined,
-    stopSignal: undefined,
     stopGracePeriodMs: 0,
     init: false,
     tty: false,
     stdin: false,
-    healthcheck: undefined,
-    restart: undefined,
-    requests: undefined,
-    limits: undefined,
     ports: [],
     configs: [],
     secrets: [],
     volumes: [],
-    security: undefined,
     ulimits: [],
     sysctls: [],
     shmSizeBytes: 0,
     extraHosts: [],
     runtime: "",
-    consoleSize: undefined,
     devices: [],
     deviceRequests: [],
-    dns: undefined,
-    pullPolicy: undefined,
   };
 }
 
@@ -4619,6 +5493,14 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
     }
     if (message.pullPolicy !== undefined) {
       writer.uint32(248).int32(message.pullPolicy);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4888,7 +5770,19 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4898,7 +5792,7 @@ export const ContainerSpec: MessageFns<ContainerSpec> = {
 };
 
 function createBaseCompanion(): Companion {
-  return { name: "", role: 0, container: undefined };
+  return { name: "", role: 0 };
 }
 
 export const Companion: MessageFns<Companion> = {
@@ -4911,6 +5805,14 @@ export const Companion: MessageFns<Companion> = {
     }
     if (message.container !== undefined) {
       ContainerSpec.encode(message.container, writer.uint32(26).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -4956,7 +5858,19 @@ export const Companion: MessageFns<Companion> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -4966,21 +5880,7 @@ export const Companion: MessageFns<Companion> = {
 };
 
 function createBaseServiceSpec(): ServiceSpec {
-  return {
-    name: "",
-    kind: 0,
-    replicas: 0,
-    labels: [],
-    placement: undefined,
-    update: undefined,
-    dependsOn: [],
-    onDisconnect: undefined,
-    job: undefined,
-    container: undefined,
-    companions: [],
-    cron: undefined,
-    autoscale: undefined,
-  };
+  return { name: "", kind: 0, replicas: 0, labels: [], dependsOn: [], companions: [] };
 }
 
 export const ServiceSpec: MessageFns<ServiceSpec> = {
@@ -5023,6 +5923,14 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
     if (message.autoscale !== undefined) {
       AutoscaleSpec.encode(message.autoscale, writer.uint32(570).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5148,7 +6056,19 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5158,7 +6078,7 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
 };
 
 function createBaseVolumeSpec(): VolumeSpec {
-  return { name: "", perReplica: false, sizeBytes: undefined };
+  return { name: "", perReplica: false };
 }
 
 export const VolumeSpec: MessageFns<VolumeSpec> = {
@@ -5171,6 +6091,14 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
     }
     if (message.sizeBytes !== undefined) {
       writer.uint32(24).int64(message.sizeBytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5216,7 +6144,19 @@ export const VolumeSpec: MessageFns<VolumeSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5229,7 +6169,6 @@ function createBaseVolume(): Volume {
   return {
     namespace: "",
     name: "",
-    slot: undefined,
     node: "",
     app: "",
     service: "",
@@ -5237,7 +6176,6 @@ function createBaseVolume(): Volume {
     state: 0,
     fence: 0,
     createdAtMs: 0,
-    unusedSinceMs: undefined,
   };
 }
 
@@ -5275,6 +6213,14 @@ export const Volume: MessageFns<Volume> = {
     }
     if (message.unusedSinceMs !== undefined) {
       writer.uint32(88).int64(message.unusedSinceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5384,7 +6330,19 @@ export const Volume: MessageFns<Volume> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5404,6 +6362,14 @@ export const ContentPins: MessageFns<ContentPins> = {
     }
     for (const v of message.secrets) {
       ContentPins_Secret.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5441,7 +6407,19 @@ export const ContentPins: MessageFns<ContentPins> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5461,6 +6439,14 @@ export const ContentPins_Config: MessageFns<ContentPins_Config> = {
     }
     if (message.sha256 !== "") {
       writer.uint32(18).string(message.sha256);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5498,7 +6484,19 @@ export const ContentPins_Config: MessageFns<ContentPins_Config> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5518,6 +6516,14 @@ export const ContentPins_Secret: MessageFns<ContentPins_Secret> = {
     }
     if (message.version !== 0) {
       writer.uint32(16).int64(message.version);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5555,7 +6561,19 @@ export const ContentPins_Secret: MessageFns<ContentPins_Secret> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5572,7 +6590,6 @@ function createBaseApp(): App {
     isDeleting: false,
     createdAtMs: 0,
     updatedAtMs: 0,
-    expireAfterEndMs: undefined,
     deletesVolumes: false,
   };
 }
@@ -5602,6 +6619,14 @@ export const App: MessageFns<App> = {
     }
     if (message.deletesVolumes !== false) {
       writer.uint32(1280).bool(message.deletesVolumes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5687,7 +6712,19 @@ export const App: MessageFns<App> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5697,7 +6734,7 @@ export const App: MessageFns<App> = {
 };
 
 function createBaseRevision(): Revision {
-  return { app: "", number: 0, services: [], volumes: [], pins: undefined, createdAtMs: 0, cause: undefined };
+  return { app: "", number: 0, services: [], volumes: [], createdAtMs: 0 };
 }
 
 export const Revision: MessageFns<Revision> = {
@@ -5722,6 +6759,14 @@ export const Revision: MessageFns<Revision> = {
     }
     if (message.cause !== undefined) {
       writer.uint32(402).string(message.cause);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5799,7 +6844,19 @@ export const Revision: MessageFns<Revision> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5822,6 +6879,14 @@ export const RolloutWish: MessageFns<RolloutWish> = {
     }
     if (message.isAborted !== false) {
       writer.uint32(416).bool(message.isAborted);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -5867,7 +6932,19 @@ export const RolloutWish: MessageFns<RolloutWish> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -5882,8 +6959,6 @@ function createBaseService(): Service {
     app: "",
     name: "",
     revision: 0,
-    spec: undefined,
-    pins: undefined,
     volumes: [],
     templateHash: "",
     virtualIp: "",
@@ -5891,9 +6966,6 @@ function createBaseService(): Service {
     restartCount: 0,
     createdAtMs: 0,
     updatedAtMs: 0,
-    rollout: undefined,
-    cronRun: undefined,
-    scale: undefined,
   };
 }
 
@@ -5946,6 +7018,14 @@ export const Service: MessageFns<Service> = {
     }
     if (message.scale !== undefined) {
       ReplicaScale.encode(message.scale, writer.uint32(570).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6095,7 +7175,19 @@ export const Service: MessageFns<Service> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6115,6 +7207,14 @@ export const ReplicaScale: MessageFns<ReplicaScale> = {
     }
     if (message.revision !== 0) {
       writer.uint32(16).int64(message.revision);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6152,7 +7252,19 @@ export const ReplicaScale: MessageFns<ReplicaScale> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6175,6 +7287,14 @@ export const CronRun: MessageFns<CronRun> = {
     }
     if (message.isManual !== false) {
       writer.uint32(24).bool(message.isManual);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6220,7 +7340,19 @@ export const CronRun: MessageFns<CronRun> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6230,7 +7362,7 @@ export const CronRun: MessageFns<CronRun> = {
 };
 
 function createBaseCronStatus(): CronStatus {
-  return { scheduleKey: "", handledUntilMs: 0, lastScheduledAtMs: undefined, nextAtMs: undefined };
+  return { scheduleKey: "", handledUntilMs: 0 };
 }
 
 export const CronStatus: MessageFns<CronStatus> = {
@@ -6246,6 +7378,14 @@ export const CronStatus: MessageFns<CronStatus> = {
     }
     if (message.nextAtMs !== undefined) {
       writer.uint32(32).int64(message.nextAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6299,7 +7439,19 @@ export const CronStatus: MessageFns<CronStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6322,6 +7474,14 @@ export const JobStatus: MessageFns<JobStatus> = {
     }
     if (message.endedAtMs !== 0) {
       writer.uint32(24).int64(message.endedAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6367,7 +7527,19 @@ export const JobStatus: MessageFns<JobStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6377,7 +7549,7 @@ export const JobStatus: MessageFns<JobStatus> = {
 };
 
 function createBaseAutoscaleStatus(): AutoscaleStatus {
-  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [], problem: undefined };
+  return { replicas: 0, changedAtMs: 0, reason: "", wishes: [] };
 }
 
 export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
@@ -6396,6 +7568,14 @@ export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
     }
     if (message.problem !== undefined) {
       writer.uint32(42).string(message.problem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6457,7 +7637,19 @@ export const AutoscaleStatus: MessageFns<AutoscaleStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6480,6 +7672,14 @@ export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
     }
     if (message.least !== 0) {
       writer.uint32(24).int64(message.least);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6525,7 +7725,19 @@ export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6535,18 +7747,7 @@ export const AutoscaleStatus_Wish: MessageFns<AutoscaleStatus_Wish> = {
 };
 
 function createBaseServiceStatus(): ServiceStatus {
-  return {
-    id: "",
-    settledRevision: 0,
-    rollout: undefined,
-    pending: [],
-    crashLoops: [],
-    cron: undefined,
-    job: undefined,
-    autoscale: undefined,
-    earlierJobs: [],
-    planned: [],
-  };
+  return { id: "", settledRevision: 0, pending: [], crashLoops: [], earlierJobs: [], planned: [] };
 }
 
 export const ServiceStatus: MessageFns<ServiceStatus> = {
@@ -6580,6 +7781,14 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     }
     for (const v of message.planned) {
       ServiceStatus_PlannedSlot.encode(v!, writer.uint32(1122).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6681,7 +7890,19 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6701,6 +7922,14 @@ export const ServiceStatus_Progress: MessageFns<ServiceStatus_Progress> = {
     }
     if (message.sinceMs !== 0) {
       writer.uint32(16).int64(message.sinceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6738,7 +7967,19 @@ export const ServiceStatus_Progress: MessageFns<ServiceStatus_Progress> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6748,16 +7989,7 @@ export const ServiceStatus_Progress: MessageFns<ServiceStatus_Progress> = {
 };
 
 function createBaseServiceStatus_Rollout(): ServiceStatus_Rollout {
-  return {
-    state: 0,
-    reason: "",
-    revision: 0,
-    startedAtMs: 0,
-    healthySinceMs: undefined,
-    step: undefined,
-    activeTemplate: undefined,
-    progress: undefined,
-  };
+  return { state: 0, reason: "", revision: 0, startedAtMs: 0 };
 }
 
 export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
@@ -6785,6 +8017,14 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
     }
     if (message.progress !== undefined) {
       ServiceStatus_Progress.encode(message.progress, writer.uint32(418).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6870,7 +8110,19 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6880,7 +8132,7 @@ export const ServiceStatus_Rollout: MessageFns<ServiceStatus_Rollout> = {
 };
 
 function createBaseServiceStatus_Pending(): ServiceStatus_Pending {
-  return { slot: 0, reason: "", node: undefined };
+  return { slot: 0, reason: "" };
 }
 
 export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
@@ -6893,6 +8145,14 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
     }
     if (message.node !== undefined) {
       writer.uint32(322).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -6938,7 +8198,19 @@ export const ServiceStatus_Pending: MessageFns<ServiceStatus_Pending> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -6964,6 +8236,14 @@ export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
     }
     if (message.task !== "") {
       writer.uint32(34).string(message.task);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7017,7 +8297,19 @@ export const ServiceStatus_CrashLoop: MessageFns<ServiceStatus_CrashLoop> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7037,6 +8329,14 @@ export const ServiceStatus_PlannedSlot: MessageFns<ServiceStatus_PlannedSlot> = 
     }
     if (message.node !== "") {
       writer.uint32(1130).string(message.node);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7074,7 +8374,19 @@ export const ServiceStatus_PlannedSlot: MessageFns<ServiceStatus_PlannedSlot> = 
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7095,19 +8407,14 @@ function createBaseTask(): Task {
     node: "",
     revision: 0,
     templateHash: "",
-    container: undefined,
-    pins: undefined,
     volumes: [],
     desired: 0,
     reason: "",
     fence: 0,
     createdAtMs: 0,
-    timeoutMs: undefined,
     companions: [],
     isPaused: false,
     resourcesKey: "",
-    stopAfterMs: undefined,
-    moveTo: undefined,
     deviceUnits: [],
   };
 }
@@ -7185,6 +8492,14 @@ export const Task: MessageFns<Task> = {
     }
     for (const v of message.deviceUnits) {
       DeviceUnits.encode(v!, writer.uint32(322).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7398,7 +8713,19 @@ export const Task: MessageFns<Task> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7408,7 +8735,7 @@ export const Task: MessageFns<Task> = {
 };
 
 function createBaseTaskExit(): TaskExit {
-  return { attempt: 0, code: undefined, reason: "", finishedAtMs: 0, hadChildOom: false };
+  return { attempt: 0, reason: "", finishedAtMs: 0, hadChildOom: false };
 }
 
 export const TaskExit: MessageFns<TaskExit> = {
@@ -7427,6 +8754,14 @@ export const TaskExit: MessageFns<TaskExit> = {
     }
     if (message.hadChildOom !== false) {
       writer.uint32(640).bool(message.hadChildOom);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7488,7 +8823,19 @@ export const TaskExit: MessageFns<TaskExit> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7498,7 +8845,7 @@ export const TaskExit: MessageFns<TaskExit> = {
 };
 
 function createBaseCompanionStatus(): CompanionStatus {
-  return { name: "", state: 0, restarts: 0, pid: undefined, lastExit: undefined };
+  return { name: "", state: 0, restarts: 0 };
 }
 
 export const CompanionStatus: MessageFns<CompanionStatus> = {
@@ -7517,6 +8864,14 @@ export const CompanionStatus: MessageFns<CompanionStatus> = {
     }
     if (message.lastExit !== undefined) {
       TaskExit.encode(message.lastExit, writer.uint32(42).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7578,7 +8933,19 @@ export const CompanionStatus: MessageFns<CompanionStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7596,15 +8963,9 @@ function createBaseTaskStatus(): TaskStatus {
     health: 0,
     reason: "",
     message: "",
-    address: undefined,
-    pid: undefined,
-    startedAtMs: undefined,
-    finishedAtMs: undefined,
     restarts: 0,
-    lastExit: undefined,
     companions: [],
     isPaused: false,
-    resources: undefined,
   };
 }
 
@@ -7657,6 +9018,14 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     }
     if (message.resources !== undefined) {
       TaskResources.encode(message.resources, writer.uint32(130).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7806,7 +9175,19 @@ export const TaskStatus: MessageFns<TaskStatus> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7832,6 +9213,14 @@ export const NodePolicy: MessageFns<NodePolicy> = {
     }
     if (message.allowsPrivileged !== false) {
       writer.uint32(32).bool(message.allowsPrivileged);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -7885,7 +9274,19 @@ export const NodePolicy: MessageFns<NodePolicy> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -7902,7 +9303,6 @@ function createBaseNode(): Node {
     taints: [],
     subnetIndex: 0,
     address: "",
-    capacity: undefined,
     pids: 0,
     runtimes: [],
     agentVersion: "",
@@ -7911,7 +9311,6 @@ function createBaseNode(): Node {
     isLossConfirmed: false,
     createdAtMs: 0,
     metricsAddress: "",
-    policy: undefined,
     snapshotter: "",
     cpus: "",
     hasDeadman: false,
@@ -7976,6 +9375,14 @@ export const Node: MessageFns<Node> = {
     }
     if (message.hasDeadman !== false) {
       writer.uint32(152).bool(message.hasDeadman);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8152,7 +9559,19 @@ export const Node: MessageFns<Node> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8172,6 +9591,14 @@ export const Node_LabelsEntry: MessageFns<Node_LabelsEntry> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8209,7 +9636,19 @@ export const Node_LabelsEntry: MessageFns<Node_LabelsEntry> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8235,6 +9674,14 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
     }
     if (message.startedAtMs !== 0) {
       writer.uint32(32).int64(message.startedAtMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8288,7 +9735,19 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8298,7 +9757,7 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
 };
 
 function createBaseLedger(): Ledger {
-  return { node: "", requests: undefined, hostPorts: [] };
+  return { node: "", hostPorts: [] };
 }
 
 export const Ledger: MessageFns<Ledger> = {
@@ -8311,6 +9770,14 @@ export const Ledger: MessageFns<Ledger> = {
     }
     for (const v of message.hostPorts) {
       writer.uint32(26).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8356,7 +9823,19 @@ export const Ledger: MessageFns<Ledger> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8391,6 +9870,14 @@ export const ClusterEvent: MessageFns<ClusterEvent> = {
     }
     if (message.count !== 0) {
       writer.uint32(56).int64(message.count);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8468,7 +9955,19 @@ export const ClusterEvent: MessageFns<ClusterEvent> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8488,6 +9987,14 @@ export const TerminalSize: MessageFns<TerminalSize> = {
     }
     if (message.rows !== 0) {
       writer.uint32(16).uint32(message.rows);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8525,7 +10032,19 @@ export const TerminalSize: MessageFns<TerminalSize> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8565,6 +10084,14 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
       case "inspect":
         TunnelSpec_Inspect.encode(message.spec.value, writer.uint32(66).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8650,7 +10177,19 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8660,7 +10199,7 @@ export const TunnelSpec: MessageFns<TunnelSpec> = {
 };
 
 function createBaseTunnelSpec_Logs(): TunnelSpec_Logs {
-  return { follow: false, tail: undefined, sinceMs: undefined, timestamps: false, previous: false };
+  return { follow: false, timestamps: false, previous: false };
 }
 
 export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
@@ -8679,6 +10218,14 @@ export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
     }
     if (message.previous !== false) {
       writer.uint32(40).bool(message.previous);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8740,7 +10287,19 @@ export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8750,15 +10309,7 @@ export const TunnelSpec_Logs: MessageFns<TunnelSpec_Logs> = {
 };
 
 function createBaseTunnelSpec_Exec(): TunnelSpec_Exec {
-  return {
-    command: [],
-    tty: false,
-    stdin: false,
-    user: undefined,
-    workingDir: undefined,
-    environment: [],
-    size: undefined,
-  };
+  return { command: [], tty: false, stdin: false, environment: [] };
 }
 
 export const TunnelSpec_Exec: MessageFns<TunnelSpec_Exec> = {
@@ -8783,6 +10334,14 @@ export const TunnelSpec_Exec: MessageFns<TunnelSpec_Exec> = {
     }
     if (message.size !== undefined) {
       TerminalSize.encode(message.size, writer.uint32(58).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8860,7 +10419,19 @@ export const TunnelSpec_Exec: MessageFns<TunnelSpec_Exec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8870,7 +10441,7 @@ export const TunnelSpec_Exec: MessageFns<TunnelSpec_Exec> = {
 };
 
 function createBaseTunnelSpec_Attach(): TunnelSpec_Attach {
-  return { stdin: false, size: undefined, fromStart: false };
+  return { stdin: false, fromStart: false };
 }
 
 export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
@@ -8883,6 +10454,14 @@ export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
     }
     if (message.fromStart !== false) {
       writer.uint32(24).bool(message.fromStart);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8928,7 +10507,19 @@ export const TunnelSpec_Attach: MessageFns<TunnelSpec_Attach> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -8948,6 +10539,14 @@ export const TunnelSpec_Copy: MessageFns<TunnelSpec_Copy> = {
     }
     if (message.path !== "") {
       writer.uint32(18).string(message.path);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -8985,7 +10584,19 @@ export const TunnelSpec_Copy: MessageFns<TunnelSpec_Copy> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9002,6 +10613,14 @@ export const TunnelSpec_Forward: MessageFns<TunnelSpec_Forward> = {
   encode(message: TunnelSpec_Forward, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.port !== 0) {
       writer.uint32(8).uint32(message.port);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9031,7 +10650,19 @@ export const TunnelSpec_Forward: MessageFns<TunnelSpec_Forward> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9041,7 +10672,7 @@ export const TunnelSpec_Forward: MessageFns<TunnelSpec_Forward> = {
 };
 
 function createBaseTunnelSpec_Debug(): TunnelSpec_Debug {
-  return { image: "", digest: undefined, command: [], tty: false, stdin: false, environment: [], size: undefined };
+  return { image: "", command: [], tty: false, stdin: false, environment: [] };
 }
 
 export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
@@ -9066,6 +10697,14 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
     }
     if (message.size !== undefined) {
       TerminalSize.encode(message.size, writer.uint32(58).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9143,7 +10782,19 @@ export const TunnelSpec_Debug: MessageFns<TunnelSpec_Debug> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9166,6 +10817,14 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
     }
     if (message.withWritable !== false) {
       writer.uint32(640).bool(message.withWritable);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9211,7 +10870,19 @@ export const TunnelSpec_Stats: MessageFns<TunnelSpec_Stats> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9225,7 +10896,15 @@ function createBaseTunnelSpec_Inspect(): TunnelSpec_Inspect {
 }
 
 export const TunnelSpec_Inspect: MessageFns<TunnelSpec_Inspect> = {
-  encode(_: TunnelSpec_Inspect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: TunnelSpec_Inspect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -9246,7 +10925,19 @@ export const TunnelSpec_Inspect: MessageFns<TunnelSpec_Inspect> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9271,6 +10962,14 @@ export const NodeImagesSpec: MessageFns<NodeImagesSpec> = {
       case "remove":
         NodeImagesSpec_Remove.encode(message.request.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9316,7 +11015,19 @@ export const NodeImagesSpec: MessageFns<NodeImagesSpec> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9330,7 +11041,15 @@ function createBaseNodeImagesSpec_List(): NodeImagesSpec_List {
 }
 
 export const NodeImagesSpec_List: MessageFns<NodeImagesSpec_List> = {
-  encode(_: NodeImagesSpec_List, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: NodeImagesSpec_List, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -9351,7 +11070,19 @@ export const NodeImagesSpec_List: MessageFns<NodeImagesSpec_List> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9374,6 +11105,14 @@ export const NodeImagesSpec_Pull: MessageFns<NodeImagesSpec_Pull> = {
     }
     if (message.namespace !== "") {
       writer.uint32(26).string(message.namespace);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9419,7 +11158,19 @@ export const NodeImagesSpec_Pull: MessageFns<NodeImagesSpec_Pull> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9436,6 +11187,14 @@ export const NodeImagesSpec_Remove: MessageFns<NodeImagesSpec_Remove> = {
   encode(message: NodeImagesSpec_Remove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.digest !== "") {
       writer.uint32(10).string(message.digest);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9465,7 +11224,19 @@ export const NodeImagesSpec_Remove: MessageFns<NodeImagesSpec_Remove> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9475,7 +11246,7 @@ export const NodeImagesSpec_Remove: MessageFns<NodeImagesSpec_Remove> = {
 };
 
 function createBaseNodeImage(): NodeImage {
-  return { digest: "", names: [], sizeBytes: 0, pulledAtMs: 0, usedAtMs: 0, layers: [], config: undefined, tasks: [] };
+  return { digest: "", names: [], sizeBytes: 0, pulledAtMs: 0, usedAtMs: 0, layers: [], tasks: [] };
 }
 
 export const NodeImage: MessageFns<NodeImage> = {
@@ -9503,6 +11274,14 @@ export const NodeImage: MessageFns<NodeImage> = {
     }
     for (const v of message.tasks) {
       writer.uint32(66).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9588,7 +11367,19 @@ export const NodeImage: MessageFns<NodeImage> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9611,6 +11402,14 @@ export const NodeImage_Layer: MessageFns<NodeImage_Layer> = {
     }
     if (message.mediaType !== "") {
       writer.uint32(26).string(message.mediaType);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9656,7 +11455,19 @@ export const NodeImage_Layer: MessageFns<NodeImage_Layer> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9688,6 +11499,14 @@ export const NodeImage_Config: MessageFns<NodeImage_Config> = {
     }
     if (message.stopSignal !== "") {
       writer.uint32(50).string(message.stopSignal);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9757,7 +11576,19 @@ export const NodeImage_Config: MessageFns<NodeImage_Config> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9774,6 +11605,14 @@ export const PullProgress: MessageFns<PullProgress> = {
   encode(message: PullProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.layers) {
       PullProgress_Layer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9803,7 +11642,19 @@ export const PullProgress: MessageFns<PullProgress> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9829,6 +11680,14 @@ export const PullProgress_Layer: MessageFns<PullProgress_Layer> = {
     }
     if (message.isComplete !== false) {
       writer.uint32(32).bool(message.isComplete);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9882,7 +11741,19 @@ export const PullProgress_Layer: MessageFns<PullProgress_Layer> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -9892,7 +11763,7 @@ export const PullProgress_Layer: MessageFns<PullProgress_Layer> = {
 };
 
 function createBaseTunnelTarget(): TunnelTarget {
-  return { task: "", spec: undefined, container: undefined, node: "", images: undefined };
+  return { task: "", node: "" };
 }
 
 export const TunnelTarget: MessageFns<TunnelTarget> = {
@@ -9911,6 +11782,14 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
     }
     if (message.images !== undefined) {
       NodeImagesSpec.encode(message.images, writer.uint32(42).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -9972,7 +11851,19 @@ export const TunnelTarget: MessageFns<TunnelTarget> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10018,6 +11909,14 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
       case "stop":
         TunnelFrame_Stop.encode(message.frame.value, writer.uint32(82).fork()).join();
         break;
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10119,7 +12018,19 @@ export const TunnelFrame: MessageFns<TunnelFrame> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10139,6 +12050,14 @@ export const TunnelFrame_Data: MessageFns<TunnelFrame_Data> = {
     }
     if (message.bytes.length !== 0) {
       writer.uint32(18).bytes(message.bytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10176,7 +12095,19 @@ export const TunnelFrame_Data: MessageFns<TunnelFrame_Data> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10193,6 +12124,14 @@ export const TunnelFrame_Signal: MessageFns<TunnelFrame_Signal> = {
   encode(message: TunnelFrame_Signal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signal !== "") {
       writer.uint32(10).string(message.signal);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10222,7 +12161,19 @@ export const TunnelFrame_Signal: MessageFns<TunnelFrame_Signal> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10232,13 +12183,21 @@ export const TunnelFrame_Signal: MessageFns<TunnelFrame_Signal> = {
 };
 
 function createBaseTunnelFrame_Stop(): TunnelFrame_Stop {
-  return { graceMs: undefined };
+  return {};
 }
 
 export const TunnelFrame_Stop: MessageFns<TunnelFrame_Stop> = {
   encode(message: TunnelFrame_Stop, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.graceMs !== undefined) {
       writer.uint32(8).int64(message.graceMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10268,7 +12227,19 @@ export const TunnelFrame_Stop: MessageFns<TunnelFrame_Stop> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10282,7 +12253,15 @@ function createBaseTunnelFrame_Eof(): TunnelFrame_Eof {
 }
 
 export const TunnelFrame_Eof: MessageFns<TunnelFrame_Eof> = {
-  encode(_: TunnelFrame_Eof, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: TunnelFrame_Eof, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
     return writer;
   },
 
@@ -10303,7 +12282,19 @@ export const TunnelFrame_Eof: MessageFns<TunnelFrame_Eof> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10320,6 +12311,14 @@ export const TunnelFrame_Exit: MessageFns<TunnelFrame_Exit> = {
   encode(message: TunnelFrame_Exit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.code !== 0) {
       writer.uint32(8).int32(message.code);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10349,7 +12348,19 @@ export const TunnelFrame_Exit: MessageFns<TunnelFrame_Exit> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10369,6 +12380,14 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10406,7 +12425,19 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10416,7 +12447,7 @@ export const TunnelFrame_Error: MessageFns<TunnelFrame_Error> = {
 };
 
 function createBaseNamespace(): Namespace {
-  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0, quota: undefined };
+  return { name: "", profile: 0, bindPrefixes: [], createdAtMs: 0, updatedAtMs: 0 };
 }
 
 export const Namespace: MessageFns<Namespace> = {
@@ -10438,6 +12469,14 @@ export const Namespace: MessageFns<Namespace> = {
     }
     if (message.quota !== undefined) {
       Quota.encode(message.quota, writer.uint32(322).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10507,7 +12546,19 @@ export const Namespace: MessageFns<Namespace> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -10517,7 +12568,7 @@ export const Namespace: MessageFns<Namespace> = {
 };
 
 function createBaseQuota(): Quota {
-  return { milliCpu: undefined, memoryBytes: undefined, tasks: undefined, devices: [] };
+  return { devices: [] };
 }
 
 export const Quota: MessageFns<Quota> = {
@@ -10533,6 +12584,14 @@ export const Quota: MessageFns<Quota> = {
     }
     for (const v of message.devices) {
       DeviceCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -10586,7 +12645,19 @@ export const Quota: MessageFns<Quota> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {

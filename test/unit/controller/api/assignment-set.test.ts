@@ -1,15 +1,20 @@
 import test from 'ava';
-import type { TaskId } from '#model/ids.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack } from '../../../../controller/api/assignment-set.ts';
-import type { AssignmentStep, SentAssignment } from '../../../../controller/api/assignment-set.ts';
+import type { AssignedNode, AssignmentStep, SentAssignment } from '../../../../controller/api/assignment-set.ts';
 import { node, service, snapshot, status, task, volume } from '../../../support/builders.ts';
+import type { SnapshotOptions } from '../../../support/builders.ts';
 
 const n1 = node('n1');
 const web = service();
 const [one, two] = [task(web, n1, { slot: 0 }), task(web, n1, { slot: 1 })];
 const elsewhere = task(web, 'n2', { slot: 2 });
 const none: ReadonlySet<TaskId> = new Set();
+
+function on(id: NodeId): AssignedNode {
+  return { node: id, takesKeptTasks: true };
+}
 
 /** Ids of what a message tells, with what it takes away after a minus. */
 function told(step: AssignmentStep | undefined): readonly string[] | undefined {
@@ -23,16 +28,16 @@ function told(step: AssignmentStep | undefined): readonly string[] | undefined {
 }
 
 function sentOf(tasks: readonly Task[]): SentAssignment {
-  return fullAssignment(snapshot({ nodes: [n1], services: [web], tasks }), n1.id, none)?.sent ?? NOTHING_SENT;
+  return fullAssignment(snapshot({ nodes: [n1], services: [web], tasks }), on(n1.id), none)?.sent ?? NOTHING_SENT;
 }
 
 test('a full set has all tasks of the node, and no others', t => {
-  t.deepEqual(told(fullAssignment(snapshot({ tasks: [one, two, elsewhere] }), n1.id, none)), [`${one.id} run`, `${two.id} run`]);
+  t.deepEqual(told(fullAssignment(snapshot({ tasks: [one, two, elsewhere] }), on(n1.id), none)), [`${one.id} run`, `${two.id} run`]);
 });
 
 test('a task whose stop is held back is told to run', t => {
   const stopping = { ...one, desired: 'stop' } as const;
-  t.deepEqual(told(fullAssignment(snapshot({ tasks: [stopping] }), n1.id, new Set([one.id]))), [`${one.id} run`]);
+  t.deepEqual(told(fullAssignment(snapshot({ tasks: [stopping] }), on(n1.id), new Set([one.id]))), [`${one.id} run`]);
 });
 
 test('I11: a stop of an exclusive task that is older than the session is told as it is', t => {
@@ -50,14 +55,26 @@ test('a delta has what came and what went; nothing changed: no delta', t => {
 });
 
 test('A4: nothing is told while nobody leads: it would count as told, and no agent takes it', t => {
-  t.is(fullAssignment(snapshot({ epoch: 0, tasks: [one] }), n1.id, none), undefined);
+  t.is(fullAssignment(snapshot({ epoch: 0, tasks: [one] }), on(n1.id), none), undefined);
   t.is(assignmentDelta(snapshot({ epoch: 0, tasks: [two] }), n1.id, sentOf([one]), none), undefined);
 });
 
-test('A11: a task whose record cannot be read is not taken away: no full set for its node, no removal in a delta', t => {
+test('A11: a task of which nothing can be read may be on any node, and one whose node is known is not named elsewhere', t => {
+  const named = (unreadableTasks: NonNullable<SnapshotOptions['unreadableTasks']>, node: NodeId): unknown => {
+    const assignment = fullAssignment(snapshot({ tasks: [], unreadableTasks }), on(node), none)?.assignment;
+    return assignment?.kind === 'full' ? assignment.keptTasks : undefined;
+  };
+  t.deepEqual([named([one.id], n1.id), named([one.id], elsewhere.node)], [[one.id], [one.id]]);
+  t.deepEqual([named([[one.id, { node: n1.id }]], n1.id), named([[one.id, { node: n1.id }]], elsewhere.node)], [[one.id], undefined]);
+});
+
+test('A11: a task whose record cannot be read is not taken away: the full set of its node names it, no removal in a delta', t => {
   const poisoned = { tasks: [two], statuses: [status(one), status(two)], unreadableTasks: [one.id] };
-  t.is(fullAssignment(snapshot(poisoned), n1.id, none), undefined);
-  t.deepEqual(told(fullAssignment(snapshot({ ...poisoned, tasks: [elsewhere] }), elsewhere.node, none)), [`${elsewhere.id} run`]);
+  const full = fullAssignment(snapshot(poisoned), on(n1.id), none);
+  t.deepEqual([told(full), full?.assignment], [[`${two.id} run`], { ...full?.assignment, keptTasks: [one.id] }]);
+  t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, full?.sent ?? NOTHING_SENT, none)), [`-${one.id}`], 'once its record is gone, so is the task');
+  t.is(fullAssignment(snapshot(poisoned), { node: n1.id, takesKeptTasks: false }, none), undefined, 'an agent of before would stop what a full set lacks');
+  t.deepEqual(told(fullAssignment(snapshot({ ...poisoned, tasks: [elsewhere] }), on(elsewhere.node), none)), [`${elsewhere.id} run`]);
   const step = assignmentDelta(snapshot(poisoned), n1.id, sentOf([one]), none);
   t.deepEqual(told(step), [`${two.id} run`]);
   t.deepEqual(told(assignmentDelta(snapshot({ tasks: [two] }), n1.id, step?.sent ?? NOTHING_SENT, none)), [`-${one.id}`]);
@@ -77,7 +94,7 @@ test('a content that no task of the node needs any more is sent again when one d
 
 test('a node is told all volumes that it is to remove, and told again when they are others', t => {
   const volumes = [volume('n1', { name: 'b', state: 'removing' }), volume('n1', { name: 'a', state: 'removing' }), volume('n1', { name: 'kept' }), volume('n2', { state: 'removing' })];
-  const full = fullAssignment(snapshot({ tasks: [one], volumes }), n1.id, none);
+  const full = fullAssignment(snapshot({ tasks: [one], volumes }), on(n1.id), none);
   t.deepEqual(full?.assignment.volumeRemovals, [{ name: 'default/a', fence: 1 }, { name: 'default/b', fence: 1 }]);
   t.is(assignmentDelta(snapshot({ tasks: [one], volumes }), n1.id, full?.sent ?? NOTHING_SENT, none), undefined);
   const delta = assignmentDelta(snapshot({ tasks: [one], volumes: volumes.slice(1) }), n1.id, full?.sent ?? NOTHING_SENT, none);

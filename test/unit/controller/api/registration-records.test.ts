@@ -18,9 +18,13 @@ test('of the last ones only those are free that are left', t => {
   t.deepEqual(freeSubnets(state, 3), [SUBNET_COUNT - 1]);
 });
 
-test('while a node cannot be read no subnet is free', t => {
-  const state = { ...snapshot({ nodes: [] }), unreadableNodes: new Set([parseNodeId('n9')]) };
+test('while a node cannot be read whose subnet is not known, no subnet is free', t => {
+  const state = { ...snapshot({ nodes: [] }), unreadableNodes: new Map([[parseNodeId('n9'), {}]]) };
   t.throws(() => freeSubnets(state, 1), { message: /the record of node n9 cannot be read/ });
+});
+
+test('the subnet of a node that cannot be read is taken where it is known', t => {
+  t.deepEqual(freeSubnets({ ...snapshot({ nodes: [] }), unreadableNodes: new Map([[parseNodeId('n9'), { subnetIndex: 1 }]]) }, 2), [0, 2]);
 });
 
 test('the agent\'s facts are new, what an operator wished stays', t => {

@@ -4,6 +4,7 @@ import type { Action, Plan } from '../../../../controller/reconcile/plan.ts';
 import { templateHash } from '../../../../controller/api/revision.ts';
 import type { Revision, Service, ServiceStatus } from '#model/app.ts';
 import { appId, parseNodeId } from '#model/ids.ts';
+import type { TaskId } from '#model/ids.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
 import { T0, app, failed, node, resources, revisionWith, service, serviceStatus, snapshot, status, task, taskId } from '../../../support/builders.ts';
@@ -314,12 +315,36 @@ test('the fence rises with every replacement of a slot', t => {
   t.is(create?.fence, 501);
 });
 
-test('A11: while a task cannot be read nothing is planned: a slot that looks empty may have it', t => {
+test('A11: a task that cannot be read holds back its own service: a slot that looks empty may have it', t => {
   const of = service({ replicas: 1 });
   t.deepEqual(plan({ of }).actions.flatMap(line), ['+0@n1 scale-up']);
-  const heldBack = plan({ of, unreadableTasks: [taskId('lost')] });
+  const heldBack = plan({ of, unreadableTasks: [[taskId('lost'), { serviceId: of.id, node: parseNodeId('n1') }]] });
   t.deepEqual(heldBack.actions, []);
-  t.deepEqual(heldBack.events.map(event => event.reason), ['UnreadableTask']);
+  t.deepEqual(heldBack.events.map(({ reason, object }) => [reason, object]), [['UnreadableTask', `service/${of.id}`]]);
+  t.deepEqual(plan({ of, unreadableTasks: [[taskId('lost'), { serviceId: service({ app: 'other' }).id }]] }).actions.flatMap(line), ['+0@n1 scale-up']);
+});
+
+test('A11: a task of which not even the owner can be read holds back those that must never have two copies, and no others', t => {
+  const unreadableTasks = [taskId('lost')];
+  t.deepEqual(plan({ of: service({ replicas: 1 }), unreadableTasks }).actions.flatMap(line), ['+0@n1 scale-up']);
+  t.deepEqual(plan({ of: service({ replicas: 1, onDisconnect: { kind: 'hold' } }), unreadableTasks }).actions, []);
+  t.deepEqual(plan({ of: service({ replicas: 1, kind: 'stateful' }), unreadableTasks }).actions, []);
+});
+
+test('A11: a service with a task that cannot be read is not removed before that is', t => {
+  const of = service({ replicas: 1, isDeleting: true });
+  const removals = (unreadableTasks: readonly (readonly [TaskId, object])[]): readonly string[] => plan({ of, unreadableTasks }).actions.map(({ kind }) => kind);
+  t.deepEqual([removals([]), removals([[taskId('lost'), { serviceId: of.id }]])], [['remove-service'], []]);
+});
+
+test('what a newer controller wrote into a service or a task of it is left as it is', t => {
+  const of = service({ replicas: 2 });
+  const newer = { notUnderstood: ['restart mode 9'] };
+  for (const state of [{ of: { ...of, ...newer } }, { of, tasks: [{ ...task(of, 'n1'), ...newer }] }]) {
+    const heldBack = plan(state);
+    t.deepEqual(heldBack.actions, []);
+    t.deepEqual(heldBack.events.map(({ reason, object }) => [reason, object]), [['NewerRecord', `service/${of.id}`]]);
+  }
 });
 
 test('A11: an App that cannot be read is not gone: its services stay as they are', t => {

@@ -40,7 +40,7 @@ function mirrorOf(etcd: MemoryEtcd): ClusterMirror {
 
 /** Everything that the snapshot says, in an order of its own. */
 function plainOf({ unreadableTasks, unreadableVolumes, ...snapshot }: ClusterSnapshot): unknown {
-  return Object.fromEntries(Object.entries({ ...snapshot, unreadableTasks: [...unreadableTasks].sort(), unreadableVolumes: [...unreadableVolumes].sort() }).map(([name, value]) => [name, value instanceof Map
+  return Object.fromEntries(Object.entries({ ...snapshot, unreadableTasks: [...unreadableTasks.keys()].sort(), unreadableVolumes: [...unreadableVolumes].sort() }).map(([name, value]) => [name, value instanceof Map
     ? [...(value as Map<string, unknown>)].map(([id, inner]) => [id, inner instanceof Set ? [...(inner as Set<string>)] : inner]).sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
     : value]));
 }
@@ -101,11 +101,35 @@ test('3 an App or a Node that cannot be read is told by its id until it can be, 
   const appKey = { kind: 'app', id: appId('default', 'shop') } as const;
   etcd.commit([], [put(nodeKey, new Uint8Array([250, 1, 2])), put(appKey, new Uint8Array([250, 1, 2]))]);
   const mirror = mirrorOf(etcd);
-  t.deepEqual([[...mirror.current.unreadableNodes], [...mirror.current.unreadableApps]], [[nodeKey.id], [appKey.id]]);
+  t.deepEqual([[...mirror.current.unreadableNodes.keys()], [...mirror.current.unreadableApps]], [[nodeKey.id], [appKey.id]]);
   const seen = etcd.etcdRevision;
   etcd.commit([], [put(nodeKey, encodeNode(node('n1'))), remove(appKey)]);
   etcd.historyAfter(seen).forEach(batch => mirror.apply(batch));
-  t.deepEqual([[...mirror.current.unreadableNodes], [...mirror.current.unreadableApps]], [[], []]);
+  t.deepEqual([[...mirror.current.unreadableNodes.keys()], [...mirror.current.unreadableApps]], [[], []]);
+});
+
+test('3 of a task or node that cannot be read, its place is known from the record before, or from the legible part', t => {
+  const etcd = new MemoryEtcd(new FakeClock());
+  const taskKey = { kind: 'task', id: taskId('a') } as const;
+  const nodeKey = { kind: 'node', id: node('n1').id } as const;
+  const [whole, nodeBytes] = [encodeTask(task(web, 'n1', { id: taskId('a') })), encodeNode(node('n1', { subnetIndex: 7 }))];
+  const place = { serviceId: web.id, node: nodeKey.id };
+  const known = (): unknown => {
+    const { unreadableTasks, unreadableNodes } = mirrorOf(etcd).current;
+    return [unreadableTasks.get(taskKey.id), unreadableNodes.get(nodeKey.id)];
+  };
+  etcd.commit([], [put(taskKey, whole), put(nodeKey, nodeBytes)]);
+  const mirror = mirrorOf(etcd);
+  const seen = etcd.etcdRevision;
+  etcd.commit([], [put(taskKey, new Uint8Array([250, 1, 2])), put(nodeKey, new Uint8Array([250, 1, 2]))]);
+  etcd.commit([], [put(taskKey, new Uint8Array([250, 1, 3])), put(nodeKey, new Uint8Array([250, 1, 3]))]);
+  etcd.historyAfter(seen).forEach(batch => mirror.apply(batch));
+  t.deepEqual([mirror.current.unreadableTasks.get(taskKey.id), mirror.current.unreadableNodes.get(nodeKey.id)], [place, { subnetIndex: 7 }]);
+  t.deepEqual(known(), [{}, {}], 'a mirror that never saw another record');
+  etcd.commit([], [put(taskKey, new Uint8Array([250, ...whole.subarray(1)])), put(nodeKey, new Uint8Array([250, ...nodeBytes.subarray(1)]))]);
+  t.deepEqual(known(), [place, { subnetIndex: 7 }], 'of a newer schema');
+  etcd.commit([], [put(taskKey, whole.subarray(0, -3)), put(nodeKey, nodeBytes.subarray(0, -1))]);
+  t.deepEqual(known(), [place, { subnetIndex: 7 }], 'cut');
 });
 
 test('2 a list read before newer batches undoes neither their puts nor their deletes', t => {

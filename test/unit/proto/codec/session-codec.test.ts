@@ -15,8 +15,8 @@ testRoundTrip('agent message', agentMessageCodec, wire.SessionRequest, agentMess
 testRoundTrip('controller message', controllerMessageCodec, wire.SessionResponse, controllerMessage);
 
 test('a session message that says nothing is refused', t => {
-  t.throws(() => agentMessageCodec.fromWire({}), { message: 'session message is empty' });
-  t.throws(() => controllerMessageCodec.fromWire({}), { message: 'session message is empty' });
+  t.throws(() => agentMessageCodec.fromWire({}), { message: 'session message is missing' });
+  t.throws(() => controllerMessageCodec.fromWire({}), { message: 'session message is missing' });
 });
 
 test('an agent of before says nothing of changes of the endpoints: it takes none', t => {

@@ -7,7 +7,7 @@ import { testRoundTrip } from '../../../support/round-trip.ts';
 import { task, taskStatus } from '../../../support/wire-arbitraries.ts';
 
 export const carried: [
-  Carried<Task, wire.Task, 'serviceId'>, Carried<TaskStatus, wire.TaskStatus>, Carried<TaskExit, wire.TaskExit>,
+  Carried<Task, wire.Task, 'serviceId' | 'notUnderstood'>, Carried<TaskStatus, wire.TaskStatus>, Carried<TaskExit, wire.TaskExit>,
 ] = [true, true, true];
 
 testRoundTrip('task', taskCodec, wire.Task, task);

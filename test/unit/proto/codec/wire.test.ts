@@ -1,5 +1,5 @@
 import test from 'ava';
-import { enumCodec, field, listField, ownBytes, present, required, WireError } from '#codec/wire.ts';
+import { enumCodec, field, gatherUnknown, listField, ownBytes, present, required, WireError } from '#codec/wire.ts';
 
 const codec = enumCodec<'a' | 'b', 1 | 2>('letter', { a: 1, b: 2 });
 
@@ -8,9 +8,12 @@ test('a word has one number, both ways', t => {
   t.is(codec.fromWire(2), 'b');
 });
 
-test('the zero value and a newer number are refused by name', t => {
+test('the zero value is refused by name, and a newer number becomes a word of its own', t => {
   t.throws(() => codec.fromWire(0 as 1), { instanceOf: WireError, message: 'letter 0 is missing' });
-  t.throws(() => codec.fromWire(3 as 1), { instanceOf: WireError });
+  t.is(codec.fromWire(3 as 1), 'unknown-3' as 'a');
+  t.is(codec.toWire('unknown-3' as 'a'), 3 as 1);
+  t.throws(() => codec.toWire('c' as 'a'), { instanceOf: WireError, message: 'letter "c" is not a known word' });
+  t.deepEqual(gatherUnknown(() => [codec.fromWire(1), codec.fromWire(3 as 1)]), { value: ['a', 'unknown-3' as 'a'], unknown: ['letter 3'] });
 });
 
 test('required names the missing field', t => {
