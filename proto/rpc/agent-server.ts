@@ -8,7 +8,7 @@ import { acceptTunnel } from './tunnel-end.ts';
 /** AgentApi over its handlers, for nodes. */
 export function agentService(handlers: AgentHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'node' })
-    .duplex(AGENT.session, (stream, peer, signal) => handlers.session(sessionEnd(stream, true), peer, signal))
+    .duplex(AGENT.session, (stream, peer, signal) => handlers.session(sessionEnd(stream, true), peer, signal), 'watch')
     .duplex(AGENT.serveTunnel, async (stream, peer, signal) => {
       const { opening, tunnel } = await acceptTunnel(stream);
       await handlers.tunnel(opening, tunnel, peer, signal);

@@ -1,12 +1,20 @@
 import { ClusterError } from '#model/errors.ts';
 
+export interface QueueBounds<Item> {
+  readonly items: number;
+  readonly bytes: number;
+  /** About how much memory an item takes. */
+  readonly sizeOf: (item: Item) => number;
+}
+
 /**
- * The items of `source`, read as fast as it gives them and held for a slower reader, `capacity` at most.
+ * The items of `source`, read as fast as it gives them and held for a slower reader within `bounds`; one item always fits.
  *
  * @throws ClusterError RESOURCE_EXHAUSTED once an item finds the queue full; what `source` throws, after the items before
  */
-export async function* boundedQueue<Item>(source: AsyncIterable<Item>, capacity: number): AsyncGenerator<Item, void, undefined> {
+export async function* boundedQueue<Item>(source: AsyncIterable<Item>, bounds: QueueBounds<Item>): AsyncGenerator<Item, void, undefined> {
   const items: Item[] = [];
+  let bytes = 0;
   const state = { isLeft: false, isFilled: false };
   let wake: () => void = () => undefined;
   const fill = async (): Promise<void> => {
@@ -14,10 +22,12 @@ export async function* boundedQueue<Item>(source: AsyncIterable<Item>, capacity:
       if (state.isLeft) {
         return;
       }
-      if (items.length >= capacity) {
-        throw new ClusterError('RESOURCE_EXHAUSTED', `reader is too slow: ${String(capacity)} items wait`);
+      const size = bounds.sizeOf(item);
+      if (items.length >= bounds.items || (items.length > 0 && bytes + size > bounds.bytes)) {
+        throw new ClusterError('RESOURCE_EXHAUSTED', `reader is too slow: ${String(items.length)} items of ${String(bytes)} bytes wait`);
       }
       items.push(item);
+      bytes += size;
       wake();
     }
   };
@@ -27,6 +37,7 @@ export async function* boundedQueue<Item>(source: AsyncIterable<Item>, capacity:
     for (;;) {
       const item = items.shift();
       if (item !== undefined) {
+        bytes -= bounds.sizeOf(item);
         yield item;
       } else if (state.isFilled) {
         break;

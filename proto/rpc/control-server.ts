@@ -1,12 +1,14 @@
 import type { ControlHandlers } from '#model/ports.ts';
+import type { ClusterEvent } from '#model/event.ts';
 import { boundedQueue } from './bounded-queue.ts';
+import type { QueueBounds } from './bounded-queue.ts';
 import { CONTROL } from './control-methods.ts';
 import { ServiceBuilder } from './service-builder.ts';
 import type { RpcService, ServiceOptions } from './service-builder.ts';
 import { acceptTunnel } from './tunnel-end.ts';
 
-/** Items that wait for a reader of events (reliability 10). */
-const MAX_QUEUED_EVENTS = 1_000;
+/** Events that wait for one reader (reliability 10); an object of V8 and its four texts. */
+const EVENT_QUEUE: QueueBounds<ClusterEvent> = { items: 1_000, bytes: 4 * 2 ** 20, sizeOf: ({ object, reason, message }) => 200 + 2 * (object.length + reason.length + message.length) };
 
 /** ControlApi over its handlers, for operators. */
 export function controlService(handlers: ControlHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
@@ -28,7 +30,7 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .stream(CONTROL.watch, (filter, peer, signal) => handlers.watch(filter, peer, signal))
     .unary(CONTROL.revisions, (request, peer) => handlers.revisions(request, peer))
     .unary(CONTROL.events, (filter, peer) => handlers.events(filter, peer))
-    .stream(CONTROL.watchEvents, (filter, peer, signal) => boundedQueue(handlers.watchEvents(filter, peer, signal), MAX_QUEUED_EVENTS))
+    .stream(CONTROL.watchEvents, (filter, peer, signal) => boundedQueue(handlers.watchEvents(filter, peer, signal), EVENT_QUEUE))
     .unary(CONTROL.putSecret, (request, peer) => handlers.putSecret(request, peer))
     .unary(CONTROL.listSecrets, (request, peer) => handlers.listSecrets(request, peer))
     .unary(CONTROL.deleteSecret, (request, peer) => handlers.deleteSecret(request, peer))

@@ -1,16 +1,21 @@
+import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { DetailedPeerCertificate, Server as TlsServer, TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
+import { parseSubjectAltName } from '#model/peer-name.ts';
+import { CONNECTION_LIMITS, ConnectionBounds } from './connection-bounds.ts';
+import type { ConnectionLimits } from './connection-bounds.ts';
 import type { RpcService } from './service-builder.ts';
 import { secureContextOptions } from './tls-fs.ts';
 import type { TlsIdentity } from './tls-fs.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-/** Of one connection: an agent has its session and a stream for each tunnel. Operators: see ServiceBuilder. */
-const MAX_STREAMS = 1_000;
+/** Of one connection (reliability 10). One of an agent or of a controller carries the tunnels of many operators. */
+const MAX_STREAMS = 100;
+const MAX_CARRIED_STREAMS = 1_000;
 const KEEPALIVE_MS = 5_000;
 const CLOSE_GRACE_MS = 2_000;
 
@@ -23,10 +28,15 @@ export interface RpcServerOptions {
   readonly clients: 'certified' | 'anyone';
   readonly services: readonly RpcService[];
   readonly log: Logger;
+  /** Default 10 s. */
+  readonly handshakeTimeoutMs?: number;
+  readonly limits?: ConnectionLimits;
 }
 
 export interface RpcServer {
   readonly port: number;
+  /** Handshakes under way, and connections after theirs. */
+  readonly held: () => ConnectionBounds['held'];
   /** New connections get the renewed certificate; open ones stay. */
   updateIdentity(identity: TlsIdentity): void;
   /** Lets calls end for 2 s, then cuts them. */
@@ -41,37 +51,69 @@ export interface RpcServer {
  * @throws ClusterError UNAVAILABLE when the address is taken
  */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
-  const rpc = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': MAX_STREAMS,
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-  });
-  for (const service of options.services) {
-    rpc.addService(service.definition, service.implementation);
-  }
-  const injector = rpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const entrances = [grpcEntrance(options, MAX_STREAMS), grpcEntrance(options, MAX_CARRIED_STREAMS)] as const;
+  const [ofOperators, ofCarriers] = entrances;
   const isMutual = options.clients === 'certified';
   const listener = createServer({
     ...secureContextOptions(options.identity),
     requestCert: isMutual,
     rejectUnauthorized: isMutual,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     ALPNProtocols: ['h2'],
   });
+  const bounds = new ConnectionBounds(options.limits ?? CONNECTION_LIMITS);
+  boundHandshakes(listener, bounds);
   listener.on('secureConnection', socket => {
     keepPeerCertificate(socket);
-    injector.injectConnection(socket);
+    const peer = parseSubjectAltName(socket.getPeerCertificate().subjectaltname ?? '');
+    const ended = bounds.open(peer === undefined ? socket.remoteAddress ?? '' : `${peer.role} ${peer.name}`, socket);
+    if (ended === undefined) {
+      logRefusal(options.log, new Error('it has too many connections'), socket);
+      socket.destroy();
+      return;
+    }
+    socket.once('close', ended);
+    (peer?.role === 'node' || peer?.role === 'controller' ? ofCarriers : ofOperators).inject(socket);
   });
-  listener.on('tlsClientError', (error, socket) => { logRefusal(options.log, error, socket); });
+  listener.on('tlsClientError', (error, socket) => {
+    logRefusal(options.log, error, socket);
+    // After a time-out Node leaves the connection open; other failures it ends itself, once it sent why. Source: Node.js, lib/_tls_wrap.js
+    if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
+  });
   await listen(listener, options);
   const address = listener.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
+    held: () => bounds.held,
     updateIdentity: identity => { listener.setSecureContext(secureContextOptions(identity)); },
     async close() {
       listener.close();
+      await Promise.all(entrances.map(async entrance => { await entrance.close(); }));
+    },
+  };
+}
+
+interface Entrance {
+  readonly inject: (socket: TLSSocket) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** gRPC over connections that are given to it. */
+function grpcEntrance({ services }: RpcServerOptions, maxStreams: number): Entrance {
+  const rpc = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': maxStreams,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+  });
+  for (const service of services) {
+    rpc.addService(service.definition, service.implementation);
+  }
+  const injector = rpc.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    inject: socket => { injector.injectConnection(socket); },
+    async close() {
       injector.drain(CLOSE_GRACE_MS);
       await new Promise<void>(resolve => {
         const timer = setTimeout(() => { rpc.forceShutdown(); resolve(); }, CLOSE_GRACE_MS);
@@ -79,6 +121,23 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       });
     },
   };
+}
+
+/** Counts connections from their first packet on. The TLS socket of one has the same remote address and port. */
+function boundHandshakes(listener: TlsServer, bounds: ConnectionBounds): void {
+  const ends = new Map<string, () => void>();
+  const nameOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${String(remotePort)}`;
+  listener.on('connection', (socket: Socket) => {
+    const name = nameOf(socket);
+    const end = bounds.beginHandshake(socket.remoteAddress ?? '', socket);
+    if (end === undefined) {
+      socket.destroy();
+      return;
+    }
+    ends.set(name, end);
+    socket.once('close', () => { end(); ends.delete(name); });
+  });
+  listener.on('secureConnection', socket => { ends.get(nameOf(socket))?.(); });
 }
 
 /**

@@ -8,14 +8,14 @@ import { ClusterError } from '#model/errors.ts';
 import { parseSubjectAltName } from '#model/peer-name.ts';
 import type { PeerRole } from '#model/peer-name.ts';
 import type { Peer } from '#model/ports.ts';
+import { CALL_LIMITS, CallBounds } from './call-bounds.ts';
+import type { CallKind, CallLimits } from './call-bounds.ts';
 import type { CallEnd } from './call-end.ts';
 import { withinDeadline } from './deadline.ts';
 import { MessageStream } from './message-stream.ts';
 import type { Method } from './method.ts';
 import { toStatus } from './status.ts';
 
-/** Of one operator's connection (reliability 10); agents have as many as their tasks need. */
-const MAX_OPERATOR_CALLS = 100;
 /** Source: reliability 10; HTTP/2 itself stops at 64 KiB. */
 const MAX_HEADER_BYTES = 16 * 1024;
 /** A reader that takes nothing for so long is dropped. */
@@ -34,6 +34,8 @@ export interface ServiceOptions {
   readonly role: PeerRole | 'anyone';
   readonly log: Logger;
   readonly readerStallMs?: number;
+  /** Default: those of the role. */
+  readonly limits?: CallLimits;
   /** Told of each call at its end, and of a stream in both directions also once it is known what it is for; must not throw. */
   readonly onCall?: (end: CallEnd) => void;
 }
@@ -46,15 +48,16 @@ export class ServiceBuilder implements RpcService {
   readonly definition: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   readonly implementation: UntypedServiceImplementation = {};
   readonly #options: ServiceOptions;
-  readonly #callsOf = new Map<string, number>();
+  readonly #bounds: CallBounds;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#bounds = new CallBounds(options.limits ?? CALL_LIMITS[options.role]);
   }
 
   unary<Request, Answer>(method: Method<Request, Answer>, handler: (request: Request, peer: Peer) => Promise<Answer>): this {
     return this.#add(method, (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
-      const work = (): Promise<Buffer> => this.#accounted(call, method.path, async (peer, note) => {
+      const work = (): Promise<Buffer> => this.#accounted(call, { path: method.path, kind: 'call' }, async (peer, note) => {
         const request = method.decodeRequest(call.request);
         note(request);
         return method.encodeAnswer(await handler(request, peer));
@@ -73,7 +76,7 @@ export class ServiceBuilder implements RpcService {
   ): this {
     return this.#add(method, (call: ServerWritableStream<Buffer, Buffer>) => {
       const cancel = cancellation(call);
-      const work = this.#accounted(call, method.path, async (peer, note) => {
+      const work = this.#accounted(call, { path: method.path, kind: 'watch' }, async (peer, note) => {
         const request = method.decodeRequest(call.request);
         note(request);
         for await (const answer of handler(request, peer, cancel.signal)) {
@@ -87,6 +90,7 @@ export class ServiceBuilder implements RpcService {
   duplex<Request, Answer>(
     method: Method<Request, Answer>,
     handler: (stream: MessageStream<Request, Answer>, peer: Peer, signal: AbortSignal, note: Note) => Promise<void>,
+    kind: CallKind = 'call',
   ): this {
     return this.#add(method, (call: ServerDuplexStream<Buffer, Buffer>) => {
       const cancel = cancellation(call);
@@ -97,7 +101,7 @@ export class ServiceBuilder implements RpcService {
         abandon: () => { call.destroy(); },
         isServing: true,
       });
-      const work = this.#accounted(call, method.path, async (peer, note) => {
+      const work = this.#accounted(call, { path: method.path, kind }, async (peer, note) => {
         await handler(stream, peer, cancel.signal, request => {
           note(request);
           this.#options.onCall?.({ rpc: rpcName(method.path), caller: callerOf(call), address: addressOf(call), request, error: undefined, isBegun: true });
@@ -115,13 +119,13 @@ export class ServiceBuilder implements RpcService {
   }
 
   /** Runs the call and tells `onCall` how it ended. */
-  async #accounted<T>(call: ServerSurfaceCall, path: string, work: (peer: Peer, note: Note) => Promise<T>): Promise<T> {
+  async #accounted<T>(call: ServerSurfaceCall, { path, kind }: { readonly path: string; readonly kind: CallKind }, work: (peer: Peer, note: Note) => Promise<T>): Promise<T> {
     let request: unknown;
     const tell = (error: unknown): void => {
       this.#options.onCall?.({ rpc: rpcName(path), caller: callerOf(call), address: addressOf(call), request, error });
     };
     try {
-      const answer = await this.#admitted(call, async peer => await work(peer, noted => { request = noted; }));
+      const answer = await this.#admitted(call, kind, async peer => await work(peer, noted => { request = noted; }));
       tell(undefined);
       return answer;
     } catch (error) {
@@ -131,24 +135,15 @@ export class ServiceBuilder implements RpcService {
   }
 
   /** Runs `work` for a peer that may call here. @throws ClusterError UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED */
-  async #admitted<T>(call: ServerSurfaceCall, work: (peer: Peer) => Promise<T>): Promise<T> {
-    const peer = requirePeer(call, this.#options.role);
+  async #admitted<T>(call: ServerSurfaceCall, kind: CallKind, work: (peer: Peer) => Promise<T>): Promise<T> {
+    const { role } = this.#options;
+    const peer = requirePeer(call, role);
     checkHeaders(call.metadata);
-    const connection = call.getPeer();
-    const calls = (this.#callsOf.get(connection) ?? 0) + 1;
-    if (peer.role === 'operator' && calls > MAX_OPERATOR_CALLS) {
-      throw new ClusterError('RESOURCE_EXHAUSTED', `${String(MAX_OPERATOR_CALLS)} calls are open on this connection`);
-    }
-    this.#callsOf.set(connection, calls);
+    const end = this.#bounds.admit(role === 'anyone' ? peer.address : `${peer.role} ${peer.name}`, kind);
     try {
       return await work(peer);
     } finally {
-      const left = (this.#callsOf.get(connection) ?? 1) - 1;
-      if (left === 0) {
-        this.#callsOf.delete(connection);
-      } else {
-        this.#callsOf.set(connection, left);
-      }
+      end();
     }
   }
 

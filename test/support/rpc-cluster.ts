@@ -6,10 +6,9 @@ import type { ControlClient, ControlHandlers } from '#model/ports.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { controlService } from '#rpc/control-server.ts';
 import { startRpcServer } from '#rpc/rpc-server.ts';
-import type { RpcServer } from '#rpc/rpc-server.ts';
+import type { RpcServer, RpcServerOptions } from '#rpc/rpc-server.ts';
 import type { RpcService } from '#rpc/service-builder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
-import type { Logger } from '#kit/logger.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** A certificate authority of a test, and who it certifies. */
@@ -29,10 +28,9 @@ export class TestAuthority {
   }
 
   /** A controller on a free loopback port, closed with the test. */
-  async serve(t: ExecutionContext, services: readonly RpcService[], options: { readonly clients?: 'certified' | 'anyone'; readonly log?: Logger } = {}): Promise<RpcServer & { readonly address: string }> {
+  async serve(t: ExecutionContext, services: readonly RpcService[], { log, ...options }: Partial<Pick<RpcServerOptions, 'clients' | 'log' | 'handshakeTimeoutMs' | 'limits'>> = {}): Promise<RpcServer & { readonly address: string }> {
     const server = await startRpcServer({
-      host: '127.0.0.1', port: 0, identity: await this.identity('controller', 'c1'), clients: options.clients ?? 'certified', services,
-      log: options.log ?? silentLogger,
+      host: '127.0.0.1', port: 0, identity: await this.identity('controller', 'c1'), clients: 'certified', services, log: log ?? silentLogger, ...options,
     });
     t.teardown(() => server.close());
     return { ...server, address: `127.0.0.1:${String(server.port)}` };
