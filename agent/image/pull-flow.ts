@@ -14,6 +14,8 @@ import type { LayerSummary } from '../snapshot/ports.ts';
 import type { ImageRecord } from './image-record-fs.ts';
 import { parseConfig, parseManifest } from './manifest.ts';
 import type { LayerDescriptor, Manifest } from './manifest.ts';
+import { neededProof, originOf, partialName } from './layer-proof.ts';
+import type { BlobPlace } from './layer-proof.ts';
 import { LayerCounter } from './layer-counter.ts';
 import { choosePlatform } from './platform.ts';
 import type { Platform } from './platform.ts';
@@ -143,9 +145,9 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
   try {
     const source = readVerified(ports, image, { layer, counter }, AbortSignal.any([signal, stop.signal]));
     const summary = await ports.extractors.extract(job, source, signal);
-    const record = { ...summary, diffId, origins: withOrigin(known?.origins, originOf(image, descriptor.digest)) };
+    const record = { ...summary, diffId, origins: withOrigin(known?.origins, originOf(placeOf(image, descriptor))) };
     await ports.layers.commit(id, record);
-    await ports.partials.remove(descriptor.digest);
+    await ports.partials.remove(partialName(placeOf(image, descriptor)));
     return record;
   } catch (error) {
     stop.abort();
@@ -153,29 +155,30 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
     await ports.layers.discardStaged(id);
     if (isDiskPressure(explained)) await ports.layers.settled();
     signal.throwIfAborted();
-    throw await settleFailure(ports, explained, descriptor.digest);
+    throw await settleFailure(ports, explained, partialName(placeOf(image, descriptor)));
   }
 }
 
 /**
- * Whether a layer that is on disk may be used for this image without fetching its blob: that blob was unpacked to it once, and the image's
- * repository, which lets us in, has it. Else whoever knows a diff_id could mount what only others may pull.
+ * Whether a layer that is on disk may be used for this image without fetching its blob: that blob was unpacked to it once, and the
+ * registry that gave it says that the image's repository, which admits us, has it.
  */
 async function mayUse(ports: PullPorts, image: RegistryImage, { descriptor, known, id }: { readonly descriptor: LayerDescriptor; readonly known: LayerRecord; readonly id: string }, signal: AbortSignal): Promise<boolean> {
-  const origin = originOf(image, descriptor.digest);
+  const place = placeOf(image, descriptor);
   const origins = known.origins ?? [];
-  if (origins.includes(origin)) {
+  const proof = neededProof(origins, place);
+  if (proof === 'none') {
     return true;
   }
-  if (!origins.some(one => one.endsWith(`@${descriptor.digest}`)) || !await ports.registry.hasBlob(image, descriptor.digest, signal)) {
+  if (proof === 'fetch' || !await ports.registry.hasBlob(image, descriptor.digest, signal)) {
     return false;
   }
-  await ports.layers.note(id, { ...known, origins: withOrigin(origins, origin) });
+  await ports.layers.note(id, { ...known, origins: withOrigin(origins, originOf(place)) });
   return true;
 }
 
-function originOf(image: RegistryImage, digest: Digest): string {
-  return `${image.registry}/${image.repository}@${digest}`;
+function placeOf({ registry, repository }: RegistryImage, { digest }: LayerDescriptor): BlobPlace {
+  return { registry, repository, digest };
 }
 
 /** The newest ones: a forgotten one costs a question to its registry. */
@@ -187,7 +190,7 @@ function withOrigin(origins: readonly string[] = [], origin: string): readonly s
 async function *readVerified(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: LayerCounter }, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const { descriptor, index } = layer;
   const hash = createHash(descriptor.digest.startsWith('sha512:') ? 'sha512' : 'sha256');
-  const partial = await ports.partials.open(descriptor.digest);
+  const partial = await ports.partials.open(partialName(placeOf(image, descriptor)));
   try {
     let from = 0;
     for await (const piece of partial?.replay(descriptor.sizeBytes) ?? []) {
@@ -212,9 +215,9 @@ async function *readVerified(ports: PullPorts, image: RegistryImage, { layer, co
 }
 
 /** A partial of a blob that was honest so far stays; of any other, and where space lacks, it goes. */
-async function settleFailure(ports: PullPorts, error: unknown, digest: Digest): Promise<unknown> {
+async function settleFailure(ports: PullPorts, error: unknown, partial: Digest): Promise<unknown> {
   if (!isClusterError(error, 'UNAVAILABLE') && !isClusterError(error, 'PERMISSION_DENIED')) {
-    await ports.partials.remove(digest);
+    await ports.partials.remove(partial);
   }
   return error;
 }

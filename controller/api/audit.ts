@@ -40,6 +40,11 @@ function aboutTarget(target: ResourceTarget): string {
   return target.kind === 'service' ? `service/${target.service}` : `task/${target.task}`;
 }
 
+const TUNNEL: Audited = {
+  object: request => (request['images'] === undefined ? aboutTask(request) : aboutNode(request)),
+  details: ({ spec, images }) => (images === undefined ? tunnelDetails(spec as TunnelSpec) : imagesDetails(images as NodeImagesSpec)),
+};
+
 /** Every call that changes something or enters a task; reads are audited only when they are refused. */
 const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.Apply': { object: ({ app }) => `app/${text((app as Fields)['namespace'])}/${text((app as Fields)['name'])}`, details: ({ isDryRun }) => ({ isDryRun }) },
@@ -68,10 +73,9 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints: texts(taints) }) },
   'ControlApi.ConfirmLost': { object: aboutNode },
   'ControlApi.RemoveNode': { object: aboutNode },
-  'ControlApi.OpenTunnel': {
-    object: request => (request['images'] === undefined ? aboutTask(request) : aboutNode(request)),
-    details: ({ spec, images }) => (images === undefined ? tunnelDetails(spec as TunnelSpec) : imagesDetails(images as NodeImagesSpec)),
-  },
+  'ControlApi.OpenTunnel': TUNNEL,
+  // At the controller that holds the node's session; the caller is the controller that the operator called.
+  'PeerApi.Relay': TUNNEL,
   'AgentApi.Join': { object: ({ nodeName }) => `node/${text(nodeName)}` },
   'AgentApi.Renew': { object: () => '' },
 };

@@ -8,8 +8,9 @@ import { acceptTunnel } from './tunnel-end.ts';
 /** PeerApi over its handlers, for controllers. */
 export function peerService(handlers: PeerHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'controller' })
-    .duplex(PEER.relay, async (stream, peer, signal) => {
+    .duplex(PEER.relay, async (stream, peer, signal, note) => {
       const { opening, tunnel } = await acceptTunnel(stream);
+      note(opening);
       await handlers.relay(opening, tunnel, peer, signal);
     })
     .unary(PEER.awaitEndpoints, ({ generation, timeoutMs }, peer) => handlers.awaitEndpoints(generation, timeoutMs, peer))

@@ -326,6 +326,7 @@ test('a frame above 64 KiB is refused; a tunnel whose handler throws ends with i
 
 test('an agent serves a tunnel, a controller relays one, and both reach their handlers', async t => {
   const seen: unknown[] = [];
+  const told: unknown[] = [];
   const server = await authority.serve(t, [
     agentService(agentHandlers({
       async tunnel(tunnelId, tunnel, peer) {
@@ -341,7 +342,7 @@ test('an agent serves a tunnel, a controller relays one, and both reach their ha
       },
       awaitEndpoints: (generation, timeoutMs) => Promise.resolve({ isReached: generation < timeoutMs }),
       hearsNode: node => Promise.resolve({ isHeard: node === 'n1' }),
-    }, { log }),
+    }, { log, onCall: ({ rpc, caller, request, isBegun }) => { if (rpc === 'PeerApi.Relay') told.push([caller, request, isBegun]); } }),
   ]);
   const agent = connectAgent(server.address, nodeIdentity);
   const peer = connectPeer(server.address, await authority.identity('controller', 'c2'));
@@ -356,6 +357,7 @@ test('an agent serves a tunnel, a controller relays one, and both reach their ha
   t.deepEqual(await frames(agent.serveTunnel('t1', signal)), [{ kind: 'eof' }]);
   t.deepEqual(await frames(peer.relay(REQUEST, signal)), [{ kind: 'exit', code: 0 }]);
   t.deepEqual(seen, [['t1', 'n1'], [REQUEST, 'c2']]);
+  t.deepEqual(told[0], ['controller c2', REQUEST, true], 'what a relayed tunnel is for is known to who keeps account');
   t.deepEqual(await agent.renew('csr-'), { certificatePem: 'csr-n1', caPem: 'ca' });
   t.deepEqual(await peer.awaitEndpoints(5, 10), { isReached: true });
   t.deepEqual(await peer.hearsNode(parseNodeId('n1'), 1_000), { isHeard: true });

@@ -39,6 +39,14 @@ test('a tunnel that begins has a line of its own, one that only reads has none',
   t.is(auditLine(begun({ kind: 'logs' })), undefined);
 });
 
+test('a relayed tunnel is audited as the tunnel that it carries', t => {
+  const relayed = (spec: object): CallEnd => ({ rpc: 'PeerApi.Relay', caller: 'controller c1', address: '10.0.0.1', request: { task: 'abc', spec }, error: undefined, isBegun: true });
+  t.like(auditLine(relayed({ kind: 'exec', command: ['sh', SECRET], tty: true })), { caller: 'controller c1', rpc: 'PeerApi.Relay', object: 'task/abc', outcome: 'begun', details: { kind: 'exec', program: 'sh', argumentCount: 1 } });
+  t.is(auditLine(relayed({ kind: 'logs' })), undefined);
+  const { isBegun: _, ...ended } = relayed({ kind: 'attach', stdin: false });
+  t.like(auditLine({ ...ended, error: new ClusterError('UNAVAILABLE', 'away') }), { outcome: 'UNAVAILABLE', details: { kind: 'attach' } });
+});
+
 for (const [rpc, request] of [['View', {}], ['Events', {}], ['ListSecrets', {}], ['OpenTunnel', { task: 'abc', spec: { kind: 'logs' } }]] as const) {
   test(`a read is not audited (${rpc}), its refusal is`, t => {
     t.is(auditLine(call(rpc, request)), undefined);
