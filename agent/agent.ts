@@ -119,6 +119,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   });
   const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), removal);
   if (shared.nodeState !== undefined) {
+    await shared.machine.network.setManagers(managersOf(config, shared.nodeState.controllers));
     await node.bringUp(shared.nodeState.subnetIndex, signal);
   }
   await superviseLoops({ node, session, endpoints, prune, removal, ...sideLoops(shared, { node, endpoints, session }) }, signal);
@@ -139,7 +140,12 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
     }
     return new TaskSet(parts, recovered, held ?? desiredAsRecorded(recovered.records));
   };
-  return new NodeLoop({ network: machine.network, dns: machine.dns, recover });
+  return new NodeLoop({ network: machine.network, proxy: machine.proxy, dns: machine.dns, recover });
+}
+
+/** `HOST:PORT` of what tasks must not reach: `controllers` are those that the cluster named. */
+function managersOf({ controllers: given, natsServers }: AgentConfig, controllers: readonly string[]): readonly string[] {
+  return [...given, ...controllers, ...natsServers];
 }
 
 function pruneLoop({ config, log, machine, news }: Shared, named: () => Iterable<Digest> | undefined): PruneLoop {
@@ -166,6 +172,7 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
 function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images, removal }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
   return {
     registered: async ({ subnetIndex, times, controllers }) => {
+      await machine.network.setManagers(managersOf(config, controllers));
       await node.bringUp(subnetIndex, signal);
       await writeNodeState(config.stateDir, { subnetIndex, times, controllers }).catch((error: unknown) => {
         // Only a start without a controller reads it, and each registration brings it again.

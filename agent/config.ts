@@ -6,6 +6,7 @@ import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
 import { findPrefixProblem, isCleanHostPath } from '#model/namespace.ts';
+import { formatPortRange, mergePortRanges, parsePortRange } from '#model/port-range.ts';
 import { parseCpu, parseDuration, parseMemory } from '#model/quantity.ts';
 import type { Resources } from '#model/resources.ts';
 import { SNAPSHOTTER_SETTINGS } from './snapshot/driver-choice.ts';
@@ -31,6 +32,10 @@ export interface AgentConfig {
   readonly poolSize: number;
   readonly vxlanId: number;
   readonly vxlanPort: number;
+  /** TCP ports of Gantry's own processes, as numbers and ranges that do not overlap. */
+  readonly managementPorts: readonly string[];
+  /** Links of other software whose traffic this machine forwards as well. */
+  readonly forwardLinks: readonly string[];
   readonly metricsListen: string;
   readonly isMetricsPlain: boolean;
   readonly natsServers: readonly string[];
@@ -76,6 +81,8 @@ export const AGENT_OPTIONS = {
   'pool': { value: 'COUNT', fallback: '16', meaning: 'ready network slots to keep' },
   'vxlan-id': { value: 'ID', fallback: '7400', meaning: 'vxlan network of the cluster' },
   'vxlan-port': { value: 'PORT', fallback: '4789', meaning: 'UDP port of vxlan' },
+  'management-ports': { value: 'PORT,FROM-TO,...', fallback: '7400-7403,7410-7412', meaning: "TCP ports of Gantry on nodes and on the controllers' hosts; closed to tasks" },
+  'forward-links': { value: 'LINK,...', fallback: '', meaning: 'links of other software whose traffic this machine forwards, such as docker0 or br-*; empty: none' },
   'metrics-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where /metrics is served; empty: nowhere' },
   'metrics-plain': { meaning: 'serve /metrics without TLS' },
   'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
@@ -96,6 +103,9 @@ export const AGENT_OPTIONS = {
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Longest scope: links are SCOPE plus four characters, and IFNAMSIZ is 16 with the zero. */
 const SCOPE = /^[a-z][a-z0-9-]{0,10}$/;
+
+/** At most 15 characters, as the kernel allows; what it allows beyond these would need quoting in rules. */
+const LINK = /^[a-zA-Z0-9._-]{1,15}\*?$/;
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -118,6 +128,8 @@ export function parseAgentConfig(args: readonly string[]): AgentConfig {
     poolSize: integer(values, 'pool', 0, 250),
     vxlanId: integer(values, 'vxlan-id', 1, 16_777_215),
     vxlanPort: integer(values, 'vxlan-port', 1, 65_535),
+    managementPorts: portRanges(values, 'management-ports'),
+    forwardLinks: list(values, 'forward-links').map(link => requireLink(link)),
     metricsListen: optionalAddress(values, 'metrics-listen'),
     isMetricsPlain: values['metrics-plain'] === true,
     natsServers: list(values, 'nats').map(server => server.replace(/^(?:tls|nats):\/\//, '')),
@@ -214,6 +226,21 @@ function matching(values: Values, name: keyof typeof AGENT_OPTIONS, rule: RegExp
     throw refusal(name, value, wanted);
   }
   return value;
+}
+
+/** @throws ClusterError INVALID_ARGUMENT naming the entry that is no port and no range */
+function portRanges(values: Values, name: keyof typeof AGENT_OPTIONS): readonly string[] {
+  const ranges = list(values, name).map(entry => {
+    const range = parsePortRange(entry);
+    if (range === undefined) throw refusal(name, entry, 'a port or a range of ports in 1..65535, such as 7400 or 7400-7403');
+    return range;
+  });
+  return mergePortRanges(ranges).map(formatPortRange);
+}
+
+function requireLink(link: string): string {
+  if (!LINK.test(link)) throw refusal('forward-links', link, 'the name of a link, such as docker0, or its beginning, such as br-*');
+  return link;
 }
 
 function optionalAddress(values: Values, name: keyof typeof AGENT_OPTIONS): string {

@@ -104,7 +104,7 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
     network: new KernelNetwork({
       scope: config.scope, runDir: config.runDir, underlayAddress, userNamespaceBase: config.userNamespaceBase,
       poolSize: config.poolSize, quiet: () => startGate.quiet(), vxlanId: config.vxlanId, vxlanPort: config.vxlanPort,
-      managers: [...config.controllers, ...config.natsServers],
+      managementPorts: config.managementPorts, forwardLinks: config.forwardLinks,
     }, log),
     proxy: new NftServiceProxy({ node: config.node, table: names.proxyTable, bridge: names.bridge }, log, systemClock),
     dns: new DnsmasqNodeDns({ directory: join(config.runDir, 'dns'), upstreams: config.defaultResolvers.length > 0 ? config.defaultResolvers : await machineResolvers() }, systemClock),

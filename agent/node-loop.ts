@@ -3,11 +3,13 @@ import type { TaskId } from '#model/ids.ts';
 import type { DesiredSet } from './assignment.ts';
 import type { NodeDns } from './dns/ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
+import type { ServiceProxy } from './proxy/ports.ts';
 import type { TaskRecord } from './task/record.ts';
 import type { TaskSet } from './task/task-set-loop.ts';
 
 export interface NodeParts {
   readonly network: Pick<NodeNetwork, 'setUp'>;
+  readonly proxy: Pick<ServiceProxy, 'setUp'>;
   readonly dns: Pick<NodeDns, 'ensureRunning'>;
   /** Recovers what was running; only once the network is there to give slots back. */
   readonly recover: () => Promise<TaskSet>;
@@ -39,6 +41,7 @@ export class NodeLoop {
   /** Network and names first, then the tasks. Further calls only check that both are there. @throws ClusterError FAILED_PRECONDITION for another subnet */
   async bringUp(subnetIndex: number, signal: AbortSignal): Promise<void> {
     await this.#parts.network.setUp(subnetIndex, signal);
+    await this.#parts.proxy.setUp();
     await this.#parts.dns.ensureRunning(gatewayAddress(subnetIndex), signal);
     if (this.#tasks === undefined) {
       this.#tasks = await this.#parts.recover();

@@ -1,11 +1,14 @@
-import { FIRST_HOST_NUMBER, gatewayAddress, subnetCidr, subnetPrefix, TASK_ADDRESSES, TASK_RANGE } from '#model/addressing.ts';
+import { FIRST_HOST_NUMBER, gatewayAddress, subnetCidr, subnetPrefix, TASK_ADDRESSES, TASK_RANGE, VIRTUAL_IP_RANGE } from '#model/addressing.ts';
+import { dnsLimitChains, dnsLimitSets } from './dns-limit-rules.ts';
 import { macOfAddress } from './link-names.ts';
 import type { NetworkNames } from './link-names.ts';
+import { set } from './nft-set.ts';
 
-/** Ports of Gantry's own processes: no task may reach them on any node (decisions, "ports"). */
-const MANAGEMENT_PORTS = '7400-7402, 7410, 7412';
-/** Link-local addresses, where clouds answer with the machine's credentials. Source: RFC 3927. */
-const METADATA_RANGE = '169.254.0.0/16';
+/**
+ * Addresses where clouds serve the machine's credentials: link-local (RFC 3927), Alibaba, Azure, Oracle.
+ * Their IPv6 addresses need no rule: the bridge table passes no IPv6.
+ */
+const METADATA_RANGES = ['100.100.100.200', '168.63.129.16', '169.254.0.0/16', '192.0.0.192'];
 
 export interface BaseFirewall {
   readonly names: NetworkNames;
@@ -16,6 +19,10 @@ export interface BaseFirewall {
   readonly peerAddresses: readonly string[];
   /** `IPV4:PORT` where controllers and NATS listen, sorted: closed to tasks wherever they run. */
   readonly managers: readonly string[];
+  /** TCP ports of Gantry's own processes, as numbers and ranges: closed to tasks on nodes and on hosts of managers. */
+  readonly managementPorts: readonly string[];
+  /** Links of other software whose traffic is forwarded too; `*` at the end matches any rest of the name. */
+  readonly forwardLinks: readonly string[];
 }
 
 /**
@@ -42,68 +49,73 @@ export function removeTables(names: NetworkNames): string {
 }
 
 function ipTable(firewall: BaseFirewall): string[] {
+  const { managers, peerAddresses, managementPorts, subnetIndex } = firewall;
+  const hosts = new Set([...peerAddresses, ...managers.map(endpoint => endpoint.split(':')[0] ?? '')]);
   return [
-    'set peers {',
-    '  type ipv4_addr',
-    ...elements(firewall.peerAddresses),
-    '}',
-    '',
-    'set managers {',
-    '  type ipv4_addr . inet_service',
-    ...elements(firewall.managers.map(endpoint => endpoint.replace(':', ' . '))),
-    '}',
-    '',
-    'set hairpins {',
-    '  type ipv4_addr . ipv4_addr',
-    ...elements(hostAddresses(firewall.subnetIndex).map(address => `${address} . ${address}`)),
-    '}',
-    '',
+    ...set('peers', 'ipv4_addr', peerAddresses),
+    ...set('gantry-hosts', 'ipv4_addr', [...hosts].sort()),
+    ...set('managers', 'ipv4_addr . inet_service', managers.map(endpoint => endpoint.replace(':', ' . '))),
+    ...set('management-ports', 'inet_service', managementPorts, 'flags interval'),
+    ...set('metadata', 'ipv4_addr', METADATA_RANGES, 'flags interval'),
+    ...set('hairpins', 'ipv4_addr . ipv4_addr', taskAddresses(subnetIndex).map(address => `${address} . ${address}`)),
+    ...dnsLimitSets(taskAddresses(subnetIndex)),
     ...forwardChains(firewall),
     '',
     ...inputChains(firewall),
+    '',
+    ...dnsLimitChains(),
     '',
     ...postroutingChain(firewall),
   ];
 }
 
-function forwardChains({ names, vxlanPort }: BaseFirewall): string[] {
+/**
+ * Traffic of tasks alone: this machine is no router for the hosts beside it. The last rule drops, not the
+ * policy: while the table is replaced, the old chain has lost its rules and still has its policy.
+ */
+function forwardChains({ names, vxlanPort, forwardLinks }: BaseFirewall): string[] {
+  const links = forwardLinks.map(link => `"${link}"`).join(', ');
   return [
     'chain forward {',
     '  type filter hook forward priority filter; policy accept;',
     `  iifname "${names.bridge}" jump from-task`,
-    `  oifname "${names.bridge}" jump to-task`,
+    '  ct state established,related accept',
+    `  ct status dnat oifname { "${names.bridge}", "${names.vxlan}" } accept`,
+    `  iifname "${names.bridge}" accept`,
+    `  iifname "${names.vxlan}" oifname "${names.bridge}" ip saddr ${TASK_RANGE} accept`,
+    ...(links === '' ? [] : [`  iifname { ${links} } accept`, `  oifname { ${links} } accept`]),
+    '  drop',
     '}',
     '',
     'chain from-task {',
-    `  ip daddr ${METADATA_RANGE} drop`,
-    `  ip daddr @peers tcp dport { ${MANAGEMENT_PORTS} } drop`,
+    // Not translated: it came while the proxy's table was replaced. Dropped, its next try is a new connection.
+    `  ip daddr ${VIRTUAL_IP_RANGE} drop`,
+    '  ip daddr @metadata drop',
+    '  ip daddr @gantry-hosts tcp dport @management-ports drop',
     `  ip daddr @peers udp dport ${String(vxlanPort)} drop`,
     '  ip daddr . tcp dport @managers drop',
-    '}',
-    '',
-    'chain to-task {',
-    '  ct state established,related accept',
-    '  ct status dnat accept',
-    `  iifname { "${names.bridge}", "${names.vxlan}" } accept`,
-    '  drop',
     '}',
   ];
 }
 
+/** The cluster's own addresses answer tasks and this machine alone; its other ports are the machine's business. */
 function inputChains({ names, subnetIndex, vxlanPort }: BaseFirewall): string[] {
   return [
     'chain input {',
     '  type filter hook input priority filter; policy accept;',
     `  iifname "${names.bridge}" jump task-to-node`,
-    `  iifname "${names.vxlan}" tcp dport { ${MANAGEMENT_PORTS} } drop`,
     `  udp dport ${String(vxlanPort)} ip saddr != @peers drop`,
+    '  ct state established,related accept',
+    `  iifname "${names.vxlan}" drop`,
+    `  iifname != { "${names.bridge}", "lo" } ip daddr ${subnetCidr(subnetIndex)} drop`,
     '}',
     '',
     'chain task-to-node {',
+    `  ip daddr ${gatewayAddress(subnetIndex)} udp dport 53 goto dns-udp`,
+    `  ip daddr ${gatewayAddress(subnetIndex)} tcp dport 53 goto dns-tcp`,
     '  ct state established,related accept',
-    `  ip daddr ${gatewayAddress(subnetIndex)} meta l4proto { tcp, udp } th dport 53 accept`,
-    `  ip daddr ${METADATA_RANGE} drop`,
-    `  tcp dport { ${MANAGEMENT_PORTS} } drop`,
+    '  ip daddr @metadata drop',
+    '  tcp dport @management-ports drop',
     '  ip daddr . tcp dport @managers drop',
     `  udp dport ${String(vxlanPort)} drop`,
     '}',
@@ -123,13 +135,9 @@ function postroutingChain({ names, subnetIndex }: BaseFirewall): string[] {
 }
 
 function bridgeTable({ names, subnetIndex }: BaseFirewall): string[] {
-  const ports = hostAddresses(subnetIndex).map(address => `"${names.taskLinkPrefix}${String(address.split('.')[3])}" . ${macOfAddress(address)} . ${address}`);
+  const ports = taskAddresses(subnetIndex).map(address => `"${names.taskLinkPrefix}${String(address.split('.')[3])}" . ${macOfAddress(address)} . ${address}`);
   return [
-    'set task-ports {',
-    '  type ifname . ether_addr . ipv4_addr',
-    ...elements(ports),
-    '}',
-    '',
+    ...set('task-ports', 'ifname . ether_addr . ipv4_addr', ports),
     'chain prerouting {',
     '  type filter hook prerouting priority -300; policy accept;',
     `  iifname "${names.taskLinkPrefix}*" jump from-port`,
@@ -143,10 +151,6 @@ function bridgeTable({ names, subnetIndex }: BaseFirewall): string[] {
   ];
 }
 
-function elements(entries: readonly string[]): string[] {
-  return entries.length === 0 ? [] : [`  elements = { ${entries.join(', ')} }`];
-}
-
-function hostAddresses(subnetIndex: number): string[] {
+function taskAddresses(subnetIndex: number): string[] {
   return Array.from({ length: TASK_ADDRESSES }, (_, index) => `${subnetPrefix(subnetIndex)}.${String(FIRST_HOST_NUMBER + index)}`);
 }

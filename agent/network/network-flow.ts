@@ -11,6 +11,7 @@ import type { NetworkNames } from './link-names.ts';
 import { applyNetworkPlan, deleteLink, listLinkNames, mtuOfAddress, observeNetwork } from './link-process.ts';
 import { peerAddresses, planNetwork } from './network-plan.ts';
 import type { DesiredNetwork } from './network-plan.ts';
+import { resolveEndpoints } from './name-client.ts';
 import { applyNft, listNftTable } from './nft-process.ts';
 import type { SlotSite } from './network-slot-flow.ts';
 import type { NetworkSlot, NodeNetwork } from './ports.ts';
@@ -31,8 +32,10 @@ export interface NodeNetworkOptions {
   readonly quiet?: () => Promise<void>;
   readonly vxlanId: number;
   readonly vxlanPort: number;
-  /** `HOST:PORT` of controllers and NATS; those that are no IPv4 addresses are left out. */
-  readonly managers?: readonly string[];
+  /** TCP ports of Gantry's own processes, as numbers and ranges. */
+  readonly managementPorts: readonly string[];
+  /** Links of other software whose traffic this machine forwards as well, such as `docker0` or `br-*`. */
+  readonly forwardLinks: readonly string[];
 }
 
 /** The node's network in the Linux kernel: bridge, vxlan, base rules, slots. */
@@ -44,6 +47,8 @@ export class KernelNetwork implements NodeNetwork {
   /** Those that the last repair on their account brought into force; absent: to be done again. */
   #peersInForce: readonly PeerNode[] | undefined;
   #ready: { readonly site: SlotSite; readonly pool: SlotPool } | undefined;
+  /** `IPV4:PORT` of controllers and NATS, sorted. */
+  #managers: readonly string[] = [];
   #rulesWanted = '';
   /** What nft printed after our own load; another text means that somebody else wrote. */
   #rulesInForce = '';
@@ -55,8 +60,12 @@ export class KernelNetwork implements NodeNetwork {
     this.#log = log;
   }
 
-  #managers(): readonly string[] {
-    return [...new Set(this.#options.managers ?? [])].filter(endpoint => isIpv4Address(endpoint.replace(/:\d+$/, ''))).sort();
+  async setManagers(endpoints: readonly string[]): Promise<void> {
+    const managers = await resolveEndpoints(endpoints, this.#log);
+    if (isDeepStrictEqual(managers, this.#managers)) return;
+    this.#managers = managers;
+    const site = this.#ready?.site;
+    if (site !== undefined) await this.#serially(() => this.#repair(site));
   }
 
   async setUp(subnetIndex: number, signal: AbortSignal): Promise<void> {
@@ -151,9 +160,12 @@ export class KernelNetwork implements NodeNetwork {
   async #repair(site: SlotSite): Promise<readonly string[]> {
     const desired = this.#desired(site);
     const observed = await observeNetwork(this.#names);
+    // First, since what they close must be closed when forwarding is on and the links are up.
+    const rules = baseRuleset({ ...desired, ...this.#options, peerAddresses: peerAddresses(desired, observed), managers: this.#managers });
+    const changed = await this.#ensureRules(rules) ? [`nft table ${this.#names.baseTable}`] : [];
     const plan = planNetwork(desired, observed);
     await applyNetworkPlan(plan);
-    const changed = [...plan.ipLines, ...plan.bridgeLines];
+    changed.push(...plan.ipLines, ...plan.bridgeLines);
     for (const [name, value] of requiredSettings(this.#names)) {
       if (ensureSetting(name, value)) {
         changed.push(`${name.replaceAll('/', '.')}=${value}`);
@@ -161,10 +173,6 @@ export class KernelNetwork implements NodeNetwork {
     }
     if (ensureSettingIfPresent('net/bridge/bridge-nf-call-iptables', '0')) {
       changed.push('net.bridge.bridge-nf-call-iptables=0');
-    }
-    const rules = baseRuleset({ ...desired, vxlanPort: this.#options.vxlanPort, peerAddresses: peerAddresses(desired, observed), managers: this.#managers() });
-    if (await this.#ensureRules(rules)) {
-      changed.push(`nft table ${this.#names.baseTable}`);
     }
     return changed;
   }

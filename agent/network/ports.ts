@@ -19,6 +19,7 @@ export interface NetworkSlot {
  * 2. `release` takes away the namespaces, the veth, the address; releasing twice is fine.
  * 3. After a restart the pool is empty: `adopt` takes back a slot that a running task has, `sweep` removes all others.
  * 4. `setPeers` makes forwarding and routes to the other nodes equal the list (vxlan, static entries).
+ * 5. `setManagers` closes the controllers and NATS (`HOST:PORT`) to tasks.
  */
 export interface NodeNetwork {
   /** Bridge, vxlan, base firewall rules. Idempotent. */
@@ -28,6 +29,7 @@ export interface NodeNetwork {
   adopt(slot: NetworkSlot): Promise<boolean>;
   sweep(keep: ReadonlySet<string>): Promise<void>;
   setPeers(peers: readonly PeerNode[]): Promise<void>;
+  setManagers(endpoints: readonly string[]): Promise<void>;
   /** Repairs what somebody else took away (bridge, links, rules); returns what it repaired, for events. */
   audit(): Promise<readonly string[]>;
   /** Takes away slots that could not be taken away when they were given back. @throws what the machine says where one still cannot be */

@@ -49,7 +49,7 @@ export interface EndpointRules {
 /**
  * Rules that bring traffic for services to healthy endpoints, and keep tasks of different Apps apart.
  *
- * - A virtual IP answers on the service's ports for everybody, on every port for tasks of the same App.
+ * - A virtual IP answers tasks and the node itself on the service's ports, tasks of the same App on every port.
  * - A published port answers on every address of every node (`ingress`) or of the task's node (`host`).
  * - No healthy endpoint: refused at once. NAT rules see the first packet of a connection only: changes leave existing ones alone.
  * - Straight to a task's address: only within an App. Checked where the traffic starts, so only Apps with a task here have rules.
@@ -103,7 +103,7 @@ function tasksOfNode(services: readonly ServiceEndpoints[], node: NodeId): Local
 }
 
 function frame(site: ProxySite): string[] {
-  return [...maps(), '', ...dispatchChains(), '', ...forwardChains(site)];
+  return [...maps(), '', ...dispatchChains(site), '', ...forwardChains(site)];
 }
 
 /** Every map has one line a port or endpoint; a change of one service touches its own elements alone. */
@@ -120,8 +120,9 @@ function maps(): string[] {
   ];
 }
 
-function dispatchChains(): string[] {
-  const dispatch = [`  ip daddr ${VIRTUAL_IP_RANGE} goto virtual`, '  fib daddr type local ip daddr != 127.0.0.0/8 goto published'];
+/** Virtual IPs answer tasks and the machine itself: a host beside it would pass by `allow_from`. */
+function dispatchChains(site: ProxySite): string[] {
+  const published = '  fib daddr type local ip daddr != 127.0.0.0/8 goto published';
   return [
     'chain refuse {',
     '  meta l4proto tcp reject with tcp reset',
@@ -140,12 +141,14 @@ function dispatchChains(): string[] {
     '',
     'chain prerouting {',
     '  type nat hook prerouting priority dstnat; policy accept;',
-    ...dispatch,
+    `  iifname "${site.bridge}" ip daddr ${VIRTUAL_IP_RANGE} goto virtual`,
+    published,
     '}',
     '',
     'chain output {',
     '  type nat hook output priority dstnat; policy accept;',
-    ...dispatch,
+    `  ip daddr ${VIRTUAL_IP_RANGE} goto virtual`,
+    published,
     '}',
   ];
 }

@@ -5,6 +5,8 @@ import type { EndpointSet } from '#model/endpoints.ts';
  * service touched. Resolves when in force. Idempotent.
  */
 export interface ServiceProxy {
+  /** Closes tasks to each other until the first set, unless rules of an earlier agent are in force. */
+  setUp(): Promise<void>;
   apply(set: EndpointSet): Promise<void>;
   /** Lets a task of this node reach its App from its first instruction on, before the cluster's endpoints name it. Resolves when in force. */
   admit(address: string, app: { readonly namespace: string; readonly app: string }): Promise<void>;

@@ -49,6 +49,10 @@ export class NftServiceProxy implements ServiceProxy {
     this.#clock = clock;
   }
 
+  async setUp(): Promise<void> {
+    await this.#serially(async () => await this.#closeIfOpen());
+  }
+
   async apply(set: EndpointSet): Promise<void> {
     this.#wanted = { rules: endpointRules(this.#site, set), set };
     this.#hurry.abort();
@@ -73,6 +77,9 @@ export class NftServiceProxy implements ServiceProxy {
   }
 
   async #repair(): Promise<readonly string[]> {
+    if (this.#wanted === undefined) {
+      return await this.#closeIfOpen() ? [`nft table ${this.#site.table}`] : [];
+    }
     if (this.#inForce === undefined || this.#printing !== undefined) {
       return [];
     }
@@ -83,6 +90,16 @@ export class NftServiceProxy implements ServiceProxy {
     this.#inForce = undefined;
     await this.#enforce();
     return [`nft table ${this.#site.table}`];
+  }
+
+  /** Without a table, every task of the node would reach every other. */
+  async #closeIfOpen(): Promise<boolean> {
+    if (await listNftRules('ip', this.#site.table) !== undefined || this.#wanted !== undefined) {
+      return false;
+    }
+    this.#wanted = { rules: endpointRules(this.#site, NOTHING), set: NOTHING };
+    await this.#enforce();
+    return true;
   }
 
   /** At the audit, not at the change: a handshake that is under way when its endpoint ends is left alone. */

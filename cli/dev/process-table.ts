@@ -1,5 +1,6 @@
 /** The processes of a local cluster and how each is started. */
 import type { DevProcessKind } from './cluster-file.ts';
+import { portsOf } from './layout.ts';
 import type { DevController, DevLayout, DevNode } from './layout.ts';
 
 export interface ProcessSpec {
@@ -133,6 +134,7 @@ function agentProcess(layout: DevLayout, node: DevNode, choice: ProcessChoice): 
       '--node', node.name, '--config-dir', `${layout.stateDir}/${node.name}/config`, '--state-dir', `${layout.stateDir}/${node.name}/state`,
       '--run-dir', `${layout.runDir}/${node.name}`, '--scope', node.scope, '--underlay-address', node.address,
       '--controllers', controllerAddresses(layout).join(','), '--capacity', choice.capacity, '--pool', '4', '--userns-base', String(node.usernsBase),
+      '--management-ports', ['7402', ...portsOf(layout)].join(','),
       '--metrics-listen', `${node.address}:7402`, '--nats', natsAddress(layout), '--registry-ca', `${layout.stateDir}/pki/ca.pem`, '--log-level', choice.logLevel,
       ...choice.agentOptions.split(/\s+/).filter(word => word !== ''),
     ],

@@ -174,6 +174,7 @@ withNodes(`r025: a task's link lets pass frames that bear its own addresses, and
   const [node] = cluster.nodes;
   const forger = await node!.call<NetworkSlot>('acquire');
   const victim = await node!.call<NetworkSlot>('acquire');
+  for (const { address } of [forger, victim]) await node!.call('admit', { address, namespace: 'prod', app: 'shop' });
   const gateway = victim.address.replace(/\d+$/, '1');
   const within = (slot: NetworkSlot): readonly [string, ...string[]] => ['nsenter', `--net=${slot.networkNamespacePath}`, '--'];
   const [, link = '', mac = ''] = /^\d+: ([^:@]+)@.* link\/ether (\S+)/m.exec(run(...within(victim), 'ip', '-o', 'link', 'show', 'type', 'veth')) ?? [];

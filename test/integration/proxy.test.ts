@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { endpointService, endpointSet, port } from '../support/endpoint-sets.ts';
 import { startServer, TestClient } from '../support/network-peers.ts';
 import { eventually, NodeCluster, run, whyNoNamespaces } from '../support/node-namespaces.ts';
@@ -77,6 +78,8 @@ withNodes(`services answer by virtual IP, published port and address, for whom t
   t.regex(await fromThree.ask('10.161.0.1', 82), /^web\d /, 'allow_from lets its networks in');
   t.is(await fromOutside.ask('10.161.0.1', 82), 'ECONNREFUSED', 'and nobody else');
 
+  await closedToTheLan(t, cluster, { web1, web2, fromWeb1, fromThree });
+
   await startServer(cluster, `/run/netns/${one!.netns}`, 'metrics', 7402);
   t.is(await fromOther.askInVain('10.128.1.1', 7402), 'TIMEOUT', 'management ports are closed to tasks');
   t.is(await fromOther.askInVain('10.161.0.1', 7402), 'TIMEOUT');
@@ -88,6 +91,67 @@ withNodes(`services answer by virtual IP, published port and address, for whom t
   await startServer(cluster, hub, 'metadata', 80);
   t.is(await fromThree.ask('169.254.169.254', 80), 'metadata 10.161.0.3', 'a node reaches it');
   t.is(await fromTwo.askInVain('169.254.169.254', 80), 'TIMEOUT', 'a task does not');
+  await closedToTasks(t, cluster, { fromTwo, fromThree });
+});
+
+/** The hub is a host of the LAN that has routes to the cluster's addresses through a node. */
+async function closedToTheLan(t: ExecutionContext, cluster: NodeCluster, { web1, web2, fromWeb1, fromThree }: { readonly web1: NetworkSlot; readonly web2: NetworkSlot; readonly fromWeb1: TestClient; readonly fromThree: TestClient }): Promise<void> {
+  const hub = `${cluster.prefix}hub`;
+  const lan = new TestClient(cluster, `/run/netns/${hub}`);
+  const [one, two] = cluster.nodes;
+  for (const range of ['10.128.0.0/11', '10.160.0.0/16']) run('ip', '-n', hub, 'route', 'add', range, 'via', '10.161.0.1');
+  await startServer(cluster, `/run/netns/${one!.netns}`, 'node', 8099);
+  await startServer(cluster, `/run/netns/${two!.netns}`, 'elsewhere', 8098);
+  const closed = { 'a virtual IP': [WEB, 80], 'a task of the node': [web1.address, 8080], 'a task of another node': [web2.address, 8080], 'the address of the bridge': ['10.128.1.1', 8099] } as const;
+  await Promise.all(Object.entries(closed).map(async ([what, [host, port]]) => { t.is(await lan.askInVain(host, port), 'TIMEOUT', what); }));
+  t.is(await lan.ask('10.161.0.1', 8099), 'node 10.161.0.254', 'what is not of the cluster is the machine\'s own');
+  t.regex(await lan.ask('10.161.0.1', 80), /^web\d /, 'a published port');
+  run('ip', '-n', hub, 'address', 'add', '10.170.0.1/32', 'dev', 'lo');
+  await startServer(cluster, `/run/netns/${hub}`, 'world', 8097);
+  for (const node of [one!, two!]) node.run('ip', 'route', 'replace', '10.170.0.1/32', 'via', '10.161.0.254');
+  t.regex(await fromWeb1.ask('10.170.0.1', 8097), /^world 10\.161\.0\.1$/, 'tasks reach the world');
+  cluster.nodes[2]!.run('ip', 'route', 'replace', '10.170.0.1/32', 'via', '10.161.0.1');
+  t.is(await fromThree.askInVain('10.170.0.1', 8097), 'TIMEOUT', 'a node is no router for others');
+}
+
+async function closedToTasks(t: ExecutionContext, cluster: NodeCluster, { fromTwo, fromThree }: { readonly fromTwo: TestClient; readonly fromThree: TestClient }): Promise<void> {
+  const hub = `${cluster.prefix}hub`;
+  const clouds = ['168.63.129.16', '100.100.100.200', '192.0.0.192'];
+  const ports = [7401, 7403, 7410, 7411];
+  for (const address of clouds) run('ip', '-n', hub, 'address', 'add', `${address}/32`, 'dev', 'br0');
+  await Promise.all(ports.map(async port => await startServer(cluster, `/run/netns/${hub}`, 'controller', port)));
+  await Promise.all([...clouds.map(address => [address, 80] as const), ...ports.map(port => ['10.161.0.254', port] as const)].map(async ([host, port]) => {
+    t.regex(await fromThree.ask(host, port), /^(?:metadata|controller) 10\.161\.0\.3$/, `a node reaches ${host}:${String(port)}`);
+    t.is(await fromTwo.askInVain(host, port), 'TIMEOUT', `a task does not reach ${host}:${String(port)}`);
+  }));
+  await startServer(cluster, `/run/netns/${hub}`, 'beside', 8096);
+  t.is(await fromTwo.ask('10.161.0.254', 8096), 'beside 10.161.0.2', 'its other ports stay open');
+}
+
+withNodes(`before the first endpoint set tasks of different Apps do not reach each other, and the table that says so is put back (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(1);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const [mine, other] = [await node!.call<NetworkSlot>('acquire'), await node!.call<NetworkSlot>('acquire')];
+  await startServer(cluster, mine.networkNamespacePath, 'mine', 80);
+  const fromOther = new TestClient(cluster, other.networkNamespacePath);
+  t.is(await fromOther.askInVain(mine.address, 80), 'TIMEOUT', 'nobody knows of which App they are');
+  await node!.call('admit', { address: mine.address, namespace: 'prod', app: 'shop' });
+  await node!.call('admit', { address: other.address, namespace: 'prod', app: 'blog' });
+  t.is(await fromOther.askInVain(mine.address, 80), 'TIMEOUT');
+  node!.run('nft', 'delete', 'table', 'ip', 'gantry-n1-services');
+  t.deepEqual(await node!.call('audit'), ['nft table gantry-n1-services']);
+  t.is(await fromOther.askInVain(mine.address, 80), 'TIMEOUT');
+  await node!.call('admit', { address: other.address, namespace: 'prod', app: 'shop' });
+  t.is(await fromOther.ask(mine.address, 80), `mine ${other.address}`, 'of one App they do');
+
+  await node!.kill();
+  node!.start();
+  await node!.call('setUp', node!.subnetIndex);
+  t.is(await fromOther.ask(mine.address, 80), `mine ${other.address}`, 'what was in force stays until the first set of the next agent');
+  node!.run('nft', 'delete', 'table', 'ip', 'gantry-n1-services');
+  t.deepEqual(await node!.call('audit'), ['nft table gantry-n1-services'], 'also before its first set');
+  t.is(await fromOther.askInVain(mine.address, 80), 'TIMEOUT');
 });
 
 withNodes(`100 applies about other services fail no connection, nor does a restart of the agent (${NEEDS})`, async t => {

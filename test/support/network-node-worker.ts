@@ -25,13 +25,19 @@ interface Settings {
 const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
 const log = createLogger(settings.name, 'warn');
 const names = networkNames(settings.scope);
-const network = new KernelNetwork({ ...settings, runDir: path.join(settings.runDir, 'network'), vxlanId: 7400, vxlanPort: 4789 }, log);
+const network = new KernelNetwork({ ...settings, runDir: path.join(settings.runDir, 'network'), vxlanId: 7400, vxlanPort: 4789, managementPorts: ['7400-7403', '7410-7412'], forwardLinks: [] }, log);
 const proxy = new NftServiceProxy({ node: parseNodeId(settings.name), table: names.proxyTable, bridge: names.bridge }, log, systemClock);
 const dns = new DnsmasqNodeDns({ directory: path.join(settings.runDir, 'dns'), upstreams: [] }, systemClock);
+/** Of a controller, which is where the test's hub is. */
+const MANAGERS = ['10.161.0.254:7400'];
 const never = new AbortController().signal;
 
 const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> = {
-  setUp: argument => network.setUp(argument as number, never),
+  setUp: async argument => {
+    await network.setManagers(MANAGERS);
+    await network.setUp(argument as number, never);
+    await proxy.setUp();
+  },
   acquire: () => network.acquire(never),
   acquireWithDescriptors: async argument => {
     const { free, times } = argument as { readonly free: number; readonly times: number };

@@ -63,7 +63,10 @@ for (const profile of ['baseline', 'restricted']) {
     const { layout } = cluster;
     const [controller] = layout.controllers;
     const node = layout.nodes[0]?.address ?? '';
-    const closed = [[layout.hostAddress, controller?.apiPort], [layout.hostAddress, layout.natsPort], [node, 7402]] as const;
+    const closed = [
+      [layout.hostAddress, controller?.apiPort], [layout.hostAddress, controller?.joinPort], [layout.hostAddress, controller?.metricsPort],
+      [layout.hostAddress, layout.natsPort], [layout.hostAddress, layout.registryPort], [node, 7402],
+    ] as const;
     const beside = await LockServer.listen(layout.hostAddress);
     const dial = (host: string, port: number | undefined, limitS: number): string => `nc -w ${String(limitS)} ${host} ${String(port)} </dev/null >/dev/null 2>&1 && echo open ${host}:${String(port)}`;
     const fromNode = closed.map(([host, port]) => dial(host, port, 30)).join('; ');

@@ -11,13 +11,14 @@ test('every option is taken', t => {
   const config = parseAgentConfig([
     '--node', 'n1', '--controllers', 'a:1, b:2', '--join', 'T', '--config-dir', '/c', '--state-dir', '/s', '--run-dir', '/r', '--scope', 'dev1', '--underlay-address', '10.0.0.2',
     '--capacity', 'cpu=1.5,memory=2Gi', '--labels', 'disk=ssd,zone=a', '--userns-base', '2000000000', '--pool', '3', '--vxlan-id', '9', '--vxlan-port', '4790',
+    '--management-ports', '7411-7412,7410,7402', '--forward-links', 'docker0,br-*',
     '--metrics-listen', '10.0.0.2:7402', '--metrics-plain', '--nats', 'tls://a:4222,b:4222', '--registry-ca', '/ca.pem', '--plain-registries', 'r:5000',
     '--registry-mirrors', 'docker.io=m:5000,docker.io=n:5000', '--token-hosts', 'r:5000=auth:8443', '--pull-workers', '3', '--image-unused', '1h', '--image-disk', '70', '--default-resolvers', '9.9.9.9', '--bind-prefixes', '/data', '--log-level', 'debug',
   ]);
   t.deepEqual(config, {
     node: config.node, controllers: ['a:1', 'b:2'], joinToken: 'T', configDir: '/c', stateDir: '/s', runDir: '/r', scope: 'dev1', snapshotter: 'auto', underlayAddress: '10.0.0.2',
     capacity: { milliCpu: 1_500, memoryBytes: 2 * 1024 ** 3 }, labels: new Map([['disk', 'ssd'], ['zone', 'a']]), userNamespaceBase: 2_000_000_000, poolSize: 3,
-    vxlanId: 9, vxlanPort: 4790, metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
+    vxlanId: 9, vxlanPort: 4790, managementPorts: ['7402', '7410-7412'], forwardLinks: ['docker0', 'br-*'], metricsListen: '10.0.0.2:7402', isMetricsPlain: true, natsServers: ['a:4222', 'b:4222'], registryCaFile: '/ca.pem',
     registries: { plainRegistries: ['r:5000'], mirrors: new Map([['docker.io', ['m:5000', 'n:5000']]]), tokenHosts: new Map([['r:5000', ['auth:8443']]]) },
     pullWorkers: 3, imageUnusedMs: 3_600_000, imageDiskPercent: 70, defaultResolvers: ['9.9.9.9'], bindPrefixes: ['/data'], devicePaths: [], deviceUnits: new Map(), allowsPrivileged: false, pullStallMs: 60_000, logLevel: 'debug',
   });
