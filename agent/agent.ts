@@ -19,7 +19,7 @@ import { CertificateLoop } from './certificate-loop.ts';
 import type { AgentConfig } from './config.ts';
 import { ControllerClient } from './controller-client.ts';
 import { DeadmanLoop } from './deadman/deadman-loop.ts';
-import { readDiskUse, readFileUse } from './disk-fs.ts';
+import { readDiskSpace, readDiskUse, readFileUse } from './disk-fs.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
@@ -245,7 +245,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     }), systemClock),
     lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, onLost: (...told) => { node.tellLostOutput(...told); }, clock: systemClock, log }),
     storage: new StorageLoop({
-      snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
+      snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), space: async () => await readDiskSpace(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
     }),
     usage: new UsageLoop({ ...usageSources(config, machine), node: config.node, records, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
     ...(news === undefined ? {} : { news }),

@@ -28,6 +28,12 @@ export async function readFileUse(directory: string): Promise<{ readonly totalFi
   return { totalFiles: files, freeFiles: ffree };
 }
 
+/** Bytes of the disk that has `directory`; free is what the agent and containers can write. */
+export async function readDiskSpace(directory: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
+  const { blocks, bavail, bsize } = await statfs(directory);
+  return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+}
+
 /** Of the disk that has `directory`, or the nearest one above it; bytes that only root may use count as used. */
 export async function readDiskUse(directory: string): Promise<{ readonly totalBytes: number; readonly usedBytes: number }> {
   const found = await statfs(directory).catch((error: unknown) => {
