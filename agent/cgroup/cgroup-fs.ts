@@ -11,6 +11,7 @@ import type { LimitContext, LimitFile } from './limit-files.ts';
 import { findProblem } from './limit-problems.ts';
 import { isAbsent, nodeGroupFiles } from './group-files-fs.ts';
 import { pageSizes } from './page-sizes.ts';
+import { requestFiles, sumOfRequests } from './task-requests.ts';
 import type { Cgroups, GroupFiles } from './ports.ts';
 
 /** A process that outlives SIGKILL this long hangs in the kernel. */
@@ -122,7 +123,9 @@ export class CgroupFs implements Cgroups {
     const writeNow: Write = (path, text) => { this.#files.write(path, text); };
     const writeOnThread: Write = async (path, text) => { await this.#files.writeOnThread(path, text); };
     try {
-      return await writeLimits(limitFiles(resources, context, isNew), isNew ? writeNow : writeOnThread);
+      const ignored = await writeLimits(limitFiles(resources, context, isNew), isNew ? writeNow : writeOnThread);
+      this.#writeTaskRequests(taskGroupOf(containerId));
+      return ignored;
     } catch (error) {
       if (before !== undefined) {
         await writeLimits(limitFiles(before, { ...context, memoryBefore: this.#memoryLimit(containerId) }), writeOnThread).catch(() => { /* the first failure is told */ });
@@ -180,6 +183,7 @@ export class CgroupFs implements Cgroups {
     for (const dir of groupDirs(this.#layout, this.pathFor(containerId))) this.#removeTree(dir);
     this.#plainDirs(this.pathFor(containerId)).forEach(dir => { this.#files.removePlain(dir); });
     this.#removeTaskGroup(taskGroupOf(containerId));
+    this.#writeTaskRequests(taskGroupOf(containerId));
     await Promise.resolve();
   }
 
@@ -190,6 +194,27 @@ export class CgroupFs implements Cgroups {
       return [...children.filter(name => !isTaskGroup(name)), ...children.filter(isTaskGroup).flatMap(name => this.#files.directoriesIn(`${dir}/${name}`))];
     });
     return await Promise.resolve([...new Set(names)].sort());
+  }
+
+  /** The task's group asks for what its containers ask for together; a task without a container has no group. */
+  #writeTaskRequests(task: string | undefined): void {
+    if (task === undefined) return;
+    for (const { root, name, most, isBoundedAbove } of requestFiles(this.#layout)) {
+      const parent = `${root}/${this.#parent}`;
+      this.#writeSum(`${parent}/${task}`, name, most);
+      if (isBoundedAbove) this.#writeSum(parent, name, most);
+    }
+  }
+
+  #writeSum(dir: string, name: string, most: number): void {
+    const groups = this.#files.directoriesIn(dir);
+    if (groups.length === 0) return;
+    try {
+      this.#files.write(`${dir}/${name}`, String(sumOfRequests(groups.map(group => this.#files.read(`${dir}/${group}/${name}`)), most)));
+    } catch (error) {
+      // The group went with its last container, or this kernel has no such file.
+      if (!isAbsent(error)) throw error;
+    }
   }
 
   /** With the groups that processes of the container made in it: few do, so they are looked for where it does not go at once. */

@@ -21,6 +21,8 @@ export interface CgroupsUnderTest {
   readonly outsider: number;
   /** Text of a file of the group, by controller and name; undefined where it is not there. */
   readonly read: (id: string, controller: string, file: string) => string | undefined;
+  /** The same of the group of the container's task. */
+  readonly readTask: (id: string, controller: string, file: string) => string | undefined;
   /** Files that no machine of this kind must have. */
   readonly mayLack: readonly RegExp[];
   readonly isAlive: (pid: number) => boolean;
@@ -84,6 +86,20 @@ function limitsContract(test: TestFn, what: string, use: UseCgroups): void {
     }
     t.deepEqual(await cgroups.processCount(ONE), { count: 1, limit: 64 });
     t.is((await cgroups.usage(ONE))?.memoryLimitBytes, 64 * MIB);
+  });
+
+  fact('the task\'s own group asks for what its containers ask for together', async (t, { cgroups, enter, readTask, version }) => {
+    const asked = (): readonly (string | undefined)[] => (version === 1 ? [readTask(ONE, 'cpu', 'cpu.shares'), readTask(ONE, 'memory', 'memory.soft_limit_in_bytes')]
+      : [readTask(ONE, 'unified', 'cpu.weight'), readTask(ONE, 'unified', 'memory.low')]).map(text => text?.trim());
+    await enter(ONE);
+    await cgroups.limit(ONE, LEAST);
+    t.deepEqual(asked(), [version === 1 ? '256' : '10', String(16 * MIB)]);
+    await enter(BESIDE);
+    await cgroups.limit(BESIDE, { ...LEAST, requests: { milliCpu: 2000, memoryBytes: 8 * MIB } });
+    t.deepEqual(asked(), [version === 1 ? '2304' : '89', String(24 * MIB)]);
+    await cgroups.killAll(BESIDE);
+    await cgroups.remove(BESIDE);
+    t.deepEqual(asked(), [version === 1 ? '256' : '10', String(16 * MIB)]);
   });
 
   fact('limits of one that runs go up and down, and go away', async (t, subject) => {

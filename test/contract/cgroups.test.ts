@@ -40,6 +40,7 @@ function makeSubject(version: 1 | 2): FakeSubject {
       return await Promise.resolve(lastPid);
     },
     read: (id, controller, file) => tree.read(`${tree.layout.roots.get(controller) ?? ''}${cgroups.pathFor(id)}/${file}`),
+    readTask: (id, controller, file) => tree.read(`${tree.layout.roots.get(controller) ?? ''}${cgroups.pathFor(id).replace(/\/[^/]+$/, '')}/${file}`),
     isAlive: pid => tree.isAlive(pid),
     standsStill: async pid => await Promise.resolve(tree.standsStill(pid)),
   };

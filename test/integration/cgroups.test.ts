@@ -16,7 +16,7 @@ import type { CgroupLayout } from '../../agent/cgroup/cgroup-files.ts';
 import { CgroupFs } from '../../agent/cgroup/cgroup-fs.ts';
 import { DeadmanFs } from '../../agent/deadman/deadman-fs.ts';
 import { containerId } from '../../agent/task/names.ts';
-import { cgroupsContract, processesContract } from '../contract/cgroups-contract.ts';
+import { cgroupsContract, ONE, OTHER, processesContract } from '../contract/cgroups-contract.ts';
 import type { CgroupsUnderTest, UseCgroups } from '../contract/cgroups-contract.ts';
 import { container, service, task as makeTask, taskId } from '../support/builders.ts';
 import { eventually } from '../support/container-sandbox.ts';
@@ -62,6 +62,7 @@ async function makeSubject(layout: CgroupLayout, parent: string, children: Child
   return {
     version: layout.version, cgroups, onDisk, disk, enter, outsider: await start(), mayLack: MAY_LACK,
     read: (id, controller, file) => readIfThere(`${layout.roots.get(controller) ?? '/none'}${cgroups.pathFor(id)}/${file}`),
+    readTask: (id, controller, file) => readIfThere(`${layout.roots.get(controller) ?? '/none'}${path.dirname(cgroups.pathFor(id))}/${file}`),
     isAlive: pid => children.some(child => child.pid === pid && child.signalCode === null) && !/^State:\s+Z/m.test(readIfThere(`/proc/${String(pid)}/status`) ?? 'State: Z'),
     // A process that runs may wait for a disk at one look.
     standsStill: async pid => {
@@ -117,6 +118,25 @@ function readIfThere(path: string): string | undefined {
 
 const layout = cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
 cgroupsContract(test, `v${String(layout.version)} of this kernel (needs root)`, on(layout));
+test.serial('on a busy processor a task with 2 cores requested gets four times the time of one with 0.5 (needs root)', async t => {
+  await on(layout)(t, async ({ cgroups, enter }) => {
+    const burners: ChildProcess[] = [];
+    for (const [id, milliCpu] of [[ONE, 2000], [OTHER, 500]] as const) {
+      await enter(id);
+      await cgroups.limit(id, { requests: { milliCpu, memoryBytes: 0 }, limits: { memoryBytes: 2 ** 26, pids: 16, cpuset: '0' } });
+      const burner = spawn('sh', ['-c', 'read start; while :; do :; done'], { stdio: ['pipe', 'ignore', 'ignore'] });
+      for (const directory of cgroups.place(id).directories) writeFileSync(`${directory}/cgroup.procs`, String(burner.pid));
+      burners.push(burner);
+    }
+    burners.forEach(burner => { burner.stdin?.write('\n'); });
+    const usedMs = async (id: string): Promise<number> => ((await cgroups.usage(id))?.cpuMicroseconds ?? 0) / 1000;
+    await eventually('two seconds of time on the processor', async () => (await usedMs(ONE)) + (await usedMs(OTHER)) > 2_000 || undefined);
+    const ratio = (await usedMs(ONE)) / (await usedMs(OTHER));
+    burners.forEach(burner => { burner.kill('SIGKILL'); });
+    t.true(ratio > 3.5 && ratio < 4.5, String(ratio));
+  });
+});
+
 const unified = '/sys/fs/cgroup/unified';
 if (layout.version === 1 && existsSync(`${unified}/cgroup.procs`)) {
   processesContract(test, 'the v2 mount of a hybrid (needs root)', on({ version: 2, roots: new Map([['unified', unified]]) }));
