@@ -13,6 +13,7 @@ import type { InitFlags, JoinFlags } from './commands/machine-flow.ts';
 import type { PlanFlags } from './commands/plan-flow.ts';
 import type { PortForwardFlags } from './commands/port-forward-flow.ts';
 import type { PsFlags } from './commands/ps-flow.ts';
+import type { ReplaceFlags } from './commands/replace-flow.ts';
 import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { TriggerFlags } from './commands/trigger-flow.ts';
@@ -262,6 +263,14 @@ function addNodeVerbs(verbs: VerbTable): void {
     usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost; a silent one with tasks or data is refused', examples: ['clusterctl node rm n1'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).removeNodes(shell, many(args[0])); },
   });
+  node.add<ReplaceFlags>({
+    usage: 'replace <node>', about: 'Cut off the machine of a node, wait until its tasks are lost, and print a join token for the new machine',
+    examples: ['clusterctl node replace n1', 'clusterctl node replace n1 --confirm-lost', 'clusterctl node replace n1 --force --ttl 10m'],
+    options: command => command.option('--ttl <duration>', 'Life of the token, at most 1h', '1h')
+      .option('--confirm-lost', 'The old machine is off for certain: do not wait until its tasks are lost')
+      .option('--force', 'Also a node that is ready and has tasks or data'),
+    run: async (shell, args, flags) => { await (await import('./commands/replace-flow.ts')).replaceNode(shell, one(args[0]), flags); },
+  });
   node.add({
     usage: 'confirm-lost <nodes...>', about: 'say that silent nodes are off for certain: they are lost at once, many at a time too', examples: ['clusterctl node confirm-lost n4 n5 n6'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).confirmLost(shell, many(args[0])); },
@@ -323,7 +332,7 @@ function addMachineVerbs(verbs: VerbTable): void {
   verbs.add<JoinFlags>({
     usage: 'join <address>', about: 'make this machine a node; ADDRESS is a controller\'s --join-listen',
     examples: ['clusterctl join 10.0.0.1:7403 --token gantry-join-v1....'],
-    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name').option('--state-dir <dir>', 'where the agent will keep its state; default: /var/lib/gantry'),
+    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name').option('--name <name>', 'The same as --node').option('--state-dir <dir>', 'where the agent will keep its state; default: /var/lib/gantry'),
     run: async (shell, args, flags) => { await (await import('./commands/machine-flow.ts')).joinMachine(shell, one(args[0]), flags); },
   });
 }

@@ -19,7 +19,7 @@ const TAKES: ReadonlyMap<string, readonly Named[]> = new Map([
   ...of(['service'], 'scale', 'trigger', 'rollout status', 'rollout pause', 'rollout resume', 'rollout abort', 'rollout promote', 'rollout restart'),
   ...of(['service', 'app'], 'rollout history', 'rollout undo', 'rollback'),
   ...of(['task'], 'migrate'),
-  ...of(['node'], 'node drain', 'node cordon', 'node uncordon', 'node label', 'node taint', 'node rm', 'node confirm-lost', 'label', 'dev cut'),
+  ...of(['node'], 'node drain', 'node cordon', 'node uncordon', 'node label', 'node taint', 'node rm', 'node replace', 'node confirm-lost', 'label', 'dev cut'),
 ]);
 const NODE_FLAGS: readonly string[] = ['--node', '--to', '--without-node'];
 const NAMESPACE_FLAGS: readonly string[] = ['-n', '--namespace'];

@@ -23,6 +23,8 @@ export interface InitFlags {
 export interface JoinFlags {
   readonly token?: string;
   readonly node?: string;
+  /** The same as `node`. */
+  readonly name?: string;
   readonly configDir?: string;
   readonly stateDir?: string;
 }
@@ -101,7 +103,7 @@ function serverNames(controllers: readonly string[]): { readonly dnsNames: reado
 /** Asks a controller's join listener for a certificate; the key never leaves this machine. */
 export async function joinMachine(shell: Shell, address: string, flags: JoinFlags): Promise<void> {
   const directory = flags.configDir ?? DEFAULT_CONFIG_DIR;
-  const nodeName = flags.node ?? machineName();
+  const nodeName = flags.node ?? flags.name ?? machineName();
   if (!/^\S+:\d{1,5}$/.test(address)) {
     throw new UsageError(`${quoted(address)} is not HOST:PORT of a controller's --join-listen`);
   }

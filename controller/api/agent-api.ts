@@ -9,7 +9,7 @@ import type { AgentMessage, Registered, Registration } from '#model/session.ts';
 import type { Times } from '#model/times.ts';
 import type { Logger } from '#kit/logger.ts';
 import { createIdentityApi } from '../identity/join-api.ts';
-import type { JoinParts } from '../identity/join-api.ts';
+import type { JoinParts } from '../identity/ports.ts';
 import type { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { requireNode, requireRole } from './access.ts';
 import { sessionRefused } from './audit.ts';
@@ -20,6 +20,7 @@ import { isHeard } from './instance-rules.ts';
 import type { RegistryLogins } from './ports.ts';
 import { registerNode } from './registration-flow.ts';
 import type { WrongStore, WrongStoreReason } from './registration-flow.ts';
+import { requireValidNode } from './revocation-flow.ts';
 import type { LiveSession } from './session-table.ts';
 
 export interface AgentApiParts extends SessionParts, JoinParts {
@@ -51,7 +52,7 @@ export function createAgentApi(parts: AgentApiParts): AgentHandlers {
       await parts.broker.arrive(tunnelId, peer.name, tunnel);
     },
     async pullLogin({ namespace, registry }, peer) {
-      requireRole(peer, 'node');
+      await requireValidNode(peer, parts.store, parts.signal);
       return usesRegistry(parseNodeId(peer.name), { namespace, registry }, parts.state.current) ? await parts.logins.find(namespace, registry, parts.signal) : undefined;
     },
   };

@@ -73,6 +73,7 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints: texts(taints) }) },
   'ControlApi.ConfirmLost': { object: aboutNode },
   'ControlApi.RemoveNode': { object: aboutNode },
+  'ControlApi.ReplaceNode': { object: aboutNode, details: ({ ttlMs, isForced }) => ({ ttlMs, isForced }) },
   'ControlApi.OpenTunnel': TUNNEL,
   // At the controller that holds the node's session; the caller is the controller that the operator called.
   'PeerApi.Relay': TUNNEL,

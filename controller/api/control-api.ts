@@ -1,7 +1,7 @@
 /** ControlApi: everything clusterctl calls, put together from its parts. */
 import type { ControlHandlers } from '#model/ports.ts';
 import { createIdentityApi } from '../identity/join-api.ts';
-import type { JoinParts } from '../identity/join-api.ts';
+import type { JoinParts } from '../identity/ports.ts';
 import { serveClientTunnel } from '../tunnel/tunnel-flow.ts';
 import type { TunnelParts } from '../tunnel/tunnel-flow.ts';
 import { requireRole } from './access.ts';
@@ -18,6 +18,7 @@ import type { NodeApiParts } from './node-api.ts';
 import { createPauseApi } from './pause-api.ts';
 import { createPlanApi } from './plan-api.ts';
 import type { PlanParts } from './plan-api.ts';
+import { createReplaceApi } from './replace-api.ts';
 import { createResizeApi } from './resize-api.ts';
 import { createRolloutApi } from './rollout-api.ts';
 import { createRoutedApi } from './routed-api.ts';
@@ -50,6 +51,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createNamespaceApi(parts),
     ...createImageApi(parts),
     ...createNodeApi(parts),
+    ...createReplaceApi(parts),
     ...createUsageApi(parts),
     createToken,
     async tunnel(request, tunnel, peer, signal) {

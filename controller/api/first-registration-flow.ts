@@ -1,6 +1,7 @@
 import { SUBNET_COUNT } from '#model/addressing.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
+import type { NodeWishes } from '#model/records.ts';
 import { NO_RESOURCES } from '#model/resources.ts';
 import type { Registration } from '#model/session.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -17,6 +18,8 @@ import { freeSubnets, nodeRecord, sessionRecord } from './registration-records.t
 interface FirstRegistration {
   readonly registration: Registration;
   readonly sessionId: string;
+  /** Of the node that this machine replaces. */
+  readonly wishes?: NodeWishes;
 }
 
 interface Waiting extends FirstRegistration {
@@ -110,12 +113,12 @@ export class FirstRegistrations {
     }
   }
 
-  #records({ registration, sessionId }: FirstRegistration, subnetIndex: number): readonly Operation[] {
+  #records({ registration, sessionId, wishes }: FirstRegistration, subnetIndex: number): readonly Operation[] {
     const { node: id } = registration;
     const { controllerId, clock } = this.#parts;
     const nowMs = clock.nowMs();
     return [
-      { kind: 'put', key: buildKey({ kind: 'node', id }), value: encodeNode(nodeRecord(registration, undefined, { subnetIndex, nowMs })) },
+      { kind: 'put', key: buildKey({ kind: 'node', id }), value: encodeNode(nodeRecord(registration, wishes, { subnetIndex, nowMs })) },
       { kind: 'put', key: buildKey({ kind: 'session', id }), value: encodeSessionRecord(sessionRecord(registration, { sessionId, controllerId, nowMs })) },
       { kind: 'put', key: buildKey({ kind: 'ledger', id }), value: encodeLedger({ node: id, requests: NO_RESOURCES, hostPorts: [] }) },
     ];

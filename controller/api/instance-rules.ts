@@ -51,6 +51,14 @@ export function isCertificateRemoved(peer: Peer, removed: RemovedNode | undefine
   return removed !== undefined && (peer.certifiedAtMs ?? 0) <= removed.removedAtMs;
 }
 
+/**
+ * When a name's certificates are revoked now: never before one that a join of the same second issued. Certificates count in whole seconds,
+ * and that of a join is dated at most a second after the revocation.
+ */
+export function revocationAtMs(earlier: RemovedNode | undefined, nowMs: number): number {
+  return Math.max(nowMs, (earlier?.removedAtMs ?? 0) + CERTIFICATE_DATE_MS);
+}
+
 export function removal(node: string): SessionRefusal {
   return { kind: 'refused', code: 'FAILED_PRECONDITION', message: `node ${node} was removed from the cluster; to have it back, join it again (${REJOIN})` };
 }
@@ -67,5 +75,7 @@ export function storeIsAnother(node: string, itsCluster: string, clusterHere: st
     + `Put the data of etcd back, or a backup of it; to give the node to this store instead, without its volumes: gantry-agent leave, ${REJOIN}`;
 }
 
+/** Source: RFC 5280 section 4.1.2.5: times in certificates have no fractions. */
+const CERTIFICATE_DATE_MS = 1_000;
 const HEARD_WITHIN_HEARTBEATS = 2.5;
 const REJOIN = 'clusterctl token create, then gantry-agent --join TOKEN';

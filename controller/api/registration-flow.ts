@@ -57,16 +57,16 @@ export async function registerNode(
   const wrong = await foreignStore(registration, parts, signal) ?? await olderStore(registration, parts, signal);
   if (wrong !== undefined) return wrong;
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    const removed = await readRemoved(registration.node, parts.store, signal);
+    const { removed } = await readRemoved(registration.node, parts.store, signal);
     const { nodes, sessions } = parts.state.current;
     const session = sessions.get(registration.node);
-    const refusal = judgeInstance(registration, caller.peer, { ...removed, ...(session === undefined ? {} : { session }) });
+    const refusal = judgeInstance(registration, caller.peer, { ...(removed === undefined ? {} : { removed }), ...(session === undefined ? {} : { session }) });
     if (refusal !== undefined) {
       return refusal;
     }
     const written = nodes.has(registration.node)
       ? await writeAgain(registration, caller.sessionId, parts, signal)
-      : await parts.firstRegistrations.write({ registration, sessionId: caller.sessionId }, signal);
+      : await parts.firstRegistrations.write({ registration, sessionId: caller.sessionId, ...(removed?.replaced === undefined ? {} : { wishes: removed.replaced }) }, signal);
     if (written !== undefined) {
       return { kind: 'registered', ...written, isStoreOlder: isOutOfBackup(registration, session) };
     }
@@ -90,10 +90,16 @@ async function olderStore({ node, knownRevision }: Registration, { store, state 
   return knownRevision <= etcdRevision ? undefined : { kind: 'wrong-store', reason: 'StoreWentBack', message: storeWentBack(node, knownRevision, etcdRevision) };
 }
 
+/** The revocation record of a name; `modRevision` is 0 without one. */
+export interface RemovedEntry {
+  readonly removed?: RemovedNode;
+  readonly modRevision: number;
+}
+
 /** What is known of an earlier removal of the node. */
-export async function readRemoved(node: NodeId, store: Store, signal: AbortSignal): Promise<{ readonly removed?: RemovedNode }> {
+export async function readRemoved(node: NodeId, store: Store, signal: AbortSignal): Promise<RemovedEntry> {
   const stored = await store.get(buildKey({ kind: 'removed-node', id: node }), signal);
-  return stored === undefined ? {} : { removed: decodeRemovedNode(stored.value) };
+  return stored === undefined ? { modRevision: 0 } : { removed: decodeRemovedNode(stored.value), modRevision: stored.modRevision };
 }
 
 /** Of a node that is known; undefined when its records changed meanwhile. */

@@ -3,10 +3,11 @@ import { SUBNET_COUNT } from '#model/addressing.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Node, SessionRecord } from '#model/node.ts';
+import type { NodeWishes } from '#model/records.ts';
 import type { Registration } from '#model/session.ts';
 
 /** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
-export function nodeRecord(registration: Registration, current: Node | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
+export function nodeRecord(registration: Registration, current: (NodeWishes & Partial<Node>) | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
   const labels = new Map([...(current?.labels ?? []), ...registration.labels]);
   labels.set('node', registration.node).set('arch', registration.architecture).set('os', 'linux');
   return {
@@ -26,7 +27,7 @@ export function nodeRecord(registration: Registration, current: Node | undefined
     snapshotter: registration.snapshotter,
     hasDeadman: registration.hasDeadman,
     condition: 'ready',
-    conditionSinceMs: current?.condition === 'ready' ? current.conditionSinceMs : fresh.nowMs,
+    conditionSinceMs: (current?.condition === 'ready' ? current.conditionSinceMs : undefined) ?? fresh.nowMs,
     isLossConfirmed: false,
     createdAtMs: current?.createdAtMs ?? fresh.nowMs,
   };

@@ -1,4 +1,6 @@
 import type { Peer } from '#model/ports.ts';
+import type { SecretSealer } from '../api/ports.ts';
+import type { WriteParts } from '../api/write-once-flow.ts';
 
 /** The cluster's certificate authority. */
 export interface CertificateAuthority {
@@ -13,4 +15,11 @@ export interface JoinTokens {
   make(): { readonly token: string; readonly hash: string };
   /** The hash of a token's secret; undefined when the text is no token of this cluster. */
   hashOf(token: string): string | undefined;
+}
+
+export interface JoinParts extends WriteParts {
+  readonly sealer: SecretSealer;
+  readonly authority: CertificateAuthority;
+  readonly tokens: JoinTokens;
+  readonly signal: AbortSignal;
 }

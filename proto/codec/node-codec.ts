@@ -4,9 +4,9 @@ import { Availability as WireAvailability, NodeCondition } from '#gen/gantry/v1/
 import { parseNodeId } from '#model/ids.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { Availability, ControllerRecord, Ledger, Node, NodePolicy, SessionRecord } from '#model/node.ts';
-import type { RemovedNode } from '#model/records.ts';
+import type { NodeWishes, RemovedNode } from '#model/records.ts';
 import type { Codec } from './wire.ts';
-import { enumCodec, present, required } from './wire.ts';
+import { enumCodec, optional, present, required } from './wire.ts';
 
 export const availabilityCodec = enumCodec<Availability, WireAvailability>('availability', {
   active: WireAvailability.AVAILABILITY_ACTIVE,
@@ -59,9 +59,19 @@ export const sessionRecordCodec: Codec<SessionRecord, stored.SessionRecord> = {
 };
 
 export const removedNodeCodec: Codec<RemovedNode, stored.RemovedNode> = {
-  toWire: removed => removed,
-  fromWire: removed => ({ ...removed, node: parseNodeId(removed.node) }),
+  toWire: ({ replaced, ...removed }) => ({ ...removed, replaced: optional(replaced, wishesToWire) }),
+  fromWire: ({ replaced, ...removed }) => present({
+    ...removed, node: parseNodeId(removed.node), replaced: optional(replaced, wishesFromWire),
+  }),
 };
+
+function wishesToWire({ availability, labels, taints }: NodeWishes): stored.NodeWishes {
+  return { availability: availabilityCodec.toWire(availability), labels: new Map(labels), taints };
+}
+
+function wishesFromWire({ availability, labels, taints }: stored.NodeWishes): NodeWishes {
+  return { availability: availabilityCodec.fromWire(availability), labels, taints };
+}
 
 export const controllerRecordCodec: Codec<ControllerRecord, wire.ControllerRecord> = {
   toWire: controller => controller,

@@ -48,6 +48,19 @@ export interface AgentHandlers {
   pullLogin(request: { readonly namespace: string; readonly registry: string }, peer: Peer): Promise<RegistryLogin | undefined>;
 }
 
+export interface ReplaceNodeRequest {
+  readonly node: NodeId;
+  readonly ttlMs: number;
+  /** Also a node that is ready and has tasks or data. */
+  readonly isForced: boolean;
+}
+
+export interface ReplaceNodeAnswer {
+  readonly token: string;
+  readonly expiresAtMs: number;
+  readonly pending: string;
+}
+
 export interface IssuedCertificate {
   readonly certificatePem: string;
   readonly caPem: string;
@@ -261,6 +274,8 @@ export interface ControlHandlers {
   confirmLost(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
   /** Refused (FAILED_PRECONDITION) while tasks are on it, unless the node is lost. */
   removeNode(request: { readonly requestId: string; readonly node: NodeId }, peer: Peer): Promise<void>;
+  /** Fences the node's machine; `token` is empty until that machine can run no task any more, and `pending` is the reason. */
+  replaceNode(request: ReplaceNodeRequest, peer: Peer): Promise<ReplaceNodeAnswer>;
   /** Answers when every node with a session has the endpoints of a view's `etcdRevision` in force, or, with `isReached` false, after `timeoutMs` (10 s at most). */
   awaitRouted(request: { readonly etcdRevision: number; readonly timeoutMs: number }, peer: Peer): Promise<{ readonly isReached: boolean }>;
   clusterStatus(peer: Peer): Promise<{ readonly leader?: string; readonly epoch: number; readonly controllers: readonly ControllerRecord[]; readonly version: string; readonly clusterId: string }>;

@@ -1,6 +1,7 @@
 /** Records of etcd that no program is shown. */
 import type { Digest } from './digest.ts';
 import type { AppId, NodeId } from './ids.ts';
+import type { Node } from './node.ts';
 import type { ApplyOutcome } from './ports.ts';
 
 /** A join token; the secret itself is nowhere. Written by ControlApi, then once by the join that uses it. */
@@ -12,12 +13,19 @@ export interface JoinTokenRecord {
   readonly usedBy?: string;
   readonly usedAtMs?: number;
   readonly createdAtMs: number;
+  /** The only node that may join with it; absent: any name that is free. */
+  readonly node?: string;
 }
 
-/** A node that an operator removed. Certificates issued before that are good for nothing; a new join makes a newer one. */
+/** What an operator chose for a Node. */
+export type NodeWishes = Pick<Node, 'availability' | 'labels' | 'taints'>;
+
+/** Certificates of this name that were issued until `removedAtMs` are revoked: by a removal, a replacement or a later join. */
 export interface RemovedNode {
   readonly node: NodeId;
   readonly removedAtMs: number;
+  /** For the machine that replaces the node: inherited at its first registration. */
+  readonly replaced?: NodeWishes;
 }
 
 /** What a write answered, so that the same request id answers the same. Kept an hour. */

@@ -55,6 +55,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     setTaints: unary(CONTROL.setTaints),
     confirmLost: unary(CONTROL.confirmLost),
     removeNode: unary(CONTROL.removeNode),
+    replaceNode: unary(CONTROL.replaceNode),
     awaitRouted: unary(CONTROL.awaitRouted),
     clusterStatus: () => unary(CONTROL.clusterStatus)(undefined),
     usage: () => unary(CONTROL.usage)(undefined),

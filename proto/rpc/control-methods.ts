@@ -51,6 +51,7 @@ export const CONTROL = {
   setTaints: method(api, methods.setTaints, aboutNode<{ requestId: string; taints: readonly string[] }>(), doneCodec),
   confirmLost: method(api, methods.confirmLost, aboutNode<{ requestId: string }>(), doneCodec),
   removeNode: method(api, methods.removeNode, aboutNode<{ requestId: string }>(), doneCodec),
+  replaceNode: method(api, methods.replaceNode, aboutNode<{ ttlMs: number; isForced: boolean }>(), plainCodec<wire.ReplaceNodeResponse>()),
   awaitRouted: method(api, methods.awaitRouted, plainCodec<wire.AwaitRoutedRequest>(), plainCodec<wire.AwaitRoutedResponse>()),
   clusterStatus: method(api, methods.clusterStatus, doneCodec, clusterStatusCodec),
   usage: method(api, methods.usage, doneCodec, clusterUsageCodec),

@@ -45,6 +45,7 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.setTaints, (request, peer) => handlers.setTaints(request, peer))
     .unary(CONTROL.confirmLost, (request, peer) => handlers.confirmLost(request, peer))
     .unary(CONTROL.removeNode, (request, peer) => handlers.removeNode(request, peer))
+    .unary(CONTROL.replaceNode, (request, peer) => handlers.replaceNode(request, peer))
     .unary(CONTROL.awaitRouted, (request, peer) => handlers.awaitRouted(request, peer))
     .unary(CONTROL.clusterStatus, (_request, peer) => handlers.clusterStatus(peer))
     .unary(CONTROL.usage, (_request, peer) => handlers.usage(peer))

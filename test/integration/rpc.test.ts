@@ -67,6 +67,7 @@ test('every unary call of ControlApi carries its request, its peer and its answe
     { name: 'setTaints', request: { requestId, node, taints: ['gpu'] }, answer: undefined },
     { name: 'confirmLost', request: { requestId, node }, answer: undefined },
     { name: 'removeNode', request: { requestId, node }, answer: undefined },
+    { name: 'replaceNode', request: { node, ttlMs: 60_000, isForced: true }, answer: { token: 't', expiresAtMs: 9, pending: '' } },
     { name: 'awaitRouted', request: { etcdRevision: 7, timeoutMs: 3_000 }, answer: { isReached: true } },
     { name: 'resolveImage', request: { namespace: 'default', image: 'web' }, answer: { image: 'r/web:latest', digest: app.services[0]?.container.digest ?? `sha256:${'a'.repeat(64)}` } },
     { name: 'listTags', request: { namespace: 'default', image: 'web' }, answer: { repository: 'r/web', tags: ['1'] } },

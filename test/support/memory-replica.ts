@@ -59,6 +59,11 @@ export class MemoryReplica {
     await settle();
   }
 
+  async delete(key: RecordKey): Promise<void> {
+    await this.store.transact([], [{ kind: 'delete', key: buildKey(key) }]);
+    await settle();
+  }
+
   /** Keys that begin so, without the root. */
   keys(folder: string): readonly string[] {
     return this.etcd.range([`/gantry/v1/${folder}`]).map(entry => entry.key.slice('/gantry/v1/'.length));

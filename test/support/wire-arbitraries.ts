@@ -229,7 +229,8 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({ node: nodeId, requests: 
 export const sessionRecord: fc.Arbitrary<SessionRecord> = fc.record({ node: nodeId, sessionId: text, controllerId: text, openedAtMs: big, instanceNonce: text });
 export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, createdAtMs: big, updatedAtMs: big, quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'createdAtMs', 'updatedAtMs'] });
 export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big, quota, used: quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
-export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big });
+const nodeWishes = fc.record({ availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts });
+export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big, replaced: nodeWishes }, { requiredKeys: ['node', 'removedAtMs'] });
 export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
 
 export const event: fc.Arbitrary<ClusterEvent> = fc.record({
@@ -242,7 +243,7 @@ export const applyOutcome: fc.Arbitrary<ApplyOutcome> = fc.record({
 });
 
 export const joinToken: fc.Arbitrary<JoinTokenRecord> = fc.record(
-  { hash: text, expiresAtMs: big, usedBy: text, usedAtMs: big, createdAtMs: big }, { requiredKeys: ['hash', 'expiresAtMs', 'createdAtMs'] },
+  { hash: text, expiresAtMs: big, usedBy: text, usedAtMs: big, createdAtMs: big, node: text }, { requiredKeys: ['hash', 'expiresAtMs', 'createdAtMs'] },
 );
 export const requestRecord: fc.Arbitrary<RequestRecord> = fc.record({
   requestId: text, createdAtMs: big, fingerprint: bytes,

@@ -12,6 +12,7 @@ import type { ControlClient } from '#model/ports.ts';
 import { connectAgent, joinCluster } from '#rpc/agent-client.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { writeIdentity } from '../../../agent/identity-fs.ts';
 import { DevCluster, eventually } from '../../support/dev-cluster.ts';
 import { agentCommand, HandRun, identityOf, logLines, logSize, monitorsBelow, oneService, pidOf, running, withOptions } from '../../support/node-faults.ts';
 
@@ -49,13 +50,23 @@ async function join(token: string, nodeName: string, controller = 1): Promise<{ 
 }
 
 /** What `clusterctl join` does on a machine. The agent takes the new identity at its next start. */
-async function joinAgain(node: string): Promise<void> {
-  const { token } = await client.createToken({ ttlMs: 60_000, role: 'node' });
+async function joinAgain(node: string, given?: string): Promise<void> {
+  const token = given ?? (await client.createToken({ ttlMs: 60_000, role: 'node' })).token;
   const issued = await join(token, node);
   await dev('kill', node);
   writeFileSync(`${configOf(node)}/ca.pem`, issued.caPem);
   writeFileSync(`${configOf(node)}/key.pem`, issued.keyPem);
   writeFileSync(`${configOf(node)}/certificate.pem`, issued.certificatePem);
+  await dev('start', node);
+}
+
+/** Gives the node a certificate of the life that controllers give now. */
+async function renewNow(node: string): Promise<void> {
+  const connection = connectAgent(api(), identityOfNode(node));
+  const { csrPem, keyPem } = await createSigningRequest();
+  const issued = await connection.renew(csrPem).finally(() => { connection.close(); });
+  await dev('kill', node);
+  await writeIdentity(configOf(node), { ...issued, keyPem });
   await dev('start', node);
 }
 
@@ -174,6 +185,44 @@ test.serial('I-3: a node removed while it is cut off is refused when it comes ba
   await eventually('n2 ready again', 60_000, async () => await condition('n2') === 'ready');
 });
 
+test.serial('I-7: a join token never takes over an existing node; node replace fences the old machine first, then lets the new one in', async t => {
+  await cluster.apply(onNode('victim', 'n2'));
+  const [task] = await running(client, 'victim');
+  const pid = pidOf(task);
+  const identity = identityOf(pid);
+  const old = identityOfNode('n2');
+  await cluster.ctl('node', 'label', 'n2', 'disk=ssd');
+  const logFrom = logSize(cluster, 'n2');
+  const { token } = await client.createToken({ ttlMs: 60_000, role: 'node' });
+  const attack = await t.throwsAsync(join(token, 'n2'), { instanceOf: ClusterError });
+  t.is(attack.code, 'ALREADY_EXISTS');
+  t.regex(attack.message, /^node n2 exists already; .*--node.*clusterctl node replace n2.*clusterctl node rm n2/);
+  t.truthy((await join(token, 'n8')).certificatePem, 'the attempt has not used the token');
+  const careful = await cluster.tryCtl('node', 'replace', 'n2');
+  t.not(careful.exitCode, 0);
+  t.regex(careful.stderr, /node n2 still has 1 task; .*clusterctl node replace n2 --force/);
+  t.deepEqual(logLines(cluster, 'n2', logFrom).filter(line => line['msg'] === 'session ended'), []);
+  t.is(identityOf(pid), identity);
+
+  const bound = (await cluster.ctl('node', 'replace', 'n2', '--force', '--confirm-lost', '-q')).trim();
+  await eventually('the old containers stopped', 60_000, () => identityOf(pid) === '');
+  const connection = connectAgent(api(), old);
+  try {
+    const { csrPem } = await createSigningRequest();
+    t.is(await code(connection.renew(csrPem)), 'FAILED_PRECONDITION');
+    t.is(await code(connection.pullLogin({ namespace: 'default', registry: 'r' })), 'FAILED_PRECONDITION');
+  } finally {
+    connection.close();
+  }
+  t.like(await t.throwsAsync(join(bound, 'n7')), { code: 'FAILED_PRECONDITION' });
+  await joinAgain('n2', bound);
+  await eventually('n2 ready again', 60_000, async () => await condition('n2') === 'ready');
+  const view = (await client.view({})).nodes.find(one => one.node.id === 'n2');
+  t.is(view?.node.labels.get('disk'), 'ssd', 'the new machine inherits what the operator chose for the node');
+  await running(client, 'victim');
+  await cluster.ctl('delete', 'app/victim', '-y');
+});
+
 test.serial('I-6: the certificate of a node is good for that node and for nothing else, and each try is audited', async t => {
   const logFrom = logSize(cluster, 'c1');
   const identity = identityOfNode('n1');
@@ -240,7 +289,7 @@ test.serial('I-4: certificates that live 12 s are renewed again and again; nothi
     await eventually('both controllers', 60_000, async () => (await client.clusterStatus()).controllers.length === 2);
     const logFrom = logSize(cluster, 'n1');
     // Their records may be there before their listeners are.
-    await eventually('a controller that takes the join', 60_000, async () => { await joinAgain('n1'); return true; });
+    await eventually('a controller that renews', 60_000, async () => { await renewNow('n1'); return true; });
     await eventually('two renewals', 60_000, () => logLines(cluster, 'n1', logFrom).filter(line => line['msg'] === 'certificate renewed').length >= 2);
     const restartFrom = logSize(cluster, 'n1');
     cluster.kill('n1');

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { parseNodeId } from '#model/ids.ts';
 import { createIdentityApi } from '../../../../controller/identity/join-api.ts';
 import type { JoinTokens } from '../../../../controller/identity/ports.ts';
+import { encodeNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
+import { node, T0 } from '../../../support/builders.ts';
 import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 
 /** Tokens `t1`, `t2`, ...; whatever does not begin with t is of no cluster. */
@@ -89,4 +92,18 @@ test('B15: a token whose write stays unclear is UNAVAILABLE, which says what to 
   const { api, replica } = await start(t);
   replica.store.swallowWrites = Number.POSITIVE_INFINITY;
   t.like(await t.throwsAsync(api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR), { message: /look whether it was, then try again$/ }), { code: 'UNAVAILABLE' });
+});
+
+test('a token never takes over a node of the cluster: the join is refused, costs no token and changes nothing', async t => {
+  const { api, replica, signed } = await start(t);
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
+  await replica.put({ kind: 'session', id: parseNodeId('n1') }, encodeSessionRecord({ node: parseNodeId('n1'), sessionId: 's', controllerId: 'c1', openedAtMs: T0, instanceNonce: 'x' }));
+  const before = [...replica.etcd.range(['/gantry/v1/sessions/', '/gantry/v1/nodes/', '/gantry/v1/removed/'])];
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  const refused = await t.throwsAsync(api.join(request(token), '10.0.0.1'));
+  t.like(refused, { code: 'ALREADY_EXISTS' });
+  t.regex(refused.message, /^node n1 exists already; .*clusterctl node replace n1.*clusterctl node rm n1/);
+  t.deepEqual(signed, []);
+  t.deepEqual([...replica.etcd.range(['/gantry/v1/sessions/', '/gantry/v1/nodes/', '/gantry/v1/removed/'])], before);
+  t.like(await api.join(request(token, 'n2'), '10.0.0.1'), { certificatePem: 'CERT' });
 });
