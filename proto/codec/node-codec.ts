@@ -65,12 +65,12 @@ export const removedNodeCodec: Codec<RemovedNode, stored.RemovedNode> = {
   }),
 };
 
-function wishesToWire({ availability, labels, taints }: NodeWishes): stored.NodeWishes {
-  return { availability: availabilityCodec.toWire(availability), labels: new Map(labels), taints };
+function wishesToWire(wishes: NodeWishes): stored.NodeWishes {
+  return { ...wishes, availability: availabilityCodec.toWire(wishes.availability), labels: new Map(wishes.labels) };
 }
 
-function wishesFromWire({ availability, labels, taints }: stored.NodeWishes): NodeWishes {
-  return { availability: availabilityCodec.fromWire(availability), labels, taints };
+function wishesFromWire(wishes: stored.NodeWishes): NodeWishes {
+  return { ...wishes, availability: availabilityCodec.fromWire(wishes.availability) };
 }
 
 export const controllerRecordCodec: Codec<ControllerRecord, wire.ControllerRecord> = {
