@@ -85,15 +85,15 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     id: config.id, apiAddress: config.advertise, metricsAddress: config.metricsAdvertise, startedAtMs: clock.nowMs(),
   };
   const news = openNews(config, identity, logger);
+  const sealer = await readSealer(config.secretsKeyFile);
   const core = new CoreLoop({
-    store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
+    sealer, store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
     onEvent: event => { news?.publishEvent(event); }, onTurn: metrics.onTurn, onPlan: metrics.onPlan,
     measures: measuresOf(config, () => usage),
     ...(config.recordFile === undefined ? {} : { recorder: new DecisionRecordFile(config.recordFile, { kind: 'start', controller: config.id, version: VERSION, startedAtMs: clock.nowMs() }, logger) }),
   });
   const { cluster, events, registration } = core;
   const usage: UsageLoop | undefined = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
-  const sealer = await readSealer(config.secretsKeyFile);
   const logins = new RegistryLoginStore({ store, sealer, clock });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry, defaultPolicy: config.defaultPolicy,

@@ -8,6 +8,8 @@ import type { Times } from '#model/times.ts';
 import type { DecisionRecorder } from './decision-record-fs.ts';
 import { AutoscaleLoop } from './autoscale/autoscale-loop.ts';
 import type { Measures } from './autoscale/ports.ts';
+import type { SecretSealer } from './api/ports.ts';
+import { KeyRotationLoop } from './identity/key-rotation-loop.ts';
 import { LeadershipLoop } from './leadership-loop.ts';
 import { planApp } from './reconcile/app-plan.ts';
 import { ContentLoop } from './reconcile/content-loop.ts';
@@ -39,6 +41,8 @@ export interface CoreOptions {
   /** Default: `PLANNERS`. */
   readonly planners?: Planners;
   readonly recorder?: DecisionRecorder;
+  /** Absent: secrets stay sealed as they are. */
+  readonly sealer?: SecretSealer;
   /** What services are scaled by. Absent: none is. */
   readonly measures?: Measures;
 }
@@ -67,9 +71,10 @@ export class CoreLoop implements Loop {
       store, clock, logger, cluster, record, leaseMs: times.leaseMs,
       work: term => {
         this.#newestTerm = new ReconcileLoop({ ...options, planners, cluster, events, revisions }, term);
-        const { measures } = options;
+        const { measures, sealer } = options;
         return together({
           reconcile: this.#newestTerm, contents: new ContentLoop({ store, clock, logger, cluster }, term),
+          ...(sealer === undefined ? {} : { keyRotation: new KeyRotationLoop({ store, clock, logger, sealer }, term) }),
           ...(measures === undefined ? {} : { autoscale: new AutoscaleLoop({ store, clock, logger, cluster, events, measures }, term) }),
         });
       },

@@ -27,7 +27,7 @@ export class RegistryLoginStore implements RegistryLogins {
       return undefined;
     }
     const record = decodeRegistryLogin(stored.value);
-    return { username: record.username, password: Buffer.from(this.#parts.sealer.open(record, bindingOf(record))).toString('utf8') };
+    return { username: record.username, password: Buffer.from(this.#parts.sealer.open(record, loginBinding(record))).toString('utf8') };
   }
 
   async list(namespace: string | undefined, signal: AbortSignal): Promise<readonly RegistryLoginRecord[]> {
@@ -37,7 +37,7 @@ export class RegistryLoginStore implements RegistryLogins {
 
   put(login: RegistryLogin & { readonly namespace: string; readonly registry: string }): Operation {
     const { namespace, registry, username } = login;
-    const { nonce, sealed } = this.#parts.sealer.seal(Buffer.from(login.password), bindingOf(login));
+    const { nonce, sealed } = this.#parts.sealer.seal(Buffer.from(login.password), loginBinding(login));
     const record = { namespace, registry, username, keyId: this.#parts.sealer.keyId, nonce, sealed, createdAtMs: this.#parts.clock.nowMs() };
     return { kind: 'put', key: keyOf(namespace, registry), value: encodeRegistryLogin(record) };
   }
@@ -52,6 +52,6 @@ function keyOf(namespace: string, registry: string): string {
 }
 
 /** What a login is bound to when sealed, so that a record moved to another key, or with another user, does not open. */
-function bindingOf({ namespace, registry, username }: { readonly namespace: string; readonly registry: string; readonly username: string }): string {
+export function loginBinding({ namespace, registry, username }: { readonly namespace: string; readonly registry: string; readonly username: string }): string {
   return `${namespace}/${registry}/${username}`;
 }

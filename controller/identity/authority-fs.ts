@@ -70,24 +70,35 @@ export function joinTokens(authority: KeyPair): JoinTokens {
   };
 }
 
-/** The sealer of the key in `file`: 32 bytes as 64 hex digits. @throws ClusterError FAILED_PRECONDITION */
+/** Of one key file; each costs a fingerprint of every write. */
+const MAX_KEYS = 8;
+
+/**
+ * The sealer of the keys in `file`, one a line, each 32 bytes as 64 hex digits: the first seals, all of them open.
+ *
+ * @throws ClusterError FAILED_PRECONDITION
+ */
 export async function readSealer(file: string): Promise<SecretSealer> {
-  const text = (await readText(file)).trim();
-  if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new ClusterError('FAILED_PRECONDITION', `${file} is not a secrets key: ${String(SECRETS_KEY_BYTES * 2)} hex digits`);
+  const lines = (await readText(file)).split('\n').map(line => line.trim()).filter(line => line !== '');
+  if (lines.length === 0 || lines.length > MAX_KEYS || !lines.every(line => /^[0-9a-f]{64}$/.test(line))) {
+    throw new ClusterError('FAILED_PRECONDITION', `${file} is not a secrets key: 1 to ${String(MAX_KEYS)} lines of ${String(SECRETS_KEY_BYTES * 2)} hex digits; the first key seals, all open`);
   }
-  const key = createSecretKey(Buffer.from(text, 'hex')).export();
-  const keyId = secretsKeyId(key);
+  const keys = new Map(lines.map(line => {
+    const key = createSecretKey(Buffer.from(line, 'hex')).export();
+    return [secretsKeyId(key), key] as const;
+  }));
+  const [[keyId, first] = ['', Buffer.alloc(0)] as const] = [...keys];
   return {
     keyId,
     seal(plain, associated) {
       const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
-      return { nonce, sealed: sealSecret(key, nonce, plain, associated) };
+      return { nonce, sealed: sealSecret(first, nonce, plain, associated) };
     },
-    fingerprints: text => [new Uint8Array(createHmac('sha256', key).update(FINGERPRINT_LABEL).update(text).digest())],
+    fingerprints: text => [...keys.values()].map(key => new Uint8Array(createHmac('sha256', key).update(FINGERPRINT_LABEL).update(text).digest())),
     open(record, associated) {
-      if (record.keyId !== keyId) {
-        throw new ClusterError('FAILED_PRECONDITION', `secret ${associated} was sealed with key ${record.keyId}, this controller has ${keyId}`);
+      const key = keys.get(record.keyId);
+      if (key === undefined) {
+        throw new ClusterError('FAILED_PRECONDITION', `secret ${associated} was sealed with key ${record.keyId}, this controller has ${[...keys.keys()].join(', ')}; add that key to ${file}`);
       }
       return openSecret(key, record.nonce, record.sealed, associated);
     },
