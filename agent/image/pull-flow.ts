@@ -12,6 +12,7 @@ import { layerName } from '../snapshot/layer-fs.ts';
 import type { LayerRecord, LayerStore } from '../snapshot/layer-fs.ts';
 import type { LayerSummary } from '../snapshot/ports.ts';
 import type { ImageRecord } from './image-record-fs.ts';
+import { imageTooLarge } from './image-bounds.ts';
 import { parseConfig, parseManifest } from './manifest.ts';
 import type { LayerDescriptor, Manifest } from './manifest.ts';
 import { neededProof, originOf, partialName } from './layer-proof.ts';
@@ -121,6 +122,8 @@ async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onP
       const key = `${image.registry}/${image.repository} ${layer.descriptor.digest} ${layer.diffId}`;
       records.set(layer.index, await ports.fetching.run(key, work => ensureLayer(ports, image, { layer, counter }, work), both));
       counter.complete(layer.index);
+      const tooLarge = imageTooLarge([...records.values()]);
+      if (tooLarge !== undefined) throw new ClusterError('FAILED_PRECONDITION', tooLarge);
     } catch (error) {
       failed.abort(error);
       throw error;

@@ -4,7 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { ContainerSpec } from '#model/service.ts';
 import type { DebugSpec } from '#model/tunnel.ts';
 import type { ProcessStreams } from '../runtime/ports.ts';
-import type { HeldImages } from '../image/held-images.ts';
+import type { HeldImage, HeldImages } from '../image/held-images.ts';
 import { clearContainer } from './container-flow.ts';
 import { etcFiles } from './etc-files.ts';
 import { debugContainerId } from './names.ts';
@@ -25,14 +25,17 @@ export interface DebugSession {
 }
 
 /** A task's own limits are apart: a debugger that eats memory is ended, not the task. */
-const LIMITS: ContainerSpec['limits'] = { memoryBytes: 512 * 1024 * 1024, pids: 512 };
+const LIMITS: ContainerSpec['limits'] = { milliCpu: 1_000, memoryBytes: 512 * 1024 * 1024, pids: 512 };
+/** No scheduler placed them and no quota has them: so few that the node's reserve bears them. */
+const MAX_OF_TASK = 2;
+const MAX_OF_NODE = 8;
 let sessions = 0;
 
 /**
  * Runs `spec.command` (else the image's own) as root of the task's user namespace, in its network, with the processes and the IPC objects of
  * the container that is looked into; that one's files are at /proc/1/root.
  *
- * @throws ClusterError for an image that cannot be had or run
+ * @throws ClusterError for an image that cannot be had or run, RESOURCE_EXHAUSTED for one debug container too many
  */
 export async function withDebugContainer(session: DebugSession, parts: DebugParts, signal: AbortSignal): Promise<void> {
   const { record, spec } = session;
@@ -40,6 +43,7 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
   if (spec.digest === undefined || slot === undefined) {
     throw new ClusterError('FAILED_PRECONDITION', slot === undefined ? `task ${record.task.id} has no network now` : `image ${spec.image} was sent without a digest`);
   }
+  requirePlace(parts.debugImages.all(), record);
   sessions += 1;
   const id = debugContainerId(record.task.id, record.attempt, sessions);
   const task = { ...record.task, container: debugSpec(record.task.container, spec) };
@@ -56,6 +60,15 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
     await session.use(await parts.runtime.run({ id, runtime: task.container.runtime, bundlePath, configJson, tty: spec.tty, stdin: spec.stdin, ...(spec.size === undefined ? {} : { size: spec.size }) }, signal));
   } finally {
     await clearContainer(id, parts);
+  }
+}
+
+/** @throws ClusterError RESOURCE_EXHAUSTED while as many debug containers run as may */
+function requirePlace(held: readonly HeldImage[], { task }: TaskRecord): void {
+  const ofTask = held.filter(one => one.task === task.id).length;
+  if (ofTask >= MAX_OF_TASK || held.length >= MAX_OF_NODE) {
+    const which = ofTask >= MAX_OF_TASK ? `task ${task.id} has ${String(ofTask)}` : `node ${task.node} has ${String(held.length)}`;
+    throw new ClusterError('RESOURCE_EXHAUSTED', `debug: ${which} debug containers, as many as it may have; end one first`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, realpath, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -7,6 +7,8 @@ import { isLabel } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
 import { isVolumeName } from '#model/volume.ts';
+import { describeDisk } from '../disk-fs.ts';
+import { DiskPressureError } from '../disk-pressure.ts';
 import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
 import { openWithoutLinks } from '../kernel/path-syscall.ts';
 import { bytesOnDisk, holdsFiles } from '../snapshot/disk-usage-fs.ts';
@@ -38,6 +40,10 @@ const PASSABLE_MODE = 0o711;
 const SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711,noswap';
 const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
 
+/** Kept free of configs in the run directory: a share of it, and no more than that. */
+const RESERVE_SHARE = 4;
+const MAX_RESERVE_BYTES = 64 * 1024 * 1024;
+
 /** Volumes as directories and idmapped mounts: on disk the ids are 0..65535 whichever slot the task has. */
 export class DirectoryVolumes implements Volumes {
   readonly #options: VolumeOptions;
@@ -56,6 +62,7 @@ export class DirectoryVolumes implements Volumes {
     const steps = planMounts(task, owner.user);
     if (steps.length === 0) return [];
     try {
+      await this.#requireRoom(steps, contents);
       await this.#makeDirectories(key, steps);
       const mounts: OciMount[] = [];
       for (const step of steps) {
@@ -120,6 +127,18 @@ export class DirectoryVolumes implements Volumes {
       }
     }
     return recalled;
+  }
+
+  /** Configs lie in memory beside the agent's records: they never take the last of it. @throws DiskPressureError */
+  async #requireRoom(steps: readonly MountStep[], contents: ReadonlyMap<string, AssignedContent>): Promise<void> {
+    const bytes = steps.reduce((sum, step) => sum + (step.kind === 'file' && !step.isSecret ? contents.get(step.contentKey)?.content.length ?? 0 : 0), 0);
+    if (bytes === 0) return;
+    await mkdir(this.#tasksDir(), { recursive: true, mode: PASSABLE_MODE });
+    const { blocks, bavail, bsize } = await statfs(this.#tasksDir());
+    const reserve = Math.min(MAX_RESERVE_BYTES, (blocks * bsize) / RESERVE_SHARE);
+    if (bavail * bsize - bytes < reserve) {
+      throw new DiskPressureError(await describeDisk(`no room for ${String(bytes)} bytes of configs beside the ${String(Math.ceil(reserve))} kept for the agent`, this.#tasksDir()));
+    }
   }
 
   async #makeDirectories(key: string, steps: readonly MountStep[]): Promise<void> {

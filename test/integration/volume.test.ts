@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, s
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import { DirectoryVolumes } from '../../agent/volume/volume-fs.ts';
 import type { OciMount } from '../../agent/volume/ports.ts';
 import { container, service, task } from '../support/builders.ts';
@@ -102,4 +103,29 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     rmSync(directory, { recursive: true, force: true });
   }
   t.deepEqual(mountsWith(directory), []);
+});
+
+asRoot(`23: configs leave a quarter of the run directory to the agent; a task whose configs do not fit waits for room and leaves nothing (${NEEDS})`, async t => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'gntv-'));
+  chmodSync(directory, 0o711);
+  mkdirSync(path.join(directory, 'run'));
+  run('mount', '-t', 'tmpfs', '-o', 'size=1m,mode=711', 'gntv', path.join(directory, 'run'));
+  try {
+    await using user = await holdUserNamespace(HOST_BASE);
+    const volumes = new DirectoryVolumes({ stateDir: path.join(directory, 'state'), runDir: path.join(directory, 'run'), allowedHostPrefixes: [], ownDirectories: [] });
+    const one = task(service({ name: 'db' }), 'n1', { container: container({ configs: [{ source: 'conf', target: '/etc/c', mode: 0o444 }] }), pins: { configs: [{ name: 'conf', sha256: SHA }], secrets: [] } });
+    const contents = new Map([[`config/${SHA}`, { key: `config/${SHA}`, content: new Uint8Array(500_000) }]]);
+    const prepare = async (key: string): Promise<unknown> => await volumes.prepare(one, key, { ...user.mapping, user: { uid: 0, gid: 0 } }, contents).catch((error: unknown) => error);
+    t.true(Array.isArray(await prepare('a-1')));
+    const refused = await prepare('b-1');
+    t.true(refused instanceof DiskPressureError);
+    t.regex(String(refused), /no room for 500000 bytes of configs beside the 262144 kept for the agent: .* bytes and .* inodes free/);
+    t.deepEqual(await volumes.list(), ['a-1']);
+    await volumes.remove('a-1');
+    t.true(Array.isArray(await prepare('b-1')));
+    await volumes.remove('b-1');
+  } finally {
+    run('umount', path.join(directory, 'run'));
+    rmSync(directory, { recursive: true });
+  }
 });
