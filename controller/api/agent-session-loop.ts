@@ -14,6 +14,7 @@ import type { ClusterChange } from '../store/snapshot.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
+import { boundedStatus } from './status-bounds.ts';
 import { writeStatuses } from './status-write-flow.ts';
 import type { StatusOutcome, StatusWriter } from './status-write-flow.ts';
 import { settleVolumes } from './volume-settle-flow.ts';
@@ -72,7 +73,7 @@ export class AgentSessionLoop {
   /** Statuses that came with the registration. */
   offer(statuses: readonly TaskStatus[]): void {
     for (const status of statuses) {
-      this.#waiting.set(status.id, status);
+      this.#waiting.set(status.id, boundedStatus(status));
     }
     this.#wakeWriter();
   }

@@ -4,11 +4,12 @@ import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
 import { secretPrefix } from '../store/keys.ts';
+import type { Store, StoredKey } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { draftSecret } from './secret-flow.ts';
 import type { SecretParts } from './secret-flow.ts';
 import { requireOutcome, writeOnce } from './write-once-flow.ts';
-import type { WriteParts } from './write-once-flow.ts';
+import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
 type SecretHandlers = Pick<ControlHandlers, 'putSecret' | 'listSecrets' | 'deleteSecret'>;
 
@@ -41,17 +42,37 @@ export function createSecretApi(parts: SecretParts & WriteParts & { readonly sig
       requireNames(request.namespace, request.name);
       await writeOnce({ rpc: 'deleteSecret', request }, parts, async () => {
         requireUnused(request.namespace, request.name, parts);
-        const { entries } = await parts.store.list([secretPrefix(request.namespace, request.name)], parts.signal);
-        if (entries.length === 0) {
+        const { keys } = await parts.store.listKeys([secretPrefix(request.namespace, request.name)], parts.signal);
+        if (keys.length === 0) {
           throw new ClusterError('NOT_FOUND', `secret ${request.namespace}/${request.name} does not exist`);
         }
-        return {
-          compares: entries.map(entry => ({ kind: 'mod-revision', key: entry.key, revision: entry.modRevision }) as const),
-          operations: entries.map(entry => ({ kind: 'delete', key: entry.key }) as const),
-          outcome: { kind: 'done' },
-        };
+        return { ...deletionOf(await deleteOldVersions(keys, parts)), outcome: { kind: 'done' } };
       }, parts.signal);
     },
+  };
+}
+
+/** Versions that are deleted in one transaction, beside the record of the request. */
+const DELETED_AT_ONCE = 100;
+
+/** Deletes the oldest versions, of which nothing is in use, until the rest fits in one transaction. @returns the rest */
+async function deleteOldVersions(keys: readonly StoredKey[], { store, signal }: { readonly store: Store; readonly signal: AbortSignal }): Promise<readonly StoredKey[]> {
+  let left = keys;
+  while (left.length > DELETED_AT_ONCE) {
+    const { compares, operations } = deletionOf(left.slice(0, DELETED_AT_ONCE));
+    const outcome = await store.transact(compares, operations, signal);
+    if (outcome.kind === 'refused') {
+      throw new ClusterError('CONFLICT', 'versions of the secret were changed meanwhile; try again');
+    }
+    left = left.slice(DELETED_AT_ONCE);
+  }
+  return left;
+}
+
+function deletionOf(keys: readonly StoredKey[]): Pick<WriteDraft, 'compares' | 'operations'> {
+  return {
+    compares: keys.map(({ key, modRevision }) => ({ kind: 'mod-revision', key, revision: modRevision }) as const),
+    operations: keys.map(({ key }) => ({ kind: 'delete', key }) as const),
   };
 }
 

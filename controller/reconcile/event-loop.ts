@@ -3,6 +3,7 @@ import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterEvent } from '#model/event.ts';
+import { boundedText, MAX_MESSAGE_BYTES } from '../store/bounded-text.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store, StoredValue } from '../store/ports.ts';
 import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
@@ -53,7 +54,7 @@ export class EventLoop implements Loop {
         this.#dropped += 1;
         continue;
       }
-      const event = foldEvent(known, planned, this.#options.clock.nowMs());
+      const event = foldEvent(known, { ...planned, message: boundedText(planned.message, MAX_MESSAGE_BYTES) }, this.#options.clock.nowMs());
       this.#pending.set(key, event);
       this.#options.onEvent?.(event);
     }

@@ -16,6 +16,7 @@ import { mayAskAnother, nextTryMs } from './etcd-tries.ts';
 import type { CallKind } from './etcd-tries.ts';
 import { AmbiguousWriteError, CompactedError, revisionOf } from './ports.ts';
 import type { Compare, Operation, Store, StoreBatch, StoreChange, StoredKey, StoredValue, TransactOutcome } from './ports.ts';
+import { FIRST_PAGE_KEYS, nextPageKeys } from './page-size.ts';
 import { requireTransactable } from './transaction-limits.ts';
 
 export interface EtcdOptions extends EtcdAccess {
@@ -25,7 +26,6 @@ export interface EtcdOptions extends EtcdAccess {
 
 export type StoreOperation = 'range' | 'txn' | 'lease';
 
-const PAGE_KEYS = 1_000;
 const MAX_LIST_TRIES = 3;
 const WATCH_BACKOFF: Backoff = { firstMs: 100, maxMs: 1_000 };
 
@@ -140,15 +140,29 @@ export class EtcdStore implements Store {
     let etcdRevision = 0;
     for (const prefix of prefixes) {
       let from: Buffer | undefined = Buffer.from(prefix);
+      let limit = FIRST_PAGE_KEYS;
       while (from !== undefined) {
-        const answer: IRangeResponse = await this.#range({ key: from, range_end: rangeEnd(prefix), limit: PAGE_KEYS, revision: etcdRevision, keys_only: isKeysOnly }, signal);
+        const request = { key: from, range_end: rangeEnd(prefix), revision: etcdRevision, keys_only: isKeysOnly };
+        const answer: IRangeResponse = await this.#page(request, limit, signal);
         etcdRevision ||= Number(answer.header.revision);
+        limit = nextPageKeys(answer.kvs.length, answer.kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 0));
         entries.push(...answer.kvs.map(toStoredValue));
         const last = answer.kvs.at(-1);
         from = answer.more && last !== undefined ? Buffer.concat([last.key, Buffer.from([0])]) : undefined;
       }
     }
     return { etcdRevision, entries };
+  }
+
+  /** A page of at most `limit` keys; of fewer where so many do not fit in one message. */
+  async #page(request: { key: Buffer; range_end: Buffer; revision: number; keys_only: boolean }, limit: number, signal?: AbortSignal): Promise<IRangeResponse> {
+    for (let count = limit; ; count = Math.floor(count / 2)) {
+      try {
+        return await this.#range({ ...request, limit: count }, signal);
+      } catch (error) {
+        if (!isClusterError(error, 'RESOURCE_EXHAUSTED') || count <= 1) throw error;
+      }
+    }
   }
 
   async #range(request: { key: Buffer; range_end?: Buffer; limit?: number; revision?: number; keys_only?: boolean }, signal?: AbortSignal): Promise<IRangeResponse> {
@@ -170,12 +184,17 @@ export class EtcdStore implements Store {
     try {
       stream.write({ create_request: {
         key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
+        // A revision that is larger than a message comes in several.
+        fragment: true,
       } });
+      const events: IEvent[] = [];
       // grpc-js streams are Node streams; etcd3's types leave that out.
       for await (const answer of stream as unknown as AsyncIterable<IWatchResponse>) {
         signal.throwIfAborted();
         requireWatching(answer);
-        const changes = answer.events.map(toChange).filter(change => revisionOf(change) > afterRevision);
+        events.push(...answer.events);
+        if (answer.fragment) continue;
+        const changes = events.splice(0).map(toChange).filter(change => revisionOf(change) > afterRevision);
         const last = changes.at(-1);
         if (last !== undefined) {
           yield { etcdRevision: revisionOf(last), changes };

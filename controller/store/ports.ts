@@ -4,7 +4,7 @@
  * 1. Revisions are etcd's: one counter for all keys, raised by each committed transaction. Numbers are safe integers.
  * 2. `transact` lands whole or not at all. It is never retried inside: where it is unknown whether it landed it throws
  *    `AmbiguousWriteError`, and the caller reads back.
- * 3. A transaction has at most 120 operations and 1 MiB; more is a RangeError before anything is sent.
+ * 3. A transaction has at most 120 operations and 1 MiB; more is FAILED_PRECONDITION before anything is sent.
  * 4. `watch` yields every change after `afterRevision`, in order, none twice, across reconnects. Compacted past: throws `CompactedError`; list again.
  * 5. A lease deleted by etcd removes its keys; that never means that a node is lost (reliability 3).
  * 6. Not reachable: ClusterError UNAVAILABLE within 5 s. Space used up: RESOURCE_EXHAUSTED.

@@ -1,3 +1,4 @@
+import { ClusterError } from '#model/errors.ts';
 import type { Compare, Operation } from './ports.ts';
 
 /** Source: etcd, server flag --max-txn-ops, default 128; some room is left. */
@@ -15,16 +16,16 @@ export function operationBytes(operation: Operation): number {
  *
  * etcd counts compares and operations apart, each against the same limit.
  *
- * @throws RangeError
+ * @throws ClusterError FAILED_PRECONDITION for too much, RangeError for a key that is written twice
  */
 export function requireTransactable(compares: readonly Compare[], operations: readonly Operation[]): void {
   const count = Math.max(compares.length, operations.length);
   if (count > MAX_TRANSACTION_OPERATIONS) {
-    throw new RangeError(`a transaction has ${String(count)} operations, at most ${String(MAX_TRANSACTION_OPERATIONS)} are allowed`);
+    throw new ClusterError('FAILED_PRECONDITION', `the change has ${String(count)} records, at most ${String(MAX_TRANSACTION_OPERATIONS)} are written at once; change fewer objects at a time`);
   }
   const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), 0);
   if (bytes > MAX_TRANSACTION_BYTES) {
-    throw new RangeError(`a transaction has ${String(bytes)} bytes, at most ${String(MAX_TRANSACTION_BYTES)} are allowed`);
+    throw new ClusterError('FAILED_PRECONDITION', `the change has ${String(bytes)} bytes, at most ${String(MAX_TRANSACTION_BYTES)} are written at once; change fewer objects at a time`);
   }
   if (new Set(operations.map(operation => operation.key)).size !== operations.length) {
     throw new RangeError('a transaction writes one key twice');

@@ -36,6 +36,17 @@ storeContract(test, {
   },
 });
 
+test.serial('EtcdStore on etcd: a list of 300 records of 230 KiB, which no one message takes, is whole', async t => {
+  const store = new EtcdStore({ hosts: [etcd?.host ?? ''] });
+  const value = new Uint8Array(230 * 1024);
+  for (let index = 0; index < 300; index += 4) {
+    await store.transact([], [0, 1, 2, 3].map(more => ({ kind: 'put', key: `/large/${String(index + more).padStart(3, '0')}`, value })));
+  }
+  const { entries } = await store.list('/large/');
+  t.deepEqual([entries.length, entries.every(entry => entry.value.length === value.length)], [300, true]);
+  store.close();
+});
+
 storeContract(test, {
   name: 'EtcdStore on etcd',
   make: () => {

@@ -34,6 +34,16 @@ test('events of one object and reason are one record with a count, its first tim
   });
 });
 
+test('two events of 600 KB are stored as some KiB, and those after them too', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    loop.record([event('First', 'x'.repeat(600_000)), event('Second', 'x'.repeat(600_000))]);
+    await clock.advance(1_000);
+    loop.record([event('Third')]);
+    await clock.advance(1_000);
+    t.deepEqual(stored(etcd).map(({ reason, message }) => [reason, message.length]), [['First', 2_048], ['Second', 2_048], ['Third', 0]]);
+  });
+});
+
 test('2 events recorded while etcd is away are written when it is back', async t => {
   await recording(async ({ clock, etcd, store, loop }) => {
     store.cut();
