@@ -29,7 +29,7 @@ export interface LivenessParts {
 const TURNS_PER_HEARTBEAT = 2;
 
 /**
- * Counts the silence of the nodes whose sessions this replica opened, and writes transitions: `silent` after LOST, `ready` when heard again.
+ * Counts the silence of the nodes whose sessions are this replica's, those of an earlier life too, and writes transitions: `silent` after LOST, `ready` when heard again.
  *
  * What is on record follows what was heard: a node that is heard is not silent there for long, whatever came between. A write compares the session record: once another replica holds the node's session, this one has nothing to say about it. While this
  * replica may not acknowledge, it sent its agents away itself: their silence counts from when etcd is back.
@@ -75,6 +75,7 @@ export class SessionLivenessLoop implements SessionLiveness {
       const nowMs = clock.monotonicMs();
       const hasEtcd = mayAcknowledge(this.#parts.lastRenewedMonotonicMs(), nowMs, times.leaseMs);
       this.#lookForGap(nowMs);
+      this.#adopt(nowMs);
       const kind = hasEtcd ? 'tick' : 'reset';
       for (const node of this.#counters.keys()) {
         this.#step(node, { kind }, nowMs);
@@ -82,6 +83,13 @@ export class SessionLivenessLoop implements SessionLiveness {
       if (hasEtcd) {
         await this.#writeDue(signal);
       }
+    }
+  }
+
+  /** Sessions that an earlier life of this replica opened: its key is there again, so nobody else counts for them. */
+  #adopt(nowMs: number): void {
+    for (const [node, { value }] of this.#parts.state.current.sessions) {
+      if (value.controllerId === this.#parts.controllerId && !this.#counters.has(node)) this.#counters.set(node, newCounter(nowMs, false));
     }
   }
 

@@ -10,7 +10,7 @@ import type { MemoryStore } from '../../../support/memory-store.ts';
 
 const N1 = parseNodeId('n1');
 
-async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryReplica; readonly loop: SessionLivenessLoop; readonly lease: { renewedMs: number }; readonly condition: () => string | undefined; readonly hold: (controllerId: string, store?: MemoryStore) => Promise<void> }> {
+async function start(t: ExecutionContext, { isOpened = true } = {}): Promise<{ readonly replica: MemoryReplica; readonly loop: SessionLivenessLoop; readonly lease: { renewedMs: number }; readonly condition: () => string | undefined; readonly hold: (controllerId: string, store?: MemoryStore) => Promise<void> }> {
   const replica = await MemoryReplica.start(t);
   const lease = { renewedMs: Infinity };
   const { store, state, events, clock, log } = replica;
@@ -21,7 +21,7 @@ async function start(t: ExecutionContext): Promise<{ readonly replica: MemoryRep
   };
   await hold('c1');
   await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
-  loop.opened(N1);
+  if (isOpened) loop.opened(N1);
   return { replica, loop, lease, hold, condition: () => state.current.nodes.get(N1)?.value.condition };
 }
 
@@ -35,6 +35,14 @@ test('a node is silent after LOST without a heartbeat, and back with the next', 
   await replica.clock.advance(TEST_TIMES.heartbeatMs);
   t.is(condition(), 'ready');
   t.deepEqual(replica.told.map(event => event.reason), ['NodeSilent', 'NodeBack']);
+});
+
+test('a replica that starts again counts the silence of the sessions that it held before', async t => {
+  const { replica, condition } = await start(t, { isOpened: false });
+  await replica.clock.advance(TEST_TIMES.lostMs - TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'ready');
+  await replica.clock.advance(2 * TEST_TIMES.heartbeatMs);
+  t.is(condition(), 'silent');
 });
 
 test('heartbeats that never echo an acknowledgement are silence: the way back is cut', async t => {
