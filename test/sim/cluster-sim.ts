@@ -9,6 +9,7 @@ import type { Planners } from '../../controller/reconcile/reconcile-loop.ts';
 import { resources } from '../support/builders.ts';
 import { pictureProblems, recordProblems, restProblems } from './sim-rest.ts';
 import { Random } from './random.ts';
+import { TAINT } from './sim-apps.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimChecker } from './sim-checker.ts';
 import { SimController, TIMES } from './sim-controller.ts';
@@ -35,8 +36,12 @@ export interface ClusterReport {
 const REPEAT_EACH = 25;
 /** At rest this long before the end, and still at the end. */
 const STAYS_MS = 10_000;
+/** What must happen soon is looked for so often. */
+const LOOK_EACH_MS = 1_000;
 /** Clocks, messages on their way, and turns of loops: what counted silence may differ by. */
 const SLACK_MS = 4_000;
+/** With so few nodes none is tainted: the others would be too full. */
+const TAINTED_OF = 3;
 const APP_NAMES = ['shop', 'side', 'lab', 'busy'] as const;
 const REPEATED: ReadonlySet<string> = new Set(['heartbeat', 'ack']);
 /** A copy of these that is older than what came meanwhile is known as such. */
@@ -105,7 +110,10 @@ class ClusterSimulation {
     const isOver = (): boolean => this.checker.violations.length > 0;
     this.#controllers.forEach((one, index) => { time.after(index * 300, () => { one.start(); }); });
     this.#agents.forEach((one, index) => { time.after(500 + index * 100, () => { one.start(); }); });
+    const [, tainted] = this.#agents;
+    if (tainted !== undefined && this.#agents.length > TAINTED_OF) this.#at(2_000, () => this.#operator.setTaints(tainted.node, [TAINT]));
     APP_NAMES.forEach((app, index) => { this.#at(3_000 + index * 500, () => this.#operator.apply(app, this.#schedule.seed, 'first')); });
+    this.#lookWhatIsDue();
     this.#planSecondLife(new Random(this.#schedule.seed + 29));
     this.#schedule.steps.forEach(step => { this.#plan(step); });
     this.#at(FAULTS_END_MS, () => this.#calm());
@@ -149,7 +157,7 @@ class ClusterSimulation {
   #loseLeader(random: Random): void {
     const time = this.#time;
     if (random.chance(0.5)) {
-      time.after(random.between(0, 200), () => { time.after(2_000, this.#faults.begin({ kind: 'kill-leader' }) ?? ((): void => undefined)); });
+      this.#plan({ atMs: time.nowMs + random.between(0, 200), forMs: 2_000, what: { kind: 'kill-leader' } });
     }
     if (random.chance(0.3)) this.#faults.begin({ kind: 'lose-event' });
   }
@@ -163,13 +171,26 @@ class ClusterSimulation {
   #plan({ atMs, forMs, what }: Step): void {
     this.#time.at(atMs, () => {
       this.checker.reached.set(what.kind, (this.checker.reached.get(what.kind) ?? 0) + 1);
-      this.#time.at(atMs + forMs, this.#faults.begin(what) ?? this.#operate(what));
+      const undo = this.#faults.begin(what);
+      if (undo === undefined) {
+        this.#operate(what);
+        return;
+      }
+      this.checker.soon.fault(what, 1);
+      this.#time.at(atMs + forMs, () => {
+        undo();
+        this.checker.soon.fault(what, -1);
+      });
     });
   }
 
-  #operate(what: Disturbance): () => void {
+  #operate(what: Disturbance): void {
     this.#at(this.#time.nowMs, () => this.#operator.carryOut(what));
-    return () => { /* it ends by itself */ };
+  }
+
+  #lookWhatIsDue(): void {
+    this.checker.soon.problems(this.checker.snapshot).forEach(problem => { this.checker.violate(problem); });
+    this.#time.after(LOOK_EACH_MS, () => { this.#lookWhatIsDue(); });
   }
 
   /** The product's own, some of them twice: the same state in another order must give the same bytes (I4). */

@@ -1,6 +1,6 @@
 /** The Apps that a simulated operator applies: what they are like is drawn, the same draw gives the same App but for its image tags. */
 import type { AppSpec } from '#model/app.ts';
-import type { AutoscaleSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
+import type { AutoscaleSpec, PlacementSpec, ServiceSpec, UpdateSpec } from '#model/service.ts';
 import { serviceId } from '#model/ids.ts';
 import { resources, service } from '../support/builders.ts';
 import type { Random } from './random.ts';
@@ -8,6 +8,9 @@ import type { Random } from './random.ts';
 /** `drawn`: programs may crash or be sick, and ask for much. `first` and `last` are good; `last` comes to rest. */
 export type AppPhase = 'first' | 'drawn' | 'last';
 export type AppName = 'shop' | 'side' | 'lab' | 'busy';
+
+/** Of the second node, where there are four or more. */
+export const TAINT = 'edge';
 
 const HEALTHCHECK = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 } as const;
 
@@ -23,7 +26,7 @@ function shop(random: Random, tag: number, phase: AppPhase): AppSpec {
   const isGood = phase !== 'drawn';
   const web = random.between(0, 2);
   const services: readonly ServiceSpec[] = [
-    service({ name: 'agent', kind: 'global', container: program(random, tag, isGood) }).spec,
+    service({ name: 'agent', kind: 'global', placement: { tolerate: [TAINT] }, container: program(random, tag, isGood) }).spec,
     service({
       name: 'db', kind: 'stateful', replicas: random.between(1, 3),
       container: { ...program(random, tag, isGood), volumes: [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }] },
@@ -45,7 +48,7 @@ function shop(random: Random, tag: number, phase: AppPhase): AppSpec {
 function side(random: Random, tag: number, phase: AppPhase): AppSpec {
   const isGood = phase !== 'drawn';
   const api = service({
-    name: 'api', replicas: random.between(1, 3), update: { monitorMs: 10_000 },
+    name: 'api', replicas: random.between(1, 3), update: { monitorMs: 10_000 }, placement: { tolerate: [TAINT], maxPer: [{ label: 'zone', count: 2 }] },
     container: { ...program(random, tag, isGood), healthcheck: HEALTHCHECK, configs: [{ source: 'settings', target: '/etc/settings', mode: 0o444 }] },
   }).spec;
   const stopAfterMs = random.between(10, 30) * 1_000;
@@ -63,13 +66,13 @@ function lab(random: Random, tag: number, phase: AppPhase): AppSpec {
   const watched = (name: string, update: Partial<UpdateSpec>, replicas: number): ServiceSpec => service({
     name, replicas, update: { ...update, promote, monitorMs: 8_000 }, container: { ...program(random, tag, isGood), requests: resources(50, 64), healthcheck: HEALTHCHECK },
   }).spec;
-  const ranked = (name: string, priority: number, most: number, milliCpu: number): ServiceSpec => service({
-    name, replicas: isGood ? 1 : random.between(1, most), placement: { priority }, container: { ...program(random, tag, true), requests: resources(isGood ? 50 : milliCpu, 64) },
+  const ranked = (name: string, priority: number, most: number, milliCpu: number, placement: Partial<PlacementSpec> = {}): ServiceSpec => service({
+    name, replicas: isGood ? 1 : random.between(1, most), placement: { priority, ...placement }, container: { ...program(random, tag, true), requests: resources(isGood ? 50 : milliCpu, 64) },
   }).spec;
   const services: readonly ServiceSpec[] = [
     watched('canary', { strategy: 'canary', stepPercents: [25, 50], maxSurge: 1, maxUnavailable: 0 }, random.between(1, isGood ? 2 : 4)),
     watched('green', { strategy: 'blue_green' }, random.between(1, 2)),
-    ranked('high', 100, 3, 400), ranked('low', -10, 8, 300),
+    ranked('high', 100, 3, 400, { avoid: [{ service: 'low', label: 'node' }] }), ranked('low', -10, 8, 300, { require: [{ label: 'zone', operator: '==', values: ['a'] }] }),
     service({
       name: 'nightly', kind: 'cron', replicas: random.between(1, 2), job: { retries: 1 },
       cron: {

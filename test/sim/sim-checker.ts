@@ -22,6 +22,8 @@ import type { Before } from './sim-budgets.ts';
 import { EndpointWatch } from './sim-endpoints.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
+import { PlacementWatch } from './sim-placement.ts';
+import { SoonWatch } from './sim-soon.ts';
 import { ScaleWatch } from './sim-scale.ts';
 import type { ScaleWorld } from './sim-scale.ts';
 
@@ -57,6 +59,8 @@ export class SimChecker implements MachineWitness {
   readonly reached = new Map<string, number>();
   readonly #mirror = new ClusterMirror();
   readonly endpoints: EndpointWatch;
+  readonly placement: PlacementWatch;
+  readonly soon: SoonWatch;
   readonly #hash = createHash('sha256');
   readonly #times: CheckerTimes;
   readonly #scale: ScaleWatch;
@@ -80,6 +84,9 @@ export class SimChecker implements MachineWitness {
 
   constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
+    this.placement = new PlacementWatch(times.nowMs);
+    const isRunning = ({ id }: Task): boolean => this.running.some(one => one.task.id === id && !isCompanion(one.id));
+    this.soon = new SoonWatch({ nowMs: times.nowMs, placement: this.placement, isRunning, lastAckMs: node => this.#lastAckMs.get(node), onDue: kind => { this.count(`due: ${kind}`); } });
     this.endpoints = new EndpointWatch(times.nowMs);
     this.#scale = new ScaleWatch({ ...scaled, nowMs: times.nowMs });
   }
@@ -123,7 +130,7 @@ export class SimChecker implements MachineWitness {
     this.#mirror.apply(batch);
     this.endpoints.look(this.snapshot, batch.etcdRevision, keys);
     this.#trace(batch);
-    for (const line of [...this.#checkRecords(batch, keys, before), ...fitProblems(this.snapshot, keys), ...quotaProblems(this.snapshot, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
+    for (const line of [...this.#checkRecords(batch, keys, before), ...fitProblems(this.snapshot, keys), ...quotaProblems(this.snapshot, before), ...this.placement.problems(this.snapshot, keys, before), ...this.#scale.problems(this.snapshot, keys, writer?.client), ...this.#checkAtomic(batch, keys)]) {
       this.violate(line);
     }
     if (isOfLeader) {

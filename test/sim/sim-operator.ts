@@ -155,6 +155,10 @@ export class SimOperator {
     await this.#call('availability', (control, requestId) => control.setAvailability({ requestId, node, availability }, OPERATOR));
   }
 
+  async setTaints(node: NodeId, taints: readonly string[]): Promise<void> {
+    await this.#call('taints', (control, requestId) => control.setTaints({ requestId, node, taints }, OPERATOR));
+  }
+
   /** I9, I10: a spec that breaks a rule, and a caller who may not. */
   async #badInput(draw: number): Promise<void> {
     const random = new Random(draw);
