@@ -9,8 +9,10 @@ import type { Placement, Preemption, Rejection } from '../schedule/schedule.ts';
 import type { PlannedEvent } from './plan.ts';
 import type { SlotCreate, SlotPlan } from './slot-plan.ts';
 
-/** Why a task stops that gives its place to one of higher priority. */
-export const PREEMPTED = 'preempted';
+/** Why a task stops that gives its place to one of higher priority. Older controllers wrote `preempted` alone. */
+export function preemptedReason({ id, spec }: Service): string {
+  return `preempted by service/${id}, which has priority ${String(spec.placement.priority)}`;
+}
 
 export interface Placed {
   readonly placements: readonly (Placement & { readonly reason: string; readonly of: Service })[];

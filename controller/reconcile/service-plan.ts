@@ -20,7 +20,7 @@ import { newTask } from './new-task.ts';
 import type { PlanContext } from './plan-context.ts';
 import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
-import { NOTHING_PLACED, PREEMPTED, placeSlots } from './placement-plan.ts';
+import { NOTHING_PLACED, placeSlots, preemptedReason } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
 import { plannedSlots, preferPlanned } from './planned-slots.ts';
 import { planRetention } from './retention-plan.ts';
@@ -176,7 +176,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const actions: readonly Action[] = [
     ...retention.removals,
     ...stops.map(({ row, reason }): Action => ({ kind: 'stop-task', taskId: row.task.id, reason })),
-    ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: PREEMPTED }) as const),
+    ...placed.evictions.map(taskId => ({ kind: 'stop-task', taskId, reason: preemptedReason(service) }) as const),
     ...resizes.map((task): Action => ({ kind: 'resize-task', task, reason: 'resources' })),
     ...cancelledMoves(abandoned),
     ...createActions(snapshot, placed.placements.map(({ of: made, ...placement }) => ({ task: newTask(snapshot, context, { ...placement, service: made }), reason: placement.reason }))),

@@ -19,8 +19,9 @@ import { isBetter, rankNames, rankNode } from '../schedule/scores.ts';
 import { unplacedService } from './cluster-plan.ts';
 import { timesText } from './crash-backoff.ts';
 import { PaperCluster } from './paper-cluster.ts';
-import { isLive, serviceState } from './task-row.ts';
-import type { ServiceState } from './task-row.ts';
+import { hasEnded, isLive, isSlotDone, serviceState } from './task-row.ts';
+import type { ServiceState, TaskRow } from './task-row.ts';
+import { wantedSlots } from './wanted-slots.ts';
 
 /** Undefined when there is no such service. */
 export function whyService(snapshot: ClusterSnapshot, id: ServiceId, node: NodeId | undefined): WhyAnswer | undefined {
@@ -37,7 +38,38 @@ export function whyService(snapshot: ClusterSnapshot, id: ServiceId, node: NodeI
     return { target, state: 'pending', reasons: [...unplaced.reasons, ...rolloutReasons(state), ...scaleReasons(state)], ...(unplaced.fix === undefined ? {} : { fix: unplaced.fix }) };
   }
   const placed = state.rows.filter(isLive).flatMap(row => placementReasons(snapshot, row.task));
-  return { target, state: state.status?.rollout.state ?? 'progressing', reasons: [...rolloutReasons(state), ...scaleReasons(state), ...crashReasons(state), ...placed] };
+  const ended = endedRows(snapshot, state);
+  return { target, state: serviceCondition(state, ended), reasons: [...rolloutReasons(state), ...scaleReasons(state), ...crashReasons(state, ended), ...ended.flatMap(endedReasons), ...placed] };
+}
+
+/** The newest task of each slot that ended and gets no other. */
+function endedRows(snapshot: ClusterSnapshot, state: ServiceState): readonly TaskRow[] {
+  const rowsOfSlot = Map.groupBy(state.rows, row => row.task.slot);
+  return wantedSlots(snapshot, state).flatMap(({ slot }) => {
+    const rows = rowsOfSlot.get(slot) ?? [];
+    const newest = rows.at(-1);
+    return newest !== undefined && hasEnded(newest) && (isSlotDone(rows, state.service) || isSpentJob(state)) ? [newest] : [];
+  });
+}
+
+/** Its retries are used up. */
+function isSpentJob({ service, status }: ServiceState): boolean {
+  return service.spec.kind === 'job' && status?.rollout.state === 'failed';
+}
+
+/** A settled service of which every slot ended is not running any more. */
+function serviceCondition({ status }: ServiceState, ended: readonly TaskRow[]): string {
+  const state = status?.rollout.state ?? 'progressing';
+  const isOver = state === 'settled' && ended.length > 0;
+  return !isOver ? state : ended.some(row => row.status?.phase === 'failed') ? 'failed' : 'complete';
+}
+
+function endedReasons({ task, status }: TaskRow): readonly RuleReason[] {
+  const { mode } = task.container.restart;
+  const exit = status?.lastExit;
+  const how = exit === undefined ? status?.reason ?? '' : `${exit.reason}, code ${exit.code === null ? 'unknown' : String(exit.code)}`;
+  const why = task.kind === 'job' ? '' : `; restart: ${mode} starts no other`;
+  return [plain('ended', [task.node], `task ${task.name} ended ${status?.phase ?? ''} on ${task.node}${how === '' ? '' : `: ${how}`}${why}`)];
 }
 
 /** Undefined when there is no such task. */
@@ -81,9 +113,11 @@ const ENDS: Readonly<Record<string, string>> = {
 
 /** Why the task was made, or is to stop. */
 function birthReason(task: Task): RuleReason {
+  const [, by] = /^preempted by (.+)$/.exec(task.reason) ?? [];
+  const preempted = task.desired === 'run' ? `the task before it made room for ${by ?? ''}` : `${by ?? ''}, needs its room`;
   const words = task.desired === 'run' ? BIRTHS : ENDS;
   const verb = task.desired === 'run' ? 'made' : 'to stop';
-  return plain(task.desired === 'run' ? 'made' : 'stop', [task.node], `${verb} because ${words[task.reason] ?? task.reason}`);
+  return plain(task.desired === 'run' ? 'made' : 'stop', [task.node], `${verb} because ${by === undefined ? words[task.reason] ?? task.reason : preempted}`);
 }
 
 function endReasons(task: Task, status: TaskStatus | undefined): readonly RuleReason[] {
@@ -120,9 +154,12 @@ function scaleReasons({ service: { spec }, status }: ServiceState): readonly Rul
   ];
 }
 
-function crashReasons({ status }: ServiceState): readonly RuleReason[] {
-  return (status?.crashLoops ?? []).map(loop => plain('crash-loop', [],
-    `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, the last was task ${loop.task}; the next waits until ${new Date(loop.notBeforeMs).toISOString()}`));
+function crashReasons(state: ServiceState, ended: readonly TaskRow[]): readonly RuleReason[] {
+  return (state.status?.crashLoops ?? []).map(loop => {
+    const isOver = ended.some(row => row.task.slot === loop.slot);
+    const next = isOver ? isSpentJob(state) ? 'its attempts are used up' : 'no other follows' : `the next waits until ${new Date(loop.notBeforeMs).toISOString()}`;
+    return plain('crash-loop', [], `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, the last was task ${loop.task}; ${next}`);
+  });
 }
 
 function withoutTask(snapshot: ClusterSnapshot, id: TaskId): ClusterSnapshot {

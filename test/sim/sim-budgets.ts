@@ -54,7 +54,7 @@ function preemptionProblems(snapshot: ClusterSnapshot, { id, spec }: Service, be
 function preemptedOf(snapshot: ClusterSnapshot, id: ServiceId, { tasks }: Before): readonly Task[] {
   return [...tasks].flatMap(([task, { task: known }]) => {
     const now = snapshot.tasks.get(task)?.value;
-    return now?.serviceId === id && known?.desired === 'run' && now.desired === 'stop' && now.reason === 'preempted' ? [now] : [];
+    return now?.serviceId === id && known?.desired === 'run' && now.desired === 'stop' && now.reason.startsWith('preempted') ? [now] : [];
   });
 }
 

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { parseNodeId } from '#model/ids.ts';
+import { preemptedReason } from '../../../../controller/reconcile/placement-plan.ts';
 import { whyService, whyTask } from '../../../../controller/reconcile/why.ts';
 import { failed, node, resources, service, serviceStatus, snapshot, status, T0, task, taskId, volume } from '../../../support/builders.ts';
 
@@ -36,6 +37,32 @@ test('why rolled back, why it waits', t => {
   const answer = whyService(state, web.id, undefined);
   t.is(answer?.state, 'rolled_back');
   t.regex(sentences(answer), /revision 2 is rolled_back: .*slot 0 failed 2 times/);
+});
+test('why ended: a service that is not restarted, and a job without attempts left, say so', t => {
+  const once = service({ replicas: 1, container: { restart: { mode: 'never', maxAttempts: 1, delayMs: 100, windowMs: 0 } } });
+  const killed = task(once, 'n1');
+  const oom = failed(killed, { restarts: 0, attempt: 1, reason: 'OOMKilled', message: '', lastExit: { attempt: 1, code: 137, reason: 'OOMKilled', finishedAtMs: T0 } });
+  const loops = [{ slot: 0, failures: 1, notBeforeMs: T0 + 10_000, task: killed.id }];
+  const answer = whyService(snapshot({ nodes: NODES, services: [once], serviceStatuses: [serviceStatus(once, { crashLoops: loops })], tasks: [killed], statuses: [oom] }), once.id, undefined);
+  t.is(answer?.state, 'failed');
+  t.regex(sentences(answer), /^slot 0 failed once, .*; no other follows; task \S+ ended failed on n1: OOMKilled, code 137; restart: never starts no other$/);
+  const job = service({ name: 'job', kind: 'job', replicas: 1, job: { retries: 0 } });
+  const tried = task(job, 'n1', { id: taskId('jj') });
+  const rollout = { state: 'failed', reason: 'job failed: 1 attempts used up', revision: 1, startedAtMs: T0 } as const;
+  const spent = whyService(snapshot({ nodes: NODES, services: [job], serviceStatuses: [serviceStatus(job, { rollout, settledRevision: 0, crashLoops: [{ ...loops[0]!, task: tried.id }] })], tasks: [tried], statuses: [failed(tried)] }), job.id, undefined);
+  t.is(spent?.state, 'failed');
+  t.regex(sentences(spent), /slot 0 failed once, .*; its attempts are used up/);
+  t.notRegex(sentences(spent), /waits until/);
+  const complete = whyService(snapshot({ nodes: NODES, services: [once], serviceStatuses: [serviceStatus(once)], tasks: [killed], statuses: [status(killed, { phase: 'complete' })] }), once.id, undefined);
+  t.is(complete?.state, 'complete');
+});
+test('why preempted: the service that needs the room, and its priority', t => {
+  const urgent = service({ name: 'db', placement: { priority: 7 } });
+  const reason = preemptedReason(urgent);
+  const stopping = task(web, 'n1', { desired: 'stop', reason });
+  t.regex(sentences(whyTask(snapshot({ nodes: NODES, tasks: [stopping], statuses: [status(stopping)] }), stopping.id, undefined)), /^to stop because service\/default\/shop\/db, which has priority 7, needs its room/);
+  const next = task(web, 'n1', { reason });
+  t.regex(sentences(whyTask(snapshot({ nodes: NODES, tasks: [next] }), next.id, undefined)), /^made because the task before it made room for service\/default\/shop\/db, which has priority 7/);
 });
 test('why to stop; a task of a lost node; one that is not there', t => {
   const stopping = task(web, 'n1', { desired: 'stop', reason: 'scale-down' });
