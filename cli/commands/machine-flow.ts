@@ -59,8 +59,8 @@ export async function initCluster(shell: Shell, flags: InitFlags): Promise<void>
   };
   const names = serverNames(controllers);
   const files = [
-    ...await issue(etcdAuthority, 'controller', 'etcd', names), ...await issue(etcdAuthority, 'controller', 'etcd-client'),
-    ...await issue(authority, 'controller', 'nats', names), ...await issue(authority, 'operator', 'operator'), ...await issue(authority, 'monitor', 'prometheus'),
+    ...await issue(etcdAuthority, 'server', 'etcd', names), ...await issue(etcdAuthority, 'controller', 'etcd-client'),
+    ...await issue(authority, 'server', 'nats', names), ...await issue(authority, 'operator', 'operator'), ...await issue(authority, 'monitor', 'prometheus'),
     { name: 'etcd-ca-key.pem', text: etcdAuthority.keyPem },
   ];
   // The CA's key comes last: it is what says that the directory is whole.

@@ -121,8 +121,9 @@ async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {
   await writeFile(`${pki}/ca.pem`, authority.certificatePem);
   // Whoever etcd trusts may read and write everything: nodes have certificates of the other CA.
   const etcdAuthority = await createAuthority(`gantry dev ${layout.name} etcd`, nowMs);
-  for (const [name, by] of [['etcd', etcdAuthority], ['etcd-client', etcdAuthority], ['nats', authority], ['registry', authority]] as const) {
-    await issue(name, { role: 'controller', name, ...names }, INFRASTRUCTURE_TTL_MS, by);
+  const parts = [['etcd', 'server', etcdAuthority], ['etcd-client', 'controller', etcdAuthority], ['nats', 'server', authority], ['registry', 'server', authority]] as const;
+  for (const [name, role, by] of parts) {
+    await issue(name, { role, name, ...names }, INFRASTRUCTURE_TTL_MS, by);
   }
   await issue('prometheus', { role: 'monitor', name: 'prometheus', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
   await issue('operator', { role: 'operator', name: 'admin', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);

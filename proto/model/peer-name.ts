@@ -9,7 +9,7 @@ export interface PeerName {
   readonly name: string;
 }
 
-const ROLES: ReadonlySet<string> = new Set<PeerRole>(['operator', 'node', 'controller', 'monitor']);
+const ROLES: ReadonlySet<string> = new Set<PeerRole>(['operator', 'node', 'controller', 'monitor', 'server']);
 const URI = /^spiffe:\/\/gantry\/([a-z]+)\/([A-Za-z0-9._-]{1,253})$/;
 
 export function peerUri({ role, name }: PeerName): string {

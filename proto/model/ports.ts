@@ -17,8 +17,8 @@ import type { Volume } from './volume.ts';
 
 /** Who calls, from the client certificate. */
 export interface Peer {
-  /** A `monitor` may read metrics and nothing else. */
-  readonly role: 'operator' | 'node' | 'controller' | 'monitor';
+  /** A `monitor` may read metrics and nothing else; a `server` (NATS, a registry) may call nothing. */
+  readonly role: 'operator' | 'node' | 'controller' | 'monitor' | 'server';
   /** Certificate's name: user name, node id or controller id. */
   readonly name: string;
   /** Remote address without the port. */

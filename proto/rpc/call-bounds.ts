@@ -17,6 +17,7 @@ export const CALL_LIMITS: Readonly<Record<PeerRole | 'anyone', CallLimits>> = {
   node: { callsOfOne: 1_000, calls: 50_000, watchesOfOne: 32, watches: 20_000 },
   controller: { callsOfOne: 2_000, calls: 20_000, watchesOfOne: 0, watches: 0 },
   monitor: { callsOfOne: 50, calls: 200, watchesOfOne: 0, watches: 0 },
+  server: { callsOfOne: 50, calls: 200, watchesOfOne: 0, watches: 0 },
   anyone: { callsOfOne: 50, calls: 500, watchesOfOne: 0, watches: 0 },
 };
 

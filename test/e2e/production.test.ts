@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import { readCertificate } from '#identity/certificate-rules.ts';
 import { requireCommand } from '#kit/command-process.ts';
 import { cgroupMounts } from '../../cli/dev/cgroup-fs.ts';
 import { eventually } from '../support/dev-cluster.ts';
@@ -31,6 +32,8 @@ test.serial('init makes every key; three members of etcd and three controllers s
   t.is(said.exitCode, 0, said.stderr);
   t.regex(said.stdout + said.stderr, /start a controller with: gantry-controller --id c1 /);
   t.is((await machines.run(['clusterctl', 'init', '--config-dir', directory])).exitCode, 1, 'a second init would lock out the first cluster');
+  const roleOf = (folder: string): string | undefined => readCertificate(readFileSync(path.join(directory, folder, 'certificate.pem'), 'utf8')).peer?.role;
+  t.deepEqual(['etcd', 'etcd-client', 'nats', 'operator', 'prometheus'].map(roleOf), ['server', 'controller', 'server', 'operator', 'monitor'], 'NATS is no controller');
   IDS.forEach((id, index) => { startEtcd(id, index); });
   writeFileSync(path.join(directory, 'nats.conf'), shippedFile('nats.conf', changes(0)));
   machines.start('nats', ['nats-server', '-c', path.join(directory, 'nats.conf')]);

@@ -116,7 +116,7 @@ test.serial('C2: what NATS carries is lost, doubled, reordered and late: each ta
   writeFileSync(configFile, config.replace(`:${String(port)}"`, `:${String(upstreamPort)}"`));
   await killAndWait('nats');
   const faults: readonly NatsFault[] = ['pass', 'lose', 'double', 'reorder', 'late'];
-  const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: `${stateDir}/pki/nats`, decide: index => faults[index % faults.length] ?? 'pass' });
+  const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: `${stateDir}/pki/c1`, decide: index => faults[index % faults.length] ?? 'pass' });
   try {
     await eventually('messages through the proxy', 60_000, () => proxy.counts.late >= 5);
     const revision = await bench.settled();

@@ -4,6 +4,7 @@ import { parsePeerUri, parseSubjectAltName, peerUri } from '#model/peer-name.ts'
 test('a peer name is its URI, both ways', t => {
   t.is(peerUri({ role: 'node', name: 'n1' }), 'spiffe://gantry/node/n1');
   t.deepEqual(parsePeerUri('spiffe://gantry/operator/joe.x'), { role: 'operator', name: 'joe.x' });
+  t.deepEqual(parsePeerUri('spiffe://gantry/server/nats'), { role: 'server', name: 'nats' });
 });
 
 for (const uri of ['spiffe://other/node/n1', 'spiffe://gantry/root/n1', 'spiffe://gantry/node/', 'spiffe://gantry/node/a/b', 'xspiffe://gantry/node/n1', 'spiffe://gantry/node/n1\n']) {
