@@ -51,6 +51,7 @@ import type { NodeFacts, SessionSink } from './ports.ts';
 import { unmountPrograms } from './runtime/runtime-program-fs.ts';
 import { SessionLoop } from './session-loop.ts';
 import { claimState } from './state-owner-fs.ts';
+import { realDirectory, removeTree } from './state-tree-fs.ts';
 import { StorageLoop } from './storage-loop.ts';
 import { pressureOf } from './task/attempt-end.ts';
 import type { StartStep } from './task/ports.ts';
@@ -92,7 +93,8 @@ interface Core {
 }
 
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
-export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const config = await withRealDirectories(given);
   const known = await haveIdentity(config, log, signal);
   await claimState(config.stateDir, { node: config.node, caSha256: certificateSha256(known.caPem) });
   const identity = new IdentityHolder(tlsOf(known));
@@ -267,12 +269,18 @@ function usageSources(config: AgentConfig, { cgroups }: Machine): UsageSources {
 }
 
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */
-export async function leave(config: AgentConfig, log: Logger): Promise<void> {
+export async function leave(given: AgentConfig, log: Logger): Promise<void> {
+  const config = await withRealDirectories(given);
   const machine = await openMachine(config, log, () => Promise.resolve(undefined));
   await leaveCluster({
-    ...machine, directories: [config.runDir, config.stateDir], removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
+    ...machine, directories: [given.runDir, given.stateDir], removeTree, removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
   });
+}
+
+/** Once, at the start: records, mounts and control groups name one path whatever becomes of a link. */
+async function withRealDirectories(config: AgentConfig): Promise<AgentConfig> {
+  return { ...config, stateDir: await realDirectory(config.stateDir), runDir: await realDirectory(config.runDir) };
 }
 
 /** What a pull asks a controller for. */

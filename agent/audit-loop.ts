@@ -3,6 +3,7 @@ import type { Logger } from '#kit/logger.ts';
 import { claimedNames, isStray, runningContainers } from './audit.ts';
 import type { HeapTrimmer } from './ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
+import type { NodeDns } from './dns/ports.ts';
 import type { ServiceProxy } from './proxy/ports.ts';
 import type { RootfsSnapshotter } from './snapshot/ports.ts';
 import type { Cgroups } from './cgroup/ports.ts';
@@ -12,6 +13,7 @@ import type { TaskRecord } from './task/record.ts';
 export interface AuditParts {
   readonly network: Pick<NodeNetwork, 'audit' | 'clearAway'>;
   readonly proxy: Pick<ServiceProxy, 'audit'>;
+  readonly dns: Pick<NodeDns, 'audit'>;
   readonly snapshots: Pick<RootfsSnapshotter, 'list' | 'remove'>;
   readonly cgroups: Pick<Cgroups, 'holds' | 'list' | 'killAll' | 'remove'>;
   readonly runtime: Pick<ContainerRuntime, 'isAlive' | 'kill'>;
@@ -50,7 +52,7 @@ export class AuditLoop {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const { network, proxy, wakeTasks } = this.#parts;
+    const { network, proxy, dns, wakeTasks } = this.#parts;
     if (signal.aborted) {
       return;
     }
@@ -58,6 +60,7 @@ export class AuditLoop {
     await this.#attempt('network', async () => { this.#repaired(await network.audit()); });
     await this.#attempt('network slots', async () => { await network.clearAway(); });
     await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
+    await this.#attempt('names', async () => { this.#repaired(await dns.audit(signal)); });
     await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
     await this.#attempt('heap', async () => { await this.#parts.heap.trim(); });

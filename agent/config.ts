@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { isIPv4 } from 'node:net';
 import { splitAddress } from '#kit/address-parse.ts';
+import { joinRepeats, parseOption } from '#kit/option-parse.ts';
 import { isDeviceName } from '#model/device-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
@@ -170,10 +171,10 @@ export function agentUsage(): string {
 
 function parseValues(args: readonly string[]): Values {
   const options = Object.fromEntries(Object.entries<Option>(AGENT_OPTIONS).map(([name, option]) => [
-    name, option.value === undefined ? { type: 'boolean' as const } : { type: 'string' as const, ...(option.fallback === undefined ? {} : { default: option.fallback }) },
+    name, parseOption(option),
   ]));
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+    return joinRepeats(parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values);
   } catch (cause) {
     throw new ClusterError('INVALID_ARGUMENT', cause instanceof Error ? cause.message : String(cause), { cause });
   }

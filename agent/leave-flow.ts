@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { UndoStack } from '#kit/undo-stack.ts';
 import type { NodeDns } from './dns/ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
@@ -17,6 +16,8 @@ export interface LeaveParts {
   readonly removePrograms: () => Promise<void>;
   /** Directories of the node's state; named volumes are in one of them. */
   readonly directories: readonly string[];
+  /** Deletes a directory, through no mount. */
+  readonly removeTree: (directory: string) => Promise<void>;
   readonly forgetIdentity: () => Promise<void>;
 }
 
@@ -25,7 +26,7 @@ export async function leaveCluster(parts: LeaveParts): Promise<void> {
   await using undo = new UndoStack();
   undo.push('certificate', async () => { await parts.forgetIdentity(); });
   for (const directory of parts.directories) {
-    undo.push(`directory ${directory}`, async () => { await rm(directory, { recursive: true, force: true }); });
+    undo.push(`directory ${directory}`, async () => { await parts.removeTree(directory); });
   }
   undo.push('programs', async () => { await parts.removePrograms(); });
   undo.push('control group', async () => { await parts.removeCgroup(); });

@@ -14,7 +14,7 @@ const RESERVED = { milliCpu: 100, memoryBytes: 256 * 1024 * 1024 } as const;
 /** The rest is for images that no task needs, logs and what nobody asked for: fuller, the disk is cleaned (`--image-disk`). */
 const DISK_SHARE = 0.85;
 
-const PASSABLE_MODE = 0o711;
+export const PASSABLE_MODE = 0o711;
 /** Source: inode(7), S_IXOTH */
 const OTHERS_PASS = 0o001;
 

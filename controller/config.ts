@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { parseArgs } from 'node:util';
+import { joinRepeats, parseOption } from '#kit/option-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { parseDuration } from '#model/quantity.ts';
@@ -126,11 +127,11 @@ export function controllerUsage(): string {
 }
 
 function parseValues(args: readonly string[]): Values {
-  const options = Object.fromEntries(Object.entries<Option>(CONTROLLER_OPTIONS).map(([name, { value, fallback }]) => [
-    name, value === undefined ? { type: 'boolean' as const } : { type: 'string' as const, ...(fallback === undefined ? {} : { default: fallback }) },
+  const options = Object.fromEntries(Object.entries<Option>(CONTROLLER_OPTIONS).map(([name, option]) => [
+    name, parseOption(option),
   ]));
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+    return joinRepeats(parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values);
   } catch (cause) {
     throw new ClusterError('INVALID_ARGUMENT', cause instanceof Error ? cause.message : String(cause), { cause });
   }

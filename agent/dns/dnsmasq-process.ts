@@ -30,10 +30,10 @@ export function startDnsmasq(args: readonly string[], logFile: string): { readon
   return { hasEnded: () => isEnded };
 }
 
-/** Asks it to end. True when it was there. */
-export function signalDnsmasq(pid: number): boolean {
+/** True when it was there. */
+export function signalDnsmasq(pid: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
   try {
-    return process.kill(pid, 'SIGTERM');
+    return process.kill(pid, signal);
   } catch {
     // It ended in between.
     return false;

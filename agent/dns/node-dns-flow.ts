@@ -30,6 +30,8 @@ export class DnsmasqNodeDns implements NodeDns {
   readonly #pidFile: string;
   readonly #logFile: string;
   #gatewayAddress = '';
+  /** It did not answer at the last audit: on a busy machine once is no proof. */
+  #wasSilent = false;
 
   constructor(options: NodeDnsOptions, clock: Clock) {
     this.#options = options;
@@ -42,11 +44,7 @@ export class DnsmasqNodeDns implements NodeDns {
   async ensureRunning(gatewayAddress: string, signal: AbortSignal): Promise<void> {
     this.#gatewayAddress = gatewayAddress;
     this.#hosts.create();
-    const args = dnsmasqArgs({
-      gatewayAddress, hostsDir: this.#hosts.hostsDir, pidFile: this.#pidFile,
-      upstreams: this.#options.upstreams.filter(address => address !== gatewayAddress),
-      user: await isOpenToAll(this.#hosts.hostsDir) ? UNPRIVILEGED_USER : 'root',
-    });
+    const args = await this.#args();
     const running = await findDnsmasq(this.#pidFile, args);
     if (running?.is === 'same') {
       return;
@@ -55,6 +53,27 @@ export class DnsmasqNodeDns implements NodeDns {
       await this.#stop(signal);
     }
     await this.#start(args, signal);
+  }
+
+  async audit(signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#gatewayAddress === '') return [];
+    const isRunning = (await findDnsmasq(this.#pidFile, await this.#args()))?.is === 'same';
+    const isSilent = !isRunning || !await isAnswering(this.#gatewayAddress);
+    const isDown = !isRunning || (isSilent && this.#wasSilent);
+    this.#wasSilent = isSilent && !isDown;
+    if (!isDown) return [];
+    await this.#stop(signal);
+    await this.ensureRunning(this.#gatewayAddress, signal);
+    return ['name server'];
+  }
+
+  async #args(): Promise<readonly string[]> {
+    const gatewayAddress = this.#gatewayAddress;
+    return dnsmasqArgs({
+      gatewayAddress, hostsDir: this.#hosts.hostsDir, pidFile: this.#pidFile,
+      upstreams: this.#options.upstreams.filter(address => address !== gatewayAddress),
+      user: await isOpenToAll(this.#hosts.hostsDir) ? UNPRIVILEGED_USER : 'root',
+    });
   }
 
   /** Tries again for a while: the socket of a server that was just killed may not be free yet. */
@@ -90,10 +109,11 @@ export class DnsmasqNodeDns implements NodeDns {
   async #stop(signal: AbortSignal): Promise<void> {
     const endMs = this.#clock.monotonicMs() + STOP_TIMEOUT_MS;
     for (let running = await findDnsmasq(this.#pidFile, []); running !== undefined; running = await findDnsmasq(this.#pidFile, [])) {
-      if (this.#clock.monotonicMs() > endMs) {
+      const lateMs = this.#clock.monotonicMs() - endMs;
+      if (lateMs > STOP_TIMEOUT_MS) {
         throw new Error(`dnsmasq ${String(running.pid)} does not end`);
       }
-      signalDnsmasq(running.pid);
+      signalDnsmasq(running.pid, lateMs > 0 ? 'SIGKILL' : 'SIGTERM');
       await this.#clock.sleep(POLL_MS, signal);
     }
   }

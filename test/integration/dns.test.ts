@@ -72,8 +72,13 @@ withNodes(`names of services and tasks are answered to tasks, follow the endpoin
     t.true(await becomes('db.shop.prod.gantry.internal', 'ENOTFOUND'));
     process.kill(Number(pid), 'SIGKILL');
     await eventually('its end', () => commandOf(pid.trim()) === '' ? true : undefined);
-    await node!.call('ensureDns', GATEWAY);
+    t.deepEqual(await node!.call('auditDns'), ['name server']);
     t.is(await ask('web.shop.prod.gantry.internal'), '10.160.0.1', 'a dead server is started again');
+    t.deepEqual(await node!.call('auditDns'), []);
+    process.kill(Number(readFileSync(path.join(node!.runDir, 'dns/dnsmasq.pid'), 'utf8')), 'SIGSTOP');
+    t.deepEqual(await node!.call('auditDns'), [], 'once silent is no proof');
+    t.deepEqual(await node!.call('auditDns'), ['name server']);
+    t.is(await ask('web.shop.prod.gantry.internal'), '10.160.0.1', 'so is one that stands still');
   }
   t.deepEqual(await leftOf(cluster), []);
 });

@@ -55,6 +55,7 @@ const CALLS: Readonly<Record<string, (argument: unknown) => Promise<unknown>>> =
   setPeers: argument => network.setPeers(argument as readonly PeerNode[]),
   clearAway: async () => { await network.clearAway(); return []; },
   audit: async () => [...await network.audit(), ...await proxy.audit()],
+  auditDns: () => dns.audit(never),
   ensureDns: argument => dns.ensureRunning(argument as string, never),
   applyDns: argument => dns.apply(argument as EndpointSet),
   tearDown: async () => {

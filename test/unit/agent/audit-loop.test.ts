@@ -27,6 +27,7 @@ class Rig {
     const run = new AuditLoop({
       network: { audit: () => (this.isNetworkBroken ? Promise.reject(new Error('nft hangs')) : Promise.resolve(this.repairs)), clearAway: () => Promise.resolve() },
       proxy: { audit: () => Promise.resolve([]) },
+      dns: { audit: () => Promise.resolve([]) },
       snapshots: { list: () => Promise.resolve(this.found), remove: id => act(`remove rootfs ${id}`) },
       cgroups: { holds: () => Promise.resolve(this.isInGroup), list: () => Promise.resolve(this.found), killAll: id => act(`kill group ${id}`), remove: id => act(`remove group ${id}`) },
       runtime: { isAlive: () => Promise.resolve(true), kill: id => act(`kill ${id}`) },

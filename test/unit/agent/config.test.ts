@@ -50,6 +50,8 @@ test('a snapshot driver that is none', refused, ['--node', 'n1', '--snapshotter'
 test('a mirror of nothing', refused, ['--node', 'n1', '--registry-mirrors', 'm:5000'], /--registry-mirrors "m:5000" is not REGISTRY=HOST/);
 test('a disk share above the whole', refused, ['--node', 'n1', '--image-disk', '101'], /--image-disk/);
 test('metrics on no port', refused, ['--node', 'n1', '--metrics-listen', '10.0.0.2'], /--metrics-listen "10.0.0.2" is not HOST:PORT/);
+test('a management port that is none', refused, ['--node', 'n1', '--management-ports', '7400-7403,9-8'], /--management-ports "9-8" is not a port or a range of ports/);
+test('a link that needs quoting', refused, ['--node', 'n1', '--forward-links', 'a"b'], /--forward-links/);
 test('no pull workers', refused, ['--node', 'n1', '--pull-workers', '0'], /--pull-workers/);
 test('an unknown log level', refused, ['--node', 'n1', '--log-level', 'loud'], /--log-level/);
 
@@ -65,6 +67,12 @@ test('named devices: each entry is one unit', t => {
   for (const bad of ['gpu', '=/dev/x', 'gpu=', 'gpu=/etc/passwd', 'gpu=/dev/../etc/passwd', 'a b=/dev/x']) {
     t.throws(() => parse(bad), { code: 'INVALID_ARGUMENT', message: /--devices/ }, bad);
   }
+});
+
+test('a list that is given twice is one list', t => {
+  const { deviceUnits, labels } = parseAgentConfig(['--node', 'n1', '--devices', 'gpu=/dev/a', '--devices', 'gpu=/dev/b', '--labels', 'zone=a', '--labels', 'disk=ssd']);
+  t.deepEqual([...deviceUnits], [['gpu#0', ['/dev/a']], ['gpu#1', ['/dev/b']]]);
+  t.deepEqual([...labels], [['zone', 'a'], ['disk', 'ssd']]);
 });
 
 test('paths of the node are clean and absolute', t => {
