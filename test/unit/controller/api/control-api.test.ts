@@ -59,10 +59,13 @@ const ROWS: Rows = {
   deleteRegistryLogin: [{ namespace: 'default', registry: 'old.test' }, { namespace: 'default', registry: 'older.test' }],
 };
 
-/** Rpcs that change nothing which a repetition could change again: a saved plan has an id of its own, and a tunnel is never sent twice. */
+/**
+ * Rpcs that change nothing which a repetition could change again: a saved plan has an id of its own, a tunnel is never sent twice, and
+ * a replacement continues where it was: only its token, for that name alone, is a new one each time.
+ */
 const READS: readonly string[] = [
   'view', 'watch', 'revisions', 'events', 'watchEvents', 'planMoves', 'listSecrets', 'listVolumes', 'listNamespaces', 'clusterStatus', 'awaitRouted', 'usage', 'plan', 'why',
-  'resolveImage', 'listTags', 'listRegistryLogins', 'openTunnel',
+  'resolveImage', 'listTags', 'listRegistryLogins', 'openTunnel', 'replaceNode',
 ];
 
 interface Rig {
