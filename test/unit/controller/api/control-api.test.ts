@@ -120,9 +120,14 @@ async function seed(replica: MemoryReplica, control: ControlHandlers): Promise<v
 test('each rpc of ControlApi is a write with a row here, or is named as one that is none', t => {
   const rpcs = Object.keys(ControlApiDefinition.methods);
   t.deepEqual([...Object.keys(ROWS), ...READS].toSorted(), rpcs.toSorted());
-  const withId = Object.entries(ControlApiDefinition.methods).filter(([, { requestType }]) => 'requestId' in requestType.decode(new Uint8Array())).map(([name]) => name);
+  const withId = Object.entries(ControlApiDefinition.methods).filter(([, { requestType }]) => takesRequestId(requestType)).map(([name]) => name);
   t.deepEqual(withId.toSorted(), Object.keys(ROWS).toSorted());
 });
+
+/** An id alone becomes bytes only of a message that has the field. */
+function takesRequestId(type: { readonly decode: (bytes: Uint8Array) => object; readonly encode: (message: never) => { finish(): Uint8Array } }): boolean {
+  return type.encode({ ...type.decode(new Uint8Array()), requestId: 'x' } as never).finish().length > 0;
+}
 
 for (const [rpc, [first, other]] of Object.entries(ROWS)) {
   const call = async ({ control }: Rig, id: number, request: object): Promise<unknown> =>
