@@ -5,6 +5,8 @@ import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import { parseDuration } from '#model/quantity.ts';
 import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
+import { parseReservedPorts } from '#model/reserved-port.ts';
+import type { ReservedPorts } from '#model/reserved-port.ts';
 import { PLACEMENT_POLICIES } from '#model/service.ts';
 import type { PlacementPolicy } from '#model/service.ts';
 import { TIMES_PRESETS } from '#model/times.ts';
@@ -36,6 +38,8 @@ export interface ControllerConfig {
   readonly certificateLifeMs: number;
   readonly defaultRegistry: string;
   readonly defaultPolicy: PlacementPolicy;
+  /** What no service may publish. */
+  readonly reservedPorts: readonly ReservedPorts[];
   readonly registryCaFile?: string;
   readonly registries: RegistrySettings;
   /** Absent: decisions are not recorded. */
@@ -70,6 +74,7 @@ export const CONTROLLER_OPTIONS = {
   'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'how long certificates of nodes live; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
   'placement-policy': { value: 'POLICY', fallback: 'spread', meaning: 'placement.policy of services that are applied without one: spread or binpack; the same on all controllers' },
+  'reserved-ports': { value: 'PORT,FROM-TO/tcp,...', fallback: '22/tcp,53,4789/udp,7400-7403/tcp,7410-7412/tcp', meaning: 'ports of the nodes that services cannot publish, of tcp and udp where none is named; the same on all controllers' },
   ...REGISTRY_OPTIONS,
   'record': { value: 'FILE', meaning: 'what each decision is made from, for a replay; $GANTRY_RECORD where it is not given' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
@@ -106,6 +111,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     certificateLifeMs: parseLife(text(values, 'certificate-life')),
     defaultRegistry: text(values, 'default-registry') ?? '',
     defaultPolicy: parsePolicy(text(values, 'placement-policy')),
+    reservedPorts: list(values, 'reserved-ports').map(entry => parseReserved(entry)),
     registries: parseRegistrySettings({
       'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
     }),
@@ -163,6 +169,14 @@ function parsePolicy(given = ''): PlacementPolicy {
     throw refusal('placement-policy', given, PLACEMENT_POLICIES.join(' or '));
   }
   return policy;
+}
+
+function parseReserved(entry: string): ReservedPorts {
+  const reserved = parseReservedPorts(entry);
+  if (reserved === undefined) {
+    throw refusal('reserved-ports', entry, 'a port or a range of ports in 1..65535, such as 22, 7400-7403/tcp or 4789/udp');
+  }
+  return reserved;
 }
 
 function parsePrometheus(url: string | undefined): Pick<ControllerConfig, 'prometheusUrl'> {

@@ -96,7 +96,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const usage: UsageLoop | undefined = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
   const logins = new RegistryLoginStore({ store, sealer, clock });
   const api = new ApiLoop({
-    controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry, defaultPolicy: config.defaultPolicy,
+    controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry, defaultPolicy: config.defaultPolicy, reservedPorts: config.reservedPorts,
     times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, hasPrometheus: config.prometheusUrl !== undefined, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock), logins),
     logins, sealer,

@@ -19,6 +19,7 @@ import type { AddressTurn } from './address-turn-flow.ts';
 import { findClashes, namesSharedThings } from './cluster-clashes.ts';
 import { policyOf } from './namespace-api.ts';
 import { withClusterDefaults } from './cluster-defaults.ts';
+import type { ReservedPorts } from '#model/reserved-port.ts';
 import type { ClusterDefaults } from './cluster-defaults.ts';
 import { pinImages } from './digest-flow.ts';
 import type { DigestParts } from './digest-flow.ts';
@@ -33,6 +34,8 @@ import { earlierAnswer, requireOutcome, writeOnce } from './write-once-flow.ts';
 import type { WriteDraft, WriteParts } from './write-once-flow.ts';
 
 export interface ApplyParts extends WriteParts, DigestParts, ClusterDefaults {
+  /** What no service may publish. */
+  readonly reservedPorts: readonly ReservedPorts[];
   readonly sealer: SecretSealer;
   readonly events: EventSink;
   /** Whether this controller can ask for metrics. */
@@ -81,7 +84,7 @@ export function createApply(parts: ApplyParts): ControlHandlers['apply'] {
 /** With its digests. Clashes are looked for again in its turn; here, so that a refused apply has not written contents. @throws ClusterError INVALID_ARGUMENT */
 async function pinnedApp(app: AppSpec, parts: ApplyParts): Promise<AppSpec> {
   const pinned = await pinImages(app, parts, parts.signal);
-  requireValid(findClashes(pinned, parts.state.current));
+  requireValid(findClashes(pinned, parts.state.current, parts.reservedPorts));
   return pinned;
 }
 
@@ -105,7 +108,7 @@ function needsTurn(app: AppSpec, parts: ApplyParts): boolean {
 export async function draftWrite(request: RevisionRequest, secretVersions: ReadonlyMap<string, number>, parts: ApplyParts, earlyTurn?: Promise<AddressTurn>): Promise<WriteDraft> {
   const turn = needsTurn(request.app, parts) ? await (earlyTurn ?? takeTurn(parts, parts.signal)) : undefined;
   await requirePlan(request, parts);
-  requireValid([...checkPolicy(request.app, parts), ...findClashes(request.app, parts.state.current)]);
+  requireValid([...checkPolicy(request.app, parts), ...findClashes(request.app, parts.state.current, parts.reservedPorts)]);
   const current = parts.state.current.apps.get(appId(request.app.namespace, request.app.name));
   if (current?.value.isDeleting === true) {
     throw new ClusterError('FAILED_PRECONDITION', `App ${request.app.namespace}/${request.app.name} is being deleted; apply again when it is gone`);

@@ -6,6 +6,8 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Violation } from '#model/errors.ts';
 import { appId, parseServiceId, serviceId } from '#model/ids.ts';
 import type { ServiceId } from '#model/ids.ts';
+import { isReservedPort } from '#model/reserved-port.ts';
+import type { ReservedPorts } from '#model/reserved-port.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { targetOf } from '../schedule/claims.ts';
 
@@ -14,14 +16,17 @@ export function namesSharedThings(app: AppSpec): boolean {
   return app.volumes.length > 0 || app.services.some(service => service.container.ports.some(port => port.published !== undefined));
 }
 
-/** One violation for each port and volume that another App has. Services that are being deleted hold nothing any more. */
-export function findClashes(app: AppSpec, snapshot: ClusterSnapshot): readonly Violation[] {
+/** One violation for each port that the machines need, and for each port and volume that another App has. Services that are being deleted hold nothing any more. */
+export function findClashes(app: AppSpec, snapshot: ClusterSnapshot, reserved: readonly ReservedPorts[]): readonly Violation[] {
   const others = [...snapshot.services.values()].map(record => record.value)
     .filter(service => !service.isDeleting && (service.namespace !== app.namespace || service.app !== app.name));
   return [
     ...app.services.flatMap(service => service.container.ports.flatMap((port, index) => {
-      const owner = findOwner(port, others);
       const path = `services.${service.name}.ports[${String(index)}].published`;
+      if (isReservedPort(port, reserved)) {
+        return [{ path, message: `port ${String(port.published)}/${port.protocol} is reserved for the nodes by --reserved-ports of the controllers; choose another` }];
+      }
+      const owner = findOwner(port, others);
       return owner === undefined ? [] : [{ path, message: `port ${String(port.published)}/${port.protocol} is already published by service ${owner.id}; choose another` }];
     })),
     ...affinityCircles(app, others),

@@ -44,7 +44,7 @@ export function createPlanApi(parts: PlanParts): Pick<ControlHandlers, 'plan' | 
       requireNodes(request, parts);
       const apps = await pinAll(request.apps, parts);
       await loadRevisions(parts);
-      requireValid(eachApp(apps, app => findClashes(app, parts.state.current)));
+      requireValid(eachApp(apps, app => findClashes(app, parts.state.current, parts.reservedPorts)));
       const undone = request.undo === undefined ? undefined : await requireUndone(request.undo, parts);
       const { plan, before, isWhole } = await planInTime({ ...request, apps }, undone, parts);
       if (request.isSaved && !isWhole) {
@@ -94,7 +94,7 @@ async function planInTime({ apps, withoutNodes, addedNodes }: PlanRequest, undon
 /** What an undo would write, refused where that would be. @throws ClusterError as `chooseRevision`, INVALID_ARGUMENT */
 async function requireUndone(undo: UndoTarget, parts: PlanParts): Promise<ChosenRevision> {
   const chosen = await chooseRevision(undo, parts);
-  requireValid([...checkPolicy(chosen.wish.app, parts), ...findClashes(chosen.wish.app, parts.state.current)]);
+  requireValid([...checkPolicy(chosen.wish.app, parts), ...findClashes(chosen.wish.app, parts.state.current, parts.reservedPorts)]);
   return chosen;
 }
 

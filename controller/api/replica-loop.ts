@@ -4,6 +4,7 @@ import { superviseLoops } from '#kit/supervise-loop.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
 import type { AgentHandlers, ControlHandlers, PeerHandlers } from '#model/ports.ts';
 import type { ClusterSettings } from '#model/records.ts';
+import type { ReservedPorts } from '#model/reserved-port.ts';
 import type { PlacementPolicy } from '#model/service.ts';
 import type { Times } from '#model/times.ts';
 import { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
@@ -32,6 +33,7 @@ export interface ReplicaOptions {
   readonly version: string;
   readonly defaultRegistry: string;
   readonly defaultPolicy: PlacementPolicy;
+  readonly reservedPorts: readonly ReservedPorts[];
   readonly times: Times;
   readonly settings: ClusterSettings;
   readonly store: Store;

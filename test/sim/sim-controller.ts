@@ -122,7 +122,7 @@ export class SimController {
     const { core, process } = life;
     await core.cluster.ready(signal);
     const replica = new ReplicaLoop({
-      controllerId: this.name, version: '0.1.0', defaultRegistry: 'docker.io', defaultPolicy: 'spread', times: TIMES, settings, store, state: core.cluster, events: core.events,
+      controllerId: this.name, version: '0.1.0', defaultRegistry: 'docker.io', defaultPolicy: 'spread', reservedPorts: [], times: TIMES, settings, store, state: core.cluster, events: core.events,
       usage: undefined, hasPrometheus: true, clock: process, log: this.#world.log(this.name), audit: silentLogger, sealer: TURNING_SEALER,
       resolver: {
         resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(`${image.repository}:${image.tag ?? ''}`).digest('hex')}` as never),

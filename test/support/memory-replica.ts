@@ -73,7 +73,7 @@ export class MemoryReplica {
   get parts(): ApplyParts & NodeApiParts & { readonly sealer: SecretSealer } {
     const { store, state, clock, signal, events } = this;
     return {
-      store, state, clock, signal, events, lostNodes: this.#lostNodes, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', sealer: TURNING_SEALER, hasPrometheus: false, random: () => 0,
+      store, state, clock, signal, events, lostNodes: this.#lostNodes, requestLease: new RequestLease(store, clock), defaultRegistry: 'docker.io', defaultPolicy: 'spread', reservedPorts: [{ first: 22, last: 22, protocol: 'tcp' }], sealer: TURNING_SEALER, hasPrometheus: false, random: () => 0,
       resolver: { resolve: image => Promise.resolve(`sha256:${createHash('sha256').update(image.repository).digest('hex')}` as never) },
     };
   }

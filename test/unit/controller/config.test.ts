@@ -58,3 +58,9 @@ test('the usage names every option', t => {
     t.true(controllerUsage().includes(`--${name} `), name);
   }
 });
+
+test('ports of the nodes are reserved, by default those of ssh, DNS, vxlan and Gantry', t => {
+  t.deepEqual(config().reservedPorts.map(({ first, last, protocol }) => [first, last, protocol]), [[22, 22, 'tcp'], [53, 53, undefined], [4789, 4789, 'udp'], [7400, 7403, 'tcp'], [7410, 7412, 'tcp']]);
+  t.deepEqual(config('--reserved-ports', '80', '--reserved-ports', '90-91/udp').reservedPorts, [{ first: 80, last: 80 }, { first: 90, last: 91, protocol: 'udp' }]);
+  t.throws(() => config('--reserved-ports', 'ssh'), { code: 'INVALID_ARGUMENT', message: /--reserved-ports/ });
+});

@@ -5,7 +5,7 @@ import { createServiceApi } from '../../../../controller/api/service-api.ts';
 import { encodeService, encodeServiceStatus } from '../../../../controller/store/records.ts';
 import { ClusterError } from '#model/errors.ts';
 import { serviceId } from '#model/ids.ts';
-import { appOf } from '../../../support/manifest.ts';
+import { appOf, manifest } from '../../../support/manifest.ts';
 import { T0 } from '../../../support/builders.ts';
 import { encodeNamespace } from '../../../../controller/store/records.ts';
 import { MemoryReplica, OPERATOR, requestId } from '../../../support/memory-replica.ts';
@@ -156,6 +156,14 @@ test('a metric is refused where no controller can ask for it', async t => {
   t.deepEqual(replica.keys('apps/'), []);
   await createApply({ ...replica.parts, hasPrometheus: true })({ requestId: requestId(2), app, isDryRun: false }, OPERATOR);
   t.deepEqual(replica.keys('apps/'), ['apps/default/shop']);
+});
+
+test('an App that publishes a port of the machine is refused, and nothing of it is stored', async t => {
+  const replica = await MemoryReplica.start(t);
+  const app = appOf(manifest({ ports: ['22:80'] }));
+  const error = await t.throwsAsync(createApply(replica.parts)({ requestId: requestId(1), app, isDryRun: false }, OPERATOR));
+  t.like(error, { code: 'INVALID_ARGUMENT', violations: [{ path: 'services.web.ports[0].published' }] });
+  t.deepEqual(replica.keys('apps/'), []);
 });
 
 test('a service without a policy gets the one of the cluster, in its record and in its Revision', async t => {

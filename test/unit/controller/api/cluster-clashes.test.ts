@@ -12,7 +12,7 @@ const other = (ports: readonly PublishedPort[], options: ServiceOptions = {}): S
 const clashes = test.macro({
   exec(t, ports: readonly unknown[], held: Service, paths: readonly string[]) {
     const app = appOf(manifest({ ports }));
-    t.deepEqual(findClashes(app, snapshot({ services: [held] })).map(violation => violation.path), paths);
+    t.deepEqual(findClashes(app, snapshot({ services: [held] }), []).map(violation => violation.path), paths);
   },
   title: (name = '') => `findClashes: ${name}`,
 });
@@ -30,9 +30,9 @@ test('nothing published', clashes, [{ target: 80 }], other([port(80)]), []);
 test('a volume has not the place of another App\'s replica, either way round', t => {
   const held = (name: string, perReplica: boolean): Service => other([], { volumes: [{ name, perReplica }] });
   const wish = (name: string, perReplica: boolean): ReturnType<typeof appOf> => appOf(manifest({}, { volumes: { [name]: { per_replica: perReplica } } }));
-  t.like(findClashes(wish('data-0', false), snapshot({ services: [held('data', true)] }))[0], { path: 'volumes', key: 'data-0' });
-  t.like(findClashes(wish('data', true), snapshot({ services: [held('data-0', false)] }))[0], { path: 'volumes', key: 'data' });
-  t.deepEqual(findClashes(wish('data', false), snapshot({ services: [held('data', false)] })), [], 'a volume of the namespace is shared by name');
+  t.like(findClashes(wish('data-0', false), snapshot({ services: [held('data', true)] }), [])[0], { path: 'volumes', key: 'data-0' });
+  t.like(findClashes(wish('data', true), snapshot({ services: [held('data-0', false)] }), [])[0], { path: 'volumes', key: 'data' });
+  t.deepEqual(findClashes(wish('data', false), snapshot({ services: [held('data', false)] }), []), [], 'a volume of the namespace is shared by name');
 });
 
 test('a turn is taken for published ports and volumes', t => {
@@ -44,8 +44,15 @@ test('a turn is taken for published ports and volumes', t => {
 test('services of two Apps that must be near each other', t => {
   const theirs = (weight?: number): Service => other([], { placement: { affinity: [{ service: 'shop/web', label: 'node', ...(weight === undefined ? {} : { weight }) }] } });
   const wish = appOf(manifest({ placement: { affinity: ['other/web'] } }));
-  t.like(findClashes(wish, snapshot({ services: [theirs()] })), [{ path: 'services.web.placement.affinity[0]' }]);
-  t.regex(findClashes(wish, snapshot({ services: [theirs()] }))[0]?.message ?? '', /^cycle: default\/shop\/web -> default\/other\/web -> default\/shop\/web; /);
-  t.deepEqual(findClashes(wish, snapshot({ services: [theirs(5)] })), []);
-  t.deepEqual(findClashes(wish, snapshot({ services: [other([])] })), []);
+  t.like(findClashes(wish, snapshot({ services: [theirs()] }), []), [{ path: 'services.web.placement.affinity[0]' }]);
+  t.regex(findClashes(wish, snapshot({ services: [theirs()] }), [])[0]?.message ?? '', /^cycle: default\/shop\/web -> default\/other\/web -> default\/shop\/web; /);
+  t.deepEqual(findClashes(wish, snapshot({ services: [theirs(5)] }), []), []);
+  t.deepEqual(findClashes(wish, snapshot({ services: [other([])] }), []), []);
+});
+
+test('a port that the nodes need cannot be published, in either mode', t => {
+  const reserved = [{ first: 22, last: 22, protocol: 'tcp' }, { first: 53, last: 53 }] as const;
+  const found = findClashes(appOf(manifest({ ports: ['22:80', '22:80/udp', '53:80/udp', { published: 53, target: 80, mode: 'host' }, '80:22'] })), snapshot(), reserved);
+  t.deepEqual(found.map(({ path }) => path), [0, 2, 3].map(index => `services.web.ports[${String(index)}].published`));
+  t.is(found[0]?.message, 'port 22/tcp is reserved for the nodes by --reserved-ports of the controllers; choose another');
 });
