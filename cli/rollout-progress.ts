@@ -1,4 +1,5 @@
 /** How far an apply has come, from one view of the cluster. */
+import { pendingCountOf } from '#model/pending-count.ts';
 import type { AppliedService, ClusterView, ServiceView, TaskView } from '#model/ports.ts';
 
 export type Progress =
@@ -58,7 +59,7 @@ function judgeService({ view, cluster, asked }: AwaitedService): Judged {
   if (failure !== undefined) {
     return { state: 'failed', line: failure };
   }
-  const pending = status?.pending.length ?? 0;
+  const pending = status === undefined ? 0 : pendingCountOf(status);
   const counts = `${describeUpdated(view, cluster)}${String(view.healthy)}/${String(view.wanted)} healthy${pending === 0 ? '' : `, ${String(pending)} pending`}`;
   const rest = describeRest(view);
   if (rest !== undefined) {

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceStatus } from '#model/app.ts';
+import { pendingCountOf } from '#model/pending-count.ts';
 import type { ReconcileTurn } from './reconcile/reconcile-loop.ts';
 import type { StoreOperation } from './store/etcd-store.ts';
 
@@ -74,7 +75,7 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   gauge(registry, 'gantry_leader', () => (sources.isLeading() ? 1 : 0));
   gauge(registry, 'gantry_leader_epoch', () => sources.current().epoch);
   gauge(registry, 'gantry_sessions', sources.sessionCount);
-  gauge(registry, 'gantry_pending_slots', () => sum(sources.current(), status => status.pending.length));
+  gauge(registry, 'gantry_pending_slots', () => sum(sources.current(), pendingCountOf));
   gauge(registry, 'gantry_crash_looping_slots', () => sum(sources.current(), status => status.crashLoops.length));
   gauge(registry, 'gantry_mass_breaker_open', () => (sources.isBreakerOpen() ? 1 : 0));
   gauge(registry, 'gantry_nats_connected', () => (sources.isNatsConnected() ? 1 : 0));

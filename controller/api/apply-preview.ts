@@ -10,7 +10,7 @@ import { isLive, isUpToDate, rowsOf } from '../reconcile/task-row.ts';
 import type { TaskRow } from '../reconcile/task-row.ts';
 import { wantedSlots } from '../reconcile/wanted-slots.ts';
 import { explainRejection } from '../schedule/explain.ts';
-import { schedule } from '../schedule/schedule.ts';
+import { rejectedSlots, schedule } from '../schedule/schedule.ts';
 import type { PendingService } from '../schedule/schedule.ts';
 
 /** One warning a service, in order of names; none for a slot that tasks of lower priority make room for. `services` are as they would be stored. */
@@ -18,11 +18,12 @@ export function previewWarnings(snapshot: ClusterSnapshot, services: readonly Se
   const paper = new PaperCluster(snapshot);
   const pending = services.filter(({ spec }) => spec.kind !== 'cron').map((service): PendingService => ({ service, slots: startingSlots(paper, service) }));
   const { rejections, preemptions } = schedule(paper.snapshot, pending);
-  const waiting = rejections.filter(one => preemptions.every(({ service, slot }) => service !== one.service || slot !== one.slot));
+  const getsRoom = new Set(preemptions.map(({ service, slot }) => `${service} ${String(slot)}`));
+  const waiting = rejections.map(one => ({ ...one, slots: one.slots.filter(slot => !getsRoom.has(`${one.service} ${String(slot)}`)) })).filter(one => one.slots.length > 0);
   return pending.flatMap(({ service }) => {
     const rejected = waiting.filter(one => one.service === service.id);
     const [first] = rejected;
-    return first === undefined ? [] : [`service ${service.name}: ${someTasks(rejected.length, countOf(snapshot, service))} cannot be placed now: ${explainRejection(first)}`];
+    return first === undefined ? [] : [`service ${service.name}: ${someTasks(rejectedSlots(rejected), countOf(snapshot, service))} cannot be placed now: ${explainRejection(first)}`];
   });
 }
 

@@ -9,7 +9,7 @@ import type { Task } from '#model/task.ts';
 import type { Versioned } from '#model/cluster-snapshot.ts';
 import { MovePlanner } from '../reconcile/rebalance-plan.ts';
 import { isStopFirst } from '../reconcile/slot-plan.ts';
-import { explainObstacles } from '../schedule/explain.ts';
+import { explainSummary } from '../schedule/explain.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { buildKey } from '../store/keys.ts';
 import { encodeTask } from '../store/records.ts';
@@ -91,6 +91,6 @@ function requireRoom(task: Task, service: Service, { snapshot, node }: { readonl
   }
   const [rejection] = schedule(snapshot, [{ service, slots: [{ slot: task.slot, node }] }]).rejections;
   if (rejection !== undefined) {
-    throw new ClusterError('FAILED_PRECONDITION', `${node} cannot take task ${id}: ${explainObstacles(rejection.obstacles.filter(one => one.node === node))}`);
+    throw new ClusterError('FAILED_PRECONDITION', `${node} cannot take task ${id}: ${explainSummary(rejection.obstacles)}`);
   }
 }

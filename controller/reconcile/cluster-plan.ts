@@ -12,13 +12,13 @@ import { replicasInForce } from '../autoscale/replicas-in-force.ts';
 import { reasonsOf } from '../schedule/explain.ts';
 import { cheapestFix } from '../schedule/fix.ts';
 import { nodeLoads } from '../schedule/node-load.ts';
-import { schedule } from '../schedule/schedule.ts';
+import { rejectedSlots, schedule } from '../schedule/schedule.ts';
 import { appOfService } from '../store/keys.ts';
 import { fieldChanges } from './field-changes.ts';
 import { Forecast } from './forecast.ts';
 import { detached, PaperCluster } from './paper-cluster.ts';
 import type { PlanContext } from './plan-context.ts';
-import { isLive, rowsOf, serviceState } from './task-row.ts';
+import { isLive, isUpToDate, rowsOf, serviceState } from './task-row.ts';
 import type { TaskRow } from './task-row.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
@@ -243,7 +243,18 @@ function withoutIdleCommand(unplaced: UnplacedService, { apps, withoutNodes, add
 
 /** What keeps the pending slots of a service from every node now; undefined when they fit after all. */
 export function unplacedService(snapshot: ClusterSnapshot, id: ServiceId): UnplacedService | undefined {
-  return unfitSlots(snapshot, id, new Set(snapshot.serviceStatuses.get(id)?.value.pending.map(one => one.slot)));
+  const status = snapshot.serviceStatuses.get(id)?.value;
+  return status === undefined ? undefined : unfitSlots(snapshot, id, status.pendingCount === undefined ? new Set(status.pending.map(one => one.slot)) : unservedSlots(snapshot, id));
+}
+
+/** A status with a count lists examples only: the slots that have no task of the current template. */
+function unservedSlots(snapshot: ClusterSnapshot, id: ServiceId): ReadonlySet<number> {
+  const state = serviceState(snapshot, id);
+  if (state === undefined) {
+    return new Set();
+  }
+  const served = new Set(state.rows.filter(row => isLive(row) && isUpToDate(row, state.service)).map(row => row.task.slot));
+  return new Set(wantedSlots(snapshot, state).map(one => one.slot).filter(slot => !served.has(slot)));
 }
 
 function unfitSlots(snapshot: ClusterSnapshot, id: ServiceId, slots: ReadonlySet<number>): UnplacedService | undefined {
@@ -259,7 +270,7 @@ function unfitSlots(snapshot: ClusterSnapshot, id: ServiceId, slots: ReadonlySet
     return undefined;
   }
   const fix = cheapestFix({ snapshot, service, slots: wanted });
-  return { service: id, count: rejections.length, reasons: reasonsOf(first.obstacles), ...(fix === undefined ? {} : { fix }) };
+  return { service: id, count: rejectedSlots(rejections), reasons: reasonsOf(first.obstacles), ...(fix === undefined ? {} : { fix }) };
 }
 
 function picturesOf(before: ClusterSnapshot, after: ClusterSnapshot): readonly NodePicture[] {

@@ -2,8 +2,8 @@
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
-import { explainObstacles } from '../schedule/explain.ts';
-import type { Obstacle } from '../schedule/filters.ts';
+import { explainSummary } from '../schedule/explain.ts';
+import type { ObstacleSummary } from '../schedule/obstacle-summary.ts';
 import { unfinishedTasksOn } from '../schedule/node-load.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { PlanContext } from './plan-context.ts';
@@ -35,7 +35,7 @@ export function planMovesOf(snapshot: ClusterSnapshot, { service, rows }: Pick<S
       return row;
     }
     if (!isTemporary(obstacles) && !mayGetRoom(look, moveTo, new Set())) {
-      abandoned.push({ task: row.task, reason: `${moveTo} cannot take ${row.task.name} of service/${service.id}: ${snapshot.nodes.has(moveTo) ? explainObstacles(obstacles) : 'the node is not there any more'}` });
+      abandoned.push({ task: row.task, reason: `${moveTo} cannot take ${row.task.name} of service/${service.id}: ${snapshot.nodes.has(moveTo) ? explainSummary(obstacles) : 'the node is not there any more'}` });
     }
     const { moveTo: _, ...task } = row.task;
     return { ...row, task };
@@ -48,15 +48,15 @@ function isAlone(rows: readonly TaskRow[], { task }: TaskRow): boolean {
 }
 
 /** Undefined when the task's slot fits there; one obstacle where it does not, none where the node is gone. */
-function obstaclesOn({ snapshot, table }: Look, { serviceId, slot }: Task, node: NodeId): readonly Obstacle[] | undefined {
+function obstaclesOn({ snapshot, table }: Look, { serviceId, slot }: Task, node: NodeId): ObstacleSummary | undefined {
   const service = snapshot.services.get(serviceId)?.value;
   const rejections = service === undefined ? [] : schedule(snapshot, [{ service, slots: [{ slot, node }] }], table?.()).rejections;
-  return rejections[0]?.obstacles.filter(one => one.node === node);
+  return rejections[0]?.obstacles;
 }
 
 /** A node that is silent is back soon, or lost. */
-function isTemporary(obstacles: readonly Obstacle[]): boolean {
-  return obstacles.some(one => one.kind === 'node' && one.state === 'silent');
+function isTemporary({ groups }: ObstacleSummary): boolean {
+  return groups.some(({ first: one }) => one.kind === 'node' && one.state === 'silent');
 }
 
 /** @param visited  nodes that are asked about already: tasks that wait for each other's places wait for nothing */

@@ -41,9 +41,10 @@ export function placeSlots(snapshot: ClusterSnapshot, { creates, createLimit }: 
   const old = placeTemplate(snapshot, { of: before, offered: creates.filter(one => one.isOld === true), createLimit }, table);
   const isTaking = old.placements.length > 0 || old.pending.some(one => one.node !== undefined);
   const young = isTaking ? NOTHING_PLACED : placeTemplate(snapshot, { of: service, offered: creates.filter(one => one.isOld !== true), createLimit }, table);
+  const oldPending = new Set(old.pending.map(one => one.slot));
   return {
     placements: [...old.placements, ...young.placements], evictions: [...old.evictions, ...young.evictions], events: [...old.events, ...young.events],
-    pending: [...old.pending, ...young.pending.filter(one => old.pending.every(({ slot }) => slot !== one.slot))].sort((left, right) => left.slot - right.slot),
+    pending: [...old.pending, ...young.pending.filter(one => !oldPending.has(one.slot))].sort((left, right) => left.slot - right.slot),
   };
 }
 
@@ -64,18 +65,21 @@ function placeTemplate(snapshot: ClusterSnapshot, { of, offered, createLimit }: 
   const placeOf = (slot: number): number => places.get(slot)?.place ?? 0;
   const chosen = [...placements].sort((left, right) => placeOf(left.slot) - placeOf(right.slot)).slice(0, createLimit);
   const granted = preemptions.filter(one => placeOf(one.slot) < createLimit);
+  const roomOf = new Map(granted.map(one => [one.slot, one]));
   return {
     placements: chosen.map(one => ({ ...one, of, reason: places.get(one.slot)?.reason ?? '' })),
-    pending: rejections.map(one => pendingSlot(one, granted.find(({ slot }) => slot === one.slot))),
+    pending: rejections.flatMap(one => pendingSlots(one, roomOf)),
     evictions: granted.flatMap(one => one.victims),
     events: granted.flatMap(one => one.victims.map(victim => preemptedEvent(victim, one, of))),
   };
 }
 
-function pendingSlot(rejection: Rejection, preemption: Preemption | undefined): PendingSlot {
+function pendingSlots(rejection: Rejection, roomOf: ReadonlyMap<number, Preemption>): readonly PendingSlot[] {
   const reason = explainRejection(rejection);
-  const { slot } = rejection;
-  return preemption === undefined ? { slot, reason } : { slot, reason: `${reason}; waits for tasks of lower priority to stop on ${preemption.node}`, node: preemption.node };
+  return rejection.slots.map(slot => {
+    const node = roomOf.get(slot)?.node;
+    return node === undefined ? { slot, reason } : { slot, reason: `${reason}; waits for tasks of lower priority to stop on ${node}`, node };
+  });
 }
 
 function preemptedEvent(victim: TaskId, { slot }: Preemption, { id, spec }: Service): PlannedEvent {

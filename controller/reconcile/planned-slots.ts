@@ -28,7 +28,8 @@ export function plannedSlots(snapshot: ClusterSnapshot, state: ServiceState, { w
   if (status?.rollout.revision === service.revision) {
     return status.planned ?? [];
   }
-  const later = wanted.filter(({ slot }) => !rows.some(row => row.task.slot === slot && isLive(row) && isUpToDate(row, service))).slice(0, MAX_PLANNED);
+  const served = new Set(rows.filter(row => isLive(row) && isUpToDate(row, service)).map(row => row.task.slot));
+  const later = wanted.filter(({ slot }) => !served.has(slot)).slice(0, MAX_PLANNED);
   const placed = new Set(placements.map(one => one.slot));
   if (!choosesAhead(service) || later.every(({ slot }) => placed.has(slot))) {
     return [];

@@ -1,5 +1,5 @@
 /** Desired against observed for one Service: which tasks to make, to stop, to forget, and where its rollout stands. */
-import type { CrashLoop, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
+import type { CrashLoop, PendingSlot, PlannedSlot, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import { appId } from '#model/ids.ts';
@@ -9,6 +9,7 @@ import type { Task } from '#model/task.ts';
 import { autoscaleOnceRolledBack } from '../autoscale/replica-scale.ts';
 import { planBlueGreen } from './blue-green-plan.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { mountsVolumes } from '../schedule/volume-users.ts';
 import { jobsOf } from './job-status.ts';
 import { nextCrashLoop, timesText, waitUntilMs } from './crash-backoff.ts';
 import { planCron } from './cron-plan.ts';
@@ -22,6 +23,7 @@ import { EMPTY_PLAN } from './plan.ts';
 import type { Action, Plan, PlannedEvent } from './plan.ts';
 import { NOTHING_PLACED, placeSlots, preemptedReason } from './placement-plan.ts';
 import type { Placed } from './placement-plan.ts';
+import { pendingEvents, summarizePending } from './pending-summary.ts';
 import { plannedSlots, preferPlanned } from './planned-slots.ts';
 import { planRetention } from './retention-plan.ts';
 import { deadlineAtMs, deadlineFailure, nextProgress } from './rollout-progress.ts';
@@ -164,7 +166,8 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ? { ...NOTHING_PLACED, pending: state.status?.pending ?? [] }
     : placeSlots(snapshot, slots, { service, before: situation.before ?? service }, context.table);
   const retention = planRetention(state, false, new Set(situation.wanted.map(one => one.slot)), context.nowMs);
-  const replaced = slots.stopsOnceReplaced.filter(stop => placed.placements.some(one => one.slot === stop.row.task.slot));
+  const placedSlots = new Set(placed.placements.map(one => one.slot));
+  const replaced = slots.stopsOnceReplaced.filter(stop => placedSlots.has(stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
   const planned = plannedSlots(snapshot, state, { wanted: situation.wanted, placements: placed.placements }, context);
   const status = nextStatus(state, situation, { placed, planned, resize, nowMs: context.nowMs });
@@ -183,7 +186,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
     ...(isSameJson(state.status, status.value) ? [] : [{ kind: 'set-service-status', status: status.value } as const]),
   ];
   const wakeAtMs = earliest([retention.wakeAtMs, status.wakeAtMs, deadlineAtMs({ service, status: status.value }, context), ...waits(state, situation, context)]);
-  return { actions, events: [...placed.events, ...moveEvents(abandoned), ...resizeEvents(state, { ...resize, resizes }), ...eventsOf(state, status.value)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  return { actions, events: [...placed.events, ...moveEvents(abandoned), ...resizeEvents(state, { ...resize, resizes }), ...eventsOf(state, status.value, placed.pending)], ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
 }
 
 function cancelledMoves(abandoned: MovePlan['abandoned']): readonly Action[] {
@@ -199,9 +202,19 @@ function planEachSlot(snapshot: ClusterSnapshot, state: ServiceState, situation:
     isPaused: service.rollout?.isPaused === true || (situation.failure !== undefined && !isSettled),
     canMakeOld: before !== undefined, ...(step === undefined ? {} : { newLimit: step.limit }),
     isReplaceable: row => untilReplacedMs(row, service, context) <= 0,
-    fitsElsewhere: slot => schedule(snapshot, [{ service, slots: [{ slot }] }], context.table?.()).placements.length > 0,
+    fitsElsewhere: fitsElsewhere(snapshot, service, context),
   };
   return service.spec.update.strategy === 'blue_green' ? planBlueGreen(input, { active: situation.activeTemplate, before, isSettled }) : planSlots(input);
+}
+
+/** Slots without volumes are alike: the answer for one of them is the answer for all. */
+function fitsElsewhere(snapshot: ClusterSnapshot, service: Service, { table }: PlanContext): (slot: number) => boolean {
+  const fits = (slot: number): boolean => schedule(snapshot, [{ service, slots: [{ slot }] }], table?.()).placements.length > 0;
+  if (mountsVolumes(service)) {
+    return fits;
+  }
+  let answer: boolean | undefined;
+  return slot => (answer ??= fits(slot));
 }
 
 function assess(snapshot: ClusterSnapshot, state: ServiceState, context: PlanContext): Situation {
@@ -270,11 +283,20 @@ function nextStatus(
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
   const progress = nextProgress(state, rollout, nowMs);
   const value: ServiceStatus = {
-    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, pending: placed.pending, crashLoops: situation.crashLoops, ...jobsOf(state, isOver, nowMs),
+    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, ...pendingOf(state, placed, resize), crashLoops: situation.crashLoops, ...jobsOf(state, isOver, nowMs),
     ...(isOver || planned.length === 0 ? {} : { planned }),
     ...scaleOf(state),
   };
   return { value, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+}
+
+/** While tasks are resized nothing is placed, and the slots that waited still do. */
+function pendingOf({ status }: ServiceState, placed: Placed, { resizes }: ResizePlan): Pick<ServiceStatus, 'pending' | 'pendingCount'> {
+  if (resizes.length === 0 || status === undefined) {
+    return summarizePending(placed.pending);
+  }
+  const { pending, pendingCount } = status;
+  return { pending, ...(pendingCount === undefined ? {} : { pendingCount }) };
 }
 
 /** Written by the autoscale loop; here it is kept. */
@@ -310,13 +332,9 @@ function waits({ service, rows }: ServiceState, { crashLoops }: Situation, conte
   ].filter(time => time !== undefined && time > context.nowMs && Number.isFinite(time));
 }
 
-function eventsOf({ service, status }: ServiceState, next: ServiceStatus): readonly PlannedEvent[] {
+function eventsOf({ service, status }: ServiceState, next: ServiceStatus, pending: readonly PendingSlot[]): readonly PlannedEvent[] {
   const object = `service/${service.id}`;
-  const events: PlannedEvent[] = [];
-  const wasPending = new Map(status?.pending.map(one => [one.slot, one.reason]));
-  for (const { slot, reason } of next.pending.filter(one => wasPending.get(one.slot) !== one.reason)) {
-    events.push({ type: 'warning', object, reason: 'Unschedulable', message: `slot ${String(slot)}: ${reason}` });
-  }
+  const events: PlannedEvent[] = [...pendingEvents(object, status?.pending ?? [], pending)];
   const counted = new Map(status?.crashLoops.map(one => [one.slot, one.task]));
   for (const loop of next.crashLoops.filter(one => counted.get(one.slot) !== one.task)) {
     events.push({ type: 'warning', object, reason: 'TaskFailed', message: `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, task ${loop.task}` });

@@ -13,6 +13,7 @@ import { allObstacles } from '../schedule/filters.ts';
 import type { ServiceRequest } from '../schedule/filters.ts';
 import { cheapestFix } from '../schedule/fix.ts';
 import { NodeTable } from '../schedule/node-table.ts';
+import { summarize } from '../schedule/obstacle-summary.ts';
 import { requestFor } from '../schedule/request.ts';
 import type { SlotOnNode } from '../schedule/schedule.ts';
 import { isBetter, rankNames, rankNode } from '../schedule/scores.ts';
@@ -179,7 +180,7 @@ function placementReasons(snapshot: ClusterSnapshot, task: Task): readonly RuleR
   const request = requestFor(without, table, service);
   const own = table.rowOf(task.node);
   const others = [...table.nodes.keys()].filter(row => row !== own).map(row => ({ row, obstacles: allObstacles(table, request, row, task.slot) }));
-  const barred = reasonsOf(others.flatMap(one => one.obstacles.slice(0, 1)));
+  const barred = reasonsOf(summarize(others.flatMap(one => one.obstacles.slice(0, 1))));
   const free = others.filter(one => one.obstacles.length === 0);
   const compared = own === undefined ? [] : free.map(one => compare(table, request, { own, other: one.row, slot: task.slot }));
   const grouped = [...Map.groupBy(compared, one => one.rule)].map(([rule, group]) => ({
@@ -236,5 +237,5 @@ function notOnNode(without: ClusterSnapshot, { task, node }: { readonly task: Ta
 function notOn(snapshot: ClusterSnapshot, service: Service, wanted: SlotOnNode): Omit<WhyAnswer, 'target'> {
   const obstacles = obstaclesOn(snapshot, service, wanted);
   const fix = obstacles.length === 0 ? undefined : cheapestFix({ snapshot, service, slots: [wanted] });
-  return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf([one])), ...(fix === undefined ? {} : { fix }) };
+  return { state: `not on ${wanted.node}`, reasons: obstacles.flatMap(one => reasonsOf(summarize([one]))), ...(fix === undefined ? {} : { fix }) };
 }

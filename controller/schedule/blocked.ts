@@ -10,7 +10,7 @@ import { NodeTable } from './node-table.ts';
 import { Quotas } from './quota.ts';
 import { requestFor } from './request.ts';
 import { Reservations, roomHeldAgainst } from './reservations.ts';
-import { schedule } from './schedule.ts';
+import { rejectedSlots, schedule } from './schedule.ts';
 import type { Placement, SlotOnNode, WantedSlot } from './schedule.ts';
 
 /** A node with all that speaks against it; where nothing does, the slot waits for the rest of its gang. */
@@ -38,12 +38,12 @@ export function findBlocked(snapshot: ClusterSnapshot, service: Service, slots: 
   const table = new NodeTable(snapshot);
   const each = { ...service, spec: { ...service.spec, placement: { ...service.spec.placement, isGang: false } } };
   const { placements, rejections } = schedule(snapshot, [{ service: each, slots }], table);
-  const first = slots.find(one => one.slot === rejections[0]?.slot);
+  const first = slots.find(one => one.slot === rejections[0]?.slots[0]);
   if (first === undefined) {
     return undefined;
   }
   const nodes = nodesFor(snapshot, table, { service, placements, wanted: first });
-  return { snapshot, service, slots, table, first, missing: rejections.length, nodes };
+  return { snapshot, service, slots, table, first, missing: rejectedSlots(rejections), nodes };
 }
 
 /** What keeps the task of the slot off one node, its namespace's quota and room that others wait for included. */

@@ -1,61 +1,64 @@
 /** Rejections as one sentence that a person can act on. */
 import { TASK_ADDRESSES } from '#model/addressing.ts';
 import type { RuleReason } from '#model/cluster-plan.ts';
-import type { NodeId } from '#model/ids.ts';
 import type { QuotaGap } from './quota.ts';
 import type { Rejection } from './schedule.ts';
 import { WHOLE } from '#model/device-share.ts';
 import type { Amount, Obstacle } from './filters.ts';
+import { groupKey, summarize } from './obstacle-summary.ts';
+import type { ObstacleGroup, ObstacleSummary } from './obstacle-summary.ts';
 
-interface Group {
-  readonly first: Obstacle;
-  readonly nodes: readonly NodeId[];
-  /** Of the nodes that lack something, the one with most of it. */
-  readonly best: Obstacle;
-}
+/** Causes that a sentence names. */
+const MAX_CAUSES = 10;
+
+type Causes = Pick<ObstacleGroup, 'first' | 'best'>;
 
 /**
  * `no node fits: 2 of 3 nodes have not enough memory free (need 512Mi, most free 200Mi on n2); 1 node is cordoned`.
  * Biggest group first; groups of one size in the order of their names.
  */
 export function explainObstacles(obstacles: readonly Obstacle[]): string {
-  if (obstacles.length === 0) {
+  return explainSummary(summarize(obstacles));
+}
+
+export function explainSummary({ total, groups }: ObstacleSummary): string {
+  const [largest] = groups;
+  if (largest === undefined) {
     return 'no node fits: the cluster has no nodes';
   }
-  const [first] = obstacles;
-  if (first?.kind === 'quota') {
-    return `the quota of namespace ${first.namespace} is used up: ${quotaSentence(first)}`;
+  if (largest.first.kind === 'quota') {
+    return `the quota of namespace ${largest.first.namespace} is used up: ${quotaSentence(largest.first)}`;
   }
-  const groups = groupObstacles(obstacles);
-  const sentences = groups.map((group, index) => {
-    const of = index === 0 ? ` of ${String(obstacles.length)}` : '';
-    const isOne = group.nodes.length === 1 && index > 0 || obstacles.length === 1;
-    return `${String(group.nodes.length)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.nodes.length === 1)}`;
+  const sentences = groups.slice(0, MAX_CAUSES).map((group, index) => {
+    const of = index === 0 ? ` of ${String(total)}` : '';
+    const isOne = group.count === 1 && index > 0 || total === 1;
+    return `${String(group.count)}${of} ${isOne ? 'node' : 'nodes'} ${phrase(group, group.count === 1)}`;
   });
-  return `no node fits: ${sentences.join('; ')}`;
+  const rest = groups.slice(MAX_CAUSES).reduce((sum, { count }) => sum + count, 0);
+  return `no node fits: ${sentences.join('; ')}${rest === 0 ? '' : `; and ${String(rest)} ${rest === 1 ? 'node' : 'nodes'} for other reasons`}`;
 }
 
 function quotaSentence({ resource, need, free, limit }: QuotaGap): string {
   return `${resource}: need ${quotaAmount(resource, need)}, left ${quotaAmount(resource, free)} of ${quotaAmount(resource, limit)}`;
 }
 
-/** As `explainObstacles`; of a gang also how many of it would have fitted. */
+/** As `explainSummary`; of a gang also how many of it would have fitted. */
 export function explainRejection({ obstacles, gang }: Pick<Rejection, 'obstacles' | 'gang'>): string {
-  const sentence = explainObstacles(obstacles);
+  const sentence = explainSummary(obstacles);
   return gang === undefined ? sentence : `only ${String(gang.fitting)} of the gang of ${String(gang.size)} fit at once; ${sentence}`;
 }
 
 /** What keeps one node out, of whatever services: `is draining`, `has the taint spot, which the service does not tolerate`; each cause once, in the order of their names. */
 export function explainNode(obstacles: readonly Obstacle[]): string {
   const causes = new Map(obstacles.map(obstacle => [groupKey(obstacle), obstacle]));
-  return [...causes].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, first]) => phrase({ first, best: first, nodes: [first.node] }, true)).join('; ');
+  return [...causes].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, first]) => phrase({ first, best: first }, true)).join('; ');
 }
 
-/** The obstacles as data: one reason a cause, biggest group first. */
-export function reasonsOf(obstacles: readonly Obstacle[]): readonly RuleReason[] {
-  return groupObstacles(obstacles).map(group => ({
+/** The obstacles as data: one reason a cause, biggest group first; each names some of its nodes. */
+export function reasonsOf({ groups }: ObstacleSummary): readonly RuleReason[] {
+  return groups.map(group => ({
     rule: ruleOf(group.first), nodes: group.nodes, ...haveAndNeed(group),
-    sentence: `${String(group.nodes.length)} ${group.nodes.length === 1 ? 'node' : 'nodes'} ${phrase(group, group.nodes.length === 1)}`,
+    sentence: `${String(group.count)} ${group.count === 1 ? 'node' : 'nodes'} ${phrase(group, group.count === 1)}`,
   }));
 }
 
@@ -112,7 +115,7 @@ function openingRule(obstacle: OpeningObstacle): string {
   }
 }
 
-function haveAndNeed({ first, best }: Group): Pick<RuleReason, 'have' | 'need'> {
+function haveAndNeed({ first, best }: Causes): Pick<RuleReason, 'have' | 'need'> {
   switch (first.kind) {
     case 'node': return { have: first.state, need: 'ready and active' };
     case 'taint': return { have: first.taint, need: `tolerate: [${first.taint}]` };
@@ -148,56 +151,8 @@ function quotaAmount(resource: string, value: number): string {
   }
 }
 
-function groupObstacles(obstacles: readonly Obstacle[]): readonly Group[] {
-  const groups = new Map<string, Group>();
-  for (const obstacle of obstacles) {
-    const key = groupKey(obstacle);
-    const group = groups.get(key);
-    groups.set(key, group === undefined
-      ? { first: obstacle, nodes: [obstacle.node], best: obstacle }
-      : { first: group.first, nodes: [...group.nodes, obstacle.node], best: better(group.best, obstacle) });
-  }
-  return [...groups.entries()]
-    .sort(([leftKey, left], [rightKey, right]) => right.nodes.length - left.nodes.length || (leftKey < rightKey ? -1 : 1))
-    .map(([, group]) => group);
-}
-
-/** Obstacles with one key have one cause and one remedy. */
-function groupKey(obstacle: Obstacle): string {
-  switch (obstacle.kind) {
-    case 'node':
-      return `${obstacle.kind}/${obstacle.state}`;
-    case 'taint':
-      return `${obstacle.kind}/${obstacle.taint}`;
-    case 'label':
-      return `${obstacle.kind}/${obstacle.rule}`;
-    case 'volume':
-    case 'volume-removal':
-      return `${obstacle.kind}/${obstacle.volume}`;
-    case 'host-port':
-      return `${obstacle.kind}/${obstacle.port}`;
-    case 'max-per':
-      return `${obstacle.kind}/${obstacle.label}`;
-    case 'bind':
-    case 'device-path':
-      return `${obstacle.kind}/${obstacle.hostPath}`;
-    case 'device':
-      return `${obstacle.kind}/${obstacle.device}`;
-    default:
-      return 'service' in obstacle ? neighbourKey(obstacle) : obstacle.kind;
-  }
-}
-
-function neighbourKey(obstacle: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'reserved' }>): string {
-  return `${obstacle.kind}/${obstacle.service}/${'label' in obstacle ? obstacle.label : ''}`;
-}
-
-function better(left: Obstacle, right: Obstacle): Obstacle {
-  return 'free' in left && 'free' in right && right.free > left.free ? right : left;
-}
-
 /** What the group's nodes are or have, in the singular and the plural. */
-function phrase({ first, best }: Group, isOne: boolean): string {
+function phrase({ first, best }: Causes, isOne: boolean): string {
   switch (first.kind) {
     case 'node':
       return `${isOne ? 'is' : 'are'} ${first.state}`;

@@ -1,5 +1,6 @@
 /** Which tasks of lower priority would have to end for a task that fits nowhere: the cheapest set, none of them for nothing. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { requestsOf } from '#model/companion.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { Task } from '#model/task.ts';
 import { eligibleRows } from './eligible.ts';
@@ -20,27 +21,73 @@ export interface RoomWish {
   readonly doomed: ReadonlySet<TaskId>;
 }
 
+interface RatedRoom extends Room {
+  readonly cost: readonly number[];
+}
+
 /**
  * Of the nodes on which the task fits once lower priorities gave way, the one whose victims have the least priority, then are the fewest, then
  * the first. Undefined where giving way does not help.
  */
 export function findRoom(snapshot: ClusterSnapshot, table: NodeTable, request: ServiceRequest, wish: RoomWish): Room | undefined {
-  const priority = request.service.spec.placement.priority;
-  if (![...snapshot.services.values()].some(({ value }) => value.spec.placement.priority < priority)) {
-    return undefined;
+  return new RoomSearch(snapshot, table, request).find(wish, 0);
+}
+
+/** `findRoom` for slots that are alike: a later slot examines only the node that an earlier one took. */
+export class RoomSearch {
+  readonly #snapshot: ClusterSnapshot;
+  readonly #table: NodeTable;
+  readonly #request: ServiceRequest;
+  readonly #rooms = new Map<number, RatedRoom>();
+  #hasLower: boolean | undefined;
+  /** `changes` at which `#rooms` is right but for the row `#taken`. */
+  #validAt = -1;
+  #taken: number | undefined;
+
+  constructor(snapshot: ClusterSnapshot, table: NodeTable, request: ServiceRequest) {
+    this.#snapshot = snapshot;
+    this.#table = table;
+    this.#request = request;
   }
-  let best: (Room & { readonly cost: readonly number[] }) | undefined;
-  for (const row of eligibleRows(table, request.service)) {
-    if (wish.node !== undefined && wish.node !== table.node(row).id) {
-      continue;
+
+  /** @param changes  how often the table was changed so far; the caller takes the room that is found, which is one change */
+  find(wish: RoomWish, changes: number): Room | undefined {
+    const { priority } = this.#request.service.spec.placement;
+    this.#hasLower ??= [...this.#snapshot.services.values()].some(({ value }) => value.spec.placement.priority < priority);
+    if (!this.#hasLower) {
+      return undefined;
     }
-    const victims = victimsOn(snapshot, table, request, { ...wish, row });
-    if (victims !== undefined) {
-      const cost = [Math.max(-Infinity, ...victims.map(task => priorityOf(snapshot, task))), victims.length];
-      best = best === undefined || isCheaper(cost, best.cost) ? { row, victims: victims.map(task => task.id).sort(), cost } : best;
+    if (changes === this.#validAt && this.#taken !== undefined) {
+      this.#rate(wish, this.#taken);
+    } else {
+      this.#rooms.clear();
+      this.#rows(wish).forEach(row => { this.#rate(wish, row); });
+    }
+    let best: RatedRoom | undefined;
+    for (const room of this.#rooms.values()) {
+      best = best === undefined || isCheaper([...room.cost, room.row], [...best.cost, best.row]) ? room : best;
+    }
+    this.#validAt = changes + 1;
+    this.#taken = best?.row;
+    return best === undefined ? undefined : { row: best.row, victims: best.victims };
+  }
+
+  #rows({ node }: RoomWish): Int32Array {
+    const rows = eligibleRows(this.#table, this.#request.service);
+    return node === undefined ? rows : rows.filter(row => this.#table.node(row).id === node);
+  }
+
+  #rate(wish: RoomWish, row: number): void {
+    const { milliCpu, memoryBytes } = this.#request.requests;
+    const canFit = (this.#table.capacityCpu[row] ?? 0) >= milliCpu && (this.#table.capacityMemory[row] ?? 0) >= memoryBytes;
+    const victims = canFit ? victimsOn(this.#snapshot, this.#table, this.#request, { ...wish, row }) : undefined;
+    if (victims === undefined) {
+      this.#rooms.delete(row);
+    } else {
+      const cost = [Math.max(-Infinity, ...victims.map(task => priorityOf(this.#snapshot, task))), victims.length];
+      this.#rooms.set(row, { row, victims: victims.map(task => task.id).sort(), cost });
     }
   }
-  return best;
 }
 
 function isCheaper(left: readonly number[], right: readonly number[]): boolean {
@@ -56,7 +103,7 @@ function victimsOn(snapshot: ClusterSnapshot, table: NodeTable, request: Service
   const lower = tasks.filter(task => !isLeaving(task) && priorityOf(snapshot, task) < priority)
     .sort((left, right) => priorityOf(snapshot, right) - priorityOf(snapshot, left) || (left.id < right.id ? -1 : 1));
   const away = new Set([...tasks.filter(isLeaving), ...lower]);
-  if (away.size === 0) {
+  if (away.size === 0 || !isEnough(table, request, { row, away })) {
     return undefined;
   }
   const leave = (task: Task): void => { table.give(row, task, table.unitsOf(task.id)); };
@@ -74,6 +121,17 @@ function victimsOn(snapshot: ClusterSnapshot, table: NodeTable, request: Service
   }
   away.forEach(comeBack);
   return isRoom ? lower.filter(task => away.has(task)) : undefined;
+}
+
+/** False where cpu or memory would be short even without these tasks: no need to try them one by one. */
+function isEnough({ freeCpu, freeMemory }: NodeTable, { requests }: ServiceRequest, { row, away }: { readonly row: number; readonly away: ReadonlySet<Task> }): boolean {
+  let [cpu, memory] = [freeCpu[row] ?? 0, freeMemory[row] ?? 0];
+  for (const task of away) {
+    const { milliCpu, memoryBytes } = requestsOf(task);
+    cpu += milliCpu;
+    memory += memoryBytes;
+  }
+  return cpu >= requests.milliCpu && memory >= requests.memoryBytes;
 }
 
 /** Of a service that is gone: it will stop by itself. */

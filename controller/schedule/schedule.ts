@@ -6,13 +6,17 @@ import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { DeviceUnits } from '#model/task.ts';
 import { volumeNames } from '#model/volume.ts';
 import { eligibleRows } from './eligible.ts';
+import { Failures, homeOf } from './failures.ts';
+import type { Failure } from './failures.ts';
 import { isPlain, nodeObstacle, taskObstacle } from './filters.ts';
 import type { Obstacle, ServiceRequest } from './filters.ts';
 import { NodeQueue } from './node-queue.ts';
 import { NodeTable } from './node-table.ts';
+import { summarize } from './obstacle-summary.ts';
+import type { ObstacleSummary } from './obstacle-summary.ts';
 import { pickRow } from './pick.ts';
 import type { Candidates } from './pick.ts';
-import { findRoom } from './preempt.ts';
+import { RoomSearch } from './preempt.ts';
 import { Quotas } from './quota.ts';
 import { requestFor } from './request.ts';
 import { Reservations } from './reservations.ts';
@@ -45,11 +49,13 @@ export interface Placement {
   readonly deviceUnits?: readonly DeviceUnits[];
 }
 
-/** A slot that fits nowhere; one obstacle a node, in order of node ids. */
+/** Slots of one service that fit nowhere, all for the same reasons. */
 export interface Rejection {
   readonly service: ServiceId;
-  readonly slot: number;
-  readonly obstacles: readonly Obstacle[];
+  /** Ascending. */
+  readonly slots: readonly number[];
+  /** Of one of them: one obstacle a node. */
+  readonly obstacles: ObstacleSummary;
   /** It is one of a gang of so many, of which the first `fitting` had fitted. */
   readonly gang?: { readonly size: number; readonly fitting: number };
 }
@@ -60,6 +66,11 @@ export interface Preemption {
   readonly slot: number;
   readonly node: NodeId;
   readonly victims: readonly TaskId[];
+}
+
+/** How many slots fit nowhere. */
+export function rejectedSlots(rejections: readonly Rejection[]): number {
+  return rejections.reduce((sum, { slots }) => sum + slots.length, 0);
 }
 
 export interface Schedule {
@@ -80,7 +91,11 @@ interface Call {
   readonly placements: Placement[];
   readonly rejections: Rejection[];
   readonly preemptions: Preemption[];
+  roomSearches: number;
 }
+
+/** Slots for which one call looks for tasks of lower priority to stop; a later call continues with the others. */
+const MAX_ROOM_SEARCHES = 100;
 
 /**
  * Places slot by slot, services in the order of `turn-order.ts` and slots from the lowest, each on the best node that passes all filters; of equal
@@ -89,7 +104,7 @@ interface Call {
 export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingService[], table = new NodeTable(snapshot)): Schedule {
   const call: Call = {
     snapshot, table, quotas: new Quotas(snapshot), reservations: new Reservations(table), placedRows: new Map(), doomed: new Set(),
-    placements: [], rejections: [], preemptions: [],
+    placements: [], rejections: [], preemptions: [], roomSearches: 0,
   };
   table.settle(settlingAmounts(snapshot, node => table.rowOf(node)));
   let group: { readonly key: string; readonly queue: NodeQueue } | undefined;
@@ -140,7 +155,7 @@ function hasData({ spec }: Service): boolean {
 
 function placeService(call: Call, request: ServiceRequest, { service, slots }: PendingService, queue: NodeQueue | undefined): void {
   const turn: Turn = {
-    call, request, queue, taken: [],
+    call, request, queue, taken: [], failures: new Failures(request),
     candidates: { rows: eligibleRows(call.table, service), columns: rankColumns(call.table, request, { isMany: slots.length > 1, slot: NOWHERE }) },
     firstColumns: rankColumns(call.table, request, { isMany: false, slot: NOWHERE }),
   };
@@ -155,7 +170,7 @@ function placeService(call: Call, request: ServiceRequest, { service, slots }: P
     giveBack(turn);
     placements.length = firstPlacement;
     rejections.length = firstRejection;
-    slots.forEach(({ slot }) => rejections.push({ service: service.id, slot, obstacles: failed.obstacles, gang }));
+    rejections.push({ service: service.id, slots: slots.map(one => one.slot), obstacles: failed.obstacles, gang });
   }
 }
 
@@ -169,23 +184,35 @@ interface Turn {
   /** While it has no task yet: none is spread unevenly. */
   readonly firstColumns: Candidates['columns'];
   readonly taken: { readonly row: number; readonly units: readonly DeviceUnits[] }[];
+  readonly failures: Failures;
 }
 
+/** A slot of a class that failed before fails again: what one turn does only takes room. */
 function placeSlot(turn: Turn, wanted: WantedSlot): void {
-  const { call, request } = turn;
-  const { service } = request;
+  const failure = turn.failures.known(wanted) ?? tryToPlace(turn, wanted);
+  if (failure !== undefined) {
+    failure.slots.push(wanted.slot);
+    preempt(turn, wanted, failure);
+  }
+}
+
+function tryToPlace(turn: Turn, wanted: WantedSlot): Failure | undefined {
+  const { call, request: { service }, failures } = turn;
   const gap = call.quotas.gap(service);
   const row = gap === undefined ? chooseRow(turn, wanted) : -1;
   if (row >= 0) {
     const units = count(turn, row, wanted.slot);
     call.placements.push({ service: service.id, slot: wanted.slot, node: call.table.node(row).id, ...(units.length === 0 ? {} : { deviceUnits: units }) });
-    return;
+    return undefined;
   }
-  const obstacles = gap === undefined ? obstaclesOf(turn, wanted) : call.table.nodes.map((node): Obstacle => ({ node: node.id, kind: 'quota', ...gap }));
-  call.rejections.push({ service: service.id, slot: wanted.slot, obstacles });
-  if (gap === undefined && !service.spec.placement.isGang) {
-    preempt(turn, wanted);
+  const failure = gap === undefined
+    ? failures.add(wanted, call.table.size, () => summarize(obstaclesOf(turn, wanted)))
+    : failures.addForAll(summarize(call.table.nodes.map((node): Obstacle => ({ node: node.id, kind: 'quota', ...gap }))));
+  // A failure that shares an earlier summary also shares its list of slots.
+  if (failure.slots.length === 0) {
+    call.rejections.push({ service: service.id, slots: failure.slots, obstacles: failure.obstacles });
   }
+  return failure;
 }
 
 function chooseRow(turn: Turn, { slot, node, preferred }: WantedSlot): number {
@@ -199,19 +226,22 @@ function bestRow({ call: { table }, request, queue, candidates, firstColumns }: 
   if (queue !== undefined && isNew) {
     return queue.best(request);
   }
-  const only = node === undefined ? undefined : table.rowOf(node) ?? -1;
-  const rows = only === undefined ? candidates.rows : candidates.rows.filter(row => row === only);
+  const only = node ?? homeOf(request, slot);
+  const rows = only === undefined ? candidates.rows : onlyRow(candidates.rows, table.rowOf(only));
   const columns = isNew ? (request.current.total === 0 ? firstColumns : candidates.columns) : rankColumns(table, request, { isMany: true, slot });
   return pickRow(table, request, { rows, columns }, slot);
 }
 
-/** Of a queue's slots one after the other: nothing was placed since the last that did not fit. */
-function obstaclesOf({ call: { table, rejections }, request, queue }: Turn, { slot, node }: WantedSlot): readonly Obstacle[] {
-  const last = rejections.at(-1);
-  if (queue !== undefined && last?.service === request.service.id && last.obstacles[0]?.kind !== 'quota') {
-    return last.obstacles;
-  }
-  return table.nodes.flatMap((one, row) => (node === undefined || node === one.id ? nodeObstacle(one, request.service) ?? taskObstacle(table, request, row, slot) ?? [] : []));
+/** The row, where it is one of the ascending `rows`. */
+function onlyRow(rows: Int32Array, row: number | undefined): Int32Array {
+  return row !== undefined && rows.includes(row) ? Int32Array.of(row) : new Int32Array(0);
+}
+
+/** One obstacle a node; only of the node that the slot may go to, where it may go to one. */
+function obstaclesOf({ call: { table }, request }: Turn, { slot, node }: WantedSlot): readonly Obstacle[] {
+  const only = node === undefined ? undefined : table.rowOf(node);
+  const rows = node === undefined ? table.nodes.keys() : only === undefined ? [] : [only];
+  return [...rows].flatMap(row => nodeObstacle(table.node(row), request.service) ?? taskObstacle(table, request, row, slot) ?? []);
 }
 
 function count({ call, request, taken }: Turn, row: number, slot: number): readonly DeviceUnits[] {
@@ -239,12 +269,19 @@ function giveBack({ call, request: { service }, taken }: Turn): void {
 }
 
 /** Where room is being made nothing else is placed in this call. */
-function preempt({ call, request }: Turn, { slot, node }: WantedSlot): void {
+function preempt({ call, request }: Turn, { slot, node }: WantedSlot, failure: Failure): void {
   const { service } = request;
-  const found = findRoom(call.snapshot, call.table, request, { slot, doomed: call.doomed, ...(node === undefined ? {} : { node }) });
-  if (found !== undefined) {
-    found.victims.forEach(victim => call.doomed.add(victim));
-    call.table.take(found.row, service.spec);
-    call.preemptions.push({ service: service.id, slot, node: call.table.node(found.row).id, victims: found.victims });
+  if (failure.isFinal || service.spec.placement.isGang || call.roomSearches >= MAX_ROOM_SEARCHES) {
+    return;
   }
+  call.roomSearches += 1;
+  failure.search ??= new RoomSearch(call.snapshot, call.table, request);
+  const found = failure.search.find({ slot, doomed: call.doomed, ...(node === undefined ? {} : { node }) }, call.placements.length + call.preemptions.length);
+  if (found === undefined) {
+    failure.isFinal = true;
+    return;
+  }
+  found.victims.forEach(victim => call.doomed.add(victim));
+  call.table.take(found.row, service.spec);
+  call.preemptions.push({ service: service.id, slot, node: call.table.node(found.row).id, victims: found.victims });
 }

@@ -195,7 +195,9 @@ export interface ServiceStatus {
     /** Only with `progressDeadlineMs`, while tasks are being replaced. */
     readonly progress?: RolloutProgress;
   };
+  /** All of them, or examples where there are many; `pendingCount` then has their number. */
   readonly pending: readonly PendingSlot[];
+  readonly pendingCount?: number;
   /** New tasks of a crash-looping slot wait until then. */
   readonly crashLoops: readonly CrashLoop[];
   /** Only of a cron. */

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { PaperCluster } from '../../controller/reconcile/paper-cluster.ts';
 import { KeptTable } from '../../controller/schedule/kept-table.ts';
-import { schedule } from '../../controller/schedule/schedule.ts';
+import { rejectedSlots, schedule } from '../../controller/schedule/schedule.ts';
 import type { PendingService, Schedule } from '../../controller/schedule/schedule.ts';
 import type { Node } from '#model/node.ts';
 import { app, service, serviceStatus, snapshot, task, taskId } from '../support/builders.ts';
@@ -78,9 +78,9 @@ function measureOthers(nodes: readonly Node[], { like, taskCount, tell }: { read
     const [first, second] = [place(on, pending), place(on, pending.toReversed())];
     const found = placementViolations({ nodes: on, placed: placedOf(pending, first.result) });
     violations += found.length;
-    rejected += first.result.rejections.length;
+    rejected += rejectedSlots(first.result.rejections);
     otherBytes += first.bytes === second.bytes ? 0 : 1;
-    tell(`${name}: ${String(first.perSecond)} and ${String(second.perSecond)} a second, ${String(first.result.rejections.length)} unplaced, ${String(found.length)} violations${found[0] === undefined ? '' : `, the first: ${found[0]}`}`);
+    tell(`${name}: ${String(first.perSecond)} and ${String(second.perSecond)} a second, ${String(rejectedSlots(first.result.rejections))} unplaced, ${String(found.length)} violations${found[0] === undefined ? '' : `, the first: ${found[0]}`}`);
     return second;
   };
   const loaded = measure('like', nodes, like);
@@ -144,7 +144,7 @@ function prepareTrace(nodesCsv: string | undefined, podsCsv: string | undefined)
       const run = last ?? place(nodes, pending);
       const placed = placedOf(pending, run.result);
       return Promise.resolve({
-        ...traceFigures(nodes, placed), unplaced: run.result.rejections.length,
+        ...traceFigures(nodes, placed), unplaced: rejectedSlots(run.result.rejections),
         violations: placementViolations({ nodes, placed }).length, otherBytes: place(nodes, pending.toReversed()).bytes === run.bytes ? 0 : 1,
       });
     },

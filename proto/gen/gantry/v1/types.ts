@@ -1019,6 +1019,8 @@ export interface ServiceStatus {
   /** Of earlier templates, the newest first. */
   readonly earlierJobs: readonly JobStatus[];
   readonly planned: readonly ServiceStatus_PlannedSlot[];
+  /** How many slots are pending, where `pending` lists only examples. */
+  readonly pendingCount?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -7782,6 +7784,9 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
     for (const v of message.planned) {
       ServiceStatus_PlannedSlot.encode(v!, writer.uint32(1122).fork()).join();
     }
+    if (message.pendingCount !== undefined) {
+      writer.uint32(1520).int64(message.pendingCount);
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -7884,6 +7889,14 @@ export const ServiceStatus: MessageFns<ServiceStatus> = {
             }
 
             message.planned.push(ServiceStatus_PlannedSlot.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 190: {
+            if (tag !== 1520) {
+              break;
+            }
+
+            message.pendingCount = longToNumber(reader.int64());
             continue;
           }
         }

@@ -28,7 +28,7 @@ test('the last address is given, and no other: the reason names the addresses, n
   t.is(place(ADDRESSES - 1).placements.length, 1);
   const [rejection] = place(ADDRESSES).rejections;
   t.is(rejection === undefined ? '' : explainRejection(rejection), 'no node fits: 1 of 1 node has no address free (a node has 253, one for each task)');
-  t.like(reasonsOf(rejection?.obstacles ?? [])[0], { rule: 'addresses', have: '0', need: '1' });
+  t.like(reasonsOf(rejection!.obstacles)[0], { rule: 'addresses', have: '0', need: '1' });
 });
 
 test('a task that ended has given its address back; one that is to stop has not yet', t => {
@@ -43,7 +43,7 @@ test('a task that ended has given its address back; one that is to stop has not 
 test('a task on the machine\'s network needs an address too', t => {
   const of = service({ container: { ...TINY, security: { ...service().spec.container.security, hostNamespaces: ['network'] } } });
   const { rejections } = schedule(snapshot({ nodes: [node('n1')], services: [of, filler], tasks: fill('n1', 'f', ADDRESSES) }), [{ service: of, slots: [{ slot: 0 }] }]);
-  t.is(rejections[0]?.obstacles[0]?.kind, 'address');
+  t.is(rejections[0]?.obstacles.groups[0]?.first.kind, 'address');
 });
 
 test('priority makes room for an address: one task goes, of all', t => {
@@ -68,7 +68,7 @@ test('of random clusters no node gets more tasks than it has addresses, all that
     const { placements, rejections } = schedule(snapshot({ nodes, services, tasks }), pending);
     const wanted = pending.reduce((sum, one) => sum + one.slots.length, 0);
     t.is(placements.length, Math.min(wanted, free), `case ${String(count)}`);
-    t.true(rejections.every(one => one.obstacles.every(({ kind }) => kind === 'address')), `case ${String(count)}`);
+    t.true(rejections.every(one => one.obstacles.groups.every(({ first }) => first.kind === 'address')), `case ${String(count)}`);
     const placed = placements.map(({ service: id, slot, node: on }) => ({ service: services.find(one => one.id === id) ?? filler, slot, node: on }));
     t.deepEqual(placementViolations({ nodes, tasks, placed }), [], `case ${String(count)}`);
     t.deepEqual(schedule(snapshot({ nodes: nodes.toReversed(), services: services.toReversed(), tasks: tasks.toReversed() }), pending.toReversed()).placements, placements);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fc } from '../../../support/property.ts';
-import { explainObstacles } from '../../../../controller/schedule/explain.ts';
-import { schedule } from '../../../../controller/schedule/schedule.ts';
+import { explainSummary } from '../../../../controller/schedule/explain.ts';
+import { rejectedSlots, schedule } from '../../../../controller/schedule/schedule.ts';
 import type { Schedule } from '../../../../controller/schedule/schedule.ts';
 import type { Service } from '#model/app.ts';
 import { parseNodeId } from '#model/ids.ts';
@@ -69,14 +69,14 @@ test('a global slot goes to its own node or nowhere', t => {
   const cordoned = [node('n1'), node('n2', { availability: 'cordoned' })];
   const result = schedule(snapshot({ nodes: cordoned }), [{ service: agent, slots: [{ slot: 1, node: cordoned[0]!.id }, { slot: 2, node: cordoned[1]!.id }] }]);
   t.deepEqual(nodesOf(result), ['n1']);
-  t.deepEqual(result.rejections.map(one => explainObstacles(one.obstacles)), ['no node fits: 1 of 1 node is cordoned']);
+  t.deepEqual(result.rejections.map(one => explainSummary(one.obstacles)), ['no node fits: 1 of 1 node is cordoned']);
 });
 
 const refused = test.macro({
   exec(t, of: Service, state: SnapshotOptions, sentence: string) {
     const result = place(of, 1, state);
     t.deepEqual(nodesOf(result), []);
-    t.deepEqual(result.rejections.map(one => explainObstacles(one.obstacles)), [`no node fits: ${sentence}`]);
+    t.deepEqual(result.rejections.map(one => explainSummary(one.obstacles)), [`no node fits: ${sentence}`]);
   },
   title: (name = '') => `refused: ${name}`,
 });
@@ -172,7 +172,7 @@ test('property: what is placed in one call never makes a node too full, and brea
     const { web, nodes, tasks, statuses } = build(cluster);
     const before = snapshot({ services: [web], nodes, tasks, statuses });
     const result = schedule(before, [{ service: web, slots: slots(cluster.count) }]);
-    t.is(result.placements.length + result.rejections.length, cluster.count);
+    t.is(result.placements.length + rejectedSlots(result.rejections), cluster.count);
     for (const one of nodes) {
       const mine = result.placements.filter(placement => placement.node === one.id).length;
       const used = tasks.filter(each => each.node === one.id && !statuses.some(end => end.id === each.id));
