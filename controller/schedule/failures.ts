@@ -4,7 +4,6 @@ import { splitVolumeId, volumeNames } from '#model/volume.ts';
 import type { ServiceRequest } from './filters.ts';
 import type { ObstacleSummary } from './obstacle-summary.ts';
 import type { RoomSearch } from './preempt.ts';
-import type { WantedSlot } from './schedule.ts';
 
 export interface Failure {
   readonly obstacles: ObstacleSummary;
@@ -14,6 +13,11 @@ export interface Failure {
   isFinal: boolean;
   /** Looks for tasks that make room; kept from slot to slot. */
   search?: RoomSearch;
+}
+
+interface Wanted {
+  readonly slot: number;
+  readonly node?: NodeId;
 }
 
 /** Classes that get a summary of all nodes of their own; the slots of further classes join the last. */
@@ -34,12 +38,12 @@ export class Failures {
     this.#leaving = new Set([...request.leaving].map(id => splitVolumeId(id).name));
   }
 
-  known(wanted: WantedSlot): Failure | undefined {
+  known(wanted: Wanted): Failure | undefined {
     return this.#ofAll ?? (this.#byClass.size === 0 ? undefined : this.#byClass.get(this.#classOf(wanted)));
   }
 
   /** Notes that the class of the slot fits nowhere. */
-  add(wanted: WantedSlot, nodeCount: number, summarizeObstacles: () => ObstacleSummary): Failure {
+  add(wanted: Wanted, nodeCount: number, summarizeObstacles: () => ObstacleSummary): Failure {
     const shared = this.#examined < MAX_EXPLAINED * nodeCount ? undefined : this.#last;
     const failure = shared === undefined ? { obstacles: summarizeObstacles(), slots: [], isFinal: false } : { obstacles: shared.obstacles, slots: shared.slots, isFinal: false };
     this.#examined += shared === undefined ? failure.obstacles.total : 0;
@@ -55,7 +59,7 @@ export class Failures {
   }
 
   /** What of a slot decides where it may go: its node, and those of its volumes that are bound to nodes. */
-  #classOf({ slot, node }: WantedSlot): string {
+  #classOf({ slot, node }: Wanted): string {
     const { service, homes } = this.#request;
     if (homes.size + this.#leaving.size === 0) {
       return node ?? '';
