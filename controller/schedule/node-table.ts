@@ -8,6 +8,7 @@ import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import type { DeviceUnits, Task } from '#model/task.ts';
 import { WHOLE, chooseUnits, freeUnits, takeUnits } from '#model/device-share.ts';
+import { DeviceDemand } from './device-demand.ts';
 import { ImageRows, digestsOf } from './image-rows.ts';
 import { claimsBy } from './claims.ts';
 import type { Claim } from './claims.ts';
@@ -60,6 +61,8 @@ export class NodeTable {
   /** Free thousandths of each unit, by device name. */
   devices: Map<string, number[]>[] = [];
   hasDevices = false;
+  /** What the services of the snapshot ask for, where nodes have devices. */
+  readonly demand = new DeviceDemand();
   /** Of tasks that are to stay, as `wantedCpu`; what one call places does not count. */
   readonly images = new ImageRows();
   readonly #claims = new Map<ServiceId, readonly Claim[]>();
@@ -249,6 +252,7 @@ export class NodeTable {
     this.images.clear();
     this.nodes.forEach((_, row) => { this.#loadRow(row); });
     this.#claims.clear();
+    this.demand.clear();
     this.#claimList = undefined;
     for (const service of this.#snapshot.services.keys()) {
       this.#loadClaims(service);
@@ -256,6 +260,7 @@ export class NodeTable {
   }
 
   #loadClaims(service: ServiceId): void {
+    if (this.hasDevices) this.demand.set(service, this.#snapshot.services.get(service)?.value);
     const claims = claimsBy(this.#snapshot, service);
     const isGone = this.#claims.delete(service);
     if (claims.length > 0) {

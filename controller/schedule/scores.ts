@@ -2,6 +2,7 @@
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { PlacementPolicy, PlacementSpec } from '#model/service.ts';
 import type { ServiceRequest } from './filters.ts';
+import { fragmentation, packRank, unitsAfter } from './fragmentation.ts';
 import type { RankColumn } from './label-counts.ts';
 import type { NodeTable } from './node-table.ts';
 
@@ -18,7 +19,7 @@ export function policyOf({ policy }: PlacementSpec): PlacementPolicy {
 export function rankNames(placement: PlacementSpec): readonly string[] {
   return [
     ...spreadLabels(placement).map(label => `fewer of its tasks on the same ${label}`), 'preferred labels', 'the slot was there before',
-    'no devices that others need', `${policyOf(placement) === 'spread' ? 'more room' : 'less room left over'}, an image to be fetched counted as a tenth of the node`,
+    'no devices that others need', `${policyOf(placement) === 'spread' ? 'more room' : 'fewer devices left useless, used ones first, less room left over'}, an image to be fetched counted as a tenth of the node`,
   ];
 }
 
@@ -90,12 +91,35 @@ function spareDevices(table: NodeTable, { service }: ServiceRequest, row: number
   return table.node(row).policy.devices.filter(({ name }) => !asked.some(one => one.name === name)).length;
 }
 
+/** Room, and where nodes are filled up their devices before it. Lower is better. */
+export function roomRank(table: NodeTable, request: ServiceRequest, row: number): number {
+  const room = plainRoomRank(table, request, row);
+  return request.isPacking && table.hasDevices ? deviceRank(table, request, row) + room / 4 : room;
+}
+
+/** What the placement makes useless of the node's devices, and used ones before idle ones; Infinity where they do not fit. */
+function deviceRank(table: NodeTable, { service, requests }: ServiceRequest, row: number): number {
+  const room = { milliCpu: table.freeCpu[row] ?? 0, memoryBytes: table.freeMemory[row] ?? 0 };
+  const left = { milliCpu: room.milliCpu - requests.milliCpu, memoryBytes: room.memoryBytes - requests.memoryBytes };
+  let rank = 0;
+  for (const [name, units] of table.devices[row] ?? []) {
+    const asked = service.spec.container.deviceRequests.find(one => one.name === name);
+    const after = asked === undefined ? units : unitsAfter(units, asked);
+    if (after === undefined) {
+      return Infinity;
+    }
+    const { classes } = table.demand;
+    rank += packRank(units, after, fragmentation(after, name, classes, left) - fragmentation(units, name, classes, room));
+  }
+  return rank;
+}
+
 /**
  * `spread`: the taken share of the scarcer resource once the task is there. `binpack`: what is left then, cpu and memory together, so that the
  * fullest node that fits is best. Images that are not there add what they cost: more than a few per cent of room, and little enough that not all that
  * shares an image piles up where it is.
  */
-export function roomRank(table: NodeTable, { requests, isPacking, missingImages, imageCount }: ServiceRequest, row: number): number {
+function plainRoomRank(table: NodeTable, { requests, isPacking, missingImages, imageCount }: ServiceRequest, row: number): number {
   const cpu = share((table.wantedCpu[row] ?? 0) + requests.milliCpu, table.capacityCpu[row] ?? 0);
   const memory = share((table.wantedMemory[row] ?? 0) + requests.memoryBytes, table.capacityMemory[row] ?? 0);
   const toFetch = missingImages === undefined ? 0 : (missingImages[row] ?? 0) / imageCount * IMAGE_COST;

@@ -2,7 +2,7 @@
  * Measures one thing against a peer and a floor, in turn, on one machine: only the ratios carry over to another.
  *
  *   npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
- *   npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
+ *   npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
  *   npm run bench -- sessions [--nodes N]
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
@@ -27,7 +27,7 @@ interface Options {
 }
 
 const USAGE = `usage: npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
-       npm run bench -- schedule [--nodes N] [--tasks M] | [--nodes-csv FILE --pods-csv FILE]
+       npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
        npm run bench -- sessions [--nodes N]
 
 NAME is one of ${Object.keys(BENCHES).join(', ')}.
@@ -37,20 +37,20 @@ NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --install-peer    installs the peer where it is absent`;
 
 /** Options that a bench has beside the others'. */
-const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv'] as const;
+const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv', 'gpu'] as const;
 const FLAGS_OF: Readonly<Record<string, readonly string[]>> = { schedule: FLAGS, sessions: ['nodes'] };
 
 function readOptions(): Options {
   const options = {
     runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
-    nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' },
+    nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' }, gpu: { type: 'boolean' },
   } as const;
   return scriptOptions(USAGE, options, ({ values, positionals }) => {
     const [name, ...others] = requireNames('bench', positionals, Object.keys(BENCHES));
     if (name === undefined || others.length > 0) {
       throw new UsageError(`the name of one bench is expected, not ${String(positionals.length)}`);
     }
-    const flags = new Map(FLAGS.flatMap(flag => (values[flag] === undefined ? [] : [[flag, values[flag]] as const])));
+    const flags = new Map(FLAGS.flatMap(flag => (values[flag] === undefined ? [] : [[flag, String(values[flag])] as const])));
     const strange = [...flags.keys()].filter(flag => !(FLAGS_OF[name] ?? []).includes(flag));
     if (strange.length > 0) {
       throw new UsageError(`--${strange.join(', --')}: the bench ${name} has no such option`);

@@ -16,6 +16,7 @@ import type { Bench, BenchSite, PreparedBench } from './bench.ts';
 import { countFlag } from './count-flag.ts';
 import { figures, rounded } from './report.ts';
 import { letters, likeServices, makeEqualNodes, makeNodes, mixedServices, packedServices, pendingOf, spreadServices, tasksOf, unlikeServices } from './schedule-load.ts';
+import { prepareGpu } from './schedule-gpu.ts';
 import { readTrace, traceFigures } from './schedule-trace.ts';
 
 const ONE_BY_ONE = 2_000;
@@ -58,6 +59,9 @@ function placedOf(pending: readonly PendingService[], { placements }: Schedule):
 }
 
 function prepareSchedule({ flags, tell }: BenchSite): Promise<PreparedBench> {
+  if (flags.has('gpu')) {
+    return Promise.resolve(prepareGpu({ directory: '', mayInstall: false, flags, tell }));
+  }
   const [nodesCsv, podsCsv] = [flags.get('nodes-csv'), flags.get('pods-csv')];
   if (nodesCsv !== undefined || podsCsv !== undefined) {
     return Promise.resolve(prepareTrace(nodesCsv, podsCsv));
