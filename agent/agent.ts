@@ -34,7 +34,7 @@ import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { trimHeap } from './kernel/heap-syscall.ts';
-import { MAX_LOOK_MS } from './logs/log-bounds.ts';
+import { LOG_MAX_BYTES } from './logs/log-fs.ts';
 import { seeFullLog } from './logs/full-log-fs.ts';
 import { LostOutputLoop } from './logs/lost-output-loop.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
@@ -241,10 +241,9 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       onRepaired: () => { endpoints.again(); },
     }),
     deadman: new DeadmanLoop({ deadman: machine.deadman, clock: systemClock, log, toldAtWork: () => session.toldDeadman, tell: why => { session.registerAgain(why); } }),
-    logs: new RotateLoop(async () => await machine.runtime.rotateLogs().catch((error: unknown) => {
-      log.warn({ err: error }, 'logs not rotated; again at the next look');
-      return MAX_LOOK_MS;
-    }), systemClock),
+    logs: new RotateLoop(async () => {
+      await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
+    }, systemClock),
     lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, onLost: (...told) => { node.tellLostOutput(...told); }, clock: systemClock, log }),
     storage: new StorageLoop({
       snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), space: async () => await readDiskSpace(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,

@@ -1,12 +1,9 @@
 /** Logs of containers as conmon writes them: read from the end, since a time, or followed; rotated without a lost line. */
-import { open, stat } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '#kit/clock.ts';
-import { watchDirectory } from '../watch-fs.ts';
-import { LOG_FILES } from './log-bounds.ts';
-import { listLogFiles } from './log-files-fs.ts';
-import type { LogFile } from './log-files-fs.ts';
 import { parseLogLine, splitLines, TAG_OFFSET, TailScan } from './log-line.ts';
 import type { LogRecord } from './log-line.ts';
 
@@ -23,82 +20,62 @@ export interface LogReading {
   readonly clock: Clock;
 }
 
+/** The current file and two older ones: `log`, `log.1`, `log.2`. */
+export const LOG_FILES = 3;
+export const LOG_MAX_BYTES = 10 * 1024 * 1024;
 const BLOCK_BYTES = 65_536;
 /** A follower looks this often, whatever the kernel tells it. */
 const FOLLOW_POLL_MS = 1000;
 const NEWLINE = 10;
 
-/**
- * Records in order, in batches of one read; memory is bounded by one block. A log that is not there (yet) is empty.
- *
- * One file is open at a time, so a reader that stands still keeps the bytes of one file on the disk. What was rotated out before the reader got
- * there is lost to it: it gets a line that says so.
- */
+/** Records in order, in batches of one read; memory is bounded by one block. A log that is not there (yet) is empty. */
 export async function* readLog(path: string, query: LogQuery, reading: LogReading, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
-  const wakeups = watchFile(path, reading.clock, signal);
-  const cursor = new LogCursor(path, query, reading.clock);
+  const files: OpenLog[] = [];
+  const newer = new NewerLogs(path, files);
+  const wakeups = watchFile(path, reading.clock, { signal, onRotated: () => { if (query.follow) void newer.look(); } });
   try {
-    await cursor.open();
+    files.push(...await openLogs(path));
+    await seekTail(files, query.tail);
     for (;;) {
       const hasEnded = reading.ended.aborted;
-      yield* cursor.read(signal);
-      if (!signal.aborted && await cursor.hasNext()) {
-        // Only a file that has a newer one is complete: what came to it just before that one is read too.
-        yield* cursor.read(signal);
-        yield* cursor.advance();
-      } else if (!query.follow || hasEnded || signal.aborted) {
+      do {
+        yield* readToEnd(files, query.sinceMs, signal);
+      } while (await newer.look());
+      if (!query.follow || hasEnded || signal.aborted) {
         return;
-      } else {
-        await wakeups.next(reading.ended);
+      }
+      await wakeups.next(reading.ended);
+      if (files.length === 0) {
+        files.push(...await openLogs(path));
       }
     }
   } finally {
     wakeups.close();
-    await cursor.close();
+    await newer.close();
   }
 }
 
-/** Where one reader is: a file, the only one that it has open. */
-class LogCursor {
-  readonly #path: string;
-  readonly #query: LogQuery;
-  readonly #clock: Clock;
-  #file: OpenLog | undefined;
-  /** Without `follow` a container that writes faster than it is read would be read without end. */
-  #filesLeft: number;
-
-  constructor(path: string, query: LogQuery, clock: Clock) {
-    this.#path = path;
-    this.#query = query;
-    this.#clock = clock;
-    this.#filesLeft = query.follow ? Infinity : LOG_FILES;
+/**
+ * Moves a log of at least `maxBytes` aside. Until conmon was told to open it anew, lines go on into the old file, which readers read
+ * to its end.
+ *
+ * @returns whether conmon is to be told: `missing` where somebody moved it aside and may or may not have said so. Told twice, conmon
+ * would lose what it wrote in between
+ */
+export async function moveLogAside(path: string, maxBytes: number): Promise<'small' | 'moved' | 'missing'> {
+  const facts = await stat(path).catch(absent);
+  if (facts === undefined) {
+    return 'missing';
   }
-
-  async open(): Promise<void> {
-    this.#file = await openAtTail(this.#path, this.#query.tail);
+  if (facts.size < maxBytes) {
+    return 'small';
   }
-
-  async *read(signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
-    if (this.#file !== undefined) yield* readFrom(this.#file, this.#query.sinceMs, signal);
+  const names = namesOf(path);
+  await rm(names.at(-1) ?? '', { force: true });
+  for (let index = names.length - 2; index >= 0; index -= 1) {
+    await rename(names[index] ?? '', names[index + 1] ?? '').catch(absent);
   }
-
-  async hasNext(): Promise<boolean> {
-    return this.#filesLeft > 0 && await findNext(this.#path, this.#file) !== undefined;
-  }
-
-  /** To the next file; the record says what is lost between the two. */
-  async *advance(): AsyncGenerator<readonly LogRecord[]> {
-    const next = await openNext(this.#path, this.#file);
-    await this.close();
-    this.#file = next?.file;
-    this.#filesLeft -= 1;
-    if (next?.isAfterLoss === true) yield [lossRecord(this.#clock.nowMs())];
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.handle.close();
-    this.#file = undefined;
-  }
+  return 'moved';
 }
 
 interface OpenLog {
@@ -108,48 +85,43 @@ interface OpenLog {
   position: number;
 }
 
-/** Undefined when the name is another file's by now. */
-async function openLog({ name, inode }: LogFile): Promise<OpenLog | undefined> {
-  const handle = await open(name, 'r').catch(absent);
-  if (handle === undefined || (await handle.stat({ bigint: true })).ino === inode) {
-    return handle === undefined ? undefined : { handle, inode, position: 0 };
+/** What there is now, oldest first: looked at again until no rotation came between. */
+async function openLogs(path: string): Promise<OpenLog[]> {
+  for (;;) {
+    const files = await openEach(path);
+    const inodes = await Promise.all(namesOf(path).map(async name => (await stat(name, { bigint: true }).catch(absent))?.ino));
+    if (inodes.every((inode, index) => inode === files[index]?.inode)) {
+      return files.filter(file => file !== undefined).reverse();
+    }
+    await Promise.all(files.map(async file => { await file?.handle.close(); }));
   }
-  await handle.close();
-  return undefined;
 }
 
-interface NextLog {
-  readonly file: LogFile;
-  /** There may have been others between the two. */
-  readonly isAfterLoss: boolean;
+/** By place, the current one first. */
+async function openEach(path: string): Promise<(OpenLog | undefined)[]> {
+  return await Promise.all(namesOf(path).map(async name => {
+    const handle = await open(name, 'r').catch(absent);
+    return handle === undefined ? undefined : { handle, inode: (await handle.stat({ bigint: true })).ino, position: 0 };
+  }));
 }
 
-/** The file after `current`, which may be rotated out. */
-async function findNext(path: string, current: OpenLog | undefined): Promise<NextLog | undefined> {
-  const files = await listLogFiles(path);
-  const place = files.findIndex(({ inode }) => inode === current?.inode);
-  const isAfterLoss = place < 0 && current !== undefined;
-  const file = isAfterLoss ? await firstWrittenAfter(current, files) : files[place + 1];
-  return file === undefined ? undefined : { file, isAfterLoss };
+function namesOf(path: string): readonly string[] {
+  return Array.from({ length: LOG_FILES }, (_, index) => index === 0 ? path : `${path}.${String(index)}`);
 }
 
-async function openNext(path: string, current: OpenLog | undefined): Promise<{ readonly file: OpenLog; readonly isAfterLoss: boolean } | undefined> {
-  for (let next = await findNext(path, current); next !== undefined; next = await findNext(path, current)) {
-    const file = await openLog(next.file);
-    if (file !== undefined) return { file, isAfterLoss: next.isAfterLoss };
+/** Reads all files but leaves the last one open, at its end. */
+async function* readToEnd(files: OpenLog[], sinceMs: number | undefined, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
+  for (let file = files[0]; file !== undefined && !signal.aborted; file = files[0]) {
+    // Only a file that has a newer one is complete: what came to it just before that one is read too.
+    const isComplete = files.length > 1;
+    yield* readFrom(file, sinceMs, signal);
+    if (isComplete) {
+      files.shift();
+      await file.handle.close();
+    } else if (files.length === 1) {
+      return;
+    }
   }
-  return undefined;
-}
-
-async function firstWrittenAfter(current: OpenLog, files: readonly LogFile[]): Promise<LogFile | undefined> {
-  const endedAt = (await current.handle.stat({ bigint: true })).mtimeNs;
-  const times = await Promise.all(files.map(async ({ name }) => (await stat(name, { bigint: true }).catch(absent))?.mtimeNs ?? 0n));
-  return files.find((_, index) => (times[index] ?? 0n) > endedAt);
-}
-
-function lossRecord(atMs: number): LogRecord {
-  const timeText = new Date(atMs).toISOString().replace('Z', '000000+00:00');
-  return { timeText, atMs, stream: 'stderr', isPartial: false, bytes: Buffer.from('[output is missing here: the container wrote faster than it was read, and older output was deleted]\n') };
 }
 
 async function* readFrom(file: OpenLog, sinceMs: number | undefined, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
@@ -176,30 +148,76 @@ async function* readFrom(file: OpenLog, sinceMs: number | undefined, signal: Abo
   }
 }
 
-/** The oldest file with wanted lines, at the first of them. */
-async function openAtTail(path: string, tail: number | undefined): Promise<OpenLog | undefined> {
-  const files = await listLogFiles(path);
-  if (tail === undefined) {
-    return await openFirst(files);
+/** Unread files of one follower, most: one of a container that logs faster than its reader takes it grows with what conmon writes in a second. */
+const MAX_HELD_FILES = 64;
+
+/**
+ * Keeps the files of a follower open from the moment they appear: what is rotated out while it is behind stays readable until it was read.
+ * Looks at one thing at a time, whoever asks.
+ */
+class NewerLogs {
+  readonly #path: string;
+  readonly #files: OpenLog[];
+  #looking: Promise<boolean> = Promise.resolve(false);
+  #isClosed = false;
+
+  constructor(path: string, files: OpenLog[]) {
+    this.#path = path;
+    this.#files = files;
   }
-  const scan = new TailScan(tail);
-  for (const wanted of [...files].reverse()) {
-    const file = await openLog(wanted);
-    const start = file === undefined ? undefined : await scanBackwards(file.handle, scan);
-    if (file !== undefined && start !== undefined) {
-      return { ...file, position: start };
-    }
-    await file?.handle.close();
+
+  /** True when a file joined the list. */
+  look(): Promise<boolean> {
+    const looked = this.#looking.then(async () => !this.#isClosed && this.#files.length < MAX_HELD_FILES && await openNewer(this.#path, this.#files));
+    this.#looking = looked.catch(() => false);
+    looked.catch(() => { /* the reader looks again, and gets it */ });
+    return looked;
   }
-  return await openFirst(files);
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#looking;
+    await Promise.all(this.#files.map(file => file.handle.close()));
+  }
 }
 
-async function openFirst(files: readonly LogFile[]): Promise<OpenLog | undefined> {
-  for (const one of files) {
-    const file = await openLog(one);
-    if (file !== undefined) return file;
+/** After a rotation: the files newer than the one that was read to its end join the list; what came late to it is read first. */
+async function openNewer(path: string, files: OpenLog[]): Promise<boolean> {
+  const current = files.at(-1);
+  const newest = await stat(path, { bigint: true }).catch(absent);
+  if (current === undefined || newest === undefined || newest.ino === current.inode) {
+    return false;
   }
-  return undefined;
+  const all = await openLogs(path);
+  const place = all.findIndex(file => file.inode === current.inode);
+  const newer = place >= 0 ? all.slice(place + 1) : await writtenAfter(current, all);
+  await Promise.all(all.filter(file => !newer.includes(file)).map(file => file.handle.close()));
+  files.push(...newer);
+  return newer.length > 0;
+}
+
+/** The current file was rotated out, or replaced by conmon at its hard limit: what was written to after it is news. */
+async function writtenAfter(current: OpenLog, all: readonly OpenLog[]): Promise<readonly OpenLog[]> {
+  const writtenAt = async (file: OpenLog): Promise<bigint> => (await file.handle.stat({ bigint: true })).mtimeNs;
+  const endedAt = await writtenAt(current);
+  const times = await Promise.all(all.map(writtenAt));
+  return all.filter((_, index) => (times[index] ?? 0n) > endedAt);
+}
+
+async function seekTail(files: OpenLog[], tail: number | undefined): Promise<void> {
+  if (tail === undefined) {
+    return;
+  }
+  const scan = new TailScan(tail);
+  for (let index = files.length - 1; index >= 0; index -= 1) {
+    const file = files[index];
+    const start = file === undefined ? undefined : await scanBackwards(file.handle, scan);
+    if (file !== undefined && start !== undefined) {
+      file.position = start;
+      await Promise.all(files.splice(0, index).map(older => older.handle.close()));
+      return;
+    }
+  }
 }
 
 /** Where the wanted lines start in this file; undefined when they start in an older one or at its beginning. */
@@ -237,8 +255,8 @@ async function firstRecord(handle: FileHandle, scan: TailScan): Promise<number |
   return scan.visit(0, tag[0]);
 }
 
-/** Waits for a change of the log's directory entry or content, bounded by a poll, which is all where the kernel has no watch left. */
-function watchFile(path: string, clock: Clock, signal: AbortSignal): { next(ended: AbortSignal): Promise<void>; close(): void } {
+/** Waits for a change of the log's directory entry or content, bounded by a poll. */
+function watchFile(path: string, clock: Clock, { signal, onRotated }: { readonly signal: AbortSignal; readonly onRotated: () => void }): { next(ended: AbortSignal): Promise<void>; close(): void } {
   let wake: () => void = () => undefined;
   let hasChanged = false;
   const onChange = (): void => {
@@ -246,9 +264,13 @@ function watchFile(path: string, clock: Clock, signal: AbortSignal): { next(ende
     wake();
   };
   const name = basename(path);
-  const watcher = watchDirectory(dirname(path), changed => {
-    if (changed === null || changed.startsWith(name)) onChange();
+  const watcher = watch(dirname(path), (kind, changed) => {
+    if (changed === null || changed.startsWith(name)) {
+      if (kind === 'rename') onRotated();
+      onChange();
+    }
   });
+  watcher.on('error', () => { /* the directory went away with its container; the poll sees that nothing comes */ });
   signal.addEventListener('abort', onChange);
   return {
     async next(ended) {

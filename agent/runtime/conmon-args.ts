@@ -1,6 +1,4 @@
 /** The command line of a container's monitor. Source: conmon(8) */
-import { LOG_FILE_BYTES } from '../logs/log-bounds.ts';
-
 export interface ConmonInput {
   readonly id: string;
   readonly runtimePath: string;
@@ -14,6 +12,12 @@ export interface ConmonInput {
   readonly terminal: boolean;
   readonly stdin: boolean;
 }
+
+/**
+ * Above this conmon itself starts its log anew, which loses what was in it. The agent rotates far earlier; this bounds the disk
+ * while no agent runs.
+ */
+const LOG_HARD_LIMIT_BYTES = 256 * 1024 * 1024;
 
 export const CONTAINER_PID_FILE = 'container.pid';
 export const MONITOR_PID_FILE = 'monitor.pid';
@@ -30,7 +34,7 @@ export function conmonArgs(input: ConmonInput): readonly string[] {
     '--bundle', input.bundlePath,
     '--container-pidfile', `${input.recordDir}/${CONTAINER_PID_FILE}`,
     '--conmon-pidfile', `${input.recordDir}/${MONITOR_PID_FILE}`,
-    '--log-path', `k8s-file:${input.logPath}`, '--log-size-max', String(LOG_FILE_BYTES), '--no-sync-log',
+    '--log-path', `k8s-file:${input.logPath}`, '--log-size-max', String(LOG_HARD_LIMIT_BYTES), '--no-sync-log',
     '--exit-dir', input.exitDir, '--persist-dir', input.recordDir,
     '--full-attach', '--log-level', 'error',
     ...(input.terminal ? ['--terminal'] : []),

@@ -5,9 +5,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
-import { keepFirst } from '../logs/log-files-fs.ts';
-import { LogKeeper } from '../logs/log-keeper-flow.ts';
-import type { WrittenLog } from '../logs/log-keeper-flow.ts';
+import { moveLogAside } from '../logs/log-fs.ts';
 import { endAbandonedExecs } from './abandoned-exec-process.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { containerEnds } from './container-ends-flow.ts';
@@ -40,11 +38,11 @@ export class ConmonRuntime implements ContainerRuntime {
   readonly #attaches = new AttachClient();
   /** Of each container with attachments; `end` is set when it is removed. */
   readonly #attached = new Map<string, Set<{ end: ContainerEnd | undefined }>>();
-  readonly #logs: LogKeeper;
+  /** Containers whose monitor was told to open its log anew and has not yet. */
+  readonly #reopening = new Set<string>();
 
   constructor(options: ConmonRuntimeOptions) {
     this.#options = options;
-    this.#logs = new LogKeeper(options.clock);
     this.#records = new ContainerRecords(options.stateDir);
     this.#runtimes = new Map([...options.programs].map(([name, program]) =>
       [name, new RuntimeProcess({ name, program, root: `${options.stateDir}/${name}/root` })]));
@@ -64,7 +62,6 @@ export class ConmonRuntime implements ContainerRuntime {
       writeFileSync(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
       this.#options.cgroups.expectMove();
       await startMonitor(request, runtime, { ...this.#options, records: this.#records });
-      await keepFirst(logPath);
       const { container, monitor } = this.#records.processes(id);
       if (container === undefined || monitor === undefined) {
         throw new ClusterError('FAILED_PRECONDITION', `container ${id} ended while it was created`);
@@ -207,21 +204,32 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   /**
-   * Keeps the last files of every log that its monitor is about to replace; for `RotateLoop`.
+   * Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent.
    *
-   * @returns the time until the next call
    * @throws what one of them did, once all others were looked at
    */
-  async rotateLogs(): Promise<number> {
-    return await this.#logs.lookAll(this.#records.list(), id => this.#writtenLog(id));
+  async rotateLogs(maxBytes: number): Promise<void> {
+    const listed = this.#records.list();
+    for (const id of [...this.#reopening].filter(one => !listed.includes(one))) this.#reopening.delete(id);
+    const failures: Error[] = [];
+    for (const id of listed) {
+      await this.#rotateLog(id, maxBytes).catch((error: unknown) => { failures.push(error as Error); });
+    }
+    if (failures[0] !== undefined) throw failures[0];
   }
 
-  #writtenLog(id: string): WrittenLog | undefined {
+  async #rotateLog(id: string, maxBytes: number): Promise<void> {
     const record = this.#records.read(id);
-    if (record?.monitor === undefined || record.logPath === '' || !isRunning(record.monitor)) {
-      return undefined;
+    if (record?.monitor === undefined || !isRunning(record.monitor)) {
+      this.#reopening.delete(id);
+      return;
     }
-    return { path: record.logPath, reopen: async () => { await tellMonitor(record.bundlePath, REOPEN_LOG); } };
+    const outcome = await moveLogAside(record.logPath, maxBytes);
+    if (outcome !== 'missing') this.#reopening.delete(id);
+    if (outcome !== 'small' && !this.#reopening.has(id)) {
+      await tellMonitor(record.bundlePath, REOPEN_LOG);
+      this.#reopening.add(id);
+    }
   }
 
   async isAlive(identity: ProcessIdentity): Promise<boolean> {

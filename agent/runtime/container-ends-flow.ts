@@ -1,7 +1,7 @@
 /** Ends of containers as they come: by conmon's exit files at once, and by a look at all of them now and then. */
+import { watch } from 'node:fs';
 import type { Clock } from '#kit/clock.ts';
 import { Doorbell } from '../doorbell-flow.ts';
-import { watchDirectory } from '../watch-fs.ts';
 import { isContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
 
@@ -26,7 +26,7 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
   const bell = new Doorbell();
   const news = new Set<string>();
   const told = new Set<string>();
-  const watcher = watchDirectory(exitDir, name => {
+  const watcher = watch(exitDir, (_event, name) => {
     if (name !== null && isContainerId(name)) news.add(name);
     bell.ring();
   });

@@ -1,4 +1,4 @@
-/** Names of log files: `ATTEMPT.log`, of a companion's run `ATTEMPT-cINDEX-RUN.log`; `.1` to `.3` behind it are what was rotated. */
+/** Names of log files: `ATTEMPT.log`, of a companion's run `ATTEMPT-cINDEX-RUN.log`; `.1` and `.2` behind it are what was rotated. */
 import type { CompanionRun } from './names.ts';
 
 const LOG_NAME = /^([0-9]{1,9})(?:-c([0-9]{1,2})-([0-9]{1,9}))?\.log(?:\.[0-9]+)?$/;

@@ -14,7 +14,7 @@ import type { TaskOverrides } from './container-task.ts';
 import { untilNone } from './until-none.ts';
 
 const HOST_BASE = 1_900_544_000;
-const APPLETS = ['sh', 'sleep', 'cat', 'echo', 'true', 'yes', 'stty', 'id', 'mount', 'unshare', 'ls', 'head', 'wc', 'kill', 'env', 'pwd', 'dd', 'tr', 'trap', 'nc', 'ps', 'seq', 'hostname', 'tty', 'touch', 'mkdir', 'ln', 'rm', 'readlink', 'ip', 'ping', 'grep', 'printf', 'sha256sum', 'usleep', 'timeout'];
+const APPLETS = ['sh', 'sleep', 'cat', 'echo', 'true', 'yes', 'stty', 'id', 'mount', 'unshare', 'ls', 'head', 'wc', 'kill', 'env', 'pwd', 'dd', 'tr', 'trap', 'nc', 'ps', 'seq', 'hostname', 'tty', 'touch', 'mkdir', 'ln', 'rm', 'readlink', 'ip', 'ping', 'grep', 'printf', 'sha256sum', 'usleep'];
 const NEVER = new AbortController().signal;
 const LIMIT_MS = 90_000;
 
