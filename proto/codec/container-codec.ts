@@ -43,7 +43,10 @@ const NO_DNS: DnsSpec = { servers: [], search: [], options: [] };
 /** No huge pages are an empty list on the wire and absent in the model. */
 const limitsCodec: Codec<Limits, wire.Limits> = {
   toWire: limits => ({ ...limits, hugepages: limits.hugepages ?? [] }),
-  fromWire: limits => present({ ...limits, io: optional(limits.io, present), hugepages: limits.hugepages.length === 0 ? undefined : limits.hugepages.map(present) }),
+  // In the order in which they are shown.
+  fromWire: ({ milliCpu, ...limits }) => present({
+    milliCpu, ...limits, io: optional(limits.io, present), hugepages: limits.hugepages.length === 0 ? undefined : limits.hugepages.map(present),
+  }),
 };
 
 export const containerCodec: Codec<ContainerSpec, wire.ContainerSpec> = {
