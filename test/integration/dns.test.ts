@@ -110,8 +110,6 @@ withNodes(`a task that floods the name server is answered 1,000 queries a second
     t.true(tcp.answered <= (tcp.elapsedMs + 1_000) * 65.536 / 49, '64 KiB a second of queries of 49 bytes');
     t.true(besideTcpMs <= limitMs, `${String(besideTcpMs)} ms, quiet ${String(quietMs)}`);
 
-    t.is(await peers.holdTcp(hostile, 40), 8, 'connections of one task');
-    t.is(await peers.holdTcp(neighbour, 1), 1, 'the neighbour connects');
     t.deepEqual(await node!.call('audit'), [], 'used limits are no change of the rules');
   }
   t.deepEqual(await leftOf(cluster), []);

@@ -44,15 +44,6 @@ const TCP_FLOOD = (durationMs: number): string => `
   await Promise.all([lane(), lane(), lane(), lane()]);
   say({ sent, answered: Math.floor(received / Math.max(1, answerBytes)), elapsedMs: performance.now() - firstMs });`;
 
-/** Opens so many connections and keeps them; those that the server took. */
-const TCP_HOLD = (count: number): string => `
-  const open = await Promise.all(Array.from({ length: ${String(count)} }, () => new Promise(resolve => {
-    const socket = net.connect({ host: GATEWAY, port: 53 });
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-  })));
-  say(open.filter(one => one).length);
-  setInterval(() => {}, 1000);`;
-
 /** Answer times of one query after another, sorted; a query without an answer counts with its limit. */
 const MEASURE = (count: number): string => `
   const times = [];
@@ -92,10 +83,6 @@ export class DnsPeers {
 
   async floodTcp(networkNamespacePath: string, durationMs: number): Promise<Flood> {
     return await firstLine(this.#cluster, networkNamespacePath, this.#common + TCP_FLOOD(durationMs)) as Flood;
-  }
-
-  async holdTcp(networkNamespacePath: string, count: number): Promise<number> {
-    return await firstLine(this.#cluster, networkNamespacePath, this.#common + TCP_HOLD(count)) as number;
   }
 
   async p99Ms(networkNamespacePath: string, count: number): Promise<number> {

@@ -3,7 +3,9 @@ import { dnsLimitChains, dnsLimitSets } from '../../../../agent/network/dns-limi
 
 test('every task address has a limit of its own in each set', t => {
   const text = dnsLimitSets(['10.128.1.2', '10.128.1.3']).join('\n');
-  t.is(text.split('elements = { 10.128.1.2, 10.128.1.3 }').length - 1, 3);
+  t.is(text.split('elements = { 10.128.1.2, 10.128.1.3 }').length - 1, 2);
+  // See dns-limit-rules.ts: the kernel stops to track connections once such elements were replaced.
+  t.notRegex(text, /ct count/);
   t.regex(text, /limit rate over 1000\/second burst 200 packets/);
 });
 
