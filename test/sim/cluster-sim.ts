@@ -102,7 +102,7 @@ class ClusterSimulation {
       onDelivered: (node, { kind, settled }, sentAtMs) => { if (kind === 'ack' && settled?.length === 0) this.checker.acknowledged(node, sentAtMs); },
     }));
     this.#operator = new SimOperator(schedule.seed, { etcd: this.#etcd, controllers: this.#controllers, checker: this.checker });
-    this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents, onUntold: revision => { this.checker.endpoints.untold(revision); } });
+    this.#faults = new SimFaults({ net, etcd: this.#etcd, controllers: this.#controllers, agents: this.#agents, onUntold: () => { this.checker.endpoints.untold(); } });
   }
 
   async run(): Promise<void> {

@@ -23,15 +23,15 @@ export class EndpointWatch {
   readonly #nowMs: () => number;
   #standings = new Map<TaskId, Standing>();
   readonly #inForce = new Map<NodeId, EndpointSet>();
-  /** Revisions that were told to nobody, with when. */
-  readonly #untold = new Map<number, number>();
+  /** When a revision was last told to nobody. */
+  #untoldMs = -UNTOLD_MS;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  untold(revision: number): void {
-    this.#untold.set(revision, this.#nowMs());
+  untold(): void {
+    this.#untoldMs = this.#nowMs();
   }
 
   /** After each revision. */
@@ -52,7 +52,8 @@ export class EndpointWatch {
   /** A node brings a set into force. What has not changed since the revision that it was made from must be in it as it is. */
   applied(node: NodeId, set: EndpointSet): readonly string[] {
     this.#inForce.set(node, set);
-    return this.#differences(node, set, ({ revision }) => revision <= set.generation && !this.#isUntold(revision));
+    // A picture that lacks a revision may be wrong in whatever follows from it, until it is listed again.
+    return this.#nowMs() - this.#untoldMs < UNTOLD_MS ? [] : this.#differences(node, set, ({ revision }) => revision <= set.generation);
   }
 
   /** At rest every node has exactly what there is. */
@@ -68,11 +69,6 @@ export class EndpointWatch {
       const what = standing.gets ? 'sends no traffic to' : 'sends traffic to';
       return [`I19: ${node} ${what} task ${id} by endpoints of ${String(set.generation)}; since ${String(standing.revision)} it ${standing.gets ? 'should' : 'should not'}`];
     })];
-  }
-
-  #isUntold(revision: number): boolean {
-    const atMs = this.#untold.get(revision);
-    return atMs !== undefined && this.#nowMs() - atMs < UNTOLD_MS;
   }
 }
 

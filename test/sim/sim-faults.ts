@@ -22,7 +22,7 @@ export interface FaultWorld {
   readonly etcd: SimEtcd;
   readonly controllers: readonly SimController[];
   readonly agents: readonly SimAgent[];
-  readonly onUntold: (etcdRevision: number) => void;
+  readonly onUntold: () => void;
 }
 
 export class SimFaults {
@@ -106,7 +106,7 @@ export class SimFaults {
       const stop = memory.onChange(() => {
         stop();
         memory.forgetEvent(memory.etcdRevision);
-        this.#world.onUntold(memory.etcdRevision);
+        this.#world.onUntold();
       });
       return nothing;
     },

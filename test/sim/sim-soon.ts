@@ -132,6 +132,11 @@ export class SoonWatch {
   }
 }
 
+function isWaiting(snapshot: ClusterSnapshot, task: Task): boolean {
+  const status = snapshot.serviceStatuses.get(task.serviceId)?.value;
+  return status !== undefined && (status.pending.length > 0 || status.crashLoops.some(({ slot }) => slot === task.slot));
+}
+
 function phaseOf(snapshot: ClusterSnapshot, { id }: Task): TaskStatus['phase'] {
   return snapshot.statuses.get(id)?.value.phase ?? 'pending';
 }
@@ -140,15 +145,14 @@ function conditionOf(snapshot: ClusterSnapshot, task: Task): Node['condition'] |
   return snapshot.nodes.get(task.node)?.value.condition;
 }
 
-/** A task of a lost node that may be replaced is, where there is room. */
+/** A task of a lost node that may be replaced is, where there is room. A slot that crashes waits for its back-off. */
 function replacement(snapshot: ClusterSnapshot, task: Task): readonly Due[] {
   const service = snapshot.services.get(task.serviceId)?.value;
   if (service?.spec.kind !== 'service' || service.spec.onDisconnect.kind !== 'replace' || task.stopAfterMs !== undefined) {
     return [];
   }
-  const waiting = snapshot.serviceStatuses.get(task.serviceId)?.value.pending.length ?? 0;
   const isLost = conditionOf(snapshot, task) === 'lost' && !isFinished(phaseOf(snapshot, task));
-  return isLost && waiting === 0 ? [{ key: `unreplaced ${task.id}`, limitMs: PLACED_MS }] : [];
+  return isLost && !isWaiting(snapshot, task) ? [{ key: `unreplaced ${task.id}`, limitMs: PLACED_MS }] : [];
 }
 
 /** A rollout of which every task serves gets on: more of them, or it is done. */
