@@ -126,8 +126,8 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
 }
 
 /**
- * Root's own limits: the kernel charges what all user namespaces of the node watch to root as well, and each task has a limit of its own
- * (`network/namespace-process.ts`). Where they cannot be raised the agent goes on, and looks at what it cannot watch.
+ * Root's own limits: the kernel charges what all user namespaces of the node watch to root as well, and each
+ * task has a limit of its own (`network/namespace-process.ts`).
  */
 function raiseWatchLimits(log: Logger): void {
   const areRaised = [['instances', 65_536], ['watches', 1_048_576]].map(([what, least]) => ensureAtLeast(`fs/inotify/max_user_${String(what)}`, Number(least)));
