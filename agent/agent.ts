@@ -240,7 +240,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       tell: what => { log.warn({ node: config.node }, what); },
       onRepaired: () => { endpoints.again(); },
     }),
-    deadman: new DeadmanLoop({ deadman: machine.deadman, clock: systemClock, log, toldAtWork: () => session.toldDeadman, tell: why => { session.registerAgain(why); } }),
+    deadman: new DeadmanLoop({ deadman: machine.deadman, clock: systemClock, log, toldAtWork: () => session.health?.hasDeadman, tell: hasDeadman => { session.healthChanged({ hasDeadman }); } }),
     logs: new RotateLoop(async () => {
       await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),

@@ -2,6 +2,7 @@ import type { Clock } from '#kit/clock.ts';
 import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
+import type { NodeHealth } from '#model/session.ts';
 import type { Doorbell } from './doorbell-flow.ts';
 import type { ReportBook } from './task/report-book.ts';
 import type { VolumeAnswers } from './volume/removal.ts';
@@ -14,6 +15,8 @@ export interface Pulse {
   readonly assignmentGeneration: number;
   /** Another object when it changed. */
   readonly volumeAnswers: VolumeAnswers;
+  /** Another object when it changed; undefined: the controller does not take it. */
+  readonly health: NodeHealth | undefined;
   /** When the newest acknowledged beat was sent, of any session; on the monotonic clock. */
   readonly acknowledgedAtMs: number | undefined;
 }
@@ -83,17 +86,20 @@ export class HeartbeatLoop {
     let beatAtMs = -Infinity;
     let told = -1;
     let toldVolumes: VolumeAnswers | undefined;
+    let sentHealth: NodeHealth | undefined;
     let pace = FRESH_PACE;
     for (;;) {
       await bell.wait(this.#waitMs(beatAtMs), clock, signal);
       const nowMs = clock.monotonicMs();
-      const { heartbeatMs, endpointsGeneration, volumeAnswers } = pulse();
+      const { heartbeatMs, endpointsGeneration, volumeAnswers, health } = pulse();
       this.#requireHeard(nowMs);
-      const isDue = nowMs - beatAtMs >= heartbeatMs || endpointsGeneration !== told || volumeAnswers !== toldVolumes || reports.dueInMs(nowMs) <= 0;
+      const hasChanged = endpointsGeneration !== told || volumeAnswers !== toldVolumes || health !== sentHealth;
+      const isDue = nowMs - beatAtMs >= heartbeatMs || hasChanged || reports.dueInMs(nowMs) <= 0;
       if (this.#isRegistered && isDue) {
         beatAtMs = nowMs;
         told = endpointsGeneration;
         toldVolumes = volumeAnswers;
+        sentHealth = health;
         this.#send(nowMs);
         const next = paceAfter(pace, nowMs, BEAT_PACE);
         pace = next.pace;
@@ -116,7 +122,7 @@ export class HeartbeatLoop {
   }
 
   #send(nowMs: number): void {
-    const { endpointsGeneration, assignmentGeneration, heartbeatMs, volumeAnswers } = this.#parts.pulse();
+    const { endpointsGeneration, assignmentGeneration, heartbeatMs, volumeAnswers, health } = this.#parts.pulse();
     this.#seq += 1;
     // So the controller counts it for sure, whatever it has seen of the beats before (controller/reconcile/liveness.ts).
     const isTwoWay = this.#ackedSeq > this.#echoed || this.#ackedSeq >= this.#seq - 1;
@@ -125,6 +131,7 @@ export class HeartbeatLoop {
     this.#end.send({
       kind: 'heartbeat', seq: this.#seq, ackEcho: this.#ackedSeq, endpointsGeneration, assignmentGeneration,
       statuses: this.#parts.reports.toSend(this.#seq, nowMs, heartbeatMs), ...volumeAnswers,
+      ...(health === undefined ? {} : { health }),
     });
   }
 }

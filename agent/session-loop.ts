@@ -8,7 +8,7 @@ import { ClusterError } from '#model/errors.ts';
 import { MIN_STOP_AFTER_MS } from '#model/exclusive.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Assignment } from '#model/assignment.ts';
-import type { ControllerMessage, HeartbeatAck, OpenTunnel, Registered, SessionRefusal, UnknownMessage } from '#model/session.ts';
+import type { ControllerMessage, HeartbeatAck, NodeHealth, OpenTunnel, Registered, SessionRefusal, UnknownMessage } from '#model/session.ts';
 import { AssignmentKeeper } from './assignment-flow.ts';
 import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
@@ -55,6 +55,10 @@ interface OpenSession {
   readonly startedAtMs: number;
   readonly beats: HeartbeatLoop;
   readonly endpoints: SessionEndpoints;
+  /** What its registration says. */
+  registeredHealth?: NodeHealth;
+  /** Its controller takes the health from heartbeats; undefined before the registration is accepted. */
+  takesHealth?: boolean;
 }
 
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
@@ -82,8 +86,8 @@ export class SessionLoop implements StartPermit {
   readonly #assignments: AssignmentKeeper;
   #contact: Contact;
   #endpointsGeneration = 0;
-  /** What the newest registration said. */
-  #toldDeadman: boolean | undefined;
+  /** What the newest registration or heartbeat says; undefined before the first. */
+  #health: NodeHealth | undefined;
   #current: OpenSession | undefined;
   /** Slow work of messages, in their order; acknowledgements pass it by, so that a frozen disk is no silence. */
   #slowWork: Promise<void> = Promise.resolve();
@@ -125,14 +129,15 @@ export class SessionLoop implements StartPermit {
     return untilCutOffMs(this.#contact, stopAfterMs, this.#parts.clock.monotonicMs());
   }
 
-  /** Of the deadman; undefined before the first registration. */
-  get toldDeadman(): boolean | undefined {
-    return this.#toldDeadman;
+  /** What the controllers know of the node's health; undefined before the first registration. */
+  get health(): NodeHealth | undefined {
+    return this.#health;
   }
 
-  /** What a registration says has changed. */
-  registerAgain(why: string): void {
-    this.#current?.end.close(why);
+  /** Tells the controller in the next heartbeat; an older one by a new registration. */
+  healthChanged(health: NodeHealth): void {
+    this.#health = health;
+    if (this.#current !== undefined) this.#tellHealth(this.#current);
   }
 
   /** The controller of the open session, for calls beside the stream. */
@@ -197,8 +202,10 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    this.#toldDeadman = this.#parts.deadman.isAtWork();
-    end.send({ kind: 'register', ...this.#parts.facts, hasDeadman: this.#toldDeadman, ...names, takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
+    const health = { hasDeadman: this.#parts.deadman.isAtWork() };
+    this.#health = health;
+    session.registeredHealth = health;
+    end.send({ kind: 'register', ...this.#parts.facts, ...health, ...names, takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });
     let reason = 'the controller closed it';
     const beating = session.beats.run(session.signal).catch((error: unknown) => {
       if (!session.signal.aborted) {
@@ -236,6 +243,7 @@ export class SessionLoop implements StartPermit {
     const pulse = (): Pulse => ({
       ...this.#times, endpointsGeneration: this.#endpointsGeneration, assignmentGeneration: this.assignment.generation,
       acknowledgedAtMs: this.#contact.acknowledgedAtMs, volumeAnswers: this.#parts.volumeAnswers(),
+      health: this.#current?.takesHealth === true ? this.#health : undefined,
     });
     return new HeartbeatLoop({ clock: this.#parts.clock, reports: this.#parts.reports, bell: this.#bell, pulse, uptimeMs: () => this.#parts.deadman.uptimeMs() }, end, startedAtMs);
   }
@@ -285,8 +293,18 @@ export class SessionLoop implements StartPermit {
     this.#times = message.times;
     this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
     this.#controllers = [...new Set([...message.controllers, ...this.#given])];
+    session.takesHealth = message.takesNodeHealth === true;
     session.beats.registered();
     this.#parts.log.info({ controller: session.address, session: message.sessionId }, 'registered');
+    this.#tellHealth(session);
+  }
+
+  #tellHealth({ takesHealth, registeredHealth, end }: OpenSession): void {
+    if (takesHealth === true) {
+      this.poke();
+    } else if (takesHealth === false && this.#health !== registeredHealth) {
+      end.close('the health of the node has changed');
+    }
   }
 
   /** Nothing is started any more. A node that was removed stops what it runs, as if nothing were assigned to it. */

@@ -9,10 +9,10 @@ export interface DeadmanLoopParts {
   readonly deadman: Pick<DeadmanWatch, 'isAtWork'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What the last registration said of it; undefined: none was sent. */
+  /** What the controllers know of it; undefined: nothing yet. */
   readonly toldAtWork: () => boolean | undefined;
-  /** Registers anew. */
-  readonly tell: (why: string) => void;
+  /** Tells the controllers. */
+  readonly tell: (isAtWork: boolean) => void;
 }
 
 /** Tells the controllers when the deadman came or went: without it the node gets no exclusive tasks. */
@@ -32,7 +32,7 @@ export class DeadmanLoop {
       const isAtWork = unlessShort<boolean | undefined>(() => deadman.isAtWork(), undefined);
       if (told !== undefined && isAtWork !== undefined && told !== isAtWork) {
         log.warn({ isAtWork }, isAtWork ? 'the deadman is at work' : 'no deadman is at work: this node gets no exclusive tasks; start gantry-deadman');
-        tell(isAtWork ? 'the deadman is at work' : 'no deadman is at work');
+        tell(isAtWork);
       }
     }
   }

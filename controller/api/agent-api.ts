@@ -126,7 +126,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
 
 function registered(given: Pick<Registered, 'sessionId' | 'subnetIndex'>, { times, state, clusterId }: AgentApiParts): Registered {
   const controllers = [...state.current.controllers.values()].map(record => record.value.apiAddress).sort();
-  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId };
+  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId, takesNodeHealth: true };
 }
 
 function tellWrongStore(node: NodeId, { reason, message }: Omit<WrongStore, 'kind'>, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {

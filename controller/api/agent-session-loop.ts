@@ -2,7 +2,7 @@ import type { AssignedContent } from '#model/assignment.ts';
 import { ClusterError, isRetryable } from '#model/errors.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
 import type { ControllerSessionEnd } from '#model/ports.ts';
-import type { AgentMessage, Heartbeat } from '#model/session.ts';
+import type { AgentMessage, Heartbeat, NodeHealth } from '#model/session.ts';
 import type { TaskStatus } from '#model/task.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
@@ -13,6 +13,7 @@ import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
+import { changedHealth, writeHealth } from './node-health-flow.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { boundedStatus } from './status-bounds.ts';
 import { writeStatuses } from './status-write-flow.ts';
@@ -59,6 +60,7 @@ export class AgentSessionLoop {
   #lastSeq = 0;
   /** As the newest heartbeat told it. */
   #volumeNews: Pick<Heartbeat, 'removedVolumes' | 'keptVolumes'> = { removedVolumes: [], keptVolumes: [] };
+  #health: NodeHealth | undefined;
   #wakeSettler: () => void = () => undefined;
   #wakeWriter: () => void = () => undefined;
   #wakeSender: () => void = () => undefined;
@@ -85,7 +87,7 @@ export class AgentSessionLoop {
     const wake = (): void => { this.#wakeWriter(); this.#wakeSender(); this.#wakeSettler(); };
     inner.addEventListener('abort', wake);
     this.#parts.endpoints.sendSet(this.#session);
-    const parts = [this.#receive(), this.#sendAssignments(inner), this.#writeStatuses(inner), this.#settleVolumes(inner)];
+    const parts = [this.#receive(), this.#sendAssignments(inner), this.#writeStatuses(inner), this.#settleNews(inner)];
     try {
       await Promise.race([this.#superseded.promise, ...parts]);
     } finally {
@@ -137,7 +139,9 @@ export class AgentSessionLoop {
     this.#parts.sessions.acknowledgeEndpoints(this.#session, heartbeat.endpointsGeneration);
     this.offer(heartbeat.statuses);
     this.#volumeNews = heartbeat;
-    if (heartbeat.removedVolumes.length + heartbeat.keptVolumes.length > 0) this.#wakeSettler();
+    this.#health = heartbeat.health;
+    const hasVolumes = heartbeat.removedVolumes.length + heartbeat.keptVolumes.length > 0;
+    if (hasVolumes || changedHealth(this.#session.node, this.#health, this.#parts.state.current) !== undefined) this.#wakeSettler();
   }
 
   /** The node is not on record, or its session record is not ours any more: whoever is right registers again, and one that was removed is told so then. */
@@ -187,18 +191,24 @@ export class AgentSessionLoop {
   }
 
   /** What does not get in comes again with each heartbeat until it is. */
-  async #settleVolumes(signal: AbortSignal): Promise<void> {
+  async #settleNews(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await new Promise<void>(resolve => { this.#wakeSettler = resolve; });
-      const { removedVolumes, keptVolumes } = this.#volumeNews;
-      const news = { node: this.#session.node, sessionRevision: this.#session.recordRevision, removedVolumes, keptVolumes };
-      const isOurs = await settleVolumes(news, this.#parts, signal).catch((error: unknown) => {
+      const isOurs = await this.#settleOnce(signal).catch((error: unknown) => {
         signal.throwIfAborted();
         if (!isRetryable(error)) throw error;
         return true;
       });
       if (!isOurs) throw newerSession();
     }
+  }
+
+  /** False: another session of the node was opened. */
+  async #settleOnce(signal: AbortSignal): Promise<boolean> {
+    const session = { node: this.#session.node, sessionRevision: this.#session.recordRevision };
+    const { removedVolumes, keptVolumes } = this.#volumeNews;
+    return await writeHealth({ ...session, health: this.#health }, this.#parts, signal)
+      && await settleVolumes({ ...session, removedVolumes, keptVolumes }, this.#parts, signal);
   }
 
   async #writeStatuses(signal: AbortSignal): Promise<void> {

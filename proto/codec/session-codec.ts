@@ -65,8 +65,9 @@ function registrationFromWire(registration: wire.Registration): Registration {
   };
 }
 
-function heartbeatFromWire(heartbeat: wire.Heartbeat): Heartbeat {
-  return { ...heartbeat, kind: 'heartbeat', statuses: heartbeat.statuses.map(taskStatusCodec.fromWire) };
+function heartbeatFromWire({ health, ...heartbeat }: wire.Heartbeat): Heartbeat {
+  const statuses = heartbeat.statuses.map(taskStatusCodec.fromWire);
+  return { ...heartbeat, kind: 'heartbeat', statuses, ...(health === undefined ? {} : { health }) };
 }
 
 function controllerMessageToWire(message: ControllerMessage): wire.SessionResponse['message'] {
@@ -118,8 +119,9 @@ function refusalFromWire({ code, message }: wire.SessionRefusal): SessionRefusal
   return { kind: 'refused', code, message };
 }
 
-function registeredFromWire({ heartbeatMs, lostMs, ...rest }: wire.Registered): Registered {
-  return { ...rest, kind: 'registered', times: { heartbeatMs, lostMs } };
+function registeredFromWire({ heartbeatMs, lostMs, takesNodeHealth, ...rest }: wire.Registered): Registered {
+  const registered = { ...rest, kind: 'registered', times: { heartbeatMs, lostMs } } as const;
+  return takesNodeHealth === undefined ? registered : { ...registered, takesNodeHealth };
 }
 
 function ackFromWire(ack: wire.HeartbeatAck): HeartbeatAck {

@@ -46,7 +46,7 @@ export interface Node {
   readonly metricsAddress: string;
   /** How it makes root file systems: overlay, btrfs or vfs; empty: its agent does not say. */
   readonly snapshotter: string;
-  /** What stops exclusive tasks when the agent does not was at work when it registered; false: its agent does not know of any. */
+  /** What stops exclusive tasks when the agent does not is at work, as its session says; false: its agent does not know of any. */
   readonly hasDeadman: boolean;
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;

@@ -3,7 +3,7 @@ import type { Assignment } from './assignment.ts';
 import type { EndpointChange } from './endpoint-change.ts';
 import type { EndpointSet } from './endpoints.ts';
 import type { NodeId, TaskId } from './ids.ts';
-import type { NodePolicy } from './node.ts';
+import type { Node, NodePolicy } from './node.ts';
 import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
 import type { RegistryLogin } from './node-images.ts';
@@ -65,7 +65,12 @@ export interface Heartbeat {
   readonly removedVolumes: readonly string[];
   /** Of the same, those whose data stays, since it is newer than what was given up: with the fence of the newest task that used it. */
   readonly keptVolumes: readonly VolumeUse[];
+  /** Absent from an older agent, and to a controller that does not take it. */
+  readonly health?: NodeHealth;
 }
+
+/** What may change on a node while its session is open. */
+export type NodeHealth = Pick<Node, 'hasDeadman'>;
 
 export interface TunnelRefusal {
   readonly kind: 'tunnel-refused';
@@ -102,6 +107,8 @@ export interface Registered {
   readonly controllers: readonly string[];
   /** Names the cluster for ever; empty from a controller of before. */
   readonly clusterId: string;
+  /** Heartbeats may have a `health`. Absent from an older controller: a change of it needs a new registration. */
+  readonly takesNodeHealth?: boolean;
 }
 
 export interface HeartbeatAck {

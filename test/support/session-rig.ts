@@ -2,7 +2,7 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { FullAssignment } from '#model/assignment.ts';
 import { parseNodeId } from '#model/ids.ts';
-import type { Heartbeat } from '#model/session.ts';
+import type { Heartbeat, Registered } from '#model/session.ts';
 import { EMPTY_DESIRED_SET } from '../../agent/assignment.ts';
 import type { DesiredSet } from '../../agent/assignment.ts';
 import { SessionLoop } from '../../agent/session-loop.ts';
@@ -100,8 +100,8 @@ export class SessionRig {
     return session;
   }
 
-  async register(session: SessionPair): Promise<void> {
-    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k' });
+  async register(session: SessionPair, takes: Pick<Registered, 'takesNodeHealth'> = { takesNodeHealth: true }): Promise<void> {
+    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k', ...takes });
     await this.pass(10);
   }
 

@@ -336,7 +336,10 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
     runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big, clusterId: text,
   }),
-  fc.record({ kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big, statuses, removedVolumes: texts, keptVolumes: volumeUses }),
+  fc.record({
+    kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big,
+    statuses, removedVolumes: texts, keptVolumes: volumeUses, health: fc.record({ hasDeadman: fc.boolean() }),
+  }, { requiredKeys: ['kind', 'seq', 'ackEcho', 'endpointsGeneration', 'assignmentGeneration', 'statuses', 'removedVolumes', 'keptVolumes'] }),
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
   fc.constant({ kind: 'assignment-gap' as const }),
   fc.constant({ kind: 'endpoints-gap' as const }),
@@ -344,7 +347,8 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
 export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('registered' as const), sessionId: text, subnetIndex: count, times: fc.record({ heartbeatMs: big, lostMs: big }), controllers: texts, clusterId: text,
-  }),
+    takesNodeHealth: fc.boolean(),
+  }, { requiredKeys: ['kind', 'sessionId', 'subnetIndex', 'times', 'controllers', 'clusterId'] }),
   fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
   fc.record({ kind: fc.constant('assignment' as const), assignment }),
   fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { acknowledge, full, SessionRig as Rig } from '../../support/session-rig.ts';
+import { acknowledge, beats, full, SessionRig as Rig } from '../../support/session-rig.ts';
 
 test('a task that is exclusive may run on from the sending of a heartbeat that was acknowledged and showed both directions', async t => {
   const rig = new Rig();
@@ -41,16 +41,37 @@ test('a restart of an exclusive task waits for the full set of a new session, on
   rig.stop();
 });
 
-test('a registration says whether a deadman is at work, and is made again when that changed', async t => {
+test('a heartbeat says that the deadman came, and the session stays open', async t => {
   const rig = new Rig();
   rig.hasDeadman = false;
   const session = await rig.registered();
   t.like(session.received[0], { kind: 'register', hasDeadman: false });
-  t.false(rig.loop.toldDeadman);
+  t.deepEqual(rig.loop.health, { hasDeadman: false });
+  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: false });
+  acknowledge(session);
+  rig.loop.healthChanged({ hasDeadman: true });
+  await rig.pass(10);
+  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: true });
+  t.false(session.isClosed);
+  t.is(rig.dialled.length, 1);
+  rig.stop();
+});
+
+test('an older controller gets a new registration when the deadman came, also while the first one is under way', async t => {
+  const rig = new Rig();
+  rig.hasDeadman = false;
+  const session = await rig.begin();
   rig.hasDeadman = true;
-  rig.loop.registerAgain('the deadman is at work');
-  await rig.pass(1_000);
+  rig.loop.healthChanged({ hasDeadman: true });
+  await rig.pass(10);
+  t.false(session.isClosed);
+  await rig.register(session, {});
   t.true(session.isClosed);
+  t.false(beats(session).some(beat => 'health' in beat));
+  await rig.pass(1_000);
   t.like(rig.newest().received[0], { kind: 'register', hasDeadman: true });
+  await rig.register(rig.newest(), {});
+  await rig.pass(1_000);
+  t.false(rig.newest().isClosed);
   rig.stop();
 });

@@ -114,6 +114,15 @@ export interface Heartbeat {
   readonly removedVolumes: readonly string[];
   /** Of those that the assignment names, volumes whose data stays: it is newer than what was given up. */
   readonly keptVolumes: readonly KeptVolume[];
+  /** Absent from an older agent, and to a controller that does not take it. */
+  readonly health?: NodeHealth | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** What may change on a node while its session is open. */
+export interface NodeHealth {
+  /** As in Node. */
+  readonly hasDeadman: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -160,6 +169,8 @@ export interface Registered {
   readonly controllers: readonly string[];
   /** The agent says it with each registration from now on; absent from a controller of before. */
   readonly clusterId: string;
+  /** Heartbeats may have a health. Absent from an older controller: a change of it needs a new registration. */
+  readonly takesNodeHealth?: boolean | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1275,6 +1286,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     for (const v of message.keptVolumes) {
       KeptVolume.encode(v!, writer.uint32(1290).fork()).join();
     }
+    if (message.health !== undefined) {
+      NodeHealth.encode(message.health, writer.uint32(1298).fork()).join();
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -1353,6 +1367,80 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.keptVolumes.push(KeptVolume.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 162: {
+            if (tag !== 1298) {
+              break;
+            }
+
+            message.health = NodeHealth.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeHealth(): NodeHealth {
+  return { hasDeadman: false };
+}
+
+export const NodeHealth: MessageFns<NodeHealth> = {
+  encode(message: NodeHealth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hasDeadman !== false) {
+      writer.uint32(8).bool(message.hasDeadman);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeHealth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeHealth() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hasDeadman = reader.bool();
             continue;
           }
         }
@@ -1791,6 +1879,9 @@ export const Registered: MessageFns<Registered> = {
     if (message.clusterId !== "") {
       writer.uint32(50).string(message.clusterId);
     }
+    if (message.takesNodeHealth !== undefined) {
+      writer.uint32(56).bool(message.takesNodeHealth);
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -1861,6 +1952,14 @@ export const Registered: MessageFns<Registered> = {
             }
 
             message.clusterId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.takesNodeHealth = reader.bool();
             continue;
           }
         }

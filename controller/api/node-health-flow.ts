@@ -1,0 +1,41 @@
+/** The health of nodes, as their heartbeats say it, into etcd; fenced by the session record like statuses. */
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import type { NodeId } from '#model/ids.ts';
+import type { Node } from '#model/node.ts';
+import type { NodeHealth } from '#model/session.ts';
+import { buildKey } from '../store/keys.ts';
+import type { Store } from '../store/ports.ts';
+import { encodeNode } from '../store/records.ts';
+import type { ClusterState } from './ports.ts';
+
+export interface HealthReport {
+  readonly node: NodeId;
+  /** etcd revision of the record of the session that the report came over. */
+  readonly sessionRevision: number;
+  /** Undefined: an older agent does not say. */
+  readonly health: NodeHealth | undefined;
+}
+
+/** The Node with this health; undefined when its record says so already, or cannot be read. */
+export function changedHealth(node: NodeId, health: NodeHealth | undefined, { nodes }: ClusterSnapshot): Node | undefined {
+  const current = nodes.get(node)?.value;
+  return current === undefined || health === undefined || current.hasDeadman === health.hasDeadman ? undefined : { ...current, ...health };
+}
+
+/** A record that changed meanwhile stays as it is: the next heartbeat tries again. @returns false when a newer session of the node is open */
+export async function writeHealth(
+  { node, sessionRevision, health }: HealthReport, { store, state }: { readonly store: Store; readonly state: ClusterState }, signal: AbortSignal,
+): Promise<boolean> {
+  const record = state.current.nodes.get(node);
+  const changed = changedHealth(node, health, state.current);
+  if (record === undefined || changed === undefined) {
+    return true;
+  }
+  const [session, key] = [buildKey({ kind: 'session', id: node }), buildKey({ kind: 'node', id: node })];
+  const outcome = await store.transact([
+    { kind: 'mod-revision', key: session, revision: sessionRevision },
+    { kind: 'mod-revision', key, revision: record.modRevision },
+  ], [{ kind: 'put', key, value: encodeNode(changed) }], signal);
+  await state.waitFor(outcome.etcdRevision, signal);
+  return outcome.kind === 'committed' || !outcome.failed.includes(session);
+}
