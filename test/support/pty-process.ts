@@ -57,17 +57,23 @@ export class PtyProcess {
 
   /** Waits until `text` is shown, after what was expected before. @throws Error with all that was shown */
   async expect(text: string): Promise<void> {
-    const deadline = performance.now() + EXPECT_LIMIT_MS;
+    if (!await this.shows(text, EXPECT_LIMIT_MS)) {
+      throw new Error(`${JSON.stringify(text)} was not shown; shown was ${JSON.stringify(this.output.slice(-2000))}`);
+    }
+  }
+
+  /** Waits until `text` is shown, after what was expected before, for at most `limitMs`. */
+  async shows(text: string, limitMs: number): Promise<boolean> {
+    const deadline = performance.now() + limitMs;
     for (;;) {
-      const { output } = this;
-      const found = output.indexOf(text, this.#seenCount);
+      const found = this.output.indexOf(text, this.#seenCount);
       if (found >= 0) {
         this.#seenCount = found + text.length;
-        return;
+        return true;
       }
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {
-        throw new Error(`${JSON.stringify(text)} was not shown; shown was ${JSON.stringify(output.slice(-2000))}`);
+        return false;
       }
       await this.#news(leftMs);
     }

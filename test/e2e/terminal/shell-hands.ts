@@ -6,6 +6,9 @@ import type { Screen, Stage } from './stage.ts';
 const PROMPT = '# \x1b[6n';
 /** What the shell does when its terminal's size changed. */
 const REDRAWN = '\r/ # \x1b[J';
+const LARGE: TerminalShape = { columns: 132, rows: 43 };
+const REDRAW_LIMIT_MS = 5_000;
+const RESIZE_TRIES = 10;
 export const CTRL_C = '\x03';
 export const CTRL_D = '\x04';
 export const DETACH = '\x10\x11';
@@ -34,10 +37,20 @@ export async function typeLines(shell: Screen, ...lines: readonly string[]): Pro
   }
 }
 
-/** Another size, and what the shell thinks it is. */
+/**
+ * Another size, and what the shell thinks it is.
+ *
+ * busybox's shell takes SIGWINCH only some instructions after it has shown its prompt: a size of that
+ * moment is lost, and is sent again. Source: busybox 1.37, libbb/lineedit.c, read_line_input
+ */
 export async function resizeShell(shell: Screen): Promise<void> {
-  shell.resize({ columns: 132, rows: 43 });
-  await shell.expect(REDRAWN);
+  shell.resize(LARGE);
+  for (let tries = 1; !await shell.shows(REDRAWN, REDRAW_LIMIT_MS); tries += 1) {
+    if (tries === RESIZE_TRIES) throw new Error('the shell was never drawn again for its new size');
+    shell.resize({ ...LARGE, rows: LARGE.rows - 1 });
+    await shell.shows(REDRAWN, REDRAW_LIMIT_MS);
+    shell.resize(LARGE);
+  }
   await typeLines(shell, 'stty size');
 }
 

@@ -14,6 +14,8 @@ export interface RunExtras {
 /** A terminal in use; `end` writes down all that it showed and the exit code. */
 export interface Screen {
   expect(text: string): Promise<void>;
+  /** False when `text` is not shown within `limitMs`. */
+  shows(text: string, limitMs: number): Promise<boolean>;
   type(text: string): void;
   resize(shape: TerminalShape): void;
   end(): Promise<void>;
@@ -62,6 +64,7 @@ export class Stage {
     const program = new PtyProcess([...this.#dialect.program, ...this.#dialect.words(words)], shape, { ...this.#dialect.options, workingDir: this.scratch });
     return {
       expect: async text => { await program.expect(text); },
+      shows: async (text, limitMs) => await program.shows(text, limitMs),
       type: text => { program.type(text); },
       resize: next => { program.resize(next); },
       end: async () => {
