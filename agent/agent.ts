@@ -7,7 +7,6 @@ import type { Digest } from '#model/digest.ts';
 import type { TaskId } from '#model/ids.ts';
 import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
-import { NatsNews } from '#news/nats-client.ts';
 import { certificateSha256 } from '#identity/certificate-rules.ts';
 import { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
@@ -44,6 +43,7 @@ import { AgentMetrics } from './metrics.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { readNamespaces } from './namespaces-fs.ts';
+import { NewsLoop } from './news-loop.ts';
 import { NodeLoop } from './node-loop.ts';
 import { readNodeState, writeNodeState } from './node-state-fs.ts';
 import type { NodeState } from './node-state-fs.ts';
@@ -78,7 +78,7 @@ interface Shared {
   readonly client: ControllerClient;
   readonly reports: ReportBook;
   readonly metrics: AgentMetrics;
-  readonly news: NatsNews | undefined;
+  readonly news: NewsLoop;
   readonly assignments: AssignmentFs;
   readonly held: DesiredSet | undefined;
   readonly nodeState: NodeState | undefined;
@@ -106,7 +106,7 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
     machine: await openMachine(config, log, async request => await client.pullLogin(session.controllerAddress, loginOf(request))),
     reports: new ReportBook(),
     metrics: new AgentMetrics(),
-    news: config.natsServers.length === 0 ? undefined : natsNews(config, identity, log),
+    news: new NewsLoop({ clock: systemClock, send: news => session.sendNews(news) }),
     held: await assignments.load(),
     nodeState: await readNodeState(config.stateDir),
   };
@@ -155,7 +155,7 @@ function pruneLoop({ config, log, machine, news }: Shared, named: () => Iterable
   const onPruned = (message: string): void => {
     const atMs = systemClock.nowMs();
     log.info({ node: config.node }, message);
-    news?.publishEvent({ type: 'normal', object: `node/${config.node}`, reason: 'ImagesPruned', message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
+    news.publishEvent({ type: 'normal', object: `node/${config.node}`, reason: 'ImagesPruned', message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
   };
   return new PruneLoop({
     images, named, onPruned, clock: systemClock, log, disk: async () => await readDiskUse(images.statePath),
@@ -229,8 +229,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     identity.renew(tlsOf(renewed));
   };
   metrics.observe({
-    isConnected: () => controllerAddress() !== undefined, isNatsConnected: () => news?.isConnected ?? false,
-    droppedNewsCount: () => news?.droppedCount ?? 0, imageCount: () => machine.images.count(), pressure: readPressure,
+    isConnected: () => controllerAddress() !== undefined, droppedNewsCount: () => news.droppedCount, imageCount: () => machine.images.count(), pressure: readPressure,
   });
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
@@ -249,7 +248,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
       snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), space: async () => await readDiskSpace(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
     }),
     usage: new UsageLoop({ ...usageSources(config, machine), node: config.node, records, news, metrics, onOomKills: (...kills) => { node.tellOomKills(...kills); }, clock: systemClock, log }),
-    ...(news === undefined ? {} : { news }),
+    news,
     ...(config.metricsListen === '' ? {} : { metrics: metricsLoop(config, metrics, identity) }),
   };
 }
@@ -285,16 +284,6 @@ async function withRealDirectories(config: AgentConfig): Promise<AgentConfig> {
 /** What a pull asks a controller for. */
 function loginOf({ image, namespace }: PullRequest): { readonly namespace: string; readonly registry: string } {
   return { namespace: namespace ?? '', registry: image.slice(0, Math.max(0, image.indexOf('/'))) };
-}
-
-function natsNews(config: AgentConfig, identity: IdentityHolder, log: Logger): NatsNews {
-  return new NatsNews({
-    servers: config.natsServers,
-    identity: () => identity.current,
-    onGap: () => undefined,
-    clock: systemClock,
-    log,
-  });
 }
 
 function metricsLoop(config: AgentConfig, metrics: AgentMetrics, identity: IdentityHolder): Loop {

@@ -86,7 +86,7 @@ export const AGENT_OPTIONS = {
   'forward-links': { value: 'LINK,...', fallback: '', meaning: 'links of other software whose traffic this machine forwards, such as docker0 or br-*; empty: none' },
   'metrics-listen': { value: 'HOST:PORT', fallback: '', meaning: 'where /metrics is served; empty: nowhere' },
   'metrics-plain': { meaning: 'serve /metrics without TLS' },
-  'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers for events and usage; empty: none' },
+  'nats': { value: 'HOST:PORT,...', fallback: '', meaning: 'NATS servers: closed to tasks; the agent itself does not connect to them' },
   ...REGISTRY_OPTIONS,
   'default-resolvers': { value: 'IPV4,...', fallback: '', meaning: "DNS servers for other names; empty: the node's own" },
   'bind-prefixes': { value: 'DIR,...', fallback: '', meaning: 'host directories that tasks may bind' },

@@ -28,8 +28,7 @@ export const AGENT_METRICS = {
   gantry_agent_start_step_seconds: 'time of one step of a start: net (the network slot), mount (the root file system), create, start',
   gantry_agent_images: 'whole images on disk',
   gantry_agent_session_connected: '1 while a controller acknowledges',
-  gantry_agent_nats_connected: '1 while NATS is connected; 0 also without --nats',
-  gantry_agent_news_dropped_total: 'events and samples that were not pushed because NATS was away or slow',
+  gantry_agent_news_dropped_total: 'events and samples that were not sent: no session was open, or there were too many',
   gantry_agent_event_loop_lag_seconds: 'how late the timer of the newest sample was',
 } as const;
 
@@ -55,7 +54,6 @@ export interface TaskUsage {
 /** Where gauges look when they are scraped. */
 export interface AgentMetricSources {
   readonly isConnected: () => boolean;
-  readonly isNatsConnected: () => boolean;
   readonly droppedNewsCount: () => number;
   readonly imageCount: () => Promise<number>;
   /** Of the machine; undefined where its kernel does not count it. */
@@ -131,7 +129,6 @@ export class AgentMetrics {
   observe(sources: AgentMetricSources): void {
     const registers = [this.registry];
     new Gauge({ ...described('gantry_agent_session_connected'), registers, collect() { this.set(sources.isConnected() ? 1 : 0); } });
-    new Gauge({ ...described('gantry_agent_nats_connected'), registers, collect() { this.set(sources.isNatsConnected() ? 1 : 0); } });
     new Counter({ ...described('gantry_agent_news_dropped_total'), registers, collect() { this.reset(); this.inc(sources.droppedNewsCount()); } });
     new Counter({
       ...described('gantry_agent_pressure_seconds_total'), labelNames: ['resource'], registers,

@@ -8,7 +8,7 @@ import { ClusterError } from '#model/errors.ts';
 import { MIN_STOP_AFTER_MS } from '#model/exclusive.ts';
 import type { AgentSessionEnd } from '#model/ports.ts';
 import type { Assignment } from '#model/assignment.ts';
-import type { ControllerMessage, HeartbeatAck, NodeHealth, OpenTunnel, Registered, SessionRefusal, UnknownMessage } from '#model/session.ts';
+import type { AgentNews, ControllerMessage, HeartbeatAck, NodeHealth, OpenTunnel, Registered, SessionRefusal, UnknownMessage } from '#model/session.ts';
 import { AssignmentKeeper } from './assignment-flow.ts';
 import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
@@ -59,6 +59,8 @@ interface OpenSession {
   registeredHealth?: NodeHealth;
   /** Its controller takes the health from heartbeats; undefined before the registration is accepted. */
   takesHealth?: boolean;
+  /** Undefined before the registration is accepted. */
+  takesNews?: boolean;
 }
 
 const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
@@ -138,6 +140,13 @@ export class SessionLoop implements StartPermit {
   healthChanged(health: NodeHealth): void {
     this.#health = health;
     if (this.#current !== undefined) this.#tellHealth(this.#current);
+  }
+
+  /** Sends it where the controller wants it. @returns false without a registered session */
+  sendNews(news: Omit<AgentNews, 'kind'>): boolean {
+    const { takesNews, end } = this.#current ?? {};
+    if (takesNews === true) end?.send({ kind: 'news', ...news });
+    return takesNews !== undefined;
   }
 
   /** The controller of the open session, for calls beside the stream. */
@@ -294,6 +303,7 @@ export class SessionLoop implements StartPermit {
     this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
     this.#controllers = [...new Set([...message.controllers, ...this.#given])];
     session.takesHealth = message.takesNodeHealth === true;
+    session.takesNews = message.takesNews === true;
     session.beats.registered();
     this.#parts.log.info({ controller: session.address, session: message.sessionId }, 'registered');
     this.#tellHealth(session);

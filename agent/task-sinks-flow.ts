@@ -41,13 +41,13 @@ export function statusSink(reports: ReportBook, session: SessionLoop): TaskParts
   };
 }
 
-export function taskEvents(to: { readonly log: Logger; readonly metrics: AgentMetrics; readonly news: News | undefined }): TaskEvents {
+export function taskEvents(to: { readonly log: Logger; readonly metrics: AgentMetrics; readonly news: Pick<News, 'publishEvent'> }): TaskEvents {
   return {
     happened({ type, task, reason, message }) {
       const atMs = systemClock.nowMs();
       to.log.info({ task: task.id, service: task.serviceId, reason, message }, 'task event');
       to.metrics.countEvent(reason);
-      to.news?.publishEvent({ type, object: `task/${task.id}`, reason, message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
+      to.news.publishEvent({ type, object: `task/${task.id}`, reason, message, firstAtMs: atMs, lastAtMs: atMs, count: 1 });
     },
   };
 }

@@ -11,7 +11,7 @@ import { sampleOf } from './usage.ts';
 export interface UsageParts extends UsageSources {
   readonly node: NodeId;
   readonly records: () => readonly TaskRecord[];
-  readonly news: Pick<News, 'publishUsage'> | undefined;
+  readonly news: Pick<News, 'publishUsage'>;
   readonly metrics: AgentMetrics;
   /** Told of each running attempt, at each sample, how many of its processes the kernel killed for memory so far. */
   readonly onOomKills: (task: TaskId, attempt: number, oomKills: number) => void;
@@ -49,7 +49,7 @@ export class UsageLoop {
     metrics.setTasks(records.map(record => record.step), usages);
     for (const usage of usages) {
       this.#parts.onOomKills(usage.task.id, usage.attempt, usage.oomKills);
-      news?.publishUsage(sampleOf(usage, node, clock.nowMs()));
+      news.publishUsage(sampleOf(usage, node, clock.nowMs()));
     }
   }
 }

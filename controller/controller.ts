@@ -97,7 +97,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const logins = new RegistryLoginStore({ store, sealer, clock });
   const api = new ApiLoop({
     controllerId: config.id, listen: config.listen, joinListen: config.joinListen, version: VERSION, defaultRegistry: config.defaultRegistry, defaultPolicy: config.defaultPolicy, reservedPorts: config.reservedPorts,
-    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, hasPrometheus: config.prometheusUrl !== undefined, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
+    times: config.times, settings, store, state: cluster, ready: async until => { await cluster.ready(until); }, events, usage, news, hasPrometheus: config.prometheusUrl !== undefined, clock, log: logger, audit: auditLogger(config), identity, issueIdentity,
     resolver: registryResolver(await openRegistries(config, clock), logins),
     logins, sealer,
     authority: certificateAuthority(authority, clock, config.certificateLifeMs),

@@ -71,13 +71,17 @@ function natsProcess(layout: DevLayout): ProcessSpec {
   return { name: 'nats', kind: 'nats', program: 'nats-server', args: ['-c', `${layout.stateDir}/nats/nats.conf`] };
 }
 
-/** Source: nats-server configuration, "tls" block: `verify` asks clients for a certificate. */
+/** As deploy/systemd/nats.conf. Source: NATS, "TLS Authentication": `verify_and_map` takes the user from names of the certificate. */
 export function natsConfig(layout: DevLayout): string {
   const pki = `${layout.stateDir}/pki/nats`;
   return [
     `listen: "${layout.hostAddress}:${String(layout.natsPort)}"`,
     'max_payload: 1MB',
-    `tls { cert_file: "${pki}/certificate.pem", key_file: "${pki}/key.pem", ca_file: "${pki}/ca.pem", verify: true }`,
+    `tls { cert_file: "${pki}/certificate.pem", key_file: "${pki}/key.pem", ca_file: "${pki}/ca.pem", verify_and_map: true }`,
+    'authorization { users: [',
+    '  { user: "controller.gantry", permissions: { publish: "gantry.>", subscribe: "gantry.>" } }',
+    '  { user: "spiffe://gantry/operator/admin", permissions: { publish: { deny: ">" }, subscribe: "gantry.>" } }',
+    '] }',
     '',
   ].join('\n');
 }

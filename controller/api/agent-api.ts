@@ -124,9 +124,9 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   }
 }
 
-function registered(given: Pick<Registered, 'sessionId' | 'subnetIndex'>, { times, state, clusterId }: AgentApiParts): Registered {
+function registered(given: Pick<Registered, 'sessionId' | 'subnetIndex'>, { times, state, clusterId, news }: AgentApiParts): Registered {
   const controllers = [...state.current.controllers.values()].map(record => record.value.apiAddress).sort();
-  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId, takesNodeHealth: true };
+  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId, takesNodeHealth: true, takesNews: news !== undefined };
 }
 
 function tellWrongStore(node: NodeId, { reason, message }: Omit<WrongStore, 'kind'>, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {

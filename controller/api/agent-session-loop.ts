@@ -10,10 +10,12 @@ import { innerSignal } from '#kit/inner-signal.ts';
 import { FRESH_PACE, paceAfter } from '#kit/pace.ts';
 import type { EndpointsLoop } from '../endpoints/endpoints-loop.ts';
 import type { WithdrawalFlow } from '../endpoints/withdrawal-flow.ts';
+import type { News } from '#news/ports.ts';
 import type { ClusterChange } from '../store/snapshot.ts';
 import { NOTHING_SENT, assignmentDelta, fullAssignment, heldBack, withContents } from './assignment-set.ts';
 import type { AssignmentStep, ContentReference, SentAssignment } from './assignment-set.ts';
 import { changedHealth, writeHealth } from './node-health-flow.ts';
+import { SessionNews } from './session-news.ts';
 import type { LiveSession, SessionTable } from './session-table.ts';
 import { boundedStatus } from './status-bounds.ts';
 import { writeStatuses } from './status-write-flow.ts';
@@ -31,6 +33,8 @@ export interface SessionParts extends StatusWriter {
   readonly contents: (contents: readonly ContentReference[], signal: AbortSignal) => Promise<readonly AssignedContent[]>;
   readonly liveness: SessionLiveness;
   readonly onTunnelRefused: (tunnelId: string, code: string, message: string) => void;
+  /** Absent without `--nats`: agents send no news. */
+  readonly news?: Pick<News, 'publishUsage' | 'publishEvent'> | undefined;
 }
 
 /** A burst of starts on a node is some transactions, each with a look at its service, not one for each task. */
@@ -55,6 +59,7 @@ export class AgentSessionLoop {
   readonly #session: LiveSession;
   readonly #end: ControllerSessionEnd;
   readonly #waiting = new Map<TaskId, TaskStatus>();
+  readonly #news: SessionNews;
   #sent: SentAssignment = NOTHING_SENT;
   #needsFull = true;
   #lastSeq = 0;
@@ -70,6 +75,7 @@ export class AgentSessionLoop {
     this.#parts = parts;
     this.#session = session;
     this.#end = end;
+    this.#news = new SessionNews(session.node, parts);
   }
 
   /** Statuses that came with the registration. */
@@ -120,6 +126,7 @@ export class AgentSessionLoop {
       case 'assignment-gap': this.#needsFull = true; this.#wakeSender(); return;
       case 'endpoints-gap': this.#parts.endpoints.sendSet(this.#session); return;
       case 'tunnel-refused': this.#parts.onTunnelRefused(message.tunnelId, message.code, message.message); return;
+      case 'news': this.#news.take(message); return;
       case 'unknown': return;
       case 'register': throw new ClusterError('INVALID_ARGUMENT', 'a session registers once, in its first message');
     }

@@ -18,6 +18,7 @@ import { createPeerApi } from '../tunnel/peer-api.ts';
 import type { PeerControllers } from '../tunnel/peer-client.ts';
 import { TunnelBroker } from '../tunnel/tunnel-broker-flow.ts';
 import { createAgentApi } from './agent-api.ts';
+import type { SessionParts } from './agent-session-loop.ts';
 import { readContents } from './content-flow.ts';
 import { createControlApi } from './control-api.ts';
 import { FirstRegistrations } from './first-registration-flow.ts';
@@ -41,6 +42,8 @@ export interface ReplicaOptions {
   readonly events: EventSink;
   /** Absent without `--nats`. */
   readonly usage: UsageSource | undefined;
+  /** As in SessionParts. */
+  readonly news?: SessionParts['news'];
   /** Services may scale by metrics. */
   readonly hasPrometheus: boolean;
   readonly clock: Clock;

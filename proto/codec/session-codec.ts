@@ -2,8 +2,10 @@ import type * as wire from '#gen/gantry/v1/agent.ts';
 import type { AssignedContent, AssignmentDelta, FullAssignment } from '#model/assignment.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { RegistryLogin } from '#model/node-images.ts';
-import type { AgentMessage, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
+import type { AgentMessage, AgentNews, ControllerMessage, Heartbeat, HeartbeatAck, Registered, Registration, SessionRefusal } from '#model/session.ts';
 import { endpointChangeCodec, endpointSetCodec } from './endpoints-codec.ts';
+import { eventCodec } from './event-codec.ts';
+import { usageSampleCodec } from './news-codec.ts';
 import { policyFromWire } from './node-codec.ts';
 import { taskCodec, taskStatusCodec } from './task-codec.ts';
 import { tunnelRequestCodec } from './tunnel-codec.ts';
@@ -33,6 +35,7 @@ function agentMessageToWire(message: AgentMessage): wire.SessionRequest['message
     case 'tunnel-refused': return { $case: 'tunnelRefused', value: message };
     case 'assignment-gap': return { $case: 'assignmentGap', value: {} };
     case 'endpoints-gap': return { $case: 'endpointsGap', value: {} };
+    case 'news': return { $case: 'news', value: newsToWire(message) };
     case 'unknown': return undefined;
   }
 }
@@ -45,7 +48,16 @@ function agentMessageFromWire({ message, ...rest }: wire.SessionRequest): AgentM
     case 'tunnelRefused': return { kind: 'tunnel-refused', ...message.value };
     case 'assignmentGap': return { kind: 'assignment-gap' };
     case 'endpointsGap': return { kind: 'endpoints-gap' };
+    case 'news': return newsFromWire(message.value);
   }
+}
+
+function newsToWire({ usage, events }: AgentNews): wire.AgentNews {
+  return { usage: usage.map(usageSampleCodec.toWire), events: events.map(eventCodec.toWire) };
+}
+
+function newsFromWire({ usage, events }: wire.AgentNews): AgentNews {
+  return { kind: 'news', usage: usage.map(usageSampleCodec.fromWire), events: events.map(eventCodec.fromWire) };
 }
 
 function registrationToWire(registration: Registration): wire.Registration {
@@ -119,9 +131,8 @@ function refusalFromWire({ code, message }: wire.SessionRefusal): SessionRefusal
   return { kind: 'refused', code, message };
 }
 
-function registeredFromWire({ heartbeatMs, lostMs, takesNodeHealth, ...rest }: wire.Registered): Registered {
-  const registered = { ...rest, kind: 'registered', times: { heartbeatMs, lostMs } } as const;
-  return takesNodeHealth === undefined ? registered : { ...registered, takesNodeHealth };
+function registeredFromWire({ heartbeatMs, lostMs, takesNodeHealth, takesNews, ...rest }: wire.Registered): Registered {
+  return { ...present({ ...rest, takesNodeHealth, takesNews }), kind: 'registered', times: { heartbeatMs, lostMs } };
 }
 
 function ackFromWire(ack: wire.HeartbeatAck): HeartbeatAck {

@@ -18,7 +18,7 @@ export function peerUri({ role, name }: PeerName): string {
 
 /**
  * Host names in every certificate of a role that serves. Prometheus knows a server by name alone, and one name a job: `server_name: node.gantry`
- * accepts any node of the cluster, wherever it is. Source: Prometheus, "Configuration", tls_config.
+ * accepts any node of the cluster, wherever it is. Source: Prometheus, "Configuration", tls_config. NATS knows controllers by theirs.
  */
 export function roleHostNames(role: PeerRole): readonly string[] {
   return role === 'node' || role === 'controller' ? [`${role}.gantry`] : [];

@@ -2,12 +2,14 @@
 import type { Assignment } from './assignment.ts';
 import type { EndpointChange } from './endpoint-change.ts';
 import type { EndpointSet } from './endpoints.ts';
+import type { ClusterEvent } from './event.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { Node, NodePolicy } from './node.ts';
 import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
 import type { RegistryLogin } from './node-images.ts';
 import type { TunnelRequest } from './tunnel.ts';
+import type { UsageSample } from './usage.ts';
 import type { VolumeUse } from './volume.ts';
 
 export interface Registration {
@@ -89,6 +91,13 @@ export interface EndpointsGap {
   readonly kind: 'endpoints-gap';
 }
 
+/** Usage of the node's tasks and events of them, for NATS: the controller publishes what is about this node. It may be lost. */
+export interface AgentNews {
+  readonly kind: 'news';
+  readonly usage: readonly UsageSample[];
+  readonly events: readonly ClusterEvent[];
+}
+
 /** A message of a newer program: ignored. `tunnelId`: a tunnel that has to be refused with `reason`. */
 export interface UnknownMessage {
   readonly kind: 'unknown';
@@ -96,7 +105,7 @@ export interface UnknownMessage {
   readonly reason?: string;
 }
 
-export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap | EndpointsGap | UnknownMessage;
+export type AgentMessage = Registration | Heartbeat | TunnelRefusal | AssignmentGap | EndpointsGap | AgentNews | UnknownMessage;
 
 export interface Registered {
   readonly kind: 'registered';
@@ -109,6 +118,8 @@ export interface Registered {
   readonly clusterId: string;
   /** Heartbeats may have a `health`. Absent from an older controller: a change of it needs a new registration. */
   readonly takesNodeHealth?: boolean;
+  /** The controller publishes AgentNews. Absent from an older controller, which may end the session over it. */
+  readonly takesNews?: boolean;
 }
 
 export interface HeartbeatAck {

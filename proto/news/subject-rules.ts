@@ -1,5 +1,5 @@
 /**
- * Subjects of news. A node may publish `gantry.usage.ITS-NAME` and nothing else; controllers publish events and read all.
+ * Subjects of news. Controllers alone publish, operators read, and nodes do not connect to NATS: what a node reports comes over its session.
  *
  * Node names are labels and kinds are words, so that neither holds a token separator or a wildcard. Source: NATS, "Subject-Based Messaging".
  */

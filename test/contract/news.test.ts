@@ -5,6 +5,7 @@ import type { ClusterEvent } from '#model/event.ts';
 import { parseNodeId, parseTaskId } from '#model/ids.ts';
 import type { UsageSample } from '#model/usage.ts';
 import { NatsNews } from '#news/nats-client.ts';
+import type { PeerRole } from '#model/peer-name.ts';
 import { hasNats, NatsProcess } from '../support/nats-process.ts';
 import { TestAuthority } from '../support/rpc-cluster.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -27,9 +28,9 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 /** A running client and what it heard. */
-async function client(nats: NatsProcess, authority: TestAuthority, name: string): Promise<{ news: NatsNews; events: ClusterEvent[]; usage: UsageSample[]; gaps: () => number; stop: () => Promise<void> }> {
+async function client(nats: NatsProcess, authority: TestAuthority, name: string, role: PeerRole = 'controller'): Promise<{ news: NatsNews; events: ClusterEvent[]; usage: UsageSample[]; gaps: () => number; stop: () => Promise<void> }> {
   let gaps = 0;
-  const identity = await authority.identity('controller', name);
+  const identity = await authority.identity(role, name);
   const news = new NatsNews({
     servers: [nats.address], identity: () => identity, onGap: () => { gaps += 1; }, clock: systemClock, log: silentLogger,
   });
@@ -88,4 +89,27 @@ needsNats('news (needs nats-server): a client without a server starts when it co
   await until('heard itself', () => { early.news.publishEvent(EVENT); return early.events.length > 0; });
   t.false(stranger.news.isConnected);
   await Promise.all([early.stop(), stranger.stop()]);
+});
+
+needsNats('news (needs nats-server): a node neither publishes, its own name included, nor hears anything; an operator hears and publishes nothing', async t => {
+  const authority = await TestAuthority.create();
+  const nats = await NatsProcess.start(authority);
+  t.teardown(() => nats.remove());
+  const controller = await client(nats, authority, 'c1');
+  const operator = await client(nats, authority, 'operator', 'operator');
+  const others = await Promise.all((['node', 'monitor'] as const).map(async role => await client(nats, authority, SAMPLE.node, role)));
+  await until('the controller connected', () => controller.news.isConnected);
+  await until('the operator connected', () => operator.news.isConnected);
+  const forged = { ...SAMPLE, cpuMicroseconds: 999 };
+  // Nothing can be waited for that is not to come: as many rounds as a connection takes many times over.
+  await until('news that is heard', () => {
+    [operator, ...others].forEach(({ news }) => { news.publishUsage(forged); news.publishEvent({ ...EVENT, reason: 'Forged' }); });
+    controller.news.publishUsage(SAMPLE);
+    return controller.usage.length > 50 && operator.usage.length > 50;
+  });
+  t.deepEqual(others.map(({ news }) => news.isConnected), [false, false]);
+  t.deepEqual(others.flatMap(({ usage, events }) => [...usage, ...events]), []);
+  t.deepEqual([...controller.usage, ...operator.usage].filter(sample => sample.cpuMicroseconds === 999), []);
+  t.deepEqual([...controller.events, ...operator.events], []);
+  await Promise.all([controller, operator, ...others].map(async ({ stop }) => { await stop(); }));
 });

@@ -1,6 +1,13 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { systemClock } from '#kit/clock.ts';
+import type { NodeId, TaskId } from '#model/ids.ts';
+import type { UsageSample } from '#model/usage.ts';
+import { NatsNews } from '#news/nats-client.ts';
+import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const LIMIT_MS = 60_000;
 const APP = `
@@ -63,6 +70,26 @@ test.serial('any controller answers (root)', async t => {
   await cluster.ctl('dev', 'start', 'c1', '--name', cluster.name);
 });
 
+test.serial('the certificate of a node opens nothing of NATS: it forges no usage and hears none; an operator hears what the node really reports (root)', async t => {
+  const [task] = await cluster.tasks('busy/spin');
+  const forged: UsageSample = {
+    node: 'n1' as NodeId, task: String(task?.['id']) as TaskId, atMs: Date.now(), cpuMicroseconds: 1, memoryBytes: 777_777, memoryLimitBytes: 0,
+    processes: 7, networkReceiveBytes: 0, networkTransmitBytes: 0, ioReadBytes: 0, ioWriteBytes: 0,
+  };
+  const node = listener(nodeIdentity('n1'));
+  const operator = listener(cluster.operatorIdentity());
+  await eventually('reports of the node in five rounds', LIMIT_MS, () => {
+    [node, operator].forEach(({ news }) => { news.publishUsage(forged); });
+    return operator.heard.length >= 10;
+  });
+  const shown = (await cluster.items('top')).map(one => one['memoryBytes']);
+  await Promise.all([node.stop(), operator.stop()]);
+  t.is(shown.length, 2);
+  t.false([...operator.heard.map(sample => sample.memoryBytes), ...shown].includes(777_777));
+  t.deepEqual(node.heard, []);
+  t.false(node.news.isConnected);
+});
+
 test.serial('with NATS dead top says that; with NATS back it shows tasks again (root)', async t => {
   await cluster.ctl('dev', 'kill', 'nats', '--name', cluster.name);
   const said = await eventually('the refusal', LIMIT_MS, async () => {
@@ -79,4 +106,24 @@ test.serial('with NATS dead top says that; with NATS back it shows tasks again (
 
 function namesOf(task: Item): readonly unknown[] {
   return ['id', 'name', 'app', 'service', 'node'].map(field => task[field]);
+}
+
+function nodeIdentity(name: string): TlsIdentity {
+  const pem = (file: string): string => readFileSync(`${cluster.layout.stateDir}/${name}/config/${file}.pem`, 'utf8');
+  return { caPem: pem('ca'), pair: { certificatePem: pem('certificate'), keyPem: pem('key') } };
+}
+
+/** A client of NATS, and the usage that it hears. */
+function listener(identity: TlsIdentity): { readonly news: NatsNews; readonly heard: readonly UsageSample[]; readonly stop: () => Promise<void> } {
+  const { hostAddress, natsPort } = cluster.layout;
+  const news = new NatsNews({
+    servers: [`${hostAddress}:${String(natsPort)}`], identity: () => identity, onGap: () => undefined, clock: systemClock, log: silentLogger,
+  });
+  const ending = new AbortController();
+  const heard: UsageSample[] = [];
+  const running = Promise.all([
+    news.run(ending.signal),
+    (async () => { for await (const sample of news.usage(undefined, ending.signal)) heard.push(sample); })(),
+  ]);
+  return { news, heard, stop: async () => { ending.abort(); await running; } };
 }

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { shippedFile } from './shipped-unit.ts';
 import { freePort } from './free-port.ts';
 import type { TestAuthority } from './rpc-cluster.ts';
 
@@ -30,10 +31,11 @@ export class NatsProcess {
   static async start(authority: TestAuthority): Promise<NatsProcess> {
     const nats = new NatsProcess(await mkdtemp(join(tmpdir(), 'gantry-nats-')), await freePort());
     await nats.#writeIdentity(authority, 'server');
-    const tls = (name: string): string => JSON.stringify(join(nats.directory, name));
-    await writeFile(join(nats.directory, 'nats.conf'), `listen: "127.0.0.1:${String(nats.#port)}"
-tls { ca_file: ${tls('server-ca.pem')}, cert_file: ${tls('server-certificate.pem')}, key_file: ${tls('server-key.pem')}, verify: true }
-`);
+    const changes = {
+      '10.0.0.1:7412': nats.address, '/etc/gantry/nats/ca.pem': join(nats.directory, 'server-ca.pem'),
+      '/etc/gantry/nats/certificate.pem': join(nats.directory, 'server-certificate.pem'), '/etc/gantry/nats/key.pem': join(nats.directory, 'server-key.pem'),
+    };
+    await writeFile(join(nats.directory, 'nats.conf'), shippedFile('nats.conf', changes));
     await nats.start();
     return nats;
   }

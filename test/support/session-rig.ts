@@ -100,7 +100,7 @@ export class SessionRig {
     return session;
   }
 
-  async register(session: SessionPair, takes: Pick<Registered, 'takesNodeHealth'> = { takesNodeHealth: true }): Promise<void> {
+  async register(session: SessionPair, takes: Pick<Registered, 'takesNodeHealth' | 'takesNews'> = { takesNodeHealth: true, takesNews: true }): Promise<void> {
     session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k', ...takes });
     await this.pass(10);
   }

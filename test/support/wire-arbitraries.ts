@@ -343,11 +343,12 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({ kind: fc.constant('tunnel-refused' as const), tunnelId: text, code: text, message: text }),
   fc.constant({ kind: 'assignment-gap' as const }),
   fc.constant({ kind: 'endpoints-gap' as const }),
+  fc.record({ kind: fc.constant('news' as const), usage: fc.array(usageSample, few), events: fc.array(event, few) }),
 );
 export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('registered' as const), sessionId: text, subnetIndex: count, times: fc.record({ heartbeatMs: big, lostMs: big }), controllers: texts, clusterId: text,
-    takesNodeHealth: fc.boolean(),
+    takesNodeHealth: fc.boolean(), takesNews: fc.boolean(),
   }, { requiredKeys: ['kind', 'sessionId', 'subnetIndex', 'times', 'controllers', 'clusterId'] }),
   fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
   fc.record({ kind: fc.constant('assignment' as const), assignment }),

@@ -117,6 +117,24 @@ test('without an acknowledgement for LOST the session is ended and the other con
   rig.stop();
 });
 
+test('news is sent once the session is registered, and only to a controller that takes it', async t => {
+  const rig = new Rig();
+  const news = { usage: [], events: [] };
+  const session = await rig.begin();
+  t.false(rig.loop.sendNews(news));
+  await rig.register(session);
+  t.true(rig.loop.sendNews(news));
+  t.is(session.received.filter(message => message.kind === 'news').length, 1);
+  session.say({ kind: 'go-elsewhere', reason: 'it stops' });
+  await rig.pass(1_000);
+  t.false(rig.loop.sendNews(news));
+  const older = rig.newest();
+  await rig.register(older, {});
+  t.true(rig.loop.sendNews(news));
+  t.is(older.received.filter(message => message.kind === 'news').length, 0);
+  rig.stop();
+});
+
 test('told to go elsewhere it dials the other controller', async t => {
   const rig = new Rig();
   const session = await rig.registered();

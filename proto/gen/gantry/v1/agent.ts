@@ -6,7 +6,9 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { UsageSample } from "./news.ts";
 import {
+  ClusterEvent,
   NodePolicy,
   PublishedPort,
   Resources,
@@ -150,6 +152,13 @@ export interface EndpointsGap {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+/** For NATS: the controller publishes what is about this node. It may be lost. Only to a controller that takes it. */
+export interface AgentNews {
+  readonly usage: readonly UsageSample[];
+  readonly events: readonly ClusterEvent[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 export interface SessionRequest {
   readonly message?:
     | { readonly $case: "register"; readonly value: Registration }
@@ -157,6 +166,7 @@ export interface SessionRequest {
     | { readonly $case: "tunnelRefused"; readonly value: TunnelRefusal }
     | { readonly $case: "assignmentGap"; readonly value: AssignmentGap }
     | { readonly $case: "endpointsGap"; readonly value: EndpointsGap }
+    | { readonly $case: "news"; readonly value: AgentNews }
     | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
@@ -170,7 +180,11 @@ export interface Registered {
   /** The agent says it with each registration from now on; absent from a controller of before. */
   readonly clusterId: string;
   /** Heartbeats may have a health. Absent from an older controller: a change of it needs a new registration. */
-  readonly takesNodeHealth?: boolean | undefined;
+  readonly takesNodeHealth?:
+    | boolean
+    | undefined;
+  /** The controller publishes AgentNews; absent from an older controller, and from one without NATS. */
+  readonly takesNews?: boolean | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1743,6 +1757,83 @@ export const EndpointsGap: MessageFns<EndpointsGap> = {
   },
 };
 
+function createBaseAgentNews(): AgentNews {
+  return { usage: [], events: [] };
+}
+
+export const AgentNews: MessageFns<AgentNews> = {
+  encode(message: AgentNews, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.usage) {
+      UsageSample.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.events) {
+      ClusterEvent.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentNews {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentNews() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage.push(UsageSample.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.events.push(ClusterEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSessionRequest(): SessionRequest {
   return { message: undefined };
 }
@@ -1764,6 +1855,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         break;
       case "endpointsGap":
         EndpointsGap.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
+      case "news":
+        AgentNews.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
     }
     if (message._unknownFields !== undefined) {
@@ -1830,6 +1924,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "endpointsGap", value: EndpointsGap.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "news", value: AgentNews.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1881,6 +1983,9 @@ export const Registered: MessageFns<Registered> = {
     }
     if (message.takesNodeHealth !== undefined) {
       writer.uint32(56).bool(message.takesNodeHealth);
+    }
+    if (message.takesNews !== undefined) {
+      writer.uint32(64).bool(message.takesNews);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1960,6 +2065,14 @@ export const Registered: MessageFns<Registered> = {
             }
 
             message.takesNodeHealth = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.takesNews = reader.bool();
             continue;
           }
         }

@@ -29,7 +29,7 @@ test('agents know every controller; none knows etcd', t => {
 });
 
 test('NATS and the registry are reached over TLS', t => {
-  t.regex(natsConfig(layout), /verify: true/);
+  t.regex(natsConfig(layout), /verify_and_map: true/);
   t.regex(registryConfig(layout), /tls: { certificate: /);
 });
 
