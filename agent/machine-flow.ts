@@ -31,7 +31,7 @@ import { DeviceUnits } from './task/device-units.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import { StartGate } from './task/start-gate-flow.ts';
 import { TaskStateFs } from './task/state-fs.ts';
-import { ContainerFilesFs } from './tunnel/container-files-fs.ts';
+import { ContainerFilesClient } from './tunnel/container-files-client.ts';
 import { SlotDialer } from './tunnel/dial-socket.ts';
 import type { LogReader } from './tunnel/ports.ts';
 import { DirectoryVolumes } from './volume/volume-fs.ts';
@@ -66,7 +66,7 @@ export interface Machine {
   readonly configs: OciConfigFs;
   readonly devices: DeviceUnits;
   readonly deadman: DeadmanFs;
-  readonly tunnelServices: { readonly runtime: ConmonRuntime; readonly files: ContainerFilesFs; readonly ports: SlotDialer; readonly logs: LogReader };
+  readonly tunnelServices: { readonly runtime: ConmonRuntime; readonly files: ContainerFilesClient; readonly ports: SlotDialer; readonly logs: LogReader };
   readonly bundles: BundleFs;
   readonly records: TaskStateFs;
 }
@@ -116,7 +116,7 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
     devices: new DeviceUnits([...config.deviceUnits.keys()]),
     tunnelServices: {
       runtime,
-      files: new ContainerFilesFs(),
+      files: new ContainerFilesClient(),
       ports: new SlotDialer(),
       logs: { read: (path, query, ended, signal) => readLog(path, query, { clock: systemClock, ended }, signal) },
     },

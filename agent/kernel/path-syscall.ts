@@ -11,7 +11,7 @@ const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
 /** Source: include/uapi/linux/fcntl.h, include/uapi/asm-generic/fcntl.h */
 const AT_FDCWD = -100;
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 /** struct open_how: flags, mode, resolve, eight bytes each. */
 const OPEN_HOW_BYTES = 24;
 const TERMINATOR = Buffer.alloc(1);

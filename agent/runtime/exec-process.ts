@@ -1,7 +1,7 @@
 /** Processes started in a running container: the runtime's exec, with our pipes or our terminal as its stdio. */
 import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
 import type { Readable, Writable } from 'node:stream';
@@ -12,10 +12,11 @@ import { makePipe, reapProcess, spawnProcess } from '../kernel/spawn-syscall.ts'
 import type { ChildFile } from '../kernel/spawn-syscall.ts';
 import { ConsoleSocket, openTerminal, setTerminalSize } from '../kernel/terminal-syscall.ts';
 import { shortageText } from '../shortage.ts';
+import { readAccounts } from './account-files-fs.ts';
+import { openContainerRoot } from './container-root-fs.ts';
 import { execProcess } from './exec-spec.ts';
 import type { AccountFiles } from './container-user.ts';
 import type { OciProcess } from './oci-spec.ts';
-import { readAccounts } from './oci-config-fs.ts';
 import { readOutputs } from './output-socket.ts';
 import { childrenOf } from './process-children-fs.ts';
 import { processText } from './process-text-fs.ts';
@@ -335,10 +336,10 @@ async function endOf(pid: number, lifeFd: number): Promise<number> {
 
 /** The container's account files, by its own root. */
 async function accountsOf(container: ProcessIdentity): Promise<AccountFiles> {
-  const root = await open(`/proc/${String(container.pid)}/root`, 'r');
+  const root = openContainerRoot(container);
   try {
-    return readAccounts(root.fd);
+    return await readAccounts(root.fd);
   } finally {
-    await root.close();
+    closeSync(root.fd);
   }
 }

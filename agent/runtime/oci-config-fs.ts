@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { constants, lstatSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import type { ImageConfig } from '#model/node-images.ts';
-import { PathError, openInRoot } from '../kernel/path-syscall.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
 import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
+import { readAccounts } from './account-files-fs.ts';
 import type { AccountFiles, ContainerUser } from './container-user.ts';
 import { requireCommand } from './command-fs.ts';
 import { openDevices } from './device-fs.ts';
@@ -13,8 +14,6 @@ import { heldCapabilities } from './held-capabilities.ts';
 import type { SecurityModules } from './security-module.ts';
 import { containerUser, INIT_TARGET, ociSpec } from './oci-spec.ts';
 
-/** A larger passwd is not a person's. */
-const MAX_ACCOUNT_BYTES = 1024 * 1024;
 /** Mount points that the runtime writes under: crun follows a link of the image at /dev. */
 const MOUNT_POINTS = ['dev', 'proc', 'sys'];
 
@@ -65,41 +64,14 @@ export class OciConfigFs implements ContainerConfigs {
     return Promise.resolve(JSON.stringify(config));
   }
 
-  userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser> {
-    return Promise.resolve(containerUser(task, image, accountsBelow(rootfsPath)));
+  async userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser> {
+    return containerUser(task, image, await accountsBelow(rootfsPath));
   }
 }
 
-function accountsBelow(rootfsPath: string): AccountFiles {
-  const root = openSync(rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
-  try {
-    return readAccounts(root);
-  } finally {
-    closeSync(root);
-  }
-}
-
-/** /etc/passwd and /etc/group below an open root; links in it lead nowhere else, anything but a small plain file counts as empty. */
-export function readAccounts(rootFd: number): AccountFiles {
-  return { passwd: readTextIn(rootFd, '/etc/passwd'), group: readTextIn(rootFd, '/etc/group') };
-}
-
-function readTextIn(rootFd: number, path: string): string {
-  let fd: number;
-  try {
-    fd = openInRoot(rootFd, path, constants.O_NONBLOCK);
-  } catch (error) {
-    if (error instanceof PathError) {
-      return ''; // an image without accounts
-    }
-    throw error;
-  }
-  try {
-    const facts = fstatSync(fd);
-    return facts.isFile() && facts.size <= MAX_ACCOUNT_BYTES ? readFileSync(fd, 'utf8') : '';
-  } finally {
-    closeSync(fd);
-  }
+async function accountsBelow(rootfsPath: string): Promise<AccountFiles> {
+  await using root = await open(rootfsPath, constants.O_DIRECTORY | constants.O_RDONLY);
+  return await readAccounts(root.fd);
 }
 
 function requirePlainMountPoints(rootfsPath: string): void {

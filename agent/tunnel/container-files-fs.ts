@@ -1,16 +1,18 @@
 /**
  * Files of running containers, walked by descriptors below the container's own root: a link or `..` of its leads nowhere else,
- * fifos and devices are never opened.
+ * fifos and devices are never opened, and what is mounted from the kernel is neither read nor written. Only threads beside the
+ * main one call this: a disk or a mount of the container may keep a call waiting.
  */
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { PathError, openInRoot } from '../kernel/path-syscall.ts';
+import { isOfKernel, openContainerRoot, openPlace, pathOf } from '../runtime/container-root-fs.ts';
+import type { ContainerRoot } from '../runtime/container-root-fs.ts';
 import { TarReader } from '../snapshot/tar-reader.ts';
 import type { TarEntry, TarSink } from '../snapshot/tar-reader.ts';
-import type { ContainerFiles } from './ports.ts';
 import { tarHeader, tarPadding, TAR_END } from './tar-writer.ts';
 import type { ArchiveEntry } from './tar-writer.ts';
 
@@ -18,43 +20,55 @@ const READ_BYTES = 65_536;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 const NO_FOLLOW = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Source: errno(3) */
+const ELOOP = 40;
 const REASONS: Readonly<Record<number, string>> = { 2: 'does not exist', 13: 'is not to be read', 20: 'is no directory', 40: 'is a link or leads in circles' };
 
-export class ContainerFilesFs implements ContainerFiles {
-  async *archive(container: ProcessIdentity, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const root = openRoot(container);
+/** Deeper than people nest directories: each level of a walk holds a descriptor. */
+const MAX_DEPTH = 256;
+
+/** A tar stream of `path`: one file, a link that is named itself, or a directory with all below it. @throws ClusterError */
+export function* archiveFiles(container: ProcessIdentity, path: string): Generator<Uint8Array> {
+  const root = openContainerRoot(container);
+  try {
+    const name = toLatin1(path.split('/').filter(part => part !== '' && part !== '.').at(-1) ?? '.');
+    const isLink = yield* archiveLink(root, path, name);
+    if (!isLink) {
+      yield* archiveOpen(openPath(root.fd, path, constants.O_RDONLY | constants.O_NONBLOCK), { name, hostBase: root.hostBase, depth: 0 });
+    }
+    yield TAR_END;
+  } finally {
+    closeSync(root.fd);
+  }
+}
+
+/** Unpacks a tar stream into the directory `path`, piece by piece. Each call throws ClusterError for a bad archive or path; entries before it stay. */
+export class FileUnpacking {
+  readonly #target: number;
+  readonly #sink: Unpacker;
+  readonly #reader: TarReader;
+
+  constructor(container: ProcessIdentity, path: string) {
+    const root = openContainerRoot(container);
     try {
-      const baseName = toLatin1(path.split('/').filter(part => part !== '' && part !== '.').at(-1) ?? '.');
-      const isLink = yield* archiveLink(root, path, baseName, signal);
-      if (!isLink) {
-        yield* archiveOpen(openPath(root.fd, path, constants.O_RDONLY | constants.O_NONBLOCK), baseName, root.hostBase, signal);
-      }
-      yield TAR_END;
+      this.#target = openPath(root.fd, path, DIRECTORY);
     } finally {
       closeSync(root.fd);
     }
+    this.#sink = new Unpacker(this.#target, root.hostBase);
+    this.#reader = new TarReader(this.#sink);
   }
 
-  async unpack(container: ProcessIdentity, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const root = openRoot(container);
-    const fds = [root.fd];
-    try {
-      const target = openPath(root.fd, path, DIRECTORY);
-      fds.push(target);
-      const sink = new Unpacker(target, root.hostBase);
-      try {
-        const reader = new TarReader(sink);
-        for await (const chunk of chunks) {
-          reader.write(chunk);
-          await setImmediate();
-        }
-        reader.end();
-      } finally {
-        sink.close();
-      }
-    } finally {
-      fds.forEach(fd => { closeSync(fd); });
-    }
+  write(bytes: Uint8Array): void {
+    this.#reader.write(bytes);
+  }
+
+  end(): void {
+    this.#reader.end();
+  }
+
+  close(): void {
+    this.#sink.close();
+    closeSync(this.#target);
   }
 }
 
@@ -162,44 +176,50 @@ class Unpacker implements TarSink {
 }
 
 /** A link that is named itself, without a slash after it, is what is copied. Answers false for anything else. */
-async function* archiveLink(root: { readonly fd: number; readonly hostBase: number }, path: string, name: string, signal: AbortSignal): AsyncGenerator<Uint8Array, boolean> {
+function* archiveLink(root: ContainerRoot, path: string, name: string): Generator<Uint8Array, boolean> {
   const parent = openPath(root.fd, `${path}/..`.replace(/[^/]+\/\.\.$/, '.'), DIRECTORY);
   try {
     const facts = lstatSync(below(parent, name), { throwIfNoEntry: false });
     if (facts?.isSymbolicLink() !== true || /(?:^|\/)\.{0,2}$/.test(path)) {
       return false;
     }
-    const entry = { name, linkName: '', mode: facts.mode, uid: 0, gid: 0, modifiedAtSeconds: facts.mtimeMs / 1000 };
-    yield* archiveChild(parent, name, entry, { hostBase: root.hostBase, signal });
+    yield* archiveChild(parent, name, { name, hostBase: root.hostBase, depth: 0 });
     return true;
   } finally {
     closeSync(parent);
   }
 }
 
+/** Where a walk is: the name in the archive, and how many directories are above it. */
+interface Place {
+  readonly name: string;
+  readonly hostBase: number;
+  readonly depth: number;
+}
+
 /** Archives what `fd` is, and closes it. */
-async function* archiveOpen(fd: number, name: string, hostBase: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+function* archiveOpen(fd: number, place: Place): Generator<Uint8Array> {
   try {
     const facts = fstatSync(fd);
-    const entry = {
-      name, linkName: '', mode: facts.mode, uid: Math.max(0, facts.uid - hostBase), gid: Math.max(0, facts.gid - hostBase), modifiedAtSeconds: facts.mtimeMs / 1000,
-    };
+    const entry = { ...entryOf(facts, place), mode: facts.mode };
     if (facts.isFile()) {
       yield tarHeader({ ...entry, type: 'file', sizeBytes: facts.size });
-      yield* contents(fd, facts.size, signal);
-    } else if (facts.isDirectory()) {
-      yield tarHeader({ ...entry, type: 'directory', sizeBytes: 0 });
-      for (const child of readdirSync(below(fd, '.'), { encoding: 'latin1' }).sort()) {
-        signal.throwIfAborted();
-        yield* archiveChild(fd, child, { ...entry, name: `${name}/${child}` }, { hostBase, signal });
-      }
+      yield* contents(fd, facts.size);
+      return;
+    }
+    yield tarHeader({ ...entry, type: 'directory', sizeBytes: 0 });
+    // Where the kernel's files are mounted, their directory alone is the container's.
+    if (isOfKernel(fd)) return;
+    if (place.depth === MAX_DEPTH) throw new ClusterError('INVALID_ARGUMENT', `${quoted(place.name)} is over ${String(MAX_DEPTH)} directories deep; copy a part of it`);
+    for (const child of readdirSync(below(fd, '.'), { encoding: 'latin1' }).sort()) {
+      yield* archiveChild(fd, child, { ...place, name: `${place.name}/${child}`, depth: place.depth + 1 });
     }
   } finally {
     closeSync(fd);
   }
 }
 
-async function* archiveChild(parent: number, child: string, entry: Omit<ArchiveEntry, 'type' | 'sizeBytes'>, context: { readonly hostBase: number; readonly signal: AbortSignal }): AsyncGenerator<Uint8Array> {
+function* archiveChild(parent: number, child: string, place: Place): Generator<Uint8Array> {
   const at = below(parent, child);
   const facts = lstatSync(at, { throwIfNoEntry: false });
   if (facts === undefined) {
@@ -207,41 +227,59 @@ async function* archiveChild(parent: number, child: string, entry: Omit<ArchiveE
   }
   if (facts.isSymbolicLink()) {
     const linkName = readlinkSync(at, { encoding: 'latin1' });
-    const owner = { uid: Math.max(0, facts.uid - context.hostBase), gid: Math.max(0, facts.gid - context.hostBase) };
-    yield tarHeader({ ...entry, ...owner, linkName, type: 'symlink', mode: 0o777, sizeBytes: 0, modifiedAtSeconds: facts.mtimeMs / 1000 });
+    yield tarHeader({ ...entryOf(facts, place), linkName, type: 'symlink', mode: 0o777, sizeBytes: 0 });
   } else if (facts.isFile() || facts.isDirectory()) {
-    const fd = openPath(parent, Buffer.from(child, 'latin1'), constants.O_RDONLY | NO_FOLLOW);
-    yield* archiveOpen(fd, entry.name, context.hostBase, context.signal);
+    const fd = openChild(parent, child);
+    if (fd !== undefined) yield* archiveOpen(fd, place);
   }
 }
 
+function entryOf(facts: Stats, { name, hostBase }: Place): Omit<ArchiveEntry, 'type' | 'sizeBytes' | 'mode'> {
+  return { name, linkName: '', uid: Math.max(0, facts.uid - hostBase), gid: Math.max(0, facts.gid - hostBase), modifiedAtSeconds: facts.mtimeMs / 1000 };
+}
+
 /** Exactly `sizeBytes`: a file that shrank meanwhile is filled with zeros, one that grew is cut. */
-async function* contents(fd: number, sizeBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+function* contents(fd: number, sizeBytes: number): Generator<Uint8Array> {
   for (let done = 0; done < sizeBytes;) {
-    signal.throwIfAborted();
     const buffer = Buffer.alloc(Math.min(READ_BYTES, sizeBytes - done));
     const length = readSync(fd, buffer, 0, buffer.length, done);
     const piece = length === 0 ? buffer : buffer.subarray(0, length);
     done += piece.length;
     yield piece;
-    await setImmediate();
   }
   yield tarPadding(sizeBytes);
 }
 
-function openRoot(container: ProcessIdentity): { readonly fd: number; readonly hostBase: number } {
-  const proc = `/proc/${String(container.pid)}`;
+/** Opens a file or directory of the container, once it is known to be one. @throws ClusterError */
+function openPath(directory: number, path: string | Buffer, flags: number, isWrite = false): number {
+  const place = placeOf(directory, path, flags, isWrite);
   try {
-    const hostBase = Number(/^\s*0\s+(\d+)/.exec(readFileSync(`${proc}/uid_map`, 'utf8'))?.[1] ?? 0);
-    return { fd: openSync(`${proc}/root`, DIRECTORY), hostBase };
-  } catch (error) {
-    throw new ClusterError('FAILED_PRECONDITION', 'the container is not running', { cause: error });
+    const facts = fstatSync(place);
+    if (!facts.isFile() && !facts.isDirectory()) {
+      throw new ClusterError('INVALID_ARGUMENT', `${quoted(String(path))} ${facts.isSymbolicLink() ? String(REASONS[ELOOP]) : 'is no file, directory or link'}`);
+    }
+    if (isOfKernel(place)) throw ofKernel(path);
+    return openSync(pathOf(place), flags & ~constants.O_NOFOLLOW);
+  } finally {
+    closeSync(place);
   }
 }
 
-function openPath(fd: number, path: string | Buffer, flags: number, isWrite = false): number {
+/** For a walk, which lists the directory of a mount of the kernel and takes nothing from it; undefined for a file of one. */
+function openChild(parent: number, child: string): number | undefined {
+  const place = placeOf(parent, Buffer.from(child, 'latin1'), constants.O_NOFOLLOW, false);
   try {
-    return openInRoot(fd, path, flags);
+    const facts = fstatSync(place);
+    if (!facts.isDirectory() && (!facts.isFile() || isOfKernel(place))) return undefined; // it changed, or is the kernel's
+    return openSync(pathOf(place), constants.O_RDONLY | constants.O_NONBLOCK);
+  } finally {
+    closeSync(place);
+  }
+}
+
+function placeOf(directory: number, path: string | Buffer, flags: number, isWrite: boolean): number {
+  try {
+    return openPlace(directory, path, flags);
   } catch (error) {
     if (!(error instanceof PathError)) {
       throw error;
@@ -249,6 +287,10 @@ function openPath(fd: number, path: string | Buffer, flags: number, isWrite = fa
     const reason = REASONS[error.errno] ?? `cannot be opened (errno ${String(error.errno)})`;
     throw new ClusterError(error.errno === 2 && !isWrite ? 'NOT_FOUND' : 'INVALID_ARGUMENT', `${quoted(String(path))} ${reason}`, { cause: error });
   }
+}
+
+function ofKernel(path: string | Buffer): ClusterError {
+  return new ClusterError('INVALID_ARGUMENT', `${quoted(String(path))} is in proc or sys, which the kernel fills; name a file of the container`);
 }
 
 /** `name` in an open directory; one component, so nothing on the way can be a link. */

@@ -1,15 +1,15 @@
 /** needs root: files and ports of a real container through the tunnel's doors. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import test from 'ava';
-import { ContainerFilesFs } from '../../agent/tunnel/container-files-fs.ts';
+import { ContainerFilesClient } from '../../agent/tunnel/container-files-client.ts';
 import { SlotDialer } from '../../agent/tunnel/dial-socket.ts';
 import { eventually, makeSandbox } from '../support/container-sandbox.ts';
 import { insidePrivateMounts } from '../support/private-mounts.ts';
 
 const NEVER = new AbortController().signal;
-const files = new ContainerFilesFs();
+const files = new ContainerFilesClient();
 
 async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
@@ -17,6 +17,14 @@ async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
     parts.push(chunk);
   }
   return Buffer.concat(parts);
+}
+
+function readlinkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // the one that listed them
+  }
 }
 
 function piece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
@@ -28,7 +36,7 @@ if (insidePrivateMounts(import.meta.filename)) {
   test.after.always('nothing is left', async t => { t.deepEqual(await sandbox.tearDown(), []); });
   const script = [
     'mkdir -p /home/a/b /home/out; echo hello > "/home/a/grüße"; head -c 300000 /dev/zero > /home/a/b/big; ln -s /etc/passwd /home/a/link; ln -s / /home/a/root',
-    'ln -s /home/a /home/alias; ln -s /etc /home/out/evil; chown 33:34 /home/a/b/big; echo ready; while true; do echo pong | nc -l -p 8080; done',
+    'ln -s /home/a /home/alias; ln -s /etc /home/out/evil; chown 33:34 /home/a/b/big; echo mine > /dev/shm/note; ln -s /sys/kernel /home/kernel; echo ready; while true; do echo pong | nc -l -p 8080; done',
   ].join('; ');
   const started = sandbox.run('files', { command: ['sh', '-c', script] });
   const ready = started.then(async ({ container }) => {
@@ -68,6 +76,50 @@ if (insidePrivateMounts(import.meta.filename)) {
     t.is(readFileSync(`/proc/${String(container.pid)}/root/home/dir/ünï`, 'utf8'), 'inside\n');
     const back = await bytesOf(files.archive(container, '/home/dir', NEVER));
     t.regex(execFileSync('tar', ['-tvf', '-', '--numeric-owner'], { input: back, encoding: 'utf8' }), /33\/34 .*dir\/ünï/);
+  });
+
+  for (const path of ['/proc/version', '/sys/kernel/uevent_seqnum', '/sys/kernel', '/home/kernel/', '/proc/1/root/etc/passwd']) {
+    test.serial(`needs root: ${path} is the machine's and is not read`, async t => {
+      await t.throwsAsync(bytesOf(files.archive(await ready, path, NEVER)), { code: 'INVALID_ARGUMENT', message: /proc or sys, which the kernel fills; name a file of the container|leads in circles/ });
+    });
+  }
+
+  test.serial('needs root: the whole root comes out with its mounts, and nothing of proc and sys', async t => {
+    const tar = await bytesOf(files.archive(await ready, '/', NEVER));
+    const names = execFileSync('tar', ['-tf', '-'], { input: tar, encoding: 'utf8' }).split('\n');
+    t.true(names.includes('./dev/shm/note'));
+    t.deepEqual(names.filter(name => /^\.\/(?:proc|sys)\/./.test(name)), []);
+  });
+
+  test.serial('needs root: a device is refused unopened, a mounted file system is the container\'s own', async t => {
+    await t.throwsAsync(bytesOf(files.archive(await ready, '/dev/zero', NEVER)), { code: 'INVALID_ARGUMENT', message: /is no file, directory or link/ });
+    const note = await bytesOf(files.archive(await ready, '/dev/shm/note', NEVER));
+    t.is(execFileSync('tar', ['-xOf', '-', 'note'], { input: note, encoding: 'utf8' }), 'mine\n');
+  });
+
+  for (const path of ['/sys', '/proc', '/home']) {
+    test.serial(`needs root: an archive writes nothing into proc or sys below ${path}`, async t => {
+      const tar = execFileSync('tar', ['-cPf', '-', '--transform=s,^.*hostname,kernel/mm,', '/etc/hostname']);
+      await t.throwsAsync(files.unpack(await ready, path, piece(tar)), { code: 'INVALID_ARGUMENT', message: /which the kernel fills|is no directory/ });
+    });
+  }
+
+  test.serial('needs root: a process that only has the pid of the container is not taken for it', async t => {
+    const container = await ready;
+    const other = { ...container, startTicks: container.startTicks + 1 };
+    await t.throwsAsync(bytesOf(files.archive(other, '/etc/passwd', NEVER)), { code: 'FAILED_PRECONDITION', message: 'the container is not running' });
+    await t.throwsAsync(files.unpack(other, '/home', piece(Buffer.alloc(1024))), { code: 'FAILED_PRECONDITION' });
+  });
+
+  test.serial('needs root: what nobody reads to its end is closed', async t => {
+    const container = await ready;
+    const open = (): number => readdirSync('/proc/self/fd').filter(fd => readlinkOf(fd).includes('/home/a')).length;
+    for await (const bytes of files.archive(container, '/home/a', NEVER)) {
+      t.true(bytes.length > 0);
+      break;
+    }
+    await eventually('its descriptors closed', () => Promise.resolve(open() === 0 ? true : undefined));
+    t.is(open(), 0);
   });
 
   for (const name of ['../up', 'evil/passwd', '/../../x']) {

@@ -1,5 +1,5 @@
 /** needs root: exec and attach against real containers, both runtimes. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { systemClock } from '#kit/clock.ts';
 import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
@@ -66,6 +66,24 @@ function describeExec(sandbox: Sandbox, runtime: string): void {
     t.regex(stdout, /^b=c:web\n\/tmp\nuid=33\(web\) gid=34\(www\) groups=(?:34\(www\),)?50\(extra\)\nCapEff:\s+0000000000000000\n$/);
   });
   test.serial(title('a numeric user is that number, not root'), async t => { t.regex((await sh('id', { user: '1234' })).stdout, /^uid=1234 gid=0/); });
+  test.serial(title('accounts are read from small files of the container only'), async t => {
+    const [etc, hostile] = [`${sandbox.directory}/rootfs/etc`, `hostile-${runtime}`];
+    await sandbox.run(hostile, { command: ['sh', '-c', 'sleep 1000; true', '\ntrap:x:77:77::/:\n'] }, { runtime });
+    const idOf = async (user: string): Promise<string> => (await collect(await sandbox.runtime.exec(hostile, { command: ['id'], user, tty: false, stdin: false, environment: [] }, NEVER))).stdout;
+    renameSync(`${etc}/passwd`, `${etc}/kept`);
+    writeFileSync(`${etc}/accounts`, 'trap:x:77:77::/:\n');
+    writeFileSync(`${etc}/large`, `${'x'.repeat(MIB)}\ntrap:x:77:77::/:\n`);
+    symlinkSync('accounts', `${etc}/passwd`);
+    t.regex(await idOf('trap'), /^uid=77/);
+    for (const target of ['/proc/1/cmdline', '/dev/zero', '/etc/large', '/etc', 'passwd']) {
+      rmSync(`${etc}/passwd`);
+      symlinkSync(target, `${etc}/passwd`);
+      await t.throwsAsync(idOf('trap'), { code: 'INVALID_ARGUMENT', message: /not in its \/etc\/passwd/ }, target);
+    }
+    renameSync(`${etc}/kept`, `${etc}/passwd`);
+    t.regex(await idOf('web'), /^uid=33/);
+    await sandbox.runtime.remove(hostile);
+  });
   for (const user of ['4294967295', '2147483648', 'nobody-here', '', 'a:b:c']) {
     test.serial(title(`user ${JSON.stringify(user)} is refused`), async t => {
       await (user === '' ? t.notThrowsAsync(sh('id', { user })) : t.throwsAsync(sh('id', { user }), { code: 'INVALID_ARGUMENT' }));
