@@ -75,6 +75,8 @@ interface Shared {
   readonly log: Logger;
   readonly machine: Machine;
   readonly identity: IdentityHolder;
+  /** The identity at the start. */
+  readonly known: NodeIdentity;
   readonly client: ControllerClient;
   readonly reports: ReportBook;
   readonly metrics: AgentMetrics;
@@ -102,7 +104,7 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
   identity.onRenewed(renewed => { client.useIdentity(renewed); });
   const assignments = new AssignmentFs(config.stateDir);
   const shared: Shared = {
-    config, log, identity, client, assignments,
+    config, log, identity, known, client, assignments,
     machine: await openMachine(config, log, async request => await client.pullLogin(session.controllerAddress, loginOf(request))),
     reports: new ReportBook(),
     metrics: new AgentMetrics(),
@@ -173,10 +175,10 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
 
 function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images, removal }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
   return {
-    registered: async ({ subnetIndex, times, controllers }) => {
+    registered: async ({ subnetIndex, times, controllers, joinAddresses }) => {
       await machine.network.setManagers(managersOf(config, controllers));
       await node.bringUp(subnetIndex, signal);
-      await writeNodeState(config.stateDir, { subnetIndex, times, controllers }).catch((error: unknown) => {
+      await writeNodeState(config.stateDir, { subnetIndex, times, controllers, joinAddresses }).catch((error: unknown) => {
         // Only a start without a controller reads it, and each registration brings it again.
         if (pressureOf(error) === undefined) throw error;
         log.error({ err: error }, 'what the controllers said of this node could not be written');
@@ -215,15 +217,19 @@ function sessionLoop({ config, log, client, machine: { deadman }, assignments, r
   const heardAgoMs = deadman.heardAgoMs();
   return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
+    joinAddresses: nodeState?.joinAddresses ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,
     ...(heardAgoMs === undefined ? {} : { heardAgoMs }),
   });
 }
 
-function sideLoops({ config, log, machine, identity, client, metrics, news }: Shared, { node, endpoints, session }: Omit<Core, 'removal'>): Readonly<Record<string, Loop>> {
+function sideLoops({ config, log, machine, identity, known, client, metrics, news }: Shared, { node, endpoints, session }: Omit<Core, 'removal'>): Readonly<Record<string, Loop>> {
   const records = (): readonly TaskRecord[] => node.records;
   const controllerAddress = (): string | undefined => session.controllerAddress;
+  // Without a name of one: the agent may have been given the listeners that it joined at.
+  const joinAddresses = (): readonly string[] => (session.joinAddresses.length > 0 ? session.joinAddresses : config.controllers);
+  const refused = async (message: string): Promise<void> => { await session.refused({ kind: 'refused', code: 'FAILED_PRECONDITION', message }); };
   const adopt = async (renewed: NodeIdentity): Promise<void> => {
     await writeIdentity(config.configDir, renewed);
     identity.renew(tlsOf(renewed));
@@ -232,7 +238,7 @@ function sideLoops({ config, log, machine, identity, client, metrics, news }: Sh
     isConnected: () => controllerAddress() !== undefined, droppedNewsCount: () => news.droppedCount, imageCount: () => machine.images.count(), pressure: readPressure,
   });
   return {
-    certificate: new CertificateLoop({ dialer: client, controllerAddress, adopt, clock: systemClock, log }, identity.current.pair?.certificatePem ?? ''),
+    certificate: new CertificateLoop({ dialer: client, controllerAddress, joinAddresses, refused, adopt, clock: systemClock, log }, known),
     audit: new AuditLoop({
       ...machine, records, heap: { trim: trimHeap }, clock: systemClock, log,
       wakeTasks: () => { node.wakeAll(); },

@@ -2,7 +2,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { RegistryLogin } from '#model/node-images.ts';
 import type { AgentSessionEnd, IssuedCertificate } from '#model/ports.ts';
 import type { Tunnel } from '#model/tunnel.ts';
-import { connectAgent } from '#rpc/agent-client.ts';
+import { connectAgent, renewExpired } from '#rpc/agent-client.ts';
 import type { AgentConnection } from '#rpc/agent-client.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import type { ControllerDialer } from './ports.ts';
@@ -30,6 +30,11 @@ export class ControllerClient implements ControllerDialer {
 
   async renew(address: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate> {
     return await this.#require(address).renew(csrPem, { signal });
+  }
+
+  async renewExpired(address: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate> {
+    const { caPem, pair } = this.#identity;
+    return await renewExpired({ address, caPem, certificatePem: pair?.certificatePem ?? '', csrPem }, signal);
   }
 
   /** The namespace's login at a registry; undefined: none. @throws ClusterError UNAVAILABLE without a session */

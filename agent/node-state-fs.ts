@@ -7,6 +7,8 @@ export interface NodeState {
   readonly subnetIndex: number;
   readonly times: { readonly heartbeatMs: number; readonly lostMs: number };
   readonly controllers: readonly string[];
+  /** Absent in what an older agent wrote. */
+  readonly joinAddresses?: readonly string[];
 }
 
 export async function readNodeState(stateDir: string): Promise<NodeState | undefined> {

@@ -8,6 +8,8 @@ export interface ControllerDialer {
   /** @throws ClusterError UNAVAILABLE and others; the caller tries the next controller */
   dial(address: string, signal: AbortSignal): Promise<AgentSessionEnd>;
   renew(address: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate>;
+  /** At a join listener, without a session: `csrPem` is signed by the key of the certificate in use, which has ended. */
+  renewExpired(joinAddress: string, csrPem: string, signal: AbortSignal): Promise<IssuedCertificate>;
 }
 
 /** The assignment on disk; once `save` resolved, a crash does not lose it. Secrets are left out. */

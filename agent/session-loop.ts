@@ -84,6 +84,7 @@ export class SessionLoop implements StartPermit {
   /** Those it was given at its start: they stay, since the cluster tells of those alone whose presence it knows just then. */
   readonly #given: readonly string[];
   #controllers: readonly string[];
+  #joinAddresses: readonly string[];
   #times: Times;
   readonly #assignments: AssignmentKeeper;
   #contact: Contact;
@@ -97,10 +98,11 @@ export class SessionLoop implements StartPermit {
   #broughtUp: Promise<void> = Promise.resolve();
 
   /** `heardAgoMs`: what the agent before this one knew of the newest acknowledged heartbeat. */
-  constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly times: Times; readonly held: DesiredSet; readonly heardAgoMs?: number }) {
+  constructor(parts: SessionParts, start: { readonly controllers: readonly string[]; readonly joinAddresses: readonly string[]; readonly times: Times; readonly held: DesiredSet; readonly heardAgoMs?: number }) {
     this.#parts = parts;
     this.#given = start.controllers;
     this.#controllers = start.controllers;
+    this.#joinAddresses = start.joinAddresses;
     this.#times = start.times;
     this.#assignments = new AssignmentKeeper({
       ...parts, onSaving: (set, kept) => { parts.sink.foreseen(set, kept); }, onKept: (set, isConfirmed) => { this.#inForce(set, isConfirmed); }, onWaiting: () => { this.poke(); },
@@ -152,6 +154,11 @@ export class SessionLoop implements StartPermit {
   /** The controller of the open session, for calls beside the stream. */
   get controllerAddress(): string | undefined {
     return this.#current?.beats.isRegistered === true ? this.#current.address : undefined;
+  }
+
+  /** Join listeners of the controllers, as they were named last. */
+  get joinAddresses(): readonly string[] {
+    return this.#joinAddresses;
   }
 
   /** The assignment in force. */
@@ -233,7 +240,7 @@ export class SessionLoop implements StartPermit {
         }
         if (message.kind === 'refused') {
           reason = message.message;
-          await this.#refused(message);
+          await this.refused(message);
           break;
         }
         this.#take(message, session, ending);
@@ -302,6 +309,7 @@ export class SessionLoop implements StartPermit {
     this.#times = message.times;
     this.#contact = withAnswer({ ...this.#contact, lostMs: message.times.lostMs, stallMs: message.times.heartbeatMs }, false);
     this.#controllers = [...new Set([...message.controllers, ...this.#given])];
+    this.#joinAddresses = message.joinAddresses;
     session.takesHealth = message.takesNodeHealth === true;
     session.takesNews = message.takesNews === true;
     session.beats.registered();
@@ -318,7 +326,7 @@ export class SessionLoop implements StartPermit {
   }
 
   /** Nothing is started any more. A node that was removed stops what it runs, as if nothing were assigned to it. */
-  async #refused({ code, message }: SessionRefusal): Promise<void> {
+  async refused({ code, message }: SessionRefusal): Promise<void> {
     this.#contact = withAnswer(this.#contact, true);
     this.#parts.log.error({ code, reason: message }, 'the controllers refuse this agent');
     if (code === 'FAILED_PRECONDITION' && this.assignment.tasks.size > 0) {

@@ -21,6 +21,8 @@ export interface ControllerConfig {
   readonly advertise: string;
   /** `host:port` of the join listener; empty: nobody can join here. */
   readonly joinListen: string;
+  /** Where others reach it; absent without one. */
+  readonly joinAdvertise?: string;
   /** Empty: no metrics. */
   readonly metricsListen: string;
   readonly metricsAdvertise: string;
@@ -85,6 +87,8 @@ type Values = Readonly<Partial<Record<OptionName, string | boolean>>>;
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/[\]]+):([0-9]{1,5})$/;
+const PORT = /:[0-9]{1,5}$/;
+const EVERY_ADDRESS = /^(?:0\.0\.0\.0|\[::\]):/;
 const LOOPBACK = /^(?:127\.|localhost:|\[::1\])/;
 const MAX_PORT = 65_535;
 const MIN_CERTIFICATE_LIFE_MS = 10_000;
@@ -93,6 +97,7 @@ const MIN_CERTIFICATE_LIFE_MS = 10_000;
 export function parseControllerConfig(args: readonly string[]): ControllerConfig {
   const values = parseValues(args);
   const listen = hostPort('listen', text(values, 'listen'));
+  const advertise = hostPort('advertise', text(values, 'advertise') ?? listen);
   const configDir = absolute('config-dir', text(values, 'config-dir'));
   const etcdTls = parseEtcdTls(values);
   const registryCaFile = text(values, 'registry-ca');
@@ -100,8 +105,8 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
   return {
     id: checked('id', text(values, 'id'), isLabel, 'an RFC 1123 label'),
     listen,
-    advertise: hostPort('advertise', text(values, 'advertise') ?? listen),
-    joinListen: optionalHostPort(values, 'join-listen'),
+    advertise,
+    ...parseJoin(values, advertise),
     ...parseMetrics(values),
     etcdHosts: list(values, 'etcd').map(host => checked('etcd', host, isUrl, 'http:// or https:// addresses')),
     natsServers: list(values, 'nats'),
@@ -150,6 +155,16 @@ function parseMetrics(values: Values): Pick<ControllerConfig, 'metricsListen' | 
     throw refusal('metrics-plain', metricsListen, 'a loopback address in --metrics-listen');
   }
   return { metricsListen, metricsAdvertise: text(values, 'metrics-advertise') ?? metricsListen, isMetricsPlain };
+}
+
+/** A listener on every address is reached where the API is. */
+function parseJoin(values: Values, advertise: string): Pick<ControllerConfig, 'joinListen' | 'joinAdvertise'> {
+  const joinListen = optionalHostPort(values, 'join-listen');
+  if (joinListen === '') {
+    return { joinListen };
+  }
+  const joinAdvertise = EVERY_ADDRESS.test(joinListen) ? advertise.replace(PORT, joinListen.slice(joinListen.lastIndexOf(':'))) : joinListen;
+  return { joinListen, joinAdvertise };
 }
 
 function parseEtcdTls(values: Values): ControllerConfig['etcdTls'] {

@@ -83,6 +83,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const settings = await requireSettings(store, fresh, clock, signal);
   const record: ControllerRecord = {
     id: config.id, apiAddress: config.advertise, metricsAddress: config.metricsAdvertise, startedAtMs: clock.nowMs(),
+    ...(config.joinAdvertise === undefined ? {} : { joinAddress: config.joinAdvertise }),
   };
   const news = openNews(config, identity, logger);
   const sealer = await readSealer(config.secretsKeyFile);

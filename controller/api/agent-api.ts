@@ -125,8 +125,10 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
 }
 
 function registered(given: Pick<Registered, 'sessionId' | 'subnetIndex'>, { times, state, clusterId, news }: AgentApiParts): Registered {
-  const controllers = [...state.current.controllers.values()].map(record => record.value.apiAddress).sort();
-  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, clusterId, takesNodeHealth: true, takesNews: news !== undefined };
+  const records = [...state.current.controllers.values()].map(record => record.value);
+  const controllers = records.map(record => record.apiAddress).sort();
+  const joinAddresses = records.flatMap(({ joinAddress }) => joinAddress ?? []).sort();
+  return { kind: 'registered', ...given, times: { heartbeatMs: times.heartbeatMs, lostMs: times.lostMs }, controllers, joinAddresses, clusterId, takesNodeHealth: true, takesNews: news !== undefined };
 }
 
 function tellWrongStore(node: NodeId, { reason, message }: Omit<WrongStore, 'kind'>, { events, log }: Pick<AgentApiParts, 'events' | 'log'>): void {

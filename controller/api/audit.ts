@@ -1,4 +1,5 @@
 /** Which calls are audited, and what of them is told: who, what, on which object, with which outcome. Never a value that could be a secret. */
+import { readCertificate } from '#identity/certificate-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { NodeImagesSpec } from '#model/node-images.ts';
@@ -79,10 +80,23 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'PeerApi.Relay': TUNNEL,
   'AgentApi.Join': { object: ({ nodeName }) => `node/${text(nodeName)}` },
   'AgentApi.Renew': { object: () => '' },
+  'AgentApi.RenewExpired': { object: ({ certificatePem }) => claimedNode(certificatePem) },
 };
 
 const REFUSALS: ReadonlySet<string> = new Set(['PERMISSION_DENIED', 'UNAUTHENTICATED']);
 const MAX_TEXT_LENGTH = 300;
+const MAX_PEM_LENGTH = 16 * 1024;
+
+/** The node that a certificate names; whether that is true the outcome says. */
+function claimedNode(pem: unknown): string {
+  try {
+    const peer = typeof pem === 'string' && pem.length <= MAX_PEM_LENGTH ? readCertificate(pem).peer : undefined;
+    return peer === undefined ? '' : `${peer.role}/${text(peer.name)}`;
+  } catch {
+    // Not a certificate: the call was refused.
+    return '';
+  }
+}
 
 /** The line of a call that ended or began; undefined for one that is not audited: a read that was allowed. */
 export function auditLine({ rpc, caller, address, request, error, isBegun }: CallEnd): AuditLine | undefined {

@@ -47,7 +47,7 @@ export function isHeard(session: { readonly lastHeardMonotonicMs: number } | und
 }
 
 /** True when the peer's certificate is from before its node's removal, or says nothing of its age. */
-export function isCertificateRemoved(peer: Peer, removed: RemovedNode | undefined): boolean {
+export function isCertificateRemoved(peer: Pick<Peer, 'certifiedAtMs'>, removed: RemovedNode | undefined): boolean {
   return removed !== undefined && (peer.certifiedAtMs ?? 0) <= removed.removedAtMs;
 }
 

@@ -74,6 +74,6 @@ function wishesFromWire(wishes: stored.NodeWishes): NodeWishes {
 }
 
 export const controllerRecordCodec: Codec<ControllerRecord, wire.ControllerRecord> = {
-  toWire: controller => controller,
-  fromWire: controller => controller,
+  toWire: controller => ({ ...controller, joinAddress: controller.joinAddress }),
+  fromWire: controller => present(controller),
 };

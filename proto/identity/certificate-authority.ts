@@ -1,6 +1,6 @@
 /** Makes keys and certificates. The controller alone holds the authority's key; subjects and names are its choice. */
 import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPublicKey, randomBytes, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension, BasicConstraintsExtension, cryptoProvider, ExtendedKeyUsage, ExtendedKeyUsageExtension,
   KeyUsageFlags, KeyUsagesExtension, Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension,
@@ -69,8 +69,19 @@ export async function issueCertificate(authority: KeyPair, subject: CertificateS
 /** A new key and the request to certify it. The request names nobody: that is the controller's part. */
 export async function createSigningRequest(): Promise<{ readonly csrPem: string; readonly keyPem: string }> {
   const keys = await generateKeys();
+  return { csrPem: await requestOf(keys), keyPem: await exportKey(keys.privateKey) };
+}
+
+/** The request to certify a key that is there already. */
+export async function requestForKey(keyPem: string): Promise<string> {
+  const publicDer = createPublicKey(keyPem).export({ type: 'spki', format: 'der' });
+  const publicKey = await webcrypto.subtle.importKey('spki', publicDer, ALGORITHM, true, ['verify']);
+  return await requestOf({ privateKey: await importKey(keyPem), publicKey });
+}
+
+async function requestOf(keys: webcrypto.CryptoKeyPair): Promise<string> {
   const request = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: ALGORITHM });
-  return { csrPem: `${request.toString('pem')}\n`, keyPem: await exportKey(keys.privateKey) };
+  return `${request.toString('pem')}\n`;
 }
 
 /**
@@ -84,7 +95,8 @@ export async function signRequest(authority: KeyPair, csrPem: string, subject: C
   return await signLeaf(authority, await request.publicKey.export() as CryptoKey, subject, times);
 }
 
-async function verifyRequest(csrPem: string): Promise<Pkcs10CertificateRequest> {
+/** @throws ClusterError INVALID_ARGUMENT, as `signRequest` */
+export async function verifyRequest(csrPem: string): Promise<Pkcs10CertificateRequest> {
   let request: Pkcs10CertificateRequest;
   let isSigned: boolean;
   try {

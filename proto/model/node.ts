@@ -74,6 +74,8 @@ export interface ControllerRecord {
   readonly apiAddress: string;
   readonly metricsAddress: string;
   readonly startedAtMs: number;
+  /** `host:port` of the join listener; absent where nobody can join, and from an older controller. */
+  readonly joinAddress?: string;
 }
 
 /** What is promised of a node: each placement rewrites it in its own transaction (reliability 4.3). */

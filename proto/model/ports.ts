@@ -69,6 +69,8 @@ export interface IssuedCertificate {
 /** The only call without a client certificate; on the same port, answered by token. */
 export interface JoinHandlers {
   join(request: { readonly token: string; readonly nodeName: string; readonly csrPem: string }, remoteAddress: string): Promise<IssuedCertificate & { readonly controllers: readonly string[] }>;
+  /** `csrPem` is signed by the key of `certificatePem`, the node's last one, which may have ended. */
+  renewExpired(request: { readonly certificatePem: string; readonly csrPem: string }, remoteAddress: string): Promise<IssuedCertificate>;
 }
 
 /** One controller asks another. */

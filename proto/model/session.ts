@@ -114,6 +114,8 @@ export interface Registered {
   readonly times: { readonly heartbeatMs: number; readonly lostMs: number };
   /** Addresses of all controllers, `host:port`, to dial next time. */
   readonly controllers: readonly string[];
+  /** Their join listeners, for a node whose certificate has ended; empty from an older controller. */
+  readonly joinAddresses: readonly string[];
   /** Names the cluster for ever; empty from a controller of before. */
   readonly clusterId: string;
   /** Heartbeats may have a `health`. Absent from an older controller: a change of it needs a new registration. */

@@ -59,6 +59,26 @@ export async function joinCluster(options: JoinOptions, signal?: AbortSignal): P
   }
 }
 
+export interface RenewExpiredOptions {
+  /** `host:port` of a controller's join listener. */
+  readonly address: string;
+  readonly caPem: string;
+  /** The one that has ended. */
+  readonly certificatePem: string;
+  /** Signed by the same key. */
+  readonly csrPem: string;
+}
+
+/** A node whose certificate has ended gets another one. @throws ClusterError PERMISSION_DENIED for a node that was removed, and others as the controller says */
+export async function renewExpired({ address, caPem, certificatePem, csrPem }: RenewExpiredOptions, signal: AbortSignal): Promise<IssuedCertificate> {
+  const channel = new RpcChannel(address, { caPem });
+  try {
+    return await channel.unary(AGENT.renewExpired, { certificatePem, csrPem }, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
+  } finally {
+    channel.close();
+  }
+}
+
 /** The CA certificate that the server at `address` shows in its chain, provided that it is the one with this SHA-256. Nothing secret is sent. */
 async function fetchAuthority(address: string, caSha256: string): Promise<string> {
   const { host, port } = splitAddress(address);

@@ -19,6 +19,7 @@ export const AGENT = {
   session: { ...session, encodeAnswer: encodeOnce(session.encodeAnswer, isForAll) },
   serveTunnel: method(agent, agent.methods.serveTunnel, serveTunnelCodec, tunnelAnswerCodec),
   pullLogin: method(agent, agent.methods.pullLogin, plainCodec<agentWire.PullLoginRequest>(), pullLoginAnswerCodec),
+  renewExpired: method(agent, agent.methods.renewExpired, plainCodec<agentWire.RenewExpiredRequest>(), plainCodec<agentWire.RenewExpiredResponse>()),
   renew: method(agent, agent.methods.renew, plainCodec<agentWire.RenewRequest>(), plainCodec<agentWire.RenewResponse>()),
 };
 

@@ -17,8 +17,9 @@ export function agentService(handlers: AgentHandlers, options: Omit<ServiceOptio
     .unary(AGENT.renew, ({ csrPem }, peer) => handlers.renew(csrPem, peer));
 }
 
-/** Join alone, for callers that have no certificate yet: the only service of a `join` listener. */
+/** For callers that have no certificate yet, or none that is valid any more: the only service of a `join` listener. */
 export function joinService(handlers: JoinHandlers, options: Omit<ServiceOptions, 'role'>): RpcService {
   return new ServiceBuilder({ ...options, role: 'anyone' })
-    .unary(AGENT.join, (request, peer) => handlers.join(request, peer.address));
+    .unary(AGENT.join, (request, peer) => handlers.join(request, peer.address))
+    .unary(AGENT.renewExpired, (request, peer) => handlers.renewExpired(request, peer.address));
 }

@@ -125,7 +125,7 @@ export class BenchController implements AsyncDisposable {
 
   #take(message: AgentMessage): void {
     if (message.kind === 'register') {
-      this.#send({ kind: 'registered', sessionId: String(this.#generation), subnetIndex: this.#subnetIndex, times: DEFAULT_TIMES, controllers: [this.#address], clusterId: '' });
+      this.#send({ kind: 'registered', sessionId: String(this.#generation), subnetIndex: this.#subnetIndex, times: DEFAULT_TIMES, controllers: [this.#address], joinAddresses: [], clusterId: '' });
       this.#sendEndpoints();
       this.#send({ kind: 'assignment', assignment: { kind: 'full', epoch: 1, generation: this.#generation, tasks: [...this.#tasks.values()].sort((left, right) => (left.id < right.id ? -1 : 1)), contents: [], volumeRemovals: [] } });
     } else if (message.kind === 'heartbeat') {

@@ -9,7 +9,7 @@ import { parseNodeId, parseTaskId, serviceId } from '#model/ids.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import type { AgentHandlers, Peer } from '#model/ports.ts';
 import type { Tunnel, TunnelFrame, TunnelRequest } from '#model/tunnel.ts';
-import { connectAgent, joinCluster } from '#rpc/agent-client.ts';
+import { connectAgent, joinCluster, renewExpired } from '#rpc/agent-client.ts';
 import { agentService, joinService } from '#rpc/agent-server.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { controlService } from '#rpc/control-server.ts';
@@ -370,9 +370,12 @@ test('joining needs no certificate, only a server of the token\'s cluster', asyn
   const { csrPem } = await createSigningRequest();
   const server = await authority.serve(t, [joinService({
     join: (request, remoteAddress) => Promise.resolve({ certificatePem: request.csrPem, caPem: remoteAddress, controllers: [request.token, request.nodeName] }),
+    renewExpired: (request, remoteAddress) => Promise.resolve({ certificatePem: request.certificatePem, caPem: remoteAddress }),
   }, { log })], { clients: 'anyone' });
   const join = (caSha256: string): ReturnType<typeof joinCluster> => joinCluster({ address: server.address, token: 'tok', caSha256, nodeName: 'n9', csrPem });
   t.deepEqual(await join(certificateSha256(authority.keys.certificatePem)), { certificatePem: csrPem, caPem: '127.0.0.1', controllers: ['tok', 'n9'] });
+  const expired = { address: server.address, caPem: authority.keys.certificatePem, certificatePem: 'old', csrPem };
+  t.deepEqual(await renewExpired(expired, AbortSignal.timeout(10_000)), { certificatePem: 'old', caPem: '127.0.0.1' });
   t.like(await t.throwsAsync(join('0'.repeat(64)), { message: /not of the cluster that the join token names/ }), { code: 'UNAVAILABLE' });
 });
 

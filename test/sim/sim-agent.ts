@@ -123,7 +123,7 @@ export class SimAgent {
         desired: set => { node.desire(set); removal.desire(set); }, foreseen: (set, kept) => { node.foresee(set, kept); }, permitted: () => { node.wakeAll(); }, heard: () => { node.wakeExclusive(); }, endpoints: set => { endpoints.offer(set); },
         openTunnel: () => Promise.reject(new ClusterError('FAILED_PRECONDITION', 'no tunnels here')),
       },
-    }, { controllers: this.#world.controllers.map(({ name }) => name), times: TIMES, held: held ?? EMPTY_DESIRED_SET, ...(heardAgoMs === undefined ? {} : { heardAgoMs }) });
+    }, { controllers: this.#world.controllers.map(({ name }) => name), joinAddresses: [], times: TIMES, held: held ?? EMPTY_DESIRED_SET, ...(heardAgoMs === undefined ? {} : { heardAgoMs }) });
     if (this.#subnetIndex !== undefined) {
       await node.bringUp(this.#subnetIndex, signal);
     }
@@ -165,6 +165,7 @@ export class SimAgent {
         });
       },
       renew: () => Promise.reject(new ClusterError('UNAVAILABLE', 'no certificates here')),
+      renewExpired: () => Promise.reject(new ClusterError('UNAVAILABLE', 'no certificates here')),
     };
   }
 

@@ -269,7 +269,7 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
         this.registrations += 1;
         this.#session = end;
         this.#take(message.statuses);
-        end.send({ kind: 'registered', sessionId: String(this.registrations), subnetIndex: 3, times: TEST_TIMES, controllers: [], clusterId: 'k' });
+        end.send({ kind: 'registered', sessionId: String(this.registrations), subnetIndex: 3, times: TEST_TIMES, controllers: [], joinAddresses: [], clusterId: 'k' });
         this.#sendFull();
       } else if (message.kind === 'heartbeat') {
         this.beatsAtMs.push(performance.now());

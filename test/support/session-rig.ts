@@ -59,6 +59,7 @@ export class SessionRig {
           return Promise.resolve(pair.agentEnd);
         },
         renew: () => Promise.reject(new Error('not here')),
+        renewExpired: () => Promise.reject(new Error('not here')),
       },
       held: {
         save: async set => {
@@ -84,7 +85,7 @@ export class SessionRig {
         openTunnel: () => Promise.reject(new ClusterError('NOT_FOUND', 'no such task')),
       },
       clock: this.clock, log: silentLogger, random: () => 0,
-    }, { controllers: ['c1:7400', 'c2:7400'], times: TIMES, held });
+    }, { joinAddresses: [], controllers: ['c1:7400', 'c2:7400'], times: TIMES, held });
   }
 
   async begin(): Promise<SessionPair> {
@@ -101,7 +102,7 @@ export class SessionRig {
   }
 
   async register(session: SessionPair, takes: Pick<Registered, 'takesNodeHealth' | 'takesNews'> = { takesNodeHealth: true, takesNews: true }): Promise<void> {
-    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k', ...takes });
+    session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], joinAddresses: ['c1:7403', 'c2:7403'], clusterId: 'k', ...takes });
     await this.pass(10);
   }
 

@@ -231,7 +231,10 @@ export const namespace: fc.Arbitrary<Namespace> = fc.record({ name: text, profil
 export const namespaceView: fc.Arbitrary<NamespaceView> = fc.record({ name: text, profile: fc.constantFrom(...SECURITY_PROFILES), bindPrefixes: texts, apps: count, updatedAtMs: big, quota, used: quota }, { requiredKeys: ['name', 'profile', 'bindPrefixes', 'apps'] });
 const nodeWishes = fc.record({ availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts });
 export const removedNode: fc.Arbitrary<RemovedNode> = fc.record({ node: nodeId, removedAtMs: big, replaced: nodeWishes }, { requiredKeys: ['node', 'removedAtMs'] });
-export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record({ id: text, apiAddress: text, metricsAddress: text, startedAtMs: big });
+export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record(
+  { id: text, apiAddress: text, metricsAddress: text, startedAtMs: big, joinAddress: text },
+  { requiredKeys: ['id', 'apiAddress', 'metricsAddress', 'startedAtMs'] },
+);
 
 export const event: fc.Arbitrary<ClusterEvent> = fc.record({
   type: fc.constantFrom('normal', 'warning'), object: text, reason: text, message: text, firstAtMs: big, lastAtMs: big, count,
@@ -347,9 +350,9 @@ export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
 );
 export const controllerMessage: fc.Arbitrary<ControllerMessage> = fc.oneof(
   fc.record({
-    kind: fc.constant('registered' as const), sessionId: text, subnetIndex: count, times: fc.record({ heartbeatMs: big, lostMs: big }), controllers: texts, clusterId: text,
+    kind: fc.constant('registered' as const), sessionId: text, subnetIndex: count, times: fc.record({ heartbeatMs: big, lostMs: big }), controllers: texts, joinAddresses: texts, clusterId: text,
     takesNodeHealth: fc.boolean(), takesNews: fc.boolean(),
-  }, { requiredKeys: ['kind', 'sessionId', 'subnetIndex', 'times', 'controllers', 'clusterId'] }),
+  }, { requiredKeys: ['kind', 'sessionId', 'subnetIndex', 'times', 'controllers', 'joinAddresses', 'clusterId'] }),
   fc.record({ kind: fc.constant('ack' as const), seq: big, settled: fc.array(fc.record({ task: taskId, attempt: count, phase: text }), few) }),
   fc.record({ kind: fc.constant('assignment' as const), assignment }),
   fc.record({ kind: fc.constant('endpoints' as const), endpoints: endpointSet }),

@@ -3,6 +3,7 @@ import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import path from 'node:path';
 import test from 'ava';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
+import { isExpired, readCertificate } from '#identity/certificate-rules.ts';
 import { formatJoinToken, parseJoinToken } from '#identity/join-token-parse.ts';
 import { runCommand } from '#kit/command-process.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
@@ -280,7 +281,7 @@ function registrationOf(node: string): Parameters<ReturnType<ReturnType<typeof c
   };
 }
 
-test.serial('I-4: certificates that live 12 s are renewed again and again; nothing is restarted', async t => {
+test.serial('I-4: certificates that live 12 s are renewed again and again; a node that was off for longer than its certificate returns without help; nothing is restarted', async t => {
   await cluster.apply(onNode('renewed', 'n1'));
   const [before] = await running(client, 'renewed');
   const identity = identityOf(pidOf(before));
@@ -297,6 +298,18 @@ test.serial('I-4: certificates that live 12 s are renewed again and again; nothi
     const [after] = await running(client, 'renewed');
     t.is(identityOf(pidOf(after)), identity);
     t.is(after?.status?.restarts, 0);
+
+    await dev('kill', 'n1');
+    const { pair } = identityOfNode('n1');
+    await eventually('the certificate of n1 over', 60_000, () => isExpired(readCertificate(pair?.certificatePem ?? ''), Date.now()));
+    const [offFrom, auditFrom] = [logSize(cluster, 'n1'), ['c1', 'c2'].map(name => [name, logSize(cluster, name)] as const)];
+    await dev('start', 'n1');
+    await eventually('n1 back', 60_000, () => logLines(cluster, 'n1', offFrom).some(line => line['msg'] === 'registered'));
+    t.true(logLines(cluster, 'n1', offFrom).some(line => line['msg'] === 'certificate renewed after its end'));
+    const audited = auditFrom.flatMap(([name, from]) => auditOf(from, name)).filter(line => line['rpc'] === 'AgentApi.RenewExpired');
+    t.like(audited[0], { object: 'node/n1', outcome: 'done' });
+    const [returned] = await running(client, 'renewed');
+    t.deepEqual([identityOf(pidOf(returned)), returned?.status?.restarts], [identity, 0]);
   } finally {
     for (const controller of controllers) {
       await controller.giveBack();

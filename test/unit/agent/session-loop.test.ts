@@ -148,7 +148,7 @@ test('told to go elsewhere it dials the other controller', async t => {
 test('a controller whose presence the cluster does not know just then is dialled all the same, where the agent was given it', async t => {
   const rig = new Rig();
   const session = await rig.begin();
-  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400'], clusterId: 'k' });
+  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400'], joinAddresses: [], clusterId: 'k' });
   await rig.pass(10);
   session.say({ kind: 'go-elsewhere', reason: 'it stops' });
   await rig.pass(1_000);
@@ -160,7 +160,7 @@ test('a network that does not come up ends the session, and nothing of what wait
   const rig = new Rig();
   rig.isNetworkBroken = true;
   const session = await rig.begin();
-  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], clusterId: 'k' });
+  session.say({ kind: 'registered', sessionId: 's', subnetIndex: 1, times: TIMES, controllers: ['c1:7400', 'c2:7400'], joinAddresses: [], clusterId: 'k' });
   session.say({ kind: 'assignment', assignment: full(7) });
   session.say({ kind: 'endpoints', endpoints: { generation: 3, services: [], nodes: [] } });
   await rig.pass(10);

@@ -26,6 +26,13 @@ test('what is given counts', t => {
   });
 });
 
+test('nodes join at a listener of every address where the API is', t => {
+  t.is(config().joinAdvertise, undefined);
+  t.is(config('--join-listen', '10.0.0.1:9').joinAdvertise, '10.0.0.1:9');
+  t.is(config('--join-listen', '0.0.0.0:9', '--advertise', 'c1.example:7400').joinAdvertise, 'c1.example:9');
+  t.is(config('--join-listen', '[::]:9', '--advertise', '[fd00::1]:7400').joinAdvertise, '[fd00::1]:9');
+});
+
 for (const [args, words] of [
   [['--id', 'Not_A_Label'], '--id is "Not_A_Label"'],
   [['--listen', 'nowhere'], '--listen is "nowhere", expected HOST:PORT'],

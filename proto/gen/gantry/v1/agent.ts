@@ -48,6 +48,19 @@ export interface RenewResponse {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+export interface RenewExpiredRequest {
+  /** The node's last certificate, and a request that the same key signed. */
+  readonly certificatePem: string;
+  readonly csrPem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface RenewExpiredResponse {
+  readonly certificatePem: string;
+  readonly caPem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 export interface PullLoginRequest {
   readonly namespace: string;
   readonly registry: string;
@@ -184,7 +197,11 @@ export interface Registered {
     | boolean
     | undefined;
   /** The controller publishes AgentNews; absent from an older controller, and from one without NATS. */
-  readonly takesNews?: boolean | undefined;
+  readonly takesNews?:
+    | boolean
+    | undefined;
+  /** Join listeners, for a node whose certificate has ended. */
+  readonly joinAddresses: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -616,6 +633,160 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRenewResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caPem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewExpiredRequest(): RenewExpiredRequest {
+  return { certificatePem: "", csrPem: "" };
+}
+
+export const RenewExpiredRequest: MessageFns<RenewExpiredRequest> = {
+  encode(message: RenewExpiredRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificatePem !== "") {
+      writer.uint32(10).string(message.certificatePem);
+    }
+    if (message.csrPem !== "") {
+      writer.uint32(18).string(message.csrPem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewExpiredRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewExpiredRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.csrPem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewExpiredResponse(): RenewExpiredResponse {
+  return { certificatePem: "", caPem: "" };
+}
+
+export const RenewExpiredResponse: MessageFns<RenewExpiredResponse> = {
+  encode(message: RenewExpiredResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificatePem !== "") {
+      writer.uint32(10).string(message.certificatePem);
+    }
+    if (message.caPem !== "") {
+      writer.uint32(18).string(message.caPem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewExpiredResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewExpiredResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1958,7 +2129,15 @@ export const SessionRequest: MessageFns<SessionRequest> = {
 };
 
 function createBaseRegistered(): Registered {
-  return { sessionId: "", subnetIndex: 0, heartbeatMs: 0, lostMs: 0, controllers: [], clusterId: "" };
+  return {
+    sessionId: "",
+    subnetIndex: 0,
+    heartbeatMs: 0,
+    lostMs: 0,
+    controllers: [],
+    clusterId: "",
+    joinAddresses: [],
+  };
 }
 
 export const Registered: MessageFns<Registered> = {
@@ -1986,6 +2165,9 @@ export const Registered: MessageFns<Registered> = {
     }
     if (message.takesNews !== undefined) {
       writer.uint32(64).bool(message.takesNews);
+    }
+    for (const v of message.joinAddresses) {
+      writer.uint32(74).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2073,6 +2255,14 @@ export const Registered: MessageFns<Registered> = {
             }
 
             message.takesNews = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.joinAddresses.push(reader.string());
             continue;
           }
         }
@@ -3846,6 +4036,15 @@ export const AgentApiDefinition = {
       requestType: RenewRequest as typeof RenewRequest,
       requestStream: false,
       responseType: RenewResponse as typeof RenewResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** At the join listener, without a client certificate: a node whose certificate has ended proves its key. */
+    renewExpired: {
+      name: "RenewExpired",
+      requestType: RenewExpiredRequest as typeof RenewExpiredRequest,
+      requestStream: false,
+      responseType: RenewExpiredResponse as typeof RenewExpiredResponse,
       responseStream: false,
       options: {},
     },

@@ -1196,6 +1196,8 @@ export interface ControllerRecord {
   readonly apiAddress: string;
   readonly metricsAddress: string;
   readonly startedAtMs: number;
+  /** Absent: nobody can join there. */
+  readonly joinAddress?: string | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9688,6 +9690,9 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
     if (message.startedAtMs !== 0) {
       writer.uint32(32).int64(message.startedAtMs);
     }
+    if (message.joinAddress !== undefined) {
+      writer.uint32(42).string(message.joinAddress);
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -9742,6 +9747,14 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
             }
 
             message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.joinAddress = reader.string();
             continue;
           }
         }

@@ -1,8 +1,10 @@
 import test from 'ava';
+import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { CallEnd } from '#rpc/call-end.ts';
 import { auditLine, sessionRefused } from '../../../../controller/api/audit.ts';
+import { T0 } from '../../../support/fake-clock.ts';
 
 const call = (rpc: string, request: unknown, error?: unknown): CallEnd => ({ rpc: `ControlApi.${rpc}`, caller: 'operator alice', address: '10.0.0.1', request, error });
 const SECRET = 'hunter2';
@@ -58,6 +60,14 @@ for (const [rpc, request] of [['View', {}], ['Events', {}], ['ListSecrets', {}],
 test('a write that failed is audited with its code and request id; a fault of ours tells no more than INTERNAL', t => {
   t.like(auditLine(call('Scale', { requestId: 'r', service: 's', replicas: 1 }, new ClusterError('CONFLICT', 'others'))), { outcome: 'CONFLICT', message: 'others', requestId: 'r' });
   t.like(auditLine(call('Scale', { service: 's', replicas: 1 }, new Error(SECRET))), { outcome: 'INTERNAL', message: '' });
+});
+
+test('a renewal after the end names the node that the certificate names', async t => {
+  const authority = await createAuthority('test', T0);
+  const { certificatePem } = await issueCertificate(authority, { role: 'node', name: 'n1', dnsNames: [], ipAddresses: [] }, { nowMs: T0 });
+  const renewal = (pem: string): CallEnd => ({ rpc: 'AgentApi.RenewExpired', caller: '', address: '10.0.0.2', request: { certificatePem: pem, csrPem: '' }, error: undefined });
+  t.like(auditLine(renewal(certificatePem)), { object: 'node/n1', outcome: 'done', details: {} });
+  t.like(auditLine(renewal('x')), { object: '' });
 });
 
 test('a registration that was refused', t => {

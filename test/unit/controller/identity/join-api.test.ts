@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { createAuthority, createSigningRequest, issueCertificate, requestForKey } from '#identity/certificate-authority.ts';
+import type { KeyPair } from '#identity/certificate-authority.ts';
+import { readCertificate } from '#identity/certificate-rules.ts';
 import { parseNodeId } from '#model/ids.ts';
+import type { PeerRole } from '#model/peer-name.ts';
+import { certificateAuthority } from '../../../../controller/identity/authority-fs.ts';
 import { createIdentityApi } from '../../../../controller/identity/join-api.ts';
 import type { JoinTokens } from '../../../../controller/identity/ports.ts';
-import { encodeNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
+import { encodeNode, encodeRemovedNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
 import { node, T0 } from '../../../support/builders.ts';
 import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 
@@ -106,4 +111,61 @@ test('a token never takes over a node of the cluster: the join is refused, costs
   t.deepEqual(signed, []);
   t.deepEqual([...replica.etcd.range(['/gantry/v1/sessions/', '/gantry/v1/nodes/', '/gantry/v1/removed/'])], before);
   t.like(await api.join(request(token, 'n2'), '10.0.0.1'), { certificatePem: 'CERT' });
+});
+
+const HOUR_MS = 3_600_000;
+
+/** A cluster with node n1, of a day ago: what was good for an hour then has ended. */
+async function expiredNode(t: ExecutionContext) {
+  const replica = await MemoryReplica.start(t);
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1')));
+  const keys = await createAuthority('test', T0);
+  const authority = certificateAuthority(keys, replica.clock, HOUR_MS);
+  const api = createIdentityApi({ ...replica.parts, authority, tokens: numberedTokens() });
+  const of = async (name: string, role: PeerRole = 'node', by = keys): Promise<KeyPair> => await issueCertificate(by, { role, name, dnsNames: [], ipAddresses: [] }, { nowMs: T0, ttlMs: HOUR_MS });
+  const pair = await of('n1');
+  await replica.clock.advance(24 * HOUR_MS);
+  const renew = async ({ certificatePem, keyPem }: KeyPair, address = '10.0.0.1') => await api.renewExpired({ certificatePem, csrPem: await requestForKey(keyPem) }, address);
+  return { replica, api, keys, of, pair, renew };
+}
+
+test('a listed node whose certificate has ended gets another one for its key, and for nobody else', async t => {
+  const { api, of, pair, renew, replica } = await expiredNode(t);
+  const issued = await renew(pair);
+  t.like(readCertificate(issued.certificatePem), { peer: { role: 'node', name: 'n1' }, notAfterMs: replica.clock.nowMs() + HOUR_MS });
+  const other = await of('n2');
+  const refused = [
+    api.renewExpired({ certificatePem: pair.certificatePem, csrPem: (await createSigningRequest()).csrPem }, '10.0.0.1'),
+    api.renewExpired({ certificatePem: pair.certificatePem, csrPem: await requestForKey(other.keyPem) }, '10.0.0.1'),
+    api.renewExpired({ certificatePem: pair.certificatePem, csrPem: 'x' }, '10.0.0.1'),
+    renew(await of('n1', 'node', await createAuthority('test', T0)), '10.0.0.2'),
+    renew(await of('n1', 'operator'), '10.0.0.2'),
+    renew(await of('n1', 'controller'), '10.0.0.2'),
+    api.renewExpired({ certificatePem: 'x'.repeat(100_000), csrPem: 'x' }, '10.0.0.2'),
+  ];
+  for (const call of refused) t.like(await t.throwsAsync(call), { code: 'UNAUTHENTICATED' });
+});
+
+test('a node that was removed, replaced or never registered gets no other certificate', async t => {
+  const { of, pair, renew, replica } = await expiredNode(t);
+  t.like(await t.throwsAsync(renew(await of('n2'))), { code: 'NOT_FOUND' });
+  // Replaced: the name is that of another machine.
+  await replica.put({ kind: 'removed-node', id: parseNodeId('n1') }, encodeRemovedNode({ node: parseNodeId('n1'), removedAtMs: T0 + HOUR_MS }));
+  t.like(await t.throwsAsync(renew(pair), { message: /^node n1 was removed from the cluster; .*join it again/ }), { code: 'PERMISSION_DENIED' });
+  await replica.delete({ kind: 'node', id: parseNodeId('n1') });
+  t.like(await t.throwsAsync(renew(pair)), { code: 'PERMISSION_DENIED' });
+});
+
+test('an address has five wrong certificates a minute, a node five renewals', async t => {
+  const { api, of, pair, renew, replica } = await expiredNode(t);
+  await replica.put({ kind: 'node', id: parseNodeId('n2') }, encodeNode(node('n2')));
+  for (let tries = 0; tries < 5; tries += 1) {
+    t.like(await t.throwsAsync(api.renewExpired({ certificatePem: 'x', csrPem: 'x' }, '10.0.0.1')), { code: 'UNAUTHENTICATED' });
+  }
+  t.like(await t.throwsAsync(renew(pair), { message: /try again in 60 s/ }), { code: 'RESOURCE_EXHAUSTED' });
+  for (let tries = 0; tries < 5; tries += 1) await t.notThrowsAsync(renew(pair, '10.0.0.2'));
+  t.like(await t.throwsAsync(renew(pair, '10.0.0.2'), { message: /^too many renewals of node\/n1; try again in 60 s/ }), { code: 'RESOURCE_EXHAUSTED' });
+  await t.notThrowsAsync(renew(await of('n2'), '10.0.0.2'));
+  await replica.clock.advance(60_000);
+  await t.notThrowsAsync(renew(pair));
 });
