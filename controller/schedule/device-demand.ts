@@ -3,6 +3,7 @@ import type { Service } from '#model/app.ts';
 import { WHOLE } from '#model/device-share.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { ServiceId } from '#model/ids.ts';
+import { EIGHTH } from './unit-shape.ts';
 
 /** Tasks that ask for one device alike, shares rounded up to eighths of a unit. */
 export interface DemandClass {
@@ -25,7 +26,6 @@ interface Sum {
   memoryBytes: number;
 }
 
-const EIGHTH = WHOLE / 8;
 /** The most frequent classes, which are nearly all tasks. */
 const MAX_CLASSES = 32;
 

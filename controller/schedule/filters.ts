@@ -7,7 +7,7 @@ import { isBelowPrefix } from '#model/namespace.ts';
 import type { Node } from '#model/node.ts';
 import type { Resources } from '#model/resources.ts';
 import { volumeId, volumeNames } from '#model/volume.ts';
-import { countUnits, hasUnits, WHOLE } from '#model/device-share.ts';
+import { countUnits, WHOLE } from '#model/device-share.ts';
 import type { LabelCounts } from './label-counts.ts';
 import type { NodeTable } from './node-table.ts';
 import type { QuotaGap } from './quota.ts';
@@ -150,10 +150,16 @@ function offersOpenings(node: Node, service: Service): Obstacle | undefined {
 }
 
 function hasDevices(table: NodeTable, { service }: ServiceRequest, row: number): Obstacle | undefined {
-  for (const { name, count, milli } of service.spec.container.deviceRequests) {
-    const units = table.devices[row]?.get(name) ?? [];
-    if (!hasUnits(units, { count, ...(milli === undefined ? {} : { milli }) })) {
-      return { node: table.node(row).id, kind: 'device', device: name, need: count, free: countUnits(units, milli ?? WHOLE), ...(milli === undefined ? {} : { milli }) };
+  const { deviceRequests } = service.spec.container;
+  if (deviceRequests.length === 0) {
+    return undefined;
+  }
+  const shapes = table.shapes(row);
+  for (const asked of deviceRequests) {
+    const { name, count, milli } = asked;
+    if (shapes.find(one => one.name === name)?.shape.take(asked) === undefined) {
+      const free = countUnits(table.devices[row]?.get(name) ?? [], milli ?? WHOLE);
+      return { node: table.node(row).id, kind: 'device', device: name, need: count, free, ...(milli === undefined ? {} : { milli }) };
     }
   }
   return undefined;

@@ -14,12 +14,20 @@ import { claimsBy } from './claims.ts';
 import type { Claim } from './claims.ts';
 import type { RankColumn } from './label-counts.ts';
 import { hostPortsOf, unfinishedTasksOn } from './node-load.ts';
+import { Priorities } from './priorities.ts';
 import type { SettlingAmount } from './settling.ts';
+import { SharedShapes } from './unit-shape.ts';
+import type { UnitShape } from './unit-shape.ts';
 
 /** Bucket of each row by its value of one label, and how many buckets there are. A node without the label has the value ''. */
 export interface LabelBuckets {
   readonly bucketOf: Int32Array;
   readonly size: number;
+}
+
+interface DeviceShape {
+  readonly name: string;
+  readonly shape: UnitShape;
 }
 
 interface Counting {
@@ -60,11 +68,15 @@ export class NodeTable {
   hostPorts: Set<string>[] = [];
   /** Free thousandths of each unit, by device name. */
   devices: Map<string, number[]>[] = [];
+  #shapes: (readonly DeviceShape[] | undefined)[] = [];
+  readonly #sharedShapes = new SharedShapes();
   hasDevices = false;
   /** What the services of the snapshot ask for, where nodes have devices. */
   readonly demand = new DeviceDemand();
   /** Of tasks that are to stay, as `wantedCpu`; what one call places does not count. */
   readonly images = new ImageRows();
+  /** Of the services of the snapshot. */
+  readonly priorities = new Priorities();
   readonly #claims = new Map<ServiceId, readonly Claim[]>();
   #claimList: readonly Claim[] | undefined;
   #buckets = new Map<string, LabelBuckets>();
@@ -138,6 +150,13 @@ export class NodeTable {
     const made = { bucketOf, size: numbers.size };
     this.#buckets.set(label, made);
     return made;
+  }
+
+  /** What is free of the row's devices now. */
+  shapes(row: number): readonly DeviceShape[] {
+    const known = this.#shapes[row] ?? [...this.devices[row] ?? []].map(([name, units]) => ({ name, shape: this.#sharedShapes.of(units) }));
+    this.#shapes[row] = known;
+    return known;
   }
 
   /** Zeros, one for each bucket of the label, until they are given back as zeros. */
@@ -242,6 +261,7 @@ export class NodeTable {
     this.largest = { milliCpu: most(this.capacityCpu), memoryBytes: most(this.capacityMemory) };
     this.hostPorts = this.nodes.map(() => new Set());
     this.devices = this.nodes.map(() => new Map<string, number[]>());
+    this.#shapes = this.nodes.map(() => undefined);
     this.hasDevices = this.nodes.some(node => node.policy.devices.length > 0);
     this.#buckets = new Map();
     this.#masks = new Map();
@@ -253,6 +273,7 @@ export class NodeTable {
     this.nodes.forEach((_, row) => { this.#loadRow(row); });
     this.#claims.clear();
     this.demand.clear();
+    this.priorities.clear();
     this.#claimList = undefined;
     for (const service of this.#snapshot.services.keys()) {
       this.#loadClaims(service);
@@ -260,7 +281,9 @@ export class NodeTable {
   }
 
   #loadClaims(service: ServiceId): void {
-    if (this.hasDevices) this.demand.set(service, this.#snapshot.services.get(service)?.value);
+    const value = this.#snapshot.services.get(service)?.value;
+    if (this.hasDevices) this.demand.set(service, value);
+    this.priorities.set(service, value?.spec.placement.priority);
     const claims = claimsBy(this.#snapshot, service);
     const isGone = this.#claims.delete(service);
     if (claims.length > 0) {
@@ -287,6 +310,7 @@ export class NodeTable {
     this.wantedMemory[row] = 0;
     this.hostPorts[row]?.clear();
     this.images.clearRow(row);
+    this.#shapes[row] = undefined;
     this.devices[row] = new Map(policy.devices.map(device => [device.name, freeUnits(device.count)]));
   }
 
@@ -320,6 +344,7 @@ export class NodeTable {
   }
 
   #countDevices(row: number, { container }: ContainerSet, { sign, units }: Counting): readonly DeviceUnits[] {
+    this.#shapes[row] = undefined;
     return container.deviceRequests.map(request => {
       const free = this.devices[row]?.get(request.name) ?? [];
       const chosen = units?.find(one => one.name === request.name)?.units ?? chooseUnits(free, request) ?? [];

@@ -27,6 +27,9 @@ export function pickRow(table: NodeTable, request: ServiceRequest, { rows, colum
       continue;
     }
     const room = roomRank(table, request, row);
+    if (room === Infinity) {
+      continue;
+    }
     if ((order < 0 || room < bestRoom) && (isOpen || taskObstacle(table, request, row, slot) === undefined)) {
       best = row;
       bestRoom = room;

@@ -39,7 +39,6 @@ export class RoomSearch {
   readonly #table: NodeTable;
   readonly #request: ServiceRequest;
   readonly #rooms = new Map<number, RatedRoom>();
-  #hasLower: boolean | undefined;
   /** `changes` at which `#rooms` is right but for the row `#taken`. */
   #validAt = -1;
   #taken: number | undefined;
@@ -52,9 +51,7 @@ export class RoomSearch {
 
   /** @param changes  how often the table was changed so far; the caller takes the room that is found, which is one change */
   find(wish: RoomWish, changes: number): Room | undefined {
-    const { priority } = this.#request.service.spec.placement;
-    this.#hasLower ??= [...this.#snapshot.services.values()].some(({ value }) => value.spec.placement.priority < priority);
-    if (!this.#hasLower) {
+    if (!this.#table.priorities.hasBelow(this.#request.service.spec.placement.priority)) {
       return undefined;
     }
     if (changes === this.#validAt && this.#taken !== undefined) {

@@ -238,10 +238,16 @@ function onlyRow(rows: Int32Array, row: number | undefined): Int32Array {
 }
 
 /** One obstacle a node; only of the node that the slot may go to, where it may go to one. */
-function obstaclesOf({ call: { table }, request }: Turn, { slot, node }: WantedSlot): readonly Obstacle[] {
+function* obstaclesOf({ call: { table }, request, candidates: { rows: eligible } }: Turn, { slot, node }: WantedSlot): Generator<Obstacle> {
   const only = node === undefined ? undefined : table.rowOf(node);
   const rows = node === undefined ? table.nodes.keys() : only === undefined ? [] : [only];
-  return [...rows].flatMap(row => nodeObstacle(table.node(row), request.service) ?? taskObstacle(table, request, row, slot) ?? []);
+  let next = 0;
+  for (const row of rows) {
+    while ((eligible[next] ?? Infinity) < row) next += 1;
+    const ofNode = eligible[next] === row ? undefined : nodeObstacle(table.node(row), request.service);
+    const obstacle = ofNode ?? taskObstacle(table, request, row, slot);
+    if (obstacle !== undefined) yield obstacle;
+  }
 }
 
 function count({ call, request, taken }: Turn, row: number, slot: number): readonly DeviceUnits[] {

@@ -2,7 +2,7 @@
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { PlacementPolicy, PlacementSpec } from '#model/service.ts';
 import type { ServiceRequest } from './filters.ts';
-import { fragmentation, packRank, unitsAfter } from './fragmentation.ts';
+import { fragmentation, packRank } from './fragmentation.ts';
 import type { RankColumn } from './label-counts.ts';
 import type { NodeTable } from './node-table.ts';
 
@@ -101,15 +101,16 @@ export function roomRank(table: NodeTable, request: ServiceRequest, row: number)
 function deviceRank(table: NodeTable, { service, requests }: ServiceRequest, row: number): number {
   const room = { milliCpu: table.freeCpu[row] ?? 0, memoryBytes: table.freeMemory[row] ?? 0 };
   const left = { milliCpu: room.milliCpu - requests.milliCpu, memoryBytes: room.memoryBytes - requests.memoryBytes };
+  const { demand: { classes } } = table;
   let rank = 0;
-  for (const [name, units] of table.devices[row] ?? []) {
+  for (const { name, shape } of table.shapes(row)) {
     const asked = service.spec.container.deviceRequests.find(one => one.name === name);
-    const after = asked === undefined ? units : unitsAfter(units, asked);
-    if (after === undefined) {
+    const taken = asked === undefined ? { after: shape, opens: false } : shape.take(asked);
+    if (taken === undefined) {
       return Infinity;
     }
-    const { classes } = table.demand;
-    rank += packRank(units, after, fragmentation(after, name, classes, left) - fragmentation(units, name, classes, room));
+    const growth = fragmentation(taken.after, name, classes, left) - fragmentation(shape, name, classes, room);
+    rank += packRank(shape, growth, taken.opens);
   }
   return rank;
 }

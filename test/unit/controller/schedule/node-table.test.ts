@@ -77,3 +77,19 @@ test('claims follow their services', t => {
   table.refresh(state, { nodes: [], services: [shy.id] });
   t.deepEqual(table.claims, []);
 });
+
+test('the shape of free units follows what is taken, given back and released', t => {
+  const gpu = node('n1', { policy: { ...CLOSED_NODE_POLICY, devices: [{ name: 'gpu', count: 2 }] } });
+  const table = new NodeTable(snapshot({ nodes: [gpu] }));
+  const { spec } = service({ container: { deviceRequests: [{ name: 'gpu', count: 1, milli: 250 }] } });
+  const units = () => table.shapes(0)[0]?.shape.units;
+  t.deepEqual(units(), [1_000, 1_000]);
+  const taken = table.take(0, spec);
+  t.deepEqual(units(), [750, 1_000]);
+  table.give(0, spec, taken);
+  t.deepEqual(units(), [1_000, 1_000]);
+  table.take(0, spec);
+  t.deepEqual(units(), [750, 1_000]);
+  table.release();
+  t.deepEqual(units(), [1_000, 1_000]);
+});
