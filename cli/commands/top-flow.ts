@@ -67,8 +67,8 @@ function selected(shell: Shell, view: ClusterView, subject: Subject): ClusterVie
 
 function describeSilence({ isNatsConnected }: ClusterUsage): string {
   return isNatsConnected
-    ? 'no usage samples; no agent sent any within the last 10 s; see whether a task runs (clusterctl ps) and whether agents have --nats'
-    : 'no usage samples; NATS is not connected to the controller, and it carries them; start it, or give controllers and agents --nats';
+    ? 'no usage samples; no agent sent any within the last 10 s; see whether a task runs (clusterctl ps) and whether its agent is of this version (clusterctl node ls)'
+    : 'no usage samples; NATS is not connected to the controller, and it carries them; start it, or give the controllers --nats';
 }
 
 function listingOf(subject: Subject, view: ClusterView, usage: ClusterUsage): Listing {

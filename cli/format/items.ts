@@ -1,5 +1,6 @@
 /** The JSON shapes that scripts rely on: fields may be added, never renamed. */
 import type { App } from '#model/app.ts';
+import { messagesOf } from '#model/event.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
@@ -146,6 +147,7 @@ export function eventItem(event: ClusterEvent): Item {
   return {
     time: formatTime(event.lastAtMs), type: event.type, object: event.object, reason: event.reason, message: event.message, count: event.count,
     firstTime: formatTime(event.firstAtMs),
+    messages: messagesOf(event).map(({ message, firstAtMs, lastAtMs, count }) => ({ time: formatTime(lastAtMs), message, count, firstTime: formatTime(firstAtMs) })),
   };
 }
 

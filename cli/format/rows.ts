@@ -1,5 +1,6 @@
 /** Lists as a person reads them. */
 import { formatCpu, formatMemory } from '#model/quantity.ts';
+import { messagesOf } from '#model/event.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import { isFinished } from '#model/task.ts';
@@ -131,8 +132,15 @@ function runningOf(services: readonly ServiceView[]): string {
 export function eventTable(events: readonly ClusterEvent[], nowMs: number): Table {
   return {
     head: ['SEEN', 'TYPE', 'OBJECT', 'REASON', 'COUNT', 'MESSAGE'],
-    rows: events.map(event => [formatAge(event.lastAtMs, nowMs), event.type, event.object, event.reason, String(event.count), event.message]),
+    rows: events.flatMap(onePerMessage).toSorted((left, right) => left.lastAtMs - right.lastAtMs)
+      .map(event => [formatAge(event.lastAtMs, nowMs), event.type, event.object, event.reason, String(event.count), event.message]),
   };
+}
+
+/** As if each of its messages were an event; the newest is whole in the event alone. */
+function onePerMessage(event: ClusterEvent): readonly ClusterEvent[] {
+  const messages = messagesOf(event);
+  return messages.map((one, index) => ({ ...event, ...one, message: index === messages.length - 1 ? event.message : one.message }));
 }
 
 /** Events as they are followed, by when they were. */

@@ -80,6 +80,7 @@ export class SessionNews {
   }
 }
 
-function bounded(event: ClusterEvent): ClusterEvent {
+/** Agents count nothing together: `messages` of one stays out. */
+function bounded({ messages: _, ...event }: ClusterEvent): ClusterEvent {
   return { ...event, reason: boundedText(event.reason, MAX_WORD_BYTES), message: boundedText(event.message, MAX_MESSAGE_BYTES) };
 }

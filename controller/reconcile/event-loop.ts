@@ -7,7 +7,7 @@ import { boundedText, MAX_MESSAGE_BYTES } from '../store/bounded-text.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store, StoredValue } from '../store/ports.ts';
 import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
-import { foldEvent } from './event-fold.ts';
+import { foldEvent, joinEvents } from './event-fold.ts';
 import type { PlannedEvent } from './plan.ts';
 
 export interface EventLoopOptions {
@@ -30,7 +30,7 @@ const LEASE_MS = 3_600_000;
 const LEASE_AGE_MS = 900_000;
 
 /**
- * Records of what happened, in etcd under a lease of an hour: one per (object, reason), with a count.
+ * Records of what happened, in etcd under a lease of an hour: one per (object, reason), with a count and the messages that differ.
  *
  * 1. `record` never throws and never waits. 2. What cannot be written now is written later, or dropped when there is too much. 3. Controllers that
  * count one event at once lose none.
@@ -100,7 +100,7 @@ export class EventLoop implements Loop {
       // An ambiguous write may count twice; it is not lost.
       for (const [key, event] of batch) {
         const newer = this.#pending.get(key);
-        this.#pending.set(key, newer === undefined ? event : { ...newer, firstAtMs: event.firstAtMs, count: event.count + newer.count });
+        this.#pending.set(key, newer === undefined ? event : joinEvents(event, newer));
       }
       return false;
     }
@@ -162,8 +162,7 @@ function joinStored(entry: StoredValue | undefined, event: ClusterEvent): Cluste
     return event;
   }
   try {
-    const stored = decodeClusterEvent(entry.value);
-    return { ...event, firstAtMs: stored.firstAtMs, count: stored.count + event.count };
+    return joinEvents(decodeClusterEvent(entry.value), event);
   } catch (error) {
     if (error instanceof RecordError) {
       // Damaged or newer: this one replaces it.

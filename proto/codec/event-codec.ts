@@ -9,6 +9,6 @@ const eventTypeCodec = enumCodec<ClusterEvent['type'], EventType>('event type', 
 });
 
 export const eventCodec: Codec<ClusterEvent, wire.ClusterEvent> = {
-  toWire: event => ({ ...event, type: eventTypeCodec.toWire(event.type) }),
-  fromWire: event => ({ ...event, type: eventTypeCodec.fromWire(event.type) }),
+  toWire: ({ messages = [], ...event }) => ({ ...event, type: eventTypeCodec.toWire(event.type), messages: [...messages] }),
+  fromWire: ({ messages, ...event }) => ({ ...event, type: eventTypeCodec.fromWire(event.type), ...(messages.length === 0 ? {} : { messages }) }),
 };

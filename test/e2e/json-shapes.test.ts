@@ -44,7 +44,7 @@ const TASK: Shape = {
 };
 const LAST_EXIT: Shape = { code: 'number', reason: 'string', finishedAt: 'time' };
 const APP_ITEM: Shape = { namespace: 'string', name: 'string', revision: 'number', services: ['string'], state: 'string' };
-const EVENT: Shape = { time: 'time', type: '=normal,warning', object: 'string', reason: 'string', message: 'string' };
+const EVENT: Shape = { time: 'time', type: '=normal,warning', object: 'string', reason: 'string', message: 'string', messages: [{ time: 'time', firstTime: 'time', message: 'string', count: 'number' }] };
 const DEV_STATUS: Shape = {
   url: 'string|null', registry: 'string',
   processes: [{ name: 'string', kind: '=etcd,nats,registry,controller,deadman,agent', node: 'string|null', pid: 'number' }],

@@ -238,7 +238,8 @@ export const controllerRecord: fc.Arbitrary<ControllerRecord> = fc.record(
 
 export const event: fc.Arbitrary<ClusterEvent> = fc.record({
   type: fc.constantFrom('normal', 'warning'), object: text, reason: text, message: text, firstAtMs: big, lastAtMs: big, count,
-});
+  messages: fc.array(fc.record({ message: text, firstAtMs: big, lastAtMs: big, count }), { minLength: 1, ...few }),
+}, { requiredKeys: ['type', 'object', 'reason', 'message', 'firstAtMs', 'lastAtMs', 'count'] });
 
 export const applyOutcome: fc.Arbitrary<ApplyOutcome> = fc.record({
   app: text, namespace: text, revision: count, isChanged: fc.boolean(),

@@ -1216,6 +1216,18 @@ export interface ClusterEvent {
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   readonly count: number;
+  /** Where message was not always the same: the first and the newest ones, the newest last. */
+  readonly messages: readonly EventMessage[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** One of the messages of an event, with its own times and count. */
+export interface EventMessage {
+  /** Cut where it is long. */
+  readonly message: string;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly count: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9871,7 +9883,7 @@ export const Ledger: MessageFns<Ledger> = {
 };
 
 function createBaseClusterEvent(): ClusterEvent {
-  return { type: 0, object: "", reason: "", message: "", firstAtMs: 0, lastAtMs: 0, count: 0 };
+  return { type: 0, object: "", reason: "", message: "", firstAtMs: 0, lastAtMs: 0, count: 0, messages: [] };
 }
 
 export const ClusterEvent: MessageFns<ClusterEvent> = {
@@ -9896,6 +9908,9 @@ export const ClusterEvent: MessageFns<ClusterEvent> = {
     }
     if (message.count !== 0) {
       writer.uint32(56).int64(message.count);
+    }
+    for (const v of message.messages) {
+      EventMessage.encode(v!, writer.uint32(66).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -9971,6 +9986,113 @@ export const ClusterEvent: MessageFns<ClusterEvent> = {
           }
           case 7: {
             if (tag !== 56) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.messages.push(EventMessage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEventMessage(): EventMessage {
+  return { message: "", firstAtMs: 0, lastAtMs: 0, count: 0 };
+}
+
+export const EventMessage: MessageFns<EventMessage> = {
+  encode(message: EventMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== "") {
+      writer.uint32(10).string(message.message);
+    }
+    if (message.firstAtMs !== 0) {
+      writer.uint32(16).int64(message.firstAtMs);
+    }
+    if (message.lastAtMs !== 0) {
+      writer.uint32(24).int64(message.lastAtMs);
+    }
+    if (message.count !== 0) {
+      writer.uint32(32).int64(message.count);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventMessage() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.firstAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
               break;
             }
 

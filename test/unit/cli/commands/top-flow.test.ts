@@ -35,7 +35,7 @@ test('tasks unless nodes are asked for', async t => {
 });
 
 for (const [isNatsConnected, message] of [
-  [false, /^error: no usage samples; NATS is not connected to the controller.*; start it, or give controllers and agents --nats\n$/],
+  [false, /^error: no usage samples; NATS is not connected to the controller.*; start it, or give the controllers --nats\n$/],
   [true, /^error: no usage samples; no agent sent any within the last 10 s; see/],
 ] as const) {
   test(`without samples top fails and says why: NATS ${isNatsConnected ? 'is connected' : 'is away'}`, async t => {

@@ -33,6 +33,15 @@ test('a node that is being drained is drained when nothing runs there', t => {
   t.is(stateOf([], 'lost'), 'lost');
 });
 
+test('an event that was told in different words has a row for each of them, in the order of their times', t => {
+  const messages = [{ message: 'no node fits', firstAtMs: T0, lastAtMs: T0 + 5_000, count: 2 }, { message: 'cut ...', firstAtMs: T0 + 60_000, lastAtMs: T0 + 65_000, count: 1 }];
+  const event = { type: 'warning', object: 'service/default/shop/web', reason: 'Pending', message: 'cut no more', firstAtMs: T0, lastAtMs: T0 + 65_000, count: 3, messages } as const;
+  const other = { type: 'normal', object: 'node/n1', reason: 'Ready', message: 'm', firstAtMs: T0, lastAtMs: T0 + 10_000, count: 1 } as const;
+  t.deepEqual(eventTable([other, event], NOW).rows.map(row => row.slice(2)), [
+    ['service/default/shop/web', 'Pending', '2', 'no node fits'], ['node/n1', 'Ready', '1', 'm'], ['service/default/shop/web', 'Pending', '1', 'cut no more'],
+  ]);
+});
+
 test('formatPorts', t => {
   t.is(formatPorts([
     { published: 80, target: 8080, protocol: 'tcp', mode: 'ingress', allowFrom: [] }, { target: 9, protocol: 'udp', mode: 'ingress', allowFrom: [] },

@@ -51,8 +51,10 @@ test('events are published of the session\'s node and its tasks alone', t => {
 
 test('texts of an event are cut', t => {
   const rig = new Rig();
-  rig.take([], [{ ...EVENT, reason: 'r'.repeat(10_000), message: 'm'.repeat(10_000) }]);
+  const messages = [{ message: 'x'.repeat(10_000), firstAtMs: 1, lastAtMs: 1, count: 1 }];
+  rig.take([], [{ ...EVENT, reason: 'r'.repeat(10_000), message: 'm'.repeat(10_000), messages }]);
   t.deepEqual(rig.events.map(({ reason, message }) => [reason.length, message.length]), [[128, 2_048]]);
+  t.true(JSON.stringify(rig.events).length < 3_000);
 });
 
 test('a node publishes 512 KiB at once and 128 KiB a second, foreign samples counted; the rest is dropped', async t => {

@@ -23,7 +23,7 @@ async function recording(body: (bench: { clock: FakeClock; etcd: MemoryEtcd; sto
 
 const stored = (etcd: MemoryEtcd) => etcd.range(['/gantry/v1/events/']).map(entry => decodeClusterEvent(entry.value));
 
-test('events of one object and reason are one record with a count, its first time and its newest words', async t => {
+test('events of one object and reason are one record with a count, its first time, its newest words and those before them', async t => {
   await recording(async ({ clock, etcd, loop }) => {
     loop.record([event('Seen', 'a'), event('Seen', 'b'), event('Other')]);
     await clock.advance(1_000);
@@ -31,6 +31,7 @@ test('events of one object and reason are one record with a count, its first tim
     await clock.advance(1_000);
     t.deepEqual(stored(etcd).map(one => [one.reason, one.count, one.message]), [['Other', 1, ''], ['Seen', 3, 'c']]);
     t.like(stored(etcd)[1], { firstAtMs: T0, lastAtMs: T0 + 1_000 });
+    t.deepEqual(stored(etcd)[1]?.messages?.map(({ message, count }) => [message, count]), [['a', 1], ['b', 1], ['c', 1]]);
   });
 });
 
@@ -41,6 +42,17 @@ test('two events of 600 KB are stored as some KiB, and those after them too', as
     loop.record([event('Third')]);
     await clock.advance(1_000);
     t.deepEqual(stored(etcd).map(({ reason, message }) => [reason, message.length]), [['First', 2_048], ['Second', 2_048], ['Third', 0]]);
+  });
+});
+
+test('different words of a transaction of 60 events stay far below what etcd takes at once', async t => {
+  await recording(async ({ clock, etcd, loop }) => {
+    for (let word = 0; word < 9; word += 1) {
+      loop.record(Array.from({ length: 60 }, (_, index) => event(`R${String(index)}`, `${String(word)}${'x'.repeat(5_000)}`)));
+    }
+    await clock.advance(1_000);
+    t.is(stored(etcd).length, 60);
+    t.true(etcd.range(['/gantry/v1/events/']).reduce((bytes, entry) => bytes + entry.value.length, 0) < 400_000);
   });
 });
 
