@@ -28,6 +28,7 @@ import { appArmorProfile } from './runtime/security-module.ts';
 import type { SecurityModules } from './runtime/security-module.ts';
 import { openSnapshotter } from './snapshot/open-snapshotter-fs.ts';
 import { DeviceUnits } from './task/device-units.ts';
+import { closeLeftDirectories } from './closed-directory-fs.ts';
 import { BundleFs } from './task/bundle-fs.ts';
 import { StartGate } from './task/start-gate-flow.ts';
 import { TaskStateFs } from './task/state-fs.ts';
@@ -76,6 +77,7 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
   raiseWatchLimits(log);
   await makePassable(config.stateDir);
   await makePassable(config.runDir);
+  await closeLeftDirectories(config);
   const prefix = `${String(process.pid)}-`;
   const disk = await diskOf(config.stateDir);
   const cgroups = new CgroupFs(config.scope, systemClock, disk === undefined ? {} : { disk });

@@ -31,6 +31,7 @@ const MOVE_MOUNT_F_EMPTY_PATH = 4;
 export const MOUNT_ATTR_RDONLY = 0x1;
 export const MOUNT_ATTR_NOSUID = 0x2;
 export const MOUNT_ATTR_NODEV = 0x4;
+export const MOUNT_ATTR_NOEXEC = 0x8;
 const MOUNT_ATTR_IDMAP = 0x00100000;
 const MS_BIND = 1n << 12n;
 const MS_PRIVATE = 1n << 18n;
@@ -43,9 +44,9 @@ export const MNT_DETACH = 2;
 const ENOENT = 2;
 const EINVAL = 22;
 
-/** mount(2) without flags. @throws SyscallError */
-export function mountFileSystem(type: string, source: string, target: string, options: string): void {
-  checked(`mount ${type}`, calls.mount(source, target, type, 0n, options));
+/** mount(2) with MOUNT_ATTR_NOSUID, _NODEV and _NOEXEC as flags, whose numbers mount(2) has too. @throws SyscallError */
+export function mountFileSystem(type: string, source: string, target: string, how: { readonly options: string; readonly flags?: number }): void {
+  checked(`mount ${type}`, calls.mount(source, target, type, BigInt(how.flags ?? 0), how.options));
 }
 
 /** Shows `source`, a file or a directory, at `target` too. @throws SyscallError */
@@ -135,8 +136,8 @@ export function configureFileSystem(context: number, key: string, value: string)
   checked(`fsconfig ${key}`, calls.fsconfig(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, key, value, 0));
 }
 
-/** The mount that the configured context makes, in no tree yet. The caller closes the descriptor. */
-export function createMount(context: number): number {
+/** The mount that the configured context makes, with attributes `flags`, in no tree yet. The caller closes the descriptor. */
+export function createMount(context: number, flags = 0): number {
   checked('fsconfig create', calls.fsconfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0));
-  return checked('fsmount', calls.fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, 0));
+  return checked('fsmount', calls.fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, flags));
 }

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UndoStack } from '#kit/undo-stack.ts';
+import { makeClosedDirectory } from '../closed-directory-fs.ts';
 import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
 import { mergeInThread } from './merge-client.ts';
 import { requireKey } from './overlay-mounts.ts';
 import type { SnapshotterOptions } from './overlay-fs.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
-import { attachIdmapped, checkRuntimeDirectories, isMountPoint, unmountAll } from './rootfs-mount-fs.ts';
+import { attachIdmapped, checkRuntimeDirectories, isMountPoint, rootfsFlags, unmountAll } from './rootfs-mount-fs.ts';
 import { Trash, deleteTrees } from './trash-fs.ts';
 
 /** How a driver makes and deletes trees. */
@@ -23,8 +24,6 @@ export interface TreeStore {
   delete(tree: string): Promise<void>;
 }
 
-/** Read and write, with the flags of mount_setattr(2). */
-const NO_FLAGS = 0;
 const UNFINISHED = '.new-';
 
 interface Directories {
@@ -71,12 +70,12 @@ export class CopySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    await mkdir(directories.top, { mode: 0o711 });
+    await makeClosedDirectory(directories.top, mapping.hostBase);
     await mkdir(directories.rootfs);
     await this.#makeTree(directories.tree, layers, signal);
     await checkRuntimeDirectories(directories.tree, 0);
     await writeFile(directories.ready, '');
-    attachIdmapped(directories.tree, directories.rootfs, mapping, NO_FLAGS);
+    attachIdmapped(directories.tree, directories.rootfs, mapping, rootfsFlags(mapping));
     undo.keep();
     return { rootfsPath: directories.rootfs };
   }
@@ -145,7 +144,7 @@ export class CopySnapshotter implements RootfsSnapshotter {
     const unfinished = path.join(this.#basesPath, `${UNFINISHED}${this.#options.prefix}-${String(this.#bases)}`);
     await using undo = new UndoStack();
     undo.push(`base ${name}`, () => this.#trash.discard(unfinished));
-    await mkdir(unfinished, { mode: 0o711 });
+    await mkdir(unfinished, { mode: 0o700 });
     await this.#trees.create(path.join(unfinished, 'tree'));
     await mergeInThread({ layers: this.#layerPaths(layers), target: path.join(unfinished, 'tree') }, NEVER);
     await writeFile(path.join(unfinished, 'layers.json'), JSON.stringify(layers));
@@ -177,7 +176,8 @@ export class CopySnapshotter implements RootfsSnapshotter {
   }
 
   async #recover(): Promise<void> {
-    for (const directory of [this.#snapshotsPath, this.#basesPath]) await mkdir(directory, { recursive: true, mode: 0o711 });
+    await mkdir(this.#snapshotsPath, { recursive: true, mode: 0o711 });
+    await mkdir(this.#basesPath, { recursive: true, mode: 0o700 });
     await this.#trash.empty();
     for (const name of await readdir(this.#basesPath)) {
       if (name.startsWith(UNFINISHED)) await this.#trash.discard(path.join(this.#basesPath, name));

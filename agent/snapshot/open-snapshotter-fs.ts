@@ -71,7 +71,7 @@ async function probeOverlay(top: string): Promise<void> {
   await writeFile(at('lower/layer/file'), '');
   const plan = planOverlay({ top, upper: at('upper'), work: at('work'), rootfs: at('rootfs'), lower: at('lower') }, ['layer']);
   if (plan.kind !== 'options') throw new Error(`path too long: ${top}`);
-  mountFileSystem('overlay', 'overlay', at('rootfs'), plan.options);
+  mountFileSystem('overlay', 'overlay', at('rootfs'), plan);
   await unlink(at('rootfs/file'));
   await writeFile(at('rootfs/new'), '');
   const names = await readdir(at('rootfs'));

@@ -10,8 +10,9 @@ import { MOUNT_ATTR_RDONLY, attachMount, configureFileSystem, createMount, detac
 import { MOUNT_POINTS_LAYER, overlayDirectories, planOverlay } from './overlay-mounts.ts';
 import type { OverlayDirectories, OverlayMount } from './overlay-mounts.ts';
 import type { IdMapping, RootfsSnapshotter } from './ports.ts';
+import { makeClosedDirectory } from '../closed-directory-fs.ts';
 import { bytesOnDisk, holdsFiles } from './disk-usage-fs.ts';
-import { attachIdmapped, checkRuntimeDirectories, isMountPoint, makeMountPoints, unmountAll, unmountLeftovers } from './rootfs-mount-fs.ts';
+import { attachIdmapped, checkRuntimeDirectories, isMountPoint, makeMountPoints, rootfsFlags, unmountAll, unmountLeftovers } from './rootfs-mount-fs.ts';
 import { Trash } from './trash-fs.ts';
 
 export interface SnapshotterOptions {
@@ -51,10 +52,10 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
     await this.remove(key);
     await using undo = new UndoStack();
     undo.push(`snapshot ${key}`, () => this.remove(key));
-    await allEnded([makeDirectories(directories), this.#makeMountPoints()]);
+    await allEnded([makeDirectories(directories, mapping.hostBase), this.#makeMountPoints()]);
     await own(directories, statSync(path.join(this.#options.layersPath, layers.at(-1) ?? MOUNT_POINTS_LAYER)), mapping.hostBase);
     attachIdmapped(this.#options.layersPath, directories.lower, mapping, MOUNT_ATTR_RDONLY);
-    mountOverlay(planOverlay(directories, [MOUNT_POINTS_LAYER, ...layers]), directories.rootfs);
+    mountOverlay(planOverlay(directories, [MOUNT_POINTS_LAYER, ...layers]), directories.rootfs, rootfsFlags(mapping));
     await allEnded([detachMount(directories.lower), checkRuntimeDirectories(directories.rootfs, mapping.hostBase)]);
     undo.keep();
     return { rootfsPath: directories.rootfs };
@@ -113,8 +114,8 @@ export class OverlaySnapshotter implements RootfsSnapshotter {
   }
 }
 
-async function makeDirectories({ top, rootfs, lower, upper, work }: OverlayDirectories): Promise<void> {
-  await mkdir(top, { mode: 0o711 });
+async function makeDirectories({ top, rootfs, lower, upper, work }: OverlayDirectories, hostBase: number): Promise<void> {
+  await makeClosedDirectory(top, hostBase);
   await Promise.all([upper, work, rootfs, lower].map(async directory => { await mkdir(directory, { mode: 0o755 }); }));
 }
 
@@ -125,15 +126,15 @@ async function own({ upper, work }: OverlayDirectories, root: Stats, hostBase: n
   ]);
 }
 
-function mountOverlay(plan: OverlayMount, target: string): void {
+function mountOverlay(plan: OverlayMount, target: string, flags: number): void {
   if (plan.kind === 'options') {
-    mountFileSystem('overlay', 'overlay', target, plan.options);
+    mountFileSystem('overlay', 'overlay', target, { options: plan.options, flags });
     return;
   }
   const context = openFileSystem('overlay');
   try {
     for (const [key, value] of plan.steps) configureFileSystem(context, key, value);
-    const mount = createMount(context);
+    const mount = createMount(context, flags);
     try {
       attachMount(mount, target);
     } finally {

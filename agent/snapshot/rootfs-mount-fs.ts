@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { ClusterError } from '#model/errors.ts';
-import { attachMount, cloneIdmapped, detachLeftover, detachMount } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachLeftover, detachMount, MOUNT_ATTR_NODEV } from '../kernel/mount-syscall.ts';
 import { MOUNT_POINTS_LAYER, RUNTIME_DIRECTORIES, RUNTIME_FILES, parseMountPoints } from './overlay-mounts.ts';
 import type { IdMapping } from './ports.ts';
 
@@ -20,6 +20,14 @@ export function attachIdmapped(source: string, target: string, mapping: IdMappin
   } finally {
     if (userNamespace !== undefined) closeSync(userNamespace);
   }
+}
+
+/**
+ * Attributes of a container's root file system. Programs with set-user-ID work inside; devices only where the container is root of the
+ * machine: no other can make one, and those of an image are none of its.
+ */
+export function rootfsFlags({ userNamespacePath }: IdMapping): number {
+  return userNamespacePath === undefined ? 0 : MOUNT_ATTR_NODEV;
 }
 
 /** Makes what is absent, for `owner`. @throws ClusterError FAILED_PRECONDITION when one is no plain directory */

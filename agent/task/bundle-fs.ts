@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeClosedDirectory } from '../closed-directory-fs.ts';
 import { entriesOf, isAbsent } from './durable-fs.ts';
 import type { Bundles } from './ports.ts';
 
@@ -12,14 +13,15 @@ export class BundleFs implements Bundles {
     this.#directory = directory;
   }
 
-  create(id: string, files: ReadonlyMap<string, string>): Promise<string> {
+  async create(id: string, files: ReadonlyMap<string, string>, group: number): Promise<string> {
     const path = this.pathOf(id);
     rmSync(path, { recursive: true, force: true });
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    mkdirSync(this.#directory, { recursive: true, mode: 0o711 });
+    await makeClosedDirectory(path, group);
     for (const [name, text] of files) {
       writeFileSync(join(path, name), text, { mode: 0o644 });
     }
-    return Promise.resolve(path);
+    return path;
   }
 
   async readConfig(id: string): Promise<string | undefined> {

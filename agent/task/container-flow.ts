@@ -186,7 +186,7 @@ export async function prepareFiles(
   const user = await parts.configs.userOf(task, image.config, rootfsPath);
   const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);
   await failpoint('agent.before-bundle');
-  const bundlePath = await parts.bundles.create(id, etcFiles(task, isOnHostNetwork(task) ? '127.0.1.1' : slot.address, parts.dns.resolvConf(task.namespace, task.app)));
+  const bundlePath = await parts.bundles.create(id, etcFiles(task, isOnHostNetwork(task) ? '127.0.1.1' : slot.address, parts.dns.resolvConf(task.namespace, task.app)), mapping.hostBase);
   return await parts.configs.configJson({ task, image: image.config, rootfsPath, user, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath, joined: joinedNamespaces(from.record, name.companion?.index) });
 }
 

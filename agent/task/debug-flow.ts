@@ -52,7 +52,7 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
   try {
     const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase }, signal);
     const user = await parts.configs.userOf(task, image.config, rootfsPath);
-    const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)));
+    const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)), slot.hostBase);
     const configJson = await parts.configs.configJson({
       task, image: image.config, rootfsPath, user, slot, deviceUnits: [], mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath,
       joined: { pid: session.container, ipc: session.container }, isDebugger: true,

@@ -47,8 +47,8 @@ export interface TaskRecords {
 
 /** Bundle directories, on a file system that need not survive a boot. */
 export interface Bundles {
-  /** Makes the directory anew with `files` (name to text) in it, and returns its path. */
-  create(id: string, files: ReadonlyMap<string, string>): Promise<string>;
+  /** Makes the directory anew with `files` (name to text) in it, passable for root and `group` alone, and returns its path. */
+  create(id: string, files: ReadonlyMap<string, string>, group: number): Promise<string>;
   pathOf(id: string): string;
   remove(id: string): Promise<void>;
   list(): Promise<readonly string[]>;

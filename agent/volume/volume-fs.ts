@@ -7,9 +7,10 @@ import { isLabel } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Task } from '#model/task.ts';
 import { isVolumeName } from '#model/volume.ts';
+import { makeClosedDirectory } from '../closed-directory-fs.ts';
 import { describeDisk } from '../disk-fs.ts';
 import { DiskPressureError } from '../disk-pressure.ts';
-import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
+import { attachMount, cloneIdmapped, detachMount, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, mountFileSystem } from '../kernel/mount-syscall.ts';
 import { openWithoutLinks } from '../kernel/path-syscall.ts';
 import { bytesOnDisk, holdsFiles } from '../snapshot/disk-usage-fs.ts';
 import { Trash } from '../snapshot/trash-fs.ts';
@@ -38,6 +39,7 @@ const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const PASSABLE_MODE = 0o711;
 /** All secrets of a task together: each is at most 512 KiB (reliability, "input rules"). */
 const SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711,noswap';
+const SECRETS_FLAGS = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
 
 /** Kept free of configs in the run directory: a share of it, and no more than that. */
@@ -63,7 +65,7 @@ export class DirectoryVolumes implements Volumes {
     if (steps.length === 0) return [];
     try {
       await this.#requireRoom(steps, contents);
-      await this.#makeDirectories(key, steps);
+      await this.#makeDirectories(key, steps, owner.hostBase);
       const mounts: OciMount[] = [];
       for (const step of steps) {
         if (step.kind === 'volume') await this.#users.note(step.volume, task.fence);
@@ -141,9 +143,11 @@ export class DirectoryVolumes implements Volumes {
     }
   }
 
-  async #makeDirectories(key: string, steps: readonly MountStep[]): Promise<void> {
+  async #makeDirectories(key: string, steps: readonly MountStep[], hostBase: number): Promise<void> {
     const directory = this.#directory(key);
-    await mkdir(path.join(directory, 'configs'), { recursive: true, mode: PASSABLE_MODE });
+    await mkdir(this.#tasksDir(), { recursive: true, mode: PASSABLE_MODE });
+    await makeClosedDirectory(directory, hostBase);
+    await mkdir(path.join(directory, 'configs'), { mode: PASSABLE_MODE });
     await mkdir(path.join(directory, 'secrets'), { mode: PASSABLE_MODE });
     await mkdir(path.join(directory, 'volumes'), { mode: PASSABLE_MODE });
     if (steps.some(step => step.kind === 'file' && step.isSecret)) {
@@ -265,10 +269,10 @@ function mountMapped(step: { readonly source: string; readonly what: string; rea
 /** Secrets never reach a disk: kept out of swap where the kernel can. Source: tmpfs(5), "noswap" (since Linux 6.4). */
 function mountSecrets(target: string): void {
   try {
-    mountFileSystem('tmpfs', 'gantry-secrets', target, SECRETS_OPTIONS);
+    mountFileSystem('tmpfs', 'gantry-secrets', target, { options: SECRETS_OPTIONS, flags: SECRETS_FLAGS });
   } catch {
     // EINVAL of an older kernel; anything else fails again here.
-    mountFileSystem('tmpfs', 'gantry-secrets', target, OLDER_KERNEL_SECRETS_OPTIONS);
+    mountFileSystem('tmpfs', 'gantry-secrets', target, { options: OLDER_KERNEL_SECRETS_OPTIONS, flags: SECRETS_FLAGS });
   }
 }
 

@@ -62,6 +62,14 @@ export function rootfsSnapshotterContract(test: TestFn, what: string, use: (t: E
     t.is(readFileSync(path.join(again.rootfsPath, 'low'), 'utf8'), 'low');
     for (const key of ['web-1', 'web-2']) await snapshotter.remove(key);
   });
+  fact('2. root of the container passes to its root file system, other users of the machine do not; no device is one there', async (t, { snapshotter, mapping, layers }) => {
+    const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, signal);
+    const { mode, uid, gid } = statSync(path.dirname(rootfsPath));
+    t.deepEqual([mode & 0o7777, uid, gid], [0o710, 0, mapping.hostBase]);
+    const mounted = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(line => line.includes(` ${rootfsPath} `)).map(line => line.split(' ')[5]);
+    t.regex(mounted.join(), /^rw,nodev/);
+    await snapshotter.remove('web-1');
+  });
   fact('2. ids show shifted by the user namespace', async (t, { snapshotter, mapping, layers }) => {
     const { rootfsPath } = await snapshotter.prepare('web-1', layers, mapping, signal);
     t.like(statSync(path.join(rootfsPath, 'low')), { uid: mapping.hostBase + 5, gid: mapping.hostBase + 6 });

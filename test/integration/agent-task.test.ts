@@ -1,5 +1,5 @@
 /** needs root, crun, conmon, docker-registry, dnsmasq, nft: the agent as a process, from an assignment to a container and back. */
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { isForward } from '#model/task.ts';
 import type { ContainerSpec } from '#model/service.ts';
@@ -8,6 +8,9 @@ import { AgentMachine } from '../support/agent-machine.ts';
 import { container, service, task as makeTask, taskId } from '../support/builders.ts';
 
 const isRoot = process.getuid?.() === 0;
+/** Below the directories that are closed to others, themselves among them. */
+const OF_CONTAINERS = /\/(?:snapshots|bundles|tasks|images\/layers|(?:run|state)\/volumes)\//;
+const CLOSED = /\/(?:snapshots|bundles|run\/volumes)\/[^/]+$/;
 const needsRoot = isRoot ? test.serial : test.serial.skip;
 
 function startedAt(pid: number): string {
@@ -21,7 +24,7 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
   const image = await machine.serveImage(['/bin/sh', '-c', 'sleep 3600']);
   const aTask = (id: string, options: Partial<ContainerSpec> = {}, rest: Partial<Task> = {}): Task =>
     makeTask(service(), 'n1', { id: taskId(id), container: container({ ...image, stopGracePeriodMs: 500, ...options }), ...rest });
-  const web = aTask('web');
+  const web = aTask('web', { volumes: [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }] }, { volumes: [{ name: 'data', perReplica: false }] });
   await machine.startAgent();
 
   machine.desire(web);
@@ -38,12 +41,19 @@ needsRoot('needs root: a task runs, dies with its true code, is restarted in pla
   t.is(second.address, first.address);
   t.like(second.lastExit, { code: 137, reason: 'signal:KILL', attempt: 1 });
 
+  const filesOfContainers = (): readonly string[] => machine.files().filter(path => OF_CONTAINERS.test(path));
+  const closed = filesOfContainers().filter(path => CLOSED.test(path));
+  for (const kind of ['snapshots', 'bundles', 'run/volumes']) t.true(closed.some(path => path.includes(`/${kind}`)), kind);
+  t.deepEqual(machine.foundByOthers(filesOfContainers()).filter(path => !CLOSED.test(path)), []);
+
   const startTicks = startedAt(second.pid ?? 0);
   await machine.killAgent();
+  for (const path of [...closed, ...['images/layers', 'volumes'].map(name => `${machine.directory}/state/${name}`)]) chmodSync(path, 0o755);
   await machine.startAgent();
   const adopted = await machine.until('web is adopted', web.id, status => status.phase === 'running');
   t.like(adopted, { attempt: 2, pid: second.pid });
   t.is(startedAt(adopted.pid ?? 0), startTicks);
+  t.deepEqual(machine.foundByOthers(filesOfContainers()).filter(path => !CLOSED.test(path)), [], 'what an earlier agent left open');
 
   await machine.killAgent();
   process.kill(adopted.pid ?? 0, 'SIGKILL');

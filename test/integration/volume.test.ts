@@ -49,6 +49,9 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     t.true(mounts.every(mount => mount.options.includes('nosuid') && mount.options.includes('nodev')));
 
     const secret = sourceOf(mounts, '/run/secrets/key');
+    const top = statSync(path.join(directory, 'run/volumes/db-1'));
+    t.deepEqual([top.mode & 0o7777, top.uid, top.gid], [0o710, 0, HOST_BASE]);
+    t.regex(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(`db-1/secrets rw,nosuid,nodev,noexec`));
     const { uid, gid, mode } = statSync(secret);
     t.deepEqual([uid, gid, mode & 0o7777], [HOST_BASE + 1000, HOST_BASE + 1001, 0o400]);
     t.is(run('stat', '-fc', '%T', secret).trim(), 'tmpfs');

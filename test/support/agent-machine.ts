@@ -2,7 +2,7 @@
  * A machine of its own for one real agent: network namespace, pinned mount namespace, a registry inside, and a controller's hand at the
  * other end of its session, over gRPC. Named by the process, so that tests run beside each other.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -177,6 +177,13 @@ http: { addr: '127.0.0.1:${String(this.#registryPort)}', tls: { certificate: ${d
     const found = run('nsenter', `--mount=${this.#mountNamespace}`, '--', 'sh', '-c', look).split('\n');
     const slots = [...new Set(found.flatMap(file => SLOT.exec(file)?.[1] ?? []))].slice(POOL_SIZE);
     return found.filter(file => { const slot = SLOT.exec(file)?.[1]; return slot === undefined || slots.includes(slot); });
+  }
+
+  /** Of `paths` those that a user of the machine with no rights finds. */
+  foundByOthers(paths: readonly string[]): readonly string[] {
+    const look = 'while read -r path; do [ -e "$path" ] && echo "$path"; done; true';
+    const found = execFileSync('nsenter', [`--mount=${this.#mountNamespace}`, '--', 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'sh', '-c', look], { input: paths.join('\n'), encoding: 'utf8' });
+    return found.split('\n').filter(path => path !== '');
   }
 
   #kernelObjects(): readonly string[] {
