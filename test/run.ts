@@ -3,7 +3,8 @@
  *
  *   node test/run.ts [check|unit|integration|e2e|faults]...     default: all but faults
  *
- * A check (lint, types, ...) counts as one test. A skipped test counts as failed unless its reason is in MAY_LACK: what a machine may lack.
+ * A check (lint, types, ...) counts as one test. A skipped test counts as failed unless its reason is in MAY_LACK
+ * (what a machine may lack): then it counts as skipped, and never as passed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -20,7 +21,7 @@ const BIN = path.join(ROOT, 'node_modules/.bin');
 /** Characters of a check's output that are printed when it fails. */
 const KEPT_OUTPUT = 20_000;
 
-interface Tally { passed: number; failed: number }
+interface Tally { passed: number; failed: number; skipped: number }
 
 /** What failed, a line each, told once more at the end. */
 const failures: string[] = [];
@@ -51,8 +52,11 @@ const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
   unit: [ava('unit', 2, 'test/unit/**/*.test.ts', 'test/architecture/*.test.ts'), ava('contract and simulation', 2, 'test/contract/**/*.test.ts', 'test/sim/**/*.test.ts')],
   integration: [ava('integration', 2, 'test/integration/**/*.test.ts')],
   e2e: [ava('e2e', 2, 'test/e2e/**/*.test.ts', '!test/e2e/faults/more/**')],
-  /** Rows whose waits are long, and the others with more rounds: before a release. */
-  faults: [{ ...ava('faults', 1, 'test/e2e/faults/**/*.test.ts'), environment: { ROUNDS: '100' } }],
+  /** Rows whose waits are long, the others with more rounds, and all mutants: before a release. */
+  faults: [
+    { ...ava('faults', 1, 'test/e2e/faults/**/*.test.ts'), environment: { ROUNDS: '100' } },
+    check('all mutants are caught', 'node', 'test/mutants/run.ts'),
+  ],
 };
 
 /** Runs a stage and counts; what fails is printed as it comes, whole. */
@@ -82,7 +86,8 @@ async function runStage(stage: Stage): Promise<Tally> {
     failures.push(`not ok - ${stage.name}`);
     console.log(output);
   }
-  return { passed: counter.tally.passed + (exitCode === 0 ? 1 : 0), failed: counter.tally.failed + (exitCode === 0 ? 0 : 1) };
+  const [passed, failed] = exitCode === 0 ? [1, 0] : [0, 1];
+  return { ...counter.tally, passed: counter.tally.passed + passed, failed: counter.tally.failed + failed };
 }
 
 /**
@@ -90,7 +95,7 @@ async function runStage(stage: Stage): Promise<Tally> {
  * its TAP reporter breaks at. Source: ava 8, lib/reporters/default.js: `✔ TITLE`, `✘ [fail]: TITLE`, `- [skip] TITLE`, and why after `─`
  */
 class TestCounter {
-  readonly tally: Tally = { passed: 0, failed: 0 };
+  readonly tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   readonly failures: string[] = [];
   #isTold = true;
   /** What follows says why tests failed. */
@@ -111,13 +116,13 @@ class TestCounter {
 
   #count(line: string, hasFailed: boolean, isSkipped: boolean): void {
     const isFailed = hasFailed || (isSkipped && !MAY_LACK.some(reason => line.includes(reason)));
-    this.tally[isFailed ? 'failed' : 'passed'] += 1;
+    this.tally[isFailed ? 'failed' : isSkipped ? 'skipped' : 'passed'] += 1;
     this.#isTold = isFailed || isSkipped;
     if (isFailed) this.failures.push(line.trim());
   }
 }
 
-const total: Tally = { passed: 0, failed: 0 };
+const total: Tally = { passed: 0, failed: 0, skipped: 0 };
 const USAGE = `usage: node test/run.ts [${Object.keys(GROUPS).join('|')}]...      default: all but faults`;
 const wanted = scriptOptions(USAGE, {}, ({ positionals }) => requireNames('group of tests', positionals, Object.keys(GROUPS)));
 for (const [group, stages] of Object.entries(GROUPS)) {
@@ -127,10 +132,12 @@ for (const [group, stages] of Object.entries(GROUPS)) {
     const tally = await runStage(stage);
     total.passed += tally.passed;
     total.failed += tally.failed;
+    total.skipped += tally.skipped;
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     console.log(`${stage.name}: ${String(tally.passed)} passed, ${String(tally.failed)} failed (${seconds} s)`);
   }
 }
 failures.forEach(line => { console.log(line); });
+if (total.skipped > 0) console.log(`${String(total.skipped)} skipped: this machine lacks what they need`);
 console.log(`${String(total.passed)} passed, ${String(total.failed)} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

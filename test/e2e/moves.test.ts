@@ -92,8 +92,10 @@ async function underLoad(t: ExecutionContext, work: () => Promise<void>, entry =
   const reached = ends.reduce((sum, end) => sum + end.perSecond, 0);
   t.log(`${ends.map(end => `${String(end.sent)} sent, ${String(end.failures.length)} failed`).join('; ')} in ${seconds.toFixed(1)} s: ${reached.toFixed(0)} a second`);
   t.deepEqual(ends.flatMap(end => end.failures), []);
+  // A shared machine may be slow, but not so slow that the load says nothing.
+  const least = IS_RATE_GIVEN ? RATE : RATE / 4;
   t.true(ends.every(end => end.sent > 0));
-  t.true(!IS_RATE_GIVEN || reached >= RATE, `${reached.toFixed(1)} a second, not ${String(RATE)}`);
+  t.true(reached >= least, `${reached.toFixed(1)} requests a second, not ${String(least)}`);
 }
 
 const nodesOf = async (): Promise<readonly string[]> => (await cluster.tasks('moves/web')).map(task => String(task['node'])).sort();

@@ -134,6 +134,12 @@ export class FaultBench {
     });
   }
 
+  /** The epoch of the controller that leads; between two leaders, of the next one. */
+  async epoch(): Promise<number> {
+    await this.leader();
+    return this.history.now().epoch;
+  }
+
   /** Waits until every agent is heard by some controller, from now on. */
   async heard(limitMs = 60_000): Promise<void> {
     const sinceMs = Date.now();

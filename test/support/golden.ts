@@ -9,10 +9,15 @@ const GOLDEN_DIR = path.join(import.meta.dirname, '../golden');
 const SHOWN_LINES = 12;
 const LINES_BEFORE = 3;
 
-/** Compares line by line; a failure shows where the first difference is. */
+/** Recorded from another program, with what writes it: what our code gives is never written there. */
+const RECORDED: Readonly<Record<string, string>> = { terminal: 'test/e2e/terminal/record-docker.ts' };
+
+/** Compares line by line; a failure shows where the first difference is. @throws Error on UPDATE_GOLDEN=1 for a recorded file */
 export function golden(t: ExecutionContext, name: string, text: string): void {
   const file = path.join(GOLDEN_DIR, name);
   if (process.env['UPDATE_GOLDEN'] === '1') {
+    const recorder = RECORDED[path.dirname(name)];
+    if (recorder !== undefined) throw new Error(`golden file ${name} is recorded from another program by ${recorder}: run that instead of UPDATE_GOLDEN=1`);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, text);
   }

@@ -117,7 +117,9 @@ function mounts(cluster: DevCluster, node: DevNode): readonly string[] {
     return [];
   }
   const targets = readFileSync(`/proc/${String(pid)}/mountinfo`, 'utf8').split('\n').map(line => line.split(' ')[4] ?? '');
-  return targets.flatMap(target => /\/state\/snapshots\/([^/]+)\//.exec(target)?.[1] ?? []).map(key => `mount ${key}`);
+  // The namespace of the node began as a copy of the machine's: mounts of others are in it too.
+  const own = `${cluster.layout.stateDir}/${node.name}/state/snapshots/`;
+  return targets.filter(target => target.startsWith(own)).map(target => `mount ${target.slice(own.length).split('/')[0] ?? ''}`);
 }
 
 function logs(state: string): readonly string[] {

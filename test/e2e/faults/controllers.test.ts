@@ -87,7 +87,7 @@ test.serial('A2: the leader stopped for 3 x LEASE, then going on: another leads,
   t.is(await bench.leader(), follower);
 });
 
-test.serial('A4: the leader dies right after it wrote placements: they run within 10 s, started once (root)', async t => {
+test.serial('A4: the leader dies right after it wrote placements: they run, started once (root)', async t => {
   const [leader, other] = await leadAlone('apply.after-commit=1*panic');
   const { pid } = bench.cluster.process(leader);
   const revision = await bench.history.catchUp();
@@ -139,13 +139,13 @@ test.serial("A7, A2: the leader's event loop blocked for 2 x LOST before it send
   await bench.start(other);
   await eventually(`${other} to answer`, 60_000, async () => (await bench.viewOf(other)).nodes.length > 0);
   const revision = await bench.settled();
-  const { epoch } = bench.history.now();
+  const epoch = await bench.epoch();
   const logged = bench.log(leader).length;
   await bench.through(other, async client => { await client.scale({ requestId: randomUUID(), service: parseServiceId(WEB), replicas: 4 }); });
   await eventually('the old leader to step down', 60_000, () => bench.log(leader).slice(logged).includes('not leading any more'));
   await bench.heard();
   await bench.settled();
-  t.true(bench.history.now().epoch > epoch);
+  t.true(await bench.epoch() > epoch);
   t.is((await bench.live(WEB)).length, 4);
   t.is((await bench.tasksSince(revision)).length, 1);
   t.deepEqual((await bench.absencesSince(revision)).filter(absence => absence.endsWith('lost')), []);
