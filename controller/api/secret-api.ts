@@ -3,8 +3,9 @@ import { containersOf } from '#model/companion.ts';
 import { ClusterError } from '#model/errors.ts';
 import { isLabel } from '#model/ids.ts';
 import type { ControlHandlers } from '#model/ports.ts';
-import { secretPrefix } from '../store/keys.ts';
-import type { Store, StoredKey } from '../store/ports.ts';
+import { buildKey, parseKey, secretPrefix } from '../store/keys.ts';
+import type { Operation, Store, StoredKey } from '../store/ports.ts';
+import { encodeSecretVersion } from '../store/records.ts';
 import { requireRole } from './access.ts';
 import { draftSecret } from './secret-flow.ts';
 import type { SecretParts } from './secret-flow.ts';
@@ -24,8 +25,8 @@ export function createSecretApi(parts: SecretParts & WriteParts & { readonly sig
       if (request.content.length > MAX_SECRET_BYTES) {
         throw new ClusterError('INVALID_ARGUMENT', `secret ${request.name} is ${String(request.content.length)} bytes, at most ${String(MAX_SECRET_BYTES)} are allowed`);
       }
-      const outcome = await writeOnce({ rpc: 'putSecret', request }, parts, () => {
-        const { compares, operations, version } = draftSecret(request, parts);
+      const outcome = await writeOnce({ rpc: 'putSecret', request }, parts, async () => {
+        const { compares, operations, version } = await draftSecret(request, parts, parts.signal);
         return { compares, operations, outcome: { kind: 'secret', version } };
       }, parts.signal);
       return { version: requireOutcome(outcome, 'secret', request).version };
@@ -46,7 +47,8 @@ export function createSecretApi(parts: SecretParts & WriteParts & { readonly sig
         if (keys.length === 0) {
           throw new ClusterError('NOT_FOUND', `secret ${request.namespace}/${request.name} does not exist`);
         }
-        return { ...deletionOf(await deleteOldVersions(keys, parts)), outcome: { kind: 'done' } };
+        const { compares, operations } = deletionOf(await deleteOldVersions(keys, parts));
+        return { compares, operations: [...operations, keepVersion(request, keys, parts.clock.nowMs())], outcome: { kind: 'done' } };
       }, parts.signal);
     },
   };
@@ -74,6 +76,13 @@ function deletionOf(keys: readonly StoredKey[]): Pick<WriteDraft, 'compares' | '
     compares: keys.map(({ key, modRevision }) => ({ kind: 'mod-revision', key, revision: modRevision }) as const),
     operations: keys.map(({ key }) => ({ kind: 'delete', key }) as const),
   };
+}
+
+/** A secret that is created under this name later starts above: nodes, Tasks and Revisions know a content by name and version. */
+function keepVersion({ namespace, name }: { readonly namespace: string; readonly name: string }, keys: readonly StoredKey[], nowMs: number): Operation {
+  const versions = keys.map(({ key }) => parseKey(key)).flatMap(key => (key?.kind === 'secret' ? [key.version] : []));
+  const newest = { namespace, name, version: Math.max(0, ...versions), keyId: '', nonce: new Uint8Array(), sealed: new Uint8Array(), createdAtMs: nowMs };
+  return { kind: 'put', key: buildKey({ kind: 'deleted-secret', namespace, name }), value: encodeSecretVersion(newest) };
 }
 
 function requireNames(namespace: string, name: string): void {

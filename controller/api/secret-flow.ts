@@ -3,10 +3,10 @@ import type { AppSpec, SecretVersion } from '#model/app.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Clock } from '#kit/clock.ts';
-import { encodeSecretVersion } from '../store/records.ts';
+import { decodeSecretVersion, encodeSecretVersion } from '../store/records.ts';
 import { transactGuarded } from '../store/guarded-write-flow.ts';
 import { buildKey } from '../store/keys.ts';
-import type { Store } from '../store/ports.ts';
+import type { Compare, Store } from '../store/ports.ts';
 import { secretBinding } from './content-flow.ts';
 import type { ClusterState, SecretSealer } from './ports.ts';
 import type { WriteDraft } from './write-once-flow.ts';
@@ -52,7 +52,7 @@ export async function writeSecret(
   secret: SecretContent, parts: SecretParts, signal: AbortSignal,
 ): Promise<number> {
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    const { compares, operations, version } = draftSecret(secret, parts);
+    const { compares, operations, version } = await draftSecret(secret, parts, signal);
     if (operations.length === 0) {
       return version;
     }
@@ -66,15 +66,31 @@ export async function writeSecret(
 }
 
 /** The write of the version that holds this content; no operations where the newest one does. */
-export function draftSecret(secret: SecretContent, parts: SecretParts): Pick<WriteDraft, 'compares' | 'operations'> & { readonly version: number } {
+export async function draftSecret(
+  secret: SecretContent, parts: SecretParts, signal: AbortSignal,
+): Promise<Pick<WriteDraft, 'compares' | 'operations'> & { readonly version: number }> {
   const latest = latestVersions(secret.namespace, parts.state.current).get(secret.name);
   if (latest !== undefined && holds(latest, secret.content, parts.sealer)) {
     return { compares: [], operations: [], version: latest.version };
   }
-  const record = sealVersion(secret, (latest?.version ?? 0) + 1, parts);
+  const deleted = await readDeleted(secret, parts.store, signal);
+  const record = sealVersion(secret, Math.max(latest?.version ?? 0, deleted.version) + 1, parts);
   const key = buildKey({ kind: 'secret', namespace: secret.namespace, name: secret.name, version: record.version });
   return {
-    compares: [{ kind: 'mod-revision', key, revision: 0 }], operations: [{ kind: 'put', key, value: encodeSecretVersion(record) }], version: record.version,
+    compares: [{ kind: 'mod-revision', key, revision: 0 }, deleted.compare],
+    operations: [{ kind: 'put', key, value: encodeSecretVersion(record) }], version: record.version,
+  };
+}
+
+/** Newest version that a deleted secret of this name had; 0 without one. `compare` fails once another is deleted. */
+async function readDeleted(
+  { namespace, name }: SecretContent, store: Store, signal: AbortSignal,
+): Promise<{ readonly version: number; readonly compare: Compare }> {
+  const key = buildKey({ kind: 'deleted-secret', namespace, name });
+  const stored = await store.get(key, signal);
+  return {
+    version: stored === undefined ? 0 : decodeSecretVersion(stored.value).version,
+    compare: { kind: 'mod-revision', key, revision: stored?.modRevision ?? 0 },
   };
 }
 

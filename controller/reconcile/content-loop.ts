@@ -55,7 +55,7 @@ export class ContentLoop implements Loop {
 
   async #look(signal: AbortSignal): Promise<void> {
     const { clock, store } = this.#options;
-    const { keys: stored } = await store.listKeys([prefixOf('blob'), prefixOf('secret')], signal);
+    const { keys: stored } = await store.listKeys([prefixOf('blob'), prefixOf('secret'), prefixOf('deleted-secret')], signal);
     if (stored.length === 0) {
       return;
     }

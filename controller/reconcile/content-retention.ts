@@ -32,12 +32,13 @@ export function contentKeys(namespace: string, { configs, secrets }: ContentPins
 
 /**
  * Decides on all contents that are stored, each look anew. `needed` is what Revisions, Services and Tasks pin: a Revision is needed as long as
- * it is there, since an undo may go back to it. Of each secret the newest version stays in any case: the next apply takes it, and the next
+ * it is there, since an undo may go back to it. The newest version of a deleted secret stays while any of its versions is needed. Of each secret the newest version stays in any case: the next apply takes it, and the next
  * version has the number after it.
  */
 export function planContentRetention(stored: readonly StoredKey[], needed: ReadonlySet<string>, before: ReadonlyMap<string, Idle>, nowMs: number): ContentRetention {
   const newest = newestVersions(stored);
-  const unneeded = stored.filter(({ key }) => isContent(key) && !needed.has(key) && !newest.has(key));
+  const pinned = pinnedSecrets(needed);
+  const unneeded = stored.filter(({ key }) => isContent(key) && !needed.has(key) && !newest.has(key) && !pinned.has(key));
   const idle = new Map(unneeded.map(({ key, modRevision }): readonly [string, Idle] => {
     const known = before.get(key);
     return [key, known?.modRevision === modRevision ? known : { modRevision, sinceMs: nowMs }];
@@ -47,7 +48,15 @@ export function planContentRetention(stored: readonly StoredKey[], needed: Reado
 
 function isContent(key: string): boolean {
   const kind = parseKey(key)?.kind;
-  return kind === 'blob' || kind === 'secret';
+  return kind === 'blob' || kind === 'secret' || kind === 'deleted-secret';
+}
+
+/** Keys of the deleted secrets of which a version is needed. */
+function pinnedSecrets(needed: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...needed].flatMap(text => {
+    const key = parseKey(text);
+    return key?.kind === 'secret' ? [buildKey({ kind: 'deleted-secret', namespace: key.namespace, name: key.name })] : [];
+  }));
 }
 
 function newestVersions(stored: readonly StoredKey[]): ReadonlySet<string> {

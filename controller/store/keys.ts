@@ -29,6 +29,8 @@ export type RecordKey =
   | { readonly kind: 'status'; readonly id: TaskId }
   | { readonly kind: 'blob'; readonly namespace: string; readonly sha256: string }
   | { readonly kind: 'secret'; readonly namespace: string; readonly name: string; readonly version: number }
+  /** SecretVersion without content: the newest that the secret had when it was deleted. A later secret of this name gets higher versions. */
+  | { readonly kind: 'deleted-secret'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'namespace'; readonly name: string }
   /** `name` as nodes call the volume: NAME, per replica NAME-SLOT. */
   | { readonly kind: 'volume'; readonly namespace: string; readonly name: string; readonly node: NodeId }
@@ -163,6 +165,11 @@ const SHAPES: Shapes = {
     folder: 'secrets/',
     tail: key => `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}/${numberText(key.version)}`,
     parse: ([namespace = '', name = '', version = '']) => ({ kind: 'secret', namespace, name, version: parseNumber(version) }),
+  },
+  'deleted-secret': {
+    folder: 'deleted-secrets/',
+    tail: key => `${checkedLabel(key.namespace)}/${checkedLabel(key.name)}`,
+    parse: ([namespace = '', name = '']) => ({ kind: 'deleted-secret', namespace, name }),
   },
   namespace: { folder: 'namespaces/', tail: key => checkedLabel(key.name), parse: ([name = '']) => ({ kind: 'namespace', name }) },
   volume: {

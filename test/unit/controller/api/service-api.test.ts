@@ -201,6 +201,37 @@ test('a drained node is removed, but not with the data of a service', async t =>
   t.false(replica.state.current.nodes.has(N1));
 });
 
+test('a secret that is created again after its deletion has versions that no earlier one had', async t => {
+  const replica = await MemoryReplica.start(t);
+  const api = createSecretApi(replica.parts);
+  const put = async (id: number, content: string): Promise<number> =>
+    (await api.putSecret({ requestId: requestId(id), namespace: 'default', name: 'spare', content: new TextEncoder().encode(content) }, OPERATOR)).version;
+  t.deepEqual([await put(1, 'one'), await put(2, 'two')], [1, 2]);
+  await api.deleteSecret({ requestId: requestId(3), namespace: 'default', name: 'spare' }, OPERATOR);
+  t.is(await put(4, 'one'), 3);
+  await api.deleteSecret({ requestId: requestId(5), namespace: 'default', name: 'spare' }, OPERATOR);
+  t.is(await put(6, 'one'), 4);
+  t.is((await api.listSecrets({ namespace: 'default' }, OPERATOR)).length, 1);
+});
+
+test('a secret that was deleted and created by other writes meanwhile does not get their version', async t => {
+  const replica = await MemoryReplica.start(t);
+  const beside = createSecretApi({ ...replica.parts, store: replica.etcd.connect() });
+  const request = { namespace: 'default', name: 'spare', content: new TextEncoder().encode('late') };
+  let isFirst = true;
+  const store = Object.assign(replica.etcd.connect(), {});
+  const transact = store.transact.bind(store);
+  store.transact = async (...write: Parameters<typeof transact>) => {
+    if (isFirst) {
+      isFirst = false;
+      await beside.putSecret({ ...request, requestId: requestId(1), content: new TextEncoder().encode('early') }, OPERATOR);
+      await beside.deleteSecret({ ...request, requestId: requestId(2) }, OPERATOR);
+    }
+    return await transact(...write);
+  };
+  t.is((await createSecretApi({ ...replica.parts, store }).putSecret({ ...request, requestId: requestId(3) }, OPERATOR)).version, 2);
+});
+
 test('a secret: the same content is the same version, what is used stays, values never come back', async t => {
   const replica = await start(t);
   const api = createSecretApi(replica.parts);

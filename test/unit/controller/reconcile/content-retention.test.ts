@@ -33,6 +33,12 @@ test('of a secret the newest version stays though nothing pins it, older ones on
   t.deepEqual(removed([secret(1), secret(1, 'other')], []), [], 'each has its own');
 });
 
+test('the newest version of a deleted secret stays on record while any version of it is pinned', t => {
+  const deleted = buildKey({ kind: 'deleted-secret', namespace: 'prod', name: 'db' });
+  t.deepEqual(removed([deleted], [secret(1)]), []);
+  t.deepEqual(removed([deleted], [secret(1, 'other')]), [deleted]);
+});
+
 test('a key that is no content is left alone', t => {
   t.deepEqual(removed(['/gantry/v1/blobs/prod/short', '/gantry/v1/blobs', buildKey({ kind: 'token', hash: 'a'.repeat(64) })], []), []);
 });

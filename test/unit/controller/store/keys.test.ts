@@ -23,6 +23,7 @@ const KEYS: readonly (readonly [RecordKey, string])[] = [
   [{ kind: 'registry-login', namespace: 'prod', registry: 'r.acme.test:5000' }, 'logins/prod/r.acme.test:5000'],
   [{ kind: 'volume', namespace: 'prod', name: 'data-3', node: parseNodeId('n1') }, 'volumes/prod/data-3/n1'],
   [{ kind: 'secret', namespace: 'prod', name: 'db', version: 3 }, 'secrets/prod/db/0000000003'],
+  [{ kind: 'deleted-secret', namespace: 'prod', name: 'db' }, 'deleted-secrets/prod/db'],
   [{ kind: 'request', id: '0f8fad5b-d9cb-469f-a165-70867728950e' }, 'requests/0f8fad5b-d9cb-469f-a165-70867728950e'],
   [{ kind: 'event', object: 'service/prod/shop/web', reason: 'scale-up' }, 'events/service/prod/shop/web/scale-up'],
   [{ kind: 'event', object: `task/${TASK}`, reason: 'ImagePullFailed' }, `events/task/${TASK}/ImagePullFailed`],
