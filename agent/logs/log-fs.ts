@@ -1,9 +1,9 @@
 /** Logs of containers as conmon writes them: read from the end, since a time, or followed; rotated without a lost line. */
-import { watch } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '#kit/clock.ts';
+import { watchIfPossible } from '../watch-fs.ts';
 import { parseLogLine, splitLines, TAG_OFFSET, TailScan } from './log-line.ts';
 import type { LogRecord } from './log-line.ts';
 
@@ -264,13 +264,12 @@ function watchFile(path: string, clock: Clock, { signal, onRotated }: { readonly
     wake();
   };
   const name = basename(path);
-  const watcher = watch(dirname(path), (kind, changed) => {
+  const watcher = watchIfPossible(dirname(path), (kind, changed) => {
     if (changed === null || changed.startsWith(name)) {
       if (kind === 'rename') onRotated();
       onChange();
     }
   });
-  watcher.on('error', () => { /* the directory went away with its container; the poll sees that nothing comes */ });
   signal.addEventListener('abort', onChange);
   return {
     async next(ended) {
@@ -286,7 +285,7 @@ function watchFile(path: string, clock: Clock, { signal, onRotated }: { readonly
     },
     close() {
       signal.removeEventListener('abort', onChange);
-      watcher.close();
+      watcher?.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Ends of containers as they come: by conmon's exit files at once, and by a look at all of them now and then. */
-import { watch } from 'node:fs';
 import type { Clock } from '#kit/clock.ts';
 import { Doorbell } from '../doorbell-flow.ts';
+import { watchIfPossible } from '../watch-fs.ts';
 import { isContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
 
@@ -26,12 +26,12 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
   const bell = new Doorbell();
   const news = new Set<string>();
   const told = new Set<string>();
-  const watcher = watch(exitDir, (_event, name) => {
+  const watcher = watchIfPossible(exitDir, (_event, name) => {
     if (name !== null && isContainerId(name)) news.add(name);
     bell.ring();
   });
   // Also when nobody asks for the next end any more.
-  signal.addEventListener('abort', () => { watcher.close(); }, { once: true });
+  signal.addEventListener('abort', () => { watcher?.close(); }, { once: true });
   try {
     let sweepAtMs = clock.monotonicMs();
     while (!signal.aborted) {
@@ -45,7 +45,7 @@ export async function* containerEnds({ exitDir, list, endOf, clock }: EndSources
       await bell.wait(sweepAtMs - clock.monotonicMs(), clock, signal).catch(() => { /* the loop's condition sees the signal */ });
     }
   } finally {
-    watcher.close();
+    watcher?.close();
   }
 }
 
