@@ -23,12 +23,14 @@ import type { ControllerConfig } from './config.ts';
 import { CoreLoop } from './core-loop.ts';
 import { DecisionRecordFile } from './decision-record-fs.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
+import { MachineCertificatesLoop } from './identity/machine-certificates-loop.ts';
 import { createControllerMetrics } from './metrics.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { scrapeTargets } from './scrape-targets.ts';
 import { requireSettings } from './settings-flow.ts';
 import { EtcdStore } from './store/etcd-store.ts';
+import type { EtcdTls } from './store/etcd-members-store.ts';
 import type { Store } from './store/ports.ts';
 
 /** Of all three programs; package.json says the same. */
@@ -57,20 +59,37 @@ export async function runController(config: ControllerConfig, logger: Logger, si
   const store = await openStore(config, metrics);
   try {
     const parts = await buildParts({ config, logger, metrics, store }, signal);
-    await superviseLoops(loopsOf(parts), signal);
+    await superviseLoops({ ...loopsOf(parts), certificates: await machineCertificates(config, store, logger) }, signal);
   } finally {
     store.close();
   }
 }
 
 async function openStore(config: ControllerConfig, metrics: ControllerMetrics): Promise<EtcdStore> {
-  const { etcdHosts: hosts, etcdTls } = config;
-  const onCall = metrics.onStoreCall;
+  const tls = await readEtcdTls(config);
+  return new EtcdStore({ hosts: config.etcdHosts, onCall: metrics.onStoreCall, ...(tls === undefined ? {} : { tls }) });
+}
+
+async function readEtcdTls({ etcdTls }: ControllerConfig): Promise<EtcdTls | undefined> {
   if (etcdTls === undefined) {
-    return new EtcdStore({ hosts, onCall });
+    return undefined;
   }
   const [caPem, certificatePem, keyPem] = await Promise.all([readFile(etcdTls.caFile), readFile(etcdTls.certificateFile), readFile(etcdTls.keyFile)]);
-  return new EtcdStore({ hosts, onCall, tls: { caPem, certificatePem, keyPem } });
+  return { caPem, certificatePem, keyPem };
+}
+
+/** Renews what `init` made for this machine, and has the store use the certificate that its file holds now. */
+async function machineCertificates(config: ControllerConfig, store: EtcdStore, log: Logger): Promise<MachineCertificatesLoop> {
+  let used = await readEtcdTls(config);
+  const refresh = async (): Promise<void> => {
+    const found = await readEtcdTls(config);
+    if (found !== undefined && used?.certificatePem.equals(found.certificatePem) === false) {
+      store.useTls(found);
+      log.info({}, 'the renewed certificate is shown to etcd');
+    }
+    used = found;
+  };
+  return new MachineCertificatesLoop({ configDir: config.configDir, refresh, clock: systemClock, log });
 }
 
 async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store }, signal: AbortSignal): Promise<ControllerParts> {

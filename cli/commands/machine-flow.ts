@@ -31,7 +31,7 @@ export interface JoinFlags {
 
 const DEFAULT_CONFIG_DIR = '/etc/gantry';
 const DEFAULT_STATE_DIR = '/var/lib/gantry';
-/** etcd, NATS and Prometheus do not renew theirs: they are replaced by hand. */
+/** The controller of the machine renews those of etcd, NATS, Prometheus and the operator. */
 const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
 const SECRETS_KEY_BYTES = 32;
 const NOWHERE = { dnsNames: [] as readonly string[], ipAddresses: [] as readonly string[] };

@@ -5,7 +5,13 @@ import { Etcd3 } from 'etcd3';
 export interface EtcdAccess {
   /** `http://` or `https://` addresses of the members. */
   readonly hosts: readonly string[];
-  readonly tls?: { readonly caPem: Buffer; readonly certificatePem: Buffer; readonly keyPem: Buffer };
+  readonly tls?: EtcdTls;
+}
+
+export interface EtcdTls {
+  readonly caPem: Buffer;
+  readonly certificatePem: Buffer;
+  readonly keyPem: Buffer;
 }
 
 export interface EtcdMember {
@@ -25,17 +31,16 @@ const GRPC_OPTIONS = {
 
 /** Not etcd3's own choice, a member at random for each call: one that is cut off without a word would take its share of them. */
 export class EtcdMembers {
-  readonly #clients: readonly Etcd3[];
+  readonly #hosts: readonly string[];
+  #clients: readonly Etcd3[];
+  /** Of the certificate before: what waits at them goes on. */
+  #earlier: readonly Etcd3[] = [];
   #index: number;
   #leaving = new AbortController();
 
   constructor({ hosts, tls }: EtcdAccess) {
-    this.#clients = hosts.map(host => new Etcd3({
-      hosts: [host],
-      faultHandling: { host: () => noop, global: noop },
-      grpcOptions: GRPC_OPTIONS,
-      ...(tls === undefined ? {} : { credentials: { rootCertificate: tls.caPem, certChain: tls.certificatePem, privateKey: tls.keyPem } }),
-    }));
+    this.#hosts = hosts;
+    this.#clients = connect(hosts, tls);
     this.#index = Math.floor(Math.random() * hosts.length);
   }
 
@@ -63,7 +68,23 @@ export class EtcdMembers {
     leaving.abort(new Error('another member of etcd is asked'));
   }
 
-  close(): void {
-    this.#clients.forEach(client => { client.close(); });
+  /** New calls show this certificate. Connections of the one before stay until the next renewal. */
+  useTls(tls: EtcdTls): void {
+    this.#earlier.forEach(client => { client.close(); });
+    this.#earlier = this.#clients;
+    this.#clients = connect(this.#hosts, tls);
   }
+
+  close(): void {
+    [...this.#earlier, ...this.#clients].forEach(client => { client.close(); });
+  }
+}
+
+function connect(hosts: readonly string[], tls: EtcdTls | undefined): readonly Etcd3[] {
+  return hosts.map(host => new Etcd3({
+    hosts: [host],
+    faultHandling: { host: () => noop, global: noop },
+    grpcOptions: GRPC_OPTIONS,
+    ...(tls === undefined ? {} : { credentials: { rootCertificate: tls.caPem, certChain: tls.certificatePem, privateKey: tls.keyPem } }),
+  }));
 }

@@ -11,7 +11,7 @@ import type { Backoff } from '#kit/backoff.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { EtcdMembers } from './etcd-members-store.ts';
-import type { EtcdAccess } from './etcd-members-store.ts';
+import type { EtcdAccess, EtcdTls } from './etcd-members-store.ts';
 import { mayAskAnother, nextTryMs } from './etcd-tries.ts';
 import type { CallKind } from './etcd-tries.ts';
 import { AmbiguousWriteError, CompactedError, revisionOf } from './ports.ts';
@@ -129,6 +129,11 @@ export class EtcdStore implements Store {
         throw error;
       }
     }
+  }
+
+  /** Shows this certificate from the next connection on. */
+  useTls(tls: EtcdTls): void {
+    this.#members.useTls(tls);
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import {
 import { ClusterError } from '#model/errors.ts';
 import { peerUri, roleHostNames } from '#model/peer-name.ts';
 import type { PeerName } from '#model/peer-name.ts';
-import { AUTHORITY_TTL_MS, CERTIFICATE_TTL_MS, CLOCK_SKEW_MS } from './certificate-rules.ts';
+import { AUTHORITY_TTL_MS, CERTIFICATE_TTL_MS, CLOCK_SKEW_MS, readCertificate } from './certificate-rules.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** Source: RFC 5280 section 4.1.2.2: positive, at most 20 octets. */
@@ -93,6 +93,20 @@ async function requestOf(keys: webcrypto.CryptoKeyPair): Promise<string> {
 export async function signRequest(authority: KeyPair, csrPem: string, subject: CertificateSubject, times: IssueTimes): Promise<string> {
   const request = await verifyRequest(csrPem);
   return await signLeaf(authority, await request.publicKey.export() as CryptoKey, subject, times);
+}
+
+/** A certificate with the key, the names and the life of an earlier one. @throws ClusterError INVALID_ARGUMENT when it names none of ours */
+export async function reissueCertificate(authority: KeyPair, certificatePem: string, nowMs: number): Promise<string> {
+  const { peer, notBeforeMs, notAfterMs } = readCertificate(certificatePem);
+  if (peer === undefined) {
+    throw new ClusterError('INVALID_ARGUMENT', 'certificate: names no peer of ours; issue it anew');
+  }
+  const earlier = new X509Certificate(certificatePem);
+  const names = earlier.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
+  const ofType = (wanted: string): readonly string[] => names.filter(({ type }) => type === wanted).map(({ value }) => value);
+  const dnsNames = ofType('dns').filter(name => !roleHostNames(peer.role).includes(name));
+  const publicKey = await earlier.publicKey.export() as CryptoKey;
+  return await signLeaf(authority, publicKey, { ...peer, dnsNames, ipAddresses: ofType('ip') }, { nowMs, ttlMs: notAfterMs - notBeforeMs - CLOCK_SKEW_MS });
 }
 
 /** @throws ClusterError INVALID_ARGUMENT, as `signRequest` */

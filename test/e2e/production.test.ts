@@ -116,7 +116,7 @@ test.serial('a node that is drained, removed and left carries nothing of Gantry 
 
 test('the units are what systemd takes', async t => {
   const copies = mkdtempSync(path.join(tmpdir(), 'gantry-units-'));
-  for (const unit of readdirSync(`${ROOT}/deploy/systemd`).filter(name => name.endsWith('.service'))) {
+  for (const unit of readdirSync(`${ROOT}/deploy/systemd`).filter(name => /\.(?:service|path)$/.test(name))) {
     writeFileSync(path.join(copies, unit), shippedFile(unit, { '/opt/gantry': ROOT }));
   }
   t.is(await requireCommand('systemd-analyze', ['verify', ...readdirSync(copies).map(unit => path.join(copies, unit))]), '');

@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { Etcd3 } from 'etcd3';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import { systemClock } from '#kit/clock.ts';
+import { MachineCertificatesLoop } from '../../controller/identity/machine-certificates-loop.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import { buildKey } from '../../controller/store/keys.ts';
 import { CompactedError } from '../../controller/store/ports.ts';
@@ -16,6 +17,7 @@ import { eventually } from '../support/dev-cluster.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
+import { untilNone } from '../support/until-none.ts';
 
 const EVENTS = 20_000;
 const PER_TRANSACTION = 5;
@@ -233,6 +235,46 @@ test.serial('needs etcd: with TLS a certificate of the authority is let in, none
   } finally {
     store.close();
     stranger.close();
+    await etcd.remove();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test.serial('needs etcd: etcd and a store live through three lives of their certificates, which are signed again beside them', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-lives-'));
+  const authority = await createAuthority('test etcd', Date.now());
+  await writeFile(join(directory, 'etcd-ca-key.pem'), authority.keyPem);
+  const filesOf = (folder: string) => ({ caFile: join(directory, folder, 'ca.pem'), certificateFile: join(directory, folder, 'certificate.pem'), keyFile: join(directory, folder, 'key.pem') });
+  for (const [folder, role] of [['etcd', 'server'], ['etcd-client', 'controller']] as const) {
+    const pair = await issueCertificate(authority, { role, name: folder, dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }, { nowMs: Date.now(), ttlMs: 4_000 });
+    await mkdir(join(directory, folder));
+    const { caFile, certificateFile, keyFile } = filesOf(folder);
+    await Promise.all([writeFile(caFile, authority.certificatePem), writeFile(certificateFile, pair.certificatePem), writeFile(keyFile, pair.keyPem)]);
+  }
+  const client = filesOf('etcd-client');
+  const readTls = async () => ({ caPem: await readFile(client.caFile), certificatePem: await readFile(client.certificateFile), keyPem: await readFile(client.keyFile) });
+  const etcd = await EtcdProcess.start([], filesOf('etcd'));
+  const firstTls = await readTls();
+  const [store, forgetful] = [new EtcdStore({ hosts: [etcd.host], tls: firstTls }), new EtcdStore({ hosts: [etcd.host], tls: firstTls })];
+  const seen = new Map<string, Set<string>>();
+  const over = new AbortController();
+  const loop: MachineCertificatesLoop = new MachineCertificatesLoop({
+    configDir: directory, clock: systemClock, log: silentLogger,
+    refresh: async () => {
+      for (const { folder, certificatePem } of loop.certificates) seen.set(folder, (seen.get(folder) ?? new Set()).add(certificatePem));
+      store.useTls(await readTls());
+    },
+  });
+  const running = loop.run(over.signal);
+  try {
+    t.deepEqual(await untilNone(() => ['etcd', 'etcd-client'].filter(folder => (seen.get(folder)?.size ?? 0) < 6)), [], 'five renewals at two thirds of a life are more than three lives');
+    await eventually('a write', 30_000, async () => (await store.transact([], [put('/k')])).kind === 'committed');
+    await t.throwsAsync(forgetful.get('/k'), undefined, 'a client that keeps the first certificate is refused');
+  } finally {
+    over.abort();
+    await running;
+    store.close();
+    forgetful.close();
     await etcd.remove();
     await rm(directory, { recursive: true, force: true });
   }
