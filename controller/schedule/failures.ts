@@ -9,9 +9,13 @@ export interface Failure {
   readonly obstacles: ObstacleSummary;
   /** In the order in which they were tried. */
   readonly slots: number[];
-  /** Tasks of lower priority cannot make room either. */
+  readonly room: RoomState;
+}
+
+/** What is known of tasks of lower priority that make room; kept from slot to slot. */
+export interface RoomState {
+  /** They cannot make room either. */
   isFinal: boolean;
-  /** Looks for tasks that make room; kept from slot to slot. */
   search?: RoomSearch;
 }
 
@@ -45,16 +49,23 @@ export class Failures {
   /** Notes that the class of the slot fits nowhere. */
   add(wanted: Wanted, nodeCount: number, summarizeObstacles: () => ObstacleSummary): Failure {
     const shared = this.#examined < MAX_EXPLAINED * nodeCount ? undefined : this.#last;
-    const failure = shared === undefined ? { obstacles: summarizeObstacles(), slots: [], isFinal: false } : { obstacles: shared.obstacles, slots: shared.slots, isFinal: false };
+    const failure = shared === undefined ? { obstacles: summarizeObstacles(), slots: [], room: { isFinal: false } } : { obstacles: shared.obstacles, slots: shared.slots, room: { isFinal: false } };
     this.#examined += shared === undefined ? failure.obstacles.total : 0;
     this.#byClass.set(this.#classOf(wanted), failure);
     this.#last = failure;
     return failure;
   }
 
+  /** Notes that the slot fits nowhere, as that of a service that differs in nothing that counts. */
+  addAlike(wanted: Wanted, { obstacles, room }: Failure): Failure {
+    const failure = { obstacles, slots: [], room };
+    this.#byClass.set(this.#classOf(wanted), failure);
+    return failure;
+  }
+
   /** No slot of the service can be placed any more, and no node is the reason. */
   addForAll(obstacles: ObstacleSummary): Failure {
-    this.#ofAll = { obstacles, slots: [], isFinal: true };
+    this.#ofAll = { obstacles, slots: [], room: { isFinal: true } };
     return this.#ofAll;
   }
 

@@ -22,7 +22,8 @@ export interface RoomWish {
 }
 
 interface RatedRoom extends Room {
-  readonly cost: readonly number[];
+  /** Priority of its victims. */
+  readonly highest: number;
 }
 
 /**
@@ -62,7 +63,7 @@ export class RoomSearch {
     }
     let best: RatedRoom | undefined;
     for (const room of this.#rooms.values()) {
-      best = best === undefined || isCheaper([...room.cost, room.row], [...best.cost, best.row]) ? room : best;
+      best = best === undefined || isCheaper(room, best) ? room : best;
     }
     this.#validAt = changes + 1;
     this.#taken = best?.row;
@@ -81,15 +82,15 @@ export class RoomSearch {
     if (victims === undefined) {
       this.#rooms.delete(row);
     } else {
-      const cost = [Math.max(-Infinity, ...victims.map(task => priorityOf(this.#snapshot, task))), victims.length];
-      this.#rooms.set(row, { row, victims: victims.map(task => task.id).sort(), cost });
+      const highest = Math.max(-Infinity, ...victims.map(task => priorityOf(this.#snapshot, task)));
+      this.#rooms.set(row, { row, victims: victims.map(task => task.id).sort(), highest });
     }
   }
 }
 
-function isCheaper(left: readonly number[], right: readonly number[]): boolean {
-  const index = left.findIndex((cost, at) => cost !== right[at]);
-  return index >= 0 && (left[index] ?? 0) < (right[index] ?? 0);
+function isCheaper(left: RatedRoom, right: RatedRoom): boolean {
+  if (left.highest !== right.highest) return left.highest < right.highest;
+  return left.victims.length === right.victims.length ? left.row < right.row : left.victims.length < right.victims.length;
 }
 
 /** All of lower priority go on paper; then each comes back, the highest priority first, unless the task would not fit any more. */

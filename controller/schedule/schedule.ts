@@ -107,21 +107,42 @@ export function schedule(snapshot: ClusterSnapshot, pending: readonly PendingSer
     placements: [], rejections: [], preemptions: [], roomSearches: 0,
   };
   table.settle(settlingAmounts(snapshot, node => table.rowOf(node)));
-  let group: { readonly key: string; readonly queue: NodeQueue } | undefined;
+  let group: Group | undefined;
   for (const { one, key, alike } of turnOrder(table, pending)) {
     const request = requestFor(snapshot, table, one.service, call.placedRows);
     call.reservations.turnTo(one.service);
-    if (alike >= QUEUE_FROM && one.slots.length === 1 && isInterchangeable(request, one)) {
-      group = group?.key === key ? group : { key, queue: makeQueue(call, request, one) };
-      placeService(call, request, one, group.queue);
+    const { priority, isGang } = one.service.spec.placement;
+    if (alike >= QUEUE_FROM && one.slots.length === 1 && isInterchangeable(request, one) && !hasOwnRoom(snapshot, one)) {
+      group = group?.key === key && group.priority === priority ? group : { key, priority, queue: makeQueue(call, request, one) };
+      placeService(call, request, one, group);
     } else {
-      placeService(call, request, one, isAlike(one) ? makeQueue(call, request, one) : undefined);
+      placeService(call, request, one, isAlike(one) ? { queue: makeQueue(call, request, one) } : {});
+      // A gang that does not fit gives back what it took: what failed before may fit then.
+      group = isGang ? undefined : group;
       request.placed.release();
       request.current.release();
     }
   }
   table.release();
   return { placements: call.placements, rejections: call.rejections, preemptions: call.preemptions };
+}
+
+/** Services of one slot that differ in nothing that counts. */
+interface Group extends Alike {
+  readonly key: string;
+  readonly priority: number;
+}
+
+/** What slots that are alike share. */
+interface Alike {
+  readonly queue?: NodeQueue;
+  /** Of the first of them that fitted nowhere: what the others take makes it no better. */
+  failure?: Failure;
+}
+
+/** Room was made for its slot: its turn frees that room. */
+function hasOwnRoom({ serviceStatuses }: ClusterSnapshot, { service }: PendingService): boolean {
+  return (serviceStatuses.get(service.id)?.value.pending ?? []).some(({ node }) => node !== undefined);
 }
 
 /** A slot that no service has. */
@@ -153,9 +174,9 @@ function hasData({ spec }: Service): boolean {
   return containersOf(spec).some(container => container.volumes.some(mount => mount.kind === 'volume'));
 }
 
-function placeService(call: Call, request: ServiceRequest, { service, slots }: PendingService, queue: NodeQueue | undefined): void {
+function placeService(call: Call, request: ServiceRequest, { service, slots }: PendingService, alike: Alike): void {
   const turn: Turn = {
-    call, request, queue, taken: [], failures: new Failures(request),
+    call, request, alike, taken: [], failures: new Failures(request),
     candidates: { rows: eligibleRows(call.table, service), columns: rankColumns(call.table, request, { isMany: slots.length > 1, slot: NOWHERE }) },
     firstColumns: rankColumns(call.table, request, { isMany: false, slot: NOWHERE }),
   };
@@ -178,7 +199,7 @@ function placeService(call: Call, request: ServiceRequest, { service, slots }: P
 interface Turn {
   readonly call: Call;
   readonly request: ServiceRequest;
-  readonly queue: NodeQueue | undefined;
+  readonly alike: Alike;
   /** For a slot that was nowhere before. */
   readonly candidates: Candidates;
   /** While it has no task yet: none is spread unevenly. */
@@ -206,12 +227,23 @@ function tryToPlace(turn: Turn, wanted: WantedSlot): Failure | undefined {
     return undefined;
   }
   const failure = gap === undefined
-    ? failures.add(wanted, call.table.size, () => summarize(obstaclesOf(turn, wanted)))
+    ? failNowhere(turn, wanted)
     : failures.addForAll(summarize(call.table.nodes.map((node): Obstacle => ({ node: node.id, kind: 'quota', ...gap }))));
   // A failure that shares an earlier summary also shares its list of slots.
   if (failure.slots.length === 0) {
     call.rejections.push({ service: service.id, slots: failure.slots, obstacles: failure.obstacles });
   }
+  return failure;
+}
+
+function failNowhere(turn: Turn, wanted: WantedSlot): Failure {
+  const { call, failures, alike, request: { service } } = turn;
+  if (alike.failure !== undefined) {
+    return failures.addAlike(wanted, alike.failure);
+  }
+  const failure = failures.add(wanted, call.table.size, () => summarize(obstaclesOf(turn, wanted)));
+  // A gang makes no room.
+  if (alike.queue !== undefined && !service.spec.placement.isGang && wanted.node === undefined) alike.failure = failure;
   return failure;
 }
 
@@ -221,7 +253,7 @@ function chooseRow(turn: Turn, { slot, node, preferred }: WantedSlot): number {
 }
 
 /** By the queue where there is one and the slot was nowhere before; a look at all nodes says the same. */
-function bestRow({ call: { table }, request, queue, candidates, firstColumns }: Turn, { slot, node }: WantedSlot): number {
+function bestRow({ call: { table }, request, alike: { queue }, candidates, firstColumns }: Turn, { slot, node }: WantedSlot): number {
   const isNew = !request.previous.has(slot);
   if (queue !== undefined && isNew) {
     return queue.best(request);
@@ -277,14 +309,14 @@ function giveBack({ call, request: { service }, taken }: Turn): void {
 /** Where room is being made nothing else is placed in this call. */
 function preempt({ call, request }: Turn, { slot, node }: WantedSlot, failure: Failure): void {
   const { service } = request;
-  if (failure.isFinal || service.spec.placement.isGang || call.roomSearches >= MAX_ROOM_SEARCHES) {
+  if (failure.room.isFinal || service.spec.placement.isGang || call.roomSearches >= MAX_ROOM_SEARCHES) {
     return;
   }
   call.roomSearches += 1;
-  failure.search ??= new RoomSearch(call.snapshot, call.table, request);
-  const found = failure.search.find({ slot, doomed: call.doomed, ...(node === undefined ? {} : { node }) }, call.placements.length + call.preemptions.length);
+  failure.room.search ??= new RoomSearch(call.snapshot, call.table, request);
+  const found = failure.room.search.find({ slot, doomed: call.doomed, ...(node === undefined ? {} : { node }) }, call.placements.length + call.preemptions.length);
   if (found === undefined) {
-    failure.isFinal = true;
+    failure.room.isFinal = true;
     return;
   }
   found.victims.forEach(victim => call.doomed.add(victim));
