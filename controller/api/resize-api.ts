@@ -10,6 +10,7 @@ import { checkResources } from '#model/resource-rules.ts';
 import { resourcesKey, resourcesOf } from '#model/resources.ts';
 import type { ResourceChange } from '#model/resources.ts';
 import type { ContainerSpec } from '#model/service.ts';
+import { isSameJson } from '#model/same-json.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { ledgerAfter } from '../reconcile/transactions.ts';
@@ -20,7 +21,10 @@ import type { Compare } from '../store/ports.ts';
 import { decodeRevision, encodeApp, encodeLedger, encodeRevision, encodeService, encodeTask } from '../store/records.ts';
 import { requireRole } from './access.ts';
 import { keptWish } from './revision.ts';
+import { declaredServices } from './rollout-api.ts';
 import type { ServiceApiParts } from './service-api.ts';
+import { undoneService } from './undo.ts';
+import type { CurrentService } from './undo.ts';
 import { requireValid } from './violations.ts';
 import { writeOnce } from './write-once-flow.ts';
 import type { WriteDraft } from './write-once-flow.ts';
@@ -38,7 +42,7 @@ export function createResizeApi(parts: ServiceApiParts): Pick<ControlHandlers, '
   };
 }
 
-/** The next Revision is the one in force with this service changed; the others keep the Revision they have. */
+/** The next Revision is what is in force with this service changed; the others keep the Revision they have, also one that they were rolled back to. */
 async function draftService(id: ServiceId, change: ResourceChange, parts: ServiceApiParts): Promise<WriteDraft> {
   const { services, apps } = parts.state.current;
   const service = services.get(id);
@@ -55,7 +59,8 @@ async function draftService(id: ServiceId, change: ResourceChange, parts: Servic
   if (entry === undefined) {
     throw new ClusterError('FAILED_PRECONDITION', `revision ${String(app.value.revision)} of App ${app.value.id} is not there; apply its manifest again`);
   }
-  const next = nextRecords({ app: app.value, service: service.value, revision: decodeRevision(entry.value) }, container, parts.clock.nowMs());
+  const revision = inForce(decodeRevision(entry.value), service.value, declaredServices(app.value.id, parts));
+  const next = nextRecords({ app: app.value, service: service.value, revision }, container, parts.clock.nowMs());
   return {
     compares: [unchanged({ kind: 'app', id: app.value.id }, app), unchanged({ kind: 'service', id }, service)],
     operations: [
@@ -65,6 +70,17 @@ async function draftService(id: ServiceId, change: ResourceChange, parts: Servic
     ],
     outcome: { kind: 'done' },
   };
+}
+
+/** The newest Revision may have been rolled back, for all services or for some. @throws ClusterError as `undoneService` */
+function inForce(newest: Revision, { name, spec, pins, volumes, revision: number }: Service, current: ReadonlyMap<string, CurrentService>): Revision {
+  const isNewest = (service: Service): boolean => isSameJson(newest.services.find(one => one.name === service.name), service.spec)
+    && isSameJson(newest.pins, service.pins) && isSameJson(newest.volumes, service.volumes);
+  if ([...current.values()].every(({ service }) => isNewest(service))) {
+    return newest;
+  }
+  const { app, pins: pinsInForce } = undoneService({ ...newest, number, services: [spec], pins, volumes }, name, current);
+  return { ...newest, services: app.services.toSorted((left, right) => (left.name < right.name ? -1 : 1)), volumes: app.volumes, pins: pinsInForce };
 }
 
 interface Records {

@@ -134,7 +134,7 @@ export async function chooseRevision(request: UndoTarget, parts: ApplyParts): Pr
 }
 
 /** Runs of crons come and go by themselves. */
-function declaredServices(id: AppId, { state }: ApplyParts): ReadonlyMap<string, CurrentService> {
+export function declaredServices(id: AppId, { state }: Pick<ApplyParts, 'state'>): ReadonlyMap<string, CurrentService> {
   const services = [...state.current.services.values()].map(record => record.value);
   return new Map(services.filter(one => appId(one.namespace, one.app) === id && !one.isDeleting && one.cronRun === undefined)
     .map(service => [service.name, { service, status: state.current.serviceStatuses.get(service.id)?.value }]));

@@ -51,6 +51,22 @@ test('a service: the next Revision differs in this alone, and its tasks are not 
   t.is(written && decodeRevision(written.value).cause, 'update of the resources of web');
 });
 
+const broken = { ...db.spec, container: { ...db.spec.container, command: ['false'] } };
+for (const [what, other] of [['one service and its contents', broken], ['contents alone', db.spec]] as const) test(`after a rollback of ${what} the next Revision has each service and its contents as they are in force`, async t => {
+  const replica = await start(t);
+  const pins = (letter: string) => ({ configs: [{ name: 'page', sha256: letter.repeat(64) }], secrets: [] });
+  const mounting = { ...web, pins: pins('a'), spec: { ...web.spec, container: { ...web.spec.container, configs: [{ source: 'page', target: '/page', mode: 0o444 }] } } };
+  await replica.put({ kind: 'service', id: web.id }, encodeService(mounting));
+  await replica.put({ kind: 'app', id: app().id }, encodeApp(app('shop', { revision: 2 })));
+  const rolledBack = { ...revisionWith(web), number: 2, services: [mounting.spec, other], pins: pins('b') };
+  await replica.put({ kind: 'revision', app: app().id, number: 2 }, encodeRevision(rolledBack));
+  await update(replica, 1, OF_WEB, { memoryBytes: 128 * MIB });
+  const written = await replica.parts.store.get(buildKey({ kind: 'revision', app: app().id, number: 3 }), replica.parts.signal);
+  const next = written && decodeRevision(written.value);
+  t.deepEqual(next?.services.find(one => one.name === 'db'), db.spec);
+  t.deepEqual(next?.pins, pins('a'));
+});
+
 test('what changes nothing is no Revision', async t => {
   const replica = await start(t);
   await update(replica, 1, OF_WEB, { memoryBytes: 64 * MIB, milliCpu: 0 });
