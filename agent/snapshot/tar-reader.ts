@@ -50,7 +50,8 @@ interface SparseMap {
   readonly header: TarHeader;
   readonly entry: TarEntry;
   readonly more: SparseHeader['more'];
-  readonly fragments: readonly Fragment[];
+  /** Grows in place: copied for each block, a long map would cost its square. */
+  readonly fragments: Fragment[];
   readonly lines: readonly Buffer[];
   /** What the entry's size leaves for contents. */
   readonly storedBytes: number;
@@ -127,18 +128,19 @@ export class TarReader {
       return;
     }
     const whole = { ...entry, name: sparse.name ?? entry.name, sizeBytes: sparse.sizeBytes };
-    this.#mapped({ kind: 'map', header, entry: whole, more: sparse.more, fragments: sparse.fragments, lines: [], storedBytes: entry.sizeBytes });
+    this.#mapped({ kind: 'map', header, entry: whole, more: sparse.more, fragments: [...sparse.fragments], lines: [], storedBytes: entry.sizeBytes });
   }
 
   #takeMap(map: SparseMap): void {
     if (map.more === 'blocks') {
       const extension = parseSparseExtension(this.#block, parseNumber);
-      this.#mapped({ ...map, more: extension.more, fragments: [...map.fragments, ...extension.fragments] });
+      map.fragments.push(...extension.fragments);
+      this.#mapped({ ...map, more: extension.more });
       return;
     }
     const lines = [...map.lines, Buffer.from(this.#block)];
     const fragments = parseSparseLines(Buffer.concat(lines));
-    this.#mapped({ ...map, lines, storedBytes: map.storedBytes - BLOCK_BYTES, ...(fragments === undefined ? {} : { fragments, more: 'none' }) });
+    this.#mapped({ ...map, lines, storedBytes: map.storedBytes - BLOCK_BYTES, ...(fragments === undefined ? {} : { fragments: [...fragments], more: 'none' }) });
   }
 
   /** Goes on with the map, or with the contents once it is whole. */
