@@ -121,7 +121,7 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
   const removal = new VolumeRemovalLoop({
     volumes: shared.machine.volumes, records: () => (node.isUp ? node.records : undefined), clock: systemClock, log, onAnswer: () => { session.poke(); },
   });
-  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), removal);
+  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), { node, removal });
   if (shared.nodeState !== undefined) {
     await shared.machine.network.setManagers(managersOf(config, shared.nodeState.controllers));
     await node.bringUp(shared.nodeState.subnetIndex, signal);
@@ -134,7 +134,7 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
   const images = new TimedImages(new BackedOffImages(withRoomMade(machine.images, async () => { await prune.makeRoom(); }), systemClock, Math.random), systemClock, (outcome, durationMs) => { shared.metrics.observePull(outcome, durationMs); });
   const recover = async (): Promise<TaskSet> => {
     const parts = {
-      ...machine, images, node: config.node, log, clock: systemClock, random: Math.random,
+      ...machine, images, networkProblem: () => node.networkProblem(), node: config.node, log, clock: systemClock, random: Math.random,
       onStep: (step: StartStep, durationMs: number) => { shared.metrics.observeStep(step, durationMs); },
       permit: session(), statuses: statusSink(reports, session()), events: taskEvents(shared),
     };
@@ -144,7 +144,12 @@ function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop):
     }
     return new TaskSet(parts, recovered, held ?? desiredAsRecorded(recovered.records));
   };
-  return new NodeLoop({ network: machine.network, proxy: machine.proxy, dns: machine.dns, recover });
+  const onNetworkFault = (networkFault: string): void => {
+    log[networkFault === '' ? 'info' : 'error']({ networkFault }, networkFault === '' ? 'the network of the node is there again' : 'the network of the node cannot be made; it is tried again, and gets no tasks meanwhile');
+    session().healthChanged({ networkFault });
+  };
+  const node = new NodeLoop({ network: machine.network, proxy: machine.proxy, dns: machine.dns, recover, onNetworkFault });
+  return node;
 }
 
 /** `HOST:PORT` of what tasks must not reach: `controllers` are those that the cluster named. */
@@ -213,9 +218,9 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
 }
 
 /** The controllers given come first; those that the cluster told last are for a start without any. */
-function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, removal: VolumeRemovalLoop): SessionLoop {
+function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, { node, removal }: Pick<Core, 'node' | 'removal'>): SessionLoop {
   const heardAgoMs = deadman.heardAgoMs();
-  return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
+  return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, networkFault: () => node.networkFault, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     joinAddresses: nodeState?.joinAddresses ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
@@ -240,7 +245,7 @@ function sideLoops({ config, log, machine, identity, known, client, metrics, new
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, joinAddresses, refused, adopt, clock: systemClock, log }, known),
     audit: new AuditLoop({
-      ...machine, records, heap: { trim: trimHeap }, clock: systemClock, log,
+      ...machine, node, records, heap: { trim: trimHeap }, clock: systemClock, log,
       wakeTasks: () => { node.wakeAll(); },
       tell: what => { log.warn({ node: config.node }, what); },
       onRepaired: () => { endpoints.again(); },

@@ -3,6 +3,7 @@ import type { Logger } from '#kit/logger.ts';
 import { claimedNames, isStray, runningContainers } from './audit.ts';
 import type { HeapTrimmer } from './ports.ts';
 import type { NodeNetwork } from './network/ports.ts';
+import type { AuditFailure, NodeLoop } from './node-loop.ts';
 import type { NodeDns } from './dns/ports.ts';
 import type { ServiceProxy } from './proxy/ports.ts';
 import type { RootfsSnapshotter } from './snapshot/ports.ts';
@@ -18,6 +19,8 @@ export interface AuditParts {
   readonly cgroups: Pick<Cgroups, 'holds' | 'list' | 'killAll' | 'remove'>;
   readonly runtime: Pick<ContainerRuntime, 'isAlive' | 'kill'>;
   readonly records: () => readonly TaskRecord[];
+  /** Makes what there is not yet of the network, and learns what came of the looks at it. */
+  readonly node: Pick<NodeLoop, 'ensureNetwork' | 'audited'>;
   readonly heap: HeapTrimmer;
   /** Each task looks at its own container again. */
   readonly wakeTasks: () => void;
@@ -52,18 +55,29 @@ export class AuditLoop {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const { network, proxy, dns, wakeTasks } = this.#parts;
+    const { network, wakeTasks } = this.#parts;
     if (signal.aborted) {
       return;
     }
     wakeTasks();
-    await this.#attempt('network', async () => { this.#repaired(await network.audit()); });
+    await this.#auditNetwork(signal);
     await this.#attempt('network slots', async () => { await network.clearAway(); });
-    await this.#attempt('proxy', async () => { this.#repaired(await proxy.audit()); });
-    await this.#attempt('names', async () => { this.#repaired(await dns.audit(signal)); });
     await this.#attempt('limits', async () => { await this.#killUnlimited(); });
     await this.#attempt('leftovers', async () => { await this.#removeStrays(); });
     await this.#attempt('heap', async () => { await this.#parts.heap.trim(); });
+  }
+
+  async #auditNetwork(signal: AbortSignal): Promise<void> {
+    const { network, proxy, dns, node } = this.#parts;
+    await this.#attempt('bring-up', async () => { await node.ensureNetwork(signal); });
+    const looks: readonly (readonly [string, () => Promise<readonly string[]>])[] = [
+      ['network', async () => await network.audit()], ['proxy', async () => await proxy.audit()], ['names', async () => await dns.audit(signal)],
+    ];
+    let failure: AuditFailure | undefined;
+    for (const [part, look] of looks) {
+      await this.#attempt(part, async () => { this.#repaired(await look()); }, error => { failure ??= { part, error }; });
+    }
+    if (!signal.aborted) node.audited(failure);
   }
 
   async #killUnlimited(): Promise<void> {
@@ -109,11 +123,12 @@ export class AuditLoop {
   }
 
   /** One look that does not work is no reason to leave out the others. */
-  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+  async #attempt(what: string, work: () => Promise<void>, onFailure: (error: unknown) => void = () => undefined): Promise<void> {
     try {
       await work();
     } catch (error) {
       this.#parts.log.warn({ err: error, what }, 'audit did not work; again at the next look');
+      onFailure(error);
     }
   }
 }

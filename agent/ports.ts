@@ -41,7 +41,7 @@ export interface HeapTrimmer {
 }
 
 /** What a registration says besides the statuses. */
-export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'takesKeptTasks' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision' | 'clusterId' | 'hasDeadman'>;
+export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'takesKeptTasks' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision' | 'clusterId' | 'hasDeadman' | 'networkFault'>;
 
 /** What stops exclusive tasks when this agent does not, as the session keeps it (agent/deadman). */
 export interface DeadmanWatch {

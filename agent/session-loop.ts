@@ -33,6 +33,8 @@ export interface SessionParts {
   readonly reports: ReportBook;
   readonly instance: Instance;
   readonly deadman: DeadmanWatch;
+  /** What the agent cannot make of the network; empty: nothing. */
+  readonly networkFault: () => string;
   readonly sink: SessionSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -138,9 +140,10 @@ export class SessionLoop implements StartPermit {
     return this.#health;
   }
 
-  /** Tells the controller in the next heartbeat; an older one by a new registration. */
-  healthChanged(health: NodeHealth): void {
-    this.#health = health;
+  /** Tells the controller in the next heartbeat; an older one by a new registration. Before the first registration that has it all the same. */
+  healthChanged(change: Partial<NodeHealth>): void {
+    if (this.#health === undefined) return;
+    this.#health = { ...this.#health, ...change };
     if (this.#current !== undefined) this.#tellHealth(this.#current);
   }
 
@@ -218,7 +221,7 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    const health = { hasDeadman: this.#parts.deadman.isAtWork() };
+    const health = { hasDeadman: this.#parts.deadman.isAtWork(), networkFault: this.#parts.networkFault() };
     this.#health = health;
     session.registeredHealth = health;
     end.send({ kind: 'register', ...this.#parts.facts, ...health, ...names, takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });

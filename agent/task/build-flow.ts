@@ -81,11 +81,20 @@ export class AttemptBuilder {
 
   /** False while the machine has no place for any container, or a process of it has a port that the task publishes: the attempt waits, and nothing counts. */
   async #canBegin(): Promise<boolean> {
-    const unready = this.#parts.runtime.problem();
-    const message = unready ?? await this.#parts.hostPorts.taken(this.#book.record.task.container.ports);
-    if (message === undefined) return true;
-    this.#putOff(unready === undefined ? 'HostPortTaken' : 'RuntimeNotReady', message);
-    return false;
+    const obstacle = await this.#obstacle();
+    if (obstacle !== undefined) this.#putOff(...obstacle);
+    return obstacle === undefined;
+  }
+
+  /** Reason and message. */
+  async #obstacle(): Promise<readonly [string, string] | undefined> {
+    const { runtime, networkProblem, hostPorts } = this.#parts;
+    const unready = runtime.problem();
+    if (unready !== undefined) return ['RuntimeNotReady', unready];
+    const fault = networkProblem();
+    if (fault !== undefined) return ['NetworkNotReady', fault];
+    const taken = await hostPorts.taken(this.#book.record.task.container.ports);
+    return taken === undefined ? undefined : ['HostPortTaken', taken];
   }
 
   /** False while nothing would end an exclusive task in this agent's stead. */

@@ -142,6 +142,8 @@ export interface TaskParts {
   readonly images: ImageStore;
   readonly snapshots: Pick<RootfsSnapshotter, 'prepare' | 'remove' | 'list' | 'isMounted' | 'limit'>;
   readonly network: Pick<NodeNetwork, 'acquire' | 'release'>;
+  /** Why the node's network is not there yet, in words; undefined: it is. */
+  readonly networkProblem: () => string | undefined;
   readonly proxy: Pick<ServiceProxy, 'admit' | 'dismiss'>;
   readonly hostPorts: HostPorts;
   readonly volumes: Volumes;

@@ -18,13 +18,12 @@ function nodeState({ node }: NodeView): 'ready' | 'lost' | 'draining' | 'cordone
   return node.availability === 'active' ? 'ready' : node.availability;
 }
 
-/** As people read it: `drained`, and `silent` where the node is not heard now and not given up yet. @param tasks  at least those of the node */
+/** As people read it: `drained`, `silent` where the node is not heard now and not given up yet, and `network fault`. @param tasks  at least those of the node */
 export function nodeStateWords(view: NodeView, tasks: readonly TaskView[]): string {
+  const { condition, networkFault } = view.node;
   const state = isDrained(view, tasks) ? 'drained' : nodeState(view);
-  if (view.node.condition !== 'silent') {
-    return state;
-  }
-  return state === 'ready' ? 'silent' : `${state}, silent`;
+  const troubles = [...(condition === 'silent' ? ['silent'] : []), ...(condition === 'lost' || networkFault === '' ? [] : ['network fault'])];
+  return [...(state === 'ready' && troubles.length > 0 ? [] : [state]), ...troubles].join(', ');
 }
 
 /** Nothing runs there any more, and nothing will: it may be taken away. */
@@ -36,7 +35,7 @@ export function isDrained({ node }: NodeView, tasks: readonly TaskView[]): boole
 export function nodeItem(view: NodeView, tasks: readonly TaskView[]): Item {
   const { node, ledger, lastSeenMs } = view;
   return {
-    name: node.id, state: nodeState(view), condition: node.condition, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
+    name: node.id, state: nodeState(view), condition: node.condition, networkFault: node.networkFault === '' ? null : node.networkFault, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
     agentVersion: node.agentVersion, runtimes: node.runtimes,

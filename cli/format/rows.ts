@@ -3,6 +3,7 @@ import { formatCpu, formatMemory } from '#model/quantity.ts';
 import { messagesOf } from '#model/event.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
+import { printable } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import type { AutoscaleSpec } from '#model/service.ts';
@@ -15,7 +16,7 @@ import type { Table } from './table.ts';
 /** @param tasks  at least those of the nodes */
 export function nodeTable(nodes: readonly NodeView[], tasks: readonly TaskView[], nowMs: number, isWide: boolean): Table {
   return {
-    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', ...(isWide ? ['TASKS', 'SEEN', 'RUNTIMES', 'SNAPSHOTTER', 'AGE', 'LABELS'] : [])],
+    head: ['NAME', 'STATE', 'ADDRESS', 'CPU', 'MEMORY', 'TAINTS', 'VERSION', ...(isWide ? ['TASKS', 'SEEN', 'RUNTIMES', 'SNAPSHOTTER', 'AGE', 'LABELS', 'FAULT'] : [])],
     rows: nodes.map(view => [
       view.node.id, nodeStateWords(view, tasks), view.node.address,
       `${formatCpu(view.ledger.requests.milliCpu)}/${formatCpu(view.node.capacity.milliCpu)}`,
@@ -29,7 +30,7 @@ function wideNode({ node, lastSeenMs }: NodeView, tasks: readonly TaskView[], no
   const running = tasks.filter(({ task, status }) => task.node === node.id && !isFinished(status?.phase ?? 'pending')).length;
   return [
     String(running), lastSeenMs === undefined ? '' : formatAge(lastSeenMs, nowMs), node.runtimes.join(','), node.snapshotter, formatAge(node.createdAtMs, nowMs),
-    [...node.labels].map(([name, value]) => `${name}=${value}`).toSorted().join(','),
+    [...node.labels].map(([name, value]) => `${name}=${value}`).toSorted().join(','), printable(node.networkFault),
   ];
 }
 

@@ -17,6 +17,8 @@ import { AgentSessionLoop } from './agent-session-loop.ts';
 import type { SessionParts } from './agent-session-loop.ts';
 import type { FirstRegistrations } from './first-registration-flow.ts';
 import { isHeard } from './instance-rules.ts';
+import { tellFault } from './node-health-flow.ts';
+import { healthOf } from './node-health.ts';
 import type { RegistryLogins } from './ports.ts';
 import { registerNode } from './registration-flow.ts';
 import type { WrongStore, WrongStoreReason } from './registration-flow.ts';
@@ -77,6 +79,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   }
   const sessionId = parts.newId();
   await requireUnheard(registration.node, parts);
+  const faultBefore = parts.state.current.nodes.get(registration.node)?.value.networkFault ?? '';
   const outcome = await registerNode(registration, { peer, sessionId }, parts, signal);
   if (outcome.kind === 'wrong-store') {
     if (parts.sentAway.get(registration.node) !== outcome.reason) tellWrongStore(registration.node, outcome, parts);
@@ -90,6 +93,7 @@ async function runSession(end: ControllerSessionEnd, peer: Peer, parts: Register
   }
   const { subnetIndex, recordRevision } = outcome;
   parts.sentAway.delete(registration.node);
+  tellFault(registration.node, faultBefore, healthOf(registration).networkFault, parts.events);
   if (outcome.isStoreOlder) {
     tellWrongStore(registration.node, { reason: 'StoreWentBack', message: `the store was restored from a backup that is older than the last registration of node ${registration.node}` }, parts);
   }

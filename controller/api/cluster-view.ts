@@ -58,7 +58,7 @@ function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | un
     return task?.desired !== 'run' || status === undefined || isLost ? [] : [status];
   });
   const status = snapshot.serviceStatuses.get(id)?.value;
-  const eligible = [...snapshot.nodes.values()].filter(node => node.value.condition === 'ready' && node.value.availability === 'active').length;
+  const eligible = [...snapshot.nodes.values()].filter(node => node.value.condition === 'ready' && node.value.availability === 'active' && node.value.networkFault === '').length;
   return {
     service,
     ...(status === undefined ? {} : { status }),

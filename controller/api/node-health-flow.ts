@@ -1,4 +1,4 @@
-/** The health of nodes, as their heartbeats say it, into etcd; fenced by the session record like statuses. */
+/** The health of nodes, as their sessions say it, into etcd; fenced by the session record like statuses. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
@@ -6,7 +6,8 @@ import type { NodeHealth } from '#model/session.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import { encodeNode } from '../store/records.ts';
-import type { ClusterState } from './ports.ts';
+import { healthOf } from './node-health.ts';
+import type { ClusterState, EventSink } from './ports.ts';
 
 export interface HealthReport {
   readonly node: NodeId;
@@ -17,15 +18,34 @@ export interface HealthReport {
 }
 
 /** The Node with this health; undefined when its record says so already, or cannot be read. */
-export function changedHealth(node: NodeId, health: NodeHealth | undefined, { nodes }: ClusterSnapshot): Node | undefined {
+export function changedHealth(node: NodeId, given: NodeHealth | undefined, { nodes }: ClusterSnapshot): Node | undefined {
   const current = nodes.get(node)?.value;
-  return current === undefined || health === undefined || current.hasDeadman === health.hasDeadman ? undefined : { ...current, ...health };
+  if (current === undefined || given === undefined) {
+    return undefined;
+  }
+  const health = healthOf(given);
+  const isSame = current.hasDeadman === health.hasDeadman && current.networkFault === health.networkFault;
+  return isSame ? undefined : { ...current, ...health };
+}
+
+/** An event where the fault of the node's network came, became another, or went. */
+export function tellFault(node: NodeId, before: string, after: string, events: EventSink): void {
+  if (before !== after) {
+    const [type, reason, message] = after === ''
+      ? ['normal', 'NetworkReady', 'the network of the node is there again'] as const
+      : ['warning', 'NetworkFault', `the network of the node cannot be made, so that it gets no tasks: ${after}`] as const;
+    events.record([{ type, object: `node/${node}`, reason, message }]);
+  }
+}
+
+interface HealthParts {
+  readonly store: Store;
+  readonly state: ClusterState;
+  readonly events: EventSink;
 }
 
 /** A record that changed meanwhile stays as it is: the next heartbeat tries again. @returns false when a newer session of the node is open */
-export async function writeHealth(
-  { node, sessionRevision, health }: HealthReport, { store, state }: { readonly store: Store; readonly state: ClusterState }, signal: AbortSignal,
-): Promise<boolean> {
+export async function writeHealth({ node, sessionRevision, health }: HealthReport, { store, state, events }: HealthParts, signal: AbortSignal): Promise<boolean> {
   const record = state.current.nodes.get(node);
   const changed = changedHealth(node, health, state.current);
   if (record === undefined || changed === undefined) {
@@ -36,6 +56,7 @@ export async function writeHealth(
     { kind: 'mod-revision', key: session, revision: sessionRevision },
     { kind: 'mod-revision', key, revision: record.modRevision },
   ], [{ kind: 'put', key, value: encodeNode(changed) }], signal);
+  if (outcome.kind === 'committed') tellFault(node, record.value.networkFault, changed.networkFault, events);
   await state.waitFor(outcome.etcdRevision, signal);
   return outcome.kind === 'committed' || !outcome.failed.includes(session);
 }

@@ -5,6 +5,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { Node, SessionRecord } from '#model/node.ts';
 import type { NodeWishes } from '#model/records.ts';
 import type { Registration } from '#model/session.ts';
+import { healthOf } from './node-health.ts';
 
 /** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
 export function nodeRecord(registration: Registration, current: (NodeWishes & Partial<Node>) | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
@@ -25,7 +26,7 @@ export function nodeRecord(registration: Registration, current: (NodeWishes & Pa
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
     snapshotter: registration.snapshotter,
-    hasDeadman: registration.hasDeadman,
+    ...healthOf(registration),
     condition: 'ready',
     conditionSinceMs: (current?.condition === 'ready' ? current.conditionSinceMs : undefined) ?? fresh.nowMs,
     isLossConfirmed: false,

@@ -35,8 +35,8 @@ export function doneSlots({ service, status }: ServiceState): number {
   return service.spec.kind === 'job' ? jobDone(service, status)?.completions ?? 0 : 0;
 }
 
-function isReady({ availability, condition }: Node): boolean {
-  return availability === 'active' && condition === 'ready';
+function isReady({ availability, condition, networkFault }: Node): boolean {
+  return availability === 'active' && condition === 'ready' && networkFault === '';
 }
 
 function isAllowed(node: Node, { placement, container }: ServiceSpec): boolean {

@@ -56,6 +56,7 @@ function rulesOf({ spec }: Service): readonly NodeRule[] {
     ...(cpuset === undefined ? [] : [{ key: `cpuset ${cpuset}`, holds: (node: Node) => missingCpu(cpuset, node.cpus) === undefined }]),
     ...(spec.onDisconnect.kind === 'exclusive' ? [{ key: 'deadman', holds: (node: Node) => node.hasDeadman }] : []),
     ...openingRules(spec),
+    { key: 'network', holds: node => node.networkFault === '' },
   ];
 }
 

@@ -79,24 +79,28 @@ function ruleOf(obstacle: Obstacle): string {
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
+/** Of obstacles that are the same on every node. */
+const SAME_NEEDS = {
+  privileged: { have: 'not allowed', need: '--allow-privileged' }, deadman: { have: 'none at work', need: 'gantry-deadman' }, address: { have: '0', need: '1' },
+} as const;
+
 function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 'have' | 'need'> {
   switch (first.kind) {
-    case 'privileged': return { have: 'not allowed', need: '--allow-privileged' };
-    case 'deadman': return { have: 'none at work', need: 'gantry-deadman' };
+    case 'network': return { have: first.fault, need: 'no fault' };
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
     case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: deviceNeed(first) };
     case 'near': return { have: 'none of its tasks', need: first.service };
     case 'avoid': return { have: first.service, need: 'none of its tasks' };
     case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
-    case 'address': return { have: '0', need: '1' };
     case 'reserved': return { have: `room for ${first.service}`, need: `priority above ${String(first.priority)}` };
+    default: return SAME_NEEDS[first.kind];
   }
 }
 
@@ -104,6 +108,7 @@ function openingRule(obstacle: OpeningObstacle): string {
   switch (obstacle.kind) {
     case 'privileged': return 'profile privileged';
     case 'deadman': return 'on_disconnect.stop_after';
+    case 'network': return 'network';
     case 'bind': return `host path ${obstacle.hostPath}`;
     case 'device-path': return `device ${obstacle.hostPath}`;
     case 'device': return `device ${obstacle.device}`;
@@ -165,20 +170,18 @@ function phrase({ first, best }: Causes, isOne: boolean): string {
     case 'deadman':
       return `${isOne ? 'has' : 'have'} no gantry-deadman at work, which stops tasks with stop_after when the agent cannot`;
     default:
-      return `${isOne ? 'has' : 'have'} ${possession(first, best)}`;
+      return `${isOne ? 'has' : 'have'} ${possession({ first, best }, isOne)}`;
   }
 }
 
-function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'volume-removal' | 'label' | 'deadman' }>, best: Obstacle): string {
+type Possession = Exclude<Obstacle, { readonly kind: 'node' | 'volume' | 'volume-removal' | 'label' | 'deadman' }>;
+
+function possession({ first, best }: { readonly first: Possession; readonly best: Obstacle }, isOne: boolean): string {
   switch (first.kind) {
     case 'taint':
       return `the taint ${first.taint}, which the service does not tolerate`;
-    case 'privileged':
-      return 'no permission for profile privileged';
-    case 'bind':
-      return `no host path ${first.hostPath} to bind`;
-    case 'device-path':
-      return `no device ${first.hostPath} to give`;
+    case 'network':
+      return `a network fault${isOne ? ` ("${first.fault}")` : ', which clusterctl node ls -o wide shows'}`;
     case 'runtime':
       return `no runtime ${first.runtime}`;
     case 'cpuset':
@@ -192,7 +195,19 @@ function possession(first: Exclude<Obstacle, { readonly kind: 'node' | 'volume' 
     case 'quota':
       return `no part in what the quota leaves (${quotaAmount(first.resource, first.free)} of ${first.resource})`;
     default:
-      return 'service' in first ? company(first) : scarcity(first, best);
+      if ('service' in first) return company(first);
+      return 'need' in first ? scarcity(first, best) : closedDoor(first);
+  }
+}
+
+function closedDoor(first: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' }>): string {
+  switch (first.kind) {
+    case 'privileged':
+      return 'no permission for profile privileged';
+    case 'bind':
+      return `no host path ${first.hostPath} to bind`;
+    case 'device-path':
+      return `no device ${first.hostPath} to give`;
   }
 }
 

@@ -21,6 +21,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'runtime'; readonly runtime: string }
   | { readonly kind: 'privileged' }
   | { readonly kind: 'deadman' }
+  | { readonly kind: 'network'; readonly fault: string }
   | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
   | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number; readonly milli?: number }
   | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
@@ -75,7 +76,7 @@ type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;
 type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot: number) => Obstacle | undefined;
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
-const NODE_FILTERS: readonly NodeFilter[] = [isReady, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, hasDeadman];
+const NODE_FILTERS: readonly NodeFilter[] = [isReady, hasNetwork, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, hasDeadman];
 const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
@@ -118,6 +119,10 @@ function isReady(node: Node): Obstacle | undefined {
     return { node: node.id, kind: 'node', state: node.condition };
   }
   return node.availability === 'active' ? undefined : { node: node.id, kind: 'node', state: node.availability };
+}
+
+function hasNetwork({ id, networkFault }: Node): Obstacle | undefined {
+  return networkFault === '' ? undefined : { node: id, kind: 'network', fault: networkFault };
 }
 
 function isTolerated(node: Node, service: Service): Obstacle | undefined {

@@ -74,16 +74,17 @@ function isAmount(obstacle: Obstacle): obstacle is Extract<Obstacle, { readonly 
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
-type Opening = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'bind' | 'device-path' }>;
+type Opening = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'bind' | 'device-path' }>;
 
 function isOpening(obstacle: Obstacle): obstacle is Opening {
-  return ['privileged', 'deadman', 'bind', 'device-path'].includes(obstacle.kind);
+  return ['privileged', 'deadman', 'network', 'bind', 'device-path'].includes(obstacle.kind);
 }
 
 function mendOpening(obstacle: Opening): Mend {
   switch (obstacle.kind) {
     case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
     case 'deadman': return { text: 'start its gantry-deadman', change: () => ({ hasDeadman: true }) };
+    case 'network': return { text: `repair its network: it says "${obstacle.fault}"`, change: () => ({ networkFault: '' }) };
     case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
     case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
   }

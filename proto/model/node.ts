@@ -48,6 +48,8 @@ export interface Node {
   readonly snapshotter: string;
   /** What stops exclusive tasks when the agent does not is at work, as its session says; false: its agent does not know of any. */
   readonly hasDeadman: boolean;
+  /** What its agent cannot make of its network, in words; empty: nothing. It gets no tasks meanwhile. */
+  readonly networkFault: string;
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;
   /** An operator said that the loss is true (`node confirm-lost`). */

@@ -38,6 +38,8 @@ export interface Registration {
   readonly takesKeptTasks?: boolean;
   /** What stops exclusive tasks when the agent does not is at work. */
   readonly hasDeadman: boolean;
+  /** As in Node. */
+  readonly networkFault: string;
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */
@@ -72,7 +74,7 @@ export interface Heartbeat {
 }
 
 /** What may change on a node while its session is open. */
-export type NodeHealth = Pick<Node, 'hasDeadman'>;
+export type NodeHealth = Pick<Node, 'hasDeadman' | 'networkFault'>;
 
 export interface TunnelRefusal {
   readonly kind: 'tunnel-refused';

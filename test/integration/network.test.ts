@@ -110,6 +110,36 @@ withNodes(`a slot that cannot be taken away keeps its address, and the audit tak
   t.false(linksOf(node!).includes(`n1t${slot.address.split('.')[3]!}`));
 });
 
+withNodes(`a node whose vxlan cannot be made takes its slots back and away, gives none, and repairs itself once it can be (${NEEDS})`, async t => {
+  await using cluster = new NodeCluster(1, 1);
+  await cluster.start();
+  const [node] = cluster.nodes;
+  const [kept, unwanted] = [await node!.call<NetworkSlot>('acquire'), await node!.call<NetworkSlot>('acquire')];
+  await node!.kill();
+  node!.run('ip', 'link', 'del', 'n1vx');
+  const holder = "require('dgram').createSocket('udp4').bind(4789, () => console.log('bound'))";
+  {
+    await using other = new SideProcess('nsenter', `--net=/run/netns/${node!.netns}`, process.execPath, '-e', holder);
+    await other.said('bound');
+    node!.start();
+    await t.throwsAsync(node!.call('setUp', 1), { message: /Address already in use/ });
+    t.true(await node!.call<boolean>('adopt', kept));
+    await node!.call('sweep', [kept.id]);
+    t.false(existsSync(path.dirname(unwanted.userNamespacePath)));
+    await t.throwsAsync(node!.call('acquire'), { message: 'the network of the node is not there yet' });
+    await t.throwsAsync(node!.call('setPeers', []), { message: 'the network of the node is not there yet' });
+    await t.throwsAsync(node!.call('audit'), { message: 'the network of the node is not there yet' });
+    await t.throwsAsync(node!.call('setUp', 1), { message: /Address already in use/ });
+  }
+  await node!.call('setUp', 1);
+  t.deepEqual(await node!.call('audit'), []);
+  t.regex(run('nsenter', `--net=${kept.networkNamespacePath}`, ...PING, '10.128.1.1'), /1 packets received/);
+  await node!.call('release', (await node!.call<NetworkSlot>('acquire')).id);
+  await node!.call('release', kept.id);
+  t.false(existsSync(path.dirname(kept.userNamespacePath)), 'a slot of an earlier agent goes as well');
+  await node!.call('tearDown');
+});
+
 withNodes(`a slot's ids are the mapped ones, and its address answers from another node over the vxlan (${NEEDS})`, async t => {
   await using cluster = new NodeCluster(2);
   await cluster.start();

@@ -107,14 +107,14 @@ export class SimAgent {
       const recovered = await recoverTasks(parts, held);
       return new TaskSet(parts, recovered, held ?? { ...EMPTY_DESIRED_SET, tasks: new Map(recovered.records.map(record => [record.task.id, record.task])) });
     };
-    const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, proxy: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover });
+    const node = new NodeLoop({ network: { setUp: () => Promise.resolve() }, proxy: { setUp: () => Promise.resolve() }, dns: { ensureRunning: () => Promise.resolve() }, recover, onNetworkFault: () => undefined });
     const endpoints = new EndpointsLoop([async set => { this.#world.witness.applied(this.node, set); await process.sleep(random.between(1, 40), signal); }], generation => { session.endpointsApplied(generation); }, shared);
     const removal = new VolumeRemovalLoop({
       ...shared, volumes: this.machine.parts(process).volumes, records: () => (node.isUp ? node.records : undefined), onAnswer: () => { session.poke(); },
     });
     const session: SessionLoop = new SessionLoop({
       volumeAnswers: () => removal.answers,
-      ...shared, facts: this.#facts(), deadman: this.machine.deadman, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
+      ...shared, facts: this.#facts(), deadman: this.machine.deadman, networkFault: () => node.networkFault, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
       sink: {
         registered: async ({ subnetIndex }) => {
           this.#subnetIndex = subnetIndex;

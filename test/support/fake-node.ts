@@ -68,6 +68,7 @@ export class FakeNode extends FakeSteps {
   callsBeforeMove: number | undefined;
   /** What a process of the machine has of the task's host ports, in words; and why no container can be created. */
   takenPort: string | undefined;
+  networkProblem: string | undefined;
   runtimeProblem: string | undefined;
   mayStart = true;
   cutOffInMs = 1_000_000_000;
@@ -183,6 +184,7 @@ export class FakeNode extends FakeSteps {
           [...this.admitted].filter(address => !addresses.has(address)).forEach(address => { this.admitted.delete(address); });
         }),
       },
+      networkProblem: () => this.networkProblem,
       devices: { take: () => { this.failAsTold('devices.take'); return []; }, release: () => undefined, adopt: () => undefined },
       proxy: {
         admit: address => this.step('proxy.admit', () => { this.admitted.add(address); }),

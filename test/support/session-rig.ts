@@ -39,6 +39,7 @@ export class SessionRig {
   isNetworkBroken = false;
   accepted = 0;
   hasDeadman = true;
+  networkFault = '';
   readonly heardUptimes: number[] = [];
   volumeAnswers: VolumeAnswers = NO_ANSWERS;
   readonly stopping = new AbortController();
@@ -71,6 +72,7 @@ export class SessionRig {
       },
       reports: this.reports,
       deadman: { isAtWork: () => this.hasDeadman, uptimeMs: () => this.clock.monotonicMs() + 50_000, heard: sentUptimeMs => { this.heardUptimes.push(sentUptimeMs); } },
+      networkFault: () => this.networkFault,
       instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n', clusterId: 'k' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
       sink: {
         registered: async () => { await (this.isNetworkBroken ? Promise.reject(new Error('no link')) : undefined); },

@@ -19,6 +19,8 @@ class Rig {
   repairs: readonly string[] = [];
   isNetworkBroken = false;
   isInGroup = true;
+  /** What the looks at the network found, by part. */
+  readonly audited: (string | undefined)[] = [];
   found: readonly string[] = [NAME];
 
   async looks(count: number): Promise<void> {
@@ -32,7 +34,7 @@ class Rig {
       cgroups: { holds: () => Promise.resolve(this.isInGroup), list: () => Promise.resolve(this.found), killAll: id => act(`kill group ${id}`), remove: id => act(`remove group ${id}`) },
       runtime: { isAlive: () => Promise.resolve(true), kill: id => act(`kill ${id}`) },
       heap: { trim: () => act('trim') },
-      records: () => [RUNNING], wakeTasks: () => { this.done.push('wake'); }, onRepaired: () => { this.done.push('again'); },
+      records: () => [RUNNING], node: { ensureNetwork: () => act('ensure'), audited: failure => { this.audited.push(failure?.part); } }, wakeTasks: () => { this.done.push('wake'); }, onRepaired: () => { this.done.push('again'); },
       tell: what => { this.told.push(what); }, clock: this.clock, log: silentLogger,
     }).run(ending.signal);
     for (let look = 0; look < count; look += 1) await this.clock.advance(LOOK_MS);
@@ -44,8 +46,8 @@ class Rig {
 test('where all is as it should be a look wakes the tasks and gives memory back, and says nothing', async t => {
   const rig = new Rig();
   await rig.looks(2);
-  t.deepEqual(rig.done, ['wake', 'trim', 'wake', 'trim']);
-  t.deepEqual(rig.told, []);
+  t.deepEqual(rig.done, ['wake', 'ensure', 'trim', 'wake', 'ensure', 'trim']);
+  t.deepEqual([rig.told, rig.audited], [[], [undefined, undefined]]);
 });
 
 test('a look that does not work leaves out none of the others', async t => {
@@ -53,14 +55,15 @@ test('a look that does not work leaves out none of the others', async t => {
   rig.isNetworkBroken = true;
   rig.isInGroup = false;
   await rig.looks(1);
-  t.deepEqual(rig.done, ['wake', `kill ${NAME}`, 'trim']);
+  t.deepEqual(rig.done, ['wake', 'ensure', `kill ${NAME}`, 'trim']);
+  t.deepEqual(rig.audited, ['network']);
 });
 
 test('what was put back is told, and the endpoints are applied again', async t => {
   const rig = new Rig();
   rig.repairs = ['link v2'];
   await rig.looks(1);
-  t.deepEqual(rig.done, ['wake', 'again', 'trim']);
+  t.deepEqual(rig.done, ['wake', 'ensure', 'again', 'trim']);
   t.deepEqual(rig.told, ['link v2 was put back']);
 });
 
@@ -68,9 +71,9 @@ test('what nobody claims goes at the second look in a row, not at the first', as
   const first = new Rig();
   first.found = [NAME, STRAY];
   await first.looks(1);
-  t.deepEqual(first.done, ['wake', 'trim']);
+  t.deepEqual(first.done, ['wake', 'ensure', 'trim']);
   const second = new Rig();
   second.found = [NAME, STRAY];
   await second.looks(2);
-  t.deepEqual(second.done, ['wake', 'trim', 'wake', `kill group ${STRAY}`, `remove group ${STRAY}`, `remove rootfs ${STRAY}`, 'trim']);
+  t.deepEqual(second.done, ['wake', 'ensure', 'trim', 'wake', 'ensure', `kill group ${STRAY}`, `remove group ${STRAY}`, `remove rootfs ${STRAY}`, 'trim']);
 });

@@ -46,12 +46,15 @@ test('a heartbeat says that the deadman came, and the session stays open', async
   rig.hasDeadman = false;
   const session = await rig.registered();
   t.like(session.received[0], { kind: 'register', hasDeadman: false });
-  t.deepEqual(rig.loop.health, { hasDeadman: false });
-  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: false });
+  t.deepEqual(rig.loop.health, { hasDeadman: false, networkFault: '' });
+  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: false, networkFault: '' });
   acknowledge(session);
   rig.loop.healthChanged({ hasDeadman: true });
   await rig.pass(10);
-  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: true });
+  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: true, networkFault: '' });
+  rig.loop.healthChanged({ networkFault: 'no vxlan' });
+  await rig.pass(10);
+  t.deepEqual(beats(session).at(-1)?.health, { hasDeadman: true, networkFault: 'no vxlan' });
   t.false(session.isClosed);
   t.is(rig.dialled.length, 1);
   rig.stop();

@@ -109,7 +109,11 @@ export interface Registration {
   /** Of the cluster that took its last registration; empty: of none yet, or an agent of before. */
   readonly clusterId: string;
   /** A full assignment may name tasks that stay as the agent has them; absent from an agent of before. */
-  readonly takesKeptTasks?: boolean | undefined;
+  readonly takesKeptTasks?:
+    | boolean
+    | undefined;
+  /** As in Node. */
+  readonly networkFault: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -138,6 +142,8 @@ export interface Heartbeat {
 export interface NodeHealth {
   /** As in Node. */
   readonly hasDeadman: boolean;
+  /** As in Node. */
+  readonly networkFault: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1071,6 +1077,7 @@ function createBaseRegistration(): Registration {
     hasDeadman: false,
     knownRevision: 0,
     clusterId: "",
+    networkFault: "",
   };
 }
 
@@ -1138,6 +1145,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.takesKeptTasks !== undefined) {
       writer.uint32(176).bool(message.takesKeptTasks);
+    }
+    if (message.networkFault !== "") {
+      writer.uint32(186).string(message.networkFault);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1332,6 +1342,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.takesKeptTasks = reader.bool();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.networkFault = reader.string();
             continue;
           }
         }
@@ -1588,13 +1606,16 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseNodeHealth(): NodeHealth {
-  return { hasDeadman: false };
+  return { hasDeadman: false, networkFault: "" };
 }
 
 export const NodeHealth: MessageFns<NodeHealth> = {
   encode(message: NodeHealth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.hasDeadman !== false) {
       writer.uint32(8).bool(message.hasDeadman);
+    }
+    if (message.networkFault !== "") {
+      writer.uint32(18).string(message.networkFault);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1626,6 +1647,14 @@ export const NodeHealth: MessageFns<NodeHealth> = {
             }
 
             message.hasDeadman = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.networkFault = reader.string();
             continue;
           }
         }

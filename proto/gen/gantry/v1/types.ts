@@ -1182,6 +1182,8 @@ export interface Node {
   readonly cpus: string;
   /** What stops exclusive tasks when the agent does not was at work when the agent registered. */
   readonly hasDeadman: boolean;
+  /** What the agent cannot make of the node's network, in words; empty: nothing. The node gets no tasks meanwhile. */
+  readonly networkFault: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9341,6 +9343,7 @@ function createBaseNode(): Node {
     snapshotter: "",
     cpus: "",
     hasDeadman: false,
+    networkFault: "",
   };
 }
 
@@ -9402,6 +9405,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.hasDeadman !== false) {
       writer.uint32(152).bool(message.hasDeadman);
+    }
+    if (message.networkFault !== "") {
+      writer.uint32(162).string(message.networkFault);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -9580,6 +9586,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.hasDeadman = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.networkFault = reader.string();
             continue;
           }
         }

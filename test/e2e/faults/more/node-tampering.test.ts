@@ -2,10 +2,12 @@
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import type { TaskView } from '#model/ports.ts';
+import { networkNames } from '../../../../agent/network/link-names.ts';
 import { cgroupMounts } from '../../../../cli/dev/cgroup-fs.ts';
 import { eventually } from '../../../support/dev-cluster.ts';
 import { LockServer } from '../../../support/lock-server.ts';
 import { identityOf, inMountsOf, oneService, pidOf, running, taskOnce, wantedTasks } from '../../../support/node-faults.ts';
+import { SideProcess } from '../../../support/side-process.ts';
 import { settleNodes } from '../../../support/node-leftovers.ts';
 import { useOneNode } from '../../../support/one-node.ts';
 
@@ -113,6 +115,29 @@ test.serial('E13: every firewall rule flushed: all of them are back, isolation a
       await beside.close();
     }
   });
+});
+
+test.serial('E13: the vxlan cannot be made: the node says why and gets no tasks, those that it has can be deleted, and it repairs itself', async t => {
+  const name = 'n1';
+  const faultOf = async (): Promise<unknown> => (await site.cluster.items('node', 'ls')).find(item => item['name'] === name)?.['networkFault'];
+  const holder = 'require("dgram").createSocket("udp4").bind(4789, () => console.log("bound"))';
+  await site.cluster.apply(oneService({ name: 'there' }));
+  await running(site.client, 'there');
+  {
+    site.cluster.kill(name);
+    await onNode('ip', 'link', 'del', networkNames(scope()).vxlan);
+    await using other = new SideProcess('nsenter', `--net=/run/netns/${site.cluster.layout.nodes[0]?.networkNamespace ?? ''}`, process.execPath, '-e', holder);
+    await other.said('bound');
+    await site.cluster.ctl('dev', 'start', name);
+    await eventually('the fault', REPAIR_MS, async () => String(await faultOf()).includes('Address already in use'));
+    t.regex(await site.cluster.ctl('node', 'ls'), /n1 +network fault/);
+    await site.cluster.apply(oneService({ name: 'waits' }));
+    await eventually('the reason', REPAIR_MS, async () => (await site.cluster.ctl('why', 'waits/main')).includes('network fault'));
+    await site.cluster.ctl('delete', 'app/there', '-y');
+  }
+  t.is((await running(site.client, 'waits', 1, REPAIR_MS)).length, 1);
+  await eventually('no fault any more', REPAIR_MS, async () => await faultOf() === null);
+  await site.cluster.ctl('delete', 'app/waits', '-y');
 });
 
 test.serial('E14: the directory of exit files missing, then not a directory: a start is refused in words, what runs goes on, and all goes on once it is back', async t => {

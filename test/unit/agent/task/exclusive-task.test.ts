@@ -34,6 +34,27 @@ test('an exclusive task has its time before anything of an attempt is made, and 
   rig.kill();
 });
 
+test('a task waits while the network of its node is not there, which counts as no attempt, says why, and may be stopped', async t => {
+  const rig = new Rig();
+  rig.node.networkProblem = 'network: no vxlan';
+  await rig.begin(setOf(aTask()));
+  await rig.pass(20_000);
+  t.like(rig.node.lastStatus(), { phase: 'assigned', attempt: 0, reason: 'NetworkNotReady', message: 'network: no vxlan' });
+  t.is(rig.node.events.filter(reason => reason === 'NetworkNotReady').length, 1);
+  t.deepEqual(rig.node.leftovers(), []);
+  const stopped = new Rig();
+  stopped.node.networkProblem = 'network: no vxlan';
+  await stopped.begin(setOf(aTask()));
+  await stopped.desire({ ...aTask(), desired: 'stop' });
+  await stopped.pass(5_000);
+  t.like(stopped.node.lastStatus(), { phase: 'complete', attempt: 0 });
+  stopped.kill();
+  rig.node.networkProblem = undefined;
+  await rig.pass(20_000);
+  t.deepEqual(rig.node.running(), [FIRST]);
+  rig.kill();
+});
+
 test('an exclusive task that is cut off is stopped, and starts again with the permit alone; no attempt counts', async t => {
   const rig = new Rig();
   rig.node.onSignal = { code: 143 };

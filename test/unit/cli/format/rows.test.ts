@@ -5,6 +5,7 @@ import { parseNodeId } from '#model/ids.ts';
 import type { TaskView } from '#model/ports.ts';
 import { clusterView, serviceView, taskView, WEB } from '../../../support/cluster-view.ts';
 import { node, resources, T0 } from '../../../support/builders.ts';
+import type { NodeOptions } from '../../../support/builders.ts';
 import { golden } from '../../../support/golden.ts';
 
 const VIEW = clusterView();
@@ -56,4 +57,14 @@ test('a node that is not heard now says so, whatever else it is', t => {
   t.is(stateOf('silent', 'cordoned'), 'cordoned, silent');
   t.is(stateOf('ready', 'active'), 'ready');
   t.is(stateOf('lost', 'active'), 'lost');
+});
+
+test('a node whose network cannot be made shows it, but for one that is lost; wide, also what is wrong', t => {
+  const rowOf = (options: NodeOptions): readonly string[] => nodeTable(
+    [{ node: node('n1', { networkFault: 'network: no\tvxlan', ...options }), ledger: { node: parseNodeId('n1'), requests: resources(0, 0), hostPorts: [] } }], [], NOW, true,
+  ).rows[0] ?? [];
+  t.is(rowOf({})[1], 'network fault');
+  t.is(rowOf({}).at(-1), 'network: no\\u0009vxlan');
+  t.is(rowOf({ availability: 'cordoned', condition: 'silent' })[1], 'cordoned, silent, network fault');
+  t.is(rowOf({ condition: 'lost' })[1], 'lost');
 });

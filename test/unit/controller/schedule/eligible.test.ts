@@ -9,7 +9,7 @@ import { node, service, snapshot } from '../../../support/builders.ts';
 const anyNode = fc.record({
   condition: fc.constantFrom('ready', 'ready', 'silent', 'lost'), availability: fc.constantFrom('active', 'active', 'cordoned', 'draining'),
   taints: fc.subarray(['spot', 'gpu']), runtimes: fc.constantFrom(['crun'], ['runc'], ['crun', 'runc']), cpus: fc.constantFrom('0-3', '0-1'),
-  labels: fc.constantFrom({}, { tier: 'web' }, { tier: 'data' }), hasDeadman: fc.boolean(),
+  labels: fc.constantFrom({}, { tier: 'web' }, { tier: 'data' }), hasDeadman: fc.boolean(), networkFault: fc.constantFrom('', '', 'no vxlan'),
   policy: fc.record({ bindPrefixes: fc.subarray(['/srv']), devicePaths: fc.subarray(['/dev/fuse']), devices: fc.constant([]), allowsPrivileged: fc.boolean() }),
 });
 const anyService = fc.record({

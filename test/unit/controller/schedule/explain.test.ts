@@ -21,6 +21,10 @@ test('the biggest group first, the best node of a shortage named', explains, [
 test('groups of one size by their names', explains, [
   { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80' },
 ], 'no node fits: 1 of 2 nodes has host port tcp/80 taken; 1 node has the taint spot, which the service does not tolerate');
+test('a network that is not there', explains, [{ node: n('n1'), kind: 'network', fault: 'network: no vxlan' }],
+  'no node fits: 1 of 1 node has a network fault ("network: no vxlan")');
+test('networks that are not there, each for another reason', explains, [{ node: n('n1'), kind: 'network', fault: 'a' }, { node: n('n2'), kind: 'network', fault: 'b' }],
+  'no node fits: 2 of 2 nodes have a network fault, which clusterctl node ls -o wide shows');
 test('nothing that would stop an exclusive task', explains, [{ node: n('n1'), kind: 'deadman' }, { node: n('n2'), kind: 'deadman' }],
   'no node fits: 2 of 2 nodes have no gantry-deadman at work, which stops tasks with stop_after when the agent cannot');
 test('two rules are two causes', explains, [

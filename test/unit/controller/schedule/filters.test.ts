@@ -73,6 +73,10 @@ test('an exclusive service needs what stops its tasks in the agent\'s stead', t 
   t.is(onNode({}, exclusive), undefined);
   t.is(onNode({ hasDeadman: false }, {}), undefined);
 });
+test('a node whose network cannot be made gets no task of any service', t => {
+  t.like(onNode({ networkFault: 'network: no vxlan' }, {}), { kind: 'network', fault: 'network: no vxlan' });
+  t.is(onNode({ networkFault: '' }, {}), undefined);
+});
 test('disk and processes limit where the node says how many it has', t => {
   const asks = { container: { requests: { ...resources(1, 1), diskBytes: 100, pids: 10 } } };
   t.is(onTask({ pids: 0 }, asks), undefined);

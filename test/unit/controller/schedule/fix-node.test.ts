@@ -53,4 +53,5 @@ test('only held back; only without a label; only closed', t => {
   t.deepEqual(changes(labelled, {}, service({ placement: { require: rules } })), ['label it zone=a']);
   t.deepEqual(changes(opened, {}, service({ container: { devices: [{ hostPath: '/dev/fuse', target: '/dev/fuse', access: 'rwm' }] } })), ['start its agent with --device-paths /dev/fuse']);
   t.deepEqual(changes(opened, { hasDeadman: false }, service({ onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } })), ['start its gantry-deadman']);
+  t.deepEqual(changes(opened, { networkFault: 'network: no vxlan' }, plain), ['repair its network: it says "network: no vxlan"']);
 });
