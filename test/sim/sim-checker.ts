@@ -73,6 +73,8 @@ export class SimChecker implements MachineWitness {
   readonly #revisions = new Map<string, Revision>();
   readonly #requests = new Set<string>();
   readonly #lastAckMs = new Map<string, number>();
+  /** Without those that end a gap: the heartbeat that one answers may not show that the agent hears, and then does not count for it. */
+  readonly #provenAckMs = new Map<string, number>();
   /** The newest one of each node. */
   readonly #ackGaps = new Map<string, { readonly lengthMs: number; readonly endedAtMs: number }>();
   readonly #jobsDone = new Set<string>();
@@ -111,6 +113,7 @@ export class SimChecker implements MachineWitness {
   acknowledged(node: string, sentAtMs: number): void {
     const lengthMs = sentAtMs - (this.#lastAckMs.get(node) ?? 0);
     if (lengthMs > SHORT_GAP_MS) this.#ackGaps.set(node, { lengthMs, endedAtMs: this.#times.nowMs() });
+    else this.#provenAckMs.set(node, sentAtMs);
     this.#lastAckMs.set(node, sentAtMs);
   }
 
@@ -219,7 +222,7 @@ export class SimChecker implements MachineWitness {
     const nowMs = this.#times.nowMs();
     const gap = this.#ackGaps.get(node);
     // One that stood still decides by what it knew before the acknowledgement that comes with it.
-    const silentMs = Math.max(nowMs - (this.#lastAckMs.get(node) ?? 0), gap !== undefined && nowMs - gap.endedAtMs <= DECIDING_MS ? gap.lengthMs : 0);
+    const silentMs = Math.max(nowMs - (this.#provenAckMs.get(node) ?? 0), gap !== undefined && nowMs - gap.endedAtMs <= DECIDING_MS ? gap.lengthMs : 0);
     if (stopAfterMs === undefined || silentMs < stopAfterMs - this.#times.ackAgeMs) {
       return false;
     }
