@@ -6,7 +6,7 @@ import { DiskPressureError } from '../../agent/disk-pressure.ts';
 import { DirectoryVolumes } from '../../agent/volume/volume-fs.ts';
 import type { OciMount } from '../../agent/volume/ports.ts';
 import { container, service, task } from '../support/builders.ts';
-import { mountsWith, run } from '../support/node-namespaces.ts';
+import { mountsWith, run, unmountBelow } from '../support/node-namespaces.ts';
 import { holdUserNamespace } from '../support/user-namespace-process.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -103,6 +103,7 @@ asRoot(`volumes keep plain ids on disk, secrets are on a tmpfs for the container
     t.log(error);
     throw error;
   } finally {
+    unmountBelow(directory);
     rmSync(directory, { recursive: true, force: true });
   }
   t.deepEqual(mountsWith(directory), []);

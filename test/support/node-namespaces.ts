@@ -162,6 +162,14 @@ export function mountsWith(mark: string): readonly string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(line => line.includes(mark));
 }
 
+/** Unmounts all that a test that broke off left below `directory`, the innermost first. */
+export function unmountBelow(directory: string): void {
+  const targets = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map(line => line.split(' ')[4] ?? '');
+  for (const target of targets.filter(one => one.startsWith(`${directory}/`)).reverse()) {
+    run('umount', '-l', target);
+  }
+}
+
 /** Mounts, processes and network namespaces that stay of a cluster that was closed. */
 export async function leftOf({ prefix }: NodeCluster): Promise<readonly string[]> {
   return await untilNone(() => [

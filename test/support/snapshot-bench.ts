@@ -7,6 +7,7 @@ import type { RootfsSnapshotter } from '../../agent/snapshot/ports.ts';
 import type { SnapshotterOptions } from '../../agent/snapshot/overlay-fs.ts';
 import type { SnapshotterUnderTest } from '../contract/rootfs-snapshotter-contract.ts';
 import { mountLoopDisk, unmountDisk } from './loop-disk.ts';
+import { unmountBelow } from './node-namespaces.ts';
 import { holdUserNamespace } from './user-namespace-process.ts';
 
 export const HOST_BASE = 3_000_000;
@@ -35,6 +36,7 @@ export async function useSnapshots(open: (options: SnapshotterOptions) => Settle
     const left = mountsBelow(statePath);
     if (left.length > 0) throw new Error(`mounts left: ${left.join(' ')}`);
   } finally {
+    unmountBelow(statePath);
     if (fileSystem === 'btrfs') await unmountDisk(statePath);
     rmSync(top, { recursive: true, force: true });
   }
