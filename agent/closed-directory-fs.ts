@@ -6,7 +6,7 @@ import { isAbsent } from './task/durable-fs.ts';
 
 /** Below these each directory is a container's; a runtime in its user namespace passes by the group. */
 const OF_CONTAINERS = { state: ['snapshots'], run: ['bundles', 'volumes'] } as const;
-/** Of root alone: nothing is opened below them by anybody else's rights. */
+/** Only root opens files below these. */
 const OF_ROOT = ['volumes', 'images/layers', 'images/staging', 'images/layer-records', 'images/images', 'snapshot-bases'];
 const GROUP_PASSES = 0o710;
 const OTHERS = 0o007;

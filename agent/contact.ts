@@ -1,3 +1,5 @@
+import type { Backoff } from '#kit/backoff.ts';
+
 /** What the agent knows of its controllers, in monotonic milliseconds; what starts and cut-offs are decided from. */
 export interface Contact {
   readonly lostMs: number;
@@ -11,6 +13,15 @@ export interface Contact {
   readonly lookedAtMs: number;
   /** A controller said that this agent is to start nothing; no registration was accepted since. */
   readonly isRefused?: true;
+}
+
+const RECONNECT_BACKOFF: Backoff = { firstMs: 100, maxMs: 8_000 };
+/** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
+const RECONNECT_LOST_SHARE = 0.5;
+
+/** Waits between two tries to open a session. */
+export function reconnectBackoff(lostMs: number): Backoff {
+  return { ...RECONNECT_BACKOFF, maxMs: Math.min(RECONNECT_BACKOFF.maxMs, lostMs * RECONNECT_LOST_SHARE) };
 }
 
 /** At the start: being away is like a stall. */

@@ -15,7 +15,7 @@ export interface NewsParts {
 const SEND_INTERVAL_MS = 500;
 /** Events that wait for the next message; more are dropped. */
 const MAX_EVENTS = 100;
-/** Of an event: a controller cuts it there, too. */
+/** Maximum characters of an event message. The controller cuts longer messages too. */
 const MAX_MESSAGE_LENGTH = 2_048;
 
 /** What this node reports for NATS, in one message of the session twice a second: the newest sample of each task, and the events since. */

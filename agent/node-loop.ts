@@ -167,7 +167,7 @@ function faultText({ part, error }: AuditFailure): string {
   return Buffer.from(printable(text)).subarray(0, MAX_FAULT_BYTES).toString().replace(/\uFFFD+$/, '');
 }
 
-/** Of the error, and of its cause where that says more. */
+/** The message of the error, and that of its cause where it differs. */
 function messages(error: unknown): readonly string[] {
   if (!(error instanceof Error)) return [String(error)];
   return error.cause instanceof Error && !error.message.includes(error.cause.message) ? [error.message, error.cause.message] : [error.message];

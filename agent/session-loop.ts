@@ -1,5 +1,4 @@
 import { backoffMs } from '#kit/backoff.ts';
-import type { Backoff } from '#kit/backoff.ts';
 import type { Clock } from '#kit/clock.ts';
 import { innerSignal } from '#kit/inner-signal.ts';
 import type { InnerSignal } from '#kit/inner-signal.ts';
@@ -12,7 +11,7 @@ import type { AgentNews, ControllerMessage, HeartbeatAck, NodeHealth, OpenTunnel
 import { AssignmentKeeper } from './assignment-flow.ts';
 import { knownRevision } from './assignment.ts';
 import type { DesiredSet } from './assignment.ts';
-import { lookAgain, mayStart, mayStartExclusive, newContact, untilCutOffMs, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
+import { lookAgain, mayStart, mayStartExclusive, newContact, reconnectBackoff, untilCutOffMs, withAcknowledged, withAnswer, withFullSet } from './contact.ts';
 import type { Contact } from './contact.ts';
 import { Doorbell } from './doorbell-flow.ts';
 import { HeartbeatLoop } from './heartbeat-loop.ts';
@@ -65,9 +64,6 @@ interface OpenSession {
   takesNews?: boolean;
 }
 
-const RECONNECT_BACKOFF = { firstMs: 100, maxMs: 8_000 };
-/** No wait is longer than this share of LOST: an agent that was sent away is back before it counts as silent. */
-const RECONNECT_LOST_SHARE = 0.5;
 /** A task that a full set does not list runs on for so many LOST: a minute. Source: reliability B12 */
 const UNLISTED_LOSTS = 3;
 /** A session this old counts as good: the next dial starts at the first delay again. */
@@ -178,13 +174,9 @@ export class SessionLoop implements StartPermit {
       next += 1;
       const lastedMs = await this.#oneSession(address, signal);
       failures = lastedMs >= GOOD_SESSION_MS ? 1 : failures + 1;
-      await this.#parts.clock.sleep(backoffMs(this.#reconnectBackoff(), failures, this.#parts.random()), signal).catch(() => { /* the loop's condition sees the signal */ });
+      await this.#parts.clock.sleep(backoffMs(reconnectBackoff(this.#times.lostMs), failures, this.#parts.random()), signal).catch(() => { /* the loop's condition sees the signal */ });
     }
     await watching;
-  }
-
-  #reconnectBackoff(): Backoff {
-    return { ...RECONNECT_BACKOFF, maxMs: Math.min(RECONNECT_BACKOFF.maxMs, this.#times.lostMs * RECONNECT_LOST_SHARE) };
   }
 
   /** Looks at the clock more often than STALL, so that a gap in which this process did not run shows. */

@@ -23,8 +23,8 @@ const KERNEL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Opens the root of `container` and of no other process: everything is read through one descriptor of its directory in
- * proc, which names that very process and answers nothing after its end, whoever gets the number then.
+ * Opens the root directory of the process `container`. All files of /proc/PID are read through one descriptor
+ * of that directory: reads fail with ESRCH after the process has ended, also when another process has its pid.
  *
  * @throws ClusterError FAILED_PRECONDITION when it is gone
  * Source: proc(5); proc_pid_root(5); user_namespaces(7), uid_map

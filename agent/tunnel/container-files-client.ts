@@ -8,7 +8,7 @@ import type { ContainerFiles } from './ports.ts';
 
 /** Each copy holds a thread, and one whose disk does not answer keeps it. */
 const COPIES_AT_ONCE = 16;
-/** Of a thread: it holds one piece and the names of one directory a level. */
+/** Heap limit of a thread, which holds one piece of the archive and the file names of one directory for each level. */
 const MAX_HEAP_MIB = 128;
 
 /** Files of containers, read and written by a thread a copy: what makes one wait, a container's disk or a mount of its, stops no other. */

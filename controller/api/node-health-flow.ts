@@ -17,7 +17,7 @@ export interface HealthReport {
   readonly health: NodeHealth | undefined;
 }
 
-/** The Node with this health; undefined when its record says so already, or cannot be read. */
+/** The Node with this health. Undefined when its record has it already or is not readable. */
 export function changedHealth(node: NodeId, given: NodeHealth | undefined, { nodes }: ClusterSnapshot): Node | undefined {
   const current = nodes.get(node)?.value;
   if (current === undefined || given === undefined) {

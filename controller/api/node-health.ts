@@ -5,7 +5,7 @@ import { boundedText } from '../store/bounded-text.ts';
 /** More than an agent says of a fault. */
 const MAX_FAULT_BYTES = 512;
 
-/** Of what a session says, the health alone, with texts of bounded size. */
+/** Takes the health from a message, and cuts its texts to their maximum size. */
 export function healthOf({ hasDeadman, networkFault }: NodeHealth): NodeHealth {
   return { hasDeadman, networkFault: boundedText(networkFault, MAX_FAULT_BYTES) };
 }

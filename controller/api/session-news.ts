@@ -14,7 +14,7 @@ export interface SessionNewsParts {
   readonly log: Logger;
 }
 
-/** Of one node. 500 tasks, sampled every two seconds, are half of it. */
+/** Rate limit of one node. The samples of 500 tasks, one every two seconds, need half of it. */
 const BYTES_PER_SECOND = 128 * 1_024;
 /** What a node may send at once: the samples of 2,000 tasks. */
 const BURST_BYTES = 512 * 1_024;

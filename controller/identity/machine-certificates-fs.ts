@@ -18,11 +18,21 @@ export interface MachineCertificate extends Validity {
 /** Keys of the authorities that `init` makes. */
 const AUTHORITY_KEYS = ['ca-key.pem', 'etcd-ca-key.pem'];
 
-/** Sorted by folder. Those of nodes are the agents' own: their controllers must be asked, which know what was removed. */
-export async function listMachineCertificates(configDir: string): Promise<readonly MachineCertificate[]> {
+/**
+ * The certificates below `configDir`, sorted by folder, without those of nodes: agents renew these at a controller, which knows
+ * the removed nodes. A certificate that cannot be read is reported and left out.
+ */
+export async function listMachineCertificates(configDir: string, onUnreadable: (folder: string, error: unknown) => void): Promise<readonly MachineCertificate[]> {
   const entries = await readdir(configDir, { withFileTypes: true });
   const folders = entries.filter(entry => entry.isDirectory()).map(({ name }) => name).sort();
-  const found = await Promise.all(folders.map(async folder => await readOne(configDir, folder)));
+  const found = await Promise.all(folders.map(async folder => {
+    try {
+      return await readOne(configDir, folder);
+    } catch (error) {
+      onUnreadable(folder, error);
+      return undefined;
+    }
+  }));
   return found.filter(certificate => certificate !== undefined);
 }
 

@@ -41,7 +41,7 @@ export class MachineCertificatesLoop implements Loop {
 
   async #look(): Promise<void> {
     const { configDir, clock, log, refresh } = this.#options;
-    const found = await listMachineCertificates(configDir);
+    const found = await listMachineCertificates(configDir, (folder, error) => { log.error({ err: error, certificate: folder }, 'certificate of the machine cannot be read'); });
     for (const certificate of found.filter(one => renewAtMs(one) <= clock.nowMs())) {
       try {
         await renewMachineCertificate(configDir, certificate, clock.nowMs());
@@ -50,7 +50,7 @@ export class MachineCertificatesLoop implements Loop {
         log.error({ err: error, certificate: certificate.folder, endsAt: new Date(certificate.notAfterMs).toISOString() }, 'certificate of the machine not renewed; tried again');
       }
     }
-    this.#known = await listMachineCertificates(configDir);
+    this.#known = await listMachineCertificates(configDir, () => { /* logged above */ });
     await refresh();
   }
 

@@ -3,9 +3,9 @@ import type { ClusterEvent, EventMessage } from '#model/event.ts';
 import { boundedText } from '../store/bounded-text.ts';
 import type { PlannedEvent } from './plan.ts';
 
-/** Of an event, its newest among them. */
+/** Messages that one event keeps, with the newest. */
 const MAX_MESSAGES = 4;
-/** Of each of them: with its newest message whole, an event stays below 5 KiB. */
+/** Bytes of each kept message. An event with its full newest message stays below 5 KiB. */
 const MAX_KEPT_BYTES = 512;
 
 /** The event with one more occurrence. */

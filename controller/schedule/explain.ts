@@ -85,7 +85,7 @@ function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
-/** Of obstacles that are the same on every node. */
+/** What nodes have and the task needs, for obstacles whose text is the same on each node. */
 const SAME_NEEDS = {
   privileged: { have: 'not allowed', need: '--allow-privileged' }, deadman: { have: 'none at work', need: 'gantry-deadman' }, address: { have: '0', need: '1' },
 } as const;

@@ -23,16 +23,12 @@ import { EndpointWatch } from './sim-endpoints.ts';
 import type { Writer } from './sim-etcd.ts';
 import type { MachineWitness } from './sim-machine.ts';
 import { PlacementWatch } from './sim-placement.ts';
+import { NodeSilence } from './sim-silence.ts';
 import { SoonWatch } from './sim-soon.ts';
 import { ScaleWatch } from './sim-scale.ts';
 import type { ScaleWorld } from './sim-scale.ts';
 
 const LEADERS_KINDS: ReadonlySet<RecordKey['kind']> = new Set(['task', 'ledger', 'service-status', 'mass-breaker']);
-
-/** From a decision to stop to the stop. */
-const DECIDING_MS = 2_000;
-/** Between two acknowledgements where nothing is wrong. */
-const SHORT_GAP_MS = 3_000;
 
 /** True for what only a leader writes. */
 export function isLeaders(key: RecordKey | undefined): boolean {
@@ -72,11 +68,7 @@ export class SimChecker implements MachineWitness {
   /** By App, number and life of the App. */
   readonly #revisions = new Map<string, Revision>();
   readonly #requests = new Set<string>();
-  readonly #lastAckMs = new Map<string, number>();
-  /** Without those that end a gap: the heartbeat that one answers may not show that the agent hears, and then does not count for it. */
-  readonly #provenAckMs = new Map<string, number>();
-  /** The newest one of each node. */
-  readonly #ackGaps = new Map<string, { readonly lengthMs: number; readonly endedAtMs: number }>();
+  readonly #silence: NodeSilence;
   readonly #jobsDone = new Set<string>();
   readonly #runs = new Set<ServiceId>();
   /** Containers of exclusive tasks that were cut off. */
@@ -86,9 +78,10 @@ export class SimChecker implements MachineWitness {
 
   constructor(times: CheckerTimes, scaled: Omit<ScaleWorld, 'nowMs'>) {
     this.#times = times;
+    this.#silence = new NodeSilence(times.nowMs);
     this.placement = new PlacementWatch(times.nowMs);
     const isRunning = ({ id }: Task): boolean => this.running.some(one => one.task.id === id && !isCompanion(one.id));
-    this.soon = new SoonWatch({ nowMs: times.nowMs, placement: this.placement, isRunning, lastAckMs: node => this.#lastAckMs.get(node), onDue: kind => { this.count(`due: ${kind}`); } });
+    this.soon = new SoonWatch({ nowMs: times.nowMs, placement: this.placement, isRunning, lastAckMs: node => this.#silence.lastAckMs(node), onDue: kind => { this.count(`due: ${kind}`); } });
     this.endpoints = new EndpointWatch(times.nowMs);
     this.#scale = new ScaleWatch({ ...scaled, nowMs: times.nowMs });
   }
@@ -111,10 +104,7 @@ export class SimChecker implements MachineWitness {
 
   /** An acknowledgement of that time reached the node's agent; what waited in front of one that stood still is as old as it is. */
   acknowledged(node: string, sentAtMs: number): void {
-    const lengthMs = sentAtMs - (this.#lastAckMs.get(node) ?? 0);
-    if (lengthMs > SHORT_GAP_MS) this.#ackGaps.set(node, { lengthMs, endedAtMs: this.#times.nowMs() });
-    else this.#provenAckMs.set(node, sentAtMs);
-    this.#lastAckMs.set(node, sentAtMs);
+    this.#silence.acknowledged(node, sentAtMs);
   }
 
   violate(text: string): void {
@@ -216,16 +206,8 @@ export class SimChecker implements MachineWitness {
 
   /** An exclusive task of a node that is cut off; once it is told to stop, nobody takes that back. */
   #mayStopItself(node: NodeId, id: string, { stopAfterMs }: Task): boolean {
-    if (this.#stopping.has(id)) {
-      return true;
-    }
-    const nowMs = this.#times.nowMs();
-    const gap = this.#ackGaps.get(node);
-    // One that stood still decides by what it knew before the acknowledgement that comes with it.
-    const silentMs = Math.max(nowMs - (this.#provenAckMs.get(node) ?? 0), gap !== undefined && nowMs - gap.endedAtMs <= DECIDING_MS ? gap.lengthMs : 0);
-    if (stopAfterMs === undefined || silentMs < stopAfterMs - this.#times.ackAgeMs) {
-      return false;
-    }
+    if (this.#stopping.has(id)) return true;
+    if (stopAfterMs === undefined || this.#silence.longestMs(node) < stopAfterMs - this.#times.ackAgeMs) return false;
     this.count('stopped itself');
     this.#stopping.add(id);
     return true;
@@ -284,7 +266,7 @@ export class SimChecker implements MachineWitness {
     }
     this.count('node lost');
     const nowMs = this.#times.nowMs();
-    const silentMs = nowMs - (this.#lastAckMs.get(id) ?? nowMs);
+    const silentMs = nowMs - (this.#silence.lastAckMs(id) ?? nowMs);
     return node.isLossConfirmed || silentMs >= this.#times.lossMs ? [] : [`I18: ${id} is lost ${String(silentMs)} ms after a heartbeat of it was acknowledged`];
   }
 

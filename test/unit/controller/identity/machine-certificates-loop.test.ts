@@ -37,6 +37,8 @@ async function start(t: ExecutionContext) {
   await issue('strange', 'server', await createAuthority('another', T0));
   symlinkSync('identity-a', path.join(configDir, 'identity'));
   mkdirSync(path.join(configDir, 'empty'));
+  mkdirSync(path.join(configDir, 'broken'));
+  writeFileSync(path.join(configDir, 'broken/certificate.pem'), 'cut off');
   chmodSync(path.join(configDir, 'nats/certificate.pem'), 0o640);
   const clock = new FakeClock();
   const seen = { refreshes: 0 };
