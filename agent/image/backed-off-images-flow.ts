@@ -47,7 +47,7 @@ export class BackedOffImages implements ImageStore {
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const key = `${request.namespace ?? ''} ${request.image}@${request.digest}`;
     const failure = this.#failures.get(key);
-    if (failure !== undefined && this.#clock.monotonicMs() < failure.retryAtMs && await this.#images.find(request.digest) === undefined) {
+    if (failure !== undefined && this.#clock.monotonicMs() < failure.retryAtMs && await this.#images.find(request.digest, request.namespace ?? '') === undefined) {
       throw new PullBackoffError(failure.error, failure.retryAtMs);
     }
     try {

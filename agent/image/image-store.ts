@@ -8,6 +8,7 @@ import { diskAnswer } from '../disk-pressure.ts';
 import { LayerStore } from '../snapshot/layer-fs.ts';
 import { ImageRecords } from './image-record-fs.ts';
 import type { ImageRecord } from './image-record-fs.ts';
+import { isGranted } from './layer-proof.ts';
 import type { Platform } from './platform.ts';
 import type { ImageStore, ListedImages, LocalImage, PrunableImages, PullProgress, PullRequest, StoredImage } from './ports.ts';
 import type { UsedImage } from './prune.ts';
@@ -76,7 +77,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
   async #ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const found = await this.#findRecord(request.digest);
     const namespace = request.namespace ?? '';
-    if (found !== undefined && request.isChecked !== true && (found.grants === undefined || found.grants.includes(namespace))) {
+    if (found !== undefined && request.isChecked !== true && isGranted(found.grants, namespace)) {
       await this.#markUsed(found, request.image);
       return found;
     }
@@ -91,8 +92,9 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     }
   }
 
-  async find(digest: Digest): Promise<LocalImage | undefined> {
-    return await this.#findRecord(digest);
+  async find(digest: Digest, namespace?: string): Promise<LocalImage | undefined> {
+    const record = await this.#findRecord(digest);
+    return namespace === undefined || isGranted(record?.grants, namespace) ? record : undefined;
   }
 
   /** How many images are whole on disk. */

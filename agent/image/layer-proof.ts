@@ -26,6 +26,11 @@ export function neededProof(origins: readonly string[], place: BlobPlace): Neede
   return origins.some(one => one.startsWith(`${place.registry}/`) && one.endsWith(`@${place.digest}`)) ? 'ask-registry' : 'fetch';
 }
 
+/** Whether a namespace may use an image that is on disk. @param grants  namespaces whose login opened the registry for it; undefined: it needs none */
+export function isGranted(grants: readonly string[] | undefined, namespace: string): boolean {
+  return grants === undefined || grants.includes(namespace);
+}
+
 export function originOf({ registry, repository, digest }: BlobPlace): string {
   return `${registry}/${repository}@${digest}`;
 }

@@ -13,7 +13,7 @@ export function withRoomMade(images: ImageStore, makeRoom: () => Promise<void>):
         return await images.ensure(request, onProgress, signal);
       }
     },
-    find: async digest => await images.find(digest),
+    find: async (digest, namespace) => await images.find(digest, namespace),
     prune: async keep => await images.prune(keep),
   };
 }

@@ -68,8 +68,8 @@ export interface PrunableImages extends Pick<ImageStore, 'prune'> {
  */
 export interface ImageStore {
   ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage>;
-  /** The image if it is complete on disk. */
-  find(digest: Digest): Promise<LocalImage | undefined>;
+  /** The image if it is complete on disk; with a namespace: and if that namespace may use it. */
+  find(digest: Digest, namespace?: string): Promise<LocalImage | undefined>;
   /** Removes images (and layers, contents that only they need) not in `keep`. */
   prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }>;
 }

@@ -132,8 +132,8 @@ function pullTeller(onProgress: Progress, { clock }: TaskParts): (progress: Pull
 }
 
 /**
- * The image of `task.container`. A container that ran before takes what is on the disk; a first one asks the store, which knows whose login an
- * image needs. A registry that is away is tried again, and `onProgress` says so.
+ * The image of `task.container`. A container that ran before takes what is on the disk, as far as its namespace may use it; a first one asks the
+ * store, which knows whose login an image needs. A registry that is away is tried again, and `onProgress` says so.
  *
  * @throws StartError, or the signal's reason
  */
@@ -142,7 +142,7 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
   if (digest === undefined) {
     throw new StartError('ImagePullFailed', new Error(`image ${image} was sent without a digest`));
   }
-  const local = pullPolicy === 'never' || (pullPolicy === undefined && how.mayBeHeld) ? await parts.images.find(digest) : undefined;
+  const local = pullPolicy === 'never' || (pullPolicy === undefined && how.mayBeHeld) ? await parts.images.find(digest, task.namespace) : undefined;
   if (local !== undefined) {
     return local;
   }

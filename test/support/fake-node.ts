@@ -78,6 +78,8 @@ export class FakeNode extends FakeSteps {
   /** Ids of main containers. */
   readonly deadmanKilled = new Set<string>();
   hasImage = true;
+  /** Namespaces that may not use it: another one's login brought it. */
+  readonly imageRefusedTo = new Set<string>();
   /** What the registry client tries again in each pull. */
   pullRetries: readonly string[] = [];
   bootId = 'boot-1';
@@ -155,10 +157,11 @@ export class FakeNode extends FakeSteps {
     return {
       node: parseNodeId('n1'), bootId: this.bootId, clock: this.#clock, log: silentLogger, random: () => 0.5, startGate: new StartGate(2, this.#clock), onStep: () => undefined,
       images: {
-        find: () => this.step('images.find', () => this.hasImage ? this.#image() : undefined),
+        find: (_digest, namespace) => this.step('images.find', () => this.hasImage && (namespace === undefined || !this.imageRefusedTo.has(namespace)) ? this.#image() : undefined),
         ensure: async (request, onProgress) => {
           if (!this.hasImage) await request.onAbsent?.();
           return await this.step('images.ensure', () => {
+            if (this.imageRefusedTo.has(request.namespace ?? '')) throw new ClusterError('PERMISSION_DENIED', `image ${request.image}: access denied`);
             this.pullRetries.forEach((lastRetry, index) => { onProgress({ layers: [], retries: index + 1, lastRetry }); });
             this.hasImage = true;
             return this.#image();

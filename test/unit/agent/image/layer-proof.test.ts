@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Digest } from '#model/digest.ts';
-import { neededProof, originOf, partialName } from '../../../../agent/image/layer-proof.ts';
+import { isGranted, neededProof, originOf, partialName } from '../../../../agent/image/layer-proof.ts';
 
 const [DIGEST, OTHER] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`] as [Digest, Digest];
 const at = (registry: string, repository: string, digest = DIGEST): Parameters<typeof originOf>[0] => ({ registry, repository, digest });
@@ -21,4 +21,8 @@ for (const [what, origins, place, proof] of [
 test('partial downloads of one blob are apart by registry and repository', t => {
   t.is(partialName(at('reg.test', 'a')), partialName(at('reg.test', 'a')));
   t.is(new Set([at('reg.test', 'a'), at('reg.test', 'b'), at('evil.test', 'a'), at('reg.test', 'a', OTHER)].map(partialName)).size, 4);
+});
+
+test('an image that some namespaces were let in for is theirs alone; one that needed no login is for all', t => {
+  t.deepEqual([isGranted(['team'], 'team'), isGranted(['team'], 'evil'), isGranted([], 'team'), isGranted(undefined, 'evil')], [true, false, false, true]);
 });
