@@ -2,11 +2,13 @@ import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { DetailedPeerCertificate, Server as TlsServer, TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { systemClock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseSubjectAltName } from '#model/peer-name.ts';
 import { CONNECTION_LIMITS, ConnectionBounds } from './connection-bounds.ts';
 import type { ConnectionLimits } from './connection-bounds.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { RpcService } from './service-builder.ts';
 import { secureContextOptions } from './tls-fs.ts';
 import type { TlsIdentity } from './tls-fs.ts';
@@ -62,13 +64,14 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     ALPNProtocols: ['h2'],
   });
   const bounds = new ConnectionBounds(options.limits ?? CONNECTION_LIMITS);
-  boundHandshakes(listener, bounds);
+  const refusals = new RefusalLog(options.log, systemClock);
+  boundHandshakes(listener, bounds, refusals);
   listener.on('secureConnection', socket => {
     keepPeerCertificate(socket);
     const peer = parseSubjectAltName(socket.getPeerCertificate().subjectaltname ?? '');
     const ended = bounds.open(peer === undefined ? socket.remoteAddress ?? '' : `${peer.role} ${peer.name}`, socket);
     if (ended === undefined) {
-      logRefusal(options.log, new Error('it has too many connections'), socket);
+      refusals.add(socket.remoteAddress ?? '', 'it has too many connections');
       socket.destroy();
       return;
     }
@@ -76,7 +79,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     (peer?.role === 'node' || peer?.role === 'controller' ? ofCarriers : ofOperators).inject(socket);
   });
   listener.on('tlsClientError', (error, socket) => {
-    logRefusal(options.log, error, socket);
+    refusals.add(socket.remoteAddress ?? '', reasonOf(error, socket));
     // After a time-out Node leaves the connection open; other failures it ends itself, once it sent why. Source: Node.js, lib/_tls_wrap.js
     if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
   });
@@ -88,6 +91,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     updateIdentity: identity => { listener.setSecureContext(secureContextOptions(identity)); },
     async close() {
       listener.close();
+      refusals.flush();
       await Promise.all(entrances.map(async entrance => { await entrance.close(); }));
     },
   };
@@ -124,13 +128,14 @@ function grpcEntrance({ services }: RpcServerOptions, maxStreams: number): Entra
 }
 
 /** Counts connections from their first packet on. The TLS socket of one has the same remote address and port. */
-function boundHandshakes(listener: TlsServer, bounds: ConnectionBounds): void {
+function boundHandshakes(listener: TlsServer, bounds: ConnectionBounds, refusals: RefusalLog): void {
   const ends = new Map<string, () => void>();
   const nameOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${String(remotePort)}`;
   listener.on('connection', (socket: Socket) => {
     const name = nameOf(socket);
     const end = bounds.beginHandshake(socket.remoteAddress ?? '', socket);
     if (end === undefined) {
+      refusals.add(socket.remoteAddress ?? '', 'it has too many handshakes under way');
       socket.destroy();
       return;
     }
@@ -158,7 +163,6 @@ async function listen(listener: TlsServer, { host, port }: RpcServerOptions): Pr
 }
 
 /** A certificate that does not verify only makes Node hang up; the socket keeps why. Source: Node.js tls, `tlsSocket.authorizationError`. */
-function logRefusal(log: Logger, error: Error, socket: Partial<TLSSocket>): void {
-  const reason = socket.authorizationError?.toString() ?? error.message.trim();
-  log.warn({ address: socket.remoteAddress, reason }, 'handshake refused');
+function reasonOf(error: Error, socket: Partial<TLSSocket>): string {
+  return socket.authorizationError?.toString() ?? error.message.trim();
 }

@@ -168,6 +168,19 @@ for (const [what, bytes] of [['nothing', Buffer.alloc(0)], ['a part of a TLS hel
   });
 }
 
+test('a client that is refused 40 times fills no log: five lines, and one with the count', async t => {
+  const lines: object[] = [];
+  const log = { ...silentLogger, warn: (fields: object) => { lines.push(fields); } };
+  const server = await authority.serve(t, [], { log });
+  for (let count = 0; count < 40; count += 1) {
+    const socket = connect({ port: server.port, ca: authority.keys.certificatePem, checkServerIdentity: () => undefined, ALPNProtocols: ['h2'] });
+    await once(socket, 'error');
+  }
+  await server.close();
+  t.is(lines.length, 6);
+  t.like(lines.at(-1), { count: 35 });
+});
+
 test('handshakes of one address have a bound: those beyond it are closed at once', async t => {
   const server = await authority.serve(t, [], { limits: { ...LIMITS, handshakesOfOne: 3 } });
   const sockets = await Promise.all(Array.from({ length: 10 }, async () => await dialSilently(t, server.port)));

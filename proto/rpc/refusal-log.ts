@@ -1,0 +1,47 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Logger } from '#kit/logger.ts';
+
+/** A line for each of the first handshakes of an address in a period; the others are one line at its end. */
+const LINES_OF_ONE = 5;
+const PERIOD_MS = 60_000;
+/** Addresses of a period; those beyond it share one count. */
+const MAX_ADDRESSES = 64;
+const OTHERS = 'others';
+
+interface Refusals {
+  count: number;
+  lastReason: string;
+}
+
+/** Logs refused handshakes of a listener with their reasons, within a bound: a client that is refused again and again fills no log. */
+export class RefusalLog {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #byAddress = new Map<string, Refusals>();
+  #cancelPeriod: (() => void) | undefined;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  add(address: string, reason: string): void {
+    this.#cancelPeriod ??= this.#clock.after(PERIOD_MS, () => { this.flush(); });
+    const key = this.#byAddress.has(address) || this.#byAddress.size < MAX_ADDRESSES ? address : OTHERS;
+    const refusals = this.#byAddress.get(key) ?? { count: 0, lastReason: '' };
+    refusals.count += 1;
+    refusals.lastReason = reason;
+    this.#byAddress.set(key, refusals);
+    if (refusals.count <= LINES_OF_ONE) this.#log.warn({ address, reason }, 'handshake refused');
+  }
+
+  /** Ends the period: one line for each address with handshakes that have none. */
+  flush(): void {
+    this.#cancelPeriod?.();
+    this.#cancelPeriod = undefined;
+    for (const [address, { count, lastReason }] of this.#byAddress) {
+      if (count > LINES_OF_ONE) this.#log.warn({ address, reason: lastReason, count: count - LINES_OF_ONE }, 'more handshakes refused');
+    }
+    this.#byAddress.clear();
+  }
+}
