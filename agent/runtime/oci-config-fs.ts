@@ -4,12 +4,14 @@ import { ClusterError } from '#model/errors.ts';
 import type { Task } from '#model/task.ts';
 import type { ImageConfig } from '#model/node-images.ts';
 import { ETC_FILES } from '../task/etc-files.ts';
-import type { ConfigRequest, ContainerConfigs } from '../task/ports.ts';
+import type { JoinedNamespaces } from '../task/joined-namespaces.ts';
+import type { ConfigRequest, ContainerConfigs, HeldNamespaces } from '../task/ports.ts';
 import { readAccounts } from './account-files-fs.ts';
 import type { AccountFiles, ContainerUser } from './container-user.ts';
 import { requireCommand } from './command-fs.ts';
 import { openDevices } from './device-fs.ts';
 import type { DevicePolicy } from './device-fs.ts';
+import { holdNamespaces } from './held-namespaces-fs.ts';
 import { heldCapabilities } from './held-capabilities.ts';
 import type { SecurityModules } from './security-module.ts';
 import { containerUser, INIT_TARGET, ociSpec } from './oci-spec.ts';
@@ -53,7 +55,7 @@ export class OciConfigFs implements ContainerConfigs {
       cgroupsPath: request.cgroupsPath,
       etcFiles: { hostname: inBundle(ETC_FILES.hostname), hosts: inBundle(ETC_FILES.hosts), resolvConf: inBundle(ETC_FILES.resolvConf) },
       architecture,
-      joined: Object.fromEntries(Object.entries(request.joined).map(([kind, { pid }]) => [kind, `/proc/${String(pid)}/ns/${kind}`])),
+      joined: request.joined,
       isDebugger: request.isDebugger === true,
       maxOpenFiles: this.#maxOpenFiles,
       heldCapabilities: this.#heldCapabilities,
@@ -62,6 +64,10 @@ export class OciConfigFs implements ContainerConfigs {
     });
     requireCommand(config.process, { rootfsPath: request.rootfsPath, mountTargets: [...request.mounts.map(mount => mount.destination), INIT_TARGET], architecture });
     return Promise.resolve(JSON.stringify(config));
+  }
+
+  hold(joined: JoinedNamespaces): HeldNamespaces {
+    return holdNamespaces(joined);
   }
 
   async userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser> {

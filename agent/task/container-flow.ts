@@ -15,10 +15,9 @@ import { PullBackoffError } from '../image/backed-off-images-flow.ts';
 import { errorText, isPullRetried } from './attempt-end.ts';
 import { etcFiles } from './etc-files.ts';
 import { isOnHostNetwork } from './host-network.ts';
-import { joinedNamespaces } from './joined-namespaces.ts';
 import { containerId, filesKey } from './names.ts';
 import type { CompanionRun, ContainerName } from './names.ts';
-import type { StartStep, TaskParts } from './ports.ts';
+import type { HeldNamespaces, StartStep, TaskParts } from './ports.ts';
 import type { TaskRecord } from './record.ts';
 
 /** One container of an attempt. */
@@ -174,7 +173,7 @@ export async function haveImage(task: Task, how: { readonly mayBeHeld: boolean; 
 
 /** Makes everything config.json names (root file system, volumes, the container's own /etc files), and returns its text. */
 export async function prepareFiles(
-  unit: ContainerUnit, from: { readonly record: TaskRecord; readonly image: LocalImage; readonly slot: NetworkSlot; readonly deviceUnits: readonly string[]; readonly contents: ReadonlyMap<string, AssignedContent> }, parts: TaskParts, signal: AbortSignal,
+  unit: ContainerUnit, from: { readonly record: TaskRecord; readonly image: LocalImage; readonly slot: NetworkSlot; readonly deviceUnits: readonly string[]; readonly joined: HeldNamespaces['paths']; readonly contents: ReadonlyMap<string, AssignedContent> }, parts: TaskParts, signal: AbortSignal,
 ): Promise<string> {
   const { id, task, name } = unit;
   const { image, slot } = from;
@@ -187,7 +186,7 @@ export async function prepareFiles(
   const mounts = await parts.volumes.prepare(task, filesKey(task.id, name.companion?.index), { ...mapping, user }, from.contents);
   await failpoint('agent.before-bundle');
   const bundlePath = await parts.bundles.create(id, etcFiles(task, isOnHostNetwork(task) ? '127.0.1.1' : slot.address, parts.dns.resolvConf(task.namespace, task.app)), mapping.hostBase);
-  return await parts.configs.configJson({ task, image: image.config, rootfsPath, user, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath, joined: joinedNamespaces(from.record, name.companion?.index) });
+  return await parts.configs.configJson({ task, image: image.config, rootfsPath, user, slot, deviceUnits: name.companion === undefined ? from.deviceUnits : [], mounts, cgroupsPath: parts.cgroups.pathFor(id), bundlePath, joined: from.joined });
 }
 
 /** Layers, volumes and files show the ids of the slot's user namespace, or the machine's own. */

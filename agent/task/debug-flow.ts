@@ -53,9 +53,10 @@ export async function withDebugContainer(session: DebugSession, parts: DebugPart
     const { rootfsPath } = await parts.snapshots.prepare(id, image.layers, { userNamespacePath: slot.userNamespacePath, hostBase: slot.hostBase }, signal);
     const user = await parts.configs.userOf(task, image.config, rootfsPath);
     const bundlePath = await parts.bundles.create(id, etcFiles(task, slot.address, parts.dns.resolvConf(task.namespace, task.app)), slot.hostBase);
+    using joined = parts.configs.hold({ pid: session.container, ipc: session.container });
     const configJson = await parts.configs.configJson({
       task, image: image.config, rootfsPath, user, slot, deviceUnits: [], mounts: [], cgroupsPath: parts.cgroups.pathFor(id), bundlePath,
-      joined: { pid: session.container, ipc: session.container }, isDebugger: true,
+      joined: joined.paths, isDebugger: true,
     });
     await session.use(await parts.runtime.run({ id, runtime: task.container.runtime, bundlePath, configJson, tty: spec.tty, stdin: spec.stdin, ...(spec.size === undefined ? {} : { size: spec.size }) }, signal));
   } finally {

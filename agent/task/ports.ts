@@ -1,7 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
-import type { PublishedPort } from '#model/service.ts';
+import type { PublishedPort, SidecarNamespace } from '#model/service.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import type { NodeDns } from '../dns/ports.ts';
@@ -92,8 +92,8 @@ export interface ConfigRequest {
   readonly mounts: readonly OciMount[];
   readonly cgroupsPath: string;
   readonly bundlePath: string;
-  /** Whose namespaces it joins. */
-  readonly joined: JoinedNamespaces;
+  /** Namespaces that it joins: by `hold`. */
+  readonly joined: HeldNamespaces['paths'];
   /** It may trace the processes that it sees. */
   readonly isDebugger?: boolean;
 }
@@ -107,10 +107,17 @@ export interface Devices {
   adopt(task: Task, units: readonly string[]): void;
 }
 
+/** Open namespaces; a path leads to its namespace until it is disposed of, whatever becomes of the process. */
+export interface HeldNamespaces extends Disposable {
+  readonly paths: Readonly<Partial<Record<SidecarNamespace, string>>>;
+}
+
 /** config.json of a container. @throws ClusterError when task and image together cannot run */
 export interface ContainerConfigs {
   /** Who the container's first process is, as ids inside it. @throws ClusterError when the image does not know the user */
   userOf(task: Task, image: ImageConfig, rootfsPath: string): Promise<ContainerUser>;
+  /** Until the container that joins them is made. @throws ClusterError FAILED_PRECONDITION when a process is gone */
+  hold(joined: JoinedNamespaces): HeldNamespaces;
   configJson(request: ConfigRequest): Promise<string>;
 }
 

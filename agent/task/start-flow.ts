@@ -5,6 +5,7 @@ import { resourcesOf } from '#model/resources.ts';
 import type { LocalImage } from '../image/ports.ts';
 import { createContainer, haveImage, isFirstAttempt, isTold, prepareFiles, requirePermit, requireRuntime, requireUnderstood, StartError, timed, unitOf } from './container-flow.ts';
 import type { Progress } from './container-flow.ts';
+import { joinedNamespaces } from './joined-namespaces.ts';
 import { containerId } from './names.ts';
 import type { TaskParts } from './ports.ts';
 import { asStarted, freshCompanions } from './record.ts';
@@ -97,7 +98,8 @@ export async function startCompanion(start: CompanionStart, parts: TaskParts, si
       requirePermit(record, parts);
       requireRuntime(parts);
       await start.save(building);
-      const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits: [], contents: start.contents }, parts, signal);
+      using joined = parts.configs.hold(joinedNamespaces(record, index));
+      const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits: [], joined: joined.paths, contents: start.contents }, parts, signal);
       const container = await createContainer(unit, configJson, parts, signal);
       await failpoint('agent.before-journal');
       await Promise.all([start.save({ ...building, step: 'starting', container }), parts.records.appendStart(unit.name)]);
@@ -129,7 +131,8 @@ async function build(start: MainStart, image: LocalImage, parts: TaskParts, sign
   start.note(record);
   const unit = unitOf(record);
   parts.cgroups.expectMove();
-  const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits, contents: start.contents }, parts, signal);
+  using joined = parts.configs.hold(joinedNamespaces(record, undefined));
+  const configJson = await prepareFiles(unit, { record, image, slot, deviceUnits, joined: joined.paths, contents: start.contents }, parts, signal);
   const [container] = await allEnded([
     create({ ...start, record }, configJson, parts, signal),
     start.save(record),

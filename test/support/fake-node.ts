@@ -224,6 +224,7 @@ export class FakeNode extends FakeSteps {
       prober: { watch: (_target, signal) => this.#verdicts(signal) },
       configs: {
         userOf: () => this.step('configs.userOf', () => ({ uid: 0, gid: 0, additionalGids: [], home: '/root' })),
+        hold: () => ({ paths: {}, [Symbol.dispose]: () => undefined }),
         configJson: () => this.step('configs.configJson', () => '{}'),
       },
       bundles: {
