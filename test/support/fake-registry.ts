@@ -13,6 +13,8 @@ export interface RegistryScript {
   readonly auth?: string;
   /** `302 self`: blobs lead to themselves; any other URL: there. */
   readonly blob?: string;
+  /** Of each answer to a request of a blob. */
+  readonly blobStatus?: number;
   /** Closes the connection after this share of each blob's first answer; "first only": after half of the very first one. */
   readonly cut?: number | 'first only';
   /** false: answers 200 to Range. "wrong": answers 206 with the blob's beginning, whatever was asked; first answers are cut, so that it is asked. */
@@ -121,7 +123,8 @@ class Registry {
       response.writeHead(302, { location: this.#script.blob === '302 self' ? request.url : this.#script.blob }).end();
       return;
     }
-    if (blob === undefined) response.writeHead(404).end();
+    if (this.#script.blobStatus !== undefined) response.writeHead(this.#script.blobStatus).end();
+    else if (blob === undefined) response.writeHead(404).end();
     else this.#answerRange(digest, { blob, range: request.headers.range ?? '' }, response);
   }
 
