@@ -29,9 +29,11 @@ import type { ControllerMetrics } from './metrics.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { scrapeTargets } from './scrape-targets.ts';
 import { requireSettings } from './settings-flow.ts';
-import { EtcdStore } from './store/etcd-store.ts';
+import { SpaceLoop } from './space-loop.ts';
 import type { EtcdTls } from './store/etcd-members-store.ts';
-import type { Store } from './store/ports.ts';
+import { EtcdSpaceStore } from './store/etcd-space-store.ts';
+import { EtcdStore } from './store/etcd-store.ts';
+import type { SpaceKeeper, Store } from './store/ports.ts';
 
 /** Of all three programs; package.json says the same. */
 export const VERSION = '0.1.0';
@@ -45,6 +47,7 @@ export interface ControllerParts {
   readonly settings: ClusterSettings;
   readonly record: ControllerRecord;
   readonly store: Store;
+  readonly space: SpaceLoop;
   readonly core: CoreLoop;
   /** Absent without `--nats`: all goes on, nothing is pushed. */
   readonly news: NatsNews | undefined;
@@ -56,18 +59,17 @@ export interface ControllerParts {
 /** Runs a controller until `signal` aborts. */
 export async function runController(config: ControllerConfig, logger: Logger, signal: AbortSignal): Promise<void> {
   const metrics = createControllerMetrics();
-  const store = await openStore(config, metrics);
+  const tls = await readEtcdTls(config);
+  const access = { hosts: config.etcdHosts, ...(tls === undefined ? {} : { tls }) };
+  const store = new EtcdStore({ ...access, onCall: metrics.onStoreCall });
+  const keeper = new EtcdSpaceStore(access);
   try {
-    const parts = await buildParts({ config, logger, metrics, store }, signal);
-    await superviseLoops({ ...loopsOf(parts), certificates: await machineCertificates(config, store, logger) }, signal);
+    const parts = await buildParts({ config, logger, metrics, store, keeper }, signal);
+    await superviseLoops({ ...loopsOf(parts), certificates: await machineCertificates(config, [store, keeper], logger) }, signal);
   } finally {
+    keeper.close();
     store.close();
   }
-}
-
-async function openStore(config: ControllerConfig, metrics: ControllerMetrics): Promise<EtcdStore> {
-  const tls = await readEtcdTls(config);
-  return new EtcdStore({ hosts: config.etcdHosts, onCall: metrics.onStoreCall, ...(tls === undefined ? {} : { tls }) });
 }
 
 async function readEtcdTls({ etcdTls }: ControllerConfig): Promise<EtcdTls | undefined> {
@@ -79,12 +81,12 @@ async function readEtcdTls({ etcdTls }: ControllerConfig): Promise<EtcdTls | und
 }
 
 /** Renews what `init` made for this machine, and has the store use the certificate that its file holds now. */
-async function machineCertificates(config: ControllerConfig, store: EtcdStore, log: Logger): Promise<MachineCertificatesLoop> {
+async function machineCertificates(config: ControllerConfig, stores: readonly { readonly useTls: (tls: EtcdTls) => void }[], log: Logger): Promise<MachineCertificatesLoop> {
   let used = await readEtcdTls(config);
   const refresh = async (): Promise<void> => {
     const found = await readEtcdTls(config);
     if (found !== undefined && used?.certificatePem.equals(found.certificatePem) === false) {
-      store.useTls(found);
+      stores.forEach(store => { store.useTls(found); });
       log.info({}, 'the renewed certificate is shown to etcd');
     }
     used = found;
@@ -92,7 +94,7 @@ async function machineCertificates(config: ControllerConfig, store: EtcdStore, l
   return new MachineCertificatesLoop({ configDir: config.configDir, refresh, clock: systemClock, log });
 }
 
-async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store }, signal: AbortSignal): Promise<ControllerParts> {
+async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store; readonly keeper: SpaceKeeper }, signal: AbortSignal): Promise<ControllerParts> {
   const { config, logger, metrics, store } = given;
   const clock = systemClock;
   const authority = await readAuthority(config.configDir);
@@ -112,7 +114,11 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     measures: measuresOf(config, () => usage),
     ...(config.recordFile === undefined ? {} : { recorder: new DecisionRecordFile(config.recordFile, { kind: 'start', controller: config.id, version: VERSION, startedAtMs: clock.nowMs() }, logger) }),
   });
-  const { cluster, events, registration } = core;
+  const { cluster, events, leadership, registration } = core;
+  const space = new SpaceLoop({
+    keeper: given.keeper, clock, logger, random: Math.random,
+    mayReclaim: () => leadership.leadership !== undefined || cluster.current.epoch === 0,
+  });
   const usage: UsageLoop | undefined = news === undefined ? undefined : new UsageLoop({ news, state: cluster, clock });
   const logins = new RegistryLoginStore({ store, sealer, clock });
   const api = new ApiLoop({
@@ -124,7 +130,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, core, news, usage, api, metrics };
+  return { config, clock, logger, identity, settings, record, store, space, core, news, usage, api, metrics };
 }
 
 /** `usage` hears what the picture of the cluster, which the core makes, has tasks for. */
@@ -153,17 +159,18 @@ async function openRegistries(config: ControllerConfig, clock: Clock): Promise<R
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { api, core, news, usage } = parts;
-  return { api, core, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
+  const { api, core, news, space, usage } = parts;
+  return { api, core, space, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
 }
 
-function metricsLoops({ api, clock, config, core, identity, metrics, news }: ControllerParts): Readonly<Record<string, Loop>> {
+function metricsLoops({ api, clock, config, core, identity, metrics, news, space }: ControllerParts): Readonly<Record<string, Loop>> {
   const { cluster, leadership } = core;
   const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
   metrics.observe({
     current: () => cluster.current, isLeading: () => leadership.leadership !== undefined, sessionCount: () => api.sessionCount(),
     invalidCount: () => cluster.invalid.size, listAgeMs, isBreakerOpen: () => leadership.leadership !== undefined && core.isBreakerOpen(),
     isNatsConnected: () => news?.isConnected ?? false, droppedNewsCount: () => news?.droppedCount ?? 0,
+    etcdSpace: () => space.space,
   });
   if (config.metricsListen === '') {
     return {};

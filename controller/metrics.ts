@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceStatus } from '#model/app.ts';
 import { pendingCountOf } from '#model/pending-count.ts';
 import type { ReconcileTurn } from './reconcile/reconcile-loop.ts';
+import type { EtcdMemberSpace, EtcdSpace } from './store/etcd-space.ts';
 import type { StoreOperation } from './store/etcd-store.ts';
 
 /** Every metric of gantry-controller; the README's table says the same. Node.js's own come beside them as `gantry_process_` and `gantry_nodejs_`. */
@@ -25,6 +26,10 @@ export const CONTROLLER_METRICS = {
   gantry_mirror_revision: "etcd revision of this controller's picture",
   gantry_mirror_list_age_seconds: 'time since the newest full list of etcd began',
   gantry_invalid_records: 'records of etcd that this controller cannot read',
+  gantry_etcd_size_bytes: 'size of the file of a member of etcd, by member',
+  gantry_etcd_in_use_bytes: 'part of that file that holds data, by member',
+  gantry_etcd_quota_bytes: 'size at which a member of etcd refuses writes, by member',
+  gantry_etcd_out_of_space: '1 while etcd refuses writes because its quota is used up',
   gantry_event_loop_lag_seconds: '99th percentile delay of the event loop since the last scrape',
 } as const;
 
@@ -41,6 +46,8 @@ export interface MetricSources {
   readonly invalidCount: () => number;
   /** Absent before the first list. */
   readonly listAgeMs: () => number | undefined;
+  /** Absent before it was first read. */
+  readonly etcdSpace: () => EtcdSpace | undefined;
 }
 
 export interface ControllerMetrics {
@@ -83,9 +90,29 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   gauge(registry, 'gantry_mirror_revision', () => sources.current().etcdRevision);
   gauge(registry, 'gantry_mirror_list_age_seconds', () => (sources.listAgeMs() ?? 0) / SECONDS);
   gauge(registry, 'gantry_invalid_records', sources.invalidCount);
+  observeSpace(registry, sources.etcdSpace);
   countedGauge(registry, 'gantry_services', 'rollout', () => [...sources.current().serviceStatuses.values()].map(status => status.value.rollout.state));
   countedGauge(registry, 'gantry_nodes', 'condition', () => [...sources.current().nodes.values()].map(node => node.value.condition));
   countedGauge(registry, 'gantry_tasks', 'phase', () => [...sources.current().tasks.keys()].map(id => sources.current().statuses.get(id)?.value.phase ?? 'pending'));
+}
+
+function observeSpace(registry: Registry, space: MetricSources['etcdSpace']): void {
+  const ofMembers = (name: ControllerMetricName, read: (member: EtcdMemberSpace) => number | undefined): void => {
+    new Gauge({
+      name, help: CONTROLLER_METRICS[name], labelNames: ['member'], registers: [registry],
+      collect() {
+        this.reset();
+        for (const member of space()?.members ?? []) {
+          const value = read(member);
+          if (value !== undefined) this.set({ member: member.host }, value);
+        }
+      },
+    });
+  };
+  ofMembers('gantry_etcd_size_bytes', member => member.sizeBytes);
+  ofMembers('gantry_etcd_in_use_bytes', member => member.inUseBytes);
+  ofMembers('gantry_etcd_quota_bytes', member => member.quotaBytes);
+  gauge(registry, 'gantry_etcd_out_of_space', () => (space()?.isOutOfSpace === true ? 1 : 0));
 }
 
 function observeEventLoop(registry: Registry): void {

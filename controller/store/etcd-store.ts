@@ -285,7 +285,7 @@ function translate(error: unknown, kind: CallKind): Error {
   }
   if (error instanceof GRPCResourceExhastedError) {
     const why = /space exceeded/.test(error.message)
-      ? `its space is used up (${error.message}); compact, defragment and disarm it: etcdctl compact, defrag, alarm disarm`
+      ? `its space is used up (${error.message}); raise --quota-backend-bytes, history is compacted without you`
       : error.message;
     return new ClusterError('RESOURCE_EXHAUSTED', `etcd refuses: ${why}`, { cause: error });
   }

@@ -10,6 +10,7 @@
  * 6. Not reachable: ClusterError UNAVAILABLE within 5 s. Space used up: RESOURCE_EXHAUSTED.
  */
 import { ClusterError } from '#model/errors.ts';
+import type { EtcdSpace } from './etcd-space.ts';
 
 export interface StoredValue {
   readonly key: string;
@@ -63,6 +64,18 @@ export interface Store {
   renewLease(leaseId: string): Promise<void>;
   revokeLease(leaseId: string): Promise<void>;
   close(): void;
+}
+
+/**
+ * Space of the store. `read` never throws: members that do not answer are left out. The other calls throw what etcd answered.
+ * `defragment` stops one member for its length, so a caller makes one at a time.
+ */
+export interface SpaceKeeper {
+  read(): Promise<EtcdSpace>;
+  compact(etcdRevision: number): Promise<void>;
+  defragment(host: string): Promise<void>;
+  /** Ends the NOSPACE alarm of every member. */
+  disarm(): Promise<void>;
 }
 
 /** The write may or may not have landed. Settle it by reading back; who cannot is told what to look at before another try. */

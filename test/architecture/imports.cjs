@@ -16,7 +16,7 @@ module.exports = {
     no('proto-knows-no-program', { path: '^proto/' }, { path: '^(controller|agent|cli)/' }),
     no('programs-are-strangers', { path: '^(controller|agent|cli)/' }, { path: '^(controller|agent|cli)/', pathNot: '^$1/' }),
     no('no-test-code-in-programs', { pathNot: '^test/' }, { path: '^test/' }),
-    no('one-door-to-etcd', { pathNot: '^controller/store/(etcd|etcd-members|election)-store\\.ts$|^test/' }, { path: 'node_modules/etcd3/' }),
+    no('one-door-to-etcd', { pathNot: '^controller/store/(etcd|etcd-members|etcd-space|election)-store\\.ts$|^test/' }, { path: 'node_modules/etcd3/' }),
     no('one-door-to-nats', { pathNot: '^proto/news/nats-client\\.ts$|^test/' }, { path: 'node_modules/nats/' }),
     no('one-door-to-grpc', { pathNot: '^proto/(gen|rpc)/|^test/' }, { path: 'node_modules/@grpc/' }),
     no('one-door-to-registries', { pathNot: '^proto/registry/|^test/' }, { path: 'node_modules/undici/' }),

@@ -6,6 +6,8 @@ import { Etcd3 } from 'etcd3';
 import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
 import { systemClock } from '#kit/clock.ts';
 import { MachineCertificatesLoop } from '../../controller/identity/machine-certificates-loop.ts';
+import { SpaceLoop } from '../../controller/space-loop.ts';
+import { EtcdSpaceStore } from '../../controller/store/etcd-space-store.ts';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
 import { buildKey } from '../../controller/store/keys.ts';
 import { CompactedError } from '../../controller/store/ports.ts';
@@ -15,6 +17,7 @@ import { ClusterWatch } from '../../controller/store/watch-loop.ts';
 import { service, task, taskId } from '../support/builders.ts';
 import { eventually } from '../support/dev-cluster.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
 import { untilNone } from '../support/until-none.ts';
@@ -24,6 +27,7 @@ const PER_TRANSACTION = 5;
 const WRITERS = 50;
 /** What takes 5 s at most where nothing else runs. */
 const BUSY_LIMIT_MS = 15_000;
+const QUOTA_BYTES = 8 * 1024 * 1024;
 const put = (key: string): Operation => ({ kind: 'put', key, value: new Uint8Array(100) });
 const keyOf = (change: StoreChange): string => (change.kind === 'put' ? change.entry.key : change.key);
 const letters = (index: number): string => Array.from(index.toString(26).padStart(4, '0'), digit => String.fromCharCode(97 + parseInt(digit, 26))).join('');
@@ -152,6 +156,52 @@ test.serial('needs etcd: B4 an etcd that is full says RESOURCE_EXHAUSTED, and ta
   } finally {
     store.close();
     await etcd.remove();
+  }
+});
+
+test.serial('needs etcd: B4 three members full of history: leases and deletes go on, and the space loop makes room, one member at a time', async t => {
+  const members = await EtcdProcess.startMembers(3, ['--quota-backend-bytes', String(QUOTA_BYTES)]);
+  const access = { hosts: members.map(member => member.host) };
+  const [store, keeper, clock, over] = [new EtcdStore(access), new EtcdSpaceStore(access), new FakeClock(), new AbortController()];
+  const write = async (bytes: number): Promise<unknown> => await store.transact([], [{ kind: 'put', key: '/one', value: new Uint8Array(bytes) }]);
+  const defragmented: string[] = [];
+  let under = 0;
+  const defragment = async (host: string): Promise<void> => {
+    under += 1;
+    t.is(under, 1, 'one member at a time');
+    defragmented.push(host);
+    await keeper.defragment(host);
+    under -= 1;
+  };
+  const loop = new SpaceLoop({
+    clock, logger: silentLogger, mayReclaim: () => true, random: () => 0.5,
+    keeper: { read: async () => await keeper.read(), compact: async revision => { await keeper.compact(revision); }, disarm: async () => { await keeper.disarm(); }, defragment },
+  });
+  const running = loop.run(over.signal).catch((error: unknown) => error);
+  try {
+    const lease = await store.grantLease(60_000);
+    await t.throwsAsync(async () => { for (let index = 0; index < 100; index += 1) await write(500_000); }, { message: /space exceeded/ });
+    await store.renewLease(lease);
+    t.is((await store.transact([], [{ kind: 'delete', key: '/absent' }])).kind, 'committed');
+    await t.throwsAsync(store.grantLease(60_000), { message: /space exceeded/ });
+    const full = await keeper.read();
+    t.true(full.isOutOfSpace);
+    t.deepEqual(full.members.map(one => one.quotaBytes), [QUOTA_BYTES, QUOTA_BYTES, QUOTA_BYTES]);
+    await eventually('room', 60_000, async () => {
+      await clock.advance(10_000);
+      return await write(1).then(() => true, () => false);
+    });
+    t.deepEqual([...new Set(defragmented)].sort(), [...access.hosts].sort());
+    const after = await keeper.read();
+    t.false(after.isOutOfSpace);
+    t.true(after.members.every(one => one.sizeBytes < QUOTA_BYTES / 2), JSON.stringify(after));
+    await store.renewLease(lease);
+  } finally {
+    over.abort(new Error('over'));
+    await running;
+    keeper.close();
+    store.close();
+    await Promise.all(members.map(async member => { await member.remove(); }));
   }
 });
 

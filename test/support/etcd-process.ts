@@ -51,10 +51,10 @@ export class EtcdProcess {
   }
 
   /** So many members of one etcd. */
-  static async startMembers(count: number): Promise<readonly EtcdProcess[]> {
+  static async startMembers(count: number, extra: readonly string[] = []): Promise<readonly EtcdProcess[]> {
     const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
     const peerPorts = ports.map(([, peerPort]) => peerPort);
-    const members = await Promise.all(ports.map(async pair => new EtcdProcess(await mkdtemp(join(tmpdir(), 'gantry-etcd-')), pair, [], { peerPorts })));
+    const members = await Promise.all(ports.map(async pair => new EtcdProcess(await mkdtemp(join(tmpdir(), 'gantry-etcd-')), pair, extra, { peerPorts })));
     await Promise.all(members.map(async member => { await member.start(); }));
     return members;
   }

@@ -30,7 +30,7 @@ export class FaultBench {
   readonly history: ClusterHistory;
   readonly #startedAtMs = performance.now();
 
-  private constructor(cluster: DevCluster, history = new ClusterHistory(cluster.layout)) {
+  private constructor(cluster: DevCluster, history = ClusterHistory.of(cluster.layout)) {
     this.cluster = cluster;
     this.history = history;
   }

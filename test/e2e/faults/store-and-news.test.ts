@@ -146,9 +146,12 @@ const allStarts = (): readonly unknown[] => bench.cluster.layout.nodes.flatMap(n
 const QUOTA_BYTES = 16 * 1024 * 1024;
 const FILLER_BYTES = 900_000;
 
-test.serial('B4: the space of etcd is used up: that is said, deletes work, nothing is lost; back within 10 s after compact, defrag, disarm (root)', async t => {
+test.serial('B4: the space of etcd is used up: that is said, deletes work, nothing is lost; with room again, writes pass without an operator (root)', async t => {
   bench.environment('etcd', { ETCD_QUOTA_BACKEND_BYTES: String(QUOTA_BYTES) });
   await killAndWait('etcd');
+  // The leader compacts once etcd is full: what it takes away from this history is what it takes away from a mirror.
+  await bench.history.catchUp();
+  bench.history.mayBeCompacted = true;
   const { store } = bench.history;
   const fillers: string[] = [];
   await unnoticed(t, bench, PORT, async () => {
@@ -160,22 +163,21 @@ test.serial('B4: the space of etcd is used up: that is said, deletes work, nothi
     t.like(full, { code: 'RESOURCE_EXHAUSTED' });
     const refused = await bench.cluster.tryCtl('scale', 'load/web=5');
     t.not(refused.exitCode, 0);
-    t.regex(refused.stderr, /etcd refuses: its space is used up \(.*space exceeded\); compact, defragment and disarm it/);
+    t.regex(refused.stderr, /etcd refuses: its space is used up \(.*space exceeded\); raise --quota-backend-bytes/);
     await lasting(2 * LOST_MS);
     for (const key of fillers) {
       t.is((await store.transact([], [{ kind: 'delete', key }])).kind, 'committed');
     }
-    const { header } = (JSON.parse(await etcdctl('endpoint', 'status', '-w', 'json')) as readonly { readonly Status: { readonly header: { readonly revision: number } } }[])[0]?.Status ?? { header: { revision: 0 } };
-    await etcdctl('compact', String(header.revision));
-    await etcdctl('defrag');
-    await etcdctl('alarm', 'disarm');
-    await eventually('a write through the API', 10_000, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
+    // Nobody runs etcdctl: the leader compacts, defragments and disarms.
+    await eventually('a write through the API', 120_000, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
   });
   await bench.cluster.ctl('scale', 'load/web=4', '--wait');
   await bench.cluster.ctl('scale', 'load/web=3', '--wait');
   bench.clearEnvironment('etcd');
   await killAndWait('etcd');
   await bench.heard();
+  await bench.history.catchUp();
+  bench.history.mayBeCompacted = false;
 });
 
 test.serial('through all of it, names resolved inside tasks (root)', async t => {

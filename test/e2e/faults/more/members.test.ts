@@ -39,7 +39,7 @@ test.before(async () => {
   });
   trio.startController('c1');
   trio.startController('c2');
-  bench = FaultBench.attach(cluster, new ClusterHistory(cluster.layout, trio.store()));
+  bench = FaultBench.attach(cluster, new ClusterHistory(trio.store()));
   atEnd.push(async () => {
     await bench.history.close();
     return [];

@@ -36,7 +36,7 @@ async function save(backup: string): Promise<void> {
 
 /** So many revisions. */
 async function write(count: number): Promise<void> {
-  const history = new ClusterHistory(cluster.layout);
+  const history = ClusterHistory.of(cluster.layout);
   const key = '/filler';
   for (let written = 0; written < count; written += 50) {
     await Promise.all(Array.from({ length: 50 }, async () => await history.store.transact([], [{ kind: 'put', key, value: new Uint8Array() }])));
