@@ -36,6 +36,7 @@ import { buildTar } from '../../../support/tar-builder.ts';
 
 /** Four ticks of the kernel's timer: an answer takes the wake-ups of four processes, each of which may wait for one. Source: CONFIG_HZ=250 */
 const FLOOR_MS = 16;
+const MEASUREMENTS = 3;
 const MIB = 2 ** 20;
 const PUBLISHED = 8080;
 const CLOUDS = ['168.63.129.16', '100.100.100.200', '192.0.0.192'];
@@ -96,10 +97,15 @@ async function endures(t: ExecutionContext, attack: Attack): Promise<void> {
     }
   })();
   try {
-    const { quietMs, besideMs, failures, roundsMs } = await load.beside(attack);
-    t.log(`p99 quiet ${quietMs.toFixed(1)} ms, beside ${besideMs.toFixed(1)} ms; rounds: ${roundsMs.map(ms => ms.toFixed(1)).join(' ')}`);
-    t.deepEqual(failures, [], 'each request is answered');
-    t.true(besideMs <= Math.max(2 * quietMs, FLOOR_MS), `${String(besideMs)} ms, quiet ${String(quietMs)} ms`);
+    let isHeld = false;
+    // What an attack causes is there each time; what else the machine does is not.
+    for (let measured = 0; measured < MEASUREMENTS && !isHeld; measured += 1) {
+      const { quietMs, besideMs, failures, roundsMs } = await load.beside(attack);
+      t.log(`p99 quiet ${quietMs.toFixed(1)} ms, beside ${besideMs.toFixed(1)} ms; rounds: ${roundsMs.map(ms => ms.toFixed(1)).join(' ')}`);
+      t.deepEqual(failures, [], 'each request is answered');
+      isHeld = besideMs <= Math.max(2 * quietMs, FLOOR_MS);
+    }
+    t.true(isHeld, `more than twice its quiet p99, ${String(MEASUREMENTS)} times`);
   } finally {
     looking.abort();
     await look;
