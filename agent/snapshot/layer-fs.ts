@@ -108,7 +108,7 @@ export class LayerStore {
    * @throws ClusterError FAILED_PRECONDITION for a hardlink whose target no layer has
    */
   async mend(id: string, lower: readonly string[], record: LayerRecord): Promise<string | undefined> {
-    if (record.impliedDirectories === undefined && record.linksBelow === undefined) {
+    if (record.impliedDirectories === undefined && record.linksBelow === undefined && record.whiteoutDirectories === undefined) {
       return undefined;
     }
     const diffId = parseDigest(`sha256:${createHash('sha256').update(JSON.stringify(['mend', ...lower, record.diffId])).digest('hex')}`);

@@ -5,15 +5,15 @@
  * that file system, so that a link of a lower layer is followed and a file of a lower layer gets another name.
  */
 import { readlinkSync } from 'node:fs';
-import { ClusterError } from '#model/errors.ts';
+import { ClusterError, isClusterError } from '#model/errors.ts';
 import {
-  closeDescriptor, makeHardlink, makeSymlink, makeWhiteout, openDirectory, openDirectoryForAttributes, openDirectoryInRoot, setAttribute, changeOwner, changeTime,
+  closeDescriptor, makeHardlink, makeSymlink, makeWhiteout, openDirectory, openDirectoryForAttributes, openDirectoryInRoot, setAttribute, changeOpenTime, changeOwner, changeTime,
 } from '../kernel/file-syscall.ts';
 import { configureFileSystem, createMount, openFileSystem } from '../kernel/mount-syscall.ts';
 import { OPAQUE_ATTRIBUTE } from './layer-nodes-fs.ts';
 import type { LayerSummary, LinkBelow } from './ports.ts';
 import { shown } from './tar-reader.ts';
-import { copyDirectoryFacts, copyNode, differ, findNode, isCode, isOpaque, listNames, openOrMakeDirectory, readLink, removeNode, timeOf } from './tree-nodes-fs.ts';
+import { copyDirectoryFacts, copyNode, differ, findNode, haveOtherTimes, isCode, isOpaque, listNames, openOrMakeDirectory, readLink, removeNode, timeOf } from './tree-nodes-fs.ts';
 import type { FoundNode } from './tree-nodes-fs.ts';
 
 /** Source: fcntl.h AT_FDCWD. */
@@ -32,22 +32,24 @@ export interface Mending {
  * Fills `tree` with what layer `layer` lacks; false when it lacks nothing.
  *
  * 1. Entries below a link of a lower layer are also where the link leads, and the link stays. 2. A directory that no entry is for is as a
- * lower layer has it. 3. A hardlink to a file of a lower layer is a second name of a copy. Layers stay as they are; files of the layer itself are
+ * lower layer has it, its time too. 3. A hardlink to a file of a lower layer is a second name of a copy. Layers stay as they are; files of the layer itself are
  * linked, not copied.
  *
  * @throws ClusterError FAILED_PRECONDITION for a hardlink to nothing
  */
 export function mendLayer(mending: Mending): boolean {
-  if (mending.summary.impliedDirectories === undefined && mending.summary.linksBelow === undefined) {
+  const { impliedDirectories, linksBelow, whiteoutDirectories } = mending.summary;
+  if (impliedDirectories === undefined && linksBelow === undefined && whiteoutDirectories === undefined) {
     return false;
   }
   const mend = new Mend(mending);
   try {
-    for (const path of mending.summary.impliedDirectories ?? []) {
+    for (const path of impliedDirectories ?? []) {
       if (path === '') mend.placeRoot();
       else mend.place(path);
     }
-    for (const link of mending.summary.linksBelow ?? []) mend.link(link);
+    for (const path of whiteoutDirectories ?? []) mend.merge(path);
+    for (const link of linksBelow ?? []) mend.link(link);
     mend.finish();
     return mend.isNeeded;
   } finally {
@@ -63,6 +65,8 @@ class Mend {
   readonly #tree: number;
   readonly #implied: ReadonlySet<string>;
   readonly #moved = new Set<string>();
+  /** Of directories of the mend. */
+  readonly #times = new Map<string, ReturnType<typeof timeOf>>();
   isNeeded = false;
 
   constructor(mending: Mending) {
@@ -109,7 +113,7 @@ class Mend {
       if (below === undefined || own === undefined) return;
       if (below.path === path) {
         // What the layer marks opaque is its own.
-        if (!isOpaque(own) && differ(below.descriptor, own)) closeDescriptor(this.#ensure(path));
+        if (!isOpaque(own) && (differ(below.descriptor, own) || haveOtherTimes(below.descriptor, own))) closeDescriptor(this.#ensure(path));
       } else if (this.#isPlainInLower(parentOf(path))) {
         this.#copyLink(path);
         this.#moved.add(path);
@@ -117,6 +121,25 @@ class Mend {
       }
     } finally {
       closeAll(below?.descriptor, own);
+    }
+  }
+
+  /**
+   * A directory with whiteouts that no other layer has: a listing of it would show them, since overlayfs leaves them out of merged
+   * directories alone. One more in the mend makes it merged. Source: fs/overlayfs/readdir.c, ovl_iterate(), ovl_fill_real()
+   */
+  merge(path: string): void {
+    if (this.#isMoved(path)) return;
+    const own = openPlain(this.#layer, path);
+    let below: number | undefined;
+    try {
+      if (own !== undefined && !isOpaque(own) && this.#lower !== undefined) below = openPlain(this.#lower, path);
+      if (own !== undefined && below === undefined) closeDescriptor(this.#ensure(path));
+    } catch (error) {
+      // A kernel that cannot say what the layers below have: the listing shows the whiteouts.
+      if (!isClusterError(error, 'FAILED_PRECONDITION')) throw error;
+    } finally {
+      closeAll(own, below);
     }
   }
 
@@ -138,8 +161,13 @@ class Mend {
     }
   }
 
-  /** The mend's own root, above the layer's. */
+  /** The mend's own root, above the layer's; and times, which what was put into directories has changed. */
   finish(): void {
+    for (const [path, time] of this.#times) {
+      const directory = openPlain(this.#tree, path);
+      if (directory !== undefined) changeOpenTime(directory, time);
+      closeAll(directory);
+    }
     if (this.isNeeded && !this.#implied.has('')) copyDirectoryFacts(this.#layer, this.#tree);
     else if (this.isNeeded) this.placeRoot();
   }
@@ -229,7 +257,7 @@ class Mend {
       const place = below?.path ?? target;
       if (!isImplied || below === undefined) {
         const made = this.#ensure(place);
-        copyDirectoryFacts(directory, made);
+        this.#times.set(place, copyDirectoryFacts(directory, made));
         if (isOpaque(directory)) setAttribute(made, OPAQUE_ATTRIBUTE, Buffer.from('y'));
         closeDescriptor(made);
       }
@@ -260,7 +288,7 @@ class Mend {
     const model = resolveDirectory(root, path) ?? resolveDirectory(this.#merged, path);
     if (model === undefined) return;
     try {
-      copyDirectoryFacts(model.descriptor, to);
+      this.#times.set(path, copyDirectoryFacts(model.descriptor, to));
     } finally {
       closeDescriptor(model.descriptor);
     }

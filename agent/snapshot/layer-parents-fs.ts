@@ -38,6 +38,16 @@ export class LayerParents {
     return descriptor;
   }
 
+  /** The same where it is there; nothing is made. */
+  openFound(path: LayerPath): number | undefined {
+    try {
+      return this.open(path, { isMaking: false });
+    } catch (error) {
+      if (error instanceof SyscallError && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code)) return undefined;
+      throw error;
+    }
+  }
+
   /** The directory that holds a link's target, links in the way resolved with the layer as root; undefined when there is none. The caller closes it. */
   openTarget(target: LayerPath): number | undefined {
     if (target.length === 1) return this.#root;

@@ -19,7 +19,8 @@ const S_ISGID = 0o2000;
  *
  * 1. Every name is opened under its parent's descriptor and never as a joined path; a link met as a parent is resolved with the layer as root.
  * 2. An entry replaces what has its name and never writes through it. 3. Whiteouts hide lower layers alone, whatever their place in the stream.
- * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries.
+ * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries, else
+ * of the first entry below.
  * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system. 7. The process's umask is 0, or modes lack its bits.
  *
  * @throws ClusterError FAILED_PRECONDITION (hostile, or over the limits); SyscallError
@@ -36,8 +37,10 @@ export class LayerWriter implements TarSink {
   #skippedDevices = 0;
   #hidesLower = false;
   #open: { readonly descriptor: number; readonly entry: TarEntry } | undefined;
-  /** The root among them. */
-  readonly #implied = new Set<string>(['']);
+  /** The root among them. With the time of the entry that implied them: the same on each node. */
+  readonly #implied = new Map<string, TarEntry['time']>();
+  readonly #whiteoutDirectories = new Set<string>();
+  #entryTime: TarEntry['time'] = { seconds: 0, nanoseconds: 0 };
   readonly #linksBelow: LinkBelow[] = [];
   /** Files made in a directory with the set-gid bit get its group, so from the first one on each file's owner is set. */
   #hasGroupDirectory = false;
@@ -53,6 +56,8 @@ export class LayerWriter implements TarSink {
   entry(entry: TarEntry): void {
     this.#entries += 1;
     this.#pathBytes += entry.name.length;
+    this.#entryTime = entry.time;
+    if (this.#entries === 1) this.#implied.set('', entry.time);
     this.#checkLimits(entry);
     const operation = planEntry(entry, this.#limits.maxId);
     try {
@@ -95,17 +100,22 @@ export class LayerWriter implements TarSink {
 
   /** Sets what waits for the end, and says what was written. */
   finish(): LayerSummary {
-    for (const { path, entry } of this.#directories) {
-      const parent = this.#parents.open(path, { isMaking: false });
-      // A later entry may have put something else there.
-      if (findNode(parent, path.at(-1) ?? '.') === 'directory') changeTime(parent, path.at(-1) ?? '.', entry.time);
-    }
+    for (const [path, time] of this.#implied) this.#setTime(path === '' ? [] : path.split('/'), time);
+    for (const { path, entry } of this.#directories) this.#setTime(path, entry.time);
     this.close();
     return {
       entries: this.#entries, fileBytes: this.#fileBytes, skippedDevices: this.#skippedDevices, hidesLower: this.#hidesLower,
-      ...(this.#implied.size === 0 ? {} : { impliedDirectories: [...this.#implied].sort() }),
+      ...(this.#implied.size === 0 ? {} : { impliedDirectories: [...this.#implied.keys()].sort() }),
+      ...(this.#whiteoutDirectories.size === 0 ? {} : { whiteoutDirectories: [...this.#whiteoutDirectories].sort() }),
       ...(this.#linksBelow.length === 0 ? {} : { linksBelow: this.#linksBelow }),
     };
+  }
+
+  /** A later entry may have put something else there. */
+  #setTime(path: LayerPath, time: TarEntry['time']): void {
+    const name = path.at(-1) ?? '.';
+    const parent = this.#parents.openFound(path);
+    if (parent !== undefined && findNode(parent, name) === 'directory') changeTime(parent, name, time);
   }
 
   close(): void {
@@ -209,8 +219,16 @@ export class LayerWriter implements TarSink {
     const name = requireName(path);
     const parent = this.#parents.open(path, { isMaking: true });
     const found = findNode(parent, name);
-    if (found === 'nothing') makeWhiteout(parent, name);
-    else if (found === 'directory') setOpaque(parent, name);
+    if (found === 'nothing') {
+      makeWhiteout(parent, name);
+      this.#noteWhiteout(path.slice(0, -1).join('/'));
+    } else if (found === 'directory') setOpaque(parent, name);
+  }
+
+  #noteWhiteout(directory: string): void {
+    if (directory === '' || this.#whiteoutDirectories.has(directory)) return;
+    this.#whiteoutDirectories.add(directory);
+    this.#pathBytes += directory.length;
   }
 
   #markOpaque(path: LayerPath): void {
@@ -227,7 +245,7 @@ export class LayerWriter implements TarSink {
 
   #imply(path: LayerPath): void {
     const key = path.join('/');
-    this.#implied.add(key);
+    this.#implied.set(key, this.#entryTime);
     this.#pathBytes += key.length;
   }
 

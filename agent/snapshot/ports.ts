@@ -51,6 +51,8 @@ export interface LayerSummary {
    * Absent: none.
    */
   readonly impliedDirectories?: readonly string[];
+  /** Directories that whiteouts are in, raw paths as latin1. Absent: none. */
+  readonly whiteoutDirectories?: readonly string[];
   /** Hardlinks whose target this layer does not have, in order. Absent: none. */
   readonly linksBelow?: readonly LinkBelow[];
 }

@@ -57,13 +57,19 @@ export function isOpaque(directory: number): boolean {
   return listAttributes(directory).includes(OPAQUE_ATTRIBUTE);
 }
 
-/** Owner, mode, kept attributes and time of directory `from`, for directory `to`. */
-export function copyDirectoryFacts(from: number, to: number): void {
+/** Owner, mode, kept attributes and time of directory `from`, for directory `to`. @returns the time */
+export function copyDirectoryFacts(from: number, to: number): ReturnType<typeof timeOf> {
   const stat = fstatSync(from, { bigint: true });
   changeOwner(to, '', { uid: Number(stat.uid), gid: Number(stat.gid) });
   fchmodSync(to, Number(stat.mode) & MODE_BITS);
   copyAttributes(from, to);
-  changeOpenTime(to, timeOf(stat));
+  const time = timeOf(stat);
+  changeOpenTime(to, time);
+  return time;
+}
+
+export function haveOtherTimes(one: number, other: number): boolean {
+  return fstatSync(one, { bigint: true }).mtimeNs !== fstatSync(other, { bigint: true }).mtimeNs;
 }
 
 /** True when two directories differ in owner, mode or kept attributes. */

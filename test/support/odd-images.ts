@@ -37,6 +37,18 @@ export function oddImages(): readonly OddImage[] {
       [dir('a'), file('a/one'), file('a/two'), dir('a/sub'), file('a/sub/old')],
       [dir('a'), file('a/new'), file('a/.wh..wh..opq'), dir('a/sub'), file('a/sub/fresh')],
     ]),
+    image('whiteouts of what never was: in a first layer, in a directory of one layer alone, in an opaque one', [
+      [dir('n'), file('n/a'), file('n/.wh.never'), dir('a'), file('a/old'), dir('gone'), file('gone/x')],
+      [dir('new'), dir('new/sub'), file('new/sub/.wh.x'), file('new/y'), dir('a'), file('a/.wh..wh..opq'), file('a/.wh.x'), file('a/y'), file('.wh.gone')],
+      [dir('gone'), file('gone/.wh.x'), file('gone/y'), dir('n'), file('n/.wh.other')],
+    ]),
+    image('times of directories that an upper layer lists again, or only implies', [
+      [dir('a'), file('a/x'), dir('b'), file('b/x'), dir('c'), dir('c/d'), file('c/x'), dir('e'), dir('e/f'), link('l', 'e'), dir('h'), file('h/x'), dir('i'), file('i/x'), dir('w'), file('w/x')],
+      [
+        file('a/y'), dir('b', { mtime: 1_700_000_000 }), file('b/y'), dir('c/d', { mtime: 1_700_000_000 }), file('c/d/y'), dir('l/f', { mtime: 1_700_000_000 }), file('l/f/y'),
+        dir('h', { mtime: 1_700_000_000 }), hard('h/y', 'h/x'), hard('i/y', 'i/x'), file('w/.wh.x'),
+      ],
+    ]),
     image('hardlinks in a layer', [
       [dir('d'), file('d/a', 'shared'), hard('d/b', 'd/a'), hard('c', './d/b'), link('s', 'd/a'), hard('s2', 's'), hard('d/e', '/d/a')],
       [dir('d'), file('d/a', 'apart')],
