@@ -87,7 +87,7 @@ export class SimMachine {
     return {
       ...parts, node: this.node, deadman: this.deadman,
       images: slow('images', parts.images), snapshots: slow('snapshots', parts.snapshots), network: slow('network', parts.network), proxy: slow('proxy', parts.proxy),
-      volumes: slow('volumes', parts.volumes), configs: slow('configs', parts.configs), bundles: slow('bundles', parts.bundles), records: slow('records', parts.records),
+      volumes: slow('volumes', parts.volumes), configs: { ...slow('configs', parts.configs), hold: joined => parts.configs.hold(joined) }, bundles: slow('bundles', parts.bundles), records: slow('records', parts.records),
       cgroups: slow('cgroups', parts.cgroups),
       runtime: { ...slow('runtime', parts.runtime), ends: signal => this.#ends(process, signal) },
       prober: { watch: (target, signal) => this.#verdicts(target.containerId, process, signal) },
