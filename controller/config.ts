@@ -42,6 +42,8 @@ export interface ControllerConfig {
   readonly defaultPolicy: PlacementPolicy;
   /** What no service may publish. */
   readonly reservedPorts: readonly ReservedPorts[];
+  /** Earlier Revisions of each App that are kept. */
+  readonly revisionHistoryLimit: number;
   readonly registryCaFile?: string;
   readonly registries: RegistrySettings;
   /** Absent: decisions are not recorded. */
@@ -77,6 +79,7 @@ export const CONTROLLER_OPTIONS = {
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references that name none' },
   'placement-policy': { value: 'POLICY', fallback: 'spread', meaning: 'placement.policy of services that are applied without one: spread or binpack; the same on all controllers' },
   'reserved-ports': { value: 'PORT,FROM-TO/tcp,...', fallback: '22/tcp,53,4789/udp,7400-7403/tcp,7410-7412/tcp', meaning: 'ports of the nodes that services cannot publish, of tcp and udp where none is named; the same on all controllers' },
+  'revision-history-limit': { value: 'COUNT', fallback: '10', meaning: 'earlier revisions of each App that are kept for rollout undo, 0 to 1000, beside those that are in use; the same on all controllers' },
   ...REGISTRY_OPTIONS,
   'record': { value: 'FILE', meaning: 'what each decision is made from, for a replay; $GANTRY_RECORD where it is not given' },
   'log-level': { value: 'LEVEL', fallback: 'info', meaning: 'debug, info, warn, error or silent' },
@@ -89,6 +92,8 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const HOST_PORT = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/[\]]+):([0-9]{1,5})$/;
 const PORT = /:[0-9]{1,5}$/;
 const EVERY_ADDRESS = /^(?:0\.0\.0\.0|\[::\]):/;
+const COUNT = /^[0-9]{1,4}$/;
+const MAX_HISTORY_LIMIT = 1_000;
 const LOOPBACK = /^(?:127\.|localhost:|\[::1\])/;
 const MAX_PORT = 65_535;
 const MIN_CERTIFICATE_LIFE_MS = 10_000;
@@ -117,6 +122,7 @@ export function parseControllerConfig(args: readonly string[]): ControllerConfig
     defaultRegistry: text(values, 'default-registry') ?? '',
     defaultPolicy: parsePolicy(text(values, 'placement-policy')),
     reservedPorts: list(values, 'reserved-ports').map(entry => parseReserved(entry)),
+    revisionHistoryLimit: Number(checked('revision-history-limit', text(values, 'revision-history-limit'), isHistoryLimit, 'a whole number from 0 to 1000')),
     registries: parseRegistrySettings({
       'plain-registries': text(values, 'plain-registries') ?? '', 'registry-mirrors': text(values, 'registry-mirrors') ?? '', 'token-hosts': text(values, 'token-hosts') ?? '',
     }),
@@ -237,6 +243,10 @@ function absolute(name: OptionName, value: string | undefined): string {
 
 function isUrl(value: string): boolean {
   return /^https?:\/\/[^/\s]+$/.test(value);
+}
+
+function isHistoryLimit(value: string): boolean {
+  return COUNT.test(value) && Number(value) <= MAX_HISTORY_LIMIT;
 }
 
 function checked(name: OptionName, given: string | undefined, isGood: (value: string) => boolean, expected: string): string {

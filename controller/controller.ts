@@ -111,7 +111,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const core = new CoreLoop({
     sealer, store, clock, logger, record, times: config.times, clusterId: settings.clusterId, random: Math.random,
     onEvent: event => { news?.publishEvent(event); }, onTurn: metrics.onTurn, onPlan: metrics.onPlan,
-    measures: measuresOf(config, () => usage),
+    measures: measuresOf(config, () => usage), revisionHistoryLimit: config.revisionHistoryLimit,
     ...(config.recordFile === undefined ? {} : { recorder: new DecisionRecordFile(config.recordFile, { kind: 'start', controller: config.id, version: VERSION, startedAtMs: clock.nowMs() }, logger) }),
   });
   const { cluster, events, leadership, registration } = core;

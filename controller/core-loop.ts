@@ -17,6 +17,8 @@ import { EventLoop } from './reconcile/event-loop.ts';
 import { planNodes } from './reconcile/node-plan.ts';
 import { ReconcileLoop } from './reconcile/reconcile-loop.ts';
 import type { Planners, ReconcileTurn } from './reconcile/reconcile-loop.ts';
+import { RevisionLoop } from './reconcile/revision-loop.ts';
+import { REVISION_HISTORY_LIMIT } from './reconcile/revision-retention.ts';
 import { RevisionCache } from './reconcile/revision-store.ts';
 import { planService } from './reconcile/service-plan.ts';
 import { planVolumes } from './reconcile/volume-plan.ts';
@@ -45,6 +47,8 @@ export interface CoreOptions {
   readonly sealer?: SecretSealer;
   /** What services are scaled by. Absent: none is. */
   readonly measures?: Measures;
+  /** Earlier Revisions of each App that are kept. Default: `REVISION_HISTORY_LIMIT`. */
+  readonly revisionHistoryLimit?: number;
 }
 
 /** The decisions of the reconcile loop. */
@@ -74,6 +78,7 @@ export class CoreLoop implements Loop {
         const { measures, sealer } = options;
         return together({
           reconcile: this.#newestTerm, contents: new ContentLoop({ store, clock, logger, cluster }, term),
+          revisions: new RevisionLoop({ store, clock, logger, cluster, limit: options.revisionHistoryLimit ?? REVISION_HISTORY_LIMIT }, term),
           ...(sealer === undefined ? {} : { keyRotation: new KeyRotationLoop({ store, clock, logger, sealer }, term) }),
           ...(measures === undefined ? {} : { autoscale: new AutoscaleLoop({ store, clock, logger, cluster, events, measures }, term) }),
         });

@@ -14,6 +14,11 @@ test('a cluster may pack', t => {
   t.is(config('--placement-policy', 'binpack').defaultPolicy, 'binpack');
 });
 
+test('the history of an App has ten Revisions, or as many as a cluster wants', t => {
+  t.is(config().revisionHistoryLimit, 10);
+  t.is(config('--revision-history-limit', '0').revisionHistoryLimit, 0);
+});
+
 test('Prometheus may be below a path; without the option there is none', t => {
   t.is(config().prometheusUrl, undefined);
   t.is(config('--prometheus', 'https://metrics.example:9090/prometheus').prometheusUrl, 'https://metrics.example:9090/prometheus');
@@ -45,6 +50,7 @@ for (const [args, words] of [
   [['--prometheus', 'prometheus:9090'], '--prometheus is "prometheus:9090", expected http:// or https://'],
   [['--prometheus', 'http://u:p@prometheus:9090'], 'no user'],
   [['--placement-policy', 'pack'], '--placement-policy is "pack", expected spread or binpack'],
+  [['--revision-history-limit', '1001'], '--revision-history-limit is "1001", expected a whole number from 0 to 1000'],
   [['--record', 'here'], '--record is "here", expected an absolute path'],
   [['--config-dir', 'etc'], '--config-dir is "etc", expected an absolute path'],
   [['--metrics-listen', '10.0.0.1:1', '--metrics-plain'], '--metrics-plain is "10.0.0.1:1", expected a loopback address'],
