@@ -12,7 +12,7 @@ import type { Store } from '../store/ports.ts';
 import type { FirstRegistrations } from './first-registration-flow.ts';
 import { isOutOfBackup, judgeInstance, storeIsAnother, storeWentBack } from './instance-rules.ts';
 import type { ClusterState } from './ports.ts';
-import { nodeRecord, sessionRecord } from './registration-records.ts';
+import { nodeRecord, requireStorable, sessionRecord } from './registration-records.ts';
 
 export interface RegistrationParts {
   readonly store: Store;
@@ -50,7 +50,7 @@ export interface WrongStore {
   readonly message: string;
 }
 
-/** Writes both records in one transaction; a refusal writes nothing. @throws ClusterError RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
+/** Writes both records in one transaction; a refusal writes nothing. @throws ClusterError INVALID_ARGUMENT for one that is too large, RESOURCE_EXHAUSTED when no subnet is left, CONFLICT when others keep winning */
 export async function registerNode(
   registration: Registration, caller: { readonly peer: Peer; readonly sessionId: string }, parts: RegistrationParts, signal: AbortSignal,
 ): Promise<RegistrationOutcome | WrongStore | SessionRefusal> {
@@ -64,6 +64,7 @@ export async function registerNode(
     if (refusal !== undefined) {
       return refusal;
     }
+    requireStorable(registration, nodes, removed);
     const written = nodes.has(registration.node)
       ? await writeAgain(registration, caller.sessionId, parts, signal)
       : await parts.firstRegistrations.write({ registration, sessionId: caller.sessionId, ...(removed?.replaced === undefined ? {} : { wishes: removed.replaced }) }, signal);

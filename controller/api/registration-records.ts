@@ -3,8 +3,9 @@ import { SUBNET_COUNT } from '#model/addressing.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { Node, SessionRecord } from '#model/node.ts';
-import type { NodeWishes } from '#model/records.ts';
+import type { NodeWishes, RemovedNode } from '#model/records.ts';
 import type { Registration } from '#model/session.ts';
+import { encodeNode } from '../store/records.ts';
 import { healthOf } from './node-health.ts';
 
 /** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
@@ -32,6 +33,18 @@ export function nodeRecord(registration: Registration, current: (NodeWishes & Pa
     isLossConfirmed: false,
     createdAtMs: current?.createdAtMs ?? fresh.nowMs,
   };
+}
+
+/** Far above what a machine has to say, and below what a transaction takes. */
+const MAX_REGISTRATION_BYTES = 65_536;
+
+/** Labels of earlier registrations count too. @throws ClusterError INVALID_ARGUMENT when the records would be too large */
+export function requireStorable(registration: Registration, nodes: ClusterSnapshot['nodes'], removed: RemovedNode | undefined): void {
+  const current = nodes.get(registration.node)?.value ?? removed?.replaced;
+  const bytes = encodeNode(nodeRecord(registration, current, { subnetIndex: 0, nowMs: 0 })).length + Buffer.byteLength(registration.nextNonce);
+  if (bytes > MAX_REGISTRATION_BYTES) {
+    throw new ClusterError('INVALID_ARGUMENT', `node ${registration.node}: its registration makes records of ${String(bytes)} bytes, at most ${String(MAX_REGISTRATION_BYTES)} are stored; shorten its labels, its devices or the paths that tasks may bind`);
+  }
 }
 
 /** The session of the node's agent, held by `controllerId`. */

@@ -38,6 +38,23 @@ test('a new node has its record, a session, a ledger and the labels that the clu
   t.deepEqual(['nodes/', 'sessions/', 'ledgers/'].map(folder => replica.keys(folder).length), [1, 1, 1]);
 });
 
+test('a registration whose records would be too large is refused at the door, and nothing is written', async t => {
+  const replica = await MemoryReplica.start(t);
+  const long = 'x'.repeat(70_000);
+  for (const change of [
+    { labels: new Map([['zone', long]]) }, { labels: new Map(Array.from({ length: 5_000 }, (_, index) => [`label-${String(index)}`, 'value'])) },
+    { agentVersion: long }, { runtimes: [long] }, { metricsAddress: long }, { cpus: long }, { nextNonce: long },
+    { policy: { ...CLOSED_NODE_POLICY, bindPrefixes: [long] } },
+  ]) {
+    const error = await t.throwsAsync(register(replica, 'n1', change));
+    t.like(error, { code: 'INVALID_ARGUMENT' });
+    t.regex(error.message, /^node n1: its registration makes records of \d+ bytes, at most 65536 are stored; shorten its labels, its devices or the paths that tasks may bind$/);
+  }
+  t.deepEqual(replica.keys('nodes/'), []);
+  t.like(await register(replica, 'n1'), { kind: 'registered' });
+  t.like(await t.throwsAsync(register(replica, 'n1', { agentVersion: long })), { code: 'INVALID_ARGUMENT' });
+});
+
 test('again, it keeps its subnet; the session record is a new one', async t => {
   const replica = await MemoryReplica.start(t);
   const first = await register(replica, 'n1');
@@ -70,8 +87,9 @@ test('a crowd that registers at once shares transactions, at two controllers too
 
 test('a registration that is too large for a transaction keeps no other one from its own', async t => {
   const replica = await MemoryReplica.start(t);
-  const labels = new Map([['big', 'x'.repeat(2 ** 20)]]);
-  const outcomes = await Promise.allSettled([register(replica, 'n0'), register(replica, 'n1', { labels }), register(replica, 'n2'), register(replica, 'n3')]);
+  // Past the door, which refuses it before.
+  const past = partsOf(replica).firstRegistrations.write({ registration: registration('n1', { labels: new Map([['big', 'x'.repeat(2 ** 20)]]) }), sessionId: 's' }, replica.signal);
+  const outcomes = await Promise.allSettled([register(replica, 'n0'), past, register(replica, 'n2'), register(replica, 'n3')]);
   t.deepEqual(outcomes.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
 });
 
