@@ -38,3 +38,12 @@ test('what was counted is logged at the end, and nothing is left to wait for', a
   await clock.advance(60_000);
   t.is(lines.length, 6);
 });
+
+test('12: each reason of one client gets a line, at most 16 of them in a minute', t => {
+  const { lines, refusals } = setUp();
+  for (let count = 0; count < 100; count += 1) refusals.add('10.0.0.9', 'no certificate');
+  refusals.add('10.0.0.9', 'expired');
+  t.like(lines.at(-1), { reason: 'expired', message: 'handshake refused' });
+  for (let count = 0; count < 100; count += 1) refusals.add('10.0.0.9', `reason ${String(count)}`);
+  t.is(lines.length, 5 + 15);
+});
