@@ -65,7 +65,7 @@ class Mend {
   readonly #tree: number;
   readonly #implied: ReadonlySet<string>;
   readonly #moved = new Set<string>();
-  /** Of directories of the mend. */
+  /** Path of a directory of the mend -> the time that it gets once it is complete. */
   readonly #times = new Map<string, ReturnType<typeof timeOf>>();
   isNeeded = false;
 
@@ -136,7 +136,7 @@ class Mend {
       if (own !== undefined && !isOpaque(own) && this.#lower !== undefined) below = openPlain(this.#lower, path);
       if (own !== undefined && below === undefined) closeDescriptor(this.#ensure(path));
     } catch (error) {
-      // A kernel that cannot say what the layers below have: the listing shows the whiteouts.
+      // This kernel cannot list the lower layers: the directory still shows its whiteouts.
       if (!isClusterError(error, 'FAILED_PRECONDITION')) throw error;
     } finally {
       closeAll(own, below);
@@ -161,7 +161,7 @@ class Mend {
     }
   }
 
-  /** The mend's own root, above the layer's; and times, which what was put into directories has changed. */
+  /** Sets the times of directories, which each new entry changed, and the facts of the mend's root. */
   finish(): void {
     for (const [path, time] of this.#times) {
       const directory = openPlain(this.#tree, path);

@@ -14,13 +14,16 @@ import type { TarEntry, TarSink } from './tar-reader.ts';
 
 /** Source: inode(7). */
 const S_ISGID = 0o2000;
+/** Time of the root of a layer without entries. */
+const EPOCH: TarEntry['time'] = { seconds: 0, nanoseconds: 0 };
+
 /**
  * Writes a layer's entries under directory `root`, as overlayfs wants a lower directory.
  *
  * 1. Every name is opened under its parent's descriptor and never as a joined path; a link met as a parent is resolved with the layer as root.
  * 2. An entry replaces what has its name and never writes through it. 3. Whiteouts hide lower layers alone, whatever their place in the stream.
- * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. Directory times are those of their entries, else
- * of the first entry below.
+ * 4. Attributes other than `user.*` and `security.capability` are dropped. 5. A directory has the time of its entry. An
+ * implied directory has the time of the first entry below it.
  * 6. A directory that an entry replaces is moved into `aside`, a directory of the same file system. 7. The process's umask is 0, or modes lack its bits.
  *
  * @throws ClusterError FAILED_PRECONDITION (hostile, or over the limits); SyscallError
@@ -37,10 +40,13 @@ export class LayerWriter implements TarSink {
   #skippedDevices = 0;
   #hidesLower = false;
   #open: { readonly descriptor: number; readonly entry: TarEntry } | undefined;
-  /** The root among them. With the time of the entry that implied them: the same on each node. */
-  readonly #implied = new Map<string, TarEntry['time']>();
+  /**
+   * The root among them, also in a layer without entries. Each has the time of the entry that implied it, which is the
+   * same on each node.
+   */
+  readonly #implied = new Map([['', EPOCH]]);
   readonly #whiteoutDirectories = new Set<string>();
-  #entryTime: TarEntry['time'] = { seconds: 0, nanoseconds: 0 };
+  #entryTime = EPOCH;
   readonly #linksBelow: LinkBelow[] = [];
   /** Files made in a directory with the set-gid bit get its group, so from the first one on each file's owner is set. */
   #hasGroupDirectory = false;

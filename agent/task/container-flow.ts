@@ -131,8 +131,8 @@ function pullTeller(onProgress: Progress, { clock }: TaskParts): (progress: Pull
 }
 
 /**
- * The image of `task.container`. A container that ran before takes what is on the disk, as far as its namespace may use it; a first one asks the
- * store, which knows whose login an image needs. A registry that is away is tried again, and `onProgress` says so.
+ * Returns the image of `task.container`. A later attempt uses the image on disk if its namespace may use it. A first
+ * attempt asks the store, which checks the login. An unreachable registry is tried again, and `onProgress` reports it.
  *
  * @throws StartError, or the signal's reason
  */

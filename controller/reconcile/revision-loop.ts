@@ -20,7 +20,7 @@ export interface RevisionLoopOptions {
   readonly limit: number;
 }
 
-/** An App as it was when a look began. */
+/** An App as it was when a poll began. */
 interface SeenApp {
   readonly id: AppId;
   readonly revision: number;
@@ -31,8 +31,8 @@ const LOOK_INTERVAL_MS = 10_000;
 const BATCH_SIZE = 100;
 
 /**
- * While leader: deletes old Revisions of each App that has a new one. A transaction compares the App: an apply, an undo or a
- * rollback that came between leaves its Revisions to the next look.
+ * Deletes old Revisions of each App that has a new one, while this controller leads. Each transaction compares the App: after an
+ * apply, an undo or a rollback in between, the next poll deletes them.
  */
 export class RevisionLoop implements Loop {
   readonly #options: RevisionLoopOptions;

@@ -1,4 +1,4 @@
-/** Which Revisions of an App nothing needs any more. */
+/** Selects the Revisions of an App that nothing uses any more. */
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { appId } from '#model/ids.ts';
 import type { AppId } from '#model/ids.ts';
@@ -6,7 +6,7 @@ import type { AppId } from '#model/ids.ts';
 /** As kubectl's revisionHistoryLimit. */
 export const REVISION_HISTORY_LIMIT = 10;
 
-/** Numbers of the Revisions that Services are in, that a rollback goes back to, and that Tasks were made from, by App. */
+/** Returns by App the numbers of the Revisions that a Service, a rollback or a Task uses. */
 export function neededRevisions({ serviceStatuses, services, tasks }: ClusterSnapshot): ReadonlyMap<AppId, ReadonlySet<number>> {
   const needed = new Map<AppId, Set<number>>();
   const need = (namespace: string, app: string, ...numbers: readonly number[]): void => {
@@ -32,7 +32,7 @@ export function isInDoubt(id: AppId, { unreadableTasks }: ClusterSnapshot, unrea
     || [...unreadableKeys].some(key => key.includes(`/${id}/`));
 }
 
-/** Of the Revisions that are stored, those that may go: older than the `limit` newest before `inForce`, and not needed. */
+/** Returns the stored Revisions to delete: older than the `limit` newest before `inForce`, and not needed. */
 export function revisionsToDelete(
   stored: readonly number[], { inForce, limit, needed }: { readonly inForce: number; readonly limit: number; readonly needed: ReadonlySet<number> },
 ): readonly number[] {

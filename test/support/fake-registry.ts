@@ -13,7 +13,7 @@ export interface RegistryScript {
   readonly auth?: string;
   /** `302 self`: blobs lead to themselves; any other URL: there. */
   readonly blob?: string;
-  /** Of each answer to a request of a blob. */
+  /** Status of each answer to a request for a blob. */
   readonly blobStatus?: number;
   /** Closes the connection after this share of each blob's first answer; "first only": after half of the very first one. */
   readonly cut?: number | 'first only';

@@ -1,10 +1,10 @@
 /** Clients that hold as much of a controller as they can. */
-import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { secureContextOptions } from '#rpc/tls-fs.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { untilAborted } from './neighbour-load.ts';
 import { rawCall } from './raw-call.ts';
 
 export interface HostileTarget {
@@ -23,14 +23,14 @@ const WATCHES_OF_ONE = 40;
 const PAUSE_MS = 20;
 const EMPTY_FILTER = Buffer.from([0x0a, 0x00]);
 
-/** Handshakes that never end, handshakes that are refused one after another, and watches that nobody reads, until the signal. */
+/** Opens sockets without a handshake, repeats handshakes that are refused, and reads none of its watches, until the signal aborts. */
 export async function hostileClients(target: HostileTarget, signal: AbortSignal): Promise<void> {
   await Promise.all([silentSockets(target, signal), unreadWatches(target, signal), refusedHandshakes(target, signal), refusedHandshakes(target, signal)]);
 }
 
 async function silentSockets({ host, port }: HostileTarget, signal: AbortSignal): Promise<void> {
   const sockets = Array.from({ length: SILENT }, () => connectTcp({ host, port }).on('error', () => undefined));
-  await ended(signal);
+  await untilAborted(signal);
   sockets.forEach(socket => { socket.destroy(); });
 }
 
@@ -46,7 +46,7 @@ async function unreadWatches({ host, port, identity }: HostileTarget, signal: Ab
     }
     return first;
   });
-  await ended(signal);
+  await untilAborted(signal);
   calls.forEach(call => { call.session.destroy(); });
 }
 
@@ -57,8 +57,4 @@ async function refusedHandshakes({ host, port, stranger }: HostileTarget, signal
     await new Promise(resolve => { socket.on('error', () => undefined).on('close', resolve); });
     await sleep(PAUSE_MS);
   }
-}
-
-async function ended(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

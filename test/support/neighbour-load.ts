@@ -11,7 +11,7 @@ export interface BesideAttack {
   readonly quietMs: number;
   readonly besideMs: number;
   readonly failures: readonly string[];
-  /** Of each round, in order: quiet, beside, quiet, beside ... */
+  /** The 99th percentile of each round, in order: quiet, beside, quiet, beside ... */
   readonly roundsMs: readonly number[];
 }
 
@@ -64,6 +64,11 @@ export class NeighbourLoad implements AsyncDisposable {
     this.#child.stdin.end();
     if (this.#child.exitCode === null) await once(this.#child, 'close');
   }
+}
+
+/** Resolves when the signal aborts. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function median(values: readonly number[]): number {

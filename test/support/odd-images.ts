@@ -117,6 +117,7 @@ export function oddImages(): readonly OddImage[] {
       file('x', 'latin', { nHex: '66ff80fe' }), dir('x', { nHex: 'c3282f' }), file('x', 'in', { nHex: 'c3282f69' }), file('new\nline'), file('quote\'"`$\\'), file('colon:comma,'), file(' lead and trail '), file('ü€𝄞'), file('-rf'),
       file('long', 'l', { pax: { path: 'n'.repeat(255) } }), link('sym', 'x', { pax: { linkpath: Buffer.from('ff80', 'hex') } }),
     ], [file('x', 'second', { nHex: '66ff80fe' })]], ['\xc3(']),
+    image('an empty layer above a root with an owner and a mode of its own', [[dir('./', { mode: 0o711, uid: 5, gid: 6 }), dir('a'), file('a/x')], []]),
     image('an empty layer, a layer twice, nothing but a root', [[], [dir('a'), file('a/x')], [dir('a'), file('a/.wh.x')], [dir('a'), file('a/x')], [dir('./', { mode: 0o755 })]]),
   ];
 }

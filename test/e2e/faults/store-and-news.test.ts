@@ -168,7 +168,7 @@ test.serial('B4: the space of etcd is used up: that is said, deletes work, nothi
     for (const key of fillers) {
       t.is((await store.transact([], [{ kind: 'delete', key }])).kind, 'committed');
     }
-    // Nobody runs etcdctl: the leader compacts, defragments and disarms.
+    // The leader compacts, defragments and disarms; the test runs no etcdctl.
     await eventually('a write through the API', 120_000, async () => (await bench.cluster.tryCtl('scale', 'load/web=3')).exitCode === 0);
   });
   await bench.cluster.ctl('scale', 'load/web=4', '--wait');

@@ -26,7 +26,7 @@ import type { FakeRegistry } from '../../../support/fake-registry.ts';
 import { hostileClients } from '../../../support/hostile-clients.ts';
 import { buildRecipe, goodImage } from '../../../support/image-builder.ts';
 import { LanHost, reachedFrom } from '../../../support/lan-host.ts';
-import { NeighbourLoad } from '../../../support/neighbour-load.ts';
+import { NeighbourLoad, untilAborted } from '../../../support/neighbour-load.ts';
 import type { Attack } from '../../../support/neighbour-load.ts';
 import { inMountsOf, logLines, oneService, pidOf, running, runTask, taskOutput, taskOnce } from '../../../support/node-faults.ts';
 import { settleNodes } from '../../../support/node-leftovers.ts';
@@ -140,10 +140,6 @@ async function farCtl(...args: readonly string[]): Promise<CommandOutcome> {
 async function farApply(yaml: string, ...flags: readonly string[]): Promise<CommandOutcome> {
   writeFileSync(`${cluster.home}/attack.yaml`, yaml);
   return await farCtl('apply', '-f', `${cluster.home}/attack.yaml`, '--detach', ...flags);
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise(resolve => { signal.addEventListener('abort', resolve, { once: true }); });
 }
 
 /** An attack that is `once`, again and again. */
