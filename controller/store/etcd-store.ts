@@ -189,7 +189,7 @@ export class EtcdStore implements Store {
     try {
       stream.write({ create_request: {
         key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
-        // A revision that is larger than a message comes in several.
+        // What is larger than a message comes in several: many revisions while etcd catches up, or one alone.
         fragment: true,
       } });
       const events: IEvent[] = [];
@@ -198,8 +198,9 @@ export class EtcdStore implements Store {
         signal.throwIfAborted();
         requireWatching(answer);
         events.push(...answer.events);
-        if (answer.fragment) continue;
-        const changes = events.splice(0).map(toChange).filter(change => revisionOf(change) > afterRevision);
+        // Another fragment may have more of the newest revision, and of that one alone.
+        const count = answer.fragment ? earlierThanLast(events) : events.length;
+        const changes = events.splice(0, count).map(toChange).filter(change => revisionOf(change) > afterRevision);
         const last = changes.at(-1);
         if (last !== undefined) {
           yield { etcdRevision: revisionOf(last), changes };
@@ -326,6 +327,12 @@ function requireWatching(answer: IWatchResponse): void {
     return;
   }
   throw answer.compact_revision === '0' ? new Error(`etcd ended the watch: ${answer.cancel_reason}`) : new CompactedError(Number(answer.compact_revision));
+}
+
+/** How many of the events, which are in order, are of revisions before the last one. */
+function earlierThanLast(events: readonly IEvent[]): number {
+  const last = events.at(-1)?.kv.mod_revision;
+  return Math.max(0, events.findIndex(event => event.kv.mod_revision === last));
 }
 
 /** End of the range of all keys with the prefix. Source: etcd API, "Key ranges": the prefix with its last byte raised. */

@@ -2,7 +2,8 @@ import test from 'ava';
 import { Etcd3 } from 'etcd3';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdStore } from '../../controller/store/etcd-store.ts';
-import type { Store } from '../../controller/store/ports.ts';
+import { revisionOf } from '../../controller/store/ports.ts';
+import type { Store, StoreBatch } from '../../controller/store/ports.ts';
 import { EtcdProcess } from '../support/etcd-process.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryEtcd } from '../support/memory-store.ts';
@@ -44,6 +45,25 @@ test.serial('EtcdStore on etcd: a list of 300 records of 230 KiB, which no one m
   }
   const { entries } = await store.list('/large/');
   t.deepEqual([entries.length, entries.every(entry => entry.value.length === value.length)], [300, true]);
+  store.close();
+});
+
+test.serial('EtcdStore on etcd: a watch that catches up over 40 revisions of 450 KiB yields batches of 4 MiB at most, each of whole revisions', async t => {
+  const store = new EtcdStore({ hosts: [etcd?.host ?? ''] });
+  const { etcdRevision } = await store.list('/behind/');
+  for (let index = 0; index < 40; index += 1) {
+    await store.transact([], [0, 1, 2].map(part => ({ kind: 'put', key: `/behind/${String(index)}/${String(part)}`, value: new Uint8Array(150 * 1024) })));
+  }
+  const [over, batches] = [new AbortController(), [] as StoreBatch[]];
+  for await (const batch of store.watch('/behind/', etcdRevision, over.signal)) {
+    batches.push(batch);
+    if (batches.reduce((sum, one) => sum + one.changes.length, 0) === 120) break;
+  }
+  const sizes = batches.map(({ changes }) => changes.reduce((sum, change) => sum + (change.kind === 'put' ? change.entry.value.length : 0), 0));
+  t.true(Math.max(...sizes) <= 4 * 1024 * 1024, sizes.join(' '));
+  t.deepEqual(batches.flatMap(({ changes }) => changes.map(revisionOf)), Array.from({ length: 120 }, (_, index) => etcdRevision + 1 + Math.floor(index / 3)));
+  t.true(batches.every(({ changes }) => changes.length % 3 === 0));
+  over.abort(new Error('over'));
   store.close();
 });
 
