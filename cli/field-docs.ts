@@ -1,13 +1,13 @@
-/** How a field of the manifest is described, in the words that `explain` prints. */
+/** Describe a field of the manifest, as `explain` prints it. */
 
-/** What may stand in a field that is no mapping with fields of its own. */
+/** Type of a field that has no fields of its own. */
 export type Leaf =
   | 'text' | 'integer' | 'number' | 'true or false' | 'duration' | 'memory' | 'cpus' | 'percent' | 'octal mode' | 'list of cpus'
-  /** Whole ones, or a share of one. */
+  /** Whole units, or a fraction of one. */
   | 'units'
-  /** Any scalar, as it is written. */
+  /** Any scalar, unchanged. */
   | 'word'
-  /** Text that is split as a shell would, or a list of text. */
+  /** Text that is split as a shell does, or a list of text. */
   | 'text or list of text'
   /** A mapping of text, or a list of `NAME=value`. */
   | 'mapping or list of NAME=value'
@@ -15,16 +15,16 @@ export type Leaf =
 
 export interface FieldDoc {
   readonly name: string;
-  /** `list`: of what stands here; `named`: a mapping from names to it. */
+  /** `one`: a single value; `list`: a list of values; `named`: a mapping from names to values. */
   readonly shape: 'one' | 'list' | 'named';
-  /** Absent: only a mapping with `fields`. */
+  /** Absent: the value is a mapping with `fields`. */
   readonly leaf?: Leaf;
-  /** The only texts that may stand here. */
+  /** The allowed texts. */
   readonly words?: readonly string[];
-  /** Absent: no mapping may stand here. */
+  /** Absent: the value is no mapping. */
   readonly fields?: readonly FieldDoc[];
   readonly about: string;
-  /** As YAML; absent: there is none, or what it is is said in `about`. */
+  /** Default as YAML; absent: no default, or `about` describes it. */
   readonly default?: string;
   readonly isRequired?: true;
 }

@@ -1,4 +1,4 @@
-/** How a verb is written down: its words, its help, and the flow that runs it with a Shell. */
+/** Define verbs: usage, help, and the flow that runs with a Shell. */
 import { Command, Option } from 'commander';
 import { explainUnknown } from './completion.ts';
 import { formatTable } from './format/table.ts';
@@ -12,37 +12,37 @@ export type WithShell = (flags: GlobalFlags, work: (shell: Shell) => Promise<voi
 
 export const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value];
 
-/** The flags that every command takes. */
+/** Add the global flags. */
 export function globals(command: Command): Command {
   return command
-    .option('-n, --namespace <name>', 'namespace (default: default)')
-    .option('-A, --all-namespaces', 'all namespaces')
-    .addOption(new Option('-o, --output <format>', 'table, wide, json, yaml or name'))
-    .option('-l, --selector <labels>', 'only what has these labels: key=value, key!=value, key in (a, b), key notin (a, b), key, !key')
-    .option('--context <name>', 'cluster to talk to (also $GANTRY_CONTEXT)')
-    .option('--timeout <duration>', 'give up after this long (exit code 124)')
-    .option('-q, --quiet', 'names only, no messages')
-    .option('-y, --yes', 'answer yes to questions');
+    .option('-n, --namespace <name>', 'Namespace (default: default)')
+    .option('-A, --all-namespaces', 'All namespaces')
+    .addOption(new Option('-o, --output <format>', 'Output format: table, wide, json, yaml or name'))
+    .option('-l, --selector <labels>', 'Label selector: key=value, key!=value, key in (a, b), key notin (a, b), key, !key')
+    .option('--context <name>', 'Context of the cluster to use (also $GANTRY_CONTEXT)')
+    .option('--timeout <duration>', 'Time after which the command gives up (exit code 124)')
+    .option('-q, --quiet', 'Print names only, and no messages')
+    .option('-y, --yes', 'Answer yes to every question');
 }
 
 const GLOBALS_LINE = '\nGlobal flags (-n, -A, -o, -l, --context, --timeout, -q, -y): clusterctl help flags';
 
-/** A command takes them behind its name too, and shows them as one line. */
+/** Accept the global flags after the name of the command; its help shows them as one line. */
 function withGlobals(command: Command): Command {
   globals(new Command()).options.forEach(option => command.addOption(option.hideHelp()));
   return command;
 }
 
-/** Of listings that docker's users print by a template. */
+/** Add --format, as the listings of docker have it. */
 export function formatted(command: Command): Command {
-  return command.option('--format <template>', 'a line of it for each, such as \'{{.ID}}\\t{{.Node}}\'; \'table {{.ID}}\' with a head, or json; a field that is none lists those there are');
+  return command.option('--format <template>', 'Format each line with a template such as \'{{.ID}}\\t{{.Node}}\', with a head as \'table {{.ID}}\', or as json; an unknown field prints the known ones');
 }
 
 export interface Verb<Flags> {
   /** `name <argument> [more...]` as commander reads it. */
   readonly usage: string;
   readonly about: string;
-  /** The first one is shown in the help of its group, too. */
+  /** The help of the group shows the first example. */
   readonly examples: readonly [string, ...string[]];
   readonly options?: (command: Command) => Command;
   readonly run: (shell: Shell, args: readonly (string | readonly string[] | undefined)[], flags: Flags & GlobalFlags) => Promise<void>;
@@ -79,14 +79,14 @@ export class VerbTable {
   }
 }
 
-/** The commands as words, for completion and for what is said of an unknown one. */
+/** Describe commands for completion and for the error of an unknown command. */
 export function describeCommand(command: Command): CompletionCommand {
   return { name: command.name(), flags: command.options.flatMap(({ long }) => long ?? []), children: command.commands.map(describeCommand) };
 }
 
-/** `help WORDS...`: what `WORDS... --help` shows; `help flags`: those of every command. */
+/** Add `help WORDS...` (as `WORDS... --help`) and `help flags` (the global flags). */
 function addHelp(parent: Command): void {
-  parent.helpCommand(false).command('help [command...]').description('what a command does').action((words: readonly string[]) => {
+  parent.helpCommand(false).command('help [command...]').description('Show the help of a command').action((words: readonly string[]) => {
     if (parent.parent === null && words.length === 1 && words[0] === 'flags') {
       parent.configureOutput().writeOut?.(formatGlobals());
       return;
@@ -108,7 +108,7 @@ function addHelp(parent: Command): void {
 }
 
 function formatGlobals(): string {
-  return formatTable({ head: ['FLAGS OF EVERY COMMAND', 'MEANING'], rows: globals(new Command()).options.map(({ flags, description }) => [flags, description]) });
+  return formatTable({ head: ['GLOBAL FLAG', 'MEANING'], rows: globals(new Command()).options.map(({ flags, description }) => [flags, description]) });
 }
 
 function formatExamples(examples: readonly string[]): string {
