@@ -9,14 +9,16 @@ import { EXIT } from '../../cli/exit-code.ts';
 import { CONTROLLER_OPTIONS } from '../../controller/config.ts';
 import { CONTROLLER_METRICS } from '../../controller/metrics.ts';
 import { ERROR_CODES } from '#model/errors.ts';
+import { referencePages } from './reference-pages.ts';
 
 interface ProgramOption { readonly value?: string; readonly fallback?: string; readonly meaning: string }
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const program = buildProgram(() => Promise.resolve());
 const scripts = (JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }).scripts;
-const FILES = ['README.md', ...['agent', 'cli', 'controller', 'deploy', 'proto', 'test'].flatMap(top => readdirSync(path.join(ROOT, top), { recursive: true, encoding: 'utf8' }).map(file => `${top}/${file}`))];
-const READMES = FILES.filter(file => path.basename(file) === 'README.md');
+const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/concepts.md', 'docs/glossary.md', 'docs/troubleshooting.md'];
+const FILES = [...PAGES, ...['agent', 'cli', 'controller', 'deploy', 'proto', 'test'].flatMap(top => readdirSync(path.join(ROOT, top), { recursive: true, encoding: 'utf8' }).map(file => `${top}/${file}`))];
+const READMES = FILES.filter(file => PAGES.includes(file) || path.basename(file) === 'README.md');
 /** Areas whose README names each of their files. */
 const COMPLETE = ['agent/cgroup', 'agent/content', 'agent/dns', 'agent/health', 'agent/logs', 'agent/network', 'agent/proxy', 'agent/tunnel', 'agent/volume', 'controller/schedule', 'proto/registry'];
 const METRIC_PARTS = /_(?:bucket|count|sum)$/;
@@ -100,13 +102,19 @@ function npmProblem([verb = '', script = '']: readonly string[]): string | undef
 }
 
 test('every command in the documents exists, with its flags', t => {
-  const commands = ['README.md', 'deploy/README.md', 'test/README.md'].flatMap(commandsOf);
+  const commands = [...PAGES, 'deploy/README.md', 'test/README.md'].flatMap(commandsOf);
   t.true(commands.length > 30);
   t.deepEqual(commands.map(problemOf).filter(problem => problem !== undefined), []);
 });
 
+for (const [file, text] of Object.entries(referencePages())) {
+  test(`${file} is generated from the code (npm run docs)`, t => {
+    t.is(read(file), text);
+  });
+}
+
 test('every file that the documents link to or run is there', t => {
-  const missing = ['README.md', 'deploy/README.md', 'test/README.md', 'cli/README.md', 'controller/README.md', 'agent/README.md', 'proto/README.md'].flatMap(file => {
+  const missing = [...PAGES, 'deploy/README.md', 'test/README.md', 'cli/README.md', 'controller/README.md', 'agent/README.md', 'proto/README.md'].flatMap(file => {
     const links = [...read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link]) => path.join(path.dirname(file), link ?? ''));
     const run = commandsOf(file).flatMap(command => command.split(/\s+/)).filter(word => /^(?:\/opt\/gantry\/|test\/|deploy\/)[\w./-]+$/.test(word)).map(word => word.replace('/opt/gantry/', ''));
     return [...links, ...run].filter(target => !existsSync(path.join(ROOT, target))).map(target => `${file}: ${target}`);
