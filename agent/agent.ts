@@ -7,7 +7,7 @@ import type { Digest } from '#model/digest.ts';
 import type { TaskId } from '#model/ids.ts';
 import { ClusterError } from '#model/errors.ts';
 import { DEFAULT_TIMES } from '#model/times.ts';
-import { certificateSha256 } from '#identity/certificate-rules.ts';
+import { authorityEnd, certificateEnd, certificateSha256 } from '#identity/certificate-rules.ts';
 import { IdentityHolder } from '#rpc/identity-holder.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { AssignmentFs } from './assignment-fs.ts';
@@ -241,6 +241,7 @@ function sideLoops({ config, log, machine, identity, known, client, metrics, new
   };
   metrics.observe({
     isConnected: () => controllerAddress() !== undefined, droppedNewsCount: () => news.droppedCount, imageCount: () => machine.images.count(), pressure: readPressure,
+    certificates: () => [certificateEnd('node', identity.current.pair?.certificatePem ?? known.certificatePem), authorityEnd('ca', identity.current.caPem)],
   });
   return {
     certificate: new CertificateLoop({ dialer: client, controllerAddress, joinAddresses, refused, adopt, clock: systemClock, log }, known),

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CertificateEnd } from '#identity/certificate-rules.ts';
 import type { Task } from '#model/task.ts';
 import type { Pressure } from './runtime/ports.ts';
 import type { LinkCounters } from './network/link-counters.ts';
@@ -29,6 +30,8 @@ export const AGENT_METRICS = {
   gantry_agent_images: 'whole images on disk',
   gantry_agent_session_connected: '1 while a controller acknowledges',
   gantry_agent_news_dropped_total: 'events and samples that were not sent: no session was open, or there were too many',
+  gantry_certificate_expiration_timestamp_seconds: 'end of a certificate in seconds since 1970, by certificate',
+  gantry_certificate_renewal_timestamp_seconds: 'time at which a certificate is due for renewal, in seconds since 1970, by certificate',
   gantry_agent_event_loop_lag_seconds: 'how late the timer of the newest sample was',
 } as const;
 
@@ -56,6 +59,7 @@ export interface AgentMetricSources {
   readonly isConnected: () => boolean;
   readonly droppedNewsCount: () => number;
   readonly imageCount: () => Promise<number>;
+  readonly certificates: () => readonly CertificateEnd[];
   /** Of the machine; undefined where its kernel does not count it. */
   readonly pressure: () => Promise<Pressure | undefined>;
 }
@@ -139,7 +143,21 @@ export class AgentMetrics {
         }
       },
     });
+    this.#observeCertificates('gantry_certificate_expiration_timestamp_seconds', () => sources.certificates().map(end => [end.certificate, end.notAfterMs]));
+    this.#observeCertificates('gantry_certificate_renewal_timestamp_seconds', () => sources.certificates().map(end => [end.certificate, end.renewAtMs]));
     new Gauge({ ...described('gantry_agent_images'), registers, async collect() { this.set(await sources.imageCount()); } });
+  }
+
+  #observeCertificates(name: AgentMetricName, read: () => readonly (readonly [certificate: string, atMs: number | undefined])[]): void {
+    new Gauge({
+      ...described(name), labelNames: ['certificate'], registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [certificate, atMs] of read()) {
+          if (atMs !== undefined) this.set({ certificate }, atMs / 1_000);
+        }
+      },
+    });
   }
 
   /** Replaces what is known of all tasks: those that are gone are shown no more. */

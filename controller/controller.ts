@@ -23,6 +23,7 @@ import type { ControllerConfig } from './config.ts';
 import { CoreLoop } from './core-loop.ts';
 import { DecisionRecordFile } from './decision-record-fs.ts';
 import { certificateAuthority, issueOwnIdentity, joinTokens, readAuthority, readSealer } from './identity/authority-fs.ts';
+import { certificateEnds } from './identity/certificate-ends.ts';
 import { MachineCertificatesLoop } from './identity/machine-certificates-loop.ts';
 import { createControllerMetrics } from './metrics.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -54,6 +55,13 @@ export interface ControllerParts {
   readonly usage: UsageLoop | undefined;
   readonly api: ApiLoop;
   readonly metrics: ControllerMetrics;
+  readonly machine: MachineCertificates;
+}
+
+interface MachineCertificates {
+  readonly loop: MachineCertificatesLoop;
+  /** What the store uses now. */
+  readonly etcdTls: () => EtcdTls | undefined;
 }
 
 /** Runs a controller until `signal` aborts. */
@@ -64,8 +72,8 @@ export async function runController(config: ControllerConfig, logger: Logger, si
   const store = new EtcdStore({ ...access, onCall: metrics.onStoreCall });
   const keeper = new EtcdSpaceStore(access);
   try {
-    const parts = await buildParts({ config, logger, metrics, store, keeper }, signal);
-    await superviseLoops({ ...loopsOf(parts), certificates: await machineCertificates(config, [store, keeper], logger) }, signal);
+    const machine = machineCertificates(config, tls, [store, keeper], logger);
+    await superviseLoops(loopsOf(await buildParts({ config, logger, metrics, store, keeper, machine }, signal)), signal);
   } finally {
     keeper.close();
     store.close();
@@ -81,8 +89,8 @@ async function readEtcdTls({ etcdTls }: ControllerConfig): Promise<EtcdTls | und
 }
 
 /** Renews what `init` made for this machine, and has the store use the certificate that its file holds now. */
-async function machineCertificates(config: ControllerConfig, stores: readonly { readonly useTls: (tls: EtcdTls) => void }[], log: Logger): Promise<MachineCertificatesLoop> {
-  let used = await readEtcdTls(config);
+function machineCertificates(config: ControllerConfig, tls: EtcdTls | undefined, stores: readonly { readonly useTls: (tls: EtcdTls) => void }[], log: Logger): MachineCertificates {
+  let used = tls;
   const refresh = async (): Promise<void> => {
     const found = await readEtcdTls(config);
     if (found !== undefined && used?.certificatePem.equals(found.certificatePem) === false) {
@@ -91,11 +99,11 @@ async function machineCertificates(config: ControllerConfig, stores: readonly { 
     }
     used = found;
   };
-  return new MachineCertificatesLoop({ configDir: config.configDir, refresh, clock: systemClock, log });
+  return { loop: new MachineCertificatesLoop({ configDir: config.configDir, refresh, clock: systemClock, log }), etcdTls: () => used };
 }
 
-async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics'> & { readonly store: Store; readonly keeper: SpaceKeeper }, signal: AbortSignal): Promise<ControllerParts> {
-  const { config, logger, metrics, store } = given;
+async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'metrics' | 'machine'> & { readonly store: Store; readonly keeper: SpaceKeeper }, signal: AbortSignal): Promise<ControllerParts> {
+  const { config, logger, metrics, store, machine } = given;
   const clock = systemClock;
   const authority = await readAuthority(config.configDir);
   const issueIdentity = async (): Promise<TlsIdentity> => await issueOwnIdentity(authority, config.id, [config.advertise, config.listen, config.metricsAdvertise], clock.nowMs());
@@ -130,7 +138,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
     tokens: joinTokens(authority),
     lastRenewedMonotonicMs: () => registration.lastRenewedMonotonicMs(),
   });
-  return { config, clock, logger, identity, settings, record, store, space, core, news, usage, api, metrics };
+  return { config, clock, logger, identity, settings, record, store, space, core, news, usage, api, metrics, machine };
 }
 
 /** `usage` hears what the picture of the cluster, which the core makes, has tasks for. */
@@ -159,11 +167,11 @@ async function openRegistries(config: ControllerConfig, clock: Clock): Promise<R
 }
 
 function loopsOf(parts: ControllerParts): Readonly<Record<string, Loop>> {
-  const { api, core, news, space, usage } = parts;
-  return { api, core, space, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
+  const { api, core, machine, news, space, usage } = parts;
+  return { api, core, space, certificates: machine.loop, ...(news === undefined ? {} : { news }), ...(usage === undefined ? {} : { usage }), ...metricsLoops(parts) };
 }
 
-function metricsLoops({ api, clock, config, core, identity, metrics, news, space }: ControllerParts): Readonly<Record<string, Loop>> {
+function metricsLoops({ api, clock, config, core, identity, machine, metrics, news, space }: ControllerParts): Readonly<Record<string, Loop>> {
   const { cluster, leadership } = core;
   const listAgeMs = (): number | undefined => (cluster.lastListMonotonicMs === undefined ? undefined : clock.monotonicMs() - cluster.lastListMonotonicMs);
   metrics.observe({
@@ -171,6 +179,7 @@ function metricsLoops({ api, clock, config, core, identity, metrics, news, space
     invalidCount: () => cluster.invalid.size, listAgeMs, isBreakerOpen: () => leadership.leadership !== undefined && core.isBreakerOpen(),
     isNatsConnected: () => news?.isConnected ?? false, droppedNewsCount: () => news?.droppedCount ?? 0,
     etcdSpace: () => space.space,
+    certificates: () => certificateEnds({ own: identity.current, etcd: machine.etcdTls(), machine: machine.loop.certificates }),
   });
   if (config.metricsListen === '') {
     return {};

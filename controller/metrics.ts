@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CertificateEnd } from '#identity/certificate-rules.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceStatus } from '#model/app.ts';
 import { pendingCountOf } from '#model/pending-count.ts';
@@ -30,6 +31,8 @@ export const CONTROLLER_METRICS = {
   gantry_etcd_in_use_bytes: 'part of that file that holds data, by member',
   gantry_etcd_quota_bytes: 'size at which a member of etcd refuses writes, by member',
   gantry_etcd_out_of_space: '1 while etcd refuses writes because its quota is used up',
+  gantry_certificate_expiration_timestamp_seconds: 'end of a certificate in seconds since 1970, by certificate',
+  gantry_certificate_renewal_timestamp_seconds: 'time at which a certificate is due for renewal, in seconds since 1970, by certificate',
   gantry_event_loop_lag_seconds: '99th percentile delay of the event loop since the last scrape',
 } as const;
 
@@ -44,6 +47,7 @@ export interface MetricSources {
   readonly isNatsConnected: () => boolean;
   readonly droppedNewsCount: () => number;
   readonly invalidCount: () => number;
+  readonly certificates: () => readonly CertificateEnd[];
   /** Absent before the first list. */
   readonly listAgeMs: () => number | undefined;
   /** Absent before it was first read. */
@@ -91,6 +95,7 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   gauge(registry, 'gantry_mirror_list_age_seconds', () => (sources.listAgeMs() ?? 0) / SECONDS);
   gauge(registry, 'gantry_invalid_records', sources.invalidCount);
   observeSpace(registry, sources.etcdSpace);
+  observeCertificates(registry, sources.certificates);
   countedGauge(registry, 'gantry_services', 'rollout', () => [...sources.current().serviceStatuses.values()].map(status => status.value.rollout.state));
   countedGauge(registry, 'gantry_nodes', 'condition', () => [...sources.current().nodes.values()].map(node => node.value.condition));
   countedGauge(registry, 'gantry_tasks', 'phase', () => [...sources.current().tasks.keys()].map(id => sources.current().statuses.get(id)?.value.phase ?? 'pending'));
@@ -113,6 +118,23 @@ function observeSpace(registry: Registry, space: MetricSources['etcdSpace']): vo
   ofMembers('gantry_etcd_in_use_bytes', member => member.inUseBytes);
   ofMembers('gantry_etcd_quota_bytes', member => member.quotaBytes);
   gauge(registry, 'gantry_etcd_out_of_space', () => (space()?.isOutOfSpace === true ? 1 : 0));
+}
+
+function observeCertificates(registry: Registry, certificates: MetricSources['certificates']): void {
+  const ofCertificates = (name: ControllerMetricName, read: (end: CertificateEnd) => number | undefined): void => {
+    new Gauge({
+      name, help: CONTROLLER_METRICS[name], labelNames: ['certificate'], registers: [registry],
+      collect() {
+        this.reset();
+        for (const end of certificates()) {
+          const atMs = read(end);
+          if (atMs !== undefined) this.set({ certificate: end.certificate }, atMs / SECONDS);
+        }
+      },
+    });
+  };
+  ofCertificates('gantry_certificate_expiration_timestamp_seconds', end => end.notAfterMs);
+  ofCertificates('gantry_certificate_renewal_timestamp_seconds', end => end.renewAtMs);
 }
 
 function observeEventLoop(registry: Registry): void {

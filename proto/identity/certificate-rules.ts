@@ -21,6 +21,25 @@ export function renewAtMs({ notBeforeMs, notAfterMs }: Validity): number {
   return issuedAtMs + Math.floor((notAfterMs - issuedAtMs) * 2 / 3);
 }
 
+/** The end of one certificate, as metrics report it. */
+export interface CertificateEnd {
+  readonly certificate: string;
+  readonly notAfterMs: number;
+  /** Absent: no program renews it. */
+  readonly renewAtMs?: number;
+}
+
+/** @throws ClusterError INVALID_ARGUMENT when `pem` is no certificate */
+export function certificateEnd(certificate: string, pem: string): CertificateEnd {
+  const validity = readCertificate(pem);
+  return { certificate, notAfterMs: validity.notAfterMs, renewAtMs: renewAtMs(validity) };
+}
+
+/** @throws ClusterError INVALID_ARGUMENT when `pem` is no certificate */
+export function authorityEnd(certificate: string, pem: string): CertificateEnd {
+  return { certificate, notAfterMs: readCertificate(pem).notAfterMs };
+}
+
 export function isExpired({ notAfterMs }: Validity, nowMs: number): boolean {
   return nowMs >= notAfterMs;
 }

@@ -92,6 +92,8 @@ test.serial('what is shown is true: tasks, their memory, what they sent (root)',
   await eventually('20 answers in the counters of the links', LIMIT_MS, async () => await valueOf('sum(gantry_task_network_transmit_bytes_total{app="seen"})') > before + 20 * 100);
   t.is(await valueOf('sum(gantry_sessions)'), 3);
   t.is(await valueOf('sum(gantry_leader)'), 1);
+  const ends = await prometheus.query('min by (certificate) (gantry_certificate_expiration_timestamp_seconds) > time()');
+  t.deepEqual(ends.map(({ metric }) => metric['certificate']).sort(), ['ca', 'controller', 'etcd-ca', 'etcd-client', 'node']);
 });
 
 test.serial('who listens to NATS hears of services from the controller and of tasks from agents, as it happens (root)', async t => {

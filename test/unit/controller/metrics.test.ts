@@ -9,6 +9,7 @@ const one = task(web, 'n1', { slot: 0 });
 const sources = (current: ClusterSnapshot): MetricSources => ({
   current: () => current, isLeading: () => true, sessionCount: () => 3, invalidCount: () => 1, listAgeMs: () => 2_000, isBreakerOpen: () => true,
   isNatsConnected: () => true, droppedNewsCount: () => 7,
+  certificates: () => [{ certificate: 'controller', notAfterMs: 3_000, renewAtMs: 2_000 }, { certificate: 'ca', notAfterMs: 9_000 }],
   etcdSpace: () => ({ etcdRevision: 9, isOutOfSpace: true, members: [{ host: 'http://e1', sizeBytes: 80, inUseBytes: 30, quotaBytes: 100 }, { host: 'http://e2', sizeBytes: 70, inUseBytes: 20, quotaBytes: undefined }] }),
 });
 
@@ -29,10 +30,12 @@ test('metrics say what they were told and what their sources hold', async t => {
   for (const line of [
     'gantry_mass_breaker_open 1', 'gantry_nats_connected 1', 'gantry_news_dropped_total 7', 'gantry_pending_slots 0', 'gantry_leader 1', 'gantry_sessions 3', 'gantry_invalid_records 1', 'gantry_mirror_list_age_seconds 2', 'gantry_nodes{condition="ready"} 1',
     'gantry_etcd_size_bytes{member="http://e1"} 80', 'gantry_etcd_in_use_bytes{member="http://e2"} 20', 'gantry_etcd_quota_bytes{member="http://e1"} 100', 'gantry_etcd_out_of_space 1',
+    'gantry_certificate_expiration_timestamp_seconds{certificate="controller"} 3', 'gantry_certificate_renewal_timestamp_seconds{certificate="controller"} 2', 'gantry_certificate_expiration_timestamp_seconds{certificate="ca"} 9',
     'gantry_nodes{condition="lost"} 1', 'gantry_tasks{phase="running"} 1', 'gantry_tasks{phase="pending"} 1',
     'gantry_reconcile_duration_seconds_count{kind="service",outcome="committed"} 1', 'gantry_etcd_duration_seconds_count{operation="txn"} 1',
   ]) {
     t.true(text.includes(`${line}\n`), line);
   }
   t.false(text.includes('gantry_etcd_quota_bytes{member="http://e2"}'), 'no quota is invented');
+  t.false(text.includes('gantry_certificate_renewal_timestamp_seconds{certificate="ca"}'), 'no program renews an authority');
 });
