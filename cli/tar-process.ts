@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import { startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
 
-/** Bytes of a tar of `base` in `parent`; its top entry is called `name`. */
+/** Bytes of a tar of `base` in `parent`, without the holes of files; its top entry is called `name`. */
 export async function* packTar(parent: string, base: string, name: string | undefined): AsyncGenerator<Uint8Array> {
   const rename = name === undefined || name === base ? [] : [`--transform=flags=r;s,^${escapePattern(base)}\\(/\\|$\\),${escapeReplacement(name)}\\1,`];
-  const child = start(['-c', '-f', '-', ...rename, '-C', parent, '--', base], ['ignore', 'pipe', 'pipe']);
+  const child = start(['-c', '-S', '-f', '-', ...rename, '-C', parent, '--', base], ['ignore', 'pipe', 'pipe']);
   const ended = endOf(child);
   ended.catch(() => { /* awaited below, after the stream */ });
   yield* child.stdout as AsyncIterable<Uint8Array>;

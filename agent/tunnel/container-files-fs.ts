@@ -13,10 +13,14 @@ import { isOfKernel, openContainerRoot, openPlace, pathOf } from '../runtime/con
 import type { ContainerRoot } from '../runtime/container-root-fs.ts';
 import { TarReader } from '../snapshot/tar-reader.ts';
 import type { TarEntry, TarSink } from '../snapshot/tar-reader.ts';
-import { tarHeader, tarPadding, TAR_END } from './tar-writer.ts';
+import type { Fragment } from '../snapshot/tar-sparse.ts';
+import { fileExtents } from './file-extents-fs.ts';
+import { sparseHeader, storedBytes, tarHeader, tarPadding, TAR_END } from './tar-writer.ts';
 import type { ArchiveEntry } from './tar-writer.ts';
 
 const READ_BYTES = 65_536;
+/** Source: stat(3type), st_blocks */
+const STAT_BLOCK_BYTES = 512;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 const NO_FOLLOW = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Source: errno(3) */
@@ -203,8 +207,7 @@ function* archiveOpen(fd: number, place: Place): Generator<Uint8Array> {
     const facts = fstatSync(fd);
     const entry = { ...entryOf(facts, place), mode: facts.mode };
     if (facts.isFile()) {
-      yield tarHeader({ ...entry, type: 'file', sizeBytes: facts.size });
-      yield* contents(fd, facts.size);
+      yield* archiveFile(fd, facts, { ...entry, type: 'file', sizeBytes: facts.size });
       return;
     }
     yield tarHeader({ ...entry, type: 'directory', sizeBytes: 0 });
@@ -238,16 +241,24 @@ function entryOf(facts: Stats, { name, hostBase }: Place): Omit<ArchiveEntry, 't
   return { name, linkName: '', uid: Math.max(0, facts.uid - hostBase), gid: Math.max(0, facts.gid - hostBase), modifiedAtSeconds: facts.mtimeMs / 1000 };
 }
 
-/** Exactly `sizeBytes`: a file that shrank meanwhile is filled with zeros, one that grew is cut. */
-function* contents(fd: number, sizeBytes: number): Generator<Uint8Array> {
-  for (let done = 0; done < sizeBytes;) {
-    const buffer = Buffer.alloc(Math.min(READ_BYTES, sizeBytes - done));
-    const length = readSync(fd, buffer, 0, buffer.length, done);
+/** The holes of a file are not sent: a file of any size costs what it holds. */
+function* archiveFile(fd: number, facts: Stats, entry: ArchiveEntry): Generator<Uint8Array> {
+  const hasHoles = facts.blocks * STAT_BLOCK_BYTES < facts.size && Number.isSafeInteger(facts.size);
+  const fragments = hasHoles ? fileExtents(fd, facts.size) : [{ offset: 0, lengthBytes: facts.size }];
+  yield fragments[0]?.lengthBytes === facts.size ? tarHeader(entry) : sparseHeader(entry, fragments);
+  for (const fragment of fragments) yield* contents(fd, fragment);
+  yield tarPadding(storedBytes(fragments));
+}
+
+/** Exactly `lengthBytes`: a file that shrank meanwhile is filled with zeros, one that grew is cut. */
+function* contents(fd: number, { offset, lengthBytes }: Fragment): Generator<Uint8Array> {
+  for (let done = 0; done < lengthBytes;) {
+    const buffer = Buffer.alloc(Math.min(READ_BYTES, lengthBytes - done));
+    const length = readSync(fd, buffer, 0, buffer.length, offset + done);
     const piece = length === 0 ? buffer : buffer.subarray(0, length);
     done += piece.length;
     yield piece;
   }
-  yield tarPadding(sizeBytes);
 }
 
 /** Opens a file or directory of the container, once it is known to be one. @throws ClusterError */

@@ -1,4 +1,5 @@
-/** Headers of a tar stream. Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Interchange Format" */
+/** Headers of a tar stream. Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual, "Storing Sparse Files" */
+import type { Fragment } from '../snapshot/tar-sparse.ts';
 
 export interface ArchiveEntry {
   readonly type: 'file' | 'directory' | 'symlink';
@@ -22,8 +23,29 @@ const MAX_OCTAL_ID = 0o7777777;
 
 /** The header block of `entry`, behind a PAX header when a name, the size or an id does not fit. */
 export function tarHeader(entry: ArchiveEntry): Buffer {
+  return headerWith(entry, []);
+}
+
+/** The header of a file of which only `fragments` are sent, and their map in PAX 1.0; these parts follow, without anything between them. */
+export function sparseHeader(entry: ArchiveEntry, fragments: readonly Fragment[]): Buffer {
+  const lines = Buffer.from([fragments.length, ...fragments.flatMap(({ offset, lengthBytes }) => [offset, lengthBytes])].map(number => `${String(number)}\n`).join(''), 'latin1');
+  const map = Buffer.concat([lines, tarPadding(lines.length)]);
+  return Buffer.concat([
+    headerWith({ ...entry, sizeBytes: map.length + storedBytes(fragments) }, [
+      ['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0'], ['GNU.sparse.name', entry.name], ['GNU.sparse.realsize', String(entry.sizeBytes)],
+    ]),
+    map,
+  ]);
+}
+
+export function storedBytes(fragments: readonly Fragment[]): number {
+  return fragments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+}
+
+function headerWith(entry: ArchiveEntry, sparse: readonly (readonly [string, string])[]): Buffer {
   const name = entry.type === 'directory' ? `${entry.name}/` : entry.name;
   const records: readonly (readonly [string, string | undefined])[] = [
+    ...sparse,
     ['path', name.length > MAX_NAME ? name : undefined],
     ['linkpath', entry.linkName.length > MAX_NAME ? entry.linkName : undefined],
     ['size', entry.sizeBytes > MAX_OCTAL_SIZE ? String(entry.sizeBytes) : undefined],

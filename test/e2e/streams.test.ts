@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, writeFileSync } from 'node:fs';
+import { createReadStream, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
@@ -84,6 +84,17 @@ test.serial('100 MB come through run, go in and out through debug, and in throug
   t.is(await through(['debug', '-i', 'big/web', '--image', 'hello:1', '--', 'cat'], file), expected);
   await cluster.ctl('cp', file, 'big/web:/tmp/numbers');
   t.is(await through(['exec', 'big/web', '--', 'cat', '/tmp/numbers']), expected);
+});
+
+test.serial('a file of 1 GiB with four bytes goes in and out through cp as these, its holes stay holes (root)', async t => {
+  const disk = path.join(cluster.home, 'disk');
+  writeFileSync(disk, 'here');
+  truncateSync(disk, 2 ** 30);
+  await cluster.ctl('cp', disk, 'big/web:/tmp/disk');
+  await cluster.ctl('cp', 'big/web:/tmp/disk', `${disk}-back`);
+  const { size, blocks } = statSync(`${disk}-back`);
+  t.deepEqual({ size, isSparse: blocks * 512 < 2 ** 20 }, { size: 2 ** 30, isSparse: true });
+  t.is((await cluster.ctl('exec', 'big/web', '--', 'head', '-c', '4', '/tmp/disk')), 'here');
 });
 
 test.serial('10 MB go in and out through a forwarded port, a port where nothing listens is told, and nothing stays after SIGINT (root)', async t => {

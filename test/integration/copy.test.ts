@@ -1,6 +1,6 @@
 /** needs root: files and ports of a real container through the tunnel's doors. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import test from 'ava';
 import { ContainerFilesClient } from '../../agent/tunnel/container-files-client.ts';
@@ -36,7 +36,7 @@ if (insidePrivateMounts(import.meta.filename)) {
   test.after.always('nothing is left', async t => { t.deepEqual(await sandbox.tearDown(), []); });
   const script = [
     'mkdir -p /home/a/b /home/out; echo hello > "/home/a/grüße"; head -c 300000 /dev/zero > /home/a/b/big; ln -s /etc/passwd /home/a/link; ln -s / /home/a/root',
-    'ln -s /home/a /home/alias; ln -s /etc /home/out/evil; chown 33:34 /home/a/b/big; echo mine > /dev/shm/note; ln -s /sys/kernel /home/kernel; echo ready; while true; do echo pong | nc -l -p 8080; done',
+    'ln -s /home/a /home/alias; ln -s /etc /home/out/evil; chown 33:34 /home/a/b/big; echo mine > /dev/shm/note; ln -s /sys/kernel /home/kernel; mkdir /home/holes; printf here | dd of=/home/holes/disk bs=1 seek=1073741824 2>/dev/null; echo ready; while true; do echo pong | nc -l -p 8080; done',
   ].join('; ');
   const started = sandbox.run('files', { command: ['sh', '-c', script] });
   const ready = started.then(async ({ container }) => {
@@ -59,6 +59,21 @@ if (insidePrivateMounts(import.meta.filename)) {
     const link = await bytesOf(files.archive(await ready, '/home/a/link', NEVER));
     t.regex(execFileSync('tar', ['-tvf', '-'], { input: link, encoding: 'utf8' }), /^l.* link -> \/etc\/passwd$/m);
     await t.throwsAsync(bytesOf(files.archive(await ready, '/nope', NEVER)), { code: 'NOT_FOUND' });
+  });
+
+  test.serial('needs root: a file of 1 GiB with four bytes comes out and goes in as these, and GNU tar reads it', async t => {
+    const container = await ready;
+    const tar = await bytesOf(files.archive(container, '/home/holes', NEVER));
+    t.true(tar.length < 64 * 1024, `${String(tar.length)} bytes`);
+    t.regex(execFileSync('tar', ['-tvf', '-'], { input: tar, encoding: 'utf8' }), / 1073741828 .* holes\/disk$/m);
+    mkdirSync(`${sandbox.directory}/holes`);
+    execFileSync('tar', ['-xf', '-', '-C', sandbox.directory], { input: tar });
+    const packed = execFileSync('tar', ['-S', '-cf', '-', '-C', `${sandbox.directory}/holes`, 'disk']);
+    await files.unpack(container, '/home', piece(packed));
+    const at = `/proc/${String(container.pid)}/root/home/disk`;
+    const { size, blocks } = statSync(at);
+    t.deepEqual({ size, isSparse: blocks * 512 < 64 * 1024 }, { size: 1_073_741_828, isSparse: true });
+    t.is(execFileSync('tail', ['-c', '5', at], { encoding: 'latin1' }), '\0here');
   });
 
   test.serial('needs root: a link to the root leads to the container\'s root, .. no higher', async t => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { TarReader } from '../../../../agent/snapshot/tar-reader.ts';
 import type { TarEntry } from '../../../../agent/snapshot/tar-reader.ts';
-import { TAR_END, tarHeader, tarPadding } from '../../../../agent/tunnel/tar-writer.ts';
+import { sparseHeader, TAR_END, tarHeader, tarPadding } from '../../../../agent/tunnel/tar-writer.ts';
 import type { ArchiveEntry } from '../../../../agent/tunnel/tar-writer.ts';
 
 const entry = (overrides: Partial<ArchiveEntry> = {}): ArchiveEntry =>
@@ -35,4 +35,15 @@ test('a PAX length counts itself, at every width', t => {
 });
 test('contents are filled up to a block', t => {
   t.deepEqual([0, 1, 511, 512, 513].map(size => tarPadding(size).length), [0, 511, 1, 0, 511]);
+});
+
+test('a file with holes: only its parts are written, and what reads them makes the holes again', t => {
+  const name = `d/${'s'.repeat(120)}`;
+  const sizeBytes = 2 ** 40;
+  const header = sparseHeader(entry({ name, sizeBytes }), [{ offset: 4_096, lengthBytes: 3 }, { offset: sizeBytes, lengthBytes: 0 }]);
+  const heard: (string | number)[] = [];
+  const reader = new TarReader({ entry: one => { heard.push(one.name, one.sizeBytes); }, content: piece => { heard.push(Buffer.from(piece).toString()); }, hole: length => { heard.push(length); }, endEntry: () => undefined });
+  reader.write(Buffer.concat([header, Buffer.from('abc'), tarPadding(3), TAR_END]));
+  reader.end();
+  t.deepEqual(heard, [name, sizeBytes, 4_096, 'abc', sizeBytes - 4_099]);
 });
