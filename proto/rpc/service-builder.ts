@@ -1,3 +1,5 @@
+import { constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type {
   Metadata, MethodDefinition, sendUnaryData, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -34,6 +36,8 @@ export interface ServiceOptions {
   readonly role: PeerRole | 'anyone';
   readonly log: Logger;
   readonly readerStallMs?: number;
+  /** How long the caller of a stream that ended has to read its end. Default: 30 s. */
+  readonly dropGraceMs?: number;
   /** Default: those of the role. */
   readonly limits?: CallLimits;
   /** Told of each call at its end, and of a stream in both directions also once it is known what it is for; must not throw. */
@@ -173,7 +177,10 @@ export class ServiceBuilder implements RpcService {
           call.emit('error', this.#statusOf(error, path));
         }
       },
-    ).finally(() => { cancel.abort(new ClusterError('UNAVAILABLE', 'the call has ended')); });
+    ).finally(() => {
+      cancel.abort(new ClusterError('UNAVAILABLE', 'the call has ended'));
+      resetUnread(call, this.#options.dropGraceMs ?? READER_STALL_MS);
+    });
   }
 
   #statusOf(error: unknown, path: string): ReturnType<typeof toStatus> {
@@ -182,6 +189,19 @@ export class ServiceBuilder implements RpcService {
     }
     return toStatus(error);
   }
+}
+
+/**
+ * Resets the stream of a call that ended, if its caller does not read: the status waits behind what
+ * was sent before, and all of it is held until the connection ends, while the call counts no more.
+ * Source: @grpc/grpc-js 1.14, server-interceptors.js, BaseServerInterceptingCall: `stream`; it is
+ * hidden where a server has interceptors of its own, and ours has none.
+ */
+function resetUnread(call: StreamingCall, graceMs: number): void {
+  const { stream } = (call as unknown as { readonly call: { readonly stream?: ServerHttp2Stream } }).call;
+  if (stream === undefined || stream.closed) return;
+  const timer = setTimeout(() => { stream.close(constants.NGHTTP2_CANCEL); }, graceMs);
+  stream.once('close', () => { clearTimeout(timer); });
 }
 
 function checkHeaders(metadata: Metadata): void {

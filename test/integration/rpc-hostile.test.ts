@@ -247,6 +247,22 @@ test('of watchers that read nothing and go, nothing is held', async t => {
   t.pass();
 });
 
+test('of watchers that read nothing and stay, nothing is kept: their streams are reset soon after they are too slow', async t => {
+  const handlers = controlHandlers({
+    async* watch(_filter, _peer, signal) {
+      while (!signal.aborted) {
+        await sleep(0);
+        yield clusterView();
+      }
+    },
+  });
+  const server = await authority.serve(t, [controlService(handlers, { log, readerStallMs: 200, dropGraceMs: 200 })]);
+  const watchers = Array.from({ length: 20 }, () => rawCall(server.address, operator, 'ControlApi/Watch', EMPTY_FILTER));
+  t.teardown(() => { watchers.forEach(watcher => { watcher.session.destroy(); }); });
+  await until('each stream is reset', () => watchers.every(({ stream }) => stream.closed));
+  t.false(watchers.some(({ session }) => session.closed), 'the connections are as they were');
+});
+
 test('a021: a deadline in centuries is the longest one there is, one in the past is over', async t => {
   await authority.withControl(t, { clusterStatus: () => Promise.resolve(STATUS) }, async (_client, address) => {
     const within = async (timeoutMs: number): Promise<unknown> => {
