@@ -42,6 +42,58 @@ services:
 `;
 }
 
+/** The ports that the proxy publishes. */
+export interface ProxyChoice {
+  /** A connection to `back` for each request, which is sent once. */
+  readonly plainPort: number;
+  /** Connections to `back` stay for four requests each. */
+  readonly keptPort: number;
+  /** As `plainPort`, and a request that fails is sent once more. */
+  readonly retryPort: number;
+  readonly replaceAfter: string;
+}
+
+/**
+ * A service `back` with one task a node at most, and `front`, one task of nginx that sends requests on to it. `front` asks by the service's name: the address
+ * is the virtual one, so that the node of `front` decides which task answers.
+ */
+export function proxyApp({ plainPort, keptPort, retryPort, replaceAfter }: ProxyChoice): string {
+  return `
+apiVersion: gantry/v1
+kind: App
+metadata: { name: proxied }
+services:
+  back:
+    image: shop-nginx:1
+    replicas: 3
+    ports: [{ target: 80 }]
+    configs: [{ source: back, target: /etc/nginx/nginx.conf }]
+    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 3, start_period: 5s }
+    placement: { max_per: { node: 1 } }
+    ${NGINX}
+    on_disconnect: { replace_after: ${replaceAfter} }
+  front:
+    image: shop-nginx:1
+    replicas: 1
+    ports: ["${String(plainPort)}:80", "${String(keptPort)}:81", "${String(retryPort)}:82"]
+    configs: [{ source: front, target: /etc/nginx/nginx.conf }]
+    depends_on: { back: { condition: service_healthy } }
+    healthcheck: { tcp: { port: 80 }, interval: 1s, timeout: 1s, retries: 3, start_period: 5s }
+    ${NGINX}
+configs:
+  back: { content: '${NGINX_START} server { listen 80; return 200 "here"; } }' }
+  front: { content: '${NGINX_START} proxy_connect_timeout 2s; proxy_read_timeout 2s; proxy_http_version 1.1; proxy_set_header Connection "";
+      upstream once { server back:80; } server { listen 80; location / { proxy_pass http://once; } }
+      upstream kept { server back:80; keepalive 8; keepalive_requests 4; } server { listen 81; location / { proxy_pass http://kept; } }
+      upstream again { server back:80 max_fails=0; server back:80 max_fails=0; } server { listen 82; location / { proxy_pass http://again; } } }' }
+`;
+}
+
+const NGINX = `volumes: [{ type: tmpfs, target: /var/lib/nginx, size: 16Mi }]
+    stop_grace_period: 1s
+    resources: { requests: { cpus: 0.02, memory: 16Mi }, limits: { memory: 64Mi } }`;
+const NGINX_START = 'worker_processes 1; error_log stderr crit; pid /run/nginx.pid; events { worker_connections 512; } http { access_log off;';
+
 /** An exclusive service `one` whose tasks print the machine's uptime and their fence each tenth of a second: so their logs tell when each of them ran. */
 export function soloApp(replicas: number): string {
   return `
