@@ -114,8 +114,11 @@ export function currentRollout({ service, status }: ServiceState): Rollout | und
   return status?.rollout.revision === service.revision ? status.rollout : undefined;
 }
 
+type RolloutContext = Pick<PlanContext, 'nowMs' | 'times'>;
+
 /** The rollout's next state. A Revision settles once all its replicas have served for the monitor time. */
-export function nextRollout(state: ServiceState, facts: RolloutFacts, nowMs: number): RolloutStep {
+export function nextRollout(state: ServiceState, facts: RolloutFacts, context: RolloutContext): RolloutStep {
+  const { nowMs } = context;
   const { service, status } = state;
   const settledRevision = status?.settledRevision ?? 0;
   const isHealing = settledRevision === service.revision;
@@ -131,7 +134,7 @@ export function nextRollout(state: ServiceState, facts: RolloutFacts, nowMs: num
   if (!facts.isConverged || facts.stage !== undefined) {
     return { rollout: { ...base, ...unsettled(facts, isHealing) }, settledRevision };
   }
-  return watch(state, { ...base, healthySinceMs: healthySince(known, nowMs) }, nowMs);
+  return watch(state, { ...base, healthySinceMs: healthySince(known, nowMs) }, context);
 }
 
 type RolloutBase = Pick<Rollout, 'revision' | 'startedAtMs' | 'step' | 'activeTemplate'>;
@@ -164,9 +167,9 @@ function healthySince(known: Rollout | undefined, nowMs: number): number {
   return Math.min(nowMs, known?.healthySinceMs ?? nowMs);
 }
 
-function watch(state: ServiceState, base: RolloutBase & { readonly healthySinceMs: number }, nowMs: number): RolloutStep {
+function watch(state: ServiceState, base: RolloutBase & { readonly healthySinceMs: number }, { nowMs, times }: RolloutContext): RolloutStep {
   const settledRevision = state.status?.settledRevision ?? 0;
-  const settlesAtMs = base.healthySinceMs + monitorMs(state, settledRevision);
+  const settlesAtMs = base.healthySinceMs + monitorMs(state, settledRevision, times);
   return nowMs < settlesAtMs
     ? { rollout: { ...base, state: 'progressing', reason: 'healthy, being watched' }, settledRevision, wakeAtMs: settlesAtMs }
     : { rollout: { ...base, state: 'settled', reason: '' }, settledRevision: state.service.revision };
@@ -189,12 +192,25 @@ function joined(texts: readonly (string | undefined)[], separator: string): stri
 }
 
 /**
- * Watched is what was made for the Revision. Where there is nothing to go back to it is only what had to be started again: a container that
- * ends after a moment runs for that moment each time. What ends for the first time once it has settled is healed, and watched no more.
+ * How long the tasks made for the Revision must serve. With no Revision to return to, a task that had to be
+ * restarted is watched for the whole time: a container that exits after a moment runs for that moment each time.
  */
-function monitorMs({ service, status: known, rows }: ServiceState, settledRevision: number): number {
+function monitorMs(state: ServiceState, settledRevision: number, { firstWatchMs }: PlanContext['times']): number {
+  const { service, rows } = state;
+  const { kind, update, container: { healthcheck } } = service.spec;
   const made = rows.filter(row => isLive(row) && row.task.revision === service.revision);
-  const hasFailedBefore = service.spec.kind !== 'job' && ((known?.crashLoops.length ?? 0) > 0 || made.some(({ status }) => (status?.restarts ?? 0) > 0));
-  const isWatched = settledRevision === 0 ? hasFailedBefore : settledRevision !== service.revision && made.length > 0;
-  return isWatched ? service.spec.update.monitorMs : 0;
+  if (settledRevision !== 0) {
+    return settledRevision !== service.revision && made.length > 0 ? update.monitorMs : 0;
+  }
+  if (kind === 'job') {
+    return 0;
+  }
+  if (hasFailedBefore(state, made)) {
+    return update.monitorMs;
+  }
+  return made.length === 0 || healthcheck !== undefined ? 0 : Math.min(update.monitorMs, firstWatchMs);
+}
+
+function hasFailedBefore({ status }: ServiceState, made: readonly TaskRow[]): boolean {
+  return (status?.crashLoops.length ?? 0) > 0 || made.some(row => (row.status?.restarts ?? 0) > 0);
 }

@@ -170,7 +170,7 @@ function planRunning(snapshot: ClusterSnapshot, state: ServiceState, context: Pl
   const replaced = slots.stopsOnceReplaced.filter(stop => placedSlots.has(stop.row.task.slot));
   const stops = [...slots.stops, ...replaced];
   const planned = plannedSlots(snapshot, state, { wanted: situation.wanted, placements: placed.placements }, context);
-  const status = nextStatus(state, situation, { placed, planned, resize, nowMs: context.nowMs });
+  const status = nextStatus(state, situation, { placed, planned, resize, context });
   // A task is written once in a plan: one that stops needs nothing else.
   const stopped = new Set(stops.map(({ row }) => row.task.id));
   const resizes = resize.resizes.filter(task => !stopped.has(task.id));
@@ -266,8 +266,15 @@ function stoppedAfterMs({ stopAfterMs, container }: Task): number {
   return stopAfterMs === undefined ? Number.POSITIVE_INFINITY : leastReplaceAfterMs({ stopAfterMs, container });
 }
 
+interface Made {
+  readonly placed: Placed;
+  readonly planned: readonly PlannedSlot[];
+  readonly resize: ResizePlan;
+  readonly context: PlanContext;
+}
+
 function nextStatus(
-  state: ServiceState, situation: Situation, { placed, planned, resize, nowMs }: { readonly placed: Placed; readonly planned: readonly PlannedSlot[]; readonly resize: ResizePlan; readonly nowMs: number },
+  state: ServiceState, situation: Situation, { placed, planned, resize, context }: Made,
 ): { readonly value: ServiceStatus; readonly wakeAtMs?: number } {
   const { service, rows } = state;
   const stage = stageOf(state, situation);
@@ -279,11 +286,11 @@ function nextStatus(
     isConverged: isConverged(service, counted, situation.wanted) && resize.waiting + resize.resizes.length === 0 && isEachInForce(rows),
     waiting: situation.waiting, failure: situation.failure,
     stuck: stuckReason(state, placed) ?? resize.refusal,
-  }, nowMs);
+  }, context);
   const isOver = rollout.state === 'settled' && settledRevision === service.revision;
-  const progress = nextProgress(state, rollout, nowMs);
+  const progress = nextProgress(state, rollout, context.nowMs);
   const value: ServiceStatus = {
-    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, ...pendingOf(state, placed, resize), crashLoops: situation.crashLoops, ...jobsOf(state, isOver, nowMs),
+    id: service.id, settledRevision, rollout: progress === undefined ? rollout : { ...rollout, progress }, ...pendingOf(state, placed, resize), crashLoops: situation.crashLoops, ...jobsOf(state, isOver, context.nowMs),
     ...(isOver || planned.length === 0 ? {} : { planned }),
     ...scaleOf(state),
   };

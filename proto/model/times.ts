@@ -16,6 +16,8 @@ export interface Times {
   readonly massWindowMs: number;
   /** At most this often one node is evicted. */
   readonly evictPaceMs: number;
+  /** How long the first tasks of a service without a health check must run before it is settled. */
+  readonly firstWatchMs: number;
 }
 
 /** Share of nodes that opens the mass breaker, and the least number of nodes. */
@@ -23,12 +25,12 @@ export const MASS = { share: 0.5, nodes: 2 } as const;
 
 export const DEFAULT_TIMES: Times = {
   heartbeatMs: 2_000, lostMs: 20_000, evictMs: 30_000, leaseMs: 10_000, stallMs: 2_000, relistMs: 60_000,
-  massWindowMs: 60_000, evictPaceMs: 10_000,
+  massWindowMs: 60_000, evictPaceMs: 10_000, firstWatchMs: 2_000,
 };
 
 export const TEST_TIMES: Times = {
   heartbeatMs: 500, lostMs: 4_000, evictMs: 2_000, leaseMs: 3_000, stallMs: 500, relistMs: 5_000,
-  massWindowMs: 60_000, evictPaceMs: 1_000,
+  massWindowMs: 60_000, evictPaceMs: 1_000, firstWatchMs: 300,
 };
 
 /** `--times default|test` of controllers; agents are told by their controller. */

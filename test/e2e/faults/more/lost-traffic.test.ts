@@ -3,6 +3,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { proxyApp, webApp } from '../../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../../support/fault-bench.ts';
+import { shellApp } from '../../../support/shell-app.ts';
 import { RequestLoad } from '../../../support/request-load.ts';
 import type { FailedRequest } from '../../../support/request-load.ts';
 
@@ -86,3 +87,12 @@ test.serial('cut off both ways', costs, async node => { await bench.cut(node, 'b
 test.serial('it is not heard', costs, async node => { await bench.cut(node, 'out'); });
 test.serial('it hears nothing', costs, async node => { await bench.cut(node, 'in'); });
 test.serial('its agent stands still, its containers serve', costs, async node => { await bench.freeze(node); });
+
+test.serial('apply --wait fails for a first revision without a health check that crashes in a loop (root)', async t => {
+  const { cluster } = bench;
+  const web = { run: 'sleep 0.2; exit 3', more: ['restart: { policy: always, max_attempts: 2, delay: 100ms }'] };
+  const applied = await cluster.tryApply(shellApp('loop', { web }), '--wait');
+  t.is(applied.exitCode, 1, applied.stdout);
+  t.regex(applied.stderr, /loop\/web: failed: .*crash-loop/);
+  await cluster.ctl('delete', 'app/loop');
+});

@@ -12,7 +12,7 @@ const made = task(web, 'n1');
 const rows = [{ task: made, status: status(made), node: node('n1') }];
 const facts: RolloutFacts = { isConverged: false, waiting: undefined, failure: undefined, stuck: undefined };
 const settled = serviceStatus(before);
-const step = (known: ServiceStatus | undefined, some: Partial<RolloutFacts>, nowMs = T0) => nextRollout({ service: web, rows, ...(known === undefined ? {} : { status: known }) }, { ...facts, ...some }, nowMs);
+const step = (known: ServiceStatus | undefined, some: Partial<RolloutFacts>, nowMs = T0) => nextRollout({ service: web, rows, ...(known === undefined ? {} : { status: known }) }, { ...facts, ...some }, { nowMs, times: DEFAULT_TIMES });
 
 const states = test.macro({
   exec(t, some: Partial<RolloutFacts>, state: string, reason: string) {
@@ -30,7 +30,7 @@ test('the start of a rollout is remembered', t => {
   t.is(step({ ...settled, rollout }, {}, T0 + 5_000).rollout.startedAtMs, T0);
 });
 test('a settled Revision that heals is on its way, not failed', t => {
-  const healing = nextRollout({ service: before, rows: [], status: settled }, { ...facts, failure: 'web-0: crash-loop' }, T0);
+  const healing = nextRollout({ service: before, rows: [], status: settled }, { ...facts, failure: 'web-0: crash-loop' }, { nowMs: T0, times: DEFAULT_TIMES });
   t.like(healing.rollout, { state: 'progressing', reason: 'web-0: crash-loop' });
 });
 test('a healthy Revision is watched, then settled', t => {
@@ -47,13 +47,16 @@ test('H2: a clock that was set back does not stretch the watch', t => {
   const rollout = { ...settled.rollout, revision: 2, healthySinceMs: T0 + 3_600_000 };
   t.is(step({ ...settled, rollout }, { isConverged: true }).wakeAtMs, T0 + 30_000);
 });
-test('the first Revision is not watched', t => {
-  t.like(step(undefined, { isConverged: true }), { settledRevision: 2, rollout: { state: 'settled' } });
+test('the first Revision without a health check is watched for 2 s; a job and one without a task are not', t => {
+  t.like(step(undefined, { isConverged: true }), { settledRevision: 0, wakeAtMs: T0 + 2_000, rollout: { state: 'progressing' } });
+  const job = service({ kind: 'job', revision: 2, templateHash: 'hash-2' });
+  t.like(nextRollout({ service: job, rows }, { ...facts, isConverged: true }, { nowMs: T0, times: DEFAULT_TIMES }), { settledRevision: 2, rollout: { state: 'settled' } });
+  t.like(nextRollout({ service: web, rows: [] }, { ...facts, isConverged: true }, { nowMs: T0, times: DEFAULT_TIMES }), { settledRevision: 2, rollout: { state: 'settled' } });
 });
 test('rolled back stays said until the next Revision', t => {
   const rollout = { state: 'rolled_back', reason: 'r', revision: 2, startedAtMs: T0 } as const;
-  t.is(nextRollout({ service: before, rows: [], status: { ...settled, rollout } }, { ...facts, isConverged: true }, T0).rollout, rollout);
-  t.is(nextRollout({ service: service({ revision: 3 }), rows: [], status: { ...settled, rollout } }, facts, T0).rollout.state, 'progressing');
+  t.is(nextRollout({ service: before, rows: [], status: { ...settled, rollout } }, { ...facts, isConverged: true }, { nowMs: T0, times: DEFAULT_TIMES }).rollout, rollout);
+  t.is(nextRollout({ service: service({ revision: 3 }), rows: [], status: { ...settled, rollout } }, facts, { nowMs: T0, times: DEFAULT_TIMES }).rollout.state, 'progressing');
 });
 
 const context = { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => revisionWith(before) };

@@ -100,8 +100,22 @@ test('a new Revision settles after its monitor time', t => {
   t.deepEqual(plan({ of: next, tasks, serviceStatuses: [watched], nowMs: LATER + 29_999 }).actions, []);
   t.like(statusOf(plan({ of: next, tasks, serviceStatuses: [watched], nowMs: LATER + 30_000 })), { settledRevision: 2, rollout: { state: 'settled', reason: '' } });
 });
-test('the first Revision settles as soon as it serves: there is nothing to go back to', t => {
-  t.like(statusOf(plan({ of: web, tasks: running, serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
+test('the first Revision of a service without a health check is watched for 2 s before it settles: it may exit again', t => {
+  const first = plan({ of: web, tasks: running, serviceStatuses: [] });
+  t.like(statusOf(first), { settledRevision: 0, rollout: { state: 'progressing', reason: 'healthy, being watched' } });
+  t.is(first.wakeAtMs, LATER + 2_000);
+  const watched = statusOf(first)!;
+  t.deepEqual(plan({ of: web, tasks: running, serviceStatuses: [watched], nowMs: LATER + 1_999 }).actions, []);
+  t.like(statusOf(plan({ of: web, tasks: running, serviceStatuses: [watched], nowMs: LATER + 2_000 })), { settledRevision: 1, rollout: { state: 'settled' } });
+  const restarted = [status(w0), status(w1, { restarts: 1, attempt: 2 }), status(w2)];
+  t.is(plan({ of: web, tasks: running, statuses: restarted, serviceStatuses: [watched], nowMs: LATER + 2_000 }).wakeAtMs, LATER + 30_000, 'it exited meanwhile');
+});
+test('it settles as soon as it serves with a health check, and where update.monitor is 0', t => {
+  const healthcheck = { action: { kind: 'tcp', port: 80 }, intervalMs: 1_000, timeoutMs: 1_000, retries: 1, startPeriodMs: 0 } as const;
+  const healthy = running.map(one => status(one, { health: 'healthy' }));
+  for (const one of [service({ container: { healthcheck } }), service({ update: { monitorMs: 0 } })]) {
+    t.like(statusOf(plan({ of: one, tasks: running, statuses: healthy, serviceStatuses: [] })), { settledRevision: 1, rollout: { state: 'settled' } });
+  }
 });
 test('the first Revision with a task that had to be started again settles after its monitor time: it may end again', t => {
   const again = [status(w0), status(w1, { restarts: 1, attempt: 2 }), status(w2)];
