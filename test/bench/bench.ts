@@ -34,6 +34,8 @@ export interface Bench {
   /** Samples of one side in one round, unless `--runs` says otherwise. */
   readonly runs: number;
   readonly goals: readonly Goal[];
+  /** True: its sides are at work between the rounds too. That the machine is quiet is seen before `prepare` alone. */
+  readonly isAlwaysBusy?: true;
   /** False: it touches no disk and no kernel. */
   readonly needsDisk?: false;
   readonly prepare: (site: BenchSite) => Promise<PreparedBench>;

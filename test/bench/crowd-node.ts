@@ -1,4 +1,4 @@
-/** One node of a crowd: a real session over gRPC and mutual TLS, with nothing behind it. */
+/** One node of a crowd: a real session over gRPC and mutual TLS, with tasks that have no processes behind it. */
 import { randomUUID } from 'node:crypto';
 import { backoffMs } from '#kit/backoff.ts';
 import { systemClock } from '#kit/clock.ts';
@@ -8,9 +8,21 @@ import type { AgentSessionEnd } from '#model/ports.ts';
 import type { ControllerMessage } from '#model/session.ts';
 import { connectAgent } from '#rpc/agent-client.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
+import { CrowdTasks } from './crowd-tasks.ts';
+import type { CrowdTally } from './crowd-tasks.ts';
 
 /** As the agent's. */
 const RECONNECT = { firstMs: 100, maxMs: 8_000 };
+
+export interface CrowdNodeOptions {
+  readonly name: string;
+  /** Of controllers, in the order in which it dials them: the next one when no heartbeat was acknowledged by the one before. */
+  readonly addresses: readonly string[];
+  readonly identity: TlsIdentity;
+  readonly tally: CrowdTally;
+  /** Told of each change of `generation` and `isAcknowledged`. */
+  readonly onChange: () => void;
+}
 
 export class CrowdNode {
   /** Of the endpoints that it was told last. */
@@ -21,38 +33,47 @@ export class CrowdNode {
   readonly counts = { sets: 0, changes: 0, gaps: 0 };
   /** From a heartbeat to its acknowledgement, since it was emptied last. */
   roundTripsMs: number[] = [];
-  readonly #name: string;
-  readonly #address: string;
-  readonly #identity: TlsIdentity;
-  readonly #onChange: () => void;
+  readonly #options: CrowdNodeOptions;
+  readonly #tasks: CrowdTasks;
+  #end: AgentSessionEnd | undefined;
+  /** The newest session had an acknowledgement. */
+  #hasWorked = false;
   #nonces = { previousNonce: '', nextNonce: randomUUID() };
 
-  /** @param onChange  told of each change of `generation` and `isAcknowledged` */
-  constructor(name: string, address: string, identity: TlsIdentity, onChange: () => void) {
-    this.#name = name;
-    this.#address = address;
-    this.#identity = identity;
-    this.#onChange = onChange;
+  constructor(options: CrowdNodeOptions) {
+    this.#options = options;
+    this.#tasks = new CrowdTasks(options.tally);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      await this.#oneSession().catch(() => { /* dialled again, as an agent does */ });
-      if (this.isAcknowledged) failures = 1;
+    const { addresses, onChange } = this.#options;
+    let [failures, next] = [1, 0];
+    for (; !signal.aborted; failures += 1) {
+      await this.#oneSession(addresses[next % addresses.length] ?? '').catch(() => { /* dialled again, as an agent does */ });
+      if (this.#hasWorked) failures = 1;
+      else next += 1;
       this.isAcknowledged = false;
-      this.#onChange();
+      onChange();
       await systemClock.sleep(backoffMs(RECONNECT, failures, Math.random()), signal).catch(() => undefined);
     }
   }
 
-  async #oneSession(): Promise<void> {
-    const connection = connectAgent(this.#address, this.#identity);
+  /** Ends the connection that it has now, as a network that goes away does. */
+  break(): void {
+    this.isAcknowledged = false;
+    this.#end?.close('broken off');
+  }
+
+  async #oneSession(address: string): Promise<void> {
+    const connection = connectAgent(address, this.#options.identity);
     const end = connection.session();
-    const pulse = new Pulse(end, () => this.generation);
+    this.#end = end;
+    this.#hasWorked = false;
+    const pulse = new Pulse(end, () => this.generation, this.#tasks);
     try {
       end.send({
-        kind: 'register', node: parseNodeId(this.#name), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.1', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 33 }, pids: 32_768, labels: new Map(),
-        policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: false, networkFault: '', cpus: '0-3', takesEndpointChanges: true, statuses: [], knownRevision: 0, clusterId: '', ...this.#nonces,
+        kind: 'register', node: parseNodeId(this.#options.name), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.1', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 33 }, pids: 32_768, labels: new Map(),
+        policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: false, networkFault: '', cpus: '0-3', takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#tasks.statuses(), knownRevision: 0, clusterId: '', ...this.#nonces,
       });
       for await (const message of end.receive()) {
         if (message.kind === 'go-elsewhere' || message.kind === 'refused') break;
@@ -73,7 +94,9 @@ export class CrowdNode {
       case 'ack': {
         const tookMs = pulse.acknowledged(message.seq);
         if (tookMs !== undefined) this.roundTripsMs.push(tookMs);
+        this.#tasks.settle(message.settled);
         this.isAcknowledged = true;
+        this.#hasWorked = true;
         break;
       }
       case 'endpoints':
@@ -91,9 +114,16 @@ export class CrowdNode {
         this.generation = message.change.generation;
         pulse.beat();
         break;
+      case 'assignment':
+        if (!this.#tasks.assign(message.assignment)) {
+          end.send({ kind: 'assignment-gap' });
+          return;
+        }
+        pulse.beat();
+        break;
       default: return;
     }
-    this.#onChange();
+    this.#options.onChange();
   }
 }
 
@@ -102,13 +132,15 @@ class Pulse {
   readonly #end: AgentSessionEnd;
   readonly #generation: () => number;
   readonly #sentAt = new Map<number, number>();
+  readonly #tasks: CrowdTasks;
   #timer: NodeJS.Timeout | undefined;
   #seq = 0;
   #acked = 0;
 
-  constructor(end: AgentSessionEnd, generation: () => number) {
+  constructor(end: AgentSessionEnd, generation: () => number, tasks: CrowdTasks) {
     this.#end = end;
     this.#generation = generation;
+    this.#tasks = tasks;
   }
 
   /** The first at once, the others from anywhere in the interval on, so that the crowd's do not come together. */
@@ -127,7 +159,7 @@ class Pulse {
   beat(): void {
     this.#seq += 1;
     this.#sentAt.set(this.#seq, performance.now());
-    this.#end.send({ kind: 'heartbeat', seq: this.#seq, ackEcho: this.#acked, endpointsGeneration: this.#generation(), assignmentGeneration: 0, statuses: [], removedVolumes: [], keptVolumes: [] });
+    this.#end.send({ kind: 'heartbeat', seq: this.#seq, ackEcho: this.#acked, endpointsGeneration: this.#generation(), assignmentGeneration: this.#tasks.generation, statuses: this.#tasks.unsettled(), removedVolumes: [], keptVolumes: [] });
   }
 
   /** Milliseconds since it was sent; undefined for one that was acknowledged before. */

@@ -1,12 +1,13 @@
-/**
- * The nodes of the bench `sessions`, in a process of their own: what they cost is not the controller's. Started by crowd.ts, which writes what
- * it asks to this process's channel; each question is answered once.
- */
+/** The nodes of `sessions` and `fleet`: what they cost is not the controllers'. Started by crowd.ts. */
 import { issueCertificate } from '#identity/certificate-authority.ts';
+import { answerQuestions } from './asked-process.ts';
 import type { CrowdAnswer, CrowdQuestion } from './crowd.ts';
 import { CrowdNode } from './crowd-node.ts';
+import { CrowdTally } from './crowd-tasks.ts';
 
+const LOOK_MS = 5;
 const nodes: CrowdNode[] = [];
+const tally = new CrowdTally();
 const waits = new Set<() => void>();
 const onChange = (): void => { waits.forEach(look => { look(); }); };
 
@@ -29,20 +30,39 @@ async function everyNode(isSo: (node: CrowdNode) => boolean): Promise<void> {
   });
 }
 
+async function until(isSo: () => boolean): Promise<void> {
+  await new Promise<void>(resolve => {
+    const timer = setInterval(() => {
+      if (isSo()) {
+        clearInterval(timer);
+        resolve();
+      }
+    }, LOOK_MS);
+  });
+}
+
+async function make({ addresses, authority, count }: Extract<CrowdQuestion, { readonly kind: 'make' }>): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const name = `n${String(index)}`;
+    const subject = { role: 'node', name, dnsNames: [], ipAddresses: [] } as const;
+    const identity = { caPem: authority.certificatePem, pair: await issueCertificate(authority, subject, { nowMs: Date.now() }) };
+    const turned = [...addresses.slice(index % addresses.length), ...addresses.slice(0, index % addresses.length)];
+    nodes.push(new CrowdNode({ name, addresses: turned, identity, tally, onChange }));
+  }
+}
+
 async function answer(question: CrowdQuestion): Promise<CrowdAnswer> {
   switch (question.kind) {
-    case 'make': {
-      const { address, authority, count } = question;
-      for (let index = 0; index < count; index += 1) {
-        const name = `n${String(index)}`;
-        const pair = await issueCertificate(authority, { role: 'node', name, dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() });
-        nodes.push(new CrowdNode(name, address, { caPem: authority.certificatePem, pair }, onChange));
-      }
+    case 'make':
+      await make(question);
       return {};
-    }
     case 'join':
       // A node each millisecond, in no order: machines do not begin at the same moment, and this process makes all their handshakes.
       nodes.forEach(node => { setTimeout(() => { void node.run(new AbortController().signal); }, Math.random() * nodes.length); });
+      await everyNode(node => node.isAcknowledged);
+      return {};
+    case 'break':
+      nodes.forEach(node => { node.break(); });
       await everyNode(node => node.isAcknowledged);
       return {};
     case 'is-away':
@@ -54,6 +74,12 @@ async function answer(question: CrowdQuestion): Promise<CrowdAnswer> {
     case 'has-endpoints':
       await everyNode(node => node.generation >= question.generation);
       return {};
+    case 'has-tasks':
+      await until(() => tally.wanted.get(question.app) === question.count);
+      return { firstAtMs: tally.firstAtMs.get(question.app) ?? NaN };
+    case 'runs':
+      await until(() => tally.running === question.count && tally.unsettled === 0);
+      return {};
     case 'take-round-trips': {
       const roundTripsMs = nodes.flatMap(node => node.roundTripsMs);
       nodes.forEach(node => { node.roundTripsMs = []; });
@@ -61,12 +87,10 @@ async function answer(question: CrowdQuestion): Promise<CrowdAnswer> {
     }
     case 'counts': {
       const sum = (of: (node: CrowdNode) => number): number => nodes.reduce((total, node) => total + of(node), 0);
-      return { sets: sum(({ counts }) => counts.sets), changes: sum(({ counts }) => counts.changes), gaps: sum(({ counts }) => counts.gaps) };
+      const of = (name: keyof CrowdNode['counts']): number => sum(({ counts }) => counts[name]);
+      return { sets: of('sets'), changes: of('changes'), gaps: of('gaps'), running: tally.running };
     }
   }
 }
 
-process.on('message', (question: CrowdQuestion) => {
-  answer(question).then(given => { process.send?.(given); }, (error: unknown) => { process.send?.({ error: error instanceof Error ? error.message : 'the crowd failed' }); });
-});
-process.on('disconnect', () => { process.exit(0); });
+answerQuestions('crowd', answer);

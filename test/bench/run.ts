@@ -4,6 +4,7 @@
  *   npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
  *   npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
  *   npm run bench -- sessions [--nodes N]
+ *   npm run bench -- fleet [--nodes N] [--tasks M] [--controllers C]
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
  */
@@ -29,6 +30,7 @@ interface Options {
 const USAGE = `usage: npm run bench -- NAME [--runs N] [--rounds N] [--json] [--install-peer]
        npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
        npm run bench -- sessions [--nodes N]
+       npm run bench -- fleet [--nodes N] [--tasks M] [--controllers C]
 
 NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --runs N          measurements of each side in a round
@@ -37,13 +39,16 @@ NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --install-peer    installs the peer where it is absent`;
 
 /** Options that a bench has beside the others'. */
-const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv', 'gpu'] as const;
-const FLAGS_OF: Readonly<Record<string, readonly string[]>> = { schedule: FLAGS, sessions: ['nodes'] };
+const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv', 'gpu', 'controllers'] as const;
+const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
+  schedule: FLAGS.filter(flag => flag !== 'controllers'), sessions: ['nodes'], fleet: ['nodes', 'tasks', 'controllers'],
+};
 
 function readOptions(): Options {
   const options = {
     runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
     nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' }, gpu: { type: 'boolean' },
+    controllers: { type: 'string' },
   } as const;
   return scriptOptions(USAGE, options, ({ values, positionals }) => {
     const [name, ...others] = requireNames('bench', positionals, Object.keys(BENCHES));
@@ -62,13 +67,20 @@ function readOptions(): Options {
   });
 }
 
+interface Rounds {
+  readonly rounds: number;
+  readonly runs: number;
+  readonly waitsForQuiet: boolean;
+  readonly tell: (line: string) => void;
+}
+
 /** Each round measures every side once, so that what the machine does meanwhile hits all of them. */
-async function measureRounds(prepared: PreparedBench, rounds: number, runs: number, tell: (line: string) => void): Promise<{ readonly samples: ReadonlyMap<Side, number[]>; readonly isQuiet: boolean }> {
+async function measureRounds(prepared: PreparedBench, { rounds, runs, waitsForQuiet, tell }: Rounds): Promise<{ readonly samples: ReadonlyMap<Side, number[]>; readonly isQuiet: boolean }> {
   const sides = [prepared.gantry, prepared.peer, prepared.floor].filter(side => side !== undefined);
   const samples = new Map<Side, number[]>(sides.map(side => [side, []]));
   let isQuiet = true;
   for (let round = 1; round <= rounds; round += 1) {
-    isQuiet = await becomesQuiet() && isQuiet;
+    if (waitsForQuiet) isQuiet = await becomesQuiet() && isQuiet;
     for (const side of sides) {
       const measured = await side.measure(runs);
       samples.get(side)?.push(...measured);
@@ -80,12 +92,14 @@ async function measureRounds(prepared: PreparedBench, rounds: number, runs: numb
 
 async function measure(bench: Bench, options: Options, directory: string): Promise<{ readonly report: BenchReport; readonly goals: readonly Goal[] }> {
   const tell = (line: string): void => { console.error(line); };
+  const isAlwaysBusy = bench.isAlwaysBusy === true;
+  const wasQuiet = !isAlwaysBusy || await becomesQuiet();
   await using prepared = await bench.prepare({ directory, mayInstall: options.mayInstall, flags: options.flags, tell });
-  const { samples, isQuiet } = await measureRounds(prepared, options.rounds, options.runs ?? bench.runs, tell);
+  const { samples, isQuiet } = await measureRounds(prepared, { rounds: options.rounds, runs: options.runs ?? bench.runs, waitsForQuiet: !isAlwaysBusy, tell });
   const of = (side: Side): SideSamples => ({ name: side.name, samples: samples.get(side) ?? [] });
   const goals = prepared.goals ?? bench.goals;
   const report = makeReport({
-    bench: options.name, machine: await machineFacts(), rounds: options.rounds, unit: bench.unit, isMoreBetter: bench.isMoreBetter, noisy: !isQuiet, gantry: of(prepared.gantry),
+    bench: options.name, machine: await machineFacts(), rounds: options.rounds, unit: bench.unit, isMoreBetter: bench.isMoreBetter, noisy: !(isQuiet && wasQuiet), gantry: of(prepared.gantry),
     ...(prepared.peer === undefined ? {} : { peer: of(prepared.peer) }),
     ...(prepared.floor === undefined ? {} : { floor: of(prepared.floor) }),
     extra: await prepared.extra(),

@@ -24,6 +24,13 @@ export interface EtcdTls {
   readonly keyFile: string;
 }
 
+interface EtcdMode {
+  readonly tls?: EtcdTls | undefined;
+  readonly peerPorts?: readonly number[];
+  /** Each write is on the disk before it is answered. */
+  readonly isDurable?: boolean;
+}
+
 /** One etcd member with its own directory, which `remove` deletes. It can be killed, stopped, and started again on its data. */
 export class EtcdProcess {
   readonly #directory: string;
@@ -31,21 +38,31 @@ export class EtcdProcess {
   readonly #peerPort: number;
   readonly #extra: readonly string[];
   readonly #tls: EtcdTls | undefined;
+  readonly #isDurable: boolean;
   /** Ports for peers of all members, itself included. */
   readonly #peerPorts: readonly number[];
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[], { tls, peerPorts = [ports[1]] }: { readonly tls?: EtcdTls | undefined; readonly peerPorts?: readonly number[] } = {}) {
+  private constructor(directory: string, ports: readonly [number, number], extra: readonly string[], { tls, peerPorts = [ports[1]], isDurable = false }: EtcdMode = {}) {
     this.#directory = directory;
     [this.#port, this.#peerPort] = ports;
     this.#extra = extra;
     this.#tls = tls;
+    this.#isDurable = isDurable;
     this.#peerPorts = peerPorts;
   }
 
   static async start(extra: readonly string[] = [], tls?: EtcdTls): Promise<EtcdProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'gantry-etcd-'));
     const etcd = new EtcdProcess(directory, [await freePort(), await freePort()], extra, { tls });
+    await etcd.start();
+    return etcd;
+  }
+
+  /** With fsync, as it ships: the data is below `directory`, which the caller removes. */
+  static async startDurable(directory: string, extra: readonly string[], tls: EtcdTls): Promise<EtcdProcess> {
+    const home = await mkdtemp(join(directory, 'etcd-'));
+    const etcd = new EtcdProcess(home, [await freePort(), await freePort()], extra, { tls, isDurable: true });
     await etcd.start();
     return etcd;
   }
@@ -68,7 +85,7 @@ export class EtcdProcess {
     this.#child = spawn(ETCD_PROGRAM, [
       '--name', nameOf(this.#peerPort), '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', this.host, '--advertise-client-urls', this.host,
       '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', this.#peerPorts.map(port => `${nameOf(port)}=${peerOf(port)}`).join(','), '--log-level', 'error',
-      '--unsafe-no-fsync', ...tlsArguments(this.#tls), ...this.#extra,
+      ...(this.#isDurable ? [] : ['--unsafe-no-fsync']), ...tlsArguments(this.#tls), ...this.#extra,
     ], { stdio: 'ignore' });
     const endAtMs = performance.now() + START_LIMIT_MS;
     while (!(await this.#isHealthy())) {

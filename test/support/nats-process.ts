@@ -28,8 +28,9 @@ export class NatsProcess {
     this.#port = port;
   }
 
-  static async start(authority: TestAuthority): Promise<NatsProcess> {
-    const nats = new NatsProcess(await mkdtemp(join(tmpdir(), 'gantry-nats-')), await freePort());
+  /** @param home  its files are in a new folder below it */
+  static async start(authority: TestAuthority, home = tmpdir()): Promise<NatsProcess> {
+    const nats = new NatsProcess(await mkdtemp(join(home, 'gantry-nats-')), await freePort());
     await nats.#writeIdentity(authority, 'server');
     const changes = {
       '10.0.0.1:7412': nats.address, '/etc/gantry/nats/ca.pem': join(nats.directory, 'server-ca.pem'),
