@@ -14,7 +14,6 @@ import type { PlanFlags } from './commands/plan-flow.ts';
 import type { PortForwardFlags } from './commands/port-forward-flow.ts';
 import type { PsFlags } from './commands/ps-flow.ts';
 import type { ReplaceFlags } from './commands/replace-flow.ts';
-import type { RunFlags } from './commands/run-flow.ts';
 import type { ScaleFlags } from './commands/scale-flow.ts';
 import type { TriggerFlags } from './commands/trigger-flow.ts';
 import type { NamespaceFlags } from './commands/namespace-flow.ts';
@@ -24,6 +23,7 @@ import { addDevVerbs } from './dev-verbs.ts';
 import { groupByHead, groupVerbs, shortAbout } from './help-groups.ts';
 import { addImageVerbs } from './image-verbs.ts';
 import { addResourceVerbs, addRolloutVerbs } from './resource-verbs.ts';
+import { addRunVerb } from './run-verbs.ts';
 import { addVolumeVerbs } from './volume-verbs.ts';
 import { collect, formatted, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
@@ -59,7 +59,7 @@ export function buildProgram(withShell: WithShell): Command {
 
 function addObjectVerbs(verbs: VerbTable): void {
   verbs.add<GetFlags>({
-    usage: 'get <type> [names...]', about: 'list objects: apps, svc, tasks, nodes, configs, secrets, events; several types with commas, one object as TYPE/NAME',
+    usage: 'get <type> [names...]', about: 'list objects: apps, svc, jobs, crons, tasks, nodes, configs, secrets, volumes, events; several types with commas, one object as TYPE/NAME',
     examples: ['clusterctl get svc', 'clusterctl get svc,tasks', 'clusterctl get svc/shop/web node/n1', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
     options: command => command.option('-w, --watch', 'print again whenever something changes'),
     run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
@@ -79,7 +79,7 @@ function addObjectVerbs(verbs: VerbTable): void {
   });
   verbs.add({
     usage: 'describe <targets...>', about: 'all that is known of one object, with its tasks and events; of configs and secrets who mounts them, never what is in them',
-    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe node n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml'],
+    examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe node n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml', 'clusterctl describe volume/data-0'],
     run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTargets(shell, many(args[0])); },
   });
   verbs.add<EventFlags>({
@@ -210,18 +210,7 @@ function addTaskVerbs(verbs: VerbTable): void {
     options: command => command.option('--address <addresses>', 'addresses to listen on, separated by commas', 'localhost'),
     run: async (shell, args, flags) => { await (await import('./commands/port-forward-flow.ts')).forwardPorts(shell, one(args[0]), many(args[1]), flags); },
   });
-  verbs.add<RunFlags>({
-    usage: 'run <image> [command...]', about: 'one container anywhere on the cluster, with docker\'s flags',
-    examples: ['clusterctl run -it --rm alpine sh', 'clusterctl run --detach --name seed -e A=1 acme/seed:1'],
-    options: command => command.passThroughOptions().option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
-      .option('--rm', 'delete it when it ends').option('-d, --detach', 'print its name and return').option('--init', 'a small reaper as pid 1')
-      .option('--name <name>', 'name of its App').option('-e, --env <name=value>', 'variable', collect)
-      .option('-p, --publish <published:target>', 'port', collect).option('-v, --volume <name:/path>', 'volume', collect)
-      .option('--node <name>', 'on this node').option('--cpus <cpus>', 'limit').option('--memory <amount>', 'limit')
-      .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory')
-      .option('--entrypoint <text>', 'instead of the image\'s').option('--hostname <name>', 'its host name'),
-    run: async (shell, args, flags) => { await (await import('./commands/run-flow.ts')).runContainer(shell, one(args[0]), many(args[1]), flags); },
-  });
+  addRunVerb(verbs);
 }
 
 function addNodeVerbs(verbs: VerbTable): void {
@@ -235,6 +224,10 @@ function addNodeVerbs(verbs: VerbTable): void {
   node.add<ListNodesFlags>({
     usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide', "clusterctl node ls --format '{{.ID}} {{.Status}}'"], options: formatted,
     run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listNodes(shell, flags); },
+  });
+  node.add({
+    usage: 'inspect <nodes...>', about: 'Print all that is known of nodes, as a JSON array', examples: ['clusterctl node inspect n1', 'clusterctl node inspect n1 n2 -o yaml'],
+    run: async (shell, args) => { await (await import('./commands/inspect-flow.ts')).inspectTargets(shell, many(args[0]), { type: 'node' }); },
   });
   for (const [name, availability, about] of [
     ['cordon', 'cordoned', 'place nothing new there'], ['uncordon', 'active', 'place tasks there again'],
@@ -285,6 +278,10 @@ function addClusterVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/secret-flow.ts')).createSecret(shell, one(args[0]), flags); },
   });
   secret.add({ usage: 'ls', about: 'list names and versions', examples: ['clusterctl secret ls -A'], run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
+  secret.add({
+    usage: 'inspect <names...>', about: 'Print versions and uses of secrets as a JSON array, never their values', examples: ['clusterctl secret inspect db-password'],
+    run: async (shell, args) => { await (await import('./commands/inspect-flow.ts')).inspectTargets(shell, many(args[0]), { type: 'secret' }); },
+  });
   secret.add({
     usage: 'rm <name>', about: 'delete all versions', examples: ['clusterctl secret rm db-password'],
     run: async (shell, args) => { await (await import('./commands/secret-flow.ts')).deleteSecret(shell, one(args[0])); },

@@ -19,17 +19,18 @@ const TAKES: ReadonlyMap<string, readonly Named[]> = new Map([
   ...of(['service'], 'scale', 'trigger', 'rollout status', 'rollout pause', 'rollout resume', 'rollout abort', 'rollout promote', 'rollout restart'),
   ...of(['service', 'app'], 'rollout history', 'rollout undo', 'rollback'),
   ...of(['task'], 'migrate'),
-  ...of(['node'], 'node drain', 'node cordon', 'node uncordon', 'node label', 'node taint', 'node rm', 'node replace', 'node confirm-lost', 'label', 'dev cut'),
+  ...of(['node'], 'node drain', 'node inspect', 'node cordon', 'node uncordon', 'node label', 'node taint', 'node rm', 'node replace', 'node confirm-lost', 'label', 'dev cut'),
 ]);
 const NODE_FLAGS: readonly string[] = ['--node', '--to', '--without-node'];
 const NAMESPACE_FLAGS: readonly string[] = ['-n', '--namespace'];
 
 /** Objects that no view has: they are asked for by a call of their own. */
-export type Listed = 'volume' | 'secret';
+const LISTED_TYPES = ['volume', 'secret'] as const;
+export type Listed = (typeof LISTED_TYPES)[number];
 
 /** What the arguments of a verb name of those. */
 const LISTED: ReadonlyMap<string, Listed> = new Map([
-  ['volume ls', 'volume'], ['volume inspect', 'volume'], ['volume rm', 'volume'], ['secret rm', 'secret'],
+  ['volume ls', 'volume'], ['volume inspect', 'volume'], ['volume rm', 'volume'], ['secret rm', 'secret'], ['secret inspect', 'secret'],
 ]);
 
 /** What may stand where the last of `words` is being typed. `types`: words for types; nothing of all where no name may. */
@@ -65,7 +66,8 @@ function wantedOfGet(words: readonly string[], typed: string): WantedNames {
   }
   const list = typed.slice(0, typed.lastIndexOf(',') + 1);
   const types = first?.split(',').map(typeOf);
-  return { kinds: ANYTHING.filter(kind => types?.includes(kind)), types: first === undefined ? TYPE_NAMES.map(name => `${list}${name}`) : [] };
+  const listed = LISTED_TYPES.find(type => types?.includes(type));
+  return { kinds: ANYTHING.filter(kind => types?.includes(kind)), types: first === undefined ? TYPE_NAMES.map(name => `${list}${name}`) : [], ...(listed === undefined ? {} : { listed }) };
 }
 
 /** The namespace that the words name, as every verb reads it. */

@@ -35,7 +35,7 @@ export function addResourceVerbs(verbs: VerbTable): void {
   });
   verbs.add<InspectFlags>({
     usage: 'inspect <targets...>', about: 'the whole truth of objects, as a JSON array: what is wished, what was reported, what the node sees',
-    examples: ['clusterctl inspect task/k3f9abcd2345', 'clusterctl inspect shop/web node/n1', 'clusterctl inspect --type app shop'],
+    examples: ['clusterctl inspect task/k3f9abcd2345', 'clusterctl inspect shop/web node/n1', 'clusterctl inspect --type app shop', 'clusterctl inspect node n1 n2', 'clusterctl inspect secret/db-password volume/data-0 config/shop/web-toml'],
     options: command => command.option('--type <type>', 'only objects of this type'),
     run: async (shell, args, flags) => { await (await import('./commands/inspect-flow.ts')).inspectTargets(shell, many(args[0]), flags); },
   });

@@ -2,8 +2,10 @@
 import { readApp } from '#model/app-schema.ts';
 import type { AppSpec } from '#model/app.ts';
 import type { Violation } from '#model/errors.ts';
-import type { TerminalSize } from '#model/tunnel.ts';
+import type { NamedValue } from '#model/pair-schema.ts';
 import { fromPlain } from '#model/raw-value.ts';
+import { BASELINE_CAPABILITIES } from '#model/security-rules.ts';
+import type { TerminalSize } from '#model/tunnel.ts';
 
 export interface RunWish {
   readonly namespace: string;
@@ -16,9 +18,16 @@ export interface RunWish {
   /** Of the person's terminal. */
   readonly size?: TerminalSize;
   readonly init: boolean;
-  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  readonly environment: readonly NamedValue[];
+  readonly labels: readonly NamedValue[];
   readonly ports: readonly string[];
   readonly volumes: readonly string[];
+  /** `/dev/fuse`, `/dev/fuse:/dev/mine:rw`, or units of a device that nodes offer: `nvidia.com/gpu=2`. */
+  readonly devices: readonly string[];
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly isPrivileged: boolean;
+  readonly isHostNetwork: boolean;
   readonly node?: string;
   readonly cpus?: string;
   readonly memory?: string;
@@ -35,22 +44,26 @@ export type RunApp = { readonly kind: 'app'; readonly app: AppSpec } | { readonl
 
 /** A job that is tried once; everything else is a manifest's default. */
 export function buildRunApp(wish: RunWish): RunApp {
-  const limits = optional({ cpus: wish.cpus, memory: wish.memory });
   const declared = wish.volumes.map(volume => volume.split(':')[0] ?? '').filter(name => !/[/.~]/.test(name));
   const service = {
     kind: 'job',
     image: wish.image,
     ...(wish.command.length === 0 ? {} : { command: wish.command }),
     ...optional({ entrypoint: wish.entrypoint, working_dir: wish.workingDir, hostname: wish.hostname }),
-    environment: Object.fromEntries(wish.environment.map(({ name, value }) => [name, value])),
+    environment: mappingOf(wish.environment),
+    labels: mappingOf(wish.labels),
     ports: wish.ports,
     volumes: wish.volumes,
     tty: wish.tty,
     stdin_open: wish.stdin,
     init: wish.init,
     job: { retries: 0 },
-    ...(Object.keys(limits).length === 0 ? {} : { resources: { limits } }),
-    ...(wish.user === undefined ? {} : { security: { user: wish.user } }),
+    devices: wish.devices.filter(device => !isUnits(device)),
+    resources: {
+      limits: optional({ cpus: wish.cpus, memory: wish.memory }),
+      requests: { devices: Object.fromEntries(wish.devices.filter(isUnits).map(splitUnits)) },
+    },
+    security: securityOf(wish),
     ...(wish.node === undefined ? {} : { placement: { require: [`node == ${wish.node}`] } }),
   };
   const plain = {
@@ -59,6 +72,33 @@ export function buildRunApp(wish: RunWish): RunApp {
   };
   const read = readApp(fromPlain(plain), { defaultNamespace: wish.namespace, contents: new Map() });
   return read.kind === 'app' && wish.size !== undefined ? { kind: 'app', app: withConsoleSize(read.app, wish.size) } : read;
+}
+
+/** The namespace and the node decide whether the profile that this needs is allowed. */
+function securityOf({ user, isPrivileged, isHostNetwork, ...wish }: RunWish): Readonly<Record<string, unknown>> {
+  const [added, dropped] = [wish.capAdd, wish.capDrop].map(names => names.map(name => name.toUpperCase().replace(/^CAP_/, '')));
+  const capAdd = isPrivileged ? ['ALL'] : added ?? [];
+  const needsProfile = isPrivileged || isHostNetwork || capAdd.some(name => !BASELINE_CAPABILITIES.some(one => one === name));
+  return {
+    ...optional({ user }),
+    cap_add: capAdd, cap_drop: dropped,
+    ...(needsProfile ? { profile: 'privileged' } : {}),
+    ...(isPrivileged ? { seccomp: 'unconfined', no_new_privileges: false, userns: 'host' } : {}),
+    ...(isHostNetwork ? { network: 'host', userns: 'host' } : {}),
+  };
+}
+
+function isUnits(device: string): boolean {
+  return !device.startsWith('/') && device.includes('=');
+}
+
+function splitUnits(device: string): readonly [name: string, units: string] {
+  const equals = device.indexOf('=');
+  return [device.slice(0, equals), device.slice(equals + 1)];
+}
+
+function mappingOf(pairs: readonly NamedValue[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(pairs.map(({ name, value }) => [name, value]));
 }
 
 function withConsoleSize(app: AppSpec, consoleSize: TerminalSize): AppSpec {

@@ -7,20 +7,22 @@ import { quoted } from '#model/printable.ts';
 import { isFinished } from '#model/task.ts';
 import { formatTime } from './format/age.ts';
 import { inNamespace } from './options.ts';
+import { parseReplicaAddress, servicesAt, tasksAt } from './replica-address.ts';
 
-export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'config', 'secret', 'event'] as const;
+export const TARGET_TYPES = ['service', 'task', 'node', 'app', 'config', 'secret', 'volume', 'event'] as const;
 export type TargetType = (typeof TARGET_TYPES)[number];
 
 const TYPE_WORDS: Readonly<Record<string, TargetType>> = {
   service: 'service', services: 'service', svc: 'service', job: 'service', jobs: 'service',
   cron: 'service', crons: 'service', cronjob: 'service', cronjobs: 'service', cj: 'service',
   task: 'task', tasks: 'task', node: 'node', nodes: 'node', no: 'node', app: 'app', apps: 'app',
-  config: 'config', configs: 'config', cm: 'config', secret: 'secret', secrets: 'secret', event: 'event', events: 'event', ev: 'event',
+  config: 'config', configs: 'config', cm: 'config', secret: 'secret', secrets: 'secret',
+  volume: 'volume', volumes: 'volume', vol: 'volume', event: 'event', events: 'event', ev: 'event',
 };
 
 /** Words of kubectl's `get`, and what lists such things here. */
 const LISTED_ELSEWHERE: Readonly<Record<string, string>> = {
-  pod: 'ps', pods: 'ps', po: 'ps', all: 'get apps,svc,tasks', volume: 'volume ls', volumes: 'volume ls', pvc: 'volume ls', pv: 'volume ls',
+  pod: 'ps', pods: 'ps', po: 'ps', all: 'get apps,svc,tasks', pvc: 'get volumes', pv: 'get volumes',
   namespace: 'namespace ls', namespaces: 'namespace ls', ns: 'namespace ls', image: 'images', images: 'images',
   deployment: 'get svc', deployments: 'get svc', deploy: 'get svc', statefulset: 'get svc', daemonset: 'get svc',
 };
@@ -37,6 +39,14 @@ export interface Target {
   readonly name: string;
 }
 
+/** Types that no view of the cluster holds: a call of its own lists each. */
+export const UNVIEWED_TYPES = ['config', 'secret', 'volume'] as const;
+export type UnviewedType = (typeof UNVIEWED_TYPES)[number];
+
+export function isUnviewed(type: TargetType | undefined): type is UnviewedType {
+  return UNVIEWED_TYPES.some(one => one === type);
+}
+
 export type Found =
   | { readonly kind: 'app'; readonly app: App }
   | { readonly kind: 'service'; readonly service: ServiceView }
@@ -44,7 +54,7 @@ export type Found =
   | { readonly kind: 'node'; readonly node: NodeView };
 
 /** One word for each type, as `get` takes them. */
-export const TYPE_NAMES: readonly string[] = ['apps', 'svc', 'tasks', 'nodes', 'configs', 'secrets', 'events'];
+export const TYPE_NAMES: readonly string[] = ['apps', 'svc', 'jobs', 'crons', 'tasks', 'nodes', 'configs', 'secrets', 'volumes', 'events'];
 
 export function typeOf(word: string): TargetType | undefined {
   return Object.hasOwn(TYPE_WORDS, word) ? TYPE_WORDS[word] : undefined;
@@ -72,7 +82,7 @@ export function parseTarget(text: string): Target {
   return type === undefined ? { name: text } : { type, name: rest.join('/') };
 }
 
-/** Everything of the view that the target may mean: objects of that name, else tasks whose id begins so. */
+/** Everything of the view that the target may mean: objects of that name, else replicas, else tasks whose id begins so. */
 export function findTargets(target: Target, view: ClusterView): readonly Found[] {
   const wants = (type: TargetType): boolean => target.type === undefined || target.type === type;
   const { name } = target;
@@ -86,8 +96,13 @@ export function findTargets(target: Target, view: ClusterView): readonly Found[]
     ...nodes.map(node => ({ kind: 'node', node }) as const),
     ...apps.map(app => ({ kind: 'app', app }) as const),
   ];
-  const isIdStart = exact.length === 0 && wants('task') && name.length >= MIN_ID_START;
-  return isIdStart ? view.tasks.filter(({ task }) => task.id.startsWith(name)).map(task => ({ kind: 'task', task })) : exact;
+  return exact.length > 0 || !wants('task') ? exact : partialTasks(name, view).map(task => ({ kind: 'task', task }));
+}
+
+function partialTasks(name: string, { tasks }: ClusterView): readonly TaskView[] {
+  const address = parseReplicaAddress(name);
+  const replicas = address === undefined ? [] : tasksAt(address, tasks);
+  return replicas.length > 0 || name.length < MIN_ID_START ? replicas : tasks.filter(({ task }) => task.id.startsWith(name));
 }
 
 /** The one thing that `text` means. @throws ClusterError NOT_FOUND, or INVALID_ARGUMENT when it may mean several */
@@ -105,15 +120,33 @@ export function requireTarget<Kind extends Found['kind']>(text: string, view: Cl
 }
 
 /** Nodes alone are in no namespace. */
-function describeMissing(text: string, { namespace }: ClusterView, kinds: readonly Found['kind'][]): string {
+function describeMissing(text: string, view: ClusterView, kinds: readonly Found['kind'][]): string {
   if (typeOf(text) !== undefined) {
     return `${quoted(text)} is a type; write ${text}/NAME`;
   }
+  const { namespace } = view;
   const { type, name } = parseTarget(text);
+  const replicas = kinds.includes('task') && (type === undefined || type === 'task') ? describeMissingReplica(name, view) : undefined;
+  if (replicas !== undefined) {
+    return replicas;
+  }
   const named = kinds.find(kind => kind === type);
   const words = named === undefined ? kinds : [named];
   const where = words.every(kind => kind === 'node') ? '' : inNamespace(namespace);
   return `no ${words.join(' or ')} is named ${quoted(named === undefined ? text : name)}${where}; see clusterctl get ${words.includes('service') ? 'svc' : `${words[0] ?? 'app'}s`} -A`;
+}
+
+/** Of an address whose service exists: which replicas there are. */
+function describeMissingReplica(name: string, { services, tasks }: ClusterView): string | undefined {
+  const address = parseReplicaAddress(name);
+  const [found] = address === undefined ? [] : servicesAt(address, services);
+  if (found === undefined) {
+    return undefined;
+  }
+  const { id, app, name: service, namespace } = found.service;
+  const slots = [...new Set(tasks.filter(({ task }) => task.serviceId === id).map(({ task }) => task.slot))].toSorted((left, right) => left - right);
+  const there = slots.length === 0 ? 'it has no task' : `it has ${slots.map(slot => `${service}-${String(slot)}`).join(', ')}`;
+  return `service/${app}/${service} has no replica ${quoted(name)}; ${there}; see clusterctl ps -n ${namespace} ${app}/${service}`;
 }
 
 /** `service/shop/web`, `task/ID`, `node/n1`, `app/shop`. */

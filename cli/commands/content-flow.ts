@@ -1,14 +1,12 @@
-/** Configs and secrets: `get configs`, `describe config/NAME`, `describe secret/NAME`. What is in them is never shown. */
+/** Configs and secrets: `get configs`, and each as a document. What is in them is never shown. */
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { formatTime } from '../format/age.ts';
 import { configItem, configsInUse, configTable, isConfigNamed, usesOf } from '../format/contents.ts';
 import type { ConfigInUse } from '../format/contents.ts';
-import { formatFields } from '../format/fields.ts';
-import type { Item } from '../format/items.ts';
+import type { TitledDocument } from '../format/items.ts';
 import { DEFAULT_NAMESPACE, inNamespace, listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { printPlain } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
 
 /** @param names  as `web-toml` or `shop/web-toml`; none: all */
@@ -19,15 +17,13 @@ export async function configListing(shell: Shell, names: readonly string[]): Pro
   };
 }
 
-export async function describeConfig(shell: Shell, name: string): Promise<void> {
+export async function configDocuments(shell: Shell, name: string): Promise<readonly TitledDocument[]> {
   const configs = await findConfigs(shell, [name]);
   const view = await (await shell.connect()).view({});
-  for (const config of configs) {
-    await printDescription(shell, `config/${config.app}/${config.name}`, { ...configItem(config), mounts: usesOf(view, { kind: 'configs', ...config }) });
-  }
+  return configs.map(config => ({ title: `${config.app}/${config.name}`, item: { ...configItem(config), mounts: usesOf(view, { kind: 'configs', ...config }) } }));
 }
 
-export async function describeSecret(shell: Shell, name: string): Promise<void> {
+export async function secretDocuments(shell: Shell, name: string): Promise<readonly TitledDocument[]> {
   const client = await shell.connect();
   const namespace = shell.options.namespace ?? DEFAULT_NAMESPACE;
   const secret = (await client.listSecrets({ namespace })).find(one => one.name === name);
@@ -36,7 +32,7 @@ export async function describeSecret(shell: Shell, name: string): Promise<void> 
   }
   const { createdAtMs, ...facts } = secret;
   const view = await client.view({ namespace });
-  await printDescription(shell, `secret/${name}`, { ...facts, createdAt: formatTime(createdAtMs), mounts: usesOf(view, { kind: 'secrets', namespace, name }) });
+  return [{ title: name, item: { ...facts, createdAt: formatTime(createdAtMs), mounts: usesOf(view, { kind: 'secrets', namespace, name }) } }];
 }
 
 /** @throws ClusterError NOT_FOUND for a name that no config has */
@@ -49,9 +45,4 @@ async function findConfigs(shell: Shell, names: readonly string[]): Promise<read
     throw new ClusterError('NOT_FOUND', `no config is named ${quoted(missing)}${inNamespace(namespace)}; see clusterctl get configs -A`);
   }
   return known.filter(config => names.length === 0 || names.some(name => isConfigNamed(config, name)));
-}
-
-async function printDescription(shell: Shell, title: string, item: Item): Promise<void> {
-  const isPlain = shell.options.output === 'json' || shell.options.output === 'yaml';
-  await (isPlain ? printPlain(shell, item) : shell.terminal.write(`${shell.terminal.style('bold', title)}\n${formatFields(item, '')}`));
 }

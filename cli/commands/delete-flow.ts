@@ -7,12 +7,12 @@ import { nameOf } from '../format/volumes.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { ControlClient } from '#model/ports.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, parseTarget, requireTarget } from '../target.ts';
+import { describeFound, isUnviewed, parseTarget, requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
 import { loadAppNames } from './apply-flow.ts';
 import { say } from './print-flow.ts';
 import { deleteSecret } from './secret-flow.ts';
-import { placesText, removedText, untilRemoved, volumesOfApp } from './volume-flow.ts';
+import { placesText, removedText, removeVolumes, untilRemoved, volumesOfApp } from './volume-flow.ts';
 import { watchUntil } from './watch-flow.ts';
 
 export interface DeleteFlags {
@@ -36,7 +36,9 @@ export async function deleteObjects(shell: Shell, given: readonly string[], flag
   for (const { name } of secrets) {
     await deleteSecret(shell, name);
   }
-  const others = names.filter(name => parseTarget(name).type !== 'secret');
+  const volumes = names.map(parseTarget).filter(({ type }) => type === 'volume');
+  await removeVolumes(shell, volumes.map(({ name }) => name), { detach: isDetached });
+  const others = names.filter(name => !isUnviewed(parseTarget(name).type));
   const fromFiles = flags.filename === undefined ? [] : await loadAppNames(shell, { ...flags, filename: flags.filename });
   if (others.length + fromFiles.length === 0) {
     return;

@@ -10,10 +10,10 @@ import { eventObject } from '../event-scope.ts';
 import { formatTable } from '../format/table.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, parseTarget, requireTarget, typeOf } from '../target.ts';
+import { describeFound, isUnviewed, parseTarget, requireTarget, typeOf } from '../target.ts';
 import type { Found } from '../target.ts';
 import { inOrder } from '../task-order.ts';
-import { describeConfig, describeSecret } from './content-flow.ts';
+import { readDocuments } from './documents-flow.ts';
 import { printPlain } from './print-flow.ts';
 
 /** `TYPE/NAME...`, or `TYPE NAME...` as kubectl has it. */
@@ -28,8 +28,11 @@ export async function describeTargets(shell: Shell, words: readonly string[]): P
 
 async function describeTarget(shell: Shell, name: string): Promise<void> {
   const target = parseTarget(name);
-  if (target.type === 'secret' || target.type === 'config') {
-    await (target.type === 'secret' ? describeSecret : describeConfig)(shell, target.name);
+  if (isUnviewed(target.type)) {
+    for (const { title, item } of await readDocuments(shell, target.type, target.name)) {
+      const isPlain = shell.options.output === 'json' || shell.options.output === 'yaml';
+      await (isPlain ? printPlain(shell, item) : shell.terminal.write(`${shell.terminal.style('bold', `${target.type}/${title}`)}\n${formatFields(item, '')}`));
+    }
     return;
   }
   const client = await shell.connect();

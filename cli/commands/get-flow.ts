@@ -9,16 +9,15 @@ import { readFormat } from '../format/template.ts';
 import { selects } from '../label-selector.ts';
 import { listNamespace, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { describeFound, requireTarget } from '../target.ts';
+import { describeFound, isUnviewed, requireTarget, UNVIEWED_TYPES } from '../target.ts';
 import type { Found, TargetType } from '../target.ts';
 import { inOrder } from '../task-order.ts';
 import { parseWantedObjects } from '../wanted-objects.ts';
 import type { WantedObjects } from '../wanted-objects.ts';
-import { configListing } from './content-flow.ts';
+import { listUnviewed } from './documents-flow.ts';
 import { listEvents } from './events-flow.ts';
 import { printListing } from './print-flow.ts';
 import type { Listing } from './print-flow.ts';
-import { secretListing } from './secret-flow.ts';
 
 export interface GetFlags {
   readonly watch?: boolean;
@@ -33,17 +32,18 @@ export async function getObjects(shell: Shell, typeWord: string, names: readonly
     await listEvents(shell, { ...flags });
     return;
   }
-  if (flags.watch === true && has('secret', 'config')) {
-    throw new UsageError('configs and secrets are not watched; leave out -w');
+  if (flags.watch === true && has(...UNVIEWED_TYPES)) {
+    throw new UsageError('configs, secrets and volumes are not watched; leave out -w');
   }
-  if (!has('app', 'service', 'task', 'node')) {
-    await printListing(shell, joined(wanted, await Promise.all(wanted.map(async one => await contentListing(shell, one)))));
+  const unviewed = wanted.flatMap(({ type, names }) => (isUnviewed(type) ? [{ type, names }] : []));
+  if (unviewed.length === wanted.length) {
+    await printListing(shell, joined(wanted, await Promise.all(unviewed.map(async one => await listUnviewed(shell, one.type, one.names)))));
     return;
   }
   const namespace = listNamespace(shell.options);
   const client = await shell.connect();
   await printViews(shell, { client, filter: namespace === undefined || has('node') ? {} : { namespace } }, flags, async view =>
-    joined(wanted, await Promise.all(wanted.map(async one => (one.type === 'secret' || one.type === 'config' ? await contentListing(shell, one) : viewListing(shell, view, one))))));
+    joined(wanted, await Promise.all(wanted.map(async one => (isUnviewed(one.type) ? await listUnviewed(shell, one.type, one.names) : viewListing(shell, view, one))))));
 }
 
 export interface ListNodesFlags extends GetFlags {
@@ -71,10 +71,6 @@ function narrowTo(view: ClusterView, namespace: string): ClusterView {
     ...view, namespace, apps: view.apps.filter(app => app.namespace === namespace), services: view.services.filter(({ service }) => service.namespace === namespace),
     tasks: view.tasks.filter(({ task }) => task.namespace === namespace), pending: view.pending.filter(({ service }) => splitServiceId(service).namespace === namespace),
   };
-}
-
-async function contentListing(shell: Shell, { type, names }: WantedObjects): Promise<Listing> {
-  return await (type === 'secret' ? secretListing(shell, names) : configListing(shell, names));
 }
 
 /** Several types: tables one below the other, and each item of JSON says its type. */
@@ -138,6 +134,7 @@ export function listingOf(shell: Shell, view: ClusterView, type: TargetType, isS
       return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs, isWide), names: view.apps.map(app => `app/${app.name}`), isSingle };
     case 'config':
     case 'secret':
+    case 'volume':
     case 'event':
       throw new Error(`${type} is no part of a view`);
   }

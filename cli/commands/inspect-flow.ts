@@ -1,16 +1,17 @@
 /** `inspect`: each object as one document of a JSON array: its item, the record wished for, the status reported, and of tasks what the node sees. */
 import { ClusterError } from '#model/errors.ts';
-import type { ClusterView, ControlClient, TaskView } from '#model/ports.ts';
-import type { Task } from '#model/task.ts';
+import type { ClusterView, TaskView } from '#model/ports.ts';
 import { appItem, nodeItem, serviceItem, taskItem } from '../format/items.ts';
 import type { Item } from '../format/items.ts';
 import { toPlain } from '../format/plain.ts';
 import { listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { parseType, requireTarget } from '../target.ts';
+import { isUnviewed, parseTarget, parseType, requireTarget, typeOf } from '../target.ts';
 import type { Found } from '../target.ts';
+import { readDocuments } from './documents-flow.ts';
 import { printPlain } from './print-flow.ts';
-import { tunnelError } from './tunnel-flow.ts';
+import { seenOnNode } from './seen-on-node-flow.ts';
+import type { Means } from './seen-on-node-flow.ts';
 
 export interface InspectFlags {
   readonly type?: string;
@@ -19,23 +20,37 @@ export interface InspectFlags {
 /** Asked at once. */
 const TASKS_AT_ONCE = 16;
 
-/** Nothing is printed unless every target is found. */
-export async function inspectTargets(shell: Shell, names: readonly string[], flags: InspectFlags): Promise<void> {
+/** `TYPE/NAME...`, `TYPE NAME...` or `--type TYPE NAME...`. Nothing is printed unless every target is found. */
+export async function inspectTargets(shell: Shell, words: readonly string[], flags: InspectFlags): Promise<void> {
   const client = await shell.connect();
   const namespace = listNamespace(shell.options);
   const view = await client.view(namespace === undefined ? {} : { namespace });
-  const prefix = flags.type === undefined ? '' : `${parseType(flags.type)}/`;
-  const found = names.map(name => requireTarget(`${prefix}${name}`, view, ['app', 'service', 'task', 'node']));
-  const documents: Item[] = [];
-  for (const one of found) {
-    documents.push(await documentOf(one, view, { shell, client }));
+  const means = { shell, client };
+  const documents: (() => Promise<readonly Item[]>)[] = [];
+  for (const name of typedNames(words, flags.type)) {
+    const target = parseTarget(name);
+    if (isUnviewed(target.type)) {
+      const { type } = target;
+      const read = await readDocuments(shell, type, target.name);
+      documents.push(() => Promise.resolve(read.map(({ item }) => ({ type, ...item }))));
+    } else {
+      const found = requireTarget(name, view, ['app', 'service', 'task', 'node']);
+      documents.push(async () => [await documentOf(found, view, means)]);
+    }
   }
-  await printPlain(shell, toPlain(documents));
+  const items: Item[] = [];
+  for (const make of documents) {
+    items.push(...await make());
+  }
+  await printPlain(shell, toPlain(items));
 }
 
-interface Means {
-  readonly shell: Shell;
-  readonly client: ControlClient;
+/** Each as TYPE/NAME where the type is given once for all. @throws ClusterError INVALID_ARGUMENT for an unknown type */
+function typedNames(words: readonly string[], given: string | undefined): readonly string[] {
+  const [first = '', ...names] = words;
+  const isTyped = given === undefined && names.length > 0 && typeOf(first) !== undefined;
+  const type = isTyped ? typeOf(first) : given === undefined ? undefined : parseType(given);
+  return type === undefined ? words : (isTyped ? names : words).map(name => (parseTarget(name).type === type ? name : `${type}/${name}`));
 }
 
 async function documentOf(found: Found, view: ClusterView, means: Means): Promise<Item> {
@@ -70,21 +85,5 @@ async function taskDocument(view: TaskView, { shell, client }: Means): Promise<I
     shell.signal.throwIfAborted();
     if (!(error instanceof ClusterError)) throw error;
     return { ...known, onNode: null, onNodeError: error.message };
-  }
-}
-
-/** What the task's node knows of it. @throws ClusterError */
-export async function seenOnNode(task: Pick<Task, 'id' | 'node'>, { shell, client }: Means): Promise<unknown> {
-  const tunnel = client.openTunnel({ task: task.id, spec: { kind: 'inspect' } }, shell.signal);
-  try {
-    const chunks: Uint8Array[] = [];
-    for await (const frame of tunnel.frames) {
-      if (frame.kind === 'error') throw tunnelError(frame);
-      if (frame.kind === 'eof') return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
-      if (frame.kind === 'data') chunks.push(frame.bytes);
-    }
-    throw new ClusterError('UNAVAILABLE', `node ${task.node} broke off its answer`);
-  } finally {
-    tunnel.close();
   }
 }

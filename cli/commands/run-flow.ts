@@ -4,33 +4,15 @@ import { printable } from '#model/printable.ts';
 import type { ControlClient, TaskView } from '#model/ports.ts';
 import { isFinished } from '#model/task.ts';
 import { describeEnding, ProcessExit } from '../exit-code.ts';
-import { DEFAULT_NAMESPACE } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { buildRunApp } from '../run-app.ts';
 import type { RunWish } from '../run-app.ts';
-import { attach, readStdio, readVariable } from './exec-flow.ts';
+import { attach, readStdio } from './exec-flow.ts';
 import { streamLogs } from './logs-flow.ts';
 import { ProgressLines } from './progress-flow.ts';
+import { readWish } from './run-wish-flow.ts';
+import type { RunFlags } from './run-wish-flow.ts';
 import { watchUntil } from './watch-flow.ts';
-
-export interface RunFlags {
-  readonly interactive?: boolean;
-  readonly tty?: boolean;
-  readonly rm?: boolean;
-  readonly detach?: boolean;
-  readonly init?: boolean;
-  readonly name?: string;
-  readonly env?: readonly string[];
-  readonly publish?: readonly string[];
-  readonly volume?: readonly string[];
-  readonly node?: string;
-  readonly cpus?: string;
-  readonly memory?: string;
-  readonly user?: string;
-  readonly workdir?: string;
-  readonly entrypoint?: string;
-  readonly hostname?: string;
-}
 
 /** How long a `run` App stays after its end. */
 const KEEP_MS = 3_600_000;
@@ -48,7 +30,7 @@ export async function runContainer(shell: Shell, image: string, command: readonl
   if (flags.detach !== true) {
     readStdio(shell, flags);
   }
-  const wish = readWish(shell, image, command, flags);
+  const wish = await readWish(shell, image, command, flags);
   const built = buildRunApp(wish);
   if (built.kind === 'violations') {
     throw new ClusterError('INVALID_ARGUMENT', 'the container cannot be run so', { violations: built.violations });
@@ -161,28 +143,4 @@ async function lateCode(shell: Shell, { task }: TaskView, reason: unknown): Prom
 function describeWait({ state, status }: TaskView): string {
   const reason = [status?.reason ?? '', status?.message ?? ''].filter(text => text !== '').join(': ');
   return reason === '' ? state : `${state} (${reason})`;
-}
-
-function readWish(shell: Shell, image: string, command: readonly string[], flags: RunFlags): RunWish {
-  const size = shell.terminal.size();
-  return {
-    namespace: shell.options.namespace ?? DEFAULT_NAMESPACE,
-    name: flags.name ?? `run-${shell.newRequestId().replaceAll('-', '').slice(0, 5)}`,
-    image,
-    command: command[0] === '--' ? command.slice(1) : command,
-    tty: flags.tty ?? false,
-    stdin: flags.interactive ?? false,
-    ...(flags.tty === true && size !== undefined ? { size } : {}),
-    init: flags.init ?? false,
-    environment: (flags.env ?? []).map(pair => readVariable(pair, shell.environment)),
-    ports: flags.publish ?? [],
-    volumes: flags.volume ?? [],
-    ...definedOnly({
-      node: flags.node, cpus: flags.cpus, memory: flags.memory, user: flags.user, workingDir: flags.workdir, entrypoint: flags.entrypoint, hostname: flags.hostname,
-    }),
-  };
-}
-
-function definedOnly<Key extends string>(fields: Readonly<Record<Key, string | undefined>>): Readonly<Partial<Record<Key, string>>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Readonly<Partial<Record<Key, string>>>;
 }

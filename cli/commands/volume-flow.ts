@@ -3,13 +3,15 @@ import { ClusterError, isClusterError } from '#model/errors.ts';
 import type { ControlClient, VolumeView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 import { volumeName } from '#model/volume.ts';
+import type { TitledDocument } from '../format/items.ts';
 import { nameOf, volumeItem, volumeTable } from '../format/volumes.ts';
 import type { VolumeSizes } from '../format/volumes.ts';
 import { DEFAULT_NAMESPACE, inNamespace, listNamespace } from '../options.ts';
 import type { Shell } from '../ports.ts';
-import { seenOnNode } from './inspect-flow.ts';
 import { readNode } from './node-flow.ts';
 import { printListing, printPlain, say } from './print-flow.ts';
+import type { Listing } from './print-flow.ts';
+import { seenOnNode } from './seen-on-node-flow.ts';
 
 export interface VolumeFlags {
   readonly all?: boolean;
@@ -23,26 +25,40 @@ const LOOK_MS = 500;
 
 /** @param names  none: all */
 export async function listVolumes(shell: Shell, names: readonly string[], flags: VolumeFlags): Promise<void> {
+  await printListing(shell, await volumeListing(shell, names, flags));
+}
+
+/** @throws ClusterError NOT_FOUND for a name that no volume has */
+export async function volumeListing(shell: Shell, names: readonly string[], flags: VolumeFlags): Promise<Listing> {
   const client = await shell.connect();
   const namespace = flags.all === true ? undefined : listNamespace(shell.options);
   const views = (await client.listVolumes(namespace === undefined ? {} : { namespace })).filter(view => flags.node === undefined || view.volume.node === readNode(flags.node));
   requireKnown(names, views, namespace);
   const shown = views.filter(view => names.length === 0 || names.includes(nameOf(view)));
   const sizes = flags.size === true ? await sizesOf(shell, client, shown) : undefined;
-  await printListing(shell, {
+  return {
     items: shown.map(view => volumeItem(view, sizes)), table: volumeTable(shown, shell.clock.nowMs(), sizes), names: shown.map(view => `volume/${nameOf(view)}`), isSingle: names.length === 1 && shown.length === 1,
-  });
+  };
 }
 
 /** Always an array, as docker's. */
 export async function inspectVolumes(shell: Shell, names: readonly string[]): Promise<void> {
+  await printPlain(shell, (await documentsNamed(shell, names)).map(({ item }) => item));
+}
+
+/** One for each node that has data of that name. */
+export async function volumeDocuments(shell: Shell, name: string): Promise<readonly TitledDocument[]> {
+  return await documentsNamed(shell, [name]);
+}
+
+async function documentsNamed(shell: Shell, names: readonly string[]): Promise<readonly TitledDocument[]> {
   const client = await shell.connect();
   const namespace = shell.options.namespace ?? DEFAULT_NAMESPACE;
   const views = await client.listVolumes({ namespace });
   requireKnown(names, views, namespace);
   const shown = views.filter(view => names.includes(nameOf(view)));
   const sizes = await sizesOf(shell, client, shown);
-  await printPlain(shell, shown.map(view => volumeItem(view, sizes)));
+  return shown.map(view => ({ title: nameOf(view), item: volumeItem(view, sizes) }));
 }
 
 /** Asked at once. */

@@ -11,6 +11,12 @@ import { formatTime } from './age.ts';
 
 export type Item = Readonly<Record<string, unknown>>;
 
+/** One object; `title` is its name as `-o name` prints it, without the type. */
+export interface TitledDocument {
+  readonly title: string;
+  readonly item: Item;
+}
+
 function nodeState({ node }: NodeView): 'ready' | 'lost' | 'draining' | 'cordoned' {
   if (node.condition === 'lost') {
     return 'lost';

@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const root = path.resolve(import.meta.dirname, '../..');
 const EFFECT_FILES = [
   '**/*-{api,loop,flow,store,client,server,fs,process,socket,syscall,tty,worker}.ts',
-  '{controller,agent,cli}/{main,config,controller,agent,clusterctl,metrics}.ts', 'cli/{verb-table,image-verbs,resource-verbs,volume-verbs,dev-verbs}.ts',
+  '{controller,agent,cli}/{main,config,controller,agent,clusterctl,metrics}.ts', 'cli/{verb-table,*-verbs}.ts',
   '**/ports.ts',
 ];
 

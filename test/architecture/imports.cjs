@@ -1,6 +1,6 @@
 /** Who may import whom. The table in words is in proto/README.md and the area READMEs. */
 const SUFFIX = '-(api|loop|flow|store|client|server|fs|process|socket|syscall|tty|worker)\\.ts$';
-const WIRING = '^(controller/controller|agent/agent|cli/(clusterctl|verb-table|image-verbs|resource-verbs|volume-verbs|dev-verbs)|(controller|agent|cli)/(main|config|metrics))\\.ts$';
+const WIRING = '^(controller/controller|agent/agent|cli/(clusterctl|verb-table|[a-z]+-verbs)|(controller|agent|cli)/(main|config|metrics))\\.ts$';
 const EFFECTS = [SUFFIX, WIRING, '^proto/(rpc|kit|registry|identity|news)/(?!backoff|undo-stack|[a-z-]+-(parse|rules)\\.ts)'];
 const DECISION = { path: '^(controller|agent|cli|proto/(model|codec))/', pathNot: [SUFFIX, WIRING] };
 // Hashing, path and address parsing.

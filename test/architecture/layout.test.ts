@@ -4,7 +4,7 @@ import test from 'ava';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const EFFECT = /-(?:api|loop|flow|store|client|server|fs|process|socket|syscall|tty|worker)\.ts$/;
-const WIRING = /^(?:controller\/controller|agent\/agent|cli\/(?:clusterctl|verb-table|image-verbs|resource-verbs|volume-verbs|dev-verbs)|(?:controller|agent|cli)\/(?:main|config|metrics))\.ts$/;
+const WIRING = /^(?:controller\/controller|agent\/agent|cli\/(?:clusterctl|verb-table|[a-z]+-verbs)|(?:controller|agent|cli)\/(?:main|config|metrics))\.ts$/;
 const TOP_LEVEL = new Set([
   '.ci', '.git', '.gitattributes', '.gitignore', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'agent', 'cli', 'controller', 'deploy', 'dist',
   'docs', 'node_modules', 'package-lock.json', 'package.json', 'proto', 'test', 'tsconfig.json',

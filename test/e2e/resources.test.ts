@@ -1,5 +1,6 @@
 import test from 'ava';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { DevCluster, eventually } from '../support/dev-cluster.ts';
 import type { Item } from '../support/dev-cluster.ts';
 
@@ -63,6 +64,25 @@ test.serial('inspect names pid, address and digest, as the node sees them (root)
   t.regex(String(document['digest']), /^sha256:[0-9a-f]{64}$/);
   t.like(document['onNode'], { node: 'n1', container: { pid: task['pid'], isPaused: false }, network: { address: task['address'] } });
   t.true(readFileSync(`/proc/${String(task['pid'])}/cmdline`, 'utf8').includes('while :; do :; done'));
+});
+
+test.serial('a replica has an address by its number, and run has docker\'s flags as far as the namespace allows (root)', async t => {
+  const { id } = await onlyTask();
+  for (const address of ['spin-0', 'work/spin-0', 'spin.0']) {
+    t.is(await cluster.ctl('exec', address, '--', 'echo', 'here'), 'here\n');
+  }
+  t.like(JSON.parse(await cluster.ctl('inspect', 'task', 'work/spin-0')) as readonly Item[], [{ type: 'task', id }]);
+  const file = path.join(cluster.home, 'job.env');
+  writeFileSync(file, 'A=1\nB="2"\n');
+  const flags = ['-m', '24Mi', '--env-file', file, '-e', 'A=3', '--label', 'team=data', '--cap-drop', 'ALL', '--cap-add', 'CHOWN'];
+  const shown = await cluster.ctl('run', '--name', 'flags', ...flags, 'hello:1', 'sh', '-c', 'echo "$A $B"; grep CapEff /proc/self/status');
+  t.regex(shown, /^3 "2"\nCapEff:\s+0{15}1\n$/);
+  t.like((await cluster.items('get', 'jobs', '-l', 'team=data'))[0], { app: 'flags', resources: { limits: { memoryBytes: 24 * MIB } } });
+  await cluster.ctl('delete', 'app/flags');
+  const refused = await cluster.tryCtl('run', '--rm', '--privileged', 'hello:1', 'true');
+  t.is(refused.exitCode, 125);
+  t.regex(refused.stderr, /security\.profile: profile 'privileged' is not allowed in this Namespace; .*clusterctl namespace set default --profile privileged/);
+  t.like(JSON.parse(await cluster.ctl('node', 'inspect', 'n1')) as readonly Item[], [{ type: 'node', name: 'n1' }]);
 });
 
 test.serial('pause freezes: no cpu is used; unpause goes on with the same process (root)', async t => {

@@ -38,4 +38,5 @@ test('names that no view has are asked for, and offered', t => {
   t.like(wantedNames(ROOT, ['volume', 'rm', 'd']), { kinds: [], types: [], listed: 'volume' });
   t.deepEqual(completeNames(wantedNames(ROOT, ['volume', 'rm', 'd']), 'd', view, ['old', 'data-1', 'data-0']), ['data-0', 'data-1']);
   t.is(wantedNames(ROOT, ['volume', 'rm', '--f']).listed, undefined);
+  t.is(wantedNames(ROOT, ['get', 'volumes', 'd']).listed, 'volume');
 });

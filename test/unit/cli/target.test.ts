@@ -20,8 +20,23 @@ test(means, 'app/shop', ['app/shop']);
 test(means, 'task/webaaaaaaaaa', ['task/webaaaaaaaaa']);
 test(means, 'webb', ['task/webbaaaaaaaa']);
 test(means, 'web-1-webba', ['task/webbaaaaaaaa']);
+test(means, 'web-1', ['task/webbaaaaaaaa']);
+test(means, 'shop/web-1', ['task/webbaaaaaaaa']);
+test(means, 'default/shop/web-1', ['task/webbaaaaaaaa']);
+test(means, 'task/shop/web-1', ['task/webbaaaaaaaa']);
+test(means, 'web.1', ['task/webbaaaaaaaa']);
+test(means, 'shop/web.0', ['task/webaaaaaaaaa']);
+test(means, 'svc/web-1', []);
+test(means, 'blog/web-1', []);
+test(means, 'web-7', []);
 test(means, 'shop/nope', []);
 test(means, 'node/web', []);
+
+test('a replica that is not there: the error names those that are', t => {
+  t.throws(() => requireTarget('shop/web-7', VIEW, ['service', 'task']), {
+    code: 'NOT_FOUND', message: "service/shop/web has no replica 'shop/web-7'; it has web-0, web-1; see clusterctl ps -n default shop/web",
+  });
+});
 
 test('an ambiguous name is refused with what it may mean', t => {
   const view = clusterView({ services: [...VIEW.services, ...VIEW.services.map(one => ({ ...one, service: { ...one.service, app: 'blog' } }))] });
@@ -42,7 +57,7 @@ test('of a name with its type, or of a type without a name, that is said', t => 
 
 test('what get lists elsewhere is said', t => {
   t.throws(() => parseType('pods'), { message: "unknown type 'pods'; see: clusterctl ps" });
-  t.throws(() => parseType('volumes'), { message: "unknown type 'volumes'; see: clusterctl volume ls" });
+  t.throws(() => parseType('pvc'), { message: "unknown type 'pvc'; see: clusterctl get volumes" });
 });
 
 test('types have short forms and the nearest is named', t => {

@@ -2,7 +2,8 @@ import test from 'ava';
 import { deleteObjects } from '../../../../cli/commands/delete-flow.ts';
 import { describeTargets } from '../../../../cli/commands/describe-flow.ts';
 import { getObjects } from '../../../../cli/commands/get-flow.ts';
-import { service, T0 } from '../../../support/builders.ts';
+import { inspectTargets } from '../../../../cli/commands/inspect-flow.ts';
+import { service, T0, volume } from '../../../support/builders.ts';
 import { clusterView, serviceView } from '../../../support/cluster-view.ts';
 import { FakeCluster, fakeShell } from '../../../support/fake-shell.ts';
 
@@ -41,4 +42,38 @@ test('configs are listed, all or by name', async t => {
 });
 test('a config is deleted with its manifest only', async t => {
   await t.throwsAsync(deleteObjects(fakeShell(cluster()), ['config/page'], {}), { message: /take it out there and apply/ });
+});
+
+test('inspect knows every kind that describe knows, as TYPE/NAME, TYPE NAME and with --type', async t => {
+  const made = cluster();
+  made.answers.set('listVolumes', [{ volume: volume('n1', { slot: 0 }), users: [], services: [] }]);
+  const inspected = async (words: readonly string[], flags: { readonly type?: string } = {}): Promise<readonly unknown[]> => {
+    const shell = fakeShell(made);
+    await inspectTargets(shell, words, flags);
+    return (JSON.parse(shell.terminal.text) as readonly { readonly type: string; readonly name: string }[]).map(({ type, name }) => `${type} ${name}`);
+  };
+  t.deepEqual(await inspected(['secret/key', 'node/n1', 'config/shop/page', 'volume/data-0']), ['secret key', 'node n1', 'config page', 'volume data-0']);
+  t.deepEqual(await inspected(['node', 'n1', 'n2']), ['node n1', 'node n2']);
+  t.deepEqual(await inspected(['n1', 'node/n2'], { type: 'node' }), ['node n1', 'node n2']);
+  t.deepEqual(await inspected(['key'], { type: 'secrets' }), ['secret key']);
+  const none = fakeShell(made);
+  await t.throwsAsync(inspectTargets(none, ['node/n1', 'volume/nope'], {}), { code: 'NOT_FOUND', message: "no volume is named 'nope' in namespace 'default'; see clusterctl volume ls -A" });
+  t.is(none.terminal.text, '');
+});
+test('volumes are listed, described and deleted as other types', async t => {
+  const made = cluster();
+  made.answers.set('listVolumes', [{ volume: volume('n1', { slot: 0 }), users: [], services: [] }]);
+  const names = fakeShell(made, { output: 'name' });
+  await getObjects(names, 'volumes', [], {});
+  await getObjects(names, 'volume/data-0', [], {});
+  t.is(names.terminal.text, 'volume/data-0\n'.repeat(2));
+  const both = fakeShell(made, { output: 'json' });
+  await getObjects(both, 'nodes,volumes', [], {});
+  t.deepEqual((JSON.parse(both.terminal.text) as { readonly items: readonly { readonly type: string }[] }).items.map(({ type }) => type), ['node', 'node', 'volume']);
+  const described = fakeShell(made);
+  await describeTargets(described, ['volume', 'data-0']);
+  t.regex(described.terminal.text, /^volume\/data-0\nnamespace: default\nname: data-0\n/);
+  await t.throwsAsync(getObjects(fakeShell(made), 'volumes', [], { watch: true }), { message: /volumes are not watched/ });
+  await deleteObjects(fakeShell(made), ['volume/data-0'], { detach: true });
+  t.like(made.calls.find(([name]) => name === 'removeVolume')?.[1], { name: 'data-0', namespace: 'default', isForced: false });
 });

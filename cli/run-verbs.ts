@@ -1,0 +1,56 @@
+/** The verb `run`. */
+import type { Command } from 'commander';
+import type { RunFlags } from './commands/run-wish-flow.ts';
+import { collect, many, one } from './verb-table.ts';
+import type { VerbTable } from './verb-table.ts';
+
+export function addRunVerb(verbs: VerbTable): void {
+  verbs.add<RunFlags>({
+    usage: 'run <image> [command...]', about: 'one container anywhere on the cluster, with docker\'s flags',
+    examples: [
+      'clusterctl run -it --rm alpine sh', 'clusterctl run --detach --name seed -e A=1 acme/seed:1',
+      'clusterctl run --rm -m 512Mi --env-file job.env --label team=data acme/job:1',
+      'clusterctl run --rm --network host --cap-add NET_ADMIN acme/tools:1 ip addr',
+    ],
+    options: command => rights(environment(command.passThroughOptions()
+      .option('-i, --interactive', 'send our stdin')
+      .option('-t, --tty', 'give it a terminal')
+      .option('--rm', 'delete it when it ends')
+      .option('-d, --detach', 'print its name and return')
+      .option('--init', 'a small reaper as pid 1')
+      .option('--name <name>', 'name of its App')))
+      .option('-p, --publish <published:target>', 'port', collect)
+      .option('-v, --volume <name:/path>', 'volume', collect)
+      .option('--node <name>', 'on this node')
+      .option('--cpus <cpus>', 'limit')
+      .option('-m, --memory <amount>', 'limit')
+      .option('-u, --user <user>', 'name or uid[:gid]')
+      .option('-w, --workdir <path>', 'working directory')
+      .option('--entrypoint <text>', 'instead of the image\'s')
+      .option('--hostname <name>', 'its host name'),
+    run: async (shell, args, flags) => {
+      await (await import('./commands/run-flow.ts')).runContainer(shell, one(args[0]), many(args[1]), flags);
+    },
+  });
+}
+
+function environment(command: Command): Command {
+  return command
+    .option('-e, --env <name=value>', 'variable', collect)
+    .option('--env-file <path>', 'Read variables from a file of NAME=value lines; -e wins; may be repeated', collect)
+    .option('--label <name=value>', 'Label of its service; may be repeated', collect);
+}
+
+/** The policies of the namespace and of the nodes decide whether a container gets these. */
+function rights(command: Command): Command {
+  const privileged = 'needs the profile privileged';
+  return command
+    .option('--network <name>', `bridge (the default), or host: the network of the node, which ${privileged}`)
+    .option('--privileged', `All capabilities, no seccomp filter and the user ids of the node; ${privileged}`)
+    .option('--cap-add <name>', `Add a capability; one beyond the profile baseline ${privileged}; may be repeated`, collect)
+    .option('--cap-drop <name>', 'Drop a capability, or ALL; may be repeated', collect)
+    .option(
+      '--device <path>',
+      'Device that the node allows, such as /dev/fuse:/dev/fuse:rw, or units of one: nvidia.com/gpu=1; may be repeated', collect,
+    );
+}
