@@ -14,10 +14,10 @@ export interface RegistrySettings {
 export const NO_REGISTRY_SETTINGS: RegistrySettings = { plainRegistries: [], mirrors: new Map(), tokenHosts: new Map() };
 
 export const REGISTRY_OPTIONS = {
-  'registry-ca': { value: 'FILE', meaning: 'PEM of authorities trusted for registries, besides the usual ones' },
-  'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries that are reached without TLS' },
-  'registry-mirrors': { value: 'REGISTRY=HOST:PORT,...', fallback: '', meaning: 'mirrors asked before a registry, for images that need no login' },
-  'token-hosts': { value: 'REGISTRY=HOST,...', fallback: '', meaning: 'hosts that may give tokens for a registry, besides its own' },
+  'registry-ca': { value: 'FILE', meaning: 'PEM file with additional CAs for registries' },
+  'plain-registries': { value: 'HOST:PORT,...', fallback: '', meaning: 'registries without TLS' },
+  'registry-mirrors': { value: 'REGISTRY=HOST:PORT,...', fallback: '', meaning: 'mirrors to try before a registry, for images that need no login' },
+  'token-hosts': { value: 'REGISTRY=HOST,...', fallback: '', meaning: 'additional hosts that may issue tokens for a registry' },
 } as const;
 
 type Texts = Readonly<Partial<Record<'plain-registries' | 'registry-mirrors' | 'token-hosts', string>>>;
