@@ -18,6 +18,7 @@ import type { DevClusterOptions } from './dev-cluster.ts';
 import { checkHistory, checkStarts, placedTasks, readStarts } from './invariants.ts';
 import type { Budget, JournalStart } from './invariants.ts';
 import { settleNodes } from './node-leftovers.ts';
+import { signalContainers } from './node-processes.ts';
 
 /** A log may grow by this much a minute in a fault (I17). */
 const LOG_BYTES_PER_MINUTE = 1_000_000;
@@ -80,11 +81,19 @@ export class FaultBench {
     await freezeDevProcess(this.cluster.name, name);
   }
 
+  /** Stops the agent and its containers where they stand: the kernel alone answers, as of a machine that hangs. */
+  async freezeNode(node: string): Promise<void> {
+    await this.freeze(node);
+    signalContainers(this.cluster.layout, [node], 'SIGSTOP');
+  }
+
   async cut(node: string, direction: CutDirection = 'both'): Promise<void> {
     await cutDevNode(this.cluster.name, node, direction);
   }
 
   async heal(name?: string): Promise<void> {
+    const { layout } = this.cluster;
+    signalContainers(layout, layout.nodes.map(node => node.name).filter(node => node === (name ?? node)), 'SIGCONT');
     await healDev(this.cluster.name, name);
   }
 

@@ -87,6 +87,7 @@ test.serial('cut off both ways', costs, async node => { await bench.cut(node, 'b
 test.serial('it is not heard', costs, async node => { await bench.cut(node, 'out'); });
 test.serial('it hears nothing', costs, async node => { await bench.cut(node, 'in'); });
 test.serial('its agent stands still, its containers serve', costs, async node => { await bench.freeze(node); });
+test.serial('all of it stands still', costs, async node => { await bench.freezeNode(node); });
 
 test.serial('apply --wait fails for a first revision without a health check that crashes in a loop (root)', async t => {
   const { cluster } = bench;
