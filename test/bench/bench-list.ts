@@ -5,6 +5,7 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   burst: async () => (await import('./burst.ts')).burstBench,
   'e2e-latency': async () => (await import('./e2e-latency.ts')).endToEndBench,
   fleet: async () => (await import('./fleet.ts')).fleetBench,
+  growth: async () => (await import('./growth.ts')).growthBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
   pull: async () => (await import('./pull.ts')).pullBench,
   scale: async () => (await import('./scale.ts')).scaleBench,

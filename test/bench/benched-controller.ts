@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EtcdTls } from '../support/etcd-process.ts';
 import type { TestAuthority } from '../support/rpc-cluster.ts';
 import { rssMib } from './process-memory.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '../../deploy/bin/gantry-controller');
 const PROBE = path.join(import.meta.dirname, 'loop-probe.mjs');
+const HEAP_PROBE = path.join(import.meta.dirname, 'heap-probe.mjs');
+const HEAP_LOOK_MS = 20;
+const HEAP_LOOKS = 1_500;
 const MS_PER_TICK = 10;
 const BYTES_PER_KIB = 1_024;
 const BYTES_PER_MB = 1e6;
@@ -22,6 +26,8 @@ export interface BenchedControllerOptions {
   readonly authority: TestAuthority;
   readonly etcd: EtcdTls & { readonly host: string };
   readonly nats: string;
+  /** For `liveHeapBytes`. */
+  readonly hasHeapProbe?: boolean;
 }
 
 /** A time for which the event loop stood still. */
@@ -41,12 +47,15 @@ export class BenchedController implements AsyncDisposable {
   readonly address: string;
   readonly #arguments: readonly string[];
   readonly #loopFile: string;
+  /** Empty without a probe of the heap. */
+  readonly #heapFile: string;
   #child: ChildProcess | undefined;
 
-  private constructor(address: string, given: readonly string[], loopFile: string) {
-    this.address = address;
+  private constructor(options: BenchedControllerOptions, given: readonly string[], folder: string) {
+    this.address = options.address;
     this.#arguments = given;
-    this.#loopFile = loopFile;
+    this.#loopFile = path.join(folder, 'blocks');
+    this.#heapFile = options.hasHeapProbe === true ? path.join(folder, 'heap') : '';
   }
 
   /** Makes its files. `run` starts it. */
@@ -59,20 +68,33 @@ export class BenchedController implements AsyncDisposable {
       'certificate.pem': pair?.certificatePem ?? '', 'key.pem': pair?.keyPem ?? '', 'secrets.key': '07'.repeat(32),
     };
     for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text, { mode: 0o600 });
-    return new BenchedController(address, [
+    return new BenchedController(options, [
       '--id', id, '--listen', address, '--config-dir', folder, '--log-level', 'warn', '--nats', nats,
       '--etcd', etcd.host, '--etcd-ca', etcd.caFile, '--etcd-cert', etcd.certificateFile, '--etcd-key', etcd.keyFile,
-    ], path.join(folder, 'blocks'));
+    ], folder);
   }
 
   /** Starts it, again after `kill`. */
   run(): void {
-    const options = [process.env['NODE_OPTIONS'] ?? '', `--import=${PROBE}`].join(' ').trim();
+    const probes = this.#heapFile === '' ? [PROBE] : [PROBE, HEAP_PROBE];
+    const options = [process.env['NODE_OPTIONS'] ?? '', ...probes.map(probe => `--import=${probe}`)].join(' ').trim();
+    const heap = this.#heapFile === '' ? {} : { GANTRY_BENCH_HEAP_FILE: this.#heapFile };
     this.#child = spawn(PROGRAM, this.#arguments, {
       // Audit lines go to standard error: one for each write.
       stdio: ['ignore', 'ignore', process.env['GANTRY_BENCH_LOGS'] === undefined ? 'ignore' : 'inherit'],
-      env: { ...process.env, NODE_OPTIONS: options, GANTRY_BENCH_LOOP_FILE: this.#loopFile },
+      env: { ...process.env, NODE_OPTIONS: options, GANTRY_BENCH_LOOP_FILE: this.#loopFile, ...heap },
     });
+  }
+
+  /** Bytes left after all garbage was collected; only with `hasHeapProbe`. */
+  async liveHeapBytes(): Promise<number> {
+    rmSync(this.#heapFile, { force: true });
+    process.kill(this.pid, 'SIGUSR2');
+    for (let look = 0; look < HEAP_LOOKS; look += 1) {
+      if (existsSync(this.#heapFile)) return Number(readFileSync(this.#heapFile, 'utf8'));
+      await sleep(HEAP_LOOK_MS);
+    }
+    throw new Error('the heap probe of the controller does not answer');
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

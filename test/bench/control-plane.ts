@@ -23,6 +23,7 @@ export interface ControlPlaneOptions {
   /** On the disk of the bench. */
   readonly directory: string;
   readonly controllers: number;
+  readonly hasHeapProbe?: boolean;
 }
 
 interface Parts {
@@ -46,7 +47,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async start({ directory, controllers: count }: ControlPlaneOptions): Promise<ControlPlane> {
+  static async start({ directory, controllers: count, hasHeapProbe = false }: ControlPlaneOptions): Promise<ControlPlane> {
     await using stack = new AsyncDisposableStack();
     const authority = await TestAuthority.create();
     const tls = await etcdFiles(directory);
@@ -58,7 +59,7 @@ export class ControlPlane implements AsyncDisposable {
     stack.defer(() => { store.close(); });
     const prepare = async (number: number): Promise<BenchedController> => {
       const address = `127.0.0.1:${String(await freePort())}`;
-      const shared = { directory, authority, etcd: { host: etcd.host, ...tls }, nats: nats.address };
+      const shared = { directory, authority, etcd: { host: etcd.host, ...tls }, nats: nats.address, hasHeapProbe };
       return stack.use(await BenchedController.prepare({ id: `c${String(number)}`, address, ...shared }));
     };
     const others = Array.from({ length: count - 1 }, async (_, index) => await prepare(index + 2));

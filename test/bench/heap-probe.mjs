@@ -1,6 +1,7 @@
 /**
- * Loaded into an agent before its own code: at SIGUSR2 it collects all garbage and writes how many bytes of the heap are left, to the file that the environment
- * names. JavaScript, so that Node.js does not load what reads TypeScript, which has some megabytes of its own.
+ * Loaded into an agent or a controller before its own code: at SIGUSR2 it collects all garbage and writes how many
+ * bytes of the heap are left, to the file that the environment names. JavaScript, so that Node.js does not load what
+ * reads TypeScript, which has some megabytes of its own.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -12,7 +13,7 @@ import { isMainThread } from 'node:worker_threads';
 const COLLECTIONS = 12;
 
 const file = process.env['GANTRY_BENCH_HEAP_FILE'];
-if (file !== undefined && isMainThread && process.argv[1]?.endsWith('agent.mjs') === true) {
+if (file !== undefined && isMainThread && /(agent|controller)\.mjs$/.test(process.argv[1] ?? '')) {
   // Source: V8, flag --expose-gc: a context made after it has `gc`, which collects all generations.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');

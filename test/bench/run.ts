@@ -5,6 +5,7 @@
  *   npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
  *   npm run bench -- sessions [--nodes N]
  *   npm run bench -- fleet [--nodes N] [--tasks M] [--controllers C]
+ *   npm run bench -- growth [--minutes N]
  *
  * Prints a table for people (on standard error with --json) and, last, one JSON object. The exit code is 0 when the goals are met, 1 when not, 2 when it could not be measured.
  */
@@ -31,6 +32,7 @@ const USAGE = `usage: npm run bench -- NAME [--runs N] [--rounds N] [--json] [--
        npm run bench -- schedule [--nodes N] [--tasks M] | --gpu | [--nodes-csv FILE --pods-csv FILE]
        npm run bench -- sessions [--nodes N]
        npm run bench -- fleet [--nodes N] [--tasks M] [--controllers C]
+       npm run bench -- growth [--minutes N]
 
 NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --runs N          measurements of each side in a round
@@ -39,16 +41,17 @@ NAME is one of ${Object.keys(BENCHES).join(', ')}.
   --install-peer    installs the peer where it is absent`;
 
 /** Options that a bench has beside the others'. */
-const FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv', 'gpu', 'controllers'] as const;
+const SCHEDULE_FLAGS = ['nodes', 'tasks', 'nodes-csv', 'pods-csv', 'gpu'] as const;
+const FLAGS = [...SCHEDULE_FLAGS, 'controllers', 'minutes'] as const;
 const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
-  schedule: FLAGS.filter(flag => flag !== 'controllers'), sessions: ['nodes'], fleet: ['nodes', 'tasks', 'controllers'],
+  schedule: SCHEDULE_FLAGS, sessions: ['nodes'], fleet: ['nodes', 'tasks', 'controllers'], growth: ['minutes'],
 };
 
 function readOptions(): Options {
   const options = {
     runs: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'boolean' }, 'install-peer': { type: 'boolean' },
     nodes: { type: 'string' }, tasks: { type: 'string' }, 'nodes-csv': { type: 'string' }, 'pods-csv': { type: 'string' }, gpu: { type: 'boolean' },
-    controllers: { type: 'string' },
+    controllers: { type: 'string' }, minutes: { type: 'string' },
   } as const;
   return scriptOptions(USAGE, options, ({ values, positionals }) => {
     const [name, ...others] = requireNames('bench', positionals, Object.keys(BENCHES));
