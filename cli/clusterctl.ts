@@ -313,6 +313,10 @@ function addClusterVerbs(verbs: VerbTable): void {
     usage: 'use <name>', about: 'talk to this one from now on', examples: ['clusterctl context use prod'],
     run: async (shell, args) => { await (await import('./commands/context-flow.ts')).useContext(shell, one(args[0])); },
   });
+  context.add({
+    usage: 'renew [name]', about: 'Renew the certificate of a context before it ends, for the same key, name and life', examples: ['clusterctl context renew prod'],
+    run: async (shell, args) => { await (await import('./commands/context-flow.ts')).renewContext(shell, args[0] === undefined ? undefined : one(args[0])); },
+  });
   verbs.add<{ readonly client?: boolean }>({
     usage: 'version', about: 'whose clusterctl this is, and which', examples: ['clusterctl version', 'clusterctl version -o json'], options: command => command.option('--client', 'without asking the cluster'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },

@@ -1,5 +1,5 @@
 /** The contexts file on disk, and the PEM files that it names. */
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { ClusterError } from '#model/errors.ts';
@@ -53,6 +53,33 @@ export async function loadCredentials(context: Context): Promise<ContextCredenti
   return { caPem, certificatePem, keyPem };
 }
 
+/**
+ * Writes a renewed certificate to where the context has its certificate. Its readers see the old one
+ * or the new one.
+ *
+ * @throws ClusterError FAILED_PRECONDITION when the file cannot be written
+ */
+export async function replaceCertificate(file: string, { name, certificate }: Context, certificatePem: string): Promise<void> {
+  if (certificate.kind === 'inline') {
+    // Read again: another command may have changed the file since.
+    const contexts = await loadContexts(file);
+    const renewed = contexts.contexts.map(one => (one.name === name ? { ...one, certificate: { kind: 'inline', pem: certificatePem } as const } : one));
+    await saveContexts(file, { ...contexts, contexts: renewed });
+    return;
+  }
+  const draft = `${certificate.path}.${String(process.pid)}`;
+  try {
+    const { mode, uid, gid } = await stat(certificate.path);
+    await writeFile(draft, certificatePem, { mode: mode & 0o777, flush: true });
+    const written = await stat(draft);
+    if (written.uid !== uid || written.gid !== gid) await chown(draft, uid, gid);
+    await rename(draft, certificate.path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw new ClusterError('FAILED_PRECONDITION', `client certificate ${certificate.path}: cannot be replaced (${describeReadError(error)}); run the command as a user who may write it`, { cause: error });
+  }
+}
+
 async function readKey(source: PemSource): Promise<string> {
   if (source.kind === 'file') {
     const facts = await stat(source.path).catch(() => undefined);
@@ -104,7 +131,7 @@ function describeReadError(error: unknown): string {
     case 'EISDIR':
       return 'is a directory';
     case 'EACCES':
-      return 'may not be read';
+      return 'permission denied';
     default:
       return error instanceof Error ? error.message : String(error);
   }

@@ -2,8 +2,11 @@
 import type { Clock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
+import { certificateWarning } from './certificate-warning.ts';
 import { contextPath, loadContexts, loadCredentials } from './context-fs.ts';
+import type { ContextCredentials } from './context-fs.ts';
 import { chooseContext } from './context.ts';
+import type { Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import type { Files, Shell, Terminal } from './ports.ts';
 
@@ -41,7 +44,7 @@ export class CommandShell implements Shell {
   }
 
   async connect(): Promise<ControlClient> {
-    this.#client ??= openClient(this);
+    this.#client ??= openChosen(this);
     return await this.#client;
   }
 
@@ -51,11 +54,18 @@ export class CommandShell implements Shell {
   }
 }
 
-/** Looks at the cluster once, so that one that cannot be reached is told within ten seconds, whatever the command does next. */
-async function openClient(shell: Shell): Promise<ControlClient> {
+/** The context that the command line or the environment names, else the current one. */
+async function openChosen(shell: Shell): Promise<ControlClient> {
   const file = await loadContexts(contextPath(shell.environment));
   const context = chooseContext(file, shell.options.context ?? shell.environment.get('GANTRY_CONTEXT'));
-  const { caPem, certificatePem, keyPem } = await loadCredentials(context);
+  const credentials = await loadCredentials(context);
+  const warning = shell.options.isQuiet ? undefined : certificateWarning(context.name, credentials.certificatePem, shell.clock.nowMs());
+  if (warning !== undefined) await shell.terminal.writeError(`${warning}\n`);
+  return await openContext(shell, context, credentials);
+}
+
+/** Looks at the cluster once, so that one that cannot be reached is told within ten seconds, whatever the command does next. */
+export async function openContext(shell: Shell, context: Context, { caPem, certificatePem, keyPem }: ContextCredentials): Promise<ControlClient> {
   const { createControlClient } = await import('#rpc/control-client.ts');
   const identity = { caPem, pair: { certificatePem, keyPem } };
   const client = createControlClient({ controllers: context.controllers, identity });

@@ -69,6 +69,7 @@ const AUDITED: Readonly<Record<string, Audited>> = {
   'ControlApi.DeleteSecret': { object: aboutSecret },
   'ControlApi.RemoveVolume': { object: ({ namespace, name }) => `volume/${text(namespace)}/${text(name)}`, details: ({ node, isForced }) => ({ node: text(node), isForced }) },
   'ControlApi.CreateToken': { object: () => '', details: ({ role, ttlMs }) => ({ role, ttlMs }) },
+  'ControlApi.RenewCertificate': { object: () => '' },
   'ControlApi.SetAvailability': { object: aboutNode, details: ({ availability }) => ({ availability }) },
   'ControlApi.SetLabels': { object: aboutNode, details: ({ set, remove }) => ({ set: texts([...(set as ReadonlyMap<string, string>).keys()]), remove: texts(remove) }) },
   'ControlApi.SetTaints': { object: aboutNode, details: ({ taints }) => ({ taints: texts(taints) }) },

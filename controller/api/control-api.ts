@@ -34,7 +34,7 @@ import { createVolumeApi } from './volume-api.ts';
 export type ControlParts = ApplyParts & ImageApiParts & NodeApiParts & PlanParts & ViewParts & JoinParts & TunnelParts & RoutedParts & UsageParts;
 
 export function createControlApi(parts: ControlParts): ControlHandlers {
-  const { createToken } = createIdentityApi(parts);
+  const { createToken, renewCertificate } = createIdentityApi(parts);
   return {
     apply: createApply(parts),
     ...createPlanApi(parts),
@@ -54,6 +54,7 @@ export function createControlApi(parts: ControlParts): ControlHandlers {
     ...createReplaceApi(parts),
     ...createUsageApi(parts),
     createToken,
+    renewCertificate,
     async tunnel(request, tunnel, peer, signal) {
       requireRole(peer, 'operator');
       await serveClientTunnel(await pinDebugImage(request, parts, signal), tunnel, parts, signal);

@@ -40,11 +40,11 @@ export async function issueOwnIdentity(authority: KeyPair, id: string, addresses
   return { caPem: authority.certificatePem, pair };
 }
 
-/** Certificates of nodes live `ttlMs`. */
-export function certificateAuthority(authority: KeyPair, clock: Clock, ttlMs: number): CertificateAuthority {
+/** Certificates of nodes live `nodeTtlMs`. */
+export function certificateAuthority(authority: KeyPair, clock: Clock, nodeTtlMs: number): CertificateAuthority {
   return {
     caPem: authority.certificatePem,
-    async sign(csrPem, { role, name, issuedAfterMs = 0 }) {
+    async sign(csrPem, { role, name, issuedAfterMs = 0, ttlMs = nodeTtlMs }) {
       const nowMs = Math.max(clock.nowMs(), issuedAfterMs + WHOLE_SECOND_MS);
       return await signRequest(authority, csrPem, { role, name, dnsNames: [], ipAddresses: [] }, { nowMs, ttlMs });
     },

@@ -11,7 +11,7 @@ import { createToken } from './token-store.ts';
 import { addWrongTry, waitBeforeTry } from './try-limit.ts';
 import type { WrongTries } from './try-limit.ts';
 
-type IdentityHandlers = JoinHandlers & Pick<AgentHandlers, 'renew'> & Pick<ControlHandlers, 'createToken'>;
+type IdentityHandlers = JoinHandlers & Pick<AgentHandlers, 'renew'> & Pick<ControlHandlers, 'createToken' | 'renewCertificate'>;
 
 export function createIdentityApi(parts: JoinParts): IdentityHandlers {
   let tries: WrongTries = new Map();
@@ -44,6 +44,11 @@ export function createIdentityApi(parts: JoinParts): IdentityHandlers {
     async renew(csrPem, peer) {
       await requireValidNode(peer, parts.store, parts.signal);
       return { certificatePem: await parts.authority.sign(csrPem, { role: 'node', name: peer.name }), caPem: parts.authority.caPem };
+    },
+    async renewCertificate({ csrPem }, peer) {
+      requireRole(peer, 'operator');
+      const life = peer.certificateLifeMs === undefined ? {} : { ttlMs: peer.certificateLifeMs };
+      return { certificatePem: await parts.authority.sign(csrPem, { role: 'operator', name: peer.name, ...life }) };
     },
     async createToken(request, peer) {
       requireRole(peer, 'operator');

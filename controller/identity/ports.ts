@@ -5,8 +5,8 @@ import type { WriteParts } from '../api/write-once-flow.ts';
 /** The cluster's certificate authority. */
 export interface CertificateAuthority {
   readonly caPem: string;
-  /** Signs the request's key for that role and name; subject and names of the request itself are ignored. Never dated `issuedAfterMs` or earlier, whatever the clock. @throws ClusterError INVALID_ARGUMENT for a bad request */
-  sign(csrPem: string, subject: { readonly role: Peer['role']; readonly name: string; readonly issuedAfterMs?: number }): Promise<string>;
+  /** `ttlMs`: default that of nodes. Signs the request's key for that role and name; subject and names of the request itself are ignored. Never dated `issuedAfterMs` or earlier, whatever the clock. @throws ClusterError INVALID_ARGUMENT for a bad request */
+  sign(csrPem: string, subject: { readonly role: Peer['role']; readonly name: string; readonly issuedAfterMs?: number; readonly ttlMs?: number }): Promise<string>;
 }
 
 /** Join tokens as text. */

@@ -25,6 +25,8 @@ export interface Peer {
   readonly address: string;
   /** When the certificate was issued, in Unix milliseconds, cut to the second; absent where none was asked for. */
   readonly certifiedAtMs?: number;
+  /** Life of the certificate from its issue on; absent where none was asked for. */
+  readonly certificateLifeMs?: number;
 }
 
 /** One end of an agent session. `receive` ends or throws when the stream is gone; `send` never blocks on the peer for ever: a full queue closes the session. */
@@ -270,6 +272,8 @@ export interface ControlHandlers {
   /** Takes the namespace's policy away; what was applied under it stays. */
   deleteNamespace(request: { readonly requestId: string; readonly name: string }, peer: Peer): Promise<void>;
   createToken(request: { readonly requestId?: string; readonly ttlMs: number; readonly role: 'node' }, peer: Peer): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  /** For the operator that calls: its own name, and the life of the certificate that it shows. */
+  renewCertificate(request: { readonly csrPem: string }, peer: Peer): Promise<{ readonly certificatePem: string }>;
   setAvailability(request: { readonly requestId: string; readonly node: NodeId; readonly availability: Availability }, peer: Peer): Promise<void>;
   setLabels(request: { readonly requestId: string; readonly node: NodeId; readonly set: ReadonlyMap<string, string>; readonly remove: readonly string[] }, peer: Peer): Promise<void>;
   setTaints(request: { readonly requestId: string; readonly node: NodeId; readonly taints: readonly string[] }, peer: Peer): Promise<void>;

@@ -50,6 +50,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     listNamespaces: () => unary(CONTROL.listNamespaces)(undefined),
     deleteNamespace: unary(CONTROL.deleteNamespace),
     createToken: unary(CONTROL.createToken),
+    renewCertificate: unary(CONTROL.renewCertificate),
     setAvailability: unary(CONTROL.setAvailability),
     setLabels: unary(CONTROL.setLabels),
     setTaints: unary(CONTROL.setTaints),

@@ -46,6 +46,7 @@ export const CONTROL = {
   listNamespaces: method(api, methods.listNamespaces, doneCodec, listField('namespaces', namespaceViewCodec)),
   deleteNamespace: method(api, methods.deleteNamespace, plainCodec<wire.DeleteNamespaceRequest>(), doneCodec),
   createToken: method(api, methods.createToken, createTokenRequestCodec, plainCodec<wire.CreateTokenResponse>()),
+  renewCertificate: method(api, methods.renewCertificate, plainCodec<wire.RenewCertificateRequest>(), plainCodec<wire.RenewCertificateResponse>()),
   setAvailability: method(api, methods.setAvailability, setAvailabilityRequestCodec, doneCodec),
   setLabels: method(api, methods.setLabels, setLabelsRequestCodec, doneCodec),
   setTaints: method(api, methods.setTaints, aboutNode<{ requestId: string; taints: readonly string[] }>(), doneCodec),

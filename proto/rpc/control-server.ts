@@ -40,6 +40,7 @@ export function controlService(handlers: ControlHandlers, options: Omit<ServiceO
     .unary(CONTROL.listNamespaces, (_, peer) => handlers.listNamespaces(peer))
     .unary(CONTROL.deleteNamespace, (request, peer) => handlers.deleteNamespace(request, peer))
     .unary(CONTROL.createToken, (request, peer) => handlers.createToken(request, peer))
+    .unary(CONTROL.renewCertificate, (request, peer) => handlers.renewCertificate(request, peer))
     .unary(CONTROL.setAvailability, (request, peer) => handlers.setAvailability(request, peer))
     .unary(CONTROL.setLabels, (request, peer) => handlers.setLabels(request, peer))
     .unary(CONTROL.setTaints, (request, peer) => handlers.setTaints(request, peer))

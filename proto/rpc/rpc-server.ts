@@ -150,8 +150,8 @@ function boundHandshakes(listener: TlsServer, bounds: ConnectionBounds, refusals
  * Source: RFC 8446, 4.6.2: only a client that offered it is asked again
  */
 function keepPeerCertificate(socket: TLSSocket): void {
-  const { raw, subjectaltname, valid_from } = socket.getPeerCertificate();
-  const kept = { raw, subjectaltname, valid_from } as DetailedPeerCertificate;
+  const { raw, subjectaltname, valid_from, valid_to } = socket.getPeerCertificate();
+  const kept = { raw, subjectaltname, valid_from, valid_to } as DetailedPeerCertificate;
   socket.getPeerCertificate = () => kept;
 }
 

@@ -224,7 +224,8 @@ function requirePeer(call: ServerSurfaceCall, role: PeerRole | 'anyone'): Peer {
   if (peer.role !== role) {
     throw new ClusterError('PERMISSION_DENIED', `${peer.role} ${peer.name} may not call this; it is for ${role}s`);
   }
-  return { ...peer, address, certifiedAtMs: Date.parse(certificate?.valid_from ?? '') + CLOCK_SKEW_MS };
+  const certifiedAtMs = Date.parse(certificate?.valid_from ?? '') + CLOCK_SKEW_MS;
+  return { ...peer, address, certifiedAtMs, certificateLifeMs: Date.parse(certificate?.valid_to ?? '') - certifiedAtMs };
 }
 
 function addressOf(call: ServerSurfaceCall): string {

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import test from 'ava';
 import { fc } from '../support/property.ts';
 import { createSigningRequest } from '#identity/certificate-authority.ts';
-import { certificateSha256 } from '#identity/certificate-rules.ts';
+import { CERTIFICATE_TTL_MS, certificateSha256 } from '#identity/certificate-rules.ts';
 import { ClusterError } from '#model/errors.ts';
 import { parseNodeId, parseTaskId, serviceId } from '#model/ids.ts';
 import type { ClusterEvent } from '#model/event.ts';
@@ -62,6 +62,7 @@ test('every unary call of ControlApi carries its request, its peer and its answe
     { name: 'listSecrets', request: {}, answer: [{ namespace: 'default', name: 's', version: 2, createdAtMs: 1 }] },
     { name: 'deleteSecret', request: { requestId, namespace: 'default', name: 's' }, answer: undefined },
     { name: 'createToken', request: { ttlMs: 60_000, role: 'node' }, answer: { token: 't', expiresAtMs: 9 } },
+    { name: 'renewCertificate', request: { csrPem: 'r' }, answer: { certificatePem: 'c' } },
     { name: 'setAvailability', request: { requestId, node, availability: 'draining' }, answer: undefined },
     { name: 'setLabels', request: { requestId, node, set: new Map([['a', 'b']]), remove: ['c'] }, answer: undefined },
     { name: 'setTaints', request: { requestId, node, taints: ['gpu'] }, answer: undefined },
@@ -78,7 +79,7 @@ test('every unary call of ControlApi carries its request, its peer and its answe
   ];
   const seen: unknown[] = [];
   const handlers = Object.fromEntries(calls.map(({ name, answer }) => [name, async (request: unknown, peer: Peer) => {
-    const { certifiedAtMs: _issued, ...who } = peer;
+    const { certifiedAtMs: _issued, certificateLifeMs: _life, ...who } = peer;
     seen.push([name, request, who]);
     return await Promise.resolve(answer);
   }]));
@@ -193,7 +194,8 @@ test('a session carries every message both ways, in order, and ends for both whe
   const received: unknown[] = [];
   const server = await authority.serve(t, [agentService(agentHandlers({
     async session(end, peer) {
-      const { certifiedAtMs = 0, ...who } = peer;
+      const { certifiedAtMs = 0, certificateLifeMs, ...who } = peer;
+      t.is(certificateLifeMs, CERTIFICATE_TTL_MS);
       t.deepEqual(who, { role: 'node', name: 'n1', address: '127.0.0.1' });
       t.true(Math.abs(Date.now() - certifiedAtMs) < 600_000);
       for (const message of down) {

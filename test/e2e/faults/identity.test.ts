@@ -2,8 +2,8 @@
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { createSigningRequest } from '#identity/certificate-authority.ts';
-import { isExpired, readCertificate } from '#identity/certificate-rules.ts';
+import { createSigningRequest, issueCertificate } from '#identity/certificate-authority.ts';
+import { CLOCK_SKEW_MS, isExpired, readCertificate } from '#identity/certificate-rules.ts';
 import { formatJoinToken, parseJoinToken } from '#identity/join-token-parse.ts';
 import { runCommand } from '#kit/command-process.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
@@ -14,6 +14,7 @@ import { connectAgent, joinCluster } from '#rpc/agent-client.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import type { TlsIdentity } from '#rpc/tls-fs.ts';
 import { writeIdentity } from '../../../agent/identity-fs.ts';
+import { loadContexts, saveContexts } from '../../../cli/context-fs.ts';
 import { DevCluster, eventually } from '../../support/dev-cluster.ts';
 import { agentCommand, HandRun, identityOf, logLines, logSize, monitorsBelow, oneService, pidOf, running, withOptions } from '../../support/node-faults.ts';
 
@@ -264,6 +265,32 @@ test.serial('I-6: every write and every way into a task is audited: who, what, o
   t.like(lines.find(line => line['rpc'] === 'ControlApi.OpenTunnel'), { details: { kind: 'exec', program: 'echo', argumentCount: 1 } });
   t.true(lines.every(line => typeof line['etcdRevision'] === 'number' && line['address'] !== ''));
   t.notRegex(JSON.stringify(lines), new RegExp(secret));
+});
+
+test.serial('an operator is warned before its certificate ends and renews it with the certificate alone, in a file or in the contexts file', async t => {
+  const pki = `${cluster.layout.stateDir}/pki`;
+  const authority = { certificatePem: readFileSync(`${pki}/ca.pem`, 'utf8'), keyPem: readFileSync(`${pki}/c1/ca-key.pem`, 'utf8') };
+  const [lifeMs, logFrom] = [900_000, logSize(cluster, 'c1')];
+  const old = await issueCertificate(authority, { role: 'operator', name: 'ann', dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() - 650_000, ttlMs: lifeMs });
+  const home = mkdtempSync(path.join(cluster.home, 'home-'));
+  const [contexts, file] = [path.join(home, '.config/gantry/config.yaml'), path.join(home, 'certificate.pem')];
+  writeFileSync(file, old.certificatePem, { mode: 0o600 });
+  const inline = (pem: string) => ({ kind: 'inline', pem } as const);
+  const context = { controllers: [api()], ca: inline(authority.certificatePem), certificate: inline(old.certificatePem), key: inline(old.keyPem) };
+  await saveContexts(contexts, { current: 'inline', contexts: [{ ...context, name: 'inline' }, { ...context, name: 'file', certificate: { kind: 'file', path: file } }] });
+  const ctl = async (...args: readonly string[]): ReturnType<typeof runCommand> => await runCommand(path.join(ROOT, 'deploy/bin/clusterctl'), args, { environment: { HOME: home, NO_COLOR: '1' } });
+  for (const name of ['inline', 'file']) {
+    t.regex((await ctl('node', 'ls', '--context', name)).stderr, new RegExp(`^warning: the certificate of context '${name}' ends at .*; renew it with: clusterctl context renew ${name}\n$`));
+    const renewed = await ctl('context', 'renew', name, '-o', 'json');
+    t.is(renewed.exitCode, 0, renewed.stderr);
+    t.like(await ctl('node', 'ls', '--context', name), { exitCode: 0, stderr: '' });
+    const held = name === 'file' ? readFileSync(file, 'utf8') : (await loadContexts(contexts)).contexts.flatMap(one => (one.certificate.kind === 'inline' ? one.certificate.pem : [])).join('');
+    const { peer, notBeforeMs, notAfterMs } = readCertificate(held);
+    t.deepEqual(peer, { role: 'operator', name: 'ann' });
+    t.is(notAfterMs - notBeforeMs - CLOCK_SKEW_MS, lifeMs);
+    t.is((JSON.parse(renewed.stdout) as { readonly notAfter: string }).notAfter, new Date(notAfterMs).toISOString());
+  }
+  t.deepEqual(auditOf(logFrom).filter(line => line['rpc'] === 'ControlApi.RenewCertificate').map(line => [line['caller'], line['outcome']]), [['operator ann', 'done'], ['operator ann', 'done']]);
 });
 
 async function allOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

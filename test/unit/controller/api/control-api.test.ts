@@ -65,7 +65,7 @@ const ROWS: Rows = {
  */
 const READS: readonly string[] = [
   'view', 'watch', 'revisions', 'events', 'watchEvents', 'planMoves', 'listSecrets', 'listVolumes', 'listNamespaces', 'clusterStatus', 'awaitRouted', 'usage', 'plan', 'why',
-  'resolveImage', 'listTags', 'listRegistryLogins', 'openTunnel', 'replaceNode',
+  'resolveImage', 'listTags', 'listRegistryLogins', 'openTunnel', 'replaceNode', 'renewCertificate',
 ];
 
 interface Rig {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createAuthority, createSigningRequest, issueCertificate, requestForKey } from '#identity/certificate-authority.ts';
@@ -154,6 +154,17 @@ test('a node that was removed, replaced or never registered gets no other certif
   t.like(await t.throwsAsync(renew(pair), { message: /^node n1 was removed from the cluster; .*join it again/ }), { code: 'PERMISSION_DENIED' });
   await replica.delete({ kind: 'node', id: parseNodeId('n1') });
   t.like(await t.throwsAsync(renew(pair)), { code: 'PERMISSION_DENIED' });
+});
+
+test('an operator gets a certificate of its own name and life, for the key of the request; a node gets none', async t => {
+  const { api, of, replica } = await expiredNode(t);
+  const { keyPem } = await of('ann', 'operator');
+  const csrPem = await requestForKey(keyPem);
+  const { certificatePem } = await api.renewCertificate({ csrPem }, { ...OPERATOR, certificateLifeMs: 9 * HOUR_MS });
+  t.like(readCertificate(certificatePem), { peer: { role: 'operator', name: 'ann' }, notAfterMs: replica.clock.nowMs() + 9 * HOUR_MS });
+  t.true(new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem)));
+  t.like(await t.throwsAsync(api.renewCertificate({ csrPem }, { ...OPERATOR, role: 'node' })), { code: 'PERMISSION_DENIED' });
+  t.like(await t.throwsAsync(api.renewCertificate({ csrPem: 'x' }, OPERATOR)), { code: 'INVALID_ARGUMENT' });
 });
 
 test('an address has five wrong certificates a minute, a node five renewals', async t => {
