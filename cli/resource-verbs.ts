@@ -65,7 +65,7 @@ function addEndVerbs(verbs: VerbTable): void {
 export function addRolloutVerbs(verbs: VerbTable): void {
   const rollout = verbs.group('rollout', 'how a service comes from one revision to another');
   rollout.add<StatusFlags>({
-    usage: 'status <target>', about: 'where it stands; waits until it is over: exit code 1 where it failed or was rolled back',
+    usage: 'status <target>', about: 'Show the progress of a rollout and wait until it is over; exit code 1 if it fails or is rolled back meanwhile',
     examples: ['clusterctl rollout status shop/web', 'clusterctl rollout status shop/web --no-watch -o json'],
     options: command => command.option('--no-watch', 'only as it is now'),
     run: async (shell, args, flags) => { await (await import('./commands/rollout-flow.ts')).showRollout(shell, one(args[0]), flags); },

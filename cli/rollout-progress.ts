@@ -12,8 +12,8 @@ export interface AwaitedApp {
   readonly app: string;
   /** The App's at least; an older view says nothing yet. */
   readonly revision: number;
-  /** As the apply answered. Absent: what is in force now is waited for. */
-  readonly services?: readonly AppliedService[];
+  /** The revision of each service that the caller waits for. Absent: any rollback is a failure. */
+  readonly services?: readonly Pick<AppliedService, 'name' | 'revision'>[];
 }
 
 /** Done when every service of the App is healthy at that revision and every job complete; failed when one cannot become so. */
@@ -88,8 +88,8 @@ function isSettled(view: ServiceView, asked?: number): boolean {
   return (status?.rollout.state === 'settled' && status.rollout.revision >= service.revision) || isBackAtAsked(view, asked);
 }
 
-/** A later Revision was rolled back to the one that was asked for. */
-function isBackAtAsked({ service, status }: ServiceView, asked: number | undefined): boolean {
+/** A later revision was rolled back to the one that was asked for. */
+export function isBackAtAsked({ service, status }: ServiceView, asked: number | undefined): boolean {
   return asked !== undefined && service.revision >= asked && status?.rollout.state === 'rolled_back' && status.settledRevision === service.revision;
 }
 

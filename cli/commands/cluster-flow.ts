@@ -1,6 +1,6 @@
 /** `token create`, `version`, `wait --for`. */
 import { ClusterError } from '#model/errors.ts';
-import type { ControlClient } from '#model/ports.ts';
+import type { ControlClient, ServiceView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 import { formatTime } from '../format/age.ts';
 import { taskItem } from '../format/items.ts';
@@ -63,6 +63,8 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     await say(shell, `${name} is gone`);
     return;
   }
+  // A rollback that happens during the wait is a failure, an earlier one is not.
+  let asked: readonly ServiceView[] | undefined;
   const end = await watchUntil(shell, filter, view => {
     const found = requireTarget(name, view, ['service', 'task', 'app']);
     if (found.kind === 'task') {
@@ -72,7 +74,9 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     }
     const [scope, app] = found.kind === 'app' ? [view, found.app.name] as const
       : [{ ...view, services: [found.service] }, found.service.service.app] as const;
-    const progress = judgeProgress({ namespace: found.kind === 'app' ? found.app.namespace : found.service.service.namespace, app, revision: 0 }, scope);
+    const namespace = found.kind === 'app' ? found.app.namespace : found.service.service.namespace;
+    asked ??= scope.services.filter(({ service }) => service.namespace === namespace && service.app === app);
+    const progress = judgeProgress({ namespace, app, revision: 0, services: asked.map(({ service }) => service) }, scope);
     if (progress.kind === 'failed') {
       throw new ClusterError('FAILED_PRECONDITION', progress.reason);
     }

@@ -2,6 +2,7 @@
 import type { Revision } from '#model/app.ts';
 import type { ClusterPlan } from '#model/cluster-plan.ts';
 import { ClusterError } from '#model/errors.ts';
+import type { ServiceId } from '#model/ids.ts';
 import { printable } from '#model/printable.ts';
 import type { ClusterView, RolloutAction, ServiceView } from '#model/ports.ts';
 import { EXIT, ProcessExit } from '../exit-code.ts';
@@ -9,6 +10,7 @@ import { formatChanges, formatPlan, hasChanges, planItem } from '../format/plan.
 import { formatRevision, historyItem, historyTable, revisionItem, rolloutItem, rolloutLine, rolloutsOf } from '../format/rollout.ts';
 import { listNamespace, readCount } from '../options.ts';
 import type { Shell } from '../ports.ts';
+import { isBackAtAsked } from '../rollout-progress.ts';
 import { describeFound, requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
 import { waitForApps } from './apply-flow.ts';
@@ -24,15 +26,17 @@ export interface StatusFlags {
   readonly watch: boolean;
 }
 
-/** @throws ProcessExit 1 where one failed or was rolled back */
+/** @throws ProcessExit 1 where a rollout failed, or was rolled back since the first view of it */
 export async function showRollout(shell: Shell, name: string, { watch }: StatusFlags): Promise<void> {
   const { output } = shell.options;
   const isPlain = output === 'json' || output === 'yaml';
   const lines = new ProgressLines(shell);
   const isOnce = !watch || isPlain;
+  const asked = new Map<ServiceId, number>();
   const services = await watchUntil(shell, scopeOf(shell), async view => {
     const current = servicesOf(requireTarget(name, view, ['app', 'service']), view);
-    const isEnd = isOnce || current.every(isOver);
+    current.forEach(({ service }) => asked.set(service.id, asked.get(service.id) ?? service.revision));
+    const isEnd = isOnce || current.every(one => isOver(one, asked.get(one.service.id)));
     await (isEnd ? lines.wipe() : lines.draw(current.map(rolloutLine)));
     return isEnd ? current : undefined;
   });
@@ -42,14 +46,28 @@ export async function showRollout(shell: Shell, name: string, { watch }: StatusF
   } else {
     await shell.terminal.write(services.map(service => `${rolloutLine(service)}\n`).join(''));
   }
-  if (services.some(({ status }) => status?.rollout.state === 'failed' || status?.rollout.state === 'rolled_back')) {
+  if (services.some(one => isFailed(one, asked.get(one.service.id)))) {
     throw new ProcessExit(EXIT.failed);
   }
 }
 
-/** Nothing more comes of it by itself. */
-function isOver({ service, status }: ServiceView): boolean {
+function isFailed(view: ServiceView, asked: number | undefined): boolean {
+  const state = view.status?.rollout.state;
+  return state === 'failed' || (state === 'rolled_back' && !isBackInForce(view, asked));
+}
+
+/** The rollback was complete when the caller asked: the revision in force is healthy. */
+function isBackInForce(view: ServiceView, asked: number | undefined): boolean {
+  return isBackAtAsked(view, asked) && view.healthy >= view.wanted;
+}
+
+/** No further change follows automatically. */
+function isOver(view: ServiceView, asked: number | undefined): boolean {
+  const { service, status } = view;
   const state = status?.rollout.state;
+  if (isBackAtAsked(view, asked)) {
+    return view.healthy >= view.wanted;
+  }
   return status !== undefined && status.rollout.revision >= service.revision && state !== 'progressing' && state !== 'waiting';
 }
 

@@ -126,6 +126,8 @@ test.serial('an image that ends at once is rolled back by itself, its config too
 test.serial('after a rollback what is in force can be applied; what was rolled back is tried again, and the scale stays', async t => {
   const good = { color: 'blue', page: 'two', image: 'hello:2' };
   t.regex(await cluster.apply(web(good), '--wait'), /unchanged \(revision \d+ is in force\)/);
+  t.regex(await cluster.ctl('rollout', 'status', 'roll/web'), /rolled_back/);
+  await cluster.ctl('wait', 'roll/web', '--for', 'healthy');
   await cluster.ctl('scale', 'roll/web=4', '--wait');
   const again = await cluster.tryApply(web({ ...good, image: 'hello:broken' }), '--wait');
   t.is(again.exitCode, 1);

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ApplyOutcome } from '#model/ports.ts';
+import { waitFor } from '../../../../cli/commands/cluster-flow.ts';
 import { migrate, rebalance } from '../../../../cli/commands/rebalance-flow.ts';
 import { changeRollouts, showHistory, showRollout, undoRollout } from '../../../../cli/commands/rollout-flow.ts';
 import { ProcessExit } from '../../../../cli/exit-code.ts';
@@ -23,7 +24,32 @@ test('status waits until it is over; a failed one is exit code 1', async t => {
   await showRollout(shell, 'shop/web', { watch: true });
   t.is(shell.terminal.text, 'shop/web: revision 1 settled, 3/3 healthy\n');
   t.is(shell.terminal.errorText, 'shop/web: revision 1 progressing, 3/3 healthy\n');
-  await t.throwsAsync(showRollout(fakeShell(new FakeCluster(withWeb('rolled_back', 'it failed'))), 'shop/web', { watch: true }), { instanceOf: ProcessExit });
+  await t.throwsAsync(showRollout(fakeShell(new FakeCluster(withWeb('failed', 'it failed'))), 'shop/web', { watch: true }), { instanceOf: ProcessExit });
+});
+const rolledBack = (counts = FULL): ReturnType<typeof serviceView> => {
+  const view = serviceView(WEB, counts, 'rolled_back', 'revision 2 rolled back to 1: it failed');
+  return { ...view, status: { ...view.status!, settledRevision: 1, rollout: { ...view.status!.rollout, revision: 2 } } };
+};
+const inProgress = { ...serviceView({ ...WEB, revision: 2 }, FULL, 'progressing'), service: { ...WEB, revision: 2 } };
+const views = (...all: readonly ReturnType<typeof serviceView>[]) => new FakeCluster(...all.map(one => clusterView({ services: [one] })));
+
+test('status is 0 for a rollback that was complete before, and waits until the revision in force is healthy', async t => {
+  const shell = fakeShell(views(rolledBack({ ...FULL, healthy: 2 }), rolledBack()));
+  await showRollout(shell, 'shop/web', { watch: true });
+  t.regex(shell.terminal.text, /^shop\/web: revision 1 rolled_back, 3\/3 healthy \(revision 2 rolled back to 1: it failed\)\n$/);
+  await t.notThrowsAsync(showRollout(fakeShell(views(rolledBack())), 'shop/web', { watch: false }));
+  await t.throwsAsync(showRollout(fakeShell(views(rolledBack({ ...FULL, healthy: 2 }))), 'shop/web', { watch: false }), { instanceOf: ProcessExit });
+});
+test('status is 1 for a rollout that is rolled back meanwhile', async t => {
+  await t.throwsAsync(showRollout(fakeShell(views(inProgress, rolledBack())), 'shop/web', { watch: true }), { instanceOf: ProcessExit });
+});
+test('wait --for healthy accepts a rollback that was complete before, not one during the wait', async t => {
+  for (const target of ['shop/web', 'app/shop']) {
+    const shell = fakeShell(views(rolledBack({ ...FULL, healthy: 2 }), rolledBack()));
+    await waitFor(shell, target, 'healthy');
+    t.regex(shell.terminal.text, /is healthy/);
+    await t.throwsAsync(waitFor(fakeShell(views(inProgress, rolledBack())), target, 'healthy'), { message: /rolled back: revision 2/ });
+  }
 });
 test('status --no-watch is as it is now', async t => {
   const shell = fakeShell(new FakeCluster(withWeb('progressing', 'slot 0: no node fits')));
