@@ -33,6 +33,7 @@ import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { trimHeap } from './kernel/heap-syscall.ts';
+import { ListeningLoop } from './listening-loop.ts';
 import { LOG_MAX_BYTES } from './logs/log-fs.ts';
 import { seeFullLog } from './logs/full-log-fs.ts';
 import { LostOutputLoop } from './logs/lost-output-loop.ts';
@@ -40,6 +41,7 @@ import { RotateLoop } from './logs/rotate-loop.ts';
 import { readPressure } from './machine-fs.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { AgentMetrics } from './metrics.ts';
+import { readListeningPorts } from './network/host-ports-fs.ts';
 import { readTaskLinkCounters } from './network/link-counters-fs.ts';
 import { networkNames } from './network/link-names.ts';
 import { readNamespaces } from './namespaces-fs.ts';
@@ -92,6 +94,7 @@ interface Core {
   readonly endpoints: EndpointsLoop;
   readonly session: SessionLoop;
   readonly removal: VolumeRemovalLoop;
+  readonly listening: ListeningLoop;
 }
 
 /** Builds the agent and runs it until `signal` aborts; containers run on. @throws ClusterError when it cannot start */
@@ -121,12 +124,16 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
   const removal = new VolumeRemovalLoop({
     volumes: shared.machine.volumes, records: () => (node.isUp ? node.records : undefined), clock: systemClock, log, onAnswer: () => { session.poke(); },
   });
-  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), { node, removal });
+  const listening = new ListeningLoop({
+    read: readListeningPorts, records: () => node.records, clock: systemClock, log, report: listeningPorts => { session.healthChanged({ listeningPorts }); },
+  });
+  const session: SessionLoop = sessionLoop(shared, facts, sessionSink(shared, { node, endpoints, images, removal }, signal), { node, removal, listening });
   if (shared.nodeState !== undefined) {
     await shared.machine.network.setManagers(managersOf(config, shared.nodeState.controllers));
     await node.bringUp(shared.nodeState.subnetIndex, signal);
   }
-  await superviseLoops({ node, session, endpoints, prune, removal, ...sideLoops(shared, { node, endpoints, session }) }, signal);
+  await listening.start();
+  await superviseLoops({ node, session, endpoints, prune, removal, listening, ...sideLoops(shared, { node, endpoints, session }) }, signal);
 }
 
 function nodeLoop(shared: Shared, session: () => SessionLoop, prune: PruneLoop): NodeLoop {
@@ -178,7 +185,7 @@ function endpointsLoop({ config, log, machine }: Shared, session: () => SessionL
   ], generation => { session().endpointsApplied(generation); }, { clock: systemClock, log });
 }
 
-function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images, removal }: Omit<Core, 'session'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
+function sessionSink({ config, machine, client, log }: Shared, { node, endpoints, images, removal }: Omit<Core, 'session' | 'listening'> & { readonly images: NodeImages }, signal: AbortSignal): SessionSink {
   return {
     registered: async ({ subnetIndex, times, controllers, joinAddresses }) => {
       await machine.network.setManagers(managersOf(config, controllers));
@@ -218,9 +225,9 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
 }
 
 /** The controllers given come first; those that the cluster told last are for a start without any. */
-function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, { node, removal }: Pick<Core, 'node' | 'removal'>): SessionLoop {
+function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, { node, removal, listening }: Pick<Core, 'node' | 'removal' | 'listening'>): SessionLoop {
   const heardAgoMs = deadman.heardAgoMs();
-  return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, networkFault: () => node.networkFault, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
+  return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, networkFault: () => node.networkFault, listeningPorts: () => listening.ports, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
     controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
     joinAddresses: nodeState?.joinAddresses ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
@@ -229,7 +236,7 @@ function sessionLoop({ config, log, client, machine: { deadman }, assignments, r
   });
 }
 
-function sideLoops({ config, log, machine, identity, known, client, metrics, news }: Shared, { node, endpoints, session }: Omit<Core, 'removal'>): Readonly<Record<string, Loop>> {
+function sideLoops({ config, log, machine, identity, known, client, metrics, news }: Shared, { node, endpoints, session }: Omit<Core, 'removal' | 'listening'>): Readonly<Record<string, Loop>> {
   const records = (): readonly TaskRecord[] => node.records;
   const controllerAddress = (): string | undefined => session.controllerAddress;
   // Without a name of one: the agent may have been given the listeners that it joined at.

@@ -41,7 +41,7 @@ export interface HeapTrimmer {
 }
 
 /** What a registration says besides the statuses. */
-export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'takesKeptTasks' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision' | 'clusterId' | 'hasDeadman' | 'networkFault'>;
+export type NodeFacts = Omit<Registration, 'kind' | 'takesEndpointChanges' | 'takesKeptTasks' | 'statuses' | 'previousNonce' | 'nextNonce' | 'knownRevision' | 'clusterId' | 'hasDeadman' | 'networkFault' | 'listeningPorts'>;
 
 /** What stops exclusive tasks when this agent does not, as the session keeps it (agent/deadman). */
 export interface DeadmanWatch {

@@ -34,6 +34,8 @@ export interface SessionParts {
   readonly deadman: DeadmanWatch;
   /** What the agent cannot make of the network; empty: nothing. */
   readonly networkFault: () => string;
+  /** As in Node. */
+  readonly listeningPorts: () => readonly string[];
   readonly sink: SessionSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -213,7 +215,7 @@ export class SessionLoop implements StartPermit {
     const { end } = session;
     this.#current = session;
     this.#assignments.dropUnsaved();
-    const health = { hasDeadman: this.#parts.deadman.isAtWork(), networkFault: this.#parts.networkFault() };
+    const health = { hasDeadman: this.#parts.deadman.isAtWork(), networkFault: this.#parts.networkFault(), listeningPorts: this.#parts.listeningPorts() };
     this.#health = health;
     session.registeredHealth = health;
     end.send({ kind: 'register', ...this.#parts.facts, ...health, ...names, takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#parts.reports.all(session.startedAtMs), knownRevision: knownRevision(this.assignment) });

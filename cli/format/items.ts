@@ -41,7 +41,7 @@ export function isDrained({ node }: NodeView, tasks: readonly TaskView[]): boole
 export function nodeItem(view: NodeView, tasks: readonly TaskView[]): Item {
   const { node, ledger, lastSeenMs } = view;
   return {
-    name: node.id, state: nodeState(view), condition: node.condition, networkFault: node.networkFault === '' ? null : node.networkFault, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
+    name: node.id, state: nodeState(view), condition: node.condition, networkFault: node.networkFault === '' ? null : node.networkFault, listeningPorts: node.listeningPorts, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
     agentVersion: node.agentVersion, runtimes: node.runtimes,

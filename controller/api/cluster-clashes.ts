@@ -5,7 +5,7 @@ import { findVolumeClash } from '#model/app-rules.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { Violation } from '#model/errors.ts';
 import { appId, parseServiceId, serviceId } from '#model/ids.ts';
-import type { ServiceId } from '#model/ids.ts';
+import type { NodeId, ServiceId } from '#model/ids.ts';
 import { isReservedPort } from '#model/reserved-port.ts';
 import type { ReservedPorts } from '#model/reserved-port.ts';
 import type { PublishedPort } from '#model/service.ts';
@@ -16,15 +16,19 @@ export function namesSharedThings(app: AppSpec): boolean {
   return app.volumes.length > 0 || app.services.some(service => service.container.ports.some(port => port.published !== undefined));
 }
 
-/** One violation for each port that the machines need, and for each port and volume that another App has. Services that are being deleted hold nothing any more. */
+/** One violation for each port that the machines need or listen on, and for each port and volume that another App has. Services that are being deleted hold nothing any more. */
 export function findClashes(app: AppSpec, snapshot: ClusterSnapshot, reserved: readonly ReservedPorts[]): readonly Violation[] {
-  const others = [...snapshot.services.values()].map(record => record.value)
-    .filter(service => !service.isDeleting && (service.namespace !== app.namespace || service.app !== app.name));
+  const held = [...snapshot.services.values()].map(record => record.value).filter(service => !service.isDeleting);
+  const [own, others] = [true, false].map(isOwn => held.filter(service => (service.namespace === app.namespace && service.app === app.name) === isOwn)) as [Service[], Service[]];
   return [
     ...app.services.flatMap(service => service.container.ports.flatMap((port, index) => {
       const path = `services.${service.name}.ports[${String(index)}].published`;
       if (isReservedPort(port, reserved)) {
         return [{ path, message: `port ${String(port.published)}/${port.protocol} is reserved for the nodes by --reserved-ports of the controllers; choose another` }];
+      }
+      const listener = findListener(port, own, snapshot);
+      if (listener !== undefined) {
+        return [{ path, message: `port ${String(port.published)}/${port.protocol} is in use on node ${listener} by a process that is not a task; choose another port or stop that process` }];
       }
       const owner = findOwner(port, others);
       return owner === undefined ? [] : [{ path, message: `port ${String(port.published)}/${port.protocol} is already published by service ${owner.id}; choose another` }];
@@ -32,6 +36,17 @@ export function findClashes(app: AppSpec, snapshot: ClusterSnapshot, reserved: r
     ...affinityCircles(app, others),
     ...app.volumes.flatMap(volume => volumeClash(volume, others.filter(other => other.namespace === app.namespace))),
   ];
+}
+
+/**
+ * A node on which a process listens on a port that is published on every node: the process would get no traffic any
+ * more. A port that the App publishes already stays its own: there the process came later.
+ */
+function findListener({ protocol, published, mode }: PublishedPort, own: readonly Service[], { nodes }: ClusterSnapshot): NodeId | undefined {
+  const isSame = (other: PublishedPort): boolean => other.published === published && other.protocol === protocol && other.mode === mode;
+  if (published === undefined || mode !== 'ingress' || own.some(({ spec }) => spec.container.ports.some(isSame))) return undefined;
+  const name = `${protocol}/${String(published)}`;
+  return [...nodes.values()].find(({ value }) => value.condition !== 'lost' && value.listeningPorts.includes(name))?.value.id;
 }
 
 /** Services that must be near each other across Apps; within one, `checkAppSpec` tells. */

@@ -6,7 +6,7 @@ import type { NodeHealth } from '#model/session.ts';
 import { buildKey } from '../store/keys.ts';
 import type { Store } from '../store/ports.ts';
 import { encodeNode } from '../store/records.ts';
-import { healthOf } from './node-health.ts';
+import { healthOf, isSameHealth } from './node-health.ts';
 import type { ClusterState, EventSink } from './ports.ts';
 
 export interface HealthReport {
@@ -24,8 +24,7 @@ export function changedHealth(node: NodeId, given: NodeHealth | undefined, { nod
     return undefined;
   }
   const health = healthOf(given);
-  const isSame = current.hasDeadman === health.hasDeadman && current.networkFault === health.networkFault;
-  return isSame ? undefined : { ...current, ...health };
+  return isSameHealth(current, health) ? undefined : { ...current, ...health };
 }
 
 /** An event where the fault of the node's network came, became another, or went. */

@@ -85,6 +85,8 @@ function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
+const PORT_USES = { task: 'taken', process: 'in use by a process that is not a task' } as const;
+
 /** What nodes have and the task needs, for obstacles whose text is the same on each node. */
 const SAME_NEEDS = {
   privileged: { have: 'not allowed', need: '--allow-privileged' }, deadman: { have: 'none at work', need: 'gantry-deadman' }, address: { have: '0', need: '1' },
@@ -127,7 +129,7 @@ function haveAndNeed({ first, best }: Causes): Pick<RuleReason, 'have' | 'need'>
     case 'label': return { have: 'other labels', need: first.rule };
     case 'volume': return { have: `data on ${first.home}`, need: first.home };
     case 'volume-removal': return { have: 'old data', need: 'none' };
-    case 'host-port': return { have: 'taken', need: 'free' };
+    case 'host-port': return { have: PORT_USES[first.user], need: 'free' };
     case 'max-per': return { have: String(first.count), need: String(first.count + 1) };
     case 'runtime': return { have: 'other runtimes', need: first.runtime };
     case 'cpuset': return { have: first.cpus, need: first.cpuset };
@@ -189,7 +191,7 @@ function possession({ first, best }: { readonly first: Possession; readonly best
     case 'max-per':
       return `max_per ${first.label} = ${String(first.count)} reached`;
     case 'host-port':
-      return `host port ${first.port} taken`;
+      return `host port ${first.port} ${PORT_USES[first.user]}`;
     case 'address':
       return `no address free (a node has ${String(TASK_ADDRESSES)}, one for each task)`;
     case 'quota':

@@ -29,7 +29,8 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'volume-removal'; readonly volume: string }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
   | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
-  | { readonly kind: 'host-port'; readonly port: string }
+  /** `process`: one of the machine, which is not a task. */
+  | { readonly kind: 'host-port'; readonly port: string; readonly user: 'task' | 'process' }
   | { readonly kind: 'address' }
   | { readonly kind: 'reserved'; readonly service: ServiceId; readonly priority: number }
   | { readonly kind: Amount; readonly need: number; readonly free: number }
@@ -208,8 +209,13 @@ function isNearAndAway(table: NodeTable, { neighbours }: ServiceRequest, row: nu
 }
 
 function hasHostPorts(table: NodeTable, { hostPorts }: ServiceRequest, row: number): Obstacle | undefined {
-  const port = hostPorts.find(one => table.hostPorts[row]?.has(one));
-  return port === undefined ? undefined : { node: table.node(row).id, kind: 'host-port', port };
+  if (hostPorts.length === 0) {
+    return undefined;
+  }
+  const { id, listeningPorts } = table.node(row);
+  const taken = hostPorts.find(one => table.hostPorts[row]?.has(one));
+  const port = taken ?? hostPorts.find(one => listeningPorts.includes(one));
+  return port === undefined ? undefined : { node: id, kind: 'host-port', port, user: taken === undefined ? 'process' : 'task' };
 }
 
 function hasMemory(table: NodeTable, { requests }: ServiceRequest, row: number): Obstacle | undefined {

@@ -120,6 +120,7 @@ function* otherPorts(blocked: Blocked, single: readonly BlockedNode[]): Iterable
     const change = (part: Partial<typeof port>): Partial<ContainerSpec> => ({ ports: container.ports.map((one, at) => (at === index ? { ...one, ...part } : one)) });
     const free = String(freePort(blocked, port.published, port.protocol));
     yield containerField(blocked, change({ published: Number(free) }), { path: `ports[${String(index)}].published`, value: free, sentence: `publish port ${String(port.target)} as ${free}, which is free` });
+    if ([...blocked.snapshot.nodes.values()].some(({ value }) => value.listeningPorts.includes(`${port.protocol}/${String(port.published)}`))) continue;
     yield containerField(blocked, change({ mode: 'ingress' }), { path: `ports[${String(index)}].mode`, value: 'ingress', sentence: `publish port ${String(port.target)} on every node, wherever its tasks are` });
   }
 }
@@ -127,7 +128,7 @@ function* otherPorts(blocked: Blocked, single: readonly BlockedNode[]): Iterable
 /** The next one that no node has taken and no service publishes. */
 function freePort({ snapshot, table }: Blocked, published: number, protocol: string): number {
   const names = [...snapshot.services.values()].flatMap(({ value }) => value.spec.container.ports.map(port => `${port.protocol}/${String(port.published)}`));
-  const taken = new Set([...names, ...table.hostPorts.flatMap(ports => [...ports])]);
+  const taken = new Set([...names, ...table.hostPorts.flatMap(ports => [...ports]), ...[...snapshot.nodes.values()].flatMap(({ value }) => value.listeningPorts)]);
   let port = published % 65_535 + 1;
   while (taken.has(`${protocol}/${String(port)}`)) {
     port = port % 65_535 + 1;

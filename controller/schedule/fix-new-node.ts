@@ -33,7 +33,7 @@ export function newNode(blocked: Blocked): Candidate {
   const policy = policyFor(blocked, like?.policy ?? CLOSED_NODE_POLICY);
   const value: Node = {
     id, availability: 'active', labels: new Map([...machine, ...given]), taints: [], subnetIndex: -1, address: '', capacity, pids: Math.max(PIDS, capacity.pids ?? 0),
-    runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus, hasDeadman: true, networkFault: '',
+    runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus, hasDeadman: true, networkFault: '', listeningPorts: [],
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
   const parts = [...capacityText(capacity), ...[...given].map(([label, text]) => `${MACHINE_WORDS.has(label) ? 'label.' : ''}${label}=${text}`), ...machineText(blocked, value, like)];

@@ -55,7 +55,7 @@ export function groupKey(obstacle: Obstacle): string {
     case 'volume-removal':
       return `${obstacle.kind}/${obstacle.volume}`;
     case 'host-port':
-      return `${obstacle.kind}/${obstacle.port}`;
+      return `${obstacle.kind}/${obstacle.port}/${obstacle.user}`;
     case 'max-per':
       return `${obstacle.kind}/${obstacle.label}`;
     case 'bind':

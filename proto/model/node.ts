@@ -50,6 +50,8 @@ export interface Node {
   readonly hasDeadman: boolean;
   /** What its agent cannot make of its network, in words; empty: nothing. It gets no tasks meanwhile. */
   readonly networkFault: string;
+  /** Ports on which processes of the machine listen that are no tasks, as `tcp/22`, sorted; empty: none, or its agent does not say. */
+  readonly listeningPorts: readonly string[];
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;
   /** An operator said that the loss is true (`node confirm-lost`). */

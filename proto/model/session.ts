@@ -40,6 +40,8 @@ export interface Registration {
   readonly hasDeadman: boolean;
   /** As in Node. */
   readonly networkFault: string;
+  /** As in Node. */
+  readonly listeningPorts: readonly string[];
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */
@@ -74,7 +76,7 @@ export interface Heartbeat {
 }
 
 /** What may change on a node while its session is open. */
-export type NodeHealth = Pick<Node, 'hasDeadman' | 'networkFault'>;
+export type NodeHealth = Pick<Node, 'hasDeadman' | 'networkFault' | 'listeningPorts'>;
 
 export interface TunnelRefusal {
   readonly kind: 'tunnel-refused';

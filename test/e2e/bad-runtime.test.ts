@@ -256,11 +256,14 @@ bad('r027', async t => {
   const inNode = ['nsenter', `--net=/run/netns/gantry-${cluster.name}-n1`, '--'] as const;
   await using holder = new SideProcess(...inNode, 'busybox', 'nc', '-l', '-p', String(port));
   await eventually('it listens', 60_000, () => run(...inNode, 'ss', '-ltn').includes(`:${String(port)}`));
-  await cluster.apply(oneService({ name: 'taken', more: [`ports: [{ published: ${String(port)}, target: 80, mode: host }]`] }));
-  const waiting = await eventually('it says so', 60_000, async () => (await client.view({ app: 'taken' })).tasks.find(one => one.status?.reason === 'HostPortTaken'));
-  t.regex(waiting.status?.message ?? '', new RegExp(`host port ${String(port)}/tcp is in use by another process \\(busybox, pid ${String(holder.pid)}\\)`));
-  t.is(waiting.status?.phase, 'assigned', 'it waits; nothing was sent its way');
-  await cluster.ctl('delete', 'app/taken', '-y');
+  await eventually('the node reports it', 60_000, async () => (await cluster.items('node', 'ls')).some(item => (item['listeningPorts'] as readonly string[]).includes(`tcp/${String(port)}`)));
+  const publishing = (name: string, mode: string): string => oneService({ name, more: [`ports: [{ published: ${String(port)}, target: 80, mode: ${mode} }]`] });
+  const refused = await cluster.tryApply(publishing('everywhere', 'ingress'));
+  t.regex(refused.stderr, new RegExp(`port ${String(port)}/tcp is in use on node n1 by a process that is not a task; choose another port or stop that process`));
+  await cluster.apply(publishing('taken', 'host'), '--detach');
+  await eventually('why says so', 60_000, async () => (await cluster.ctl('why', 'taken/main')).includes(`host port tcp/${String(port)} in use by a process that is not a task`));
+  t.is((await client.view({ app: 'taken' })).tasks.length, 0, 'no task was placed');
+  t.true(holder.pid > 0);
 });
 
 bad('r029', async t => {

@@ -26,7 +26,7 @@ services:
 `;
 
 const NODE: Shape = {
-  name: 'string', state: '=ready,lost,draining,cordoned', condition: '=ready,silent,lost', networkFault: 'string|null', drained: 'boolean', labels: { node: 'string' }, taints: ['string'], address: 'string',
+  name: 'string', state: '=ready,lost,draining,cordoned', condition: '=ready,silent,lost', networkFault: 'string|null', listeningPorts: ['string'], drained: 'boolean', labels: { node: 'string' }, taints: ['string'], address: 'string',
   capacity: { milliCpu: 'number', memoryBytes: 'number', pids: 'number', devices: {} }, allocated: { milliCpu: 'number', memoryBytes: 'number' },
   agentVersion: 'string', runtimes: ['string'], lastSeen: 'time',
 };

@@ -114,7 +114,7 @@ export class SimAgent {
     });
     const session: SessionLoop = new SessionLoop({
       volumeAnswers: () => removal.answers,
-      ...shared, facts: this.#facts(), deadman: this.machine.deadman, networkFault: () => node.networkFault, dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
+      ...shared, facts: this.#facts(), deadman: this.machine.deadman, networkFault: () => node.networkFault, listeningPorts: () => [], dialer: this.#dialer(process), held: assignments, reports, instance: this.machine.instance(process, () => uuid(random)),
       sink: {
         registered: async ({ subnetIndex }) => {
           this.#subnetIndex = subnetIndex;

@@ -40,7 +40,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     policy: CLOSED_NODE_POLICY,
     snapshotter: 'overlay',
     agentVersion: '0.1.0',
-    metricsAddress: '', cpus: '0-3', hasDeadman: true, networkFault: '',
+    metricsAddress: '', cpus: '0-3', hasDeadman: true, networkFault: '', listeningPorts: [],
     condition: 'ready',
     conditionSinceMs: T0,
     isLossConfirmed: false,

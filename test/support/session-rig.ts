@@ -40,6 +40,7 @@ export class SessionRig {
   accepted = 0;
   hasDeadman = true;
   networkFault = '';
+  listeningPorts: readonly string[] = [];
   readonly heardUptimes: number[] = [];
   volumeAnswers: VolumeAnswers = NO_ANSWERS;
   readonly stopping = new AbortController();
@@ -72,7 +73,7 @@ export class SessionRig {
       },
       reports: this.reports,
       deadman: { isAtWork: () => this.hasDeadman, uptimeMs: () => this.clock.monotonicMs() + 50_000, heard: sentUptimeMs => { this.heardUptimes.push(sentUptimeMs); } },
-      networkFault: () => this.networkFault,
+      networkFault: () => this.networkFault, listeningPorts: () => this.listeningPorts,
       instance: { present: () => Promise.resolve({ previousNonce: 'p', nextNonce: 'n', clusterId: 'k' }), accepted: () => { this.accepted += 1; return Promise.resolve(); } },
       sink: {
         registered: async () => { await (this.isNetworkBroken ? Promise.reject(new Error('no link')) : undefined); },

@@ -181,6 +181,10 @@ const REASONS = {
     if (random.chance(0.5)) draft.then.push((_, make) => ({ services: [edge], tasks: draft.nodes.map((__, index) => make(edge, nameOf(index), { slot: index })) }));
     Object.assign(draft.web, { ports, replicas: draft.nodes.length + random.between(1, 2) });
   },
+  'listening': (draft: Draft, random: Random) => {
+    every(() => ({ listeningPorts: ['tcp/22', 'tcp/8080'] }))(draft, random);
+    Object.assign(draft.web, { ports: [{ published: 8080, target: 80, mode: 'host' }], replicas: 1 });
+  },
   'addresses': (draft: Draft) => {
     const small = service({ name: 'small', app: 'small', container: { requests: resources(0, 0) } });
     draft.nodes.splice(2);

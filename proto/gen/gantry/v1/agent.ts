@@ -114,6 +114,8 @@ export interface Registration {
     | undefined;
   /** As in Node. */
   readonly networkFault: string;
+  /** As in Node. */
+  readonly listeningPorts: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -144,6 +146,8 @@ export interface NodeHealth {
   readonly hasDeadman: boolean;
   /** As in Node. */
   readonly networkFault: string;
+  /** As in Node. */
+  readonly listeningPorts: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1078,6 +1082,7 @@ function createBaseRegistration(): Registration {
     knownRevision: 0,
     clusterId: "",
     networkFault: "",
+    listeningPorts: [],
   };
 }
 
@@ -1148,6 +1153,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.networkFault !== "") {
       writer.uint32(186).string(message.networkFault);
+    }
+    for (const v of message.listeningPorts) {
+      writer.uint32(202).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1350,6 +1358,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.networkFault = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.listeningPorts.push(reader.string());
             continue;
           }
         }
@@ -1606,7 +1622,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseNodeHealth(): NodeHealth {
-  return { hasDeadman: false, networkFault: "" };
+  return { hasDeadman: false, networkFault: "", listeningPorts: [] };
 }
 
 export const NodeHealth: MessageFns<NodeHealth> = {
@@ -1616,6 +1632,9 @@ export const NodeHealth: MessageFns<NodeHealth> = {
     }
     if (message.networkFault !== "") {
       writer.uint32(18).string(message.networkFault);
+    }
+    for (const v of message.listeningPorts) {
+      writer.uint32(26).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1655,6 +1674,14 @@ export const NodeHealth: MessageFns<NodeHealth> = {
             }
 
             message.networkFault = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.listeningPorts.push(reader.string());
             continue;
           }
         }

@@ -1184,6 +1184,8 @@ export interface Node {
   readonly hasDeadman: boolean;
   /** What the agent cannot make of the node's network, in words; empty: nothing. The node gets no tasks meanwhile. */
   readonly networkFault: string;
+  /** Ports on which processes of the machine listen that are no tasks, as tcp/22, sorted; empty: none, or an agent of before. */
+  readonly listeningPorts: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9344,6 +9346,7 @@ function createBaseNode(): Node {
     cpus: "",
     hasDeadman: false,
     networkFault: "",
+    listeningPorts: [],
   };
 }
 
@@ -9408,6 +9411,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.networkFault !== "") {
       writer.uint32(162).string(message.networkFault);
+    }
+    for (const v of message.listeningPorts) {
+      writer.uint32(170).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -9594,6 +9600,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.networkFault = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.listeningPorts.push(reader.string());
             continue;
           }
         }

@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Service } from '#model/app.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { findClashes, namesSharedThings } from '../../../../controller/api/cluster-clashes.ts';
-import { service, snapshot } from '../../../support/builders.ts';
+import { node, service, snapshot } from '../../../support/builders.ts';
 import type { ServiceOptions } from '../../../support/builders.ts';
 import { appOf, manifest } from '../../../support/manifest.ts';
 
@@ -55,4 +55,14 @@ test('a port that the nodes need cannot be published, in either mode', t => {
   const found = findClashes(appOf(manifest({ ports: ['22:80', '22:80/udp', '53:80/udp', { published: 53, target: 80, mode: 'host' }, '80:22'] })), snapshot(), reserved);
   t.deepEqual(found.map(({ path }) => path), [0, 2, 3].map(index => `services.web.ports[${String(index)}].published`));
   t.is(found[0]?.message, 'port 22/tcp is reserved for the nodes by --reserved-ports of the controllers; choose another');
+});
+
+test('a port on which a process of a node listens cannot be published on every node', t => {
+  const nodes = [node('n1'), node('n2', { listeningPorts: ['tcp/8080', 'udp/53'] })];
+  const found = (ports: readonly unknown[], services: readonly Service[] = [], states = nodes): readonly string[] => findClashes(appOf(manifest({ ports })), snapshot({ nodes: states, services }), []).map(({ message }) => message);
+  t.deepEqual(found(['8080:80']), ['port 8080/tcp is in use on node n2 by a process that is not a task; choose another port or stop that process']);
+  t.deepEqual(found(['8080:80/udp', '53:80', { published: 8_080, target: 80, mode: 'host' }, '80:8080']), [], 'another protocol, a port of one node, or a target');
+  t.deepEqual(found(['8080:80'], [service({ app: 'shop', container: { ports: [port(8_080)] } })]), [], 'the App had it before the process');
+  t.is(found(['8080:80'], [service({ app: 'shop', container: { ports: [port(8_080, { mode: 'host' })] } })]).length, 1);
+  t.deepEqual(found(['8080:80'], [], [node('n2', { listeningPorts: ['tcp/8080'], condition: 'lost' })]), []);
 });

@@ -10,7 +10,7 @@ import { node } from '../../../support/builders.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
 
 const N1 = parseNodeId('n1');
-const WELL: NodeHealth = { hasDeadman: true, networkFault: '' };
+const WELL: NodeHealth = { hasDeadman: true, networkFault: '', listeningPorts: [] };
 const SESSION = buildKey({ kind: 'session', id: N1 });
 
 interface Rig {

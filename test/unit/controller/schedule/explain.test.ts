@@ -19,8 +19,10 @@ test('the biggest group first, the best node of a shortage named', explains, [
   { node: n('n2'), kind: 'memory', need: 512 * MIB, free: 200 * MIB },
 ], 'no node fits: 2 of 3 nodes have not enough memory free (need 512Mi, most free 200Mi on n2); 1 node is cordoned');
 test('groups of one size by their names', explains, [
-  { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80' },
+  { node: n('n1'), kind: 'taint', taint: 'spot' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80', user: 'task' },
 ], 'no node fits: 1 of 2 nodes has host port tcp/80 taken; 1 node has the taint spot, which the service does not tolerate');
+test('a port on which a process listens', explains, [{ node: n('n1'), kind: 'host-port', port: 'tcp/80', user: 'process' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80', user: 'process' }, { node: n('n3'), kind: 'host-port', port: 'tcp/80', user: 'task' }],
+  'no node fits: 2 of 3 nodes have host port tcp/80 in use by a process that is not a task; 1 node has host port tcp/80 taken');
 test('a network that is not there', explains, [{ node: n('n1'), kind: 'network', fault: 'network: no vxlan' }],
   'no node fits: 1 of 1 node has a network fault ("network: no vxlan")');
 test('networks that are not there, each for another reason', explains, [{ node: n('n1'), kind: 'network', fault: 'a' }, { node: n('n2'), kind: 'network', fault: 'b' }],

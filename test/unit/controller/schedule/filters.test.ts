@@ -43,6 +43,14 @@ test('ports that only the ingress publishes need no port of the node', t => {
   t.is(onTask({}, { container: { ports: [{ ...PORT, mode: 'ingress' }] } }), undefined);
   t.like(onTask({}, { container: { ports: [PORT] } }), { kind: 'host-port', port: 'tcp/80' });
 });
+test('a port of the node on which a process listens is not free', t => {
+  const listening = { listeningPorts: ['tcp/81', 'udp/82'] };
+  const asks = (published: number, change: object = {}): Obstacle | undefined => onTask(listening, { container: { ports: [{ ...PORT, published, ...change }] } });
+  t.like(asks(81), { kind: 'host-port', port: 'tcp/81', user: 'process' });
+  t.is(asks(82), undefined);
+  t.is(asks(81, { mode: 'ingress' }), undefined);
+  t.like(onTask({ listeningPorts: ['tcp/80'] }, { container: { ports: [PORT] } }), { kind: 'host-port', user: 'task' }, 'a task has it too');
+});
 test('max_per counts what is placed already', t => {
   t.is(onTask({}, { placement: { maxPer: [{ label: 'node', count: 2 }] } }), undefined);
   t.like(onTask({}, { placement: { maxPer: [{ label: 'node', count: 1 }] } }), { kind: 'max-per' });
@@ -75,7 +83,7 @@ test('an exclusive service needs what stops its tasks in the agent\'s stead', t 
 });
 test('a node whose network cannot be made gets no task of any service', t => {
   t.like(onNode({ networkFault: 'network: no vxlan' }, {}), { kind: 'network', fault: 'network: no vxlan' });
-  t.is(onNode({ networkFault: '' }, {}), undefined);
+  t.is(onNode({ networkFault: '', listeningPorts: [] }, {}), undefined);
 });
 test('disk and processes limit where the node says how many it has', t => {
   const asks = { container: { requests: { ...resources(1, 1), diskBytes: 100, pids: 10 } } };
