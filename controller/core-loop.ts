@@ -66,7 +66,7 @@ export class CoreLoop implements Loop {
     const { store, clock, logger, random, record, recorder, times } = options;
     const cluster = new ClusterWatch({ store, clock, logger, relistMs: times.relistMs, random, ...(recorder === undefined ? {} : { onInput: input => { recorder.input(input); } }) });
     const planners = recorder?.planners(options.planners ?? PLANNERS) ?? options.planners ?? PLANNERS;
-    const events = new EventLoop({ store, clock, logger, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }) });
+    const events = new EventLoop({ store, cluster, clock, logger, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }) });
     const revisions = new RevisionCache(store);
     this.cluster = cluster;
     this.events = events;

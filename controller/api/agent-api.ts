@@ -4,6 +4,7 @@ import { ClusterError } from '#model/errors.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
+import { tasksOfNode } from '#model/node-of-task.ts';
 import type { AgentHandlers, ControllerSessionEnd, Peer } from '#model/ports.ts';
 import type { AgentMessage, Registered, Registration } from '#model/session.ts';
 import type { Times } from '#model/times.ts';
@@ -62,8 +63,8 @@ export function createAgentApi(parts: AgentApiParts): AgentHandlers {
 
 /** A node gets the logins that its own tasks need, and no others. */
 function usesRegistry(node: NodeId, { namespace, registry }: { readonly namespace: string; readonly registry: string }, snapshot: ClusterSnapshot): boolean {
-  const tasks = [...snapshot.tasksOnNode.get(node) ?? []].map(id => snapshot.tasks.get(id)?.value).filter(task => task?.namespace === namespace);
-  return tasks.some(task => task !== undefined && containersOf(task).some(({ image }) => image.startsWith(`${registry}/`)));
+  const tasks = tasksOfNode(snapshot, node).map(({ value }) => value).filter(task => task.namespace === namespace);
+  return tasks.some(task => containersOf(task).some(({ image }) => image.startsWith(`${registry}/`)));
 }
 
 interface RegisteringParts extends AgentApiParts {

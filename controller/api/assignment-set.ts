@@ -4,6 +4,7 @@ import type { Assignment, AssignedContent } from '#model/assignment.ts';
 import { configContentKey, secretContentKey } from '#model/assignment.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId, TaskId } from '#model/ids.ts';
+import { tasksOfNode } from '#model/node-of-task.ts';
 import type { Task } from '#model/task.ts';
 import { volumeId } from '#model/volume.ts';
 import type { VolumeUse } from '#model/volume.ts';
@@ -145,10 +146,7 @@ interface Entry {
 }
 
 function tasksOf(snapshot: ClusterSnapshot, node: NodeId): readonly Entry[] {
-  return [...(snapshot.tasksOnNode.get(node) ?? [])].sort().flatMap(id => {
-    const record = snapshot.tasks.get(id);
-    return record === undefined ? [] : [{ task: record.value, modRevision: record.modRevision }];
-  });
+  return tasksOfNode(snapshot, node).map(({ value, modRevision }) => ({ task: value, modRevision }));
 }
 
 function removalsOf({ volumes, volumesLeaving }: ClusterSnapshot, node: NodeId): readonly VolumeUse[] {

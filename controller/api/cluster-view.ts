@@ -3,6 +3,7 @@ import type { ServiceId } from '#model/ids.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { nodeOfTask } from '#model/node-of-task.ts';
 import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
 import { isFinished, isServing } from '#model/task.ts';
 import type { Task, TaskState, TaskStatus } from '#model/task.ts';
@@ -17,7 +18,7 @@ export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastS
     .filter(task => matches(filter, task.namespace, task.app, task.service) && (filter.node === undefined || task.node === filter.node))
     .map((task): TaskView => {
       const status = snapshot.statuses.get(task.id)?.value;
-      return { task, ...(status === undefined ? {} : { status }), state: stateOf(task, status, snapshot.nodes.get(task.node)?.value) };
+      return { task, ...(status === undefined ? {} : { status }), state: stateOf(task, status, nodeOfTask(snapshot, task)) };
     });
   return {
     etcdRevision: snapshot.etcdRevision,
@@ -54,7 +55,7 @@ function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | un
   const statuses = [...(snapshot.tasksOfService.get(id) ?? [])].flatMap(taskId => {
     const task = snapshot.tasks.get(taskId)?.value;
     const status = snapshot.statuses.get(taskId)?.value;
-    const isLost = snapshot.nodes.get(task?.node ?? ('' as NodeId))?.value.condition === 'lost';
+    const isLost = task !== undefined && nodeOfTask(snapshot, task)?.condition === 'lost';
     return task?.desired !== 'run' || status === undefined || isLost ? [] : [status];
   });
   const status = snapshot.serviceStatuses.get(id)?.value;

@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { leastReplaceAfterMs } from '#model/exclusive.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { isOfEarlierNode, tasksOfNode } from '#model/node-of-task.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { volumeName, volumeNames } from '#model/volume.ts';
@@ -19,9 +20,8 @@ export interface LostNodes {
  */
 export function removalObstacle(node: Node, snapshot: ClusterSnapshot, lostNodes: LostNodes): string | undefined {
   const { id, condition } = node;
-  const { tasksOnNode, tasks, statuses } = snapshot;
-  const here = [...(tasksOnNode.get(id) ?? [])].sort().flatMap(task => tasks.get(task)?.value ?? []);
-  const left = here.filter(task => !isFinished(statuses.get(task.id)?.value.phase ?? 'pending'));
+  const here = tasksOfNode(snapshot, id).map(({ value }) => value);
+  const left = here.filter(task => !isFinished(snapshot.statuses.get(task.id)?.value.phase ?? 'pending'));
   if (condition === 'lost') {
     return node.isLossConfirmed ? undefined : untilStopped(node, left, lostNodes.lostForMs(node));
   }
@@ -49,7 +49,7 @@ function untilStopped({ id, hasDeadman }: Node, left: readonly Task[], lostForMs
 
 /** Name of a volume whose only data is there: by its record, or by an ended task that no record tells of yet. */
 function dataOn(id: NodeId, snapshot: ClusterSnapshot, tasks: readonly Task[]): string | undefined {
-  const recorded = [...snapshot.volumes.values()].map(entry => entry.value).filter(volume => volume.node === id && volume.state === 'present' && !volume.isPerNode);
+  const recorded = [...snapshot.volumes.values()].map(entry => entry.value).filter(volume => volume.node === id && volume.state === 'present' && !volume.isPerNode && !isOfEarlierNode(snapshot, volume));
   const told = tasks.filter(task => task.kind !== 'global').flatMap(task => volumeNames(task, task.slot).filter(volume => !isDataGone(snapshot, task, volume)));
   return [...recorded.map(volumeName), ...told].sort()[0];
 }

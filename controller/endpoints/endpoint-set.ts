@@ -5,6 +5,7 @@ import type { Endpoint, EndpointSet, PeerNode, ServiceEndpoints } from '#model/e
 import { serviceId } from '#model/ids.ts';
 import type { ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { nodeOfTask } from '#model/node-of-task.ts';
 import type { PublishedPort } from '#model/service.ts';
 import { isServing } from '#model/task.ts';
 import { runsOf } from '../reconcile/cron-run.ts';
@@ -138,7 +139,7 @@ function candidateOf(snapshot: ClusterSnapshot, id: TaskId): readonly Candidate[
   if (task?.desired !== 'run' || task.isPaused || status?.address === undefined || !isServing(status)) {
     return [];
   }
-  const node = snapshot.nodes.get(task.node)?.value;
+  const node = nodeOfTask(snapshot, task);
   return node === undefined ? [] : [{ endpoint: { task: task.id, node: task.node, address: status.address, slot: task.slot }, condition: node.condition }];
 }
 

@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import type { NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { tasksOfNode } from '#model/node-of-task.ts';
 import type { Resources } from '#model/resources.ts';
 import type { Task } from '#model/task.ts';
 import { volumeId, volumeNames } from '#model/volume.ts';
@@ -219,7 +220,7 @@ export function unplacedServices(snapshot: ClusterSnapshot): readonly UnplacedSe
 /** Also services whose tasks end before others start: they stay on the drained nodes, and nothing is pending. */
 function unplacedOrKept(after: ClusterSnapshot, drained: readonly NodeId[]): readonly UnplacedService[] {
   const unplaced = unplacedServices(after);
-  const kept = Map.groupBy(drained.flatMap(node => [...(after.tasksOnNode.get(node) ?? [])]).flatMap(id => after.tasks.get(id)?.value ?? []), task => task.serviceId);
+  const kept = Map.groupBy(drained.flatMap(node => tasksOfNode(after, node)).map(({ value }) => value), task => task.serviceId);
   const others = [...kept].filter(([id]) => unplaced.every(one => one.service !== id)).flatMap(([id, tasks]) => {
     const live = new Set(rowsOf(after, id).filter(isLive).map(row => row.task.id));
     return unfitSlots(after, id, new Set(tasks.filter(task => live.has(task.id)).map(task => task.slot))) ?? [];

@@ -1,6 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { boundedText, MAX_MESSAGE_BYTES } from '../store/bounded-text.ts';
@@ -8,10 +9,12 @@ import { buildKey } from '../store/keys.ts';
 import type { Store, StoredValue } from '../store/ports.ts';
 import { decodeClusterEvent, encodeClusterEvent, RecordError } from '../store/records.ts';
 import { foldEvent, joinEvents } from './event-fold.ts';
+import { createRevisionOf } from './object-birth.ts';
 import type { PlannedEvent } from './plan.ts';
 
 export interface EventLoopOptions {
   readonly store: Store;
+  readonly cluster: { readonly current: Pick<ClusterSnapshot, 'apps' | 'services' | 'nodes'> };
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told each event as it is recorded, for NATS. */
@@ -125,7 +128,7 @@ export class EventLoop implements Loop {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
       const outcome = await store.transact(
         [...events.keys()].map(key => ({ kind: 'mod-revision', key, revision: known.get(key)?.modRevision ?? 0 })),
-        [...events].map(([key, event]) => ({ kind: 'put', key, value: encodeClusterEvent(joinStored(known.get(key), event)), leaseId })), signal);
+        [...events].map(([key, event]) => ({ kind: 'put', key, value: encodeClusterEvent(this.#joined(known.get(key), event)), leaseId })), signal);
       if (outcome.kind === 'committed') {
         return;
       }
@@ -139,6 +142,12 @@ export class EventLoop implements Loop {
       }));
     }
     throw new ClusterError('CONFLICT', 'others keep counting the same events');
+  }
+
+  /** Of an earlier object of the same name nothing is counted. */
+  #joined(entry: StoredValue | undefined, event: ClusterEvent): ClusterEvent {
+    const bornAt = createRevisionOf(event.object, this.#options.cluster.current);
+    return entry === undefined || entry.modRevision < bornAt ? event : joinStored(entry, event);
   }
 
   async #leaseId(): Promise<string> {
@@ -157,10 +166,7 @@ export class EventLoop implements Loop {
   }
 }
 
-function joinStored(entry: StoredValue | undefined, event: ClusterEvent): ClusterEvent {
-  if (entry === undefined) {
-    return event;
-  }
+function joinStored(entry: StoredValue, event: ClusterEvent): ClusterEvent {
   try {
     return joinEvents(decodeClusterEvent(entry.value), event);
   } catch (error) {

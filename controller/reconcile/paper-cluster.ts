@@ -3,6 +3,7 @@ import type { App, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
 import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { nodeOfTask } from '#model/node-of-task.ts';
 import { resourcesKey, resourcesOf } from '#model/resources.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -145,7 +146,7 @@ export class PaperCluster {
   taskEvents(nowMs: number): readonly TaskStatus[] {
     const { tasks, statuses, nodes } = this.#tables;
     return [...tasks.values()].map(entry => entry.value)
-      .filter(task => nodes.get(task.node)?.value.condition === 'ready')
+      .filter(task => nodeOfTask({ nodes, tasks }, task)?.condition === 'ready')
       .flatMap(task => nextStatus(task, statuses.get(task.id)?.value, nowMs) ?? [])
       .filter(({ id, phase }) => phase !== 'complete' || tasks.get(id)?.value.desired === 'stop' || !this.#lasting.has(id))
       .sort((left, right) => (left.id < right.id ? -1 : 1));

@@ -3,6 +3,7 @@ import type { Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { ServiceId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
+import { nodeOfTask } from '#model/node-of-task.ts';
 import { resourcesKey } from '#model/resources.ts';
 import { isFinished, isServing as isServingStatus, RESIZE_REFUSED } from '#model/task.ts';
 import type { Task, TaskStatus } from '#model/task.ts';
@@ -39,7 +40,7 @@ export function rowsOf(snapshot: ClusterSnapshot, id: ServiceId): readonly TaskR
       return [];
     }
     const status = snapshot.statuses.get(taskId)?.value;
-    const node = snapshot.nodes.get(task.node)?.value;
+    const node = nodeOfTask(snapshot, task);
     return [{ task, ...(status === undefined ? {} : { status }), ...(node === undefined ? {} : { node }) }];
   });
   return rows.sort(compareRows);

@@ -1,6 +1,7 @@
 /** The records that say which node has the data of a named volume: made with its first task, kept beyond Service and App. */
 import type { App } from '#model/app.ts';
 import type { ClusterSnapshot, Versioned } from '#model/cluster-snapshot.ts';
+import { isOfEarlierNode, nodeOfTask } from '#model/node-of-task.ts';
 import type { Task } from '#model/task.ts';
 import { volumeId, volumeName, volumesOf } from '#model/volume.ts';
 import type { MountedVolume, Volume } from '#model/volume.ts';
@@ -14,7 +15,7 @@ export function createActions(snapshot: ClusterSnapshot, births: readonly Birth[
   const written = new Set<string>();
   return births.map(({ task, reason }): Action => {
     const named = volumesOf(task, task.slot).map(mounted => ({ mounted, id: volumeId(volumeName(mounted), task.node) })).filter(({ id }) => !written.has(id) && !snapshot.unreadableVolumes.has(id));
-    const volumes = named.map(({ mounted, id }) => usedVolume(snapshot.volumes.get(id)?.value, task, mounted));
+    const volumes = named.map(({ mounted, id }) => usedVolume(recordOf(snapshot, id), task, mounted));
     named.forEach(({ id }) => written.add(id));
     return { kind: 'create-task', task, reason, ...(volumes.length === 0 ? {} : { volumes }) };
   });
@@ -48,6 +49,12 @@ export function givenUpVolumes(snapshot: ClusterSnapshot, { value: { namespace, 
     .map(volume => ({ kind: 'put-volume', volume: { ...volume, state: 'removing' }, reason: 'app-deleted' }));
 }
 
+/** None of a node that had the name before: its data went with it. */
+function recordOf(snapshot: ClusterSnapshot, id: string): Volume | undefined {
+  const known = snapshot.volumes.get(id)?.value;
+  return known === undefined || isOfEarlierNode(snapshot, known) ? undefined : known;
+}
+
 /** The record as the task leaves it that is placed with the volume. Data that is being removed has no such task, but where version 0.1 led meanwhile: then it is in use again. */
 function usedVolume(known: Volume | undefined, task: Task, mounted: MountedVolume): Volume {
   const { unusedSinceMs: _, slot: __, ...rest } = known?.state === 'present' ? known : newVolume(task, mounted);
@@ -62,12 +69,12 @@ function newVolume(task: Task, mounted: MountedVolume): Volume {
 /** Of tasks that are newer than the records of their volumes; by id. */
 function adoptedVolumes(snapshot: ClusterSnapshot): ReadonlyMap<string, Volume> {
   const adopted = new Map<string, Volume>();
-  const tasks = [...snapshot.tasks.values()].flatMap(({ value }) => (value.volumes.length > 0 && snapshot.nodes.has(value.node) ? [value] : []))
+  const tasks = [...snapshot.tasks.values()].flatMap(({ value }) => (value.volumes.length > 0 && nodeOfTask(snapshot, value) !== undefined ? [value] : []))
     .sort((left, right) => left.fence - right.fence || (left.id < right.id ? -1 : 1));
   for (const task of tasks) {
     for (const mounted of volumesOf(task, task.slot)) {
       const id = volumeId(volumeName(mounted), task.node);
-      const known = adopted.get(id) ?? snapshot.volumes.get(id)?.value;
+      const known = adopted.get(id) ?? recordOf(snapshot, id);
       if (!snapshot.unreadableVolumes.has(id) && (known === undefined || known.fence < task.fence)) {
         adopted.set(id, usedVolume(known, task, mounted));
       }
@@ -78,7 +85,7 @@ function adoptedVolumes(snapshot: ClusterSnapshot): ReadonlyMap<string, Volume> 
 
 function keepVolume(snapshot: ClusterSnapshot, volume: Volume, { isMounted, nowMs }: { readonly isMounted: boolean; readonly nowMs: number }): readonly Action[] {
   const { nodes, unreadableNodes } = snapshot;
-  if (!nodes.has(volume.node)) {
+  if (!nodes.has(volume.node) || isOfEarlierNode(snapshot, volume)) {
     return unreadableNodes.has(volume.node) ? [] : [{ kind: 'remove-volume', volume, reason: 'node-removed' }];
   }
   if (volume.state === 'removed' && !isTold(snapshot, volume)) {

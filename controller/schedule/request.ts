@@ -3,6 +3,7 @@ import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { NodeId, ServiceId } from '#model/ids.ts';
+import { nodeOfTask } from '#model/node-of-task.ts';
 import type { Task } from '#model/task.ts';
 import { targetOf } from './claims.ts';
 import type { Neighbour, ServiceRequest } from './filters.ts';
@@ -62,7 +63,7 @@ function neighbourRows(snapshot: ClusterSnapshot, table: NodeTable, id: ServiceI
 
 /** It may run on a node that is there. */
 function isPresent(snapshot: ClusterSnapshot, task: Task): boolean {
-  const node = snapshot.nodes.get(task.node)?.value;
+  const node = nodeOfTask(snapshot, task);
   return node !== undefined && node.condition !== 'lost' && !isEnded(snapshot, task);
 }
 

@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { NodeId } from '#model/ids.ts';
+import { isOfEarlierNode, nodeOfTask } from '#model/node-of-task.ts';
 import type { Task } from '#model/task.ts';
 import { splitVolumeId, volumeId, volumeName, volumeNames } from '#model/volume.ts';
 import { mountsVolumes } from './volume-users.ts';
@@ -51,9 +52,10 @@ export function isDataGone({ volumes }: ClusterSnapshot, task: Task, volume: str
 }
 
 /** A record that cannot be read says by its key alone where data is: older than all that can. */
-function recordClaims({ volumes, unreadableVolumes }: ClusterSnapshot, namespace: string): readonly Claim[] {
+function recordClaims(snapshot: ClusterSnapshot, namespace: string): readonly Claim[] {
+  const { volumes, unreadableVolumes } = snapshot;
   const unreadable = [...unreadableVolumes].filter(id => id.startsWith(`${namespace}/`)).map(id => ({ id, ...splitVolumeId(id) }));
-  const present = [...volumes].filter(([, { value }]) => value.namespace === namespace && value.state === 'present' && !value.isPerNode);
+  const present = [...volumes].filter(([, { value }]) => value.namespace === namespace && value.state === 'present' && !value.isPerNode && !isOfEarlierNode(snapshot, value));
   return [
     ...unreadable.map(({ id, name, node }): Claim => ({ volume: name, node, fence: 0, order: id })),
     ...present.map(([id, { value }]): Claim => ({ volume: volumeName(value), node: value.node, fence: value.fence, order: id })),
@@ -62,5 +64,5 @@ function recordClaims({ volumes, unreadableVolumes }: ClusterSnapshot, namespace
 
 function taskClaims(snapshot: ClusterSnapshot, namespace: string): readonly Claim[] {
   return [...snapshot.tasks.values()].map(entry => entry.value).filter(task => task.namespace === namespace && task.kind !== 'global')
-    .filter(task => task.volumes.length > 0).flatMap(task => volumeNames(task, task.slot).filter(volume => !isDataGone(snapshot, task, volume)).map((volume): Claim => ({ volume, node: task.node, fence: task.fence, order: task.id })));
+    .filter(task => task.volumes.length > 0 && nodeOfTask(snapshot, task) !== undefined).flatMap(task => volumeNames(task, task.slot).filter(volume => !isDataGone(snapshot, task, volume)).map((volume): Claim => ({ volume, node: task.node, fence: task.fence, order: task.id })));
 }

@@ -2,6 +2,7 @@
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { containersOf } from '#model/companion.ts';
+import { tasksOfNode } from '#model/node-of-task.ts';
 import { isFinished } from '#model/task.ts';
 import type { Task } from '#model/task.ts';
 import { volumeName, volumeNames, volumesOf } from '#model/volume.ts';
@@ -12,8 +13,8 @@ export function mountsVolumes({ spec }: Service): boolean {
 }
 
 /** Tasks of the volume's node that mount it, ended ones too; in the order of their ids. */
-export function tasksWithVolume({ tasks, tasksOnNode }: ClusterSnapshot, volume: Volume): readonly Task[] {
-  return [...tasksOnNode.get(volume.node) ?? []].sort().flatMap(id => tasks.get(id)?.value ?? []).filter(task => volumeNames(task, task.slot).includes(volumeName(volume)));
+export function tasksWithVolume(snapshot: ClusterSnapshot, volume: Volume): readonly Task[] {
+  return tasksOfNode(snapshot, volume.node).map(({ value }) => value).filter(task => volumeNames(task, task.slot).includes(volumeName(volume)));
 }
 
 /** Those of them that have not ended. */

@@ -199,7 +199,8 @@ export function snapshot(options: SnapshotOptions = {}): ClusterSnapshot {
     tasks: versioned<TaskId, Task>(tasks),
     ...unreadableOf(options),
     statuses: versioned<TaskId, TaskStatus>(options.statuses ?? tasks.map(one => status(one))),
-    nodes: versioned<NodeId, Node>(options.nodes ?? []),
+    // Older than every task and volume.
+    nodes: new Map((options.nodes ?? []).map(value => [value.id, { value, createRevision: 1, modRevision: 20 }])),
     ledgers: new Map(),
     sessions: new Map((options.sessions ?? []).map(one => [one.node, record(one)])),
     controllers: new Map((options.controllers ?? []).map(one => [one.id, record(one)])),

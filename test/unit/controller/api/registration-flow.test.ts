@@ -3,12 +3,19 @@ import { CLOSED_NODE_POLICY } from '#model/node.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { Peer } from '#model/ports.ts';
 import type { Registration } from '#model/session.ts';
+import { DEFAULT_TIMES } from '#model/times.ts';
 import { FirstRegistrations } from '../../../../controller/api/first-registration-flow.ts';
 import { registerNode } from '../../../../controller/api/registration-flow.ts';
 import type { RegistrationParts } from '../../../../controller/api/registration-flow.ts';
-import { buildKey } from '../../../../controller/store/keys.ts';
-import { encodeClusterSettings } from '../../../../controller/store/records.ts';
-import { T0 } from '../../../support/builders.ts';
+import { fullAssignment } from '../../../../controller/api/assignment-set.ts';
+import { removeOperations } from '../../../../controller/api/node-api.ts';
+import { endpointSet } from '../../../../controller/endpoints/endpoint-set.ts';
+import { planService } from '../../../../controller/reconcile/service-plan.ts';
+import { planVolumes } from '../../../../controller/reconcile/volume-plan.ts';
+import { volumeHomes } from '../../../../controller/schedule/volume-homes.ts';
+import { buildKey, volumeKey } from '../../../../controller/store/keys.ts';
+import { encodeApp, encodeClusterSettings, encodeControllerRecord, encodeService, encodeStatusRecord, encodeTask, encodeVolume } from '../../../../controller/store/records.ts';
+import { app, service, status, T0, task, volume } from '../../../support/builders.ts';
 import { MemoryReplica } from '../../../support/memory-replica.ts';
 
 function registration(name: string, change: Partial<Registration> = {}): Registration {
@@ -63,6 +70,34 @@ test('again, it keeps its subnet; the session record is a new one', async t => {
   t.like(second, { kind: 'registered', subnetIndex: 0 });
   t.true(first.kind === 'registered' && second.kind === 'registered' && second.recordRevision > first.recordRevision);
   t.is(replica.state.current.nodes.get(parseNodeId('n1'))?.value.address, '10.161.0.99');
+});
+
+test('a machine that joins under the name of a removed node at once gets no task, no volume and no request of that node', async t => {
+  const replica = await MemoryReplica.start(t);
+  await register(replica, 'n1');
+  const db = service({ kind: 'stateful', replicas: 1, volumes: [{ name: 'data', perReplica: false }], container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
+  const old = task(db, 'n1', { fence: replica.state.current.etcdRevision });
+  const data = volume('n1', { fence: old.fence });
+  await replica.put({ kind: 'app', id: app().id }, encodeApp(app()));
+  await replica.put({ kind: 'service', id: db.id }, encodeService(db));
+  await replica.put({ kind: 'task', id: old.id }, encodeTask(old));
+  await replica.put({ kind: 'status', id: old.id }, encodeStatusRecord(status(old)));
+  await replica.put(volumeKey(data), encodeVolume(data));
+  const seen = (): unknown => {
+    const { current } = replica.state;
+    const full = fullAssignment(current, { node: old.node, takesKeptTasks: true }, new Set())?.assignment;
+    return [
+      full?.kind === 'full' ? full.tasks.map(({ id }) => id) : undefined, endpointSet(current).services.flatMap(({ endpoints }) => endpoints.map(one => one.task)),
+      [...volumeHomes(current, db).keys()], planVolumes(current, T0).actions.map(({ kind }) => kind),
+      planService(current, db.id, { nowMs: T0, clusterId: 'c', times: DEFAULT_TIMES, awayForMs: () => 0, revisionOf: () => undefined }).actions.map(action => [action.kind, ...('reason' in action ? [action.reason] : [])].join(' ')),
+    ];
+  };
+  await replica.put({ kind: 'leader' }, encodeControllerRecord({ id: 'c1', apiAddress: '', metricsAddress: '', startedAtMs: T0 }));
+  t.deepEqual(seen(), [[old.id], [old.id], ['default/data'], [], ['set-service-status']]);
+  await replica.store.transact([], removeOperations({ node: old.node, removedAtMs: T0 - 1 }));
+  await register(replica, 'n1');
+  t.deepEqual(seen(), [[], [], [], ['remove-volume'], ['remove-task node-removed', 'create-task node-removed', 'set-service-status']]);
+  t.is(replica.state.current.tasks.get(old.id)?.value.node, parseNodeId('n1'), 'nobody has cleaned up yet');
 });
 
 test('nodes that register at once, at two controllers, have subnets of their own', async t => {

@@ -20,8 +20,8 @@ async function start(t: ExecutionContext): Promise<MemoryReplica> {
   for (const each of [web, daemon]) {
     await replica.put({ kind: 'service', id: each.id }, encodeService(each));
   }
-  await replica.put({ kind: 'task', id: one.id }, encodeTask(one));
   await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
+  await replica.put({ kind: 'task', id: one.id }, encodeTask(one));
   return replica;
 }
 const scale = async (replica: MemoryReplica, id: number, replicas: number, of = web.id): Promise<void> => {

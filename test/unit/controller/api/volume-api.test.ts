@@ -20,9 +20,9 @@ async function start(t: ExecutionContext): Promise<MemoryReplica> {
   const replica = await MemoryReplica.start(t);
   await replica.put({ kind: 'service', id: db.id }, encodeService(db));
   await replica.put({ kind: 'app', id: app().id }, encodeApp(app()));
+  for (const name of ['n1', 'n2']) await replica.put({ kind: 'node', id: parseNodeId(name) }, encodeNode(node(name)));
   for (const each of [first, second]) await replica.put({ kind: 'task', id: each.id }, encodeTask(each));
   await replica.put({ kind: 'status', id: second.id }, encodeStatusRecord(status(second, { phase: 'complete', finishedAtMs: T0 + 9 })));
-  for (const name of ['n1', 'n2']) await replica.put({ kind: 'node', id: parseNodeId(name) }, encodeNode(node(name)));
   for (const one of [volume('n1', { slot: 0, service: 'db' }), volume('n2', { slot: 1, service: 'db' }), volume('n2', { name: 'old', unusedSinceMs: T0 }), volume('n1', { name: 'gone', state: 'removed' })]) {
     await replica.put(volumeKey(one), encodeVolume(one));
   }
@@ -89,7 +89,7 @@ test('an App is deleted with its volumes where that is asked for, also once its 
 });
 test('a node that answers is not removed with data that no task tells of any more; one that is lost is', async t => {
   const replica = await MemoryReplica.start(t);
-  const kept = volume('n1');
+  const kept = volume('n1', { fence: 10 });
   await replica.put({ kind: 'node', id: N1 }, encodeNode(node('n1')));
   await replica.put(volumeKey(kept), encodeVolume(kept));
   const api = createNodeApi(replica.parts);

@@ -1,7 +1,9 @@
 import test from 'ava';
+import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import type { PlannedEvent } from '../../../../controller/reconcile/plan.ts';
 import { EventLoop } from '../../../../controller/reconcile/event-loop.ts';
 import { decodeClusterEvent } from '../../../../controller/store/records.ts';
+import { node, snapshot } from '../../../support/builders.ts';
 import { FakeClock, T0 } from '../../../support/fake-clock.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 import type { MemoryStore } from '../../../support/memory-store.ts';
@@ -10,13 +12,14 @@ import { silentLogger } from '../../../support/silent-logger.ts';
 const event = (reason: string, message = ''): PlannedEvent => ({ type: 'normal', object: 'node/n1', reason, message });
 const HOUR_MS = 3_600_000;
 
-async function recording(body: (bench: { clock: FakeClock; etcd: MemoryEtcd; store: MemoryStore; loop: EventLoop }) => Promise<void>): Promise<void> {
+async function recording(body: (bench: { clock: FakeClock; etcd: MemoryEtcd; store: MemoryStore; loop: EventLoop; cluster: { current: ClusterSnapshot } }) => Promise<void>): Promise<void> {
   const clock = new FakeClock();
   const etcd = new MemoryEtcd(clock);
   const [store, abort] = [etcd.connect(), new AbortController()];
-  const loop = new EventLoop({ store, clock, logger: silentLogger });
+  const cluster = { current: snapshot() };
+  const loop = new EventLoop({ store, cluster, clock, logger: silentLogger });
   const running = loop.run(abort.signal).catch((error: unknown) => error);
-  await body({ clock, etcd, store, loop });
+  await body({ clock, etcd, store, loop, cluster });
   abort.abort(new Error('over'));
   await running;
 }
@@ -101,7 +104,7 @@ test('1 more events than may wait are dropped', async t => {
 test('3 two controllers that count one event at once lose none', async t => {
   await recording(async ({ clock, etcd, loop }) => {
     const abort = new AbortController();
-    const other = new EventLoop({ store: etcd.connect(), clock, logger: silentLogger });
+    const other = new EventLoop({ store: etcd.connect(), cluster: { current: snapshot() }, clock, logger: silentLogger });
     const running = other.run(abort.signal).catch((error: unknown) => error);
     for (const recorder of [loop, other, loop, other]) {
       recorder.record([event('Seen'), event('Other')]);
@@ -110,6 +113,22 @@ test('3 two controllers that count one event at once lose none', async t => {
     t.deepEqual(stored(etcd).map(one => [one.reason, one.count]), [['Other', 4], ['Seen', 4]]);
     abort.abort(new Error('over'));
     await running;
+  });
+});
+
+test('a node that has the name of a removed one begins with a count of its own', async t => {
+  await recording(async ({ clock, etcd, loop, cluster }) => {
+    const n1 = node('n1');
+    const joinedAt = (createRevision: number): void => { cluster.current = { ...snapshot(), nodes: new Map([[n1.id, { value: n1, createRevision, modRevision: createRevision }]]) }; };
+    const record = async (message: string): Promise<void> => { loop.record([event('Seen', message)]); await clock.advance(1_000); };
+    joinedAt(1);
+    await record('a');
+    await record('b');
+    t.deepEqual(stored(etcd).map(one => one.count), [2]);
+    joinedAt((etcd.range(['/gantry/v1/events/'])[0]?.modRevision ?? 0) + 1);
+    await record('c');
+    t.deepEqual(stored(etcd).map(({ count, message, messages }) => [count, message, messages]), [[1, 'c', undefined]]);
+    t.is(stored(etcd)[0]?.firstAtMs, T0 + 2_000);
   });
 });
 
