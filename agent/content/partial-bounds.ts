@@ -1,18 +1,21 @@
-/** Which beginnings of blobs are kept. */
+/** Decides which partial downloads are kept. */
 
 export interface PartialFile {
   readonly name: string;
   readonly bytes: number;
-  /** Of the last write, Unix epoch milliseconds. */
+  /** Time of the last write, Unix epoch milliseconds. */
   readonly writtenAtMs: number;
 }
 
-/** Of all that no pull uses: as much as a few large layers. */
+/** Maximum of all unused partials: as much as a few large layers. */
 export const MAX_PARTIAL_BYTES = 4 * 2 ** 30;
-/** A pull that nobody began anew for a day is not wanted any more. */
+/** A pull that was not resumed for a day is considered abandoned. */
 export const MAX_PARTIAL_AGE_MS = 24 * 3_600_000;
 
-/** Names of those that go: the old ones, then the longest unused ones until the rest is within the bound. */
+/**
+ * Returns the names to delete: too old ones, then the longest unused ones until the rest is within
+ * the bound.
+ */
 export function partialsToDrop(files: readonly PartialFile[], nowMs: number): readonly string[] {
   const newestFirst = [...files].sort((left, right) => right.writtenAtMs - left.writtenAtMs);
   let keptBytes = 0;

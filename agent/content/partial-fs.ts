@@ -5,17 +5,18 @@ import { systemClock } from '#kit/clock.ts';
 import type { Digest } from '#model/digest.ts';
 import { partialsToDrop } from './partial-bounds.ts';
 
-/** Source: inode(7), st_blocks. */
+/** Source: inode(7), st_blocks */
 const BLOCK_BYTES = 512;
 const REPLAY_BYTES = 256 * 1024;
-/** Written at once: a call a piece would cost more than the piece. */
+/** Bytes per write: a call per piece would cost more than the piece. */
 const WRITE_BYTES = 256 * 1024;
 
 /**
- * Beginnings of blobs, so that an interrupted pull goes on where it was.
- *
- * 1. One user of a partial at a time: a second `open` gets undefined. 2. Bytes are only in the page cache: a reader hashes what it replays.
- * 3. A partial stays until `remove`, within the bounds of `partial-bounds.ts`. 4. It holds a beginning of what was appended, at most `WRITE_BYTES` less until `close`.
+ * Stores the first parts of blobs, so that an interrupted pull resumes.
+ * 1. A partial has one user: a second `open` returns undefined. 2. Bytes are in the page cache
+ * only: a reader hashes what it replays.
+ * 3. A partial stays until `remove`, within the bounds of `partial-bounds.ts`. 4. It contains a
+ * prefix of the appended bytes, at most `WRITE_BYTES` shorter until `close`.
  */
 export class PartialStore {
   readonly #path: string;
@@ -45,12 +46,12 @@ export class PartialStore {
     await rm(this.#filePath(digest), { force: true });
   }
 
-  /** Removes all partials that nobody uses. */
+  /** Removes all unused partials. */
   async clear(): Promise<void> {
     for (const name of await this.#unused()) await rm(path.join(this.#path, name), { force: true });
   }
 
-  /** Keeps those that nobody uses within their bounds. */
+  /** Deletes unused partials beyond the bounds. */
   async #trim(): Promise<void> {
     const files = await Promise.all((await this.#unused()).map(async name => {
       const found = await stat(path.join(this.#path, name)).catch(() => undefined);
@@ -82,7 +83,10 @@ export class Partial {
     this.#onClose = onClose;
   }
 
-  /** The bytes that were there when it was opened, in order. More than the blob's `maxBytes` cannot be its beginning: all are forgotten. */
+  /**
+   * Yields the bytes that existed at `open`, in order. If there are more than `maxBytes` of the
+   * blob, all are discarded: they are no prefix of it.
+   */
   async *replay(maxBytes: number): AsyncGenerator<Uint8Array> {
     if (this.#sizeBytes > maxBytes) {
       await this.#file.truncate(0);
@@ -97,14 +101,14 @@ export class Partial {
     }
   }
 
-  /** `bytes` are not to change from now on. */
+  /** Appends `bytes`, which the caller must not change afterwards. */
   async append(bytes: Uint8Array): Promise<void> {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes >= WRITE_BYTES) await this.#write();
   }
 
-  /** What cannot be written any more is fetched again some day. */
+  /** Ignores a failed write: the bytes are fetched again later. */
   async close(): Promise<void> {
     try {
       await this.#write().catch(() => undefined);
@@ -124,7 +128,7 @@ export class Partial {
   }
 }
 
-/** What follows the first `bytes` of `pieces`. */
+/** Returns `pieces` without their first `bytes`. */
 function after(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let skip = bytes;
   return pieces.flatMap(piece => {

@@ -1,4 +1,4 @@
-/** What of a node's images is still needed. */
+/** Computes which images and layers of a node are still needed. */
 import type { Digest } from '#model/digest.ts';
 
 export interface ReachableInput {
@@ -8,7 +8,7 @@ export interface ReachableInput {
   readonly keep: ReadonlySet<Digest>;
 }
 
-/** Images that are not kept, and layers that no kept image has; each in the order given. */
+/** Returns images that are not kept, and layers that no kept image has; each in the given order. */
 export function findUnreachable(input: ReachableInput): { readonly images: readonly Digest[]; readonly layers: readonly string[] } {
   const needed = new Set(input.images.filter(image => input.keep.has(image.digest)).flatMap(image => image.layers));
   return {

@@ -1,31 +1,37 @@
-/** What the deadman reads: when a heartbeat was last acknowledged, and which attempts end how long after that. */
+/**
+ * Formats the input of the deadman: time of the last acknowledged heartbeat, and the time that each
+ * attempt may run after it.
+ */
 
-/** One attempt that the deadman kills when its time is over. */
+/** Attempt that the deadman kills when its time is over. */
 export interface ArmedAttempt {
-  /** Of its main container. */
+  /** Id of its main container. */
   readonly id: string;
-  /** After `heardAtMs`. */
+  /** Time after `heardAtMs`. */
   readonly allowedMs: number;
-  /** Of the control groups of this machine. */
+  /** Version of the control groups of this machine. */
   readonly version: 1 | 2;
-  /** The directory of the task's group: all its containers are below. */
+  /** Directory of the group of the task, which contains those of all its containers. */
   readonly group: string;
 }
 
 export interface Armed {
-  /** Send time of the newest acknowledged heartbeat, in ms since the boot. */
+  /** Send time of the latest acknowledged heartbeat, in ms since the boot. */
   readonly heardAtMs: number;
   readonly attempts: readonly ArmedAttempt[];
 }
 
 const LINE = /^(\S+) (\d+) ([12]) (\/.*)$/;
 
-/** `heard MS`, then `ID ALLOWED_MS VERSION GROUP` for each attempt, as `deploy/bin/gantry-deadman` reads it. */
+/**
+ * Formats `heard MS`, then `ID ALLOWED_MS VERSION GROUP` per attempt, as
+ * `deploy/bin/gantry-deadman` reads it.
+ */
 export function formatArmed({ heardAtMs, attempts }: Armed): string {
   return [`heard ${String(Math.floor(heardAtMs))}`, ...attempts.map(({ id, allowedMs, version, group }) => `${id} ${String(Math.floor(allowedMs))} ${String(version)} ${group}`), ''].join('\n');
 }
 
-/** Undefined for a text of another form: nothing is known then. */
+/** @returns undefined for another format: then nothing is known */
 export function parseArmed(text: string): Armed | undefined {
   const [first = '', ...lines] = text.split('\n');
   const heard = /^heard (\d+)$/.exec(first)?.[1];

@@ -11,16 +11,22 @@ import type { DeadmanWatch } from '../ports.ts';
 import { formatArmed, parseArmed } from './armed-file.ts';
 import type { ArmedAttempt } from './armed-file.ts';
 
-/** It looks twice a second; a machine that is busy may keep it from that for a while. Well below SAFE it is not taken for dead. */
+/**
+ * Age of the `alive` file up to which the deadman works. It checks twice per second; a busy machine
+ * may delay it. Well below SAFE.
+ */
 const ALIVE_WITHIN_MS = 8_000;
-/** So much earlier a time may be armed than could be: a burst of heartbeats is not a write each. */
+/**
+ * An armed time may be this much earlier than possible, so that a burst of heartbeats does not
+ * cause a write each.
+ */
 const REARM_EACH_MS = 200;
 
 /**
- * The agent's side of the deadman: files in a directory of root's alone, on a file system that does not outlive a boot. Calls here are each a few system calls on memory.
- *
- * 1. What is guarded stays so across agents: only `release` ends it. 2. What the deadman reads is wholly an old or wholly a new text. 3. A time that
- * could not be written is an earlier one.
+ * Implements the side of the agent: files in a directory that only root can read, in memory. Each
+ * call is a few system calls.
+ * 1. What is guarded stays guarded across agents until `release`. 2. The deadman reads an old or a
+ * new text, never a mix. 3. If a time could not be written, an earlier one stays.
  */
 export class DeadmanFs implements Deadman, DeadmanWatch {
   readonly #directory: string;
@@ -28,7 +34,7 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
   readonly #attempts: Map<TaskId, ArmedAttempt>;
   readonly #heardBeforeMs: number | undefined;
   #heardAtMs: number | undefined;
-  /** When the deadman last looked, as far as it was read. */
+  /** Time of the last check of the deadman, as last read. */
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #writtenMs = Number.NEGATIVE_INFINITY;
 
@@ -45,17 +51,23 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
     }));
   }
 
-  /** Since the boot, sleep of the machine included. Without a free descriptor it is in whole seconds, rounded down: a time that is armed then is an earlier one. Source: libuv, uv_uptime() */
+  /**
+   * Returns the time since the boot, including suspend. Without a free descriptor it has whole
+   * seconds, rounded down: an armed time is then earlier. Source: libuv, uv_uptime()
+   */
   uptimeMs(): number {
     return Math.round(uptime() * 1_000);
   }
 
-  /** What an agent before this one heard last: how long ago. Undefined: it guarded nothing. */
+  /**
+   * Returns how long ago the previous agent had its last acknowledged heartbeat; undefined if it
+   * guarded nothing.
+   */
   heardAgoMs(): number | undefined {
     return this.#heardBeforeMs === undefined ? undefined : this.uptimeMs() - this.#heardBeforeMs;
   }
 
-  /** The deadman writes its file anew in place: one that is read in between is empty, and says nothing. */
+  /** The deadman rewrites its file in place: a file read in between is empty and says nothing. */
   isAtWork(): boolean {
     const lookedAt = this.#read('alive').trim();
     if (/^\d+$/.test(lookedAt)) this.#lookedAtMs = Number(lookedAt);
@@ -68,7 +80,7 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
     try {
       this.#write();
     } catch {
-      // No room: the earlier time stays, which is tried again with the next heartbeat. The session goes on.
+      // No space: the earlier time stays, and the next heartbeat tries again. The session continues.
     }
   }
 
@@ -116,7 +128,7 @@ export class DeadmanFs implements Deadman, DeadmanWatch {
     this.#writtenMs = heardAtMs;
   }
 
-  /** Empty where it is not there. */
+  /** @returns an empty text if the file does not exist */
   #read(name: string): string {
     try {
       return readFileSync(join(this.#directory, name), 'utf8');

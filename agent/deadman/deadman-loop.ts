@@ -9,13 +9,16 @@ export interface DeadmanLoopParts {
   readonly deadman: Pick<DeadmanWatch, 'isAtWork'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What the controllers know of it; undefined: nothing yet. */
+  /** State that the controllers know; undefined: none yet. */
   readonly toldAtWork: () => boolean | undefined;
-  /** Tells the controllers. */
+  /** Reports the state to the controllers. */
   readonly tell: (isAtWork: boolean) => void;
 }
 
-/** Tells the controllers when the deadman came or went: without it the node gets no exclusive tasks. */
+/**
+ * Reports to the controllers when the deadman starts or stops working: without it the node gets no
+ * exclusive tasks.
+ */
 export class DeadmanLoop {
   readonly #parts: DeadmanLoopParts;
 
@@ -28,7 +31,7 @@ export class DeadmanLoop {
     while (!signal.aborted) {
       await clock.sleep(LOOK_MS, signal);
       const told = toldAtWork();
-      // Undefined: what was told stays so until the next look.
+      // Undefined: the reported state stays until the next check.
       const isAtWork = unlessShort<boolean | undefined>(() => deadman.isAtWork(), undefined);
       if (told !== undefined && isAtWork !== undefined && told !== isAtWork) {
         log.warn({ isAtWork }, isAtWork ? 'the deadman is at work' : 'no deadman is at work: this node gets no exclusive tasks; start gantry-deadman');

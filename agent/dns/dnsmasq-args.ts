@@ -4,23 +4,30 @@ export interface DnsmasqSettings {
   readonly gatewayAddress: string;
   readonly hostsDir: string;
   readonly pidFile: string;
-  /** Asked for every other name; none: such names are refused at once. */
+  /** Name servers for all other names; if empty, such names are refused at once. */
   readonly upstreams: readonly string[];
-  /** Account it runs as once its socket is bound. */
+  /** Account of the process after it has bound its socket. */
   readonly user: string;
 }
 
-/** Largest answer over UDP that no path has to fragment. Source: DNS Flag Day 2020; reliability, "input rules". */
+/** Largest UDP answer that no path fragments. Source: DNS Flag Day 2020 */
 const MAX_UDP_BYTES = 1232;
 
-/** Queries that wait for another server, each for up to 10 s: those of one task's 1,000 a second do not use them up. */
+/**
+ * Maximum of forwarded queries, each up to 10 s: one task with 1,000 queries per second cannot use
+ * them up.
+ */
 const MAX_FORWARDED = 12_000;
-/** Each is a process: more than the 8 that one task may have (agent/network/dns-limit-rules.ts). */
+/**
+ * Each connection is a process; more than the 8 that one task may have
+ * (agent/network/dns-limit-rules.ts).
+ */
 const MAX_TCP_CONNECTIONS = 64;
 
 /**
- * Arguments of the node's dnsmasq. It reads no configuration of the machine; names of the zone are answered from the hosts files alone,
- * so what is not there does not exist, and an AAAA question for what is there gets an empty answer. Source: dnsmasq(8).
+ * Returns the arguments of dnsmasq. It reads no configuration of the machine. Names of the zone are
+ * answered from the hosts files only: an unknown name does not exist, and an AAAA query for a known
+ * one gets an empty answer. Source: dnsmasq(8)
  */
 export function dnsmasqArgs(settings: DnsmasqSettings): readonly string[] {
   return [

@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { startProcess, TOOL_PATH } from '#kit/command-process.ts';
 import { ClusterError } from '#model/errors.ts';
 
-/** The server that the pid file names: `same` has exactly our arguments, `other` is ours with older ones. A reused pid has another command line. Source: proc_pid_cmdline(5). */
+/**
+ * Finds the server of the pid file: `same` has our arguments, `other` has outdated ones. A reused
+ * pid has another command line. Source: proc_pid_cmdline(5)
+ */
 export async function findDnsmasq(pidFile: string, args: readonly string[]): Promise<{ readonly pid: number; readonly is: 'same' | 'other' } | undefined> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
   if (!Number.isInteger(pid) || pid <= 1) {
@@ -16,7 +19,7 @@ export async function findDnsmasq(pidFile: string, args: readonly string[]): Pro
   return { pid, is: running.join('\0') === args.join('\0') ? 'same' : 'other' };
 }
 
-/** Starts dnsmasq in a session of its own, so that it outlives the agent; its complaints go to `logFile`. */
+/** Starts dnsmasq in its own session, so that it outlives the agent; errors go to `logFile`. */
 export function startDnsmasq(args: readonly string[], logFile: string): { readonly hasEnded: () => boolean } {
   const log = openSync(logFile, 'w', 0o600);
   let isEnded = false;
@@ -30,17 +33,17 @@ export function startDnsmasq(args: readonly string[], logFile: string): { readon
   return { hasEnded: () => isEnded };
 }
 
-/** True when it was there. */
+/** @returns false if the process no longer exists */
 export function signalDnsmasq(pid: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
   try {
     return process.kill(pid, signal);
   } catch {
-    // It ended in between.
+    // The process exited meanwhile.
     return false;
   }
 }
 
-/** What dnsmasq said when it did not start. */
+/** Returns an error with the message of a dnsmasq that did not start. */
 export async function startFailure(logFile: string): Promise<ClusterError> {
   const words = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n').at(-1) ?? '';
   return new ClusterError('FAILED_PRECONDITION', `dnsmasq does not run: ${words === '' ? 'is the program installed' : words}`);

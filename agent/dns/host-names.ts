@@ -1,14 +1,15 @@
 import { isIpv4Address } from '#model/addressing.ts';
 import type { Endpoint, EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
 
-/** The zone that only this cluster answers for. */
+/** Zone that this cluster alone answers for. */
 export const ZONE = 'gantry.internal';
 
 /**
- * One hosts file a service: file name -> text in the form of /etc/hosts. Source: hosts(5).
- *
- * `web.shop.prod.gantry.internal` is the virtual IP; `tasks.web...` the healthy tasks; `db-0.db...` an ordinal of a stateful service,
- * also before it is healthy, since members of a cluster look for each other while they start.
+ * Builds one hosts file per service: maps its name to text in the format of /etc/hosts. Source:
+ * hosts(5)
+ * `web.shop.prod.gantry.internal` is the virtual IP, `tasks.web...` the healthy tasks, `db-0.db...`
+ * an ordinal of a stateful service, even before it is healthy: members of a cluster look for each
+ * other while they start.
  */
 export function hostFiles(set: EndpointSet): ReadonlyMap<string, string> {
   return new Map(set.services.map(service => [hostFileName(service), hostLines(service).map(line => `${line}\n`).join('')]));
@@ -30,7 +31,7 @@ function hostLines(service: ServiceEndpoints): string[] {
   ];
 }
 
-/** While a replica is replaced two tasks have its ordinal: the healthy ones count, if there are any. */
+/** During a replacement two tasks have one ordinal: the healthy ones are used, if there are any. */
 function ordinalLines(service: ServiceEndpoints, name: string): string[] {
   const bySlot = Map.groupBy(service.endpoints, endpoint => endpoint.slot);
   return [...bySlot].flatMap(([slot, endpoints]) => preferHealthy(endpoints)

@@ -2,12 +2,15 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** A directory of hosts files that dnsmasq watches: a file is there whole or not at all. It is in memory, so it is read and written at once. */
+/**
+ * Manages a directory of hosts files that dnsmasq watches; files appear atomically. The directory
+ * is in memory, so I/O is synchronous.
+ */
 export class HostsDirectory {
   readonly hostsDir: string;
   readonly #directory: string;
   readonly #stagingDir: string;
-  /** File name -> text on disk; read once, since nobody else writes here. */
+  /** Maps file names to the text on disk; read once, because no other process writes here. */
   #onDisk: Map<string, string> | undefined;
 
   constructor(directory: string) {
@@ -16,13 +19,13 @@ export class HostsDirectory {
     this.#stagingDir = path.join(directory, 'staging');
   }
 
-  /** Makes the directories; readable for the account dnsmasq runs as. */
+  /** Creates the directories, readable for the account of dnsmasq. */
   create(): void {
     mkdirSync(this.hostsDir, { recursive: true, mode: 0o755 });
     mkdirSync(this.#stagingDir, { recursive: true, mode: 0o755 });
   }
 
-  /** Writes what differs and removes what is not in `files`. */
+  /** Writes what differs and removes files that are not in `files`. */
   apply(files: ReadonlyMap<string, string>): void {
     const onDisk = this.#onDisk ??= this.#read();
     for (const [name, text] of files) {
@@ -41,20 +44,20 @@ export class HostsDirectory {
     }
   }
 
-  /** The whole directory, with what the server keeps in it. */
+  /** Removes the directory with the files of the server. */
   async remove(): Promise<void> {
     this.#onDisk = undefined;
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** What was written and never came into its place goes. */
+  /** Reads the directory; deletes temporary files that were never renamed. */
   #read(): Map<string, string> {
     for (const name of readdirSync(this.#stagingDir)) rmSync(path.join(this.#stagingDir, name), { force: true });
     return new Map(readdirSync(this.hostsDir).map(name => [name, readFileSync(path.join(this.hostsDir, name), 'utf8')] as const));
   }
 }
 
-/** True when an account without rights of its own can get to the files in `directory`. */
+/** Returns true if an unprivileged account can reach the files in `directory`. */
 export async function isOpenToAll(directory: string): Promise<boolean> {
   for (let current = path.resolve(directory); ; current = path.dirname(current)) {
     if (((await stat(current)).mode & 0o001) === 0) {

@@ -10,19 +10,22 @@ import { isAnswering } from './question-client.ts';
 import { renderResolvConf } from './resolv-conf.ts';
 
 export interface NodeDnsOptions {
-  /** Directory of this node's DNS: hosts files, pid file, log. */
+  /** Directory of the DNS of this node: hosts files, pid file, log. */
   readonly directory: string;
-  /** Name servers for all names but the cluster's. */
+  /** Name servers for all names outside the cluster. */
   readonly upstreams: readonly string[];
 }
 
 const POLL_MS = 50;
 const START_TIMEOUT_MS = 5_000;
 const STOP_TIMEOUT_MS = 3_000;
-/** Account without rights; where the directory is closed to it, dnsmasq keeps root's. */
+/** Unprivileged account; if it cannot search the directory, dnsmasq stays root. */
 const UNPRIVILEGED_USER = 'nobody';
 
-/** Names of the cluster by a dnsmasq of the node's own. Killing the agent leaves it running; the next agent finds it by its pid file and command line. */
+/**
+ * Resolves names of the cluster with a dnsmasq of the node. It keeps running when the agent is
+ * killed; the next agent finds it by its pid file and command line.
+ */
 export class DnsmasqNodeDns implements NodeDns {
   readonly #options: NodeDnsOptions;
   readonly #clock: Clock;
@@ -30,7 +33,10 @@ export class DnsmasqNodeDns implements NodeDns {
   readonly #pidFile: string;
   readonly #logFile: string;
   #gatewayAddress = '';
-  /** It did not answer at the last audit: on a busy machine once is no proof. */
+  /**
+   * True if the server did not answer at the last audit; on a busy machine, one missing answer
+   * proves nothing.
+   */
   #wasSilent = false;
 
   constructor(options: NodeDnsOptions, clock: Clock) {
@@ -76,7 +82,7 @@ export class DnsmasqNodeDns implements NodeDns {
     });
   }
 
-  /** Tries again for a while: the socket of a server that was just killed may not be free yet. */
+  /** Retries for a while: the socket of a killed server may not be free yet. */
   async #start(args: readonly string[], signal: AbortSignal): Promise<void> {
     const endMs = this.#clock.monotonicMs() + START_TIMEOUT_MS;
     let server = startDnsmasq(args, this.#logFile);

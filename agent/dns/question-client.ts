@@ -3,7 +3,7 @@ import { ZONE } from './host-names.ts';
 
 const TIMEOUT_MS = 500;
 
-/** True when a server on `address` answers for the zone, whatever it says. */
+/** Returns true if a server at `address` answers a query for the zone with any result. */
 export async function isAnswering(address: string): Promise<boolean> {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 1 });
   resolver.setServers([address]);

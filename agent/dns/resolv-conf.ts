@@ -2,12 +2,15 @@ import type { DnsSpec } from '#model/service.ts';
 import { ZONE } from './host-names.ts';
 
 /**
- * Names with fewer dots are tried with the search path first. `db-0.db.shop.prod` has three: with fewer, resolvers that try a name with enough
- * dots only as it is (musl) would never find it in the zone.
+ * Names with fewer dots use the search path first. `db-0.db.shop.prod` has three dots. Resolvers
+ * that try a name with enough dots only unchanged (musl) would not find it with a smaller number.
  */
 const SEARCH_BELOW_DOTS = 4;
 
-/** /etc/resolv.conf of a task: `web`, `web.shop` and `web.shop.prod` all find the service. Source: resolv.conf(5). */
+/**
+ * Renders /etc/resolv.conf of a task: `web`, `web.shop` and `web.shop.prod` resolve to the service.
+ * Source: resolv.conf(5)
+ */
 export function renderResolvConf(gatewayAddress: string, namespace: string, app: string): string {
   return [
     `nameserver ${gatewayAddress}`,
@@ -18,10 +21,11 @@ export function renderResolvConf(gatewayAddress: string, namespace: string, app:
 }
 
 /**
- * The text with the service's own servers, domains and options in front; its own options come last, since the last of one name counts.
- *
- * A resolver asks the next server only when one does not answer: with servers of its own, a service finds the cluster's names only if those
- * servers know them, or while they are away. Source: resolv.conf(5)
+ * Puts servers and domains of the service first, and its options last, because the last option of a
+ * name applies.
+ * A resolver asks the next server only if one does not answer: with servers of its own, a service
+ * finds names of the cluster only if those servers know them or do not answer. Source:
+ * resolv.conf(5)
  */
 export function withOwnDns(resolvConf: string, dns: DnsSpec): string {
   const lines = resolvConf.split('\n').filter(line => line !== '');
@@ -37,7 +41,7 @@ export function withOwnDns(resolvConf: string, dns: DnsSpec): string {
   ].join('\n');
 }
 
-/** IPv4 name servers of a resolv.conf, in order. */
+/** Returns the IPv4 name servers of a resolv.conf, in order. */
 export function parseNameservers(text: string): readonly string[] {
   return text.split('\n').flatMap(line => {
     const match = /^\s*nameserver\s+(\d{1,3}(?:\.\d{1,3}){3})\s*$/.exec(line);

@@ -7,7 +7,7 @@ import { probeGrpc, probeHttp, probeTcp } from './probe-client.ts';
 import { isVerdictChanged, judgeProbe, nextProbeDelayMs, NO_PROBES } from './verdict.ts';
 import type { ProbeResult } from './verdict.ts';
 
-/** The calls that reach into a container; an aborted one answers or throws soon. */
+/** Calls that reach into a container; an aborted call returns or throws soon. */
 export interface ProbeActions {
   readonly tcp: (address: string, port: number, signal: AbortSignal) => Promise<ProbeResult>;
   readonly http: (address: string, target: { readonly port: number; readonly path: string }, signal: AbortSignal) => Promise<ProbeResult>;
@@ -16,20 +16,23 @@ export interface ProbeActions {
 }
 
 export interface ProberOptions {
-  /** Most exec probes on the node that begin at once: each starts a runtime. */
+  /** Maximum of exec probes that start at the same time on the node: each starts a runtime. */
   readonly execConcurrency: number;
-  /** 0 <= random < 1 */
+  /** @returns a number with 0 <= number < 1 */
   readonly random: () => number;
 }
 
-/** As long as the start of a runtime takes on a busy node: a probe keeps its place for no longer, so that one that hangs holds up no other container's. */
+/**
+ * Time that the start of a runtime takes on a busy node. A probe keeps its place no longer, so a
+ * probe that hangs does not block those of other containers.
+ */
 const EXEC_START_MS = 1_000;
-/** Made once: an abort without a reason makes a DOMException, with its stack. */
+/** Created once: an abort without a reason creates a DOMException with a stack. */
 const PROBE_ENDED = new Error('the probe ended');
-/** Longest output of an exec probe that is kept: one line for a person. */
+/** Longest output of an exec probe that is kept, in characters. */
 const MAX_MESSAGE_LENGTH = 200;
 
-/** Probes containers, each by its own rhythm. */
+/** Probes containers, each at its own interval. */
 export class NodeHealthProber implements HealthProber {
   readonly #actions: ProbeActions;
   readonly #clock: Clock;
@@ -61,7 +64,7 @@ export class NodeHealthProber implements HealthProber {
     }
   }
 
-  /** False when the signal ended the wait. */
+  /** @returns false if the signal ended the wait */
   async #sleeps(durationMs: number, signal: AbortSignal): Promise<boolean> {
     try {
       await this.#clock.sleep(durationMs, signal);
@@ -80,7 +83,7 @@ export class NodeHealthProber implements HealthProber {
     }
     await this.#takeExecSlot();
     const ended = new AbortController();
-    // What the container's own program then takes is its own matter: it is one process in its own group, and the next waits for it.
+    // The program of the container then takes time on its own: it is one process in its own group, and the next probe waits for it.
     const given = this.#sleeps(EXEC_START_MS, ended.signal).then(() => { this.#giveExecSlot(); });
     try {
       return await this.#bounded(target, signal);
@@ -90,7 +93,10 @@ export class NodeHealthProber implements HealthProber {
     }
   }
 
-  /** The probe's answer, or a failure when its time is over or it threw; undefined when the agent was too short of something to ask, which says nothing of the container. */
+  /**
+   * Returns the result of the probe, or a failure if it timed out or threw; undefined if the agent
+   * lacks a resource to probe with, which says nothing about the container.
+   */
   async #bounded(target: ProbeTarget, signal: AbortSignal): Promise<ProbeResult | undefined> {
     const { timeoutMs } = target.check;
     const done = new AbortController();
@@ -132,7 +138,9 @@ export class NodeHealthProber implements HealthProber {
   }
 }
 
-/** Probes of real containers: tcp, http and gRPC over the bridge, exec through the runtime. */
+/**
+ * Creates probes of real containers: tcp, http and gRPC over the bridge, exec through the runtime.
+ */
 export function nodeProbeActions(runtime: Pick<ContainerRuntime, 'exec'>): ProbeActions {
   return { tcp: probeTcp, http: probeHttp, grpc: probeGrpc, exec: async (containerId, command, signal) => await probeExec(runtime, { containerId, command }, signal) };
 }
@@ -154,12 +162,12 @@ async function probeExec(runtime: Pick<ContainerRuntime, 'exec'>, probe: { reado
   }
 }
 
-/** What a container has no more of, its processes above all, is its own matter. */
+/** A shortage inside the container, such as its process limit, is a failure of the container. */
 function isOurShortage(error: unknown): boolean {
   return !isClusterError(error, 'RESOURCE_EXHAUSTED') && shortageText(error) !== undefined;
 }
 
-/** Control characters would reach a terminal. */
+/** Removes control characters, which must not reach a terminal. */
 function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ').trim().slice(0, MAX_MESSAGE_LENGTH);
 }

@@ -10,7 +10,7 @@ export interface ProbeTarget {
 
 export interface HealthVerdict {
   readonly health: 'starting' | 'healthy' | 'unhealthy';
-  /** The last probe's failure, one line; empty when it succeeded. */
+  /** Failure of the last probe, one line; empty if it succeeded. */
   readonly message: string;
 }
 

@@ -4,7 +4,10 @@ import { askServingStatus } from '#rpc/health-client.ts';
 import { shortageText } from '../shortage.ts';
 import type { ProbeResult } from './verdict.ts';
 
-/** A connection that is accepted is a success. @throws when the agent is too short of something to ask, e.g. EMFILE */
+/**
+ * Succeeds if a connection is accepted. @throws if the agent lacks a resource to connect, e.g.
+ * EMFILE
+ */
 export async function probeTcp(address: string, port: number, signal: AbortSignal): Promise<ProbeResult> {
   return await new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, signal });
@@ -16,7 +19,10 @@ export async function probeTcp(address: string, port: number, signal: AbortSigna
   });
 }
 
-/** An answer of 200 to 399 is a success; its body is not read. No redirect is followed. @throws as probeTcp does */
+/**
+ * Succeeds with a status of 200 to 399; the body is not read and no redirect is followed. @throws
+ * as probeTcp
+ */
 export async function probeHttp(address: string, target: { readonly port: number; readonly path: string }, signal: AbortSignal): Promise<ProbeResult> {
   const what = `http ${String(target.port)}${target.path}`;
   return await new Promise((resolve, reject) => {
@@ -32,7 +38,7 @@ export async function probeHttp(address: string, target: { readonly port: number
   });
 }
 
-/** SERVING is a success. @throws as probeTcp does */
+/** Succeeds with SERVING. @throws as probeTcp */
 export async function probeGrpc(address: string, target: { readonly port: number; readonly service: string }, signal: AbortSignal): Promise<ProbeResult> {
   const what = `grpc ${String(target.port)}${target.service === '' ? '' : ` ${target.service}`}`;
   try {
@@ -44,7 +50,10 @@ export async function probeGrpc(address: string, target: { readonly port: number
   }
 }
 
-/** An error of the connection is an answer; that there was nothing to connect with is none. */
+/**
+ * Resolves with a failure for an error of the connection; rejects if the agent lacks a resource to
+ * connect.
+ */
 function answerTo(what: string, resolve: (result: ProbeResult) => void, reject: (error: Error) => void): (error: NodeJS.ErrnoException) => void {
   return error => {
     if (shortageText(error) === undefined) resolve({ isSuccess: false, message: `${what}: ${error.code ?? error.message}` });

@@ -1,17 +1,21 @@
-/** Flows that lead to endpoints which are none any more. NAT rules see only the first packet of one: the others would follow it as long as they come. */
+/**
+ * Finds flows to endpoints that no longer exist. NAT rules see only the first packet of a flow; the
+ * following packets would keep its target.
+ */
 import { isTaskAddress } from '#model/addressing.ts';
 import type { EndpointSet, ServiceEndpoints } from '#model/endpoints.ts';
 import type { NodeId } from '#model/ids.ts';
 
-/** Addresses that `before` sent udp to and `after` does not, sorted. */
+/** Returns the addresses that `before` sent UDP to and `after` does not, sorted. */
 export function endedUdpTargets(before: EndpointSet, after: EndpointSet): readonly string[] {
   const hasUdp = (service: ServiceEndpoints): boolean => service.ports.some(port => port.protocol === 'udp');
   return endedTargets(targets(before.services.filter(hasUdp)), targets(after.services.filter(hasUdp)));
 }
 
 /**
- * Addresses of other nodes that `after` still knows and sends nothing to, while `before` did; sorted. Their node is not heard: whoever has a
- * connection there waits for nothing. Without `before` all of them.
+ * Returns the addresses of other nodes that `after` knows but sends nothing to, while `before` did;
+ * sorted. Their node is silent, so a client with a connection there waits in vain. Without
+ * `before`, all such addresses.
  */
 export function unheardTargets(before: EndpointSet | undefined, after: EndpointSet, node: NodeId): readonly string[] {
   const unheard = after.services.flatMap(service => service.endpoints.filter(one => !one.isHealthy && one.node !== node).map(one => one.address));
@@ -22,16 +26,17 @@ export function unheardTargets(before: EndpointSet | undefined, after: EndpointS
   return endedTargets(new Set(unheard.filter(address => known.has(address))), targets(after.services));
 }
 
-/** True when an address that `before` sent to is none of `after`'s. */
+/** Returns true if `before` sent to an address that `after` does not have. */
 export function hasEndedTargets(before: EndpointSet, after: EndpointSet): boolean {
   return endedTargets(targets(before.services), targets(after.services)).length > 0;
 }
 
 /**
- * Of connections that nobody answered yet, as `conntrack -L --state SYN_SENT` prints them, the addresses that they were sent to instead of the one
- * that was asked for and that `set` sends nothing to; sorted. Each kept the place of the next connection from its port for 120 s.
- *
- * Source: conntrack(8): the first `src` and `dst` are those of the first packet, the second those of the answer; nf_conntrack-sysctl.rst, nf_conntrack_tcp_timeout_syn_sent
+ * Returns the targets of unanswered connections that `set` no longer sends to, sorted. `listing` is
+ * the output of `conntrack -L --state SYN_SENT`. Each entry would redirect the next connection from
+ * its port for 120 s.
+ * Source: conntrack(8): the first `src` and `dst` are those of the first packet, the second those
+ * of the reply; nf_conntrack-sysctl.rst, nf_conntrack_tcp_timeout_syn_sent
  */
 export function endedUnansweredTargets(listing: string, set: EndpointSet): readonly string[] {
   const kept = targets(set.services);

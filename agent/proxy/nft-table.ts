@@ -1,18 +1,26 @@
-/** The part of an nft table that changes while it lives, as values, so that two of them can be compared. */
+/** Represents the changing part of an nft table as values, so that two versions can be compared. */
 export interface NftTable {
   readonly family: 'ip';
   readonly name: string;
-  /** Declarations and base chains that never change: the body of `table ... { }`, line by line. */
+  /**
+   * Declarations and base chains, which never change: the body of `table ... { }`, line by line.
+   */
   readonly frame: readonly string[];
-  /** Set name -> its `type` clause. */
+  /** Maps the name of a set to its `type` clause. */
   readonly sets: ReadonlyMap<string, string>;
-  /** Chain name -> its rules. */
+  /** Maps the name of a chain to its rules. */
   readonly chains: ReadonlyMap<string, readonly string[]>;
-  /** Set or map name -> element key -> verdict; the verdict is empty in sets. Maps are declared in `frame`. */
+  /**
+   * Maps the name of a set or map to its elements: key to verdict, empty in sets. `frame` declares
+   * the maps.
+   */
   readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-/** A transaction that replaces the table whatever it was; there is no moment without it. Source: nft(8), "-f" is atomic. */
+/**
+ * Renders a transaction that replaces the table, whatever it contains; the table exists at every
+ * moment. Source: nft(8), "-f" is atomic
+ */
 export function renderTable(table: NftTable): string {
   const id = `${table.family} ${table.name}`;
   const empty: NftTable = { ...table, sets: new Map(), chains: new Map(), elements: new Map() };
@@ -20,9 +28,10 @@ export function renderTable(table: NftTable): string {
 }
 
 /**
- * A transaction that turns `from` into `to` and touches nothing else; empty when they are equal. The frames must be the same.
- *
- * Order: what is referred to comes first and goes last. Source: nft(8); the kernel refuses to delete a chain or set in use.
+ * Renders a transaction that turns `from` into `to` and touches nothing else; empty if they are
+ * equal. The frames must be the same.
+ * What others refer to is added first and deleted last. Source: nft(8); the kernel refuses to
+ * delete a chain or set in use
  */
 export function renderChange(from: NftTable, to: NftTable): string {
   const id = `${to.family} ${to.name}`;
@@ -41,14 +50,17 @@ export function renderChange(from: NftTable, to: NftTable): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** True when `renderChange` makes a transaction of elements alone: what nft prints without elements stays the same. */
+/**
+ * Returns true if `renderChange` changes elements only, so that the output of nft without elements
+ * stays the same.
+ */
 export function isSameFrame(from: NftTable, to: NftTable): boolean {
   const isEqual = (one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>, isSame: (name: string) => boolean): boolean =>
     one.size === other.size && [...one.keys()].every(name => other.has(name) && isSame(name));
   return isEqual(from.sets, to.sets, () => true) && isEqual(from.chains, to.chains, name => isSameList(from.chains.get(name), to.chains.get(name)));
 }
 
-/** Elements that go, then elements that come, each set or map in one line. */
+/** Lists removed elements, then added ones, one line per set or map. */
 function elementLines(from: NftTable, to: NftTable): string[] {
   const id = `${to.family} ${to.name}`;
   const names = [...new Set([...from.elements.keys(), ...to.elements.keys()])].sort();
@@ -60,7 +72,7 @@ function elementLines(from: NftTable, to: NftTable): string[] {
     if (before === after) {
       continue;
     }
-    // A set that goes takes its elements with it.
+    // A deleted set deletes its elements.
     const isKept = !from.sets.has(name) || to.sets.has(name);
     const goneKeys = isKept ? [...before.keys()].filter(key => before.get(key) !== after.get(key)).sort() : [];
     const addedKeys = [...after.keys()].filter(key => before.get(key) !== after.get(key)).sort();
@@ -78,7 +90,7 @@ function element(key: string, verdict: string | undefined): string {
   return verdict === undefined || verdict === '' ? key : `${key} : ${verdict}`;
 }
 
-/** Keys of `of` that are not in `from`, sorted. */
+/** Returns the keys of `of` that are not in `from`, sorted. */
 function missing(of: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unknown>): string[] {
   return [...of.keys()].filter(key => !from.has(key)).sort();
 }

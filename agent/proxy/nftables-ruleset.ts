@@ -5,30 +5,37 @@ import type { NodeId } from '#model/ids.ts';
 import type { PublishedPort } from '#model/service.ts';
 import type { NftTable } from './nft-table.ts';
 
-/** nft's name for the number of an endpoint in a map key; only its type counts, not the modulus. */
+/**
+ * Expression for the number of an endpoint in a map key; only its type matters, not the modulus.
+ */
 const CHOICE = 'numgen random mod 65536';
 
-/** One map each: nft cannot read back a rule that names a protocol and looks up in a map for all. */
+/**
+ * One map per protocol: nft cannot read back a rule that names a protocol and uses a map for all.
+ */
 const PROTOCOLS = ['tcp', 'udp'] as const;
 
-/** Where the rules are for. */
+/** Node that the rules are for. */
 export interface ProxySite {
   readonly node: NodeId;
   readonly table: string;
   readonly bridge: string;
 }
 
-/** A task of this node that may start before the cluster hears of it. */
+/** Task of this node that may start before the endpoints name it. */
 export interface LocalTask {
   readonly address: string;
   readonly namespace: string;
   readonly app: string;
 }
 
-/** Longest name of an nft chain or set. Source: NFT_NAME_MAXLEN in linux/netfilter/nf_tables.h, less the final zero; kept shorter for prefixes. */
+/**
+ * Longest name of an nft chain or set, reduced to leave room for prefixes. Source: NFT_NAME_MAXLEN
+ * in linux/netfilter/nf_tables.h, without the final zero
+ */
 const MAX_APP_NAME_LENGTH = 100;
 
-/** Other networks cannot be where IPv4 traffic comes from. */
+/** IPv4 traffic has no other source networks. */
 const IPV4_NETWORK = /^\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?$/;
 
 interface Draft {
@@ -37,24 +44,30 @@ interface Draft {
   readonly elements: Map<string, Map<string, string>>;
 }
 
-/** The part of the rules that follows from the endpoints alone: made once for each set of them, however many tasks come and go meanwhile. */
+/**
+ * Rules that follow from the endpoints alone: built once per endpoint set, while local tasks come
+ * and go.
+ */
 export interface EndpointRules {
   readonly site: ProxySite;
   readonly draft: Draft;
   readonly servicesOfApp: ReadonlyMap<string, readonly ServiceEndpoints[]>;
-  /** Of this node, by the endpoints. */
+  /** Tasks of this node in the endpoint set. */
   readonly tasks: readonly LocalTask[];
 }
 
 /**
- * Rules that bring traffic for services to healthy endpoints, and keep tasks of different Apps apart.
- *
- * - A virtual IP answers tasks and the node itself on the service's ports, tasks of the same App on every port.
- * - A published port answers on every address of every node (`ingress`) or of the task's node (`host`).
- * - No healthy endpoint: refused at once. NAT rules see the first packet of a connection only: changes leave existing ones alone.
- * - Straight to a task's address: only within an App. Checked where the traffic starts, so only Apps with a task here have rules.
- *
- * Order of the lists in `set` does not matter.
+ * Builds the rules that forward service traffic to healthy endpoints and isolate tasks of different
+ * Apps.
+ * - A virtual IP answers tasks and the node itself on the ports of the service, and tasks of the
+ * same App on every port.
+ * - A published port answers on every address of every node (`ingress`) or of the node of the task
+ * (`host`).
+ * - Without a healthy endpoint, connections are refused at once. Changes do not affect existing
+ * connections.
+ * - Traffic to the address of a task is allowed within an App only. The node of the sender checks
+ * this, so only Apps with a task here have rules.
+ * The order of the lists in `set` does not matter.
  */
 export function proxyTable(site: ProxySite, set: EndpointSet, localTasks: readonly LocalTask[]): NftTable {
   return withLocalTasks(endpointRules(site, set), localTasks);
@@ -70,7 +83,10 @@ export function endpointRules(site: ProxySite, set: EndpointSet): EndpointRules 
   return { site, draft, servicesOfApp: Map.groupBy(services, service => appName(service.namespace, service.app)), tasks: tasksOfNode(services, site.node) };
 }
 
-/** Adds Apps to the rules; elements of `rules` stay the same objects, which is how renderChange knows that they did not change. */
+/**
+ * Adds Apps to the rules. Elements of `rules` stay the same objects: renderChange compares them by
+ * identity.
+ */
 export function withLocalTasks({ site, draft: base, servicesOfApp, tasks }: EndpointRules, localTasks: readonly LocalTask[]): NftTable {
   const draft: Draft = { sets: new Map(base.sets), chains: new Map(base.chains), elements: new Map(base.elements) };
   const tasksHere = [...localTasks, ...tasks];
@@ -85,13 +101,16 @@ export function withLocalTasks({ site, draft: base, servicesOfApp, tasks }: Endp
   return { family: 'ip', name: site.table, frame: frame(site), sets: draft.sets, chains: draft.chains, elements: draft.elements };
 }
 
-/** Name of an App inside nft: readable, and short whatever the names are. */
+/** Returns the name of an App inside nft: readable, and of bounded length. */
 export function appName(namespace: string, app: string): string {
   const name = `${namespace}/${app}`;
   return name.length <= MAX_APP_NAME_LENGTH ? name : `${name.slice(0, MAX_APP_NAME_LENGTH - 17)}/${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }
 
-/** Without endpoints whose address is none: a node that reports nonsense must not reach the rules of all others. */
+/**
+ * Drops endpoints with an invalid address: the error of one node must not reach the rules of all
+ * others.
+ */
 function sound(set: EndpointSet): ServiceEndpoints[] {
   return set.services.map(service => ({ ...service, endpoints: service.endpoints.filter(endpoint => isIpv4Address(endpoint.address)) }));
 }
@@ -106,7 +125,10 @@ function frame(site: ProxySite): string[] {
   return [...maps(), '', ...dispatchChains(site), '', ...forwardChains(site)];
 }
 
-/** Every map has one line a port or endpoint; a change of one service touches its own elements alone. */
+/**
+ * Every map has one line per port or endpoint, so a change of one service touches only its own
+ * elements.
+ */
 function maps(): string[] {
   return [
     'map virtual-ports { typeof ip daddr . meta l4proto . th dport : verdict; }',
@@ -120,7 +142,10 @@ function maps(): string[] {
   ];
 }
 
-/** Virtual IPs answer tasks and the machine itself: a host beside it would pass by `allow_from`. */
+/**
+ * Virtual IPs answer tasks and the node itself only: a host beside the node would bypass
+ * `allow_from`.
+ */
 function dispatchChains(site: ProxySite): string[] {
   const published = '  fib daddr type local ip daddr != 127.0.0.0/8 goto published';
   return [
@@ -171,7 +196,7 @@ function forwardChains(site: ProxySite): string[] {
 
 function addVirtualPorts(draft: Draft, service: ServiceEndpoints): void {
   const healthy = healthyAddresses(service.endpoints);
-  // Where one port's published number is another one's target, the published one counts: that is what its user wrote.
+  // If a published number of one port is the target of another, the published one applies: the user wrote it.
   const listed = [
     ...service.ports.map(port => ({ port, number: port.target })),
     ...service.ports.flatMap(port => port.published === undefined ? [] : [{ port, number: port.published }]),
@@ -195,7 +220,10 @@ function addPublishedPorts(draft: Draft, service: ServiceEndpoints, node: NodeId
   }
 }
 
-/** A chain that lets the port's networks in. One rule a network: overlapping ones are no error, as they would be in an nft set. */
+/**
+ * Adds a chain that admits the networks of the port, one rule per network: overlapping networks are
+ * an error in an nft set, but not in rules.
+ */
 function admission(draft: Draft, port: PublishedPort, verdict: string): string {
   const chain = `allow-${port.protocol}-${String(port.published)}`;
   const networks = port.allowFrom.filter(network => IPV4_NETWORK.test(network)).toSorted();
@@ -203,7 +231,7 @@ function admission(draft: Draft, port: PublishedPort, verdict: string): string {
   return `goto ${chain}`;
 }
 
-/** The App's addresses, and every port of the service's virtual IP for tasks of the App. */
+/** Adds the addresses of the App, and every port of the virtual IP for tasks of the App. */
 function addAppMembers(draft: Draft, service: ServiceEndpoints): void {
   const app = appName(service.namespace, service.app);
   declareApp(draft, app);
@@ -232,10 +260,10 @@ type Balancing =
   | { readonly kind: 'any-port'; readonly key: string };
 
 /**
- * The verdict that gives each new connection one of the targets by chance.
- *
- * Services with as many endpoints share a chain; which endpoints is told by map elements `KEY . NUMBER`. A set for each service would do as
- * well, but the kernel looks through all sets of a table for a free name, which made 5,000 services take 13 s instead of 2.
+ * Returns the verdict that sends each new connection to a random target.
+ * Services with the same number of endpoints share a chain; map elements `KEY . NUMBER` hold their
+ * endpoints. With one set per service, the kernel searches all sets of a table for a free name:
+ * 5,000 services took 13 s instead of 2 s.
  */
 function balance(draft: Draft, balancing: Balancing, targets: readonly string[]): string {
   if (targets.length === 0) {
@@ -244,7 +272,7 @@ function balance(draft: Draft, balancing: Balancing, targets: readonly string[])
   const name = balancing.kind === 'any-port' ? 'any-port' : `${balancing.kind}-${balancing.protocol}`;
   const choice = `numgen random mod ${String(targets.length)}`;
   const chain = `${name}-${String(targets.length)}`;
-  // A packet between two sets of rules may find no element: dropped, it comes again; let through, it would be tracked as it is.
+  // Between two versions of the rules a packet may find no element. It is dropped and sent again; if accepted, it would be tracked unchanged.
   draft.chains.set(chain, [`dnat to ${balancingKey(balancing)} . ${choice} map @${name}-endpoints`, 'drop']);
   targets.forEach((target, index) => { addElement(draft, `${name}-endpoints`, `${balancing.key} . ${String(index)}`, target); });
   return `goto ${chain}`;

@@ -11,16 +11,19 @@ import type { ServiceProxy } from './ports.ts';
 import { endedUdpTargets, endedUnansweredTargets, hasEndedTargets, unheardTargets } from './ended-flows.ts';
 import { forgetTcpFlows, forgetUdpFlows, forgetUnansweredFlows } from './conntrack-process.ts';
 
-/** A transaction costs the same whatever it changes: many tasks that come or go at once share some. Endpoints wait for nothing. */
+/**
+ * A transaction costs the same for any change, so tasks that start or stop together share some.
+ * Endpoints never wait.
+ */
 const ADMISSION_PACE = { quickCount: 4, intervalMs: 20, leastMs: 0 };
 const NOTHING: EndpointSet = { generation: 0, services: [], nodes: [] };
 
 /**
- * The proxy in the kernel's nftables.
- *
- * The first apply of an agent replaces the whole table in one transaction; later ones change only what differs. What is in
- * force is remembered only after nft said so: a failed transaction changed nothing. Changes that come while a transaction runs, and
- * admissions that come faster than their pace, share the next one.
+ * Implements the proxy with nftables.
+ * The first apply of an agent replaces the whole table in one transaction; later ones change the
+ * differences. The state in memory changes only after nft reported success: a failed transaction
+ * changed nothing. Changes during a transaction, and admissions above their pace, share the next
+ * one.
  */
 export class NftServiceProxy implements ServiceProxy {
   readonly #site: ProxySite;
@@ -28,19 +31,25 @@ export class NftServiceProxy implements ServiceProxy {
   readonly #clock: Clock;
   #pace = FRESH_PACE;
   #admissionAtMs = -Infinity;
-  /** Aborted when the next transaction is to begin at once. */
+  /** Aborted to start the next transaction at once. */
   #hurry = new AbortController();
   readonly #admitted = new Map<string, LocalTask>();
-  /** Of the newest apply; absent before the first, with which the whole table comes. */
+  /** Rules of the latest apply; undefined before the first one, which sends the whole table. */
   #wanted: { readonly rules: EndpointRules; readonly set: EndpointSet } | undefined;
   #inForce: { readonly table: NftTable; readonly set: EndpointSet } | undefined;
-  /** What nft printed once the rules were in force; another text means that somebody else wrote. Elements of maps are not looked at. */
+  /**
+   * Output of nft when the rules came into force; another text means that another program changed
+   * them. Elements of maps are not compared.
+   */
   #printed: string | undefined;
   #printing: Promise<void> | undefined;
-  /** Connections may wait for an answer of an endpoint that ended since the last audit; at the agent's start that is not known. */
+  /**
+   * True if connections may wait for an endpoint that ended since the last audit; unknown at the
+   * start of the agent.
+   */
   #mayHaveUnanswered = true;
   #last: Promise<unknown> = Promise.resolve();
-  /** The transaction that has not begun: it takes along what changes until then. */
+  /** Transaction that has not started: it includes all changes until then. */
   #next: Promise<void> | undefined;
 
   constructor(site: ProxySite, log: Logger, clock: Clock) {
@@ -92,7 +101,7 @@ export class NftServiceProxy implements ServiceProxy {
     return [`nft table ${this.#site.table}`];
   }
 
-  /** Without a table, every task of the node would reach every other. */
+  /** Without a table, every task of the node could reach every other. */
   async #closeIfOpen(): Promise<boolean> {
     if (await listNftRules('ip', this.#site.table) !== undefined || this.#wanted !== undefined) {
       return false;
@@ -102,7 +111,7 @@ export class NftServiceProxy implements ServiceProxy {
     return true;
   }
 
-  /** At the audit, not at the change: a handshake that is under way when its endpoint ends is left alone. */
+  /** Runs at the audit and not at the change, so that a handshake in progress is left alone. */
   async #forgetUnanswered(): Promise<void> {
     const set = this.#inForce?.set;
     if (set !== undefined && this.#mayHaveUnanswered) {
@@ -130,7 +139,7 @@ export class NftServiceProxy implements ServiceProxy {
     const before = this.#inForce;
     const text = before === undefined ? renderTable(table) : renderChange(before.table, table);
     if (text !== '') {
-      // Whatever goes wrong here, the next try replaces the whole table: the kernel's may not be the one remembered.
+      // After any error the next attempt replaces the whole table: the kernel may not have the remembered one.
       this.#inForce = undefined;
       await applyNft(text);
       if (before === undefined || !isSameFrame(before.table, table)) this.#printSoon();
@@ -139,14 +148,17 @@ export class NftServiceProxy implements ServiceProxy {
     if (before?.set !== set) await this.#endFlows(before?.set, set);
   }
 
-  /** NAT rules see the first packet of a connection only: what there was before goes on to where it went. */
+  /**
+   * NAT rules see only the first packet of a connection: existing connections would keep their
+   * target.
+   */
   async #endFlows(before: EndpointSet | undefined, set: EndpointSet): Promise<void> {
     this.#mayHaveUnanswered ||= before === undefined || hasEndedTargets(before, set);
     await forgetUdpFlows(endedUdpTargets(before ?? NOTHING, set), this.#log);
     await forgetTcpFlows(unheardTargets(before, set, this.#site.node), this.#log);
   }
 
-  /** Waits while admissions are ahead of their pace and no endpoint changed. */
+  /** Waits while admissions are ahead of their pace and no endpoint has changed. */
   async #whileEarly(): Promise<void> {
     const { signal } = this.#hurry;
     const earlyMs = this.#admissionAtMs - this.#clock.monotonicMs();
@@ -161,7 +173,7 @@ export class NftServiceProxy implements ServiceProxy {
     this.#admissionAtMs = nowMs + pauseMs;
   }
 
-  /** Nobody waits for it but what comes after. */
+  /** Runs in the background; only the next transaction waits for it. */
   #printSoon(): void {
     this.#printing ??= this.#serially(async () => {
       this.#printing = undefined;
