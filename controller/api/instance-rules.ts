@@ -59,6 +59,14 @@ export function revocationAtMs(earlier: RemovedNode | undefined, nowMs: number):
   return Math.max(nowMs, (earlier?.removedAtMs ?? 0) + CERTIFICATE_DATE_MS);
 }
 
+/**
+ * When a removal that is decided now revokes certificates: a minute ahead. A renewal that another
+ * controller signs before the removal is written is dated earlier, also by a clock that is ahead.
+ */
+export function removalAtMs(earlier: RemovedNode | undefined, nowMs: number): number {
+  return revocationAtMs(earlier, nowMs + REMOVAL_MARGIN_MS);
+}
+
 export function removal(node: string): SessionRefusal {
   return { kind: 'refused', code: 'FAILED_PRECONDITION', message: `node ${node} was removed from the cluster; to have it back, join it again (${REJOIN})` };
 }
@@ -77,5 +85,7 @@ export function storeIsAnother(node: string, itsCluster: string, clusterHere: st
 
 /** Source: RFC 5280 section 4.1.2.5: times in certificates have no fractions. */
 const CERTIFICATE_DATE_MS = 1_000;
+/** Longer than a write may take, with the difference of two clocks. Far below the skew that certificates allow. */
+const REMOVAL_MARGIN_MS = 60_000;
 const HEARD_WITHIN_HEARTBEATS = 2.5;
 const REJOIN = 'clusterctl token create, then gantry-agent --join TOKEN';

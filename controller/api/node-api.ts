@@ -11,7 +11,7 @@ import { buildKey } from '../store/keys.ts';
 import type { Operation } from '../store/ports.ts';
 import { requireRole } from './access.ts';
 import { labelNameProblem, labelValueProblem } from './node-label-rules.ts';
-import { revocationAtMs } from './instance-rules.ts';
+import { removalAtMs } from './instance-rules.ts';
 import { readRemoved } from './registration-flow.ts';
 import type { LostNodesLoop } from './lost-nodes-loop.ts';
 import { removalObstacle } from './removal-obstacle.ts';
@@ -75,7 +75,7 @@ export function createNodeApi(parts: NodeApiParts): NodeHandlers {
     async removeNode(request, peer) {
       requireRole(peer, 'operator');
       const { removed } = await readRemoved(request.node, parts.store, parts.signal);
-      const removedAtMs = revocationAtMs(removed, parts.clock.nowMs());
+      const removedAtMs = removalAtMs(removed, parts.clock.nowMs());
       await writeOnce({ rpc: 'removeNode', request }, parts, () => draftRemove({ node: request.node, removedAtMs }, parts), parts.signal);
     },
   };

@@ -10,7 +10,7 @@ import { transactGuarded } from '../store/guarded-write-flow.ts';
 import type { Compare, Operation } from '../store/ports.ts';
 import { encodeRemovedNode, encodeSessionRecord } from '../store/records.ts';
 import { requireRole } from './access.ts';
-import { revocationAtMs } from './instance-rules.ts';
+import { removalAtMs } from './instance-rules.ts';
 import { removeOperations } from './node-api.ts';
 import type { NodeApiParts } from './node-api.ts';
 import { readRemoved } from './registration-flow.ts';
@@ -51,7 +51,7 @@ async function replaceOnce(request: ReplaceNodeRequest, parts: ReplaceParts): Pr
     return await tokenFor(request, parts);
   }
   const { availability, labels, taints } = known.value;
-  const removed = { node: id, removedAtMs: revocationAtMs(entry.removed, parts.clock.nowMs()), replaced: { availability, labels, taints } };
+  const removed = { node: id, removedAtMs: removalAtMs(entry.removed, parts.clock.nowMs()), replaced: { availability, labels, taints } };
   const obstacle = removalObstacle(known.value, parts.state.current, parts.lostNodes);
   if (obstacle === undefined) {
     return await write({ entry, known }, removeOperations(removed), parts) ? await tokenFor(request, parts) : undefined;

@@ -1,12 +1,14 @@
 /** Join tokens into node certificates, and their renewal, also once they have ended. */
 import { proveRenewal } from '#identity/renewal-proof.ts';
 import { ClusterError } from '#model/errors.ts';
+import { parseNodeId } from '#model/ids.ts';
 import type { AgentHandlers, ControlHandlers, JoinHandlers } from '#model/ports.ts';
 import { requireRole } from '../api/access.ts';
 import { requireValidNode } from '../api/revocation-flow.ts';
 import { joinNode } from './join-flow.ts';
 import type { JoinParts } from './ports.ts';
 import { renewExpired } from './renew-expired-flow.ts';
+import { signWhileValid } from './sign-while-valid-flow.ts';
 import { createToken } from './token-store.ts';
 import { addWrongTry, waitBeforeTry } from './try-limit.ts';
 import type { WrongTries } from './try-limit.ts';
@@ -42,8 +44,8 @@ export function createIdentityApi(parts: JoinParts): IdentityHandlers {
       return await renewExpired(csrPem, proof, parts);
     }),
     async renew(csrPem, peer) {
-      await requireValidNode(peer, parts.store, parts.signal);
-      return { certificatePem: await parts.authority.sign(csrPem, { role: 'node', name: peer.name }), caPem: parts.authority.caPem };
+      requireRole(peer, 'node');
+      return await signWhileValid({ csrPem, node: parseNodeId(peer.name) }, async () => await requireValidNode(peer, parts.store, parts.signal), parts.authority);
     },
     async renewCertificate({ csrPem }, peer) {
       requireRole(peer, 'operator');

@@ -7,6 +7,7 @@ import { isCertificateRemoved, removal } from '../api/instance-rules.ts';
 import { readRemoved } from '../api/registration-flow.ts';
 import { buildKey } from '../store/keys.ts';
 import type { JoinParts } from './ports.ts';
+import { signWhileValid } from './sign-while-valid-flow.ts';
 
 /**
  * Only for a node that is listed, and never for a certificate from before the node was removed or replaced. The store itself is asked.
@@ -19,12 +20,14 @@ export async function renewExpired(csrPem: string, { peer, certifiedAtMs }: Rene
   }
   const { store, authority, signal } = parts;
   const node = parseNodeId(peer.name);
-  const { removed } = await readRemoved(node, store, signal);
-  if (isCertificateRemoved({ certifiedAtMs }, removed)) {
-    throw new ClusterError('PERMISSION_DENIED', removal(node).message);
-  }
-  if (await store.get(buildKey({ kind: 'node', id: node }), signal) === undefined) {
-    throw new ClusterError('NOT_FOUND', `node ${node} is not in the cluster; join it: clusterctl token create, then gantry-agent --join TOKEN`);
-  }
-  return { certificatePem: await authority.sign(csrPem, { role: 'node', name: node }), caPem: authority.caPem };
+  return await signWhileValid({ csrPem, node }, async () => {
+    const { removed } = await readRemoved(node, store, signal);
+    if (isCertificateRemoved({ certifiedAtMs }, removed)) {
+      throw new ClusterError('PERMISSION_DENIED', removal(node).message);
+    }
+    if (await store.get(buildKey({ kind: 'node', id: node }), signal) === undefined) {
+      throw new ClusterError('NOT_FOUND', `node ${node} is not in the cluster; join it: clusterctl token create, then gantry-agent --join TOKEN`);
+    }
+    return removed;
+  }, authority);
 }

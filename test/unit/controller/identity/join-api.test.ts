@@ -3,14 +3,18 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createAuthority, createSigningRequest, issueCertificate, requestForKey } from '#identity/certificate-authority.ts';
 import type { KeyPair } from '#identity/certificate-authority.ts';
-import { readCertificate } from '#identity/certificate-rules.ts';
+import { CLOCK_SKEW_MS, readCertificate } from '#identity/certificate-rules.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { PeerRole } from '#model/peer-name.ts';
+import type { Peer } from '#model/ports.ts';
+import { createNodeApi } from '../../../../controller/api/node-api.ts';
+import { requireValidNode } from '../../../../controller/api/revocation-flow.ts';
 import { certificateAuthority } from '../../../../controller/identity/authority-fs.ts';
 import { createIdentityApi } from '../../../../controller/identity/join-api.ts';
 import type { JoinTokens } from '../../../../controller/identity/ports.ts';
 import { encodeNode, encodeRemovedNode, encodeSessionRecord } from '../../../../controller/store/records.ts';
 import { node, T0 } from '../../../support/builders.ts';
+import { settle } from '../../../support/fake-clock.ts';
 import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 
 /** Tokens `t1`, `t2`, ...; whatever does not begin with t is of no cluster. */
@@ -154,6 +158,52 @@ test('a node that was removed, replaced or never registered gets no other certif
   t.like(await t.throwsAsync(renew(pair), { message: /^node n1 was removed from the cluster; .*join it again/ }), { code: 'PERMISSION_DENIED' });
   await replica.delete({ kind: 'node', id: parseNodeId('n1') });
   t.like(await t.throwsAsync(renew(pair)), { code: 'PERMISSION_DENIED' });
+});
+
+const nodePeer = (certifiedAtMs: number): Peer => ({ role: 'node', name: 'n1', address: '10.0.0.1', certifiedAtMs });
+const datedAtMs = (pem: string): number => readCertificate(pem).notBeforeMs + CLOCK_SKEW_MS;
+
+test('a node that is removed while its certificate is signed does not get it', async t => {
+  const { keys, of, replica } = await expiredNode(t);
+  const [pair, authority] = [await of('n1'), certificateAuthority(keys, replica.clock, HOUR_MS)];
+  const sign: typeof authority.sign = async (...given) => {
+    await replica.put({ kind: 'removed-node', id: parseNodeId('n1') }, encodeRemovedNode({ node: parseNodeId('n1'), removedAtMs: replica.clock.nowMs() }));
+    // The signature takes a while.
+    await replica.clock.advance(2_000);
+    return await authority.sign(...given);
+  };
+  const api = createIdentityApi({ ...replica.parts, authority: { ...authority, sign }, tokens: numberedTokens() });
+  const csrPem = await requestForKey(pair.keyPem);
+  t.like(await t.throwsAsync(api.renew(csrPem, nodePeer(T0))), { code: 'FAILED_PRECONDITION' });
+  await replica.delete({ kind: 'removed-node', id: parseNodeId('n1') });
+  t.like(await t.throwsAsync(api.renewExpired({ certificatePem: pair.certificatePem, csrPem }, '10.0.0.1')), { code: 'PERMISSION_DENIED' });
+});
+
+test('a removal that was decided before a renewal and written after it revokes that certificate too', async t => {
+  const { api, pair, replica } = await expiredNode(t);
+  const written = Promise.withResolvers<undefined>();
+  const late = replica.etcd.connect();
+  const transact = late.transact.bind(late);
+  late.transact = async (...given) => { await written.promise; return await transact(...given); };
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1', { condition: 'lost' })));
+  const removal = createNodeApi({ ...replica.parts, store: late }).removeNode({ requestId: '00000000-0000-4000-8000-000000000001', node: parseNodeId('n1') }, OPERATOR);
+  await settle();
+  await replica.clock.advance(5_000);
+  const { certificatePem } = await api.renew(await requestForKey(pair.keyPem), nodePeer(T0));
+  written.resolve(undefined);
+  await removal;
+  t.like(await t.throwsAsync(requireValidNode(nodePeer(datedAtMs(certificatePem)), replica.store, replica.signal)), { code: 'FAILED_PRECONDITION' });
+});
+
+test('a node that joined right after a removal renews a certificate that is not revoked', async t => {
+  const { api, replica } = await expiredNode(t);
+  await replica.put({ kind: 'node', id: parseNodeId('n1') }, encodeNode(node('n1', { condition: 'lost' })));
+  await createNodeApi(replica.parts).removeNode({ requestId: '00000000-0000-4000-8000-000000000001', node: parseNodeId('n1') }, OPERATOR);
+  const { token } = await api.createToken({ ttlMs: 60_000, role: 'node' }, OPERATOR);
+  const { csrPem } = await createSigningRequest();
+  const joined = await api.join({ token, nodeName: 'n1', csrPem }, '10.0.0.1');
+  const renewed = await api.renew(csrPem, nodePeer(datedAtMs(joined.certificatePem)));
+  await t.notThrowsAsync(requireValidNode(nodePeer(datedAtMs(renewed.certificatePem)), replica.store, replica.signal));
 });
 
 test('an operator gets a certificate of its own name and life, for the key of the request; a node gets none', async t => {
