@@ -20,6 +20,7 @@ import { ControllerClient } from './controller-client.ts';
 import { DeadmanLoop } from './deadman/deadman-loop.ts';
 import { readDiskSpace, readDiskUse, readFileUse } from './disk-fs.ts';
 import { EndpointsLoop } from './endpoints-loop.ts';
+import { firstControllers } from './first-controllers.ts';
 import { forgetIdentity, writeIdentity } from './identity-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 import { BackedOffImages } from './image/backed-off-images-flow.ts';
@@ -31,6 +32,8 @@ import { TimedImages } from './image/timed-images-flow.ts';
 import { inspectTask } from './inspect-flow.ts';
 import { InstanceFs } from './instance-fs.ts';
 import { haveIdentity } from './join-flow.ts';
+import { readJoined } from './joined-fs.ts';
+import type { Joined } from './joined-fs.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { trimHeap } from './kernel/heap-syscall.ts';
 import { ListeningLoop } from './listening-loop.ts';
@@ -86,6 +89,7 @@ interface Shared {
   readonly assignments: AssignmentFs;
   readonly held: DesiredSet | undefined;
   readonly nodeState: NodeState | undefined;
+  readonly joined: Joined | undefined;
 }
 
 /** Loops that know each other. */
@@ -114,6 +118,7 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
     news: new NewsLoop({ clock: systemClock, send: news => session.sendNews(news) }),
     held: await assignments.load(),
     nodeState: await readNodeState(config.stateDir),
+    joined: await readJoined(config.configDir),
   };
   const facts = await nodeFacts(config, shared.machine);
   const named = (): ReadonlyMap<Digest, readonly TaskId[]> | undefined => node.isUp ? tasksByDigest(node.records, session.assignment, shared.machine.debugImages.all()) : undefined;
@@ -224,11 +229,10 @@ function sessionSink({ config, machine, client, log }: Shared, { node, endpoints
   };
 }
 
-/** The controllers given come first; those that the cluster told last are for a start without any. */
-function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, { node, removal, listening }: Pick<Core, 'node' | 'removal' | 'listening'>): SessionLoop {
+function sessionLoop({ config, log, client, machine: { deadman }, assignments, reports, held, joined, nodeState }: Shared, facts: NodeFacts, sink: SessionSink, { node, removal, listening }: Pick<Core, 'node' | 'removal' | 'listening'>): SessionLoop {
   const heardAgoMs = deadman.heardAgoMs();
   return new SessionLoop({ volumeAnswers: () => removal.answers, facts, deadman, networkFault: () => node.networkFault, listeningPorts: () => listening.ports, dialer: client, held: assignments, reports, sink, instance: new InstanceFs(config.configDir, randomUUID), clock: systemClock, log, random: Math.random }, {
-    controllers: config.controllers.length > 0 ? config.controllers : nodeState?.controllers ?? [],
+    controllers: firstControllers({ given: config.controllers, ...(joined === undefined ? {} : { joined }), ...(nodeState === undefined ? {} : { registered: nodeState }) }),
     joinAddresses: nodeState?.joinAddresses ?? [],
     times: nodeState?.times ?? DEFAULT_TIMES,
     held: held ?? EMPTY_DESIRED_SET,

@@ -4,6 +4,7 @@ import { readCertificate } from '#identity/certificate-rules.ts';
 import { isClusterError } from '#model/errors.ts';
 import { readTlsIdentity, TLS_FILES } from '#rpc/tls-fs.ts';
 import { forgetInstance } from './instance-fs.ts';
+import { forgetJoined } from './joined-fs.ts';
 import { isAbsent } from './task/durable-fs.ts';
 
 /** A certificate with its key and authority, as one thing. */
@@ -29,6 +30,7 @@ export async function readIdentity(configDir: string): Promise<NodeIdentity | un
     return used;
   }
   await forgetInstance(configDir);
+  await forgetJoined(configDir);
   await writeIdentity(configDir, joined);
   return joined;
 }
@@ -52,6 +54,7 @@ export async function writeIdentity(configDir: string, identity: NodeIdentity): 
 /** The node is nobody any more. What a controller of this machine needs stays; an empty directory goes. */
 export async function forgetIdentity(configDir: string): Promise<void> {
   await forgetInstance(configDir);
+  await forgetJoined(configDir);
   const isController = await access(join(configDir, 'ca-key.pem')).then(() => true, () => false);
   const mine = ['identity', 'identity-a', 'identity-b', TLS_FILES.certificate, TLS_FILES.key, ...(isController ? [] : [TLS_FILES.ca])];
   for (const name of mine) {

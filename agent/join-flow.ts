@@ -6,6 +6,7 @@ import { joinCluster } from '#rpc/agent-client.ts';
 import type { AgentConfig } from './config.ts';
 import { readIdentity, writeIdentity } from './identity-fs.ts';
 import { forgetInstance } from './instance-fs.ts';
+import { writeJoined } from './joined-fs.ts';
 import { requireOwnState } from './state-owner-fs.ts';
 import type { NodeIdentity } from './identity-fs.ts';
 
@@ -34,6 +35,8 @@ async function join(config: AgentConfig, token: string, log: Logger, signal: Abo
       const issued = await joinCluster({ address, token, caSha256, nodeName: config.node, csrPem }, signal);
       const identity = { caPem: issued.caPem, certificatePem: issued.certificatePem, keyPem };
       await forgetInstance(config.configDir);
+      // Before the identity: with one, the agent does not join again.
+      await writeJoined(config.configDir, { controllers: issued.controllers, joinAddress: address });
       await writeIdentity(config.configDir, identity);
       log.info({ controller: address }, 'joined the cluster');
       return identity;

@@ -22,6 +22,10 @@ const ROOT = path.resolve(import.meta.dirname, '../../..');
 
 let cluster: DevCluster;
 let client: ControlClient;
+/** n3, from the test that gives it back on. */
+let joinedByHand: HandRun | undefined;
+/** How the supervisor started the agent of n3. */
+let startOfN3: readonly string[];
 
 test.before(async () => {
   cluster = await DevCluster.up({ nodes: 3, controllers: 2 });
@@ -30,6 +34,7 @@ test.before(async () => {
 
 test.after.always('nothing is left', async t => {
   client.close();
+  await joinedByHand?.kill();
   t.deepEqual(await cluster.down(), []);
 });
 
@@ -82,6 +87,7 @@ test.serial('I-1: a copy of a node is refused while the node is heard, and later
   const identities = before.map(view => identityOf(pidOf(view)));
   // The copy runs where n3 was: another machine with the disk of n1.
   const command = agentCommand(cluster, 'n3');
+  startOfN3 = [command.agent, ...command.args];
   await dev('kill', 'n3');
   const left = await runCommand(command.program, [...command.inside, command.agent, 'leave', ...command.args]);
   t.is(left.exitCode, 0, left.stderr);
@@ -119,6 +125,15 @@ test.serial('I-1: a copy of a node is refused while the node is heard, and later
     await dev('start', 'n1');
     await cluster.ctl('delete', 'app/original', '-y');
   }
+});
+
+test.serial('an agent that is given a token and join listeners alone joins, and opens its session at the controllers that the join named', async t => {
+  const { token } = await client.createToken({ ttlMs: 60_000, role: 'node' });
+  const argv = [...startOfN3.with(startOfN3.indexOf('--controllers') + 1, `${joinAt(0)},${joinAt(1)}`), '--join', token];
+  await cluster.ctl('node', 'rm', 'n3', '-y');
+  joinedByHand = new HandRun(cluster, 'n3', { argv, environment: {} });
+  await eventually('n3 ready', 60_000, async () => await condition('n3') === 'ready');
+  t.deepEqual(JSON.parse(readFileSync(`${configOf('n3')}/joined.json`, 'utf8')), { controllers: cluster.layout.controllers.map(({ apiPort }) => `${cluster.layout.hostAddress}:${String(apiPort)}`), joinAddress: joinAt(0) });
 });
 
 test.serial('I-2: a join token that was used, is over or is wrong gives no certificate; after 5 tries a minute the peer waits, others do not', async t => {

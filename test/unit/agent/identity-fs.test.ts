@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { forgetIdentity, writeIdentity } from '../../../agent/identity-fs.ts';
+import { readJoined, writeJoined } from '../../../agent/joined-fs.ts';
 
 const IDENTITY = { caPem: 'ca', certificatePem: 'certificate', keyPem: 'key' };
 
@@ -15,8 +16,11 @@ test('a node that leaves keeps no key, and no directory', async t => {
   ['ca.pem', 'certificate.pem', 'key.pem'].forEach(file => { writeFileSync(path.join(place, file), ''); });
   await writeIdentity(place, IDENTITY);
   await writeIdentity(place, IDENTITY);
+  await writeJoined(place, { controllers: ['a:1'], joinAddress: 'a:2' });
+  t.deepEqual(await readJoined(place), { controllers: ['a:1'], joinAddress: 'a:2' });
   await forgetIdentity(place);
   t.false(existsSync(place));
+  t.is(await readJoined(place), undefined);
 });
 
 test('what a controller on the same machine needs stays', async t => {
