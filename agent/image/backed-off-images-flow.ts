@@ -4,12 +4,15 @@ import { ClusterError, isClusterError } from '#model/errors.ts';
 import { isDiskPressure } from '../disk-pressure.ts';
 import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
 
-/** Source: Kubernetes, "ImagePullBackOff": the delay rises up to five minutes */
+/** Source: Kubernetes, "ImagePullBackOff": the delay rises to five minutes */
 const BACKOFF = { firstMs: 1_000, maxMs: 300_000 };
-/** Of failed pulls; the oldest is forgotten first. A message has 64 KiB at most, as long as a registry's answer may be. */
+/**
+ * Maximum of remembered failures; the oldest is dropped first. A message has at most 64 KiB, the
+ * limit of a registry's answer.
+ */
 const MAX_REMEMBERED = 256;
 
-/** The pull of the image failed a short time ago: no request is made before `retryAtMs` of the monotonic clock. */
+/** The pull failed recently: no request is sent before `retryAtMs` of the monotonic clock. */
 export class PullBackoffError extends ClusterError {
   readonly retryAtMs: number;
 
@@ -26,10 +29,10 @@ interface Failure {
 }
 
 /**
- * The same images; a pull that failed is not begun again before its time, whichever task of the node asks for it.
- *
- * A registry that is away and content that cannot be unpacked count; a name or a login that the registry does not know costs it one request, and
- * a full disk is the node's own matter. What is on the disk meanwhile is answered as ever.
+ * Wraps an image store: after a failed pull, no task of the node starts it again before its time.
+ * Registries that do not answer and content that cannot be unpacked count. An unknown name or a
+ * refused login costs the registry one request, and a full disk is a problem of the node: both do
+ * not count. Images on disk are returned at once.
  */
 export class BackedOffImages implements ImageStore {
   readonly #images: ImageStore;
@@ -43,7 +46,7 @@ export class BackedOffImages implements ImageStore {
     this.#random = random;
   }
 
-  /** @throws PullBackoffError after a failure that counts and until its time; else as the store does */
+  /** @throws PullBackoffError after a failure that counts, until its time; else as the store */
   async ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage> {
     const key = `${request.namespace ?? ''} ${request.image}@${request.digest}`;
     const failure = this.#failures.get(key);

@@ -3,11 +3,14 @@ import type { TaskId } from '#model/ids.ts';
 
 export interface HeldImage {
   readonly digest: Digest;
-  /** On whose behalf. */
+  /** Task of the debug container. */
   readonly task: TaskId;
 }
 
-/** Images that are in use and that no record of a task names: those of debug containers, from before the pull until nothing of the container is left. */
+/**
+ * Holds images that are in use but in no task record: those of debug containers, from before the
+ * pull until the container is removed.
+ */
 export class HeldImages {
   readonly #held = new Set<HeldImage>();
 

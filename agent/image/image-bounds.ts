@@ -1,9 +1,12 @@
-/** How large an image may be in all: a layer has limits of its own, and an image 127 layers. */
+/**
+ * Limits the total size of an image: each layer has limits of its own, and an image has up to 127
+ * layers.
+ */
 
 export const MAX_IMAGE_BYTES = 64 * 2 ** 30;
 export const MAX_IMAGE_ENTRIES = 2_000_000;
 
-/** What is too much of the layers unpacked so far; undefined where they are within the bounds. */
+/** Returns the limit that the layers unpacked so far exceed; undefined if none. */
 export function imageTooLarge(layers: readonly { readonly fileBytes: number; readonly entries: number }[]): string | undefined {
   const bytes = layers.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
   const entries = layers.reduce((sum, layer) => sum + layer.entries, 0);

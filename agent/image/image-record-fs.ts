@@ -6,28 +6,27 @@ import type { Digest } from '#model/digest.ts';
 import type { ImageLayer } from '#model/node-images.ts';
 import type { LocalImage } from './ports.ts';
 
-/** A complete image. `allLayers` counts in those that an opaque layer above hides. */
+/** A complete image. `allLayers` includes layers below an opaque one. */
 export interface ImageRecord extends LocalImage {
   readonly version: 1;
   readonly allLayers: readonly string[];
-  /** Namespaces whose login opened the registry for it; absent: nobody needed one. */
+  /** Namespaces whose login the registry accepted for it; absent if no login was needed. */
   readonly grants?: readonly string[];
-  /** `registry/repository:tag` that were this digest when they were pulled last. */
+  /** References `registry/repository:tag` that had this digest when they were last pulled. */
   readonly names?: readonly string[];
   readonly blobs?: readonly ImageLayer[];
   readonly pulledAtMs?: number;
 }
 
 /**
- * Records of complete images, one file each.
- *
- * 1. When `save` resolved, a crash of the machine does not lose the record. 2. A record is whole or not there; a file that is no record
- * counts as not there.
+ * Stores records of complete images, one file each.
+ * 1. After `save` resolved, a crash of the machine does not lose the record. 2. A record is
+ * complete or absent; an unreadable file is considered absent.
  */
 export class ImageRecords {
   readonly #path: string;
   #saving: Promise<void> = Promise.resolve();
-  /** As read last, with what tells that file from one that replaced it. */
+  /** Records as last read, with the identity of their file. */
   readonly #known = new Map<Digest, { readonly file: string; readonly record: ImageRecord }>();
 
   constructor(statePath: string) {
@@ -61,7 +60,7 @@ export class ImageRecords {
     }
   }
 
-  /** Reads a file once: each start of a container asks. */
+  /** Reads each file once: each start of a container calls this. */
   async find(digest: Digest): Promise<ImageRecord | undefined> {
     const path = this.#filePath(digest);
     const file = fileOf(path);
@@ -81,7 +80,7 @@ export class ImageRecords {
     return records.filter(record => record !== undefined);
   }
 
-  /** The image has the name from now on, and no other has. */
+  /** Gives the name to this image and removes it from all others. */
   async rename(digest: Digest, name: string): Promise<void> {
     for (const record of await this.list()) {
       const names = (record.names ?? []).filter(one => one !== name);
@@ -90,12 +89,14 @@ export class ImageRecords {
     }
   }
 
-  /** When it was saved or marked last, in Unix epoch milliseconds; 0 when it is not there. */
+  /**
+   * Returns the time of the last save or use in Unix epoch milliseconds; 0 if there is no record.
+   */
   async usedAtMs(digest: Digest): Promise<number> {
     return await stat(this.#filePath(digest)).then(({ mtimeMs }) => Math.floor(mtimeMs), () => 0);
   }
 
-  /** Kept as the file's own time: nothing is written that could fill a disk. */
+  /** Sets the time of the file: this writes nothing that could fill a disk. */
   async markUsed(digest: Digest, nowMs: number): Promise<void> {
     await utimes(this.#filePath(digest), nowMs / 1000, nowMs / 1000).catch(() => { /* not there, or not to be written: only its age is less exact */ });
   }
@@ -110,13 +111,19 @@ export class ImageRecords {
   }
 }
 
-/** Differs for each file that a rename put there. A mark of use changes other times only; where the disk keeps no birth time, that of the last change stands in. */
+/**
+ * Returns an identity that differs after each rename. A mark of use changes other times only;
+ * without a birth time, the change time is used.
+ */
 function fileOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false, bigint: true });
   return found === undefined ? undefined : [found.ino, found.birthtimeNs === 0n ? found.ctimeNs : found.birthtimeNs, found.size].join(' ');
 }
 
-/** No image was pulled yet. Any other error is none of an empty directory: what no image needs is removed. */
+/**
+ * Returns an empty list if no image was pulled yet. Any other error must not look like an empty
+ * directory, because unneeded layers are removed.
+ */
 function noneYet(error: unknown): readonly string[] {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   return [];

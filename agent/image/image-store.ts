@@ -16,28 +16,28 @@ import { PullClient } from './pull-client.ts';
 import { SharedWork } from './shared-work-flow.ts';
 
 export interface ImageStoreOptions {
-  /** Directory of the images; made when absent. One process at a time. */
+  /** Directory of the images, created if absent. Only one process may use it. */
   readonly statePath: string;
   readonly platform: Platform;
-  /** Layers unpacked at once: one a core. */
+  /** Number of layers that are unpacked at the same time: one per core. */
   readonly concurrency: number;
-  /** Of temporary names; differs at each start of the process. */
+  /** Prefix of temporary names; differs at each start of the process. */
   readonly prefix: string;
-  /** PEM of an authority trusted besides the system's. */
+  /** PEM text of an additional CA. */
   readonly caPem?: string;
   readonly registries: RegistrySettings;
-  /** Login for a request that brings none; undefined: anonymous. */
+  /** Finds the login for a request without one; undefined: anonymous. */
   readonly credentials: (request: PullRequest) => Promise<RegistryLogin | undefined>;
-  /** The pull thread and the extractors end when idle for so long. */
+  /** Idle time after which the pull thread and the extractors exit. */
   readonly idleMs: number;
-  /** Longest silence within a blob; default: the registry client's. */
+  /** Longest time without data within a blob; default: that of the registry client. */
   readonly stallMs?: number;
 }
 
-/** How exact an image's last use is. */
+/** Precision of the last use of an image. */
 const MARK_INTERVAL_MS = 60_000;
 
-/** The ImageStore on a disk. Pulls run in their own thread; see ports.ts for the promises. */
+/** Implements ImageStore on a disk, with pulls in their own thread; ports.ts has the contract. */
 export class DiskImageStore implements ImageStore, PrunableImages, ListedImages {
   readonly statePath: string;
   readonly #options: ImageStoreOptions;
@@ -49,7 +49,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
   readonly #listeners = new Map<Digest, Set<(progress: PullProgress) => void>>();
   #opened: Promise<void> | undefined;
   #pruning: Promise<unknown> = Promise.resolve();
-  /** Callers of `ensure` at work: layers of theirs may have no record yet. */
+  /** Number of running `ensure` calls: their layers may have no record yet. */
   #ensuring = 0;
   #marking: Promise<void> = Promise.resolve();
   readonly #markedAtMs = new Map<Digest, number>();
@@ -97,7 +97,7 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     return namespace === undefined || isGranted(record?.grants, namespace) ? record : undefined;
   }
 
-  /** How many images are whole on disk. */
+  /** Returns the number of complete images on disk. */
   async count(): Promise<number> {
     return (await this.#records.list()).length;
   }
@@ -123,14 +123,14 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     return await pruned;
   }
 
-  /** Ends the pull thread; pulls in progress fail. */
+  /** Stops the pull thread; running pulls fail. */
   async close(): Promise<void> {
     await this.#client.close();
     await this.#marking;
     await this.#layers.settled();
   }
 
-  /** A name that cannot be written down, on a full disk, is no reason not to start; the mark never fails and nobody waits for it. */
+  /** Never fails: a name that cannot be written to a full disk must not prevent a start. */
   async #markUsed(record: ImageRecord, name: string): Promise<void> {
     const nowMs = systemClock.monotonicMs();
     if (nowMs - (this.#markedAtMs.get(record.digest) ?? -Infinity) >= MARK_INTERVAL_MS) {
@@ -158,7 +158,10 @@ export class DiskImageStore implements ImageStore, PrunableImages, ListedImages 
     return await this.#client.pull(request, { onProgress, ...(credentials === undefined ? {} : { login: { ...credentials, namespace: request.namespace ?? '' } }) }, signal);
   }
 
-  /** During a pull only records go: its layers have no record yet, and the next call takes the rest. */
+  /**
+   * Removes only records during a pull, because its layers have no record yet; the next call
+   * removes the rest.
+   */
   async #prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }> {
     await this.#open();
     const images = (await this.#records.list()).map(({ digest, allLayers }: ImageRecord) => ({ digest, layers: allLayers }));

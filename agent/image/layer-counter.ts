@@ -1,8 +1,8 @@
-/** How far the layers of one pull are. */
+/** Counts the progress of the layers of one pull. */
 import type { Digest } from '#model/digest.ts';
 import type { LayerProgress } from '#model/node-images.ts';
 
-/** Tells after each change; bytes past a layer's size do not count. */
+/** Reports after each change; bytes beyond the size of a layer do not count. */
 export class LayerCounter {
   readonly #layers: LayerProgress[];
   readonly #report: (layers: readonly LayerProgress[]) => void;

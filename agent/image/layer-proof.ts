@@ -1,4 +1,7 @@
-/** Whether a layer that is on disk may be used for another image: what was pulled with the rights of one namespace is not another's. */
+/**
+ * Decides whether a layer on disk may be used for another image: content that was pulled with the
+ * rights of one namespace is not available to another.
+ */
 import { createHash } from 'node:crypto';
 import type { Digest } from '#model/digest.ts';
 
@@ -10,12 +13,12 @@ export interface BlobPlace {
 }
 
 /**
- * What is needed before a layer on disk is used for the blob at `place`.
- *
- * - `none`: the blob was pulled from this repository, which let this pull in.
- * - `ask-registry`: the same registry gave the blob once; it knows whether this repository has it.
- * - `fetch`: the blob came from other registries. The word of this one is no proof: anyone may run a registry that
- *   claims to have a blob whose digest they know. Its bytes are.
+ * Proof that is needed before a layer on disk is used for the blob at `place`.
+ * - `none`: the blob was pulled from this repository, which accepted this pull.
+ * - `ask-registry`: the same registry sent the blob before; it knows whether this repository has
+ * it.
+ * - `fetch`: the blob came from other registries. A claim of this one proves nothing: anyone can
+ * run a registry that claims to have a blob with a known digest. Its bytes are the proof.
  */
 export type NeededProof = 'none' | 'ask-registry' | 'fetch';
 
@@ -26,7 +29,10 @@ export function neededProof(origins: readonly string[], place: BlobPlace): Neede
   return origins.some(one => one.startsWith(`${place.registry}/`) && one.endsWith(`@${place.digest}`)) ? 'ask-registry' : 'fetch';
 }
 
-/** Whether a namespace may use an image that is on disk. @param grants  namespaces whose login opened the registry for it; undefined: it needs none */
+/**
+ * Returns whether a namespace may use an image on disk. @param grants  namespaces whose login the
+ * registry accepted; undefined: no login is needed
+ */
 export function isGranted(grants: readonly string[] | undefined, namespace: string): boolean {
   return grants === undefined || grants.includes(namespace);
 }
@@ -35,7 +41,10 @@ export function originOf({ registry, repository, digest }: BlobPlace): string {
   return `${registry}/${repository}@${digest}`;
 }
 
-/** Names the partial download of a blob: a registry that claims to have a blob must not complete what another one sent. */
+/**
+ * Returns the name of the partial download of a blob: a registry that claims to have a blob must
+ * not complete the download of another one.
+ */
 export function partialName(place: BlobPlace): Digest {
   return `sha256:${createHash('sha256').update(originOf(place)).digest('hex')}` as Digest;
 }

@@ -1,7 +1,7 @@
 import { isDiskPressure } from '../disk-pressure.ts';
 import type { ImageStore } from './ports.ts';
 
-/** The same images; a pull that finds no room on the disk is tried once more after `makeRoom`. */
+/** Wraps an image store: a pull that finds the disk full is tried once more after `makeRoom`. */
 export function withRoomMade(images: ImageStore, makeRoom: () => Promise<void>): ImageStore {
   return {
     ensure: async (request, onProgress, signal) => {

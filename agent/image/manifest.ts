@@ -1,7 +1,7 @@
 /**
- * Manifests, indexes and configs of images: bytes -> what to fetch, or why not.
- *
- * Source: OCI image-spec, manifest.md, image-index.md, config.md, descriptor.md; Docker image manifest V2, schema 2
+ * Parses manifests, indexes and configs of images: bytes -> what to fetch, or the reason why not.
+ * Source: OCI image-spec, manifest.md, image-index.md, config.md, descriptor.md; Docker image
+ * manifest V2, schema 2
  */
 import path from 'node:path';
 import { isDigest } from '#model/digest.ts';
@@ -25,7 +25,7 @@ export interface LayerDescriptor extends Descriptor {
 }
 
 export type Manifest =
-  /** Layers lowest first. */
+  /** Layers, lowest first. */
   | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly LayerDescriptor[] }
   | { readonly kind: 'index'; readonly entries: readonly IndexEntry[] };
 
@@ -45,15 +45,18 @@ const LAYER_TYPES: Readonly<Record<string, Compression>> = {
   [`${DOCKER}image.rootfs.diff.tar.gzip`]: 'gzip',
   [`${DOCKER}image.rootfs.diff.tar.zstd`]: 'zstd',
 };
-/** Source: reliability of extraction: README.md, "Limits". */
+/** Source: README.md, "Limits" */
 const MAX_INDEX_ENTRIES = 1000;
 const MAX_LAYERS = 127;
 const MAX_CONFIG_BYTES = 4 * 2 ** 20;
-/** Most compressed bytes of one layer that a descriptor may announce. */
+/** Maximum of compressed bytes that the descriptor of a layer may announce. */
 const MAX_BLOB_BYTES = 2 ** 40;
 const MAX_ID = 2_147_483_647;
 
-/** @param contentType as the registry said; the body must not say otherwise (CVE-2021-41190). @throws ClusterError FAILED_PRECONDITION */
+/**
+ * @param contentType  from the registry; the body must agree (CVE-2021-41190). @throws ClusterError
+ * FAILED_PRECONDITION
+ */
 export function parseManifest(bytes: Uint8Array, contentType: string): Manifest {
   const body = parseObject(bytes, 'manifest');
   const mediaType = body['mediaType'] ?? contentType;
@@ -77,11 +80,14 @@ export function parseManifest(bytes: Uint8Array, contentType: string): Manifest 
 
 export interface ParsedConfig {
   readonly config: ImageConfig;
-  /** Digests of the inflated layers, lowest first. */
+  /** Digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly Digest[];
 }
 
-/** What Gantry takes of an image's config. @throws ClusterError FAILED_PRECONDITION: other platform, another number of layers, unsafe user or directory */
+/**
+ * Reads the used fields of an image config. @throws ClusterError FAILED_PRECONDITION for another
+ * platform, a different number of layers, an unsafe user or directory
+ */
 export function parseConfig(bytes: Uint8Array, layerCount: number, platform: Platform): ParsedConfig {
   const body = parseObject(bytes, 'image config');
   if (body['os'] !== platform.os || body['architecture'] !== platform.architecture) {
@@ -101,7 +107,7 @@ export function parseConfig(bytes: Uint8Array, layerCount: number, platform: Pla
 function parseRun(run: Readonly<Record<string, unknown>>): ImageConfig {
   return {
     user: checkedUser(textOf(run['User'], 'User')),
-    // An entry without a name means nothing to a process and is dropped.
+    // An entry without a name has no meaning for a process and is dropped.
     environment: textsOf(run['Env'], 'Env').filter(entry => entry.indexOf('=') > 0),
     entrypoint: textsOf(run['Entrypoint'], 'Entrypoint'),
     command: textsOf(run['Cmd'], 'Cmd'),
@@ -110,7 +116,10 @@ function parseRun(run: Readonly<Record<string, unknown>>): ImageConfig {
   };
 }
 
-/** A part that looks like a number must be one: too big, it would be looked up as a name (CVE-2024-40635). */
+/**
+ * A part that looks like a number must be one: a too large number would be looked up as a name
+ * (CVE-2024-40635).
+ */
 function checkedUser(user: string): string {
   const parts = user.split(':');
   const isGood = (part: string): boolean => /^\d+$/.test(part) ? Number(part) <= MAX_ID : /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(part);
@@ -201,7 +210,7 @@ function parseObject(bytes: Uint8Array, what: string): Readonly<Record<string, u
   return requireObject(value, what);
 }
 
-/** What a server that is no registry mostly answers with. */
+/** Describes the typical answer of a server that is not a registry. */
 function describeText(bytes: Uint8Array): string {
   const start = Buffer.from(bytes.subarray(0, 100)).toString('latin1').trimStart().toLowerCase();
   return start.startsWith('<!doctype html') || start.startsWith('<html') ? ': the server answered with an HTML page; check that the address is that of a registry' : '';
@@ -239,7 +248,7 @@ function textsOf(value: unknown, what: string): readonly string[] {
   });
 }
 
-/** A list or an object is named, not printed: it may be deeper than the stack. */
+/** Names the type of a list or an object instead of printing it: its depth may exceed the stack. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     return Array.isArray(value) ? 'a list' : 'an object';

@@ -1,4 +1,4 @@
-/** Answers what an operator asks of this node's images. */
+/** Serves the image commands of operators for this node. */
 import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { TaskId } from '#model/ids.ts';
@@ -10,11 +10,11 @@ import type { ListedImages, PullProgress, StoredImage } from './ports.ts';
 
 export interface NodeImagesParts {
   readonly images: ListedImages;
-  /** Tasks by the image that they need; undefined as long as the tasks are not known. */
+  /** Tasks by the image that they need; undefined while the tasks are unknown. */
   readonly named: () => ReadonlyMap<Digest, readonly TaskId[]> | undefined;
 }
 
-/** A question, and the login that a controller found for it. */
+/** A command, and the login that a controller found for it. */
 export interface ImagesQuestion {
   readonly spec: NodeImagesSpec;
   readonly login: RegistryLogin | undefined;
@@ -28,7 +28,10 @@ export class NodeImages {
     this.#parts = parts;
   }
 
-  /** @throws ClusterError as the store does; FAILED_PRECONDITION for an image that is needed, NOT_FOUND for one that is not here */
+  /**
+   * @throws ClusterError as the store; FAILED_PRECONDITION for an image in use, NOT_FOUND for an
+   * unknown one
+   */
   async answer(tunnel: Tunnel, { spec, login }: ImagesQuestion, signal: AbortSignal): Promise<void> {
     switch (spec.kind) {
       case 'list':
@@ -52,7 +55,7 @@ export class NodeImages {
 
   async #pull(tunnel: Tunnel, { spec, login }: { readonly spec: NodeImagesSpec & { readonly kind: 'pull' }; readonly login: RegistryLogin | undefined }, signal: AbortSignal): Promise<void> {
     const { image, digest, namespace } = spec;
-    // Frames follow one another; a client that is slow sees fewer of them.
+    // Frames are sent one after the other; a slow client gets fewer of them.
     let sending: Promise<void> | undefined;
     const onProgress = ({ layers }: PullProgress): void => {
       sending ??= tunnel.send({ kind: 'pull', layers }).catch(() => { /* its end is seen by `gone` */ }).finally(() => { sending = undefined; });
@@ -71,7 +74,7 @@ export class NodeImages {
     if (image === undefined) {
       throw new ClusterError('NOT_FOUND', `image ${digest} is not on this node`);
     }
-    // Asked last: between this look and the store's own lock no task can come.
+    // Checked last: no task can arrive between this check and the lock of the store.
     const named = this.#parts.named();
     const tasks = named?.get(digest) ?? [];
     if (named === undefined || tasks.length > 0) {

@@ -1,29 +1,28 @@
 /**
- * Which manifest of an index fits a node, as containerd chooses.
- *
- * Source: containerd/platforms, compare.go (platformVector), database.go (normalizeArch), MatchComparer of an entry without platform
+ * Chooses the manifest of an index that fits a node, as containerd does.
+ * Source: containerd/platforms, compare.go (platformVector), database.go (normalizeArch),
+ * MatchComparer of an entry without platform
  */
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 
 export interface Platform {
   readonly os: string;
-  /** Go's word: amd64, arm64, arm. */
+  /** Name as in Go: amd64, arm64, arm. */
   readonly architecture: string;
-  /** v8, v7; absent: the architecture's usual one. */
+  /** Variant such as v8 or v7; absent: the default of the architecture. */
   readonly variant?: string;
 }
 
-/** What an architecture is without a variant. */
+/** Default variant of each architecture. */
 const USUAL_VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm64: 'v8', arm: 'v7' };
-/** What other builders call an architecture. */
+/** Other names of architectures. */
 const NAMES: Readonly<Record<string, string>> = { 'x86_64': 'amd64', 'x86-64': 'amd64', 'aarch64': 'arm64', 'armhf': 'arm', 'armel': 'arm' };
 
 /**
- * The best entry for `platform`: of its architecture the highest variant that it runs, the first where several are the same; else the first that names no platform,
- * whose config is judged later.
- *
- * @throws ClusterError FAILED_PRECONDITION naming the platforms there are
+ * Returns the best entry for `platform`: the highest variant of its architecture that it runs, the
+ * first of equal ones; else the first entry without a platform, whose config is checked later.
+ * @throws ClusterError FAILED_PRECONDITION with the available platforms
  */
 export function choosePlatform<Entry extends { readonly platform?: Platform }>(entries: readonly Entry[], platform: Platform): Entry {
   const fitting = entries.flatMap(entry => {
@@ -38,12 +37,12 @@ export function choosePlatform<Entry extends { readonly platform?: Platform }>(e
   return best.entry;
 }
 
-/** `linux/arm/v7`. */
+/** Formats as `linux/arm/v7`. */
 export function formatPlatform({ os, architecture, variant = '' }: Platform): string {
   return `${os}/${architecture}${variant === '' ? '' : `/${variant}`}`;
 }
 
-/** The higher the better, from 1; undefined: does not run there. */
+/** Returns a rank from 1, higher is better; undefined if it does not run there. */
 function rankOf(offered: Platform, node: Platform): number | undefined {
   const [theirs, ours] = [normalized(offered), normalized(node)];
   if (theirs.os !== ours.os || theirs.architecture !== ours.architecture) {
@@ -64,7 +63,7 @@ function normalized({ os, architecture, variant = '' }: Platform): Required<Plat
   return { os: os.toLowerCase(), architecture: known, variant: text === '' ? usual : /^\d+$/.test(text) ? `v${text}` : text };
 }
 
-/** 7 of `v7`. */
+/** Returns 7 for `v7`. */
 function levelOf(variant: string): number | undefined {
   const digits = /^v([1-9]\d?)$/.exec(variant)?.[1];
   return digits === undefined ? undefined : Number(digits);

@@ -3,7 +3,7 @@ import type { ImageConfig, ImageLayer, LayerProgress, RegistryLogin } from '#mod
 import type { UsedImage } from './prune.ts';
 
 export interface LocalImage {
-  /** The digest that was asked for: of the manifest or of the index. */
+  /** Requested digest: of the manifest or of the index. */
   readonly digest: Digest;
   readonly config: ImageConfig;
   /** Names of the unpacked layers in the layer store, lowest first. */
@@ -11,19 +11,19 @@ export interface LocalImage {
   readonly sizeBytes: number;
 }
 
-/** A complete image with all that people ask about. */
+/** A complete image with all details for users. */
 export interface StoredImage extends LocalImage {
-  /** Sorted. */
+  /** Names, sorted. */
   readonly names: readonly string[];
-  /** As the registry has the layers, lowest first. */
+  /** Layers as in the registry, lowest first. */
   readonly blobs: readonly ImageLayer[];
   readonly pulledAtMs: number;
   readonly usedAtMs: number;
 }
 
-/** What questions about a node's images need of their store. */
+/** Store operations for the image commands of operators. */
 export interface ListedImages extends Pick<ImageStore, 'ensure' | 'prune'> {
-  /** The complete images, by digest. */
+  /** Returns the complete images, by digest. */
   all(): Promise<readonly StoredImage[]>;
 }
 
@@ -31,45 +31,52 @@ export interface PullRequest {
   /** Normalised reference without digest, `registry/name:tag`. */
   readonly image: string;
   readonly digest: Digest;
-  /** Whose login to use; an image that one namespace's login opened is checked again at the registry for another. */
+  /**
+   * Namespace whose login is used. An image that needed the login of one namespace is checked at
+   * the registry for another.
+   */
   readonly namespace?: string;
-  /** Instead of the login that the controllers tell. */
+  /** Login to use instead of the one from the controllers. */
   readonly login?: RegistryLogin | 'anonymous';
-  /** Asks the registry also when the image is complete: the namespace may have lost its access. What is on disk is not fetched again. */
+  /**
+   * Ask the registry even if the image is complete, because the namespace may have lost its access.
+   * Content on disk is not fetched again.
+   */
   readonly isChecked?: boolean;
-  /** Awaited before each pull of an image that is not complete on disk; what it throws, `ensure` throws. */
+  /** Awaited before each pull of an incomplete image; `ensure` throws what it throws. */
   readonly onAbsent?: () => Promise<void>;
 }
 
 export interface PullProgress {
-  /** Lowest first; empty before the manifest is known. */
+  /** Progress, lowest layer first; empty before the manifest is known. */
   readonly layers: readonly LayerProgress[];
-  /** Requests that were tried again so far, and why the last of them was. */
+  /** Number of repeated requests, and the reason of the last one. */
   readonly retries: number;
   readonly lastRetry: string;
 }
 
-/** What the pruning of images needs of their store. */
+/** Store operations for pruning. */
 export interface PrunableImages extends Pick<ImageStore, 'prune'> {
-  /** The complete images. */
+  /** Returns the complete images. */
   list(): Promise<readonly UsedImage[]>;
-  /** They are used now; those that are not there, and a disk that takes no writes, change nothing. */
+  /** Marks images as used now; ignores unknown ones and a disk that accepts no writes. */
   markUsed(digests: ReadonlySet<Digest>): Promise<void>;
 }
 
 /**
  * The images of this node.
- *
- * 1. `ensure` answers from disk when the image is complete, else pulls it; however many ask at once, each layer is fetched once.
- * 2. A layer is used only after its blob digest and its diff_id matched; a half one never is, across kill -9.
- * 3. A failed pull leaves nothing on disk but resumable partials of blobs that were honest so far. It throws ClusterError:
- *    NOT_FOUND (no such image), PERMISSION_DENIED (private), FAILED_PRECONDITION (other platform, hostile, corrupt or over the
- *    limits), UNAVAILABLE (registry away), RESOURCE_EXHAUSTED (a full disk, as DiskPressureError); the message is for a person.
+ * 1. `ensure` returns a complete image from disk, else pulls it; concurrent callers fetch each
+ * layer once.
+ * 2. A layer is used only after its blob digest and its diff_id matched, also across kill -9.
+ * 3. A failed pull leaves only resumable partials of blobs without an error so far. It throws
+ * ClusterError: NOT_FOUND (no such image), PERMISSION_DENIED (private), FAILED_PRECONDITION (other
+ * platform, hostile, corrupt or over the limits), UNAVAILABLE (no answer of the registry),
+ * RESOURCE_EXHAUSTED (a full disk, as DiskPressureError). The message is for users.
  */
 export interface ImageStore {
   ensure(request: PullRequest, onProgress: (progress: PullProgress) => void, signal: AbortSignal): Promise<LocalImage>;
-  /** The image if it is complete on disk; with a namespace: and if that namespace may use it. */
+  /** Returns the image if it is complete on disk, and if the namespace, when given, may use it. */
   find(digest: Digest, namespace?: string): Promise<LocalImage | undefined>;
-  /** Removes images (and layers, contents that only they need) not in `keep`. */
+  /** Removes images that are not in `keep`, with layers and contents that only they need. */
   prune(keep: ReadonlySet<Digest>): Promise<{ readonly freedBytes: number }>;
 }

@@ -9,21 +9,27 @@ import type { PruneLimits } from './prune.ts';
 
 export interface PruneParts {
   readonly images: PrunableImages;
-  /** What tasks of this node need; undefined as long as the tasks are not known, when nothing may go. */
+  /**
+   * Images that tasks of this node need; undefined while the tasks are unknown: then nothing is
+   * removed.
+   */
   readonly named: () => Iterable<Digest> | undefined;
-  /** Of the disk that has the images. */
+  /** Usage of the disk with the images. */
   readonly disk: () => Promise<{ readonly totalBytes: number; readonly usedBytes: number }>;
   readonly limits: { readonly unusedMs: number; readonly diskPercent: number };
-  /** Called after images went, with a line for a person. */
+  /** Called after images were removed, with one line for users. */
   readonly onPruned: (message: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** How often the disk is looked at. */
+/** Time between two checks of the disk. */
 const LOOK_INTERVAL_MS = 60_000;
 
-/** Removes images that no task needs: those unused for long, younger ones while the disk is fuller than it should be, and all when a pull finds no room. */
+/**
+ * Removes unused images: those unused for long, more while the disk is too full, and all when a
+ * pull finds the disk full.
+ */
 export class PruneLoop implements Loop {
   readonly #parts: PruneParts;
 
@@ -35,7 +41,7 @@ export class PruneLoop implements Loop {
     await everyInterval(async () => { await this.#look(); }, { ...this.#parts, intervalMs: LOOK_INTERVAL_MS, failure: 'images not pruned' }, signal);
   }
 
-  /** Every image that no task needs goes, however new. */
+  /** Removes every image that no task needs, however new. */
   async makeRoom(): Promise<void> {
     await this.#prune({ unusedMs: 0, wantedBytes: 0 }, 'a pull found the disk full');
   }
@@ -51,7 +57,7 @@ export class PruneLoop implements Loop {
     const { images, clock } = this.#parts;
     await images.markUsed(new Set(this.#parts.named() ?? []));
     const known = await images.list();
-    // Asked last: between this look and the store's own lock no task can come.
+    // Checked last: no task can arrive between this check and the lock of the store.
     const named = this.#parts.named();
     if (named === undefined) {
       return;

@@ -1,23 +1,29 @@
-/** Which images of a node stay. */
+/** Decides which images of a node are kept. */
 import type { Digest } from '#model/digest.ts';
 
 export interface UsedImage {
   readonly digest: Digest;
-  /** When it was pulled, asked for or seen in use, whatever came last. */
+  /** Time of the last pull, request or use. */
   readonly usedAtMs: number;
-  /** Of its unpacked files; layers that it shares with others are counted in. */
+  /** Size of its unpacked files, including layers that it shares. */
   readonly sizeBytes: number;
 }
 
 export interface PruneLimits {
-  /** An image that is not named goes after this long. */
+  /** Time after which an unnamed image is removed. */
   readonly unusedMs: number;
-  /** Bytes that should come free: younger ones go too, the longest unused first, until so many would. */
+  /**
+   * Bytes to free: younger images are removed as well, the longest unused first, until they add up
+   * to this.
+   */
   readonly wantedBytes: number;
   readonly nowMs: number;
 }
 
-/** The images that are named, and of the others those that were used lately and are not in the way; a use that a set-back clock puts into the future is one of just now. */
+/**
+ * Returns the named images, and of the others those that were used recently and are not needed for
+ * `wantedBytes`. A use in the future (the clock was set back) counts as a use now.
+ */
 export function imagesToKeep(images: readonly UsedImage[], named: ReadonlySet<Digest>, { unusedMs, wantedBytes, nowMs }: PruneLimits): ReadonlySet<Digest> {
   const keep = new Set(named);
   let freedBytes = 0;
@@ -29,12 +35,15 @@ export function imagesToKeep(images: readonly UsedImage[], named: ReadonlySet<Di
   return keep;
 }
 
-/** All but one: what is here, and what tasks need and is perhaps just being pulled. */
+/**
+ * Returns all images except one: those on disk, and those that tasks need and that may be in a
+ * pull.
+ */
 export function imagesWithout(removed: Digest, present: Iterable<Digest>, named: Iterable<Digest>): ReadonlySet<Digest> {
   return new Set([...present, ...named].filter(digest => digest !== removed));
 }
 
-/** Bytes above the share of the disk that may be used. */
+/** Returns the bytes above the allowed usage of the disk. */
 export function bytesOver({ totalBytes, usedBytes }: { readonly totalBytes: number; readonly usedBytes: number }, diskPercent: number): number {
   return Math.max(0, usedBytes - Math.floor(totalBytes / 100 * diskPercent));
 }

@@ -9,13 +9,13 @@ import { workerEntryUrl } from '../snapshot/worker-entry.ts';
 import type { Platform } from './platform.ts';
 import type { LocalImage, PullProgress, PullRequest } from './ports.ts';
 
-/** Given to the thread at its start. */
+/** Settings that the thread gets at its start. */
 export interface PullWorkerSettings {
   readonly statePath: string;
-  /** Of temporary names; unique to this start of the thread. */
+  /** Prefix of temporary names; unique to this start of the thread. */
   readonly prefix: string;
   readonly platform: Platform;
-  /** Layers unpacked at once. */
+  /** Number of layers that are unpacked at the same time. */
   readonly concurrency: number;
   readonly idleMs: number;
   readonly stallMs?: number;
@@ -23,7 +23,7 @@ export interface PullWorkerSettings {
   readonly registries: RegistrySettings;
 }
 
-/** A login, and the namespace it belongs to. */
+/** A login, and its namespace. */
 export interface PullLogin extends RegistryLogin {
   readonly namespace: string;
 }
@@ -47,9 +47,9 @@ interface Waiting {
 const MAX_HEAP_MIB = 128;
 
 /**
- * The pull thread, started with the first pull and ended when it had nothing to do for `idleMs`.
- *
- * A pull whose thread died fails with UNAVAILABLE. An aborted pull rejects after the thread cleaned up.
+ * Runs the pull thread, which starts with the first pull and exits after `idleMs` without work.
+ * If the thread dies, its pulls fail with UNAVAILABLE. An aborted pull rejects after the thread
+ * cleaned up.
  */
 export class PullClient {
   readonly #settings: Omit<PullWorkerSettings, 'prefix'>;
@@ -110,7 +110,7 @@ export class PullClient {
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
       for (const waiting of this.#waiting.values()) {
-        // One that was ended for idleness may go when its successor works already.
+        // A thread that was stopped for idleness may exit when its successor works already.
         if (waiting.worker === worker) waiting.reject(new ClusterError('UNAVAILABLE', `the pull thread is gone: ${lastWords}`));
       }
     });

@@ -22,7 +22,7 @@ import { choosePlatform } from './platform.ts';
 import type { Platform } from './platform.ts';
 import type { SharedWork } from './shared-work-flow.ts';
 
-/** The part of the registry client that a pull needs. */
+/** Operations of the registry client that a pull needs. */
 export interface BlobSource {
   fetchManifest(image: RegistryImage, signal: AbortSignal): Promise<FetchedManifest>;
   fetchBlob(image: RegistryImage, descriptor: BlobDescriptor, signal: AbortSignal): Promise<Buffer>;
@@ -35,30 +35,30 @@ export interface PullPorts {
   readonly partials: PartialStore;
   readonly layers: LayerStore;
   readonly extractors: { extract(job: ExtractJob, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerSummary> };
-  /** Layers being fetched, so that pulls of several images wait for the same one. */
+  /** Layers in progress, so that pulls of several images share them. */
   readonly fetching: SharedWork<LayerRecord>;
   readonly platform: Platform;
-  /** A new name at each call, for the staging directory. */
+  /** Returns a new name of a staging directory. */
   readonly nextId: () => string;
 }
 
-/** One layer of the image: where it comes from and what it must be. */
+/** One layer of the image: its source and its digests. */
 interface WantedLayer {
   readonly index: number;
   readonly descriptor: LayerDescriptor;
   readonly diffId: Digest;
 }
 
-/** Source: README.md, "Limits": an index may name an index, three deep. */
+/** Source: README.md, "Limits": an index may name an index, three levels deep */
 const MAX_INDEX_DEPTH = 3;
 const MAX_ORIGINS = 32;
 
 /**
- * Makes the image `image` (pinned by digest) complete in the layer store and returns its record, which the caller saves.
- *
- * Layers come at once, largest first, as one stream each: registry -> digest -> inflate -> diff_id -> files. The first failure ends the others.
- *
- * @throws ClusterError as ports.ts says
+ * Completes the image `image` (pinned by digest) in the layer store and returns its record, which
+ * the caller saves.
+ * Layers are fetched in parallel, largest first, as one stream each: registry -> digest -> inflate
+ * -> diff_id -> files. The first failure stops the others.
+ * @throws ClusterError as in ports.ts
  */
 export async function pullImage(ports: PullPorts, image: RegistryImage & { readonly digest: Digest }, onProgress: (layers: readonly LayerProgress[]) => void, signal: AbortSignal): Promise<ImageRecord> {
   const manifest = await fetchImageManifest(ports, image, signal);
@@ -75,9 +75,9 @@ export async function pullImage(ports: PullPorts, image: RegistryImage & { reado
   };
 }
 
-/** Names of the layers that show, lowest first, each with its mend above it. */
+/** Returns the names of the visible layers, lowest first, each followed by its fix-up layer. */
 async function stackLayers(ports: PullPorts, records: readonly LayerRecord[]): Promise<readonly string[]> {
-  // Nothing below an opaque layer shows; overlayfs would show it, since it does not look for the mark at a layer's root.
+  // Nothing below an opaque layer is visible. overlayfs would show it, because it ignores the mark at the root of a layer.
   const firstVisible = Math.max(0, records.findLastIndex(record => record.hidesLower));
   const stack: string[] = [];
   for (const [index, record] of records.entries()) {
@@ -92,7 +92,7 @@ async function stackLayers(ports: PullPorts, records: readonly LayerRecord[]): P
   return once(stack);
 }
 
-/** overlayfs refuses a directory twice; the upper one has all that the lower one has. */
+/** overlayfs refuses the same directory twice; the upper one hides the lower one. */
 function once(names: readonly string[]): readonly string[] {
   return names.filter((name, index) => names.lastIndexOf(name) === index);
 }
@@ -110,7 +110,7 @@ async function fetchImageManifest(ports: PullPorts, image: RegistryImage, signal
   throw new ClusterError('FAILED_PRECONDITION', `image index nested more than ${String(MAX_INDEX_DEPTH)} deep`);
 }
 
-/** All layers, in the image's order. */
+/** Fetches all layers; returns them in the order of the image. */
 async function fetchLayers(ports: PullPorts, image: RegistryImage, { wanted, onProgress }: { readonly wanted: readonly WantedLayer[]; readonly onProgress: (layers: readonly LayerProgress[]) => void }, signal: AbortSignal): Promise<readonly LayerRecord[]> {
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
@@ -163,8 +163,9 @@ async function ensureLayer(ports: PullPorts, image: RegistryImage, { layer, coun
 }
 
 /**
- * Whether a layer that is on disk may be used for this image without fetching its blob: that blob was unpacked to it once, and the
- * registry that gave it says that the image's repository, which admits us, has it.
+ * Returns whether a layer on disk may be used without fetching its blob: the blob was unpacked to
+ * it before, and the registry that sent it confirms that the repository of the image, which
+ * accepted us, has it.
  */
 async function mayUse(ports: PullPorts, image: RegistryImage, { descriptor, known, id }: { readonly descriptor: LayerDescriptor; readonly known: LayerRecord; readonly id: string }, signal: AbortSignal): Promise<boolean> {
   const place = placeOf(image, descriptor);
@@ -184,12 +185,15 @@ function placeOf({ registry, repository }: RegistryImage, { digest }: LayerDescr
   return { registry, repository, digest };
 }
 
-/** The newest ones: a forgotten one costs a question to its registry. */
+/** Keeps the newest origins; a dropped one costs one request to its registry. */
 function withOrigin(origins: readonly string[] = [], origin: string): readonly string[] {
   return [...origins.filter(one => one !== origin), origin].slice(-MAX_ORIGINS);
 }
 
-/** The blob, first what an earlier try left, then the rest. Ends only after its digest matched. */
+/**
+ * Yields the blob: first the partial of an earlier attempt, then the rest. Ends only if its digest
+ * matched.
+ */
 async function *readVerified(ports: PullPorts, image: RegistryImage, { layer, counter }: { readonly layer: WantedLayer; readonly counter: LayerCounter }, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const { descriptor, index } = layer;
   const hash = createHash(descriptor.digest.startsWith('sha512:') ? 'sha512' : 'sha256');
@@ -217,7 +221,10 @@ async function *readVerified(ports: PullPorts, image: RegistryImage, { layer, co
   }
 }
 
-/** A partial of a blob that was honest so far stays; of any other, and where space lacks, it goes. */
+/**
+ * Keeps the partial of a blob without an error so far; removes all others, and removes it when the
+ * disk is full.
+ */
 async function settleFailure(ports: PullPorts, error: unknown, partial: Digest): Promise<unknown> {
   if (!isClusterError(error, 'UNAVAILABLE') && !isClusterError(error, 'PERMISSION_DENIED')) {
     await ports.partials.remove(partial);
@@ -225,7 +232,10 @@ async function settleFailure(ports: PullPorts, error: unknown, partial: Digest):
   return error;
 }
 
-/** Names the layer; of a full disk also what is free, as long as what was unpacked is still there. */
+/**
+ * Adds the layer to the error, and for a full disk its free space while the unpacked files still
+ * exist.
+ */
 async function explain(error: unknown, { index, descriptor }: WantedLayer, stagingPath: string): Promise<unknown> {
   const where = `layer ${String(index)}`;
   const answer = error instanceof DiskPressureError ? error.message : diskAnswer(error);

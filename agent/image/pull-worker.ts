@@ -1,4 +1,7 @@
-/** The pull thread: registry, digests and extractors, off the agent's main thread. Started by pull-client.ts. */
+/**
+ * Runs the pull thread: registry, digests and extractors, outside of the main thread.
+ * pull-client.ts starts it.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -76,7 +79,7 @@ async function pull(command: PullCommand & { kind: 'pull' }): Promise<void> {
   }
 }
 
-/** A pull without login shows that the image is for all. */
+/** A pull without a login proves that the image is public. */
 async function grantsOf({ digest, login }: PullCommand & { kind: 'pull' }): Promise<{ readonly grants?: readonly string[] }> {
   if (login === undefined) {
     return {};
@@ -85,7 +88,7 @@ async function grantsOf({ digest, login }: PullCommand & { kind: 'pull' }): Prom
   return known !== undefined && known.grants === undefined ? {} : { grants: [...new Set([...known?.grants ?? [], login.namespace])] };
 }
 
-/** Passes on retries and the end of a layer at once, bytes now and then. */
+/** Forwards retries and the end of a layer at once, bytes at intervals. */
 class Teller {
   readonly #id: number;
   #layers: readonly LayerProgress[] = [];

@@ -1,8 +1,8 @@
 /**
- * Work that several callers want at once is done once.
- *
- * 1. Callers with the same key, while the work runs, get the same outcome. 2. A caller whose signal aborts leaves alone; the work is aborted
- * when the last one left. 3. When it ended the next call starts anew.
+ * Runs work once that several callers want at the same time.
+ * 1. Callers with the same key, while the work runs, get the same outcome. 2. A caller whose signal
+ * aborts leaves alone; the work is aborted when the last one left. 3. After the end, the next call
+ * starts again.
  */
 export class SharedWork<T> {
   readonly #running = new Map<string, { readonly outcome: Promise<T>; readonly stop: AbortController; callers: number }>();
@@ -18,7 +18,7 @@ export class SharedWork<T> {
         reject(signal.reason as Error);
         return;
       }
-      // The last one waits until the work has cleaned up.
+      // The last caller waits until the work has cleaned up.
       this.#forget(key, shared);
       shared.stop.abort(signal.reason);
     };

@@ -1,10 +1,13 @@
 import type { Clock } from '#kit/clock.ts';
 import type { ImageStore, LocalImage, PullProgress, PullRequest } from './ports.ts';
 
-/** Tells how each pull ended and how long it took. */
+/** Reports the outcome and the duration of each pull. */
 export type OnPulled = (outcome: 'done' | 'failed', durationMs: number) => void;
 
-/** An image store whose pulls are told: of images that were not complete on disk, or are asked of the registry again. */
+/**
+ * Wraps an image store and reports pulls: those of incomplete images, and those that ask the
+ * registry again.
+ */
 export class TimedImages implements ImageStore {
   readonly #images: ImageStore;
   readonly #clock: Clock;
