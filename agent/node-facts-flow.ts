@@ -1,3 +1,4 @@
+import { CAPABILITIES } from '#model/capability.ts';
 import type { NodePolicy } from '#model/node.ts';
 import { reachableAddress } from './config.ts';
 import type { AgentConfig } from './config.ts';
@@ -24,6 +25,7 @@ export async function nodeFacts(config: AgentConfig, machine: Machine): Promise<
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
     snapshotter: machine.snapshots.driver,
+    capabilities: CAPABILITIES,
   };
 }
 

@@ -44,7 +44,7 @@ export function nodeItem(view: NodeView, tasks: readonly TaskView[]): Item {
     name: node.id, state: nodeState(view), condition: node.condition, networkFault: node.networkFault === '' ? null : node.networkFault, listeningPorts: node.listeningPorts, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
-    agentVersion: node.agentVersion, runtimes: node.runtimes,
+    agentVersion: node.agentVersion, capabilities: node.capabilities, runtimes: node.runtimes,
     policy: { privileged: node.policy.allowsPrivileged, bindPrefixes: node.policy.bindPrefixes, devicePaths: node.policy.devicePaths }, snapshotter: node.snapshotter === '' ? null : node.snapshotter, lastSeen: formatTime(lastSeenMs),
   };
 }

@@ -14,6 +14,15 @@ export function healthOf({ hasDeadman, networkFault, listeningPorts }: NodeHealt
   return { hasDeadman, networkFault: boundedText(networkFault, MAX_FAULT_BYTES), listeningPorts: [...new Set(ports)].sort() };
 }
 
+/** More than there are, and longer than their names are; an agent may be newer than this controller. */
+const MAX_CAPABILITIES = 128;
+const CAPABILITY_NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** Names of what a session's agent can do, few and short. */
+export function boundedCapabilities(names: readonly string[]): readonly string[] {
+  return [...new Set(names.filter(name => CAPABILITY_NAME.test(name)).slice(0, MAX_CAPABILITIES))].sort();
+}
+
 export function isSameHealth(left: NodeHealth, right: NodeHealth): boolean {
   return left.hasDeadman === right.hasDeadman && left.networkFault === right.networkFault && left.listeningPorts.join() === right.listeningPorts.join();
 }

@@ -6,7 +6,7 @@ import type { Node, SessionRecord } from '#model/node.ts';
 import type { NodeWishes, RemovedNode } from '#model/records.ts';
 import type { Registration } from '#model/session.ts';
 import { encodeNode } from '../store/records.ts';
-import { healthOf } from './node-health.ts';
+import { boundedCapabilities, healthOf } from './node-health.ts';
 
 /** The Node as it is after the registration: the agent's facts are new, the operator's wishes stay. */
 export function nodeRecord(registration: Registration, current: (NodeWishes & Partial<Node>) | undefined, fresh: { readonly subnetIndex: number; readonly nowMs: number }): Node {
@@ -28,6 +28,7 @@ export function nodeRecord(registration: Registration, current: (NodeWishes & Pa
     metricsAddress: registration.metricsAddress,
     snapshotter: registration.snapshotter,
     ...healthOf(registration),
+    capabilities: boundedCapabilities(registration.capabilities),
     condition: 'ready',
     conditionSinceMs: (current?.condition === 'ready' ? current.conditionSinceMs : undefined) ?? fresh.nowMs,
     isLossConfirmed: false,

@@ -1,4 +1,5 @@
 /** What an apply, or other nodes, would do: a forecast, compared with what is there. */
+import { CAPABILITIES } from '#model/capability.ts';
 import type { App, Service } from '#model/app.ts';
 import type { AddedNode, ClusterPlan, NodePicture, PlannedTask, UnplacedService } from '#model/cluster-plan.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
@@ -124,7 +125,7 @@ function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, ad
 
 /** Of a first node nobody can tell what its machine is like. */
 const UNKNOWN_MACHINE = {
-  labels: new Map<string, string>(), pids: 0, agentVersion: '', snapshotter: '', hasDeadman: true, networkFault: '', listeningPorts: [], policy: CLOSED_NODE_POLICY, runtimes: ['crun'],
+  labels: new Map<string, string>(), pids: 0, agentVersion: '', snapshotter: '', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES, policy: CLOSED_NODE_POLICY, runtimes: ['crun'],
 };
 
 function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
@@ -134,7 +135,7 @@ function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
   return {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
     labels: new Map([['arch', like.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
-    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: added.capacity.pids ?? like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '', hasDeadman: like.hasDeadman, networkFault: '', listeningPorts: [],
+    subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: added.capacity.pids ?? like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '', hasDeadman: like.hasDeadman, networkFault: '', listeningPorts: [], capabilities: like.capabilities,
     policy: { ...like.policy, devices: added.devices },
     runtimes: added.runtimes.length === 0 ? like.runtimes : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,

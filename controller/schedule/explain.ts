@@ -79,7 +79,7 @@ function ruleOf(obstacle: Obstacle): string {
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'capability' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
@@ -95,6 +95,7 @@ const SAME_NEEDS = {
 function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 'have' | 'need'> {
   switch (first.kind) {
     case 'network': return { have: first.fault, need: 'no fault' };
+    case 'capability': return { have: `agent ${first.agentVersion}`, need: `an agent with ${first.capability}` };
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
     case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: deviceNeed(first) };
@@ -110,7 +111,7 @@ function openingRule(obstacle: OpeningObstacle): string {
   switch (obstacle.kind) {
     case 'privileged': return 'profile privileged';
     case 'deadman': return 'on_disconnect.stop_after';
-    case 'network': return 'network';
+    case 'capability': return `capability ${obstacle.capability}`;
     case 'bind': return `host path ${obstacle.hostPath}`;
     case 'device-path': return `device ${obstacle.hostPath}`;
     case 'device': return `device ${obstacle.device}`;
@@ -119,6 +120,7 @@ function openingRule(obstacle: OpeningObstacle): string {
     case 'quota': return `quota ${obstacle.resource}`;
     case 'address': return 'addresses';
     case 'reserved': return `room for ${obstacle.service}`;
+    default: return obstacle.kind;
   }
 }
 
@@ -202,10 +204,12 @@ function possession({ first, best }: { readonly first: Possession; readonly best
   }
 }
 
-function closedDoor(first: Extract<Obstacle, { readonly kind: 'privileged' | 'bind' | 'device-path' }>): string {
+function closedDoor(first: Extract<Obstacle, { readonly kind: 'privileged' | 'capability' | 'bind' | 'device-path' }>): string {
   switch (first.kind) {
     case 'privileged':
       return 'no permission for profile privileged';
+    case 'capability':
+      return `an agent (${first.agentVersion}) that ignores ${first.capability}; upgrade it`;
     case 'bind':
       return `no host path ${first.hostPath} to bind`;
     case 'device-path':

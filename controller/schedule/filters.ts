@@ -31,6 +31,8 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'near' | 'avoid'; readonly service: ServiceId; readonly label: string }
   /** `process`: one of the machine, which is not a task. */
   | { readonly kind: 'host-port'; readonly port: string; readonly user: 'task' | 'process' }
+  /** Its agent is of before. */
+  | { readonly kind: 'capability'; readonly capability: string; readonly agentVersion: string }
   | { readonly kind: 'address' }
   | { readonly kind: 'reserved'; readonly service: ServiceId; readonly priority: number }
   | { readonly kind: Amount; readonly need: number; readonly free: number }
@@ -56,6 +58,8 @@ export interface ServiceRequest {
   /** Of one task, companions included. */
   readonly requests: Resources;
   readonly hostPorts: readonly string[];
+  /** What its node's agent must be able to do. */
+  readonly capabilities: readonly string[];
   /** It fills nodes up instead of spreading. */
   readonly isPacking: boolean;
   readonly homes: VolumeHomes;
@@ -78,7 +82,7 @@ type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot:
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
 const NODE_FILTERS: readonly NodeFilter[] = [isReady, hasNetwork, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, hasDeadman];
-const TASK_FILTERS: readonly TaskFilter[] = [hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
+const TASK_FILTERS: readonly TaskFilter[] = [hasCapabilities, hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
 export function nodeObstacle(node: Node, service: Service): Obstacle | undefined {
@@ -91,9 +95,9 @@ export function taskObstacle(table: NodeTable, request: ServiceRequest, row: num
 }
 
 /** True when memory, cpu and addresses are all that can keep a task off a node that is for the service. */
-export function isPlain({ service, hostPorts, requests, neighbours, homes, leaving }: ServiceRequest): boolean {
+export function isPlain({ service, hostPorts, capabilities, requests, neighbours, homes, leaving }: ServiceRequest): boolean {
   const { placement, container } = service.spec;
-  return placement.maxPer.length + hostPorts.length + neighbours.length + homes.size + leaving.size + container.deviceRequests.length === 0
+  return placement.maxPer.length + hostPorts.length + capabilities.length + neighbours.length + homes.size + leaving.size + container.deviceRequests.length === 0
     && (requests.diskBytes ?? 0) + (requests.pids ?? 0) === 0;
 }
 
@@ -206,6 +210,16 @@ function isBelowMaxPer(table: NodeTable, { service, placed }: ServiceRequest, ro
 function isNearAndAway(table: NodeTable, { neighbours }: ServiceRequest, row: number): Obstacle | undefined {
   const wrong = neighbours.find(one => one.weight === undefined && (one.counts.count(one.label, row) > 0) !== (one.kind === 'near'));
   return wrong === undefined ? undefined : { node: table.node(row).id, kind: wrong.kind, service: wrong.service, label: wrong.label };
+}
+
+/** An agent that does not know a field ignores it: the task would run without that limit. */
+function hasCapabilities(table: NodeTable, { capabilities }: ServiceRequest, row: number): Obstacle | undefined {
+  if (capabilities.length === 0) {
+    return undefined;
+  }
+  const { id, agentVersion, capabilities: has } = table.node(row);
+  const capability = capabilities.find(one => !has.includes(one));
+  return capability === undefined ? undefined : { node: id, kind: 'capability', capability, agentVersion };
 }
 
 function hasHostPorts(table: NodeTable, { hostPorts }: ServiceRequest, row: number): Obstacle | undefined {

@@ -1,4 +1,5 @@
 /** A node more, made for what waits. */
+import { CAPABILITIES } from '#model/capability.ts';
 import { containersOf, requestsOf } from '#model/companion.ts';
 import { parseNodeId } from '#model/ids.ts';
 import type { NodeId } from '#model/ids.ts';
@@ -33,7 +34,7 @@ export function newNode(blocked: Blocked): Candidate {
   const policy = policyFor(blocked, like?.policy ?? CLOSED_NODE_POLICY);
   const value: Node = {
     id, availability: 'active', labels: new Map([...machine, ...given]), taints: [], subnetIndex: -1, address: '', capacity, pids: Math.max(PIDS, capacity.pids ?? 0),
-    runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus, hasDeadman: true, networkFault: '', listeningPorts: [],
+    runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus, hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
   const parts = [...capacityText(capacity), ...[...given].map(([label, text]) => `${MACHINE_WORDS.has(label) ? 'label.' : ''}${label}=${text}`), ...machineText(blocked, value, like)];

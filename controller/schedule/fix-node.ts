@@ -1,4 +1,5 @@
 /** Changes of one node that is there, each told as what an operator does to it. */
+import { CAPABILITIES } from '#model/capability.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { Node } from '#model/node.ts';
 import type { PlacementRule } from '#model/service.ts';
@@ -74,10 +75,10 @@ function isAmount(obstacle: Obstacle): obstacle is Extract<Obstacle, { readonly 
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
 }
 
-type Opening = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'bind' | 'device-path' }>;
+type Opening = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'capability' | 'bind' | 'device-path' }>;
 
 function isOpening(obstacle: Obstacle): obstacle is Opening {
-  return ['privileged', 'deadman', 'network', 'bind', 'device-path'].includes(obstacle.kind);
+  return ['privileged', 'deadman', 'network', 'capability', 'bind', 'device-path'].includes(obstacle.kind);
 }
 
 function mendOpening(obstacle: Opening): Mend {
@@ -85,6 +86,7 @@ function mendOpening(obstacle: Opening): Mend {
     case 'privileged': return { text: 'start its agent with --allow-privileged', change: ({ policy }) => ({ policy: { ...policy, allowsPrivileged: true } }) };
     case 'deadman': return { text: 'start its gantry-deadman', change: () => ({ hasDeadman: true }) };
     case 'network': return { text: `repair its network: it says "${obstacle.fault}"`, change: () => ({ networkFault: '' }) };
+    case 'capability': return { text: 'upgrade its agent', change: ({ capabilities }) => ({ capabilities: [...capabilities, ...CAPABILITIES] }) };
     case 'bind': return { text: `start its agent with --bind-prefixes ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, bindPrefixes: [...policy.bindPrefixes, obstacle.hostPath] } }) };
     case 'device-path': return { text: `start its agent with --device-paths ${obstacle.hostPath}`, change: ({ policy }) => ({ policy: { ...policy, devicePaths: [...policy.devicePaths, obstacle.hostPath] } }) };
   }

@@ -1,6 +1,7 @@
 /** What the scheduler knows of a service before it places its tasks. */
 import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
+import { neededCapabilities } from '#model/capability.ts';
 import { requestsOf } from '#model/companion.ts';
 import type { NodeId, ServiceId } from '#model/ids.ts';
 import { nodeOfTask } from '#model/node-of-task.ts';
@@ -29,6 +30,7 @@ export function requestFor(snapshot: ClusterSnapshot, table: NodeTable, service:
   return {
     service, requests: requestsOf(service.spec), isPacking: policyOf(placement) === 'binpack',
     hostPorts: container.ports.length === 0 ? [] : hostPortsOf(container),
+    capabilities: neededCapabilities(service.spec),
     homes: volumeHomes(snapshot, service), leaving: leavingVolumes(snapshot, service),
     previous: previousNodes(snapshot, tasks),
     placed: new LabelCounts(table, placement.maxPer.map(limit => limit.label), rowsOf(present)),

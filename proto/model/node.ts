@@ -52,6 +52,8 @@ export interface Node {
   readonly networkFault: string;
   /** Ports on which processes of the machine listen that are no tasks, as `tcp/22`, sorted; empty: none, or its agent does not say. */
   readonly listeningPorts: readonly string[];
+  /** What its agent does with newer fields of tasks (model/capability.ts), also names that this program does not know; empty: an agent of before. */
+  readonly capabilities: readonly string[];
   readonly condition: 'ready' | 'silent' | 'lost';
   readonly conditionSinceMs: number;
   /** An operator said that the loss is true (`node confirm-lost`). */

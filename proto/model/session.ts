@@ -42,6 +42,8 @@ export interface Registration {
   readonly networkFault: string;
   /** As in Node. */
   readonly listeningPorts: readonly string[];
+  /** As in Node. */
+  readonly capabilities: readonly string[];
   /** Newest status of every task the agent knows. */
   readonly statuses: readonly TaskStatus[];
   /** Of the last accepted registration of this instance; empty at the first one after a join. */

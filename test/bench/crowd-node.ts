@@ -73,7 +73,7 @@ export class CrowdNode {
     try {
       end.send({
         kind: 'register', node: parseNodeId(this.#options.name), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.1', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 33 }, pids: 32_768, labels: new Map(),
-        policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: false, networkFault: '', listeningPorts: [], cpus: '0-3', takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#tasks.statuses(), knownRevision: 0, clusterId: '', ...this.#nonces,
+        policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: false, networkFault: '', listeningPorts: [], capabilities: [], cpus: '0-3', takesEndpointChanges: true, takesKeptTasks: true, statuses: this.#tasks.statuses(), knownRevision: 0, clusterId: '', ...this.#nonces,
       });
       for await (const message of end.receive()) {
         if (message.kind === 'go-elsewhere' || message.kind === 'refused') break;

@@ -28,7 +28,7 @@ services:
 const NODE: Shape = {
   name: 'string', state: '=ready,lost,draining,cordoned', condition: '=ready,silent,lost', networkFault: 'string|null', listeningPorts: ['string'], drained: 'boolean', labels: { node: 'string' }, taints: ['string'], address: 'string',
   capacity: { milliCpu: 'number', memoryBytes: 'number', pids: 'number', devices: {} }, allocated: { milliCpu: 'number', memoryBytes: 'number' },
-  agentVersion: 'string', runtimes: ['string'], lastSeen: 'time',
+  agentVersion: 'string', capabilities: ['string'], runtimes: ['string'], lastSeen: 'time',
 };
 const SERVICE: Shape = {
   namespace: 'string', app: 'string', name: 'string', kind: '=service,job,global,cron,stateful', replicas: 'number', running: 'number', healthy: 'number',

@@ -1,4 +1,5 @@
 /** An agent as it is shipped, but for its machine: session, tasks and endpoints over the simulated network. */
+import { CAPABILITIES } from '#model/capability.ts';
 import type { NodeId } from '#model/ids.ts';
 import type { ControllerMessage, AgentMessage } from '#model/session.ts';
 import { ClusterError } from '#model/errors.ts';
@@ -133,7 +134,7 @@ export class SimAgent {
   #facts(): ConstructorParameters<typeof SessionLoop>[0]['facts'] {
     return {
       node: this.node, agentVersion: '0.1.0', bootId: this.machine.fake.bootId, address: '10.161.0.1', capacity: this.capacity, pids: 32_768, labels: new Map([['zone', this.#zone]]),
-      runtimes: ['crun'], policy: CLOSED_NODE_POLICY, cpus: '0-3', architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay',
+      runtimes: ['crun'], policy: CLOSED_NODE_POLICY, cpus: '0-3', architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', capabilities: CAPABILITIES,
     };
   }
 

@@ -56,7 +56,7 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
 export function registration(node: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(node), agentVersion: '0', bootId: 'b', address: '10.161.0.250', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'a', knownRevision: 0, clusterId: '', ...change,
+    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'a', knownRevision: 0, clusterId: '', ...change,
   };
 }
 

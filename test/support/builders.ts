@@ -1,4 +1,5 @@
 /** Model values with defaults at a fixed time: a test names only what it is about. Everything is frozen. */
+import { CAPABILITIES } from '#model/capability.ts';
 import type { App, Revision, Service, ServiceStatus } from '#model/app.ts';
 import type { ClusterSnapshot, UnreadableTask, Versioned } from '#model/cluster-snapshot.ts';
 import type { ClusterEvent } from '#model/event.ts';
@@ -40,7 +41,7 @@ export function node(name: string, options: NodeOptions = {}): Node {
     policy: CLOSED_NODE_POLICY,
     snapshotter: 'overlay',
     agentVersion: '0.1.0',
-    metricsAddress: '', cpus: '0-3', hasDeadman: true, networkFault: '', listeningPorts: [],
+    metricsAddress: '', cpus: '0-3', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES,
     condition: 'ready',
     conditionSinceMs: T0,
     isLossConfirmed: false,

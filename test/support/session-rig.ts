@@ -51,7 +51,7 @@ export class SessionRig {
       volumeAnswers: () => this.volumeAnswers,
       facts: {
         node: parseNodeId('n1'), agentVersion: '0.1.0', bootId: 'b', address: '10.161.0.2', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-        labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3',
+        labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', cpus: '0-3', capabilities: [],
       },
       dialer: {
         dial: address => {

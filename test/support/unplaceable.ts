@@ -181,6 +181,10 @@ const REASONS = {
     if (random.chance(0.5)) draft.then.push((_, make) => ({ services: [edge], tasks: draft.nodes.map((__, index) => make(edge, nameOf(index), { slot: index })) }));
     Object.assign(draft.web, { ports, replicas: draft.nodes.length + random.between(1, 2) });
   },
+  'capability': (draft: Draft, random: Random) => {
+    every(() => ({ capabilities: ['hugepages'] }))(draft, random);
+    Object.assign(draft.web, { resources: { limits: { storage: '1Gi' } }, replicas: 1 });
+  },
   'listening': (draft: Draft, random: Random) => {
     every(() => ({ listeningPorts: ['tcp/22', 'tcp/8080'] }))(draft, random);
     Object.assign(draft.web, { ports: [{ published: 8080, target: 80, mode: 'host' }], replicas: 1 });
@@ -295,6 +299,7 @@ const PHRASES: readonly (readonly [RegExp, (...words: readonly string[]) => Node
   [/^remove its taints? (.*)$/, (gone = '') => ({ taints }) => ({ taints: taints.filter(one => !gone.split(', ').includes(one)) })],
   [/^install the runtime (.*)$/, (runtime = '') => ({ runtimes }) => ({ runtimes: [...runtimes, runtime] })],
   [/^give it the cpus (.*)$/, (cpus = '') => () => ({ cpus })],
+  [/^upgrade its agent$/, () => () => ({ capabilities: ['storage'] })],
   [/^uncordon it$/, () => () => ({ availability: 'active' })],
   [/^bring it back$/, () => () => ({ availability: 'active', condition: 'ready' })],
   [/^give it (.*) more cpu$/, (text = '') => ({ capacity }) => ({ capacity: { ...capacity, milliCpu: capacity.milliCpu + valueOf(parseCpu(text)) } })],

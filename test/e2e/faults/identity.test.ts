@@ -319,7 +319,7 @@ async function allOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
 function registrationOf(node: string): Parameters<ReturnType<ReturnType<typeof connectAgent>['session']>['send']>[0] {
   return {
     kind: 'register', node: parseNodeId(node), agentVersion: '0.1.0', bootId: 'b', address: '10.0.0.1', capacity: { milliCpu: 1, memoryBytes: 1 }, pids: 1,
-    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, clusterId: '',
+    labels: new Map(), policy: CLOSED_NODE_POLICY, runtimes: [], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, clusterId: '',
   };
 }
 

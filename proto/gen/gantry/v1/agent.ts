@@ -115,6 +115,8 @@ export interface Registration {
   /** As in Node. */
   readonly networkFault: string;
   /** As in Node. */
+  readonly capabilities: readonly string[];
+  /** As in Node. */
   readonly listeningPorts: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
@@ -1082,6 +1084,7 @@ function createBaseRegistration(): Registration {
     knownRevision: 0,
     clusterId: "",
     networkFault: "",
+    capabilities: [],
     listeningPorts: [],
   };
 }
@@ -1153,6 +1156,9 @@ export const Registration: MessageFns<Registration> = {
     }
     if (message.networkFault !== "") {
       writer.uint32(186).string(message.networkFault);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(194).string(v!);
     }
     for (const v of message.listeningPorts) {
       writer.uint32(202).string(v!);
@@ -1358,6 +1364,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.networkFault = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
             continue;
           }
           case 25: {

@@ -1186,6 +1186,8 @@ export interface Node {
   readonly networkFault: string;
   /** Ports on which processes of the machine listen that are no tasks, as tcp/22, sorted; empty: none, or an agent of before. */
   readonly listeningPorts: readonly string[];
+  /** What its agent does with newer fields of tasks, as hugepages, sorted; empty: an agent of before. */
+  readonly capabilities: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9347,6 +9349,7 @@ function createBaseNode(): Node {
     hasDeadman: false,
     networkFault: "",
     listeningPorts: [],
+    capabilities: [],
   };
 }
 
@@ -9414,6 +9417,9 @@ export const Node: MessageFns<Node> = {
     }
     for (const v of message.listeningPorts) {
       writer.uint32(170).string(v!);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(178).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -9608,6 +9614,14 @@ export const Node: MessageFns<Node> = {
             }
 
             message.listeningPorts.push(reader.string());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
             continue;
           }
         }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { NodeHealth } from '#model/session.ts';
-import { healthOf, isSameHealth } from '../../../../controller/api/node-health.ts';
+import { boundedCapabilities, healthOf, isSameHealth } from '../../../../controller/api/node-health.ts';
 
 const WELL: NodeHealth = { hasDeadman: true, networkFault: '', listeningPorts: [] };
 
@@ -22,4 +22,9 @@ test('health is the same where all of it is', t => {
   t.false(isSameHealth(WELL, { ...WELL, listeningPorts: ['tcp/22'] }));
   t.false(isSameHealth(WELL, { ...WELL, networkFault: 'no vxlan' }));
   t.false(isSameHealth(WELL, { ...WELL, hasDeadman: false }));
+});
+
+test('capabilities of a session are few and short, also those of a newer agent', t => {
+  t.deepEqual(boundedCapabilities(['storage', 'tomorrow', 'storage', 'x'.repeat(65), 'No', '']), ['storage', 'tomorrow']);
+  t.is(boundedCapabilities(Array.from({ length: 1_000 }, (_, index) => `c-${String(index)}`)).length, 128);
 });

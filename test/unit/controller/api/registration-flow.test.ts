@@ -21,7 +21,7 @@ import { MemoryReplica } from '../../../support/memory-replica.ts';
 function registration(name: string, change: Partial<Registration> = {}): Registration {
   return {
     kind: 'register', node: parseNodeId(name), agentVersion: '1', bootId: 'b', address: '10.161.0.10', capacity: { milliCpu: 4_000, memoryBytes: 2 ** 30 }, pids: 100,
-    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, clusterId: '', ...change,
+    labels: new Map([['zone', 'a']]), policy: CLOSED_NODE_POLICY, runtimes: ['crun'], architecture: 'amd64', metricsAddress: '', snapshotter: 'overlay', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: [], cpus: '0-3', takesEndpointChanges: true, statuses: [], previousNonce: '', nextNonce: 'x', knownRevision: 0, clusterId: '', ...change,
   };
 }
 const peer = (name: string): Peer => ({ role: 'node', name, address: '10.161.0.10', certifiedAtMs: T0 });

@@ -23,6 +23,8 @@ test('groups of one size by their names', explains, [
 ], 'no node fits: 1 of 2 nodes has host port tcp/80 taken; 1 node has the taint spot, which the service does not tolerate');
 test('a port on which a process listens', explains, [{ node: n('n1'), kind: 'host-port', port: 'tcp/80', user: 'process' }, { node: n('n2'), kind: 'host-port', port: 'tcp/80', user: 'process' }, { node: n('n3'), kind: 'host-port', port: 'tcp/80', user: 'task' }],
   'no node fits: 2 of 3 nodes have host port tcp/80 in use by a process that is not a task; 1 node has host port tcp/80 taken');
+test('an agent of before', explains, [{ node: n('n1'), kind: 'capability', capability: 'storage', agentVersion: '0.1.0' }],
+  'no node fits: 1 of 1 node has an agent (0.1.0) that ignores storage; upgrade it');
 test('a network that is not there', explains, [{ node: n('n1'), kind: 'network', fault: 'network: no vxlan' }],
   'no node fits: 1 of 1 node has a network fault ("network: no vxlan")');
 test('networks that are not there, each for another reason', explains, [{ node: n('n1'), kind: 'network', fault: 'a' }, { node: n('n2'), kind: 'network', fault: 'b' }],

@@ -51,6 +51,13 @@ test('a port of the node on which a process listens is not free', t => {
   t.is(asks(81, { mode: 'ingress' }), undefined);
   t.like(onTask({ listeningPorts: ['tcp/80'] }, { container: { ports: [PORT] } }), { kind: 'host-port', user: 'task' }, 'a task has it too');
 });
+test('a task whose fields the agent ignores is not placed there', t => {
+  const limits = { memoryBytes: 1, pids: 1, storageBytes: 2 ** 20 };
+  t.like(onTask({ capabilities: ['hugepages'], agentVersion: '0.1.0' }, { container: { limits } }), { kind: 'capability', capability: 'storage', agentVersion: '0.1.0' });
+  t.like(onTask({ capabilities: [] }, { container: { limits } }), { kind: 'capability', capability: 'storage' }, 'an agent of before names none');
+  t.is(onTask({ capabilities: ['storage', 'tomorrow'] }, { container: { limits } }), undefined);
+  t.is(onTask({ capabilities: [] }, {}), undefined, 'it needs none');
+});
 test('max_per counts what is placed already', t => {
   t.is(onTask({}, { placement: { maxPer: [{ label: 'node', count: 2 }] } }), undefined);
   t.like(onTask({}, { placement: { maxPer: [{ label: 'node', count: 1 }] } }), { kind: 'max-per' });
