@@ -27,19 +27,22 @@ import { addRunVerb } from './run-verbs.ts';
 import { addVolumeVerbs } from './volume-verbs.ts';
 import { collect, formatted, globals, many, one, VerbTable } from './verb-table.ts';
 import type { WithShell } from './verb-table.ts';
+import { VERSION, VERSION_LINE } from './version.ts';
 
-export const VERSION = '0.1.0';
+/** Words with which a call may ask for any command: help, and completion. */
+const ASK_FOR_ALL: readonly string[] = ['help', '--help', '-h', 'completion'];
 
-/** The whole table. */
-export function buildProgram(withShell: WithShell): Command {
+/** The whole table. @param words  of the call, for which not every flag is needed; absent: the table is complete */
+export function buildProgram(withShell: WithShell, words?: readonly string[]): Command {
+  const isWhole = words === undefined || words.length === 0 || words.some(word => ASK_FOR_ALL.includes(word));
   const program = globals(new Command('clusterctl'))
     .description('Gantry: run containers on a cluster of machines. Also installed as `gantry`.')
     .enablePositionalOptions()
     .showSuggestionAfterError(true)
-    .version(`clusterctl (Gantry) ${VERSION}`, '-V, --version', 'whose clusterctl this is, and which')
+    .version(VERSION_LINE, '-V, --version', 'whose clusterctl this is, and which')
     .addHelpText('after', '\nStart here:\n  clusterctl apply -f shop.yaml --wait\n  clusterctl ps\n  clusterctl why shop/web\n  clusterctl help rollout undo\n')
     .configureHelp({ sortSubcommands: true, subcommandTerm: command => command.name(), subcommandDescription: shortAbout, groupItems: groupByHead });
-  const verbs = new VerbTable(program, withShell);
+  const verbs = new VerbTable(program, withShell, isWhole ? undefined : new Set(words));
   addObjectVerbs(verbs);
   addChangeVerbs(verbs);
   addCronVerbs(verbs);

@@ -23,9 +23,9 @@ export async function loadContexts(file: string): Promise<ContextFile> {
   if (text === undefined) {
     return NO_CONTEXTS;
   }
-  const { parse } = await import('yaml');
+  const { parseYaml } = await import('./yaml-text.ts');
   try {
-    return readContextFile(parse(text));
+    return readContextFile(parseYaml(text));
   } catch (error) {
     throw new ClusterError('INVALID_ARGUMENT', `${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
@@ -33,10 +33,10 @@ export async function loadContexts(file: string): Promise<ContextFile> {
 
 /** Replaces the file by rename, readable by its owner alone. */
 export async function saveContexts(file: string, contexts: ContextFile): Promise<void> {
-  const { stringify } = await import('yaml');
+  const { formatYaml } = await import('./yaml-text.ts');
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.new`;
-  await writeFile(draft, stringify(contextFileToPlain(contexts)), { mode: 0o600 });
+  await writeFile(draft, formatYaml(contextFileToPlain(contexts)), { mode: 0o600 });
   await chmod(draft, 0o600);
   await rename(draft, file);
 }

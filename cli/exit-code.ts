@@ -2,8 +2,8 @@
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
 import { printable } from '#model/printable.ts';
-import { formatProblem } from './manifest.ts';
-import type { ManifestProblem } from './manifest.ts';
+import { formatProblem } from './manifest-problem.ts';
+import type { ManifestProblem } from './manifest-problem.ts';
 import { UsageError } from './options.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, timeout: 124 } as const;

@@ -5,8 +5,9 @@ import { contentSources, readApp, readAppName, snapPath } from '#model/app-schem
 import type { AppName, ContentSource, ContentTable } from '#model/app-schema.ts';
 import type { AppSpec } from '#model/app.ts';
 import type { Violation } from '#model/errors.ts';
-import { printable, quoted } from '#model/printable.ts';
+import { quoted } from '#model/printable.ts';
 import type { RawValue } from '#model/raw-value.ts';
+import type { ManifestProblem } from './manifest-problem.ts';
 import type { Variables } from './variables.ts';
 import { MAX_ALIASES, MAX_DEPTH, scanTokens } from './yaml-scan.ts';
 import { buildTree } from './yaml-tree.ts';
@@ -15,16 +16,6 @@ export interface ManifestFile {
   /** As the person named it; `-` is stdin. */
   readonly name: string;
   readonly bytes: Uint8Array;
-}
-
-export interface ManifestProblem {
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  readonly column: number;
-  /** `services.web.image`, after `[N].` where the file has several documents; `(document)`, `(syntax)`, `(encoding)`. */
-  readonly path: string;
-  readonly message: string;
 }
 
 /** One document, read but not understood yet. */
@@ -111,12 +102,6 @@ export function readAppNames(parsed: ParsedManifests, defaultNamespace: string):
     }
   }
   return { apps: [...apps.values()], problems: inFileOrder(problems) };
-}
-
-/** `file:line:column path: message`, printable. */
-export function formatProblem(problem: ManifestProblem): string {
-  const place = `${problem.file}:${String(problem.line)}:${String(problem.column)}`;
-  return printable(`${place} ${problem.path}: ${problem.message}`);
 }
 
 /** By file as they first appear, then by line and column. */

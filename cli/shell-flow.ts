@@ -2,8 +2,6 @@
 import type { Clock } from '#kit/clock.ts';
 import { ClusterError } from '#model/errors.ts';
 import type { ControlClient } from '#model/ports.ts';
-import { certificateWarning } from './certificate-warning.ts';
-import { contextPath, loadContexts, loadCredentials } from './context-fs.ts';
 import type { ContextCredentials } from './context-fs.ts';
 import { chooseContext } from './context.ts';
 import type { Context } from './context.ts';
@@ -56,9 +54,11 @@ export class CommandShell implements Shell {
 
 /** The context that the command line or the environment names, else the current one. */
 async function openChosen(shell: Shell): Promise<ControlClient> {
+  const { contextPath, loadContexts, loadCredentials } = await import('./context-fs.ts');
   const file = await loadContexts(contextPath(shell.environment));
   const context = chooseContext(file, shell.options.context ?? shell.environment.get('GANTRY_CONTEXT'));
   const credentials = await loadCredentials(context);
+  const { certificateWarning } = await import('./certificate-warning.ts');
   const warning = shell.options.isQuiet ? undefined : certificateWarning(context.name, credentials.certificatePem, shell.clock.nowMs());
   if (warning !== undefined) await shell.terminal.writeError(`${warning}\n`);
   return await openContext(shell, context, credentials);
@@ -68,22 +68,20 @@ async function openChosen(shell: Shell): Promise<ControlClient> {
 export async function openContext(shell: Shell, context: Context, { caPem, certificatePem, keyPem }: ContextCredentials): Promise<ControlClient> {
   const { createControlClient } = await import('#rpc/control-client.ts');
   const identity = { caPem, pair: { certificatePem, keyPem } };
-  const client = createControlClient({ controllers: context.controllers, identity });
-  const probe = createControlClient({ controllers: context.controllers, identity, timeoutMs: CONNECT_TIMEOUT_MS / 2 });
+  const client = createControlClient({ controllers: context.controllers, identity, statusTimeoutMs: CONNECT_TIMEOUT_MS / 2 });
   const stop = new AbortController();
   try {
     const tooLate = shell.clock.sleep(CONNECT_TIMEOUT_MS, AbortSignal.any([shell.signal, stop.signal])).then(() => {
       throw new ClusterError('UNAVAILABLE', `cannot reach controller ${context.controllers.join(', ')}: no answer within 10 s`);
     });
     tooLate.catch(() => { /* stopped: the cluster answered first, or the race below has told it */ });
-    await Promise.race([probe.clusterStatus(), tooLate]);
+    await Promise.race([client.clusterStatus(), tooLate]);
     return client;
   } catch (error) {
     client.close();
     throw explain(error, context.controllers);
   } finally {
     stop.abort();
-    probe.close();
   }
 }
 

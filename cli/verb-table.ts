@@ -51,19 +51,26 @@ export interface Verb<Flags> {
 export class VerbTable {
   readonly #parent: Command;
   readonly #withShell: WithShell;
+  readonly #called: ReadonlySet<string> | undefined;
   readonly #examples: string[] = [];
 
-  constructor(parent: Command, withShell: WithShell) {
+  /** @param called  words of the call: commands of other names get no flags, which takes most of the time. Absent: all get theirs */
+  constructor(parent: Command, withShell: WithShell, called?: ReadonlySet<string>) {
     this.#parent = parent;
     this.#withShell = withShell;
+    this.#called = called;
     addHelp(parent);
   }
 
   add<Flags = GlobalFlags>(verb: Verb<Flags>): void {
-    const command = withGlobals(this.#parent.command(verb.usage)).description(verb.about);
+    const command = this.#parent.command(verb.usage).description(verb.about);
+    this.#examples.push(verb.examples[0]);
+    if (this.#called?.has(command.name()) === false) {
+      return;
+    }
+    withGlobals(command);
     verb.options?.(command);
     command.addHelpText('after', `${formatExamples(verb.examples)}${GLOBALS_LINE}`);
-    this.#examples.push(verb.examples[0]);
     command.action(async (...given: unknown[]) => {
       const flags = command.optsWithGlobals<Flags & GlobalFlags & Readonly<Record<string, unknown>>>();
       const args = given.slice(0, -2) as readonly (string | readonly string[] | undefined)[];
@@ -73,7 +80,7 @@ export class VerbTable {
 
   group(name: string, about: string): VerbTable {
     const group = this.#parent.command(name).description(about);
-    const verbs = new VerbTable(group, this.#withShell);
+    const verbs = new VerbTable(group, this.#withShell, this.#called);
     group.addHelpText('after', () => formatExamples(verbs.#examples));
     return verbs;
   }

@@ -38,8 +38,8 @@ export async function printListing(shell: Shell, listing: Listing): Promise<void
 /** One document in JSON, or in YAML with `-o yaml`. */
 export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
   if (shell.options.output === 'yaml') {
-    const { stringify } = await import('yaml');
-    await shell.terminal.write(stringify(plain, shown));
+    const { formatYaml } = await import('../yaml-text.ts');
+    await shell.terminal.write(formatYaml(plain, shown));
     return;
   }
   await shell.terminal.write(`${JSON.stringify(plain, shown, 2)}\n`);

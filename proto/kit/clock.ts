@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /**
  * Time, and waiting for it. Intervals use `monotonicMs`, display uses `nowMs`.
  *

@@ -14,13 +14,15 @@ export interface ControlClientOptions {
   readonly controllers: readonly string[];
   readonly identity: TlsIdentity;
   readonly timeoutMs?: number;
+  /** Of `clusterStatus` alone, which probes whether a controller answers. */
+  readonly statusTimeoutMs?: number;
 }
 
 /** ControlApi at whichever controller answers. A call repeated at the next one changes nothing more: writes carry request ids. */
 export function createControlClient(options: ControlClientOptions): ControlClient {
   const replicas = new Replicas(options);
-  const unary = <Request, Answer>(method: Method<Request, Answer>) =>
-    (request: Request): Promise<Answer> => replicas.call(channel => channel.unary(method, request, callOptions(options)));
+  const unary = <Request, Answer>(method: Method<Request, Answer>, timeoutMs = options.timeoutMs) =>
+    (request: Request): Promise<Answer> => replicas.call(channel => channel.unary(method, request, callOptions(timeoutMs)));
   return {
     apply: unary(CONTROL.apply),
     deleteApp: unary(CONTROL.deleteApp),
@@ -58,7 +60,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     removeNode: unary(CONTROL.removeNode),
     replaceNode: unary(CONTROL.replaceNode),
     awaitRouted: unary(CONTROL.awaitRouted),
-    clusterStatus: () => unary(CONTROL.clusterStatus)(undefined),
+    clusterStatus: () => unary(CONTROL.clusterStatus, options.statusTimeoutMs)(undefined),
     usage: () => unary(CONTROL.usage)(undefined),
     plan: unary(CONTROL.plan),
     why: unary(CONTROL.why),
@@ -73,7 +75,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
   };
 }
 
-function callOptions({ timeoutMs }: ControlClientOptions): { readonly timeoutMs?: number } {
+function callOptions(timeoutMs: number | undefined): { readonly timeoutMs?: number } {
   return timeoutMs === undefined ? {} : { timeoutMs };
 }
 

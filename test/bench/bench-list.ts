@@ -3,6 +3,7 @@ import type { Bench } from './bench.ts';
 /** Every bench by name; only the one that runs is loaded. */
 export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   burst: async () => (await import('./burst.ts')).burstBench,
+  cli: async () => (await import('./cli.ts')).cliBench,
   'e2e-latency': async () => (await import('./e2e-latency.ts')).endToEndBench,
   fleet: async () => (await import('./fleet.ts')).fleetBench,
   growth: async () => (await import('./growth.ts')).growthBench,

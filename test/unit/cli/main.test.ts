@@ -23,6 +23,13 @@ test('words behind an unknown command are not taken for its group', t => {
   t.like(run('node', 'reboot', 'image'), { status: 2, stderr: 'error: unknown command \'reboot\'; clusterctl node has confirm-lost, cordon, drain, inspect, label, ls, replace, rm, taint, uncordon\n' });
 });
 
+test('--version is the same line alone and with other flags', t => {
+  const { status, stdout, stderr } = run('--version');
+  t.deepEqual([status, stderr], [0, '']);
+  t.regex(stdout, /^clusterctl \(Gantry\) \d+\.\d+\.\d+\n$/);
+  t.like(run('-q', '-V'), { status, stdout, stderr });
+});
+
 test('a full disk behind standard output is an error of one line', t => {
   const full = openSync('/dev/full', 'w');
   t.teardown(() => { closeSync(full); });

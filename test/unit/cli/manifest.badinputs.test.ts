@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { checkNamespacePolicy, DEFAULT_NAMESPACE_POLICY } from '#model/namespace.ts';
-import { formatProblem, parseManifests, readManifests } from '../../../cli/manifest.ts';
+import { formatProblem } from '../../../cli/manifest-problem.ts';
+import { parseManifests, readManifests } from '../../../cli/manifest.ts';
 import { buildBytes, readBadInputs, shuffled } from '../../support/bad-input.ts';
 import type { BadInput } from '../../support/bad-input.ts';
 import { seed } from '../../support/seed.ts';

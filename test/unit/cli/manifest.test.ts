@@ -1,5 +1,6 @@
 import test from 'ava';
-import { formatProblem, parseManifests, readAppNames, readManifests } from '../../../cli/manifest.ts';
+import { formatProblem } from '../../../cli/manifest-problem.ts';
+import { parseManifests, readAppNames, readManifests } from '../../../cli/manifest.ts';
 import type { ManifestFile } from '../../../cli/manifest.ts';
 
 const APP = (name: string, rest = ''): string => `apiVersion: gantry/v1\nkind: App\nmetadata: { name: ${name} }\nservices:\n  web:\n    image: nginx\n${rest}`;

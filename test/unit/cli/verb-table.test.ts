@@ -50,3 +50,18 @@ test('what follows a verb is an argument of it: its help is shown', async t => {
 test('the version is told', async t => {
   t.regex((await run('--version')).text, /^clusterctl \(Gantry\) \d+\.\d+\.\d+\n$/);
 });
+
+test('with the words of a call, only commands of these names get flags; a call for help gets all', t => {
+  const flagsOf = (words: readonly string[], ...path: readonly string[]): readonly string[] => {
+    const program = buildProgram(() => Promise.resolve(), words);
+    const command = path.reduce<Command | undefined>((at, name) => at?.commands.find(one => one.name() === name), program);
+    return command?.options.map(({ long }) => long ?? '') ?? [];
+  };
+  t.true(flagsOf(['-n', 'prod', 'ps', '-a'], 'ps').includes('--all'));
+  t.true(flagsOf(['ps'], 'ps').includes('--output'));
+  t.deepEqual(flagsOf(['ps'], 'get'), []);
+  t.true(flagsOf(['rollout', 'undo', 'shop/web'], 'rollout', 'undo').includes('--to-revision'));
+  for (const words of [[], ['help', 'get'], ['get', '--help'], ['get', '-h'], ['completion', 'words', '--', 'get', '-']]) {
+    t.true(flagsOf(words, 'get').includes('--watch'), words.join(' '));
+  }
+});
