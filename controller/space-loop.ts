@@ -1,6 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Logger } from '#kit/logger.ts';
 import type { Loop } from '#kit/supervise-loop.ts';
+import { untilAborted } from '#kit/until-aborted.ts';
 import { compactionRevision, hasRoom, isWorthDefragmenting } from './store/etcd-space.ts';
 import type { EtcdSpace } from './store/etcd-space.ts';
 import type { SpaceKeeper } from './store/ports.ts';
@@ -26,6 +27,7 @@ const SETTLE_MS = 1_000;
 /**
  * Keeps etcd below its quota: near it, history is compacted and the files are defragmented, one member after another. Out of
  * space, the alarm is disarmed as soon as every member has room again. Every controller looks, for metrics; one acts.
+ * The end waits for no answer of etcd: a defragmentation may take minutes, and etcd finishes it alone.
  */
 export class SpaceLoop implements Loop {
   readonly #options: SpaceLoopOptions;
@@ -58,9 +60,9 @@ export class SpaceLoop implements Loop {
   async #look(signal: AbortSignal): Promise<void> {
     const { clock, keeper, mayReclaim } = this.#options;
     const before = this.#space;
-    this.#space = await keeper.read();
+    this.#space = await untilAborted(keeper.read(), signal);
     if (!mayReclaim()) return;
-    await this.#disarmWhereRoomIs();
+    await this.#disarmWhereRoomIs(signal);
     const revision = compactionRevision(this.#space, before);
     const pauseMs = this.#space.isOutOfSpace ? FULL_PAUSE_MS : PAUSE_MS;
     if (revision === undefined || clock.monotonicMs() - this.#reclaimedAtMs < pauseMs) return;
@@ -70,26 +72,26 @@ export class SpaceLoop implements Loop {
 
   async #reclaim(before: EtcdSpace, revision: number, signal: AbortSignal): Promise<void> {
     const { clock, keeper, logger } = this.#options;
-    await keeper.compact(revision);
+    await untilAborted(keeper.compact(revision), signal);
     await clock.sleep(SETTLE_MS, signal);
     for (const { host } of before.members) {
-      const member = (await keeper.read()).members.find(one => one.host === host);
+      const member = (await untilAborted(keeper.read(), signal)).members.find(one => one.host === host);
       // Without writes, what is free may not be reported for long.
-      if (member !== undefined && (before.isOutOfSpace || isWorthDefragmenting(member))) await keeper.defragment(host);
+      if (member !== undefined && (before.isOutOfSpace || isWorthDefragmenting(member))) await untilAborted(keeper.defragment(host), signal);
     }
-    this.#space = await keeper.read();
+    this.#space = await untilAborted(keeper.read(), signal);
     logger.info({ revision, before: before.members, after: this.#space.members }, 'history of etcd was compacted');
     if (this.#space.isOutOfSpace && !hasRoom(this.#space.members)) {
       logger.error({ members: this.#space.members }, 'etcd: records in force fill its quota; raise --quota-backend-bytes');
     }
-    await this.#disarmWhereRoomIs();
+    await this.#disarmWhereRoomIs(signal);
   }
 
   /** Also after an operator raised the quota. */
-  async #disarmWhereRoomIs(): Promise<void> {
+  async #disarmWhereRoomIs(signal: AbortSignal): Promise<void> {
     const { keeper, logger } = this.#options;
     if (this.#space?.isOutOfSpace !== true || !hasRoom(this.#space.members)) return;
-    await keeper.disarm();
+    await untilAborted(keeper.disarm(), signal);
     this.#space = { ...this.#space, isOutOfSpace: false };
     logger.warn({}, 'etcd was out of space; it accepts writes again');
   }

@@ -9,6 +9,7 @@ import type { Etcd3, ICompare, IEvent, IRangeResponse, IRequestOp, IWatchRespons
 import { backoffMs } from '#kit/backoff.ts';
 import type { Backoff } from '#kit/backoff.ts';
 import { systemClock } from '#kit/clock.ts';
+import { untilAborted } from '#kit/until-aborted.ts';
 import { ClusterError, isClusterError } from '#model/errors.ts';
 import { EtcdMembers } from './etcd-members-store.ts';
 import type { EtcdAccess, EtcdTls } from './etcd-members-store.ts';
@@ -189,7 +190,7 @@ export class EtcdStore implements Store {
     try {
       stream.write({ create_request: {
         key: Buffer.from(prefix), range_end: rangeEnd(prefix), start_revision: String(afterRevision + 1), progress_notify: true,
-        // What is larger than a message comes in several: many revisions while etcd catches up, or one alone.
+        // What is larger than a message comes in several: while etcd catches up many revisions, or one.
         fragment: true,
       } });
       const events: IEvent[] = [];
@@ -226,7 +227,7 @@ export class EtcdStore implements Store {
       const member = this.#members.current;
       const startedAtMs = performance.now();
       try {
-        const answer = await abortable(call(member.client, Date.now() + tryMs), signal);
+        const answer = await untilAborted(call(member.client, Date.now() + tryMs), signal);
         this.#onCall(operation, performance.now() - startedAtMs);
         return answer;
       } catch (error) {
@@ -258,20 +259,6 @@ async function keepAliveOnce(client: Etcd3, leaseId: string, deadline: number): 
     throw new ClusterError('UNAVAILABLE', 'etcd ended the keep-alive stream');
   } finally {
     stream.cancel();
-  }
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) {
-    return await work;
-  }
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => { aborted.reject(signal.reason as Error); };
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -85,3 +85,17 @@ test('a raised quota is enough to disarm the alarm', async t => {
 test('a controller that does not lead only looks', async t => {
   t.deepEqual(await callsWithin(new FakeEtcd({ e1: 100 }, 10, true), 4, false), []);
 });
+
+for (const slow of ['read', 'compact', 'defragment', 'disarm'] as const) {
+  test(`the end of a controller does not wait for etcd: ${slow}`, async t => {
+    const etcd = new FakeEtcd({ e1: 100 }, 30, true);
+    const asked = Promise.withResolvers<undefined>();
+    etcd[slow] = async (): Promise<never> => { asked.resolve(undefined); return await new Promise<never>(() => { /* no answer */ }); };
+    const [clock, abort] = [new FakeClock(), new AbortController()];
+    const running = new SpaceLoop({ keeper: etcd, clock, logger: silentLogger, mayReclaim: () => true, random: () => 0.99 }).run(abort.signal);
+    for (let look = 0; look < 4; look += 1) await clock.advance(LOOK_MS);
+    await asked.promise;
+    abort.abort(new Error('over'));
+    t.is(await Promise.race([running.catch((error: unknown) => String(error)), clock.advance(LOOK_MS).then(() => 'waits')]), 'Error: over');
+  });
+}
