@@ -117,7 +117,8 @@ async function writeAgain(registration: Registration, sessionId: string, { store
     { kind: 'mod-revision', key: nodeKey, revision: current.modRevision },
     { kind: 'mod-revision', key: sessionKey, revision: state.current.sessions.get(id)?.modRevision ?? 0 },
   ], [
-    { kind: 'put', key: nodeKey, value: encodeNode(nodeRecord(registration, current.value, { subnetIndex, nowMs })) },
+    // What a newer controller wrote into the record beside what this one knows stays there.
+    { kind: 'put', key: nodeKey, value: encodeNode({ ...current.value, ...nodeRecord(registration, current.value, { subnetIndex, nowMs }) }) },
     { kind: 'put', key: sessionKey, value: encodeSessionRecord(sessionRecord(registration, { sessionId, controllerId, nowMs })) },
   ], signal);
   await state.waitFor(outcome.etcdRevision, signal);

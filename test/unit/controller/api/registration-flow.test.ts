@@ -72,6 +72,19 @@ test('again, it keeps its subnet; the session record is a new one', async t => {
   t.is(replica.state.current.nodes.get(parseNodeId('n1'))?.value.address, '10.161.0.99');
 });
 
+test('again, what a newer controller wrote into its record stays there', async t => {
+  const replica = await MemoryReplica.start(t);
+  await register(replica, 'n1');
+  const key = { kind: 'node', id: parseNodeId('n1') } as const;
+  const bytesNow = (): Buffer => Buffer.from(replica.etcd.read(buildKey(key))?.value ?? []);
+  // Field 5000, which this version does not have, as a varint.
+  const unknown = Buffer.from([0xc0, 0xb8, 0x02, 42]);
+  await replica.put(key, Buffer.concat([bytesNow(), unknown]));
+  t.like(await register(replica, 'n1', { previousNonce: 'x', address: '10.161.0.99' }), { kind: 'registered' });
+  t.is(replica.state.current.nodes.get(key.id)?.value.address, '10.161.0.99');
+  t.true(bytesNow().includes(unknown));
+});
+
 test('a machine that joins under the name of a removed node at once gets no task, no volume and no request of that node', async t => {
   const replica = await MemoryReplica.start(t);
   await register(replica, 'n1');
