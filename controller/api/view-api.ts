@@ -1,4 +1,5 @@
 /** Reads: views of the mirror, Revisions, events. */
+import { createHash } from 'node:crypto';
 import { appId } from '#model/ids.ts';
 import type { ClusterView, ControlHandlers, ListFilter, Peer } from '#model/ports.ts';
 import type { Clock } from '#kit/clock.ts';
@@ -102,8 +103,12 @@ function viewNow(filter: ListFilter, parts: ViewParts): ClusterView {
   return clusterView(parts.state.current, filter, lastSeen);
 }
 
-/** Equal for views that show the same, whatever else changed in the cluster. */
+/**
+ * Equal for views that show the same, whatever else changed in the cluster. A watcher keeps it for
+ * as long as it is there: a hash, since the text of a large cluster has many MB.
+ */
 function fingerprint(view: ClusterView): string {
-  return JSON.stringify({ ...view, etcdRevision: 0, nodes: view.nodes.map(node => ({ ...node, lastSeenMs: 0 })) },
+  const text = JSON.stringify({ ...view, etcdRevision: 0, nodes: view.nodes.map(node => ({ ...node, lastSeenMs: 0 })) },
     (_key, value: unknown) => (value instanceof Map ? [...value.entries()] : value));
+  return createHash('sha256').update(text).digest('base64');
 }

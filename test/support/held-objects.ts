@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Collects all that nobody holds, and waits until what was only on the stack is let go. Source: V8 flags, --expose-gc */
-async function collect(): Promise<void> {
+export async function collect(): Promise<void> {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
   for (let round = 0; round < 3; round += 1) {

@@ -5,12 +5,13 @@ import { createViewApi } from '../../../../controller/api/view-api.ts';
 import { SessionTable } from '../../../../controller/api/session-table.ts';
 import { ClusterWatch } from '../../../../controller/store/watch-loop.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { collect } from '../../../support/held-objects.ts';
 import { MemoryReplica, OPERATOR } from '../../../support/memory-replica.ts';
 import { MemoryEtcd } from '../../../support/memory-store.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { buildKey } from '../../../../controller/store/keys.ts';
 import { encodeNode, encodeService, encodeTask, encodeTaskStatus } from '../../../../controller/store/records.ts';
-import { node, service, status, task } from '../../../support/builders.ts';
+import { node, service, status, task, taskId } from '../../../support/builders.ts';
 
 test('a reader that goes while a view is on its way to it is no unhandled failure', async t => {
   const clock = new FakeClock();
@@ -31,6 +32,22 @@ test('a reader that goes while a view is on its way to it is no unhandled failur
   } finally {
     process.off('unhandledRejection', onUnhandled);
   }
+});
+
+test('100 watchers of a large view do not keep its text', async t => {
+  const replica = await MemoryReplica.start(t);
+  const of = service({ container: { command: ['x'.repeat(40_000)] } });
+  const large = Array.from({ length: 20 }, (_, slot) => task(of, 'n1', { slot, id: taskId(`t${String.fromCharCode(98 + slot)}`) }));
+  await replica.store.transact([], [{ kind: 'put', key: buildKey({ kind: 'service', id: of.id }), value: encodeService(of) }, ...large.map(one => ({ kind: 'put', key: buildKey({ kind: 'task', id: one.id }), value: encodeTask(one) }) as const)]);
+  await settle();
+  const api = createViewApi({ store: replica.store, state: replica.state, clock: replica.clock, sessions: new SessionTable(), version: '0', clusterId: 'c', signal: replica.signal });
+  const heldBytes = async (): Promise<number> => { await collect(); return process.memoryUsage().heapUsed; };
+  const before = await heldBytes();
+  const watchers = Array.from({ length: 100 }, () => api.watch({}, OPERATOR, replica.signal)[Symbol.asyncIterator]());
+  for (const watcher of watchers) t.false((await watcher.next()).done);
+  for (const watcher of watchers) void watcher.next().catch(() => { /* over with the test */ });
+  const heldMiB = (await heldBytes() - before) / 2 ** 20;
+  t.true(heldMiB < 10, `${heldMiB.toFixed(1)} MiB`);
 });
 
 test('a view of something by name goes before one of the whole cluster, whoever asked first', async t => {
