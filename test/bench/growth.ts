@@ -30,7 +30,7 @@ const IDLE_MS = 45_000;
 export const growthBench: Bench = {
   unit: 'ms a round of 20 applies, three scales and a delete', isMoreBetter: false, runs: 1,
   goals: [{ of: 'extra.lastToMiddle', atMost: 1.15 }, { of: 'extra.heapToReference', atMost: 1.15 },
-    { of: 'extra.idleToStart', atMost: 1.4 }, { of: 'extra.peakRssMb', atMost: 270 }],
+    { of: 'extra.idleToStart', atMost: 1.8 }, { of: 'extra.peakRssMb', atMost: 270 }],
   prepare: prepareGrowth,
 };
 
@@ -62,7 +62,8 @@ async function prepareGrowth({ directory, flags, tell }: BenchSite): Promise<Pre
       // Only now: after a collection of all garbage V8 does not shrink by itself.
       const heapMib = await liveHeapMib(controller);
       const heap = { referenceHeapMib, heapMib, heapToReference: rounded(heapMib / referenceHeapMib) };
-      return { versions: await plane.versions(), minutes, rounds: load.rounds, startRssMib, ...figures, ...heap, rssMib: points };
+      const given = { versions: await plane.versions(), minutes, rounds: load.rounds };
+      return { ...given, startRssMib, ...figures, ...heap, rssMib: points };
     },
     [Symbol.asyncDispose]: async () => { await owned.disposeAsync(); },
   };
