@@ -9,6 +9,7 @@ import type { Digest } from '#model/digest.ts';
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import type { ImageConfig } from '#model/node-images.ts';
+import { htmlHint } from '#registry/html-hint-rules.ts';
 import { formatPlatform } from './platform.ts';
 import type { Platform } from './platform.ts';
 
@@ -205,15 +206,9 @@ function parseObject(bytes: Uint8Array, what: string): Readonly<Record<string, u
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new ClusterError('FAILED_PRECONDITION', `${what} is not JSON${describeText(bytes)}`, { cause: error });
+    throw new ClusterError('FAILED_PRECONDITION', `${what} is not JSON${htmlHint(bytes)}`, { cause: error });
   }
   return requireObject(value, what);
-}
-
-/** Describes the typical answer of a server that is not a registry. */
-function describeText(bytes: Uint8Array): string {
-  const start = Buffer.from(bytes.subarray(0, 100)).toString('latin1').trimStart().toLowerCase();
-  return start.startsWith('<!doctype html') || start.startsWith('<html') ? ': the server answered with an HTML page; check that the address is that of a registry' : '';
 }
 
 function requireObject(value: unknown, what: string): Readonly<Record<string, unknown>> {

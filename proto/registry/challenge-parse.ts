@@ -1,5 +1,6 @@
 import { ClusterError } from '#model/errors.ts';
 import { isTag } from '#model/image-reference.ts';
+import { htmlHint } from './html-hint-rules.ts';
 
 /** `WWW-Authenticate` of registries. Source: RFC 9110 section 11.6.1; distribution, "Token Authentication Specification". */
 export type Challenge =
@@ -86,5 +87,5 @@ export function parseTagList(bytes: Uint8Array): readonly string[] {
   } catch {
     // Told below, like a list of another shape.
   }
-  throw new ClusterError('FAILED_PRECONDITION', 'tag list: expected {"tags":[...]}');
+  throw new ClusterError('FAILED_PRECONDITION', `tag list is not {"tags":[...]}${htmlHint(bytes)}`);
 }

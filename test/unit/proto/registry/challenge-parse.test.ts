@@ -62,5 +62,6 @@ test('a tag list; what is no tag is left out', t => {
   t.deepEqual(parseTagList(Buffer.from('{"name":"a","tags":["v1","../x",5,"v2"]}')), ['v1', 'v2']);
   t.deepEqual(parseTagList(Buffer.from('{"name":"a","tags":null}')), []);
   t.throws(() => parseTagList(Buffer.from('{"tags":{}}')), { code: 'FAILED_PRECONDITION' });
-  t.throws(() => parseTagList(Buffer.from('<html>')), { code: 'FAILED_PRECONDITION' });
+  const page = 'tag list is not {"tags":[...]}: the server answered with an HTML page; check that the address is that of a registry';
+  t.throws(() => parseTagList(Buffer.from('<html>')), { code: 'FAILED_PRECONDITION', message: page });
 });
