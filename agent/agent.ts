@@ -251,7 +251,7 @@ function sideLoops({ config, log, machine, identity, known, client, metrics, new
     identity.renew(tlsOf(renewed));
   };
   metrics.observe({
-    isConnected: () => controllerAddress() !== undefined, droppedNewsCount: () => news.droppedCount, imageCount: () => machine.images.count(), pressure: readPressure,
+    isConnected: () => controllerAddress() !== undefined, hasNetworkFault: () => node.networkFault !== '', droppedNewsCount: () => news.droppedCount, imageCount: () => machine.images.count(), pressure: readPressure,
     certificates: () => [certificateEnd('node', identity.current.pair?.certificatePem ?? known.certificatePem), authorityEnd('ca', identity.current.caPem)],
   });
   return {

@@ -29,6 +29,7 @@ export const AGENT_METRICS = {
   gantry_agent_start_step_seconds: 'time of one step of a start: net (network slot), mount (root file system), create, start',
   gantry_agent_images: 'complete images on disk',
   gantry_agent_session_connected: '1 while a controller acknowledges heartbeats',
+  gantry_agent_network_fault: '1 while the agent cannot create the network of the node, which gets no tasks meanwhile',
   gantry_agent_news_dropped_total: 'events and samples that were not sent, because no session was open or the rate was too high',
   gantry_certificate_expiration_timestamp_seconds: 'end of a certificate in seconds since 1970, by certificate',
   gantry_certificate_renewal_timestamp_seconds: 'time at which a certificate is due for renewal, in seconds since 1970, by certificate',
@@ -57,6 +58,7 @@ export interface TaskUsage {
 /** Where gauges look when they are scraped. */
 export interface AgentMetricSources {
   readonly isConnected: () => boolean;
+  readonly hasNetworkFault: () => boolean;
   readonly droppedNewsCount: () => number;
   readonly imageCount: () => Promise<number>;
   readonly certificates: () => readonly CertificateEnd[];
@@ -133,6 +135,7 @@ export class AgentMetrics {
   observe(sources: AgentMetricSources): void {
     const registers = [this.registry];
     new Gauge({ ...described('gantry_agent_session_connected'), registers, collect() { this.set(sources.isConnected() ? 1 : 0); } });
+    new Gauge({ ...described('gantry_agent_network_fault'), registers, collect() { this.set(sources.hasNetworkFault() ? 1 : 0); } });
     new Counter({ ...described('gantry_agent_news_dropped_total'), registers, collect() { this.reset(); this.inc(sources.droppedNewsCount()); } });
     new Counter({
       ...described('gantry_agent_pressure_seconds_total'), labelNames: ['resource'], registers,

@@ -13,7 +13,7 @@ const usage: TaskUsage = {
 function observed(): AgentMetrics {
   const metrics = new AgentMetrics();
   metrics.observe({
-    isConnected: () => true, droppedNewsCount: () => 9, certificates: () => [{ certificate: 'node', notAfterMs: 3_000, renewAtMs: 2_000 }],
+    isConnected: () => true, hasNetworkFault: () => true, droppedNewsCount: () => 9, certificates: () => [{ certificate: 'node', notAfterMs: 3_000, renewAtMs: 2_000 }],
     pressure: () => Promise.resolve({ cpu: 1_500_000, memory: 0, io: 0 }), imageCount: () => Promise.resolve(2),
   });
   return metrics;
@@ -34,7 +34,7 @@ test('a running task is shown with all that it uses', async t => {
     `gantry_task_processes{${labels}} 3`, `gantry_task_restarts_total{${labels}} 1`, `gantry_task_oom_kills_total{${labels}} 4`,
     `gantry_task_network_receive_bytes_total{${labels}} 5`, `gantry_task_network_receive_packets_total{${labels}} 6`,
     `gantry_task_network_transmit_bytes_total{${labels}} 7`, `gantry_task_network_transmit_packets_total{${labels}} 8`,
-    'gantry_agent_tasks{step="running"} 1', 'gantry_agent_tasks{step="idle"} 1', 'gantry_agent_session_connected 1',
+    'gantry_agent_tasks{step="running"} 1', 'gantry_agent_tasks{step="idle"} 1', 'gantry_agent_session_connected 1', 'gantry_agent_network_fault 1',
     'gantry_agent_images 2', 'gantry_agent_news_dropped_total 9', 'gantry_agent_task_events_total{reason="Started"} 1',
     'gantry_certificate_expiration_timestamp_seconds{certificate="node"} 3', 'gantry_certificate_renewal_timestamp_seconds{certificate="node"} 2',
     'gantry_agent_pull_duration_seconds_count{outcome="done"} 1', '# TYPE gantry_task_cpu_seconds_total counter',
