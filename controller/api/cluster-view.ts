@@ -1,7 +1,7 @@
 /** What a person is shown of one ClusterSnapshot. */
-import type { ServiceId } from '#model/ids.ts';
+import type { App, Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
-import type { NodeId } from '#model/ids.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from '#model/ids.ts';
 import type { Node } from '#model/node.ts';
 import { nodeOfTask } from '#model/node-of-task.ts';
 import type { ClusterView, ListFilter, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
@@ -12,24 +12,58 @@ import { ledgerAfter } from '../reconcile/transactions.ts';
 
 /** All lists sorted by id. `lastSeen` is what this replica heard of the nodes whose sessions it holds. */
 export function clusterView(snapshot: ClusterSnapshot, filter: ListFilter, lastSeen: ReadonlyMap<NodeId, number>): ClusterView {
-  const services = values(snapshot.services).filter(service => matches(filter, service.namespace, service.app, service.name));
-  const wanted = new Set(services.map(service => service.id));
-  const tasks = filter.withoutTasks === true ? [] : values(snapshot.tasks)
-    .filter(task => matches(filter, task.namespace, task.app, task.service) && (filter.node === undefined || task.node === filter.node))
-    .map((task): TaskView => {
-      const status = snapshot.statuses.get(task.id)?.value;
-      return { task, ...(status === undefined ? {} : { status }), state: stateOf(task, status, nodeOfTask(snapshot, task)) };
-    });
+  const services = sorted(snapshot.services.keys()).flatMap(id => serviceInView(snapshot, id, filter) ?? []);
   return {
     etcdRevision: snapshot.etcdRevision,
-    apps: values(snapshot.apps).filter(app => matches({ ...withoutService(filter) }, app.namespace, app.name, '')),
-    services: services.map(service => serviceView(snapshot, service.id)).filter(view => view !== undefined),
-    tasks,
-    pending: values(snapshot.serviceStatuses).filter(status => wanted.has(status.id) && filter.node === undefined)
-      .flatMap(status => status.pending.map((slot): PendingSlot => ({ service: status.id, slot: slot.slot, reason: slot.reason }))),
+    apps: sorted(snapshot.apps.keys()).flatMap(id => appInView(snapshot, id, filter) ?? []),
+    services,
+    tasks: sorted(taskIds(snapshot, filter)).flatMap(id => taskInView(snapshot, id, filter) ?? []),
+    pending: services.flatMap(({ service }) => pendingOf(snapshot, service.id, filter)),
     ...(snapshot.massBreaker === undefined ? {} : { massBreaker: { reason: snapshot.massBreaker.value.message } }),
-    nodes: values(snapshot.nodes).filter(node => filter.node === undefined || node.id === filter.node).map(node => nodeView(snapshot, node, lastSeen)),
+    nodes: sorted(snapshot.nodes.keys()).flatMap(id => nodeInView(snapshot, id, { filter, lastSeen }) ?? []),
   };
+}
+
+/** At least all that the view has; of something by name not all of the cluster's. */
+function taskIds(snapshot: ClusterSnapshot, filter: ListFilter): Iterable<TaskId> {
+  if (filter.withoutTasks === true) {
+    return [];
+  }
+  return filter.node === undefined ? snapshot.tasks.keys() : snapshot.tasksOnNode.get(filter.node) ?? [];
+}
+
+/** As the view has it; undefined where it is not in there. */
+export function appInView(snapshot: ClusterSnapshot, id: AppId, filter: ListFilter): App | undefined {
+  const app = snapshot.apps.get(id)?.value;
+  return app !== undefined && matches(withoutService(filter), app.namespace, app.name, '') ? app : undefined;
+}
+
+export function serviceInView(snapshot: ClusterSnapshot, id: ServiceId, filter: ListFilter): ServiceView | undefined {
+  const service = snapshot.services.get(id)?.value;
+  const isIn = service !== undefined && matches(filter, service.namespace, service.app, service.name);
+  return isIn ? serviceView(snapshot, service) : undefined;
+}
+
+export function taskInView(snapshot: ClusterSnapshot, id: TaskId, filter: ListFilter): TaskView | undefined {
+  const task = snapshot.tasks.get(id)?.value;
+  if (task === undefined || !matches(filter, task.namespace, task.app, task.service) || (filter.node !== undefined && task.node !== filter.node)) {
+    return undefined;
+  }
+  const status = snapshot.statuses.get(id)?.value;
+  return { task, ...(status === undefined ? {} : { status }), state: stateOf(task, status, nodeOfTask(snapshot, task)) };
+}
+
+export function nodeInView(
+  snapshot: ClusterSnapshot, id: NodeId, { filter, lastSeen }: { readonly filter: ListFilter; readonly lastSeen: ReadonlyMap<NodeId, number> },
+): NodeView | undefined {
+  const node = snapshot.nodes.get(id)?.value;
+  return node === undefined || (filter.node !== undefined && id !== filter.node) ? undefined : nodeView(snapshot, node, lastSeen);
+}
+
+/** Slots of a service of the view that fit nowhere. */
+export function pendingOf(snapshot: ClusterSnapshot, id: ServiceId, filter: ListFilter): readonly PendingSlot[] {
+  const pending = filter.node === undefined ? snapshot.serviceStatuses.get(id)?.value.pending : undefined;
+  return (pending ?? []).map(({ slot, reason }) => ({ service: id, slot, reason }));
 }
 
 /** The phase; `lost` while the node is, `stopping` from when the stop was decided, `paused` while its processes are frozen. */
@@ -47,11 +81,8 @@ export function stateOf(task: Task, status: TaskStatus | undefined, node: Node |
   return phase === 'running' && status?.isPaused === true ? 'paused' : phase;
 }
 
-function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | undefined {
-  const service = snapshot.services.get(id)?.value;
-  if (service === undefined) {
-    return undefined;
-  }
+function serviceView(snapshot: ClusterSnapshot, service: Service): ServiceView {
+  const { id } = service;
   const statuses = [...(snapshot.tasksOfService.get(id) ?? [])].flatMap(taskId => {
     const task = snapshot.tasks.get(taskId)?.value;
     const status = snapshot.statuses.get(taskId)?.value;
@@ -59,14 +90,17 @@ function serviceView(snapshot: ClusterSnapshot, id: ServiceId): ServiceView | un
     return task?.desired !== 'run' || status === undefined || isLost ? [] : [status];
   });
   const status = snapshot.serviceStatuses.get(id)?.value;
-  const eligible = [...snapshot.nodes.values()].filter(node => node.value.condition === 'ready' && node.value.availability === 'active' && node.value.networkFault === '').length;
   return {
     service,
     ...(status === undefined ? {} : { status }),
     running: statuses.filter(one => one.phase === 'running').length,
     healthy: statuses.filter(isServing).length,
-    wanted: service.spec.kind === 'global' ? eligible : service.spec.kind === 'cron' ? 0 : replicasInForce(service.spec, status),
+    wanted: service.spec.kind === 'global' ? eligibleNodes(snapshot) : service.spec.kind === 'cron' ? 0 : replicasInForce(service.spec, status),
   };
+}
+
+function eligibleNodes({ nodes }: ClusterSnapshot): number {
+  return [...nodes.values()].filter(({ value }) => value.condition === 'ready' && value.availability === 'active' && value.networkFault === '').length;
 }
 
 function nodeView(snapshot: ClusterSnapshot, node: Node, lastSeen: ReadonlyMap<NodeId, number>): NodeView {
@@ -91,6 +125,6 @@ function withoutService(filter: ListFilter): ListFilter {
   return { ...(filter.namespace === undefined ? {} : { namespace: filter.namespace }), ...(filter.app === undefined ? {} : { app: filter.app }) };
 }
 
-function values<Key extends string, Value>(records: ReadonlyMap<Key, { readonly value: Value }>): readonly Value[] {
-  return [...records.entries()].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, record]) => record.value);
+function sorted<Id extends string>(ids: Iterable<Id>): readonly Id[] {
+  return [...ids].sort();
 }

@@ -11,6 +11,8 @@ import type { ClusterChange } from '../store/snapshot.ts';
 import { requireRole } from './access.ts';
 import { clusterView } from './cluster-view.ts';
 import type { ClusterState } from './ports.ts';
+import { ViewChanges } from './view-changes.ts';
+import type { ViewSource } from './view-changes.ts';
 import { pageOf } from './view-page.ts';
 import type { SessionTable } from './session-table.ts';
 
@@ -28,6 +30,9 @@ type ViewHandlers = Pick<ControlHandlers, 'viewPage' | 'watch' | 'revisions' | '
 
 /** Of the views of one watcher: a few changes are told at once, of many those in between are in the next one. */
 const WATCH_PACE = { quickCount: 4, intervalMs: 50, leastMs: 0 };
+
+/** After a change that took several parts. */
+const MANY_PACE = { ...WATCH_PACE, leastMs: 250 };
 
 /** What tells a watcher that is `onlyRecords`. */
 const RECORDS = ['app', 'service', 'node'] as const;
@@ -59,35 +64,64 @@ export function createViewApi(parts: ViewParts): ViewHandlers {
   };
 }
 
-async function* watchViews(
-  request: { readonly filter: ListFilter; readonly peer: Peer }, parts: ViewParts, signal: AbortSignal,
-): AsyncGenerator<ClusterView> {
-  requireRole(request.peer, 'operator');
-  let last = '';
+interface Watching {
+  readonly filter: ListFilter;
+  readonly peer: Peer;
+}
+
+async function* watchViews({ filter, peer }: Watching, parts: ViewParts, signal: AbortSignal): AsyncGenerator<ClusterView> {
+  requireRole(peer, 'operator');
+  const told = filter.takesChanges === true ? new ViewChanges(filter, parts.state.current) : new WholeViews(filter);
   let pace = FRESH_PACE;
-  const changes = parts.state.changes(signal, { turnsLater: isWide(request.filter) ? 3 : 1 })[Symbol.asyncIterator]();
+  const changes = parts.state.changes(signal, { turnsLater: isWide(filter) ? 3 : 1 })[Symbol.asyncIterator]();
   for (;;) {
     // Asked for before the view is made: a change in between is not missed.
-    const changed = nextChange(changes, request.filter);
+    const changed = nextChange(changes, filter, change => { told.take(change, parts.state.current); });
     // A reader that leaves while a view is on its way to it waits for no change any more: nobody would see the rejection.
     changed.catch(() => undefined);
-    const view = viewNow(request.filter, parts);
-    const text = fingerprint(view);
-    if (text !== last) {
-      last = text;
+    let count = 0;
+    for (const view of told.parts(() => sourceOf(parts))) {
       yield view;
+      count += 1;
+      // The other work of this replica goes between two parts.
+      if (view.change?.isPartial === true) await parts.clock.turn();
     }
     await changed;
-    const next = paceAfter(pace, parts.clock.monotonicMs(), WATCH_PACE);
+    const next = paceAfter(pace, parts.clock.monotonicMs(), count > 1 ? MANY_PACE : WATCH_PACE);
     pace = next.pace;
     if (next.pauseMs > 0) await parts.clock.sleep(next.pauseMs, signal);
   }
 }
 
+/** For a watcher that takes no changes. */
+class WholeViews {
+  readonly #filter: ListFilter;
+  #last = '';
+
+  constructor(filter: ListFilter) {
+    this.#filter = filter;
+  }
+
+  take(): void {
+    // Each view is made anew.
+  }
+
+  *parts(source: () => ViewSource): Generator<ClusterView, void, undefined> {
+    const { snapshot, lastSeen } = source();
+    const view = clusterView(snapshot, this.#filter, lastSeen);
+    const text = fingerprint(view);
+    if (text !== this.#last) {
+      this.#last = text;
+      yield view;
+    }
+  }
+}
+
 /** The next change that the watcher is told of. */
-async function nextChange(changes: AsyncIterator<ClusterChange>, { onlyRecords }: ListFilter): Promise<void> {
+async function nextChange(changes: AsyncIterator<ClusterChange>, { onlyRecords }: ListFilter, take: (change: ClusterChange) => void): Promise<void> {
   for (;;) {
     const next = await changes.next();
+    if (next.done !== true) take(next.value);
     if (next.done === true || onlyRecords !== true || RECORDS.some(kind => next.value.kinds.has(kind))) return;
   }
 }
@@ -98,9 +132,14 @@ function isWide({ app, node, service }: ListFilter): boolean {
 }
 
 function viewNow(filter: ListFilter, parts: ViewParts): ClusterView {
+  const { snapshot, lastSeen } = sourceOf(parts);
+  return clusterView(snapshot, filter, lastSeen);
+}
+
+function sourceOf(parts: ViewParts): ViewSource {
   const monotonicZeroMs = parts.clock.nowMs() - parts.clock.monotonicMs();
   const lastSeen = new Map(parts.sessions.all().map(session => [session.node, Math.round(monotonicZeroMs + session.lastHeardMonotonicMs)]));
-  return clusterView(parts.state.current, filter, lastSeen);
+  return { snapshot: parts.state.current, lastSeen };
 }
 
 /**

@@ -193,13 +193,13 @@ export class PaperCluster {
   }
 
   #taskChange(kind: RecordKind, task: Task | undefined): ClusterChange {
-    return this.#change(kind, task === undefined ? {} : { services: [task.serviceId], nodes: [task.node] });
+    return this.#change(kind, task === undefined ? {} : { services: [task.serviceId], nodes: [task.node], tasks: [task.id] });
   }
 
-  #change(kind: RecordKind, touched: { readonly apps?: readonly AppId[]; readonly services?: readonly ServiceId[]; readonly nodes?: readonly NodeId[] }): ClusterChange {
+  #change(kind: RecordKind, touched: { readonly apps?: readonly AppId[]; readonly services?: readonly ServiceId[]; readonly nodes?: readonly NodeId[]; readonly tasks?: readonly TaskId[] }): ClusterChange {
     return {
       etcdRevision: this.#tables.etcdRevision, kinds: new Set([kind]),
-      apps: new Set(touched.apps), services: new Set(touched.services), nodes: new Set(touched.nodes),
+      apps: new Set(touched.apps), services: new Set(touched.services), nodes: new Set(touched.nodes), tasks: new Set(touched.tasks),
     };
   }
 }

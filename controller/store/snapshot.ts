@@ -21,6 +21,8 @@ export interface ClusterChange {
   readonly apps: ReadonlySet<AppId>;
   readonly services: ReadonlySet<ServiceId>;
   readonly nodes: ReadonlySet<NodeId>;
+  /** Those whose record or status changed. */
+  readonly tasks: ReadonlySet<TaskId>;
 }
 
 /** What both touched. */
@@ -28,6 +30,7 @@ export function joinChanges(earlier: ClusterChange, later: ClusterChange): Clust
   return {
     etcdRevision: later.etcdRevision, kinds: new Set([...earlier.kinds, ...later.kinds]), apps: new Set([...earlier.apps, ...later.apps]),
     services: new Set([...earlier.services, ...later.services]), nodes: new Set([...earlier.nodes, ...later.nodes]),
+    tasks: new Set([...earlier.tasks, ...later.tasks]),
   };
 }
 
@@ -75,6 +78,7 @@ interface Touched {
   readonly apps: Set<AppId>;
   readonly services: Set<ServiceId>;
   readonly nodes: Set<NodeId>;
+  readonly tasks: Set<TaskId>;
   /** Index sets that got a member and must be put in order again. */
   readonly unsorted: Set<Set<TaskId>>;
 }
@@ -291,6 +295,7 @@ export class ClusterMirror {
   }
 
   #touchOwners(id: TaskId, touched: Touched): void {
+    touched.tasks.add(id);
     const { serviceId, node } = this.#tables.tasks.get(id)?.value ?? this.#tables.unreadableTasks.get(id) ?? {};
     if (serviceId !== undefined) touched.services.add(serviceId);
     if (node !== undefined) touched.nodes.add(node);
@@ -302,8 +307,8 @@ export class ClusterMirror {
       set.clear();
       ids.forEach(id => set.add(id));
     }
-    const { kinds, apps, services, nodes } = touched;
-    return { etcdRevision: this.#tables.etcdRevision, kinds, apps, services, nodes };
+    const { kinds, apps, services, nodes, tasks } = touched;
+    return { etcdRevision: this.#tables.etcdRevision, kinds, apps, services, nodes, tasks };
   }
 }
 
@@ -380,7 +385,7 @@ function idOf(key: MirroredKey): string {
 }
 
 function noneTouched(): Touched {
-  return { kinds: new Set(), apps: new Set(), services: new Set(), nodes: new Set(), unsorted: new Set() };
+  return { kinds: new Set(), apps: new Set(), services: new Set(), nodes: new Set(), tasks: new Set(), unsorted: new Set() };
 }
 
 function emptyTables(): Tables {

@@ -1,7 +1,7 @@
 import type * as wire from '#gen/gantry/v1/control.ts';
 import { TaskState as WireState } from '#gen/gantry/v1/control.ts';
-import { parseNodeId, parseServiceId } from '#model/ids.ts';
-import type { ClusterView, ListFilter, NodeView, ServiceView, TaskView, ViewPage, ViewRequest } from '#model/ports.ts';
+import { parseAppId, parseNodeId, parseServiceId, parseTaskId } from '#model/ids.ts';
+import type { ClusterView, ListFilter, NodeView, ServiceView, TaskView, ViewChange, ViewPage, ViewRequest } from '#model/ports.ts';
 import type { TaskState } from '#model/task.ts';
 import { appCodec } from './app-codec.ts';
 import { ledgerCodec, nodeCodec } from './node-codec.ts';
@@ -36,6 +36,7 @@ export const clusterViewCodec: Codec<ClusterView, wire.ClusterView> = {
     services: view.services.map(serviceViewToWire),
     tasks: view.tasks.map(taskViewToWire),
     nodes: view.nodes.map(nodeViewToWire),
+    change: optional(view.change, changeToWire),
   }),
   fromWire: view => present({
     ...view,
@@ -44,6 +45,7 @@ export const clusterViewCodec: Codec<ClusterView, wire.ClusterView> = {
     tasks: view.tasks.map(taskViewFromWire),
     pending: view.pending.map(pending => ({ ...pending, service: parseServiceId(pending.service) })),
     nodes: view.nodes.map(nodeViewFromWire),
+    change: optional(view.change, changeFromWire),
   }),
 };
 
@@ -56,6 +58,17 @@ export const viewPageCodec: Codec<ViewPage, wire.ViewResponse> = {
   toWire: page => ({ ...page, view: clusterViewCodec.toWire(page.view) }),
   fromWire: page => present({ ...page, view: clusterViewCodec.fromWire(required(page.view, 'view')) }),
 };
+
+function changeToWire({ isPartial, goneApps, goneServices, goneTasks, goneNodes }: ViewChange): wire.ViewChange {
+  return { isPartial, goneApps: [...goneApps], goneServices: [...goneServices], goneTasks: [...goneTasks], goneNodes: [...goneNodes] };
+}
+
+function changeFromWire({ isPartial, goneApps, goneServices, goneTasks, goneNodes }: wire.ViewChange): ViewChange {
+  return {
+    isPartial, goneApps: goneApps.map(parseAppId), goneServices: goneServices.map(parseServiceId),
+    goneTasks: goneTasks.map(parseTaskId), goneNodes: goneNodes.map(parseNodeId),
+  };
+}
 
 function serviceViewToWire(view: ServiceView): wire.ServiceView {
   return { ...view, service: serviceCodec.toWire(view.service), status: optional(view.status, serviceStatusCodec.toWire) };

@@ -3,7 +3,7 @@ import type { App, AppSpec, Revision, Service, ServiceStatus } from './app.ts';
 import type { AddedNode, ClusterPlan, WhyAnswer } from './cluster-plan.ts';
 import type { Digest } from './digest.ts';
 import type { ClusterEvent } from './event.ts';
-import type { NodeId, ServiceId, TaskId } from './ids.ts';
+import type { AppId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { NamespaceQuota, NamespaceView } from './namespace.ts';
 import type { Availability, ControllerRecord, Ledger, Node } from './node.ts';
 import type { SecurityProfile } from './service.ts';
@@ -154,6 +154,8 @@ export interface ListFilter {
   readonly withoutTasks?: boolean;
   /** A watch tells of it again when a record of an App, a service or a node is another, not at each start and end of what runs. Older controllers tell all. */
   readonly onlyRecords?: boolean;
+  /** Of a watch: answers may have a `change`. Older controllers send each view whole. */
+  readonly takesChanges?: boolean;
 }
 
 /** Changes of a watched view; `snapshot` first, then again whenever anything in it changed (newest state, intermediate ones may be skipped). */
@@ -167,6 +169,18 @@ export interface ClusterView {
   readonly pending: readonly PendingSlot[];
   readonly nodes: readonly NodeView[];
   readonly massBreaker?: { readonly reason: string };
+  /** On the wire of a watch: the lists have only what is new or other since the answers before. Absent: they are whole. */
+  readonly change?: ViewChange;
+}
+
+/** What follows the answers before in a watch of changes. Pending slots are those of the services in its view. */
+export interface ViewChange {
+  /** More of it follows: the picture is whole after the next one that is not partial. */
+  readonly isPartial: boolean;
+  readonly goneApps: readonly AppId[];
+  readonly goneServices: readonly ServiceId[];
+  readonly goneTasks: readonly TaskId[];
+  readonly goneNodes: readonly NodeId[];
 }
 
 /** What `plan` asks: the Apps as they would be applied, in this order, on the cluster with and without these nodes. */

@@ -5,6 +5,7 @@ import type { Method } from './method.ts';
 import { RpcChannel } from './rpc-channel.ts';
 import type { TlsIdentity } from './tls-fs.ts';
 import { dialTunnel } from './tunnel-end.ts';
+import { ViewFold } from './view-fold.ts';
 
 /** A controller that takes no connection within this long is passed over. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -39,7 +40,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
     setPaused: unary(CONTROL.setPaused),
     viewPage: unary(CONTROL.viewPage),
     view: filter => viewAll(unary(CONTROL.viewPage), filter),
-    watch: (filter, signal) => watchAll(replicas.stream(channel => channel.stream(CONTROL.watch, filter, signal)), filter),
+    watch: (filter, signal) => watchAll(replicas.stream(channel => channel.stream(CONTROL.watch, { ...filter, takesChanges: true }, signal)), filter),
     revisions: unary(CONTROL.revisions),
     events: unary(CONTROL.events),
     watchEvents: (filter, signal) => replicas.stream(channel => channel.stream(CONTROL.watchEvents, filter, signal)),
@@ -94,8 +95,10 @@ async function viewAll(page: (request: ViewRequest) => Promise<ViewPage>, filter
 }
 
 async function* watchAll(views: AsyncIterable<ClusterView>, filter: ListFilter): AsyncGenerator<ClusterView, void, undefined> {
-  for await (const view of views) {
-    yield { ...view, ...scopeOf(filter) };
+  const fold = new ViewFold();
+  for await (const answer of views) {
+    const view = fold.take(answer);
+    if (view !== undefined) yield { ...view, ...scopeOf(filter) };
   }
 }
 

@@ -144,21 +144,27 @@ test('a node may not call ControlApi, an operator may not call AgentApi or PeerA
 });
 
 test('a watch gives what the handler yields, and the handler learns when the watcher leaves', async t => {
-  const view = one(values.clusterView);
+  const { change: _, ...view } = one(values.clusterView);
+  const change = { isPartial: false, goneApps: [], goneServices: [], goneTasks: [], goneNodes: [] };
+  const none = { apps: [], services: [], tasks: [], pending: [], nodes: [] };
   const left = Promise.withResolvers<unknown>();
   await authority.withControl(t, {
     async *watch(filter, _peer, signal) {
-      t.deepEqual(filter, { app: 'shop' });
+      t.deepEqual(filter, { app: 'shop', takesChanges: true });
       yield view;
+      yield { etcdRevision: 2, ...none, change: { ...change, isPartial: true } };
+      yield { etcdRevision: 3, ...none, change };
       await new Promise(resolve => { signal.addEventListener('abort', resolve); });
       left.resolve(signal.reason);
     },
   }, async client => {
     const stop = new AbortController();
+    const told: unknown[] = [];
     for await (const seen of client.watch({ app: 'shop' }, stop.signal)) {
-      t.deepEqual(seen, view);
-      break;
+      told.push(seen);
+      if (seen.etcdRevision === 3) break;
     }
+    t.deepEqual(told, [view, { etcdRevision: 3, ...none }]);
     t.true(await left.promise instanceof ClusterError);
     const aborted = new Error('enough');
     stop.abort(aborted);

@@ -135,7 +135,7 @@ export class PlanSimulation {
       due.set(event, atMs);
       if (atMs <= this.#nowMs) {
         request(paper.report(status));
-        waitingServices(paper.snapshot).forEach(key => { request({ etcdRevision: 0, kinds: new Set(), apps: new Set(), services: new Set([parseServiceId(key.slice('service/'.length))]), nodes: new Set() }); });
+        waitingServices(paper.snapshot).forEach(key => { request({ etcdRevision: 0, kinds: new Set(), apps: new Set(), services: new Set([parseServiceId(key.slice('service/'.length))]), nodes: new Set(), tasks: new Set() }); });
       }
     }
   }

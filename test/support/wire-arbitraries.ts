@@ -370,6 +370,10 @@ export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
   pending: fc.array(fc.record({ service: anyServiceId, slot: count, reason: text }), few),
   nodes: fc.array(fc.record({ node, ledger, lastSeenMs: big, controllerId: text }, { requiredKeys: ['node', 'ledger'] }), few),
   massBreaker: fc.record({ reason: text }),
+  change: fc.record({
+    isPartial: fc.boolean(), goneApps: fc.array(app.map(({ id }) => id), few), goneServices: fc.array(anyServiceId, few),
+    goneTasks: fc.array(task.map(({ id }) => id), few), goneNodes: fc.array(nodeId, few),
+  }),
 }, { requiredKeys: ['etcdRevision', 'apps', 'services', 'tasks', 'pending', 'nodes'] });
 
 export const viewRequest: fc.Arbitrary<ViewRequest> = fc.record(

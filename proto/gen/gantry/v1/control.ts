@@ -371,7 +371,11 @@ export interface ListFilter {
     | boolean
     | undefined;
   /** A watch tells of it again when a record of an App, a service or a node is another, not at each start and end of what runs. Older controllers tell all. */
-  readonly onlyRecords?: boolean | undefined;
+  readonly onlyRecords?:
+    | boolean
+    | undefined;
+  /** Of a watch: the caller understands ClusterView.change. Older controllers send each view whole. */
+  readonly takesChanges?: boolean | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -413,12 +417,29 @@ export interface ClusterView {
   readonly tasks: readonly TaskView[];
   readonly pending: readonly PendingSlot[];
   readonly nodes: readonly NodeView[];
-  readonly massBreaker?: ClusterView_MassBreaker | undefined;
+  readonly massBreaker?:
+    | ClusterView_MassBreaker
+    | undefined;
+  /**
+   * Present: the lists have only what is new or other since the answers before, from none at the first one on.
+   * Pending slots are those of the services in it.
+   */
+  readonly change?: ViewChange | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ClusterView_MassBreaker {
   readonly reason: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface ViewChange {
+  /** More of it follows: the caller shows nothing yet. */
+  readonly isPartial: boolean;
+  readonly goneApps: readonly string[];
+  readonly goneServices: readonly string[];
+  readonly goneTasks: readonly string[];
+  readonly goneNodes: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -3686,6 +3707,9 @@ export const ListFilter: MessageFns<ListFilter> = {
     if (message.onlyRecords !== undefined) {
       writer.uint32(48).bool(message.onlyRecords);
     }
+    if (message.takesChanges !== undefined) {
+      writer.uint32(56).bool(message.takesChanges);
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -3756,6 +3780,14 @@ export const ListFilter: MessageFns<ListFilter> = {
             }
 
             message.onlyRecords = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.takesChanges = reader.bool();
             continue;
           }
         }
@@ -4195,6 +4227,9 @@ export const ClusterView: MessageFns<ClusterView> = {
     if (message.massBreaker !== undefined) {
       ClusterView_MassBreaker.encode(message.massBreaker, writer.uint32(58).fork()).join();
     }
+    if (message.change !== undefined) {
+      ViewChange.encode(message.change, writer.uint32(66).fork()).join();
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -4275,6 +4310,14 @@ export const ClusterView: MessageFns<ClusterView> = {
             message.massBreaker = ClusterView_MassBreaker.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.change = ViewChange.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4339,6 +4382,116 @@ export const ClusterView_MassBreaker: MessageFns<ClusterView_MassBreaker> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseViewChange(): ViewChange {
+  return { isPartial: false, goneApps: [], goneServices: [], goneTasks: [], goneNodes: [] };
+}
+
+export const ViewChange: MessageFns<ViewChange> = {
+  encode(message: ViewChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isPartial !== false) {
+      writer.uint32(8).bool(message.isPartial);
+    }
+    for (const v of message.goneApps) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.goneServices) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.goneTasks) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.goneNodes) {
+      writer.uint32(42).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ViewChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseViewChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isPartial = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.goneApps.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.goneServices.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.goneTasks.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.goneNodes.push(reader.string());
             continue;
           }
         }

@@ -16,7 +16,7 @@ const current = snapshot({
 });
 
 function keysOf(kinds: readonly RecordKind[], touched: Partial<ClusterChange>): readonly string[] {
-  const change = { etcdRevision: 1, kinds: new Set(kinds), apps: new Set<never>(), services: new Set<never>(), nodes: new Set<never>(), ...touched };
+  const change = { etcdRevision: 1, kinds: new Set(kinds), apps: new Set<never>(), services: new Set<never>(), nodes: new Set<never>(), tasks: new Set<never>(), ...touched };
   return [...affectedKeys(change, current)].sort();
 }
 
@@ -48,14 +48,14 @@ test('all keys are the nodes, the volumes, every service and every App; those th
 test('a run of a cron: the cron too', t => {
   const cron = service({ name: 'report', kind: 'cron' });
   const state = snapshot({ services: [cron, web] });
-  const change = { etcdRevision: 1, kinds: new Set<RecordKind>(['service']), apps: new Set<never>(), services: new Set([service({ name: 'report-1' }).id]), nodes: new Set<never>() };
+  const change = { etcdRevision: 1, kinds: new Set<RecordKind>(['service']), apps: new Set<never>(), services: new Set([service({ name: 'report-1' }).id]), nodes: new Set<never>(), tasks: new Set<never>() };
   t.deepEqual([...affectedKeys(change, state)].sort(), ['app/default/shop', 'service/default/shop/report', 'service/default/shop/report-1']);
 });
 
 test('the records of volumes follow from services, nodes and tasks that mount some; where there are none, from nothing', t => {
   const db = service({ name: 'db', container: { volumes: [{ kind: 'volume', source: 'data', target: '/d', readOnly: false }] } });
   const touches = (kind: RecordKind, of = web, volumes = [volume('n1')]) => touchesVolumes(
-    { etcdRevision: 1, kinds: new Set([kind]), apps: new Set(), services: new Set([of.id]), nodes: new Set() }, snapshot({ services: [web, db], volumes }));
+    { etcdRevision: 1, kinds: new Set([kind]), apps: new Set(), services: new Set([of.id]), nodes: new Set(), tasks: new Set() }, snapshot({ services: [web, db], volumes }));
   t.deepEqual((['service', 'node', 'volume', 'task', 'status'] as const).map(kind => touches(kind)), [true, true, true, false, false]);
   t.deepEqual([touches('task', db), touches('task', other)], [true, true], 'one that is gone may have had some');
   t.deepEqual((['service', 'node', 'task'] as const).map(kind => touches(kind, db, [])), [false, false, false]);

@@ -241,8 +241,8 @@ test('changes joined name all that either touched, at the revision of the later'
   const one = task(web, 'n1');
   const put = (key: RecordKey, value: Uint8Array, modRevision: number) => mirror.apply({ etcdRevision: modRevision, changes: [{ kind: 'put', entry: { key: buildKey(key), value, createRevision: modRevision, modRevision } }] });
   const joined = joinChanges(put({ kind: 'service', id: web.id }, encodeService(web), 2), put({ kind: 'task', id: one.id }, encodeTask(one), 3));
-  t.deepEqual({ ...joined, kinds: [...joined.kinds], apps: [...joined.apps], services: [...joined.services], nodes: [...joined.nodes] },
-    { etcdRevision: 3, kinds: ['service', 'task'], apps: [], services: [web.id], nodes: [one.node] });
+  t.deepEqual({ ...joined, kinds: [...joined.kinds], apps: [...joined.apps], services: [...joined.services], nodes: [...joined.nodes], tasks: [...joined.tasks] },
+    { etcdRevision: 3, kinds: ['service', 'task'], apps: [], services: [web.id], nodes: [one.node], tasks: [one.id] });
 });
 
 test('volumes that are to leave are told by node; one that cannot be read is told by its key', t => {

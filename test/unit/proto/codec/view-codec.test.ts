@@ -11,4 +11,4 @@ export const carried: [
 ] = [true, true, true, true];
 
 testRoundTrip('cluster view', clusterViewCodec, wire.ClusterView, clusterView);
-testRoundTrip('list filter', listFilterCodec, wire.ListFilter, fc.record({ namespace: fc.string(), app: fc.string(), service: fc.string(), node: nodeId, withoutTasks: fc.boolean(), onlyRecords: fc.boolean() }, { requiredKeys: [] }));
+testRoundTrip('list filter', listFilterCodec, wire.ListFilter, fc.record({ namespace: fc.string(), app: fc.string(), service: fc.string(), node: nodeId, withoutTasks: fc.boolean(), onlyRecords: fc.boolean(), takesChanges: fc.boolean() }, { requiredKeys: [] }));
