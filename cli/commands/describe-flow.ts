@@ -9,6 +9,7 @@ import { eventTable, serviceTable, taskTable } from '../format/rows.ts';
 import { eventObject } from '../event-scope.ts';
 import { formatTable } from '../format/table.ts';
 import { listNamespace } from '../options.ts';
+import { omittedText, pendingOmitted } from '../pending-omitted.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, isUnviewed, parseTarget, requireTarget, typeOf } from '../target.ts';
 import type { Found } from '../target.ts';
@@ -47,15 +48,24 @@ async function describeTarget(shell: Shell, name: string): Promise<void> {
     return;
   }
   const nowMs = shell.clock.nowMs();
-  const tasks = tasksOf(found, view);
   const sections = [
     formatFields(readableItem(found, item, nowMs), ''),
     found.kind === 'app' ? servicesSection(servicesOfApp(found.app, view), nowMs, shell.options.output === 'wide') : '',
-    tasks.length === 0 ? '' : `\nTasks\n${formatTable(taskTable({ tasks, pending: pendingOf(found, view) }, nowMs, { isWide: shell.options.output === 'wide' }))}`,
+    tasksSection(shell, found, view),
     runsSection(found, view, nowMs),
     events.length === 0 ? '' : `\nEvents\n${formatTable(eventTable(events, nowMs))}`,
   ];
   await shell.terminal.write(`${shell.terminal.style('bold', describeFound(found))}\n${sections.join('')}`);
+}
+
+function tasksSection(shell: Shell, found: Found, view: ClusterView): string {
+  const [tasks, pending] = [tasksOf(found, view), pendingOf(found, view)];
+  if (tasks.length + pending.length === 0) {
+    return '';
+  }
+  const omitted = omittedText(pendingOmitted({ services: view.services, pending }));
+  const table = formatTable(taskTable({ tasks, pending }, shell.clock.nowMs(), { isWide: shell.options.output === 'wide' }));
+  return `\nTasks\n${table}${omitted === undefined ? '' : `${omitted}\n`}`;
 }
 
 function itemOf(found: Found, view: ClusterView): Item {

@@ -8,6 +8,7 @@ import { nodeFields } from '../format/template-fields.ts';
 import { readFormat } from '../format/template.ts';
 import { selects } from '../label-selector.ts';
 import { listNamespace, UsageError } from '../options.ts';
+import { pendingOmitted } from '../pending-omitted.ts';
 import type { Shell } from '../ports.ts';
 import { describeFound, isUnviewed, requireTarget, UNVIEWED_TYPES } from '../target.ts';
 import type { Found, TargetType } from '../target.ts';
@@ -83,7 +84,7 @@ function joined(wanted: readonly WantedObjects[], listings: readonly Listing[]):
   return {
     items: listings.flatMap(({ items }, index) => items.map(item => ({ type: wanted[index]?.type, ...item }))),
     table: only.table, moreTables: others.map(({ table }) => table), names: listings.flatMap(({ names }) => names), isSingle: false,
-    ...(notices.length === 0 ? {} : { notice: notices.join('\n') }),
+    ...(notices.length === 0 ? {} : { notice: notices.join('\n') }), pendingOmitted: listings.reduce((sum, listing) => sum + (listing.pendingOmitted ?? 0), 0),
   };
 }
 
@@ -128,7 +129,7 @@ export function listingOf(shell: Shell, view: ClusterView, type: TargetType, isS
     case 'task': {
       const items = [...view.tasks.map(taskItem), ...view.pending.map(pendingItem)];
       const crons = isSingle ? [] : view.services.filter(({ service }) => service.spec.kind === 'cron');
-      return { items, table: taskTable({ ...view, crons }, nowMs, { isWide, isOfAll: shell.options.isAllNamespaces }), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle };
+      return { items, table: taskTable({ ...view, crons }, nowMs, { isWide, isOfAll: shell.options.isAllNamespaces }), names: view.tasks.map(({ task }) => `task/${task.id}`), isSingle, pendingOmitted: pendingOmitted(view) };
     }
     case 'app':
       return { items: view.apps.map(app => appItem(app, view)), table: appTable(view, nowMs, isWide), names: view.apps.map(app => `app/${app.name}`), isSingle };

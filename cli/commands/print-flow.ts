@@ -2,6 +2,7 @@
 import type { Item } from '../format/items.ts';
 import { formatTable, GrowingTable } from '../format/table.ts';
 import type { Table } from '../format/table.ts';
+import { omittedText } from '../pending-omitted.ts';
 import type { Shell } from '../ports.ts';
 
 export interface Listing {
@@ -15,6 +16,8 @@ export interface Listing {
   readonly isSingle: boolean;
   /** As `--format` wants it: then nothing else is printed. */
   readonly formatted?: string;
+  /** Pending slots beyond the items; in JSON beside them. */
+  readonly pendingOmitted?: number;
   /** What a person must know beside the list: to the standard error output. */
   readonly notice?: string;
 }
@@ -27,12 +30,17 @@ export async function printListing(shell: Shell, listing: Listing): Promise<void
     await shell.terminal.write(listing.names.map(name => `${output === 'name' ? name : name.slice(name.indexOf('/') + 1)}\n`).join(''));
     return;
   } else {
-    const plain = listing.isSingle ? listing.items[0] : { items: listing.items };
+    const plain = listing.isSingle ? listing.items[0] : { items: listing.items, ...omittedItem(listing) };
     await (output === 'json' || output === 'yaml' ? printPlain(shell, plain) : printTables(shell, [listing.table, ...listing.moreTables ?? []]));
   }
-  if (listing.notice !== undefined) {
-    await shell.terminal.writeError(`${listing.notice}\n`);
+  const notices = [listing.notice, omittedText(listing.pendingOmitted ?? 0)].filter(notice => notice !== undefined);
+  if (notices.length > 0) {
+    await shell.terminal.writeError(`${notices.join('\n')}\n`);
   }
+}
+
+function omittedItem({ pendingOmitted = 0 }: Listing): Pick<Listing, 'pendingOmitted'> {
+  return pendingOmitted === 0 ? {} : { pendingOmitted };
 }
 
 /** One document in JSON, or in YAML with `-o yaml`. */

@@ -13,6 +13,7 @@ import { taskFields } from '../format/template-fields.ts';
 import type { TaskFormatRow } from '../format/template-fields.ts';
 import { readFormat } from '../format/template.ts';
 import { listNamespace } from '../options.ts';
+import { pendingOmitted } from '../pending-omitted.ts';
 import type { Shell } from '../ports.ts';
 import { requireTarget } from '../target.ts';
 import type { Found } from '../target.ts';
@@ -55,7 +56,7 @@ export async function listTasks(shell: Shell, names: readonly string[], flags: P
     const pending = isWhole ? view.pending : [];
     const services = isWhole ? view.services.filter(({ service }) => hasLabels(shell, view, service.id)) : [];
     const measured = wantsSizes ? await measureSizes(tasks, meter) : undefined;
-    const listing = measured === undefined ? listingOf(shell, { ...view, tasks, pending, services }, 'task', false) : sizedListing(shell, { tasks, pending }, measured);
+    const listing = measured === undefined ? listingOf(shell, { ...view, tasks, pending, services }, 'task', false) : { ...sizedListing(shell, { tasks, pending }, measured), pendingOmitted: pendingOmitted({ services, pending }) };
     return format === undefined ? listing : { ...listing, formatted: format.write(formatRows({ tasks, pending }, { measured, images: wantsCommands ? await imagesOf(shell, tasks) : undefined })) };
   });
 }

@@ -155,12 +155,18 @@ function scaleReasons({ service: { spec }, status }: ServiceState): readonly Rul
   ];
 }
 
+/** Crash loops that an answer lists one by one. */
+const MAX_CRASH_LOOPS = 20;
+
 function crashReasons(state: ServiceState, ended: readonly TaskRow[]): readonly RuleReason[] {
-  return (state.status?.crashLoops ?? []).map(loop => {
+  const loops = state.status?.crashLoops ?? [];
+  const listed = loops.slice(0, MAX_CRASH_LOOPS).map(loop => {
     const isOver = ended.some(row => row.task.slot === loop.slot);
     const next = isOver ? isSpentJob(state) ? 'its attempts are used up' : 'no other follows' : `the next waits until ${new Date(loop.notBeforeMs).toISOString()}`;
     return plain('crash-loop', [], `slot ${String(loop.slot)} failed ${timesText(loop.failures)}, the last was task ${loop.task}; ${next}`);
   });
+  const more = loops.length - listed.length;
+  return more === 0 ? listed : [...listed, plain('crash-loop', [], `${String(more)} more ${more === 1 ? 'slot' : 'slots'} failed likewise`)];
 }
 
 function withoutTask(snapshot: ClusterSnapshot, id: TaskId): ClusterSnapshot {

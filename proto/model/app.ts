@@ -198,7 +198,7 @@ export interface ServiceStatus {
   /** All of them, or examples where there are many; `pendingCount` then has their number. */
   readonly pending: readonly PendingSlot[];
   readonly pendingCount?: number;
-  /** New tasks of a crash-looping slot wait until then. */
+  /** New tasks of a crash-looping slot wait until then. One for each slot that failed: at most as many as replicas (10,000). */
   readonly crashLoops: readonly CrashLoop[];
   /** Only of a cron. */
   readonly cron?: CronStatus;

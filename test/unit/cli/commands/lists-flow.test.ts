@@ -40,6 +40,25 @@ test('-l takes what is not so, too', async t => {
   t.is(none.terminal.text, 'node/n2\n');
 });
 
+test('get tasks and ps report how many pending slots are not listed, also in JSON', async t => {
+  const pending = Array.from({ length: 100 }, (_, slot) => ({ slot, reason: 'no node fits' }));
+  const view = serviceView(WEB, { running: 0, healthy: 0, wanted: 150 }, 'progressing');
+  const services = [serviceView(service({ name: 'api' }), { running: 1, healthy: 1, wanted: 1 }), { ...view, status: { ...view.status!, pending, pendingCount: 150 } }];
+  const cluster = new FakeCluster(clusterView({ services, pending: pending.map(one => ({ service: WEB.id, ...one })) }));
+  const list = { get: async (shell: ReturnType<typeof fakeShell>) => { await getObjects(shell, 'tasks', [], {}); }, ps: async (shell: ReturnType<typeof fakeShell>) => { await listTasks(shell, [], {}); } };
+  for (const run of [list.get, list.ps]) {
+    const [table, json] = [fakeShell(cluster), fakeShell(cluster, { output: 'json' })];
+    await run(table);
+    t.is(table.terminal.errorText, '50 more pending slots are not listed; clusterctl why APP/SERVICE shows the reasons\n');
+    await run(json);
+    t.is((JSON.parse(json.terminal.text) as { readonly pendingOmitted?: number }).pendingOmitted, 50);
+  }
+  const whole = fakeShell(new FakeCluster(clusterView()), { output: 'json' });
+  await list.get(whole);
+  t.false('pendingOmitted' in (JSON.parse(whole.terminal.text) as object));
+  t.is(whole.terminal.errorText, '');
+});
+
 test('ps -A says whose namespace each task is in', async t => {
   const shell = fakeShell(new FakeCluster(clusterView()), { allNamespaces: true });
   await listTasks(shell, [], {});

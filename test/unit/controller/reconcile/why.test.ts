@@ -38,6 +38,12 @@ test('why rolled back, why it waits', t => {
   t.is(answer?.state, 'rolled_back');
   t.regex(sentences(answer), /revision 2 is rolled_back: .*slot 0 failed 2 times/);
 });
+test('why lists 20 crash loops and counts the others', t => {
+  const crashLoops = Array.from({ length: 25 }, (_, slot) => ({ slot, failures: 1, notBeforeMs: T0, task: one.id }));
+  const state = snapshot({ nodes: NODES, services: [web], serviceStatuses: [serviceStatus(web, { crashLoops })] });
+  const reasons = (whyService(state, web.id, undefined)?.reasons ?? []).filter(({ rule }) => rule === 'crash-loop');
+  t.deepEqual([reasons.length, reasons.at(-1)?.sentence], [21, '5 more slots failed likewise']);
+});
 test('why ended: a service that is not restarted, and a job without attempts left, say so', t => {
   const once = service({ replicas: 1, container: { restart: { mode: 'never', maxAttempts: 1, delayMs: 100, windowMs: 0 } } });
   const killed = task(once, 'n1');
