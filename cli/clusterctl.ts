@@ -87,8 +87,9 @@ function addObjectVerbs(verbs: VerbTable): void {
   });
   verbs.add<EventFlags>({
     usage: 'events [target]', about: 'what happened, everywhere and to nodes too; -n NAMESPACE: to its Apps, services and tasks; of an App also to its services and tasks, of a service also to its tasks',
-    examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -n prod', 'clusterctl events -w -o json'],
-    options: command => command.option('-w, --watch', 'go on with new ones').option('-f, --follow', 'the same').option('--since <duration>', 'only this long back'),
+    examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -n prod', 'clusterctl events --type warning', 'clusterctl events -w -o json'],
+    options: command => command.option('-w, --watch', 'go on with new ones').option('-f, --follow', 'the same').option('--since <duration>', 'only this long back')
+      .option('--type <type>', 'Only events of this type: normal or warning'),
     run: async (shell, args, flags) => {
       await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });
     },
@@ -101,8 +102,8 @@ function addObjectVerbs(verbs: VerbTable): void {
   });
   verbs.add<{ readonly for: string }>({
     usage: 'wait <target>', about: 'wait until something is so',
-    examples: ['clusterctl wait shop/web --for healthy --timeout 2m'],
-    options: command => command.requiredOption('--for <condition>', 'healthy, complete, running or deleted'),
+    examples: ['clusterctl wait shop/web --for healthy --timeout 2m', 'clusterctl wait job/shop/report --for condition=complete', 'clusterctl wait node/n1 --for condition=ready'],
+    options: command => command.requiredOption('--for <condition>', 'healthy (of nodes: ready), complete, running or deleted; as kubectl has it also condition=ready, condition=available, condition=complete and delete'),
     run: async (shell, args, flags) => { await (await import('./commands/cluster-flow.ts')).waitFor(shell, one(args[0]), flags.for); },
   });
 }

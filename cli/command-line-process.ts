@@ -120,7 +120,7 @@ function usageOf(error: CommanderError, { said, program, argv }: UsageFacts): Us
   const [command] = path.slice(-1);
   const words = path.map(({ name }) => name).join(' ');
   if (command !== undefined && unknown !== undefined) {
-    return new UsageError(explainUnknown({ ...command, name: words }, unknown));
+    return new UsageError(explainUnknown({ ...command, name: words }, unknown, given));
   }
   if (command !== undefined && error.code === 'commander.help') {
     return new UsageError(`no command given; ${listCommands({ ...command, name: words })}`);

@@ -1,7 +1,7 @@
 /** Shell completion: the words that may follow, and the scripts that ask for them; what is said of a command that is none. */
 import { nearestWord } from '#model/nearest-word.ts';
 import { quoted } from '#model/printable.ts';
-import { wordHere } from './foreign-words.ts';
+import { namespaceFlag, wordHere, wordInGroup } from './foreign-words.ts';
 
 export interface CompletionCommand {
   readonly name: string;
@@ -24,12 +24,17 @@ export function commandPath(root: CompletionCommand, words: readonly string[]): 
 
 const PROGRAM = 'clusterctl';
 
-/** A word where only a command may stand. */
-export function explainUnknown(parent: CompletionCommand, word: string): string {
+/**
+ * A word where only a command may stand.
+ * @param given  words of the call, of which those behind `word` may make the command clear
+ */
+export function explainUnknown(parent: CompletionCommand, word: string, given: readonly string[] = [word]): string {
   const names = parent.children.map(child => child.name).filter(name => name !== 'help');
-  const here = parent.name === PROGRAM ? wordHere(word) : undefined;
+  const behind = given.slice(given.indexOf(word) + 1).filter(one => !one.startsWith('-'));
+  const group = parent.name.startsWith(`${PROGRAM} `) ? parent.name.slice(PROGRAM.length + 1) : parent.name;
+  const here = parent.name === PROGRAM ? wordHere(word, ...behind) : wordInGroup(group, word, names);
   const near = nearestWord(word, names);
-  const hint = here !== undefined ? `here it is: ${PROGRAM} ${here}` : near === undefined ? listCommands(parent) : `did you mean '${near}'?`;
+  const hint = here !== undefined ? `here it is: ${PROGRAM} ${here}${namespaceFlag(here, given)}` : near === undefined ? listCommands(parent) : `did you mean '${near}'?`;
   return `unknown command ${quoted(word)}; ${hint}`;
 }
 

@@ -2,6 +2,8 @@
 import { ClusterError } from '#model/errors.ts';
 import { quoted } from '#model/printable.ts';
 import { parseDuration } from '#model/quantity.ts';
+import { parseJsonPath } from './json-path.ts';
+import type { JsonPathTemplate } from './json-path.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import type { LabelSelector } from './label-selector.ts';
 
@@ -13,6 +15,8 @@ export interface GlobalOptions {
   readonly namespace?: string;
   readonly isAllNamespaces: boolean;
   readonly output: Output;
+  /** Of `-o jsonpath=`: documents are printed by it, where `output` is json. */
+  readonly jsonPath?: JsonPathTemplate;
   /** Empty: everything. */
   readonly selector: LabelSelector;
   readonly context?: string;
@@ -42,11 +46,13 @@ export class UsageError extends Error {
 
 /** @throws UsageError naming the flag */
 export function readGlobalOptions(flags: GlobalFlags): GlobalOptions {
-  const output = OUTPUTS.find(one => one === (flags.output ?? 'table'));
+  const jsonPath = readJsonPath(flags.output);
+  const output = jsonPath === undefined ? OUTPUTS.find(one => one === (flags.output ?? 'table')) : 'json';
   if (output === undefined) {
-    throw new UsageError(`-o ${quoted(flags.output ?? '')} is none of ${OUTPUTS.join(', ')}`);
+    throw new UsageError(`-o ${quoted(flags.output ?? '')} is none of ${OUTPUTS.join(', ')}, jsonpath=TEMPLATE`);
   }
   return {
+    ...(jsonPath === undefined ? {} : { jsonPath }),
     ...(flags.namespace === undefined ? {} : { namespace: flags.namespace }),
     isAllNamespaces: flags.allNamespaces ?? false,
     output,
@@ -56,6 +62,19 @@ export function readGlobalOptions(flags: GlobalFlags): GlobalOptions {
     isQuiet: flags.quiet ?? false,
     isYes: flags.yes ?? false,
   };
+}
+
+/** The template of `jsonpath=TEMPLATE`. @throws UsageError for one that is none */
+function readJsonPath(output: string | undefined): JsonPathTemplate | undefined {
+  const text = /^jsonpath(?:=(?<template>.*))?$/s.exec(output ?? '')?.groups;
+  if (text === undefined) {
+    return undefined;
+  }
+  const parsed = parseJsonPath(text['template'] ?? '');
+  if ('problem' in parsed) {
+    throw new UsageError(`-o jsonpath: ${parsed.problem}`);
+  }
+  return parsed.value;
 }
 
 /** @throws UsageError unless `text` is a duration */

@@ -17,7 +17,7 @@ export function globals(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'Namespace (default: default)')
     .option('-A, --all-namespaces', 'All namespaces')
-    .addOption(new Option('-o, --output <format>', 'Output format: table, wide, json, yaml or name'))
+    .addOption(new Option('-o, --output <format>', 'Output format: table, wide, json, yaml, name or jsonpath={.items[*].name}'))
     .option('-l, --selector <labels>', 'Label selector: key=value, key!=value, key in (a, b), key notin (a, b), key, !key')
     .option('--context <name>', 'Context of the cluster to use (also $GANTRY_CONTEXT)')
     .option('--timeout <duration>', 'Time after which the command gives up (exit code 124)')

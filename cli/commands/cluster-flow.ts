@@ -1,6 +1,6 @@
 /** `token create`, `version`, `wait --for`. */
 import { ClusterError } from '#model/errors.ts';
-import type { ControlClient, ServiceView } from '#model/ports.ts';
+import type { ControlClient, NodeView, ServiceView, TaskView } from '#model/ports.ts';
 import { quoted } from '#model/printable.ts';
 import { formatTime } from '../format/age.ts';
 import { taskItem } from '../format/items.ts';
@@ -50,14 +50,39 @@ function leaderText({ leader, controllers }: Awaited<ReturnType<ControlClient['c
   return `led by ${leader ?? 'none now'}${others.length === 0 ? '' : `, beside ${others.join(', ')}`}`;
 }
 
+const CONDITIONS = ['healthy', 'complete', 'running', 'deleted'] as const;
+type Condition = (typeof CONDITIONS)[number];
+/** Words of kubectl for the same. */
+const CONDITIONS_ELSEWHERE: ReadonlyMap<string, Condition> = new Map([['ready', 'healthy'], ['available', 'healthy'], ['delete', 'deleted']]);
+
+/** `healthy`, `condition=healthy` or `condition=Ready=true`. @throws UsageError */
+function readCondition(text: string): Condition {
+  const word = /^(?:condition=)?([a-z]+)(?:=true)?$/i.exec(text)?.[1]?.toLowerCase() ?? '';
+  const condition = CONDITIONS.find(one => one === word) ?? CONDITIONS_ELSEWHERE.get(word);
+  if (condition === undefined) {
+    throw new UsageError(`--for ${quoted(text)} is none of ${CONDITIONS.join(', ')}`);
+  }
+  return condition;
+}
+
+function isTaskAt(task: TaskView, condition: Condition): boolean {
+  const { state, health } = taskItem(task);
+  return condition === 'healthy' ? state === 'running' && (health === 'healthy' || health === 'none') : state === condition;
+}
+
+/** @throws UsageError for a condition that no node has */
+function isNodeReady({ node }: NodeView, text: string, condition: Condition): boolean {
+  if (condition !== 'healthy') {
+    throw new UsageError(`--for ${quoted(text)}: node ${node.id} is no workload; wait for ready or deleted`);
+  }
+  return node.condition === 'ready';
+}
+
 /** `--for healthy|deleted|complete|running|state=...` */
-export async function waitFor(shell: Shell, name: string, condition: string): Promise<void> {
+export async function waitFor(shell: Shell, name: string, text: string): Promise<void> {
   const namespace = listNamespace(shell.options);
   const filter = namespace === undefined ? {} : { namespace };
-  const known = ['healthy', 'complete', 'running', 'deleted'];
-  if (!known.includes(condition)) {
-    throw new UsageError(`--for ${quoted(condition)} is none of ${known.join(', ')}`);
-  }
+  const condition = readCondition(text);
   if (condition === 'deleted') {
     await watchUntil(shell, filter, view => (findTargets(parseTarget(name), view).length === 0 ? true : undefined));
     await say(shell, `${name} is gone`);
@@ -66,11 +91,12 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
   // A rollback that happens during the wait is a failure, an earlier one is not.
   let asked: readonly ServiceView[] | undefined;
   const end = await watchUntil(shell, filter, view => {
-    const found = requireTarget(name, view, ['service', 'task', 'app']);
+    const found = requireTarget(name, view, ['service', 'task', 'app', 'node']);
+    if (found.kind === 'node') {
+      return isNodeReady(found.node, text, condition) ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
+    }
     if (found.kind === 'task') {
-      const { state, health } = taskItem(found.task);
-      const isMet = condition === 'healthy' ? state === 'running' && (health === 'healthy' || health === 'none') : state === condition;
-      return isMet ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
+      return isTaskAt(found.task, condition) ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
     }
     const [scope, app] = found.kind === 'app' ? [view, found.app.name] as const
       : [{ ...view, services: [found.service] }, found.service.service.app] as const;
@@ -82,7 +108,7 @@ export async function waitFor(shell: Shell, name: string, condition: string): Pr
     }
     return progress.kind === 'done' ? { label: describeFound(found), etcdRevision: view.etcdRevision } : undefined;
   });
-  if (condition === 'healthy') {
+  if (condition === 'healthy' && !end.label.startsWith('node/')) {
     await awaitRouted(shell, end);
   }
   await say(shell, `${end.label} is ${condition}`);

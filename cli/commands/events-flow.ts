@@ -1,24 +1,31 @@
 /** `events`: what happened, oldest first. */
 import type { ClusterEvent } from '#model/event.ts';
 import type { ClusterView, ControlClient, ListFilter } from '#model/ports.ts';
+import { quoted } from '#model/printable.ts';
 import { eventObject, isEventIn, isEventOf } from '../event-scope.ts';
 import { eventItem } from '../format/items.ts';
 import { eventLog, eventTable } from '../format/rows.ts';
-import { readDurationFlag } from '../options.ts';
+import { readDurationFlag, UsageError } from '../options.ts';
 import type { Shell } from '../ports.ts';
 import { requireTarget } from '../target.ts';
-import { printListing, TablePrinter } from './print-flow.ts';
+import { jsonLines, printListing, TablePrinter } from './print-flow.ts';
 
 export interface EventFlags {
   readonly watch?: boolean;
   /** The same. */
   readonly follow?: boolean;
   readonly since?: string;
+  /** `normal` or `warning`, in any case. */
+  readonly type?: string;
   readonly target?: string;
 }
 
+const EVENT_TYPES = ['normal', 'warning'] as const satisfies readonly ClusterEvent['type'][];
+
 /** Of everything, nodes too, unless a target or a namespace narrows it. */
 export async function listEvents(shell: Shell, flags: EventFlags): Promise<void> {
+  const type = readType(flags.type);
+  const isWanted = (event: ClusterEvent): boolean => type === undefined || event.type === type;
   const client = await shell.connect();
   const scope = await scopeOf(shell, client, flags.target);
   const sinceMs = flags.since === undefined ? undefined : shell.clock.nowMs() - readDurationFlag('--since', flags.since);
@@ -26,14 +33,23 @@ export async function listEvents(shell: Shell, flags: EventFlags): Promise<void>
   if (flags.watch === true || flags.follow === true) {
     const printer = new TablePrinter(shell);
     for await (const event of client.watchEvents(filter, shell.signal)) {
-      if (await scope.has(event)) {
+      if (isWanted(event) && await scope.has(event)) {
         await followEvent(shell, event, printer);
       }
     }
     return;
   }
   const events = (await client.events(filter)).toSorted((left, right) => left.lastAtMs - right.lastAtMs);
-  await printEvents(shell, events.filter(event => scope.knows(event)));
+  await printEvents(shell, events.filter(event => isWanted(event) && scope.knows(event)));
+}
+
+/** @throws UsageError */
+function readType(text: string | undefined): ClusterEvent['type'] | undefined {
+  const type = EVENT_TYPES.find(one => one === text?.toLowerCase());
+  if (text !== undefined && type === undefined) {
+    throw new UsageError(`--type ${quoted(text)} is none of ${EVENT_TYPES.join(', ')}`);
+  }
+  return type;
 }
 
 async function scopeOf(shell: Shell, client: ControlClient, target: string | undefined): Promise<EventScope> {
@@ -98,7 +114,7 @@ async function followEvent(shell: Shell, event: ClusterEvent, printer: TablePrin
 /** JSON is one object a line. */
 async function printEvents(shell: Shell, events: readonly ClusterEvent[]): Promise<void> {
   if (shell.options.output === 'json') {
-    await shell.terminal.write(events.map(event => `${JSON.stringify(eventItem(event))}\n`).join(''));
+    await shell.terminal.write(jsonLines(shell, events.map(eventItem)));
     return;
   }
   const names = events.map(event => event.object);

@@ -50,7 +50,14 @@ export async function printPlain(shell: Shell, plain: unknown): Promise<void> {
     await shell.terminal.write(formatYaml(plain, shown));
     return;
   }
-  await shell.terminal.write(`${JSON.stringify(plain, shown, 2)}\n`);
+  const { jsonPath } = shell.options;
+  const text = JSON.stringify(plain, shown, 2);
+  await shell.terminal.write(jsonPath === undefined ? `${text}\n` : jsonPath(JSON.parse(text)));
+}
+
+/** One object a line with `-o json`, or each by the template of `-o jsonpath=`. */
+export function jsonLines({ options: { jsonPath } }: Shell, items: readonly Item[]): string {
+  return items.map(item => (jsonPath === undefined ? `${JSON.stringify(item)}\n` : jsonPath(item))).join('');
 }
 
 /** Fields of a newer program, which are kept as bytes, are not printed. */

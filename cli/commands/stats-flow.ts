@@ -9,7 +9,7 @@ import type { Shell } from '../ports.ts';
 import { requireWorkload } from '../target.ts';
 import { inOrder } from '../task-order.ts';
 import { hasLabels } from './get-flow.ts';
-import { printListing } from './print-flow.ts';
+import { jsonLines, printListing } from './print-flow.ts';
 import { isMeasurable, UsageMeter } from './usage-meter-flow.ts';
 
 export interface StatsFlags {
@@ -63,7 +63,7 @@ function tasksMeant(shell: Shell, view: ClusterView, names: readonly string[], {
 async function print(shell: Shell, rows: readonly StatsRow[], format: RowFormat<StatsRow> | undefined): Promise<void> {
   const items = rows.map(statsItem);
   if (format === undefined && shell.options.output === 'json') {
-    await shell.terminal.write(items.map(item => `${JSON.stringify(item)}\n`).join(''));
+    await shell.terminal.write(jsonLines(shell, items));
     return;
   }
   await printListing(shell, { items, table: statsTable(rows), names: rows.map(row => `task/${row.view.task.id}`), isSingle: false, ...(format === undefined ? {} : { formatted: format.write(rows) }) });

@@ -20,6 +20,8 @@ test('a group without a command is refused with those it has', t => {
 });
 test('words behind an unknown command are not taken for its group', t => {
   t.like(run('set', 'image', 'shop/web', 'web=nginx:2'), { status: 2, stderr: 'error: unknown command \'set\'; here it is: clusterctl apply -f FILE\n' });
+  t.like(run('-n', 'prod', 'compose', 'up', '-d'), { status: 2, stderr: 'error: unknown command \'compose\'; here it is: clusterctl apply -f FILE -n prod\n' });
+  t.like(run('node', 'ps', 'n1'), { status: 2, stderr: 'error: unknown command \'ps\'; here it is: clusterctl ps --node NODE\n' });
   t.like(run('node', 'reboot', 'image'), { status: 2, stderr: 'error: unknown command \'reboot\'; clusterctl node has confirm-lost, cordon, drain, inspect, label, ls, replace, rm, taint, uncordon\n' });
 });
 

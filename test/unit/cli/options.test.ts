@@ -13,6 +13,15 @@ test('flags', t => {
   t.is(listNamespace(readGlobalOptions({ namespace: 'prod', allNamespaces: true })), undefined);
 });
 
+test('-o jsonpath is json with a template, and a template that is none is refused', t => {
+  const { output, jsonPath } = readGlobalOptions({ output: 'jsonpath={.name}{"\\n"}' });
+  t.is(output, 'json');
+  t.is(jsonPath?.({ name: 'web' }), 'web\n');
+  for (const text of ['jsonpath', 'jsonpath=', 'jsonpath=.name', 'jsonpath={name}']) {
+    t.throws(() => readGlobalOptions({ output: text }), { instanceOf: UsageError, message: /^-o jsonpath: / }, text);
+  }
+});
+
 test('values that are none', t => {
   for (const flags of [{ output: 'xml' }, { selector: 'a b' }, { selector: '=1' }, { selector: ',,' }, { timeout: '5' }]) {
     t.throws(() => readGlobalOptions(flags), { instanceOf: UsageError });
