@@ -55,101 +55,101 @@ export function buildProgram(withShell: WithShell, words?: readonly string[]): C
   addClusterVerbs(verbs);
   addMachineVerbs(verbs);
   addCompletion(verbs, program);
-  addDevVerbs(verbs.group('dev', 'a local cluster on this machine'));
+  addDevVerbs(verbs.group('dev', 'Manage local clusters on this machine'));
   groupVerbs(program);
   return program;
 }
 
 function addObjectVerbs(verbs: VerbTable): void {
   verbs.add<GetFlags>({
-    usage: 'get <type> [names...]', about: 'list objects: apps, svc, jobs, crons, tasks, nodes, configs, secrets, volumes, events; several types with commas, one object as TYPE/NAME',
+    usage: 'get <type> [names...]', about: 'List objects: apps, svc, jobs, crons, tasks, nodes, configs, secrets, volumes, events; several types separated by commas, one object as TYPE/NAME',
     examples: ['clusterctl get svc', 'clusterctl get svc,tasks', 'clusterctl get svc/shop/web node/n1', 'clusterctl get svc shop/web -o json', 'clusterctl get tasks -A -w'],
-    options: command => command.option('-w, --watch', 'print again whenever something changes'),
+    options: command => command.option('-w, --watch', 'Print again after each change'),
     run: async (shell, args, flags) => { await (await import('./commands/get-flow.ts')).getObjects(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<PsFlags>({
-    usage: 'ps [targets...]', about: 'the tasks of the cluster, or of services, apps or nodes, as docker ps shows containers',
+    usage: 'ps [targets...]', about: 'List tasks of the cluster, of services, Apps or nodes, in the format of docker ps',
     examples: ['clusterctl ps', 'clusterctl ps shop/web', 'clusterctl ps -a --filter service=web', 'clusterctl ps --node n2 -q', 'clusterctl ps -s', "clusterctl ps --format '{{.ID}}\\t{{.Names}}'", "clusterctl ps --format 'table {{.Names}}\\t{{.Node}}\\t{{.Status}}'"],
-    options: command => formatted(command).option('-a, --all', 'ended ones too').option('-s, --size', 'also what they wrote into their root file systems').option('--node <name>', 'only on this node')
-      .option('--filter <field=value>', 'only with this field of -o json', collect).option('-w, --watch', 'print again whenever something changes'),
+    options: command => formatted(command).option('-a, --all', 'Include ended tasks').option('-s, --size', 'Show the data written into each root file system').option('--node <name>', 'Only on this node')
+      .option('--filter <field=value>', 'Only tasks with this value of a field of -o json', collect).option('-w, --watch', 'Print again after each change'),
     run: async (shell, args, flags) => { await (await import('./commands/ps-flow.ts')).listTasks(shell, many(args[0]), flags); },
   });
   verbs.add<TopFlags>({
-    usage: 'top [type]', about: 'what tasks, or nodes, use now, as docker stats shows containers',
+    usage: 'top [type]', about: 'Show the current resource usage of tasks or nodes',
     examples: ['clusterctl top', 'clusterctl top tasks --node n2 -w', 'clusterctl top nodes -o json'],
-    options: command => command.option('--node <name>', 'only this node').option('-w, --watch', 'again each 2 s'),
+    options: command => command.option('--node <name>', 'Only this node').option('-w, --watch', 'Print again every 2 s'),
     run: async (shell, args, flags) => { await (await import('./commands/top-flow.ts')).showUsage(shell, one(args[0]), flags); },
   });
   verbs.add({
-    usage: 'describe <targets...>', about: 'all that is known of one object, with its tasks and events; of configs and secrets who mounts them, never what is in them',
+    usage: 'describe <targets...>', about: 'Show details of an object with its tasks and events; for configs and secrets the users, never the content',
     examples: ['clusterctl describe shop/web', 'clusterctl describe node/n2', 'clusterctl describe node n2', 'clusterctl describe secret/db-password', 'clusterctl describe config/shop/web-toml', 'clusterctl describe volume/data-0'],
     run: async (shell, args) => { await (await import('./commands/describe-flow.ts')).describeTargets(shell, many(args[0])); },
   });
   verbs.add<EventFlags>({
-    usage: 'events [target]', about: 'what happened, everywhere and to nodes too; -n NAMESPACE: to its Apps, services and tasks; of an App also to its services and tasks, of a service also to its tasks',
+    usage: 'events [target]', about: 'List events of the cluster, of a namespace (-n), or of an object with its services and tasks',
     examples: ['clusterctl events', 'clusterctl events shop/web --since 10m', 'clusterctl events -n prod', 'clusterctl events --type warning', 'clusterctl events -w -o json'],
-    options: command => command.option('-w, --watch', 'go on with new ones').option('-f, --follow', 'the same').option('--since <duration>', 'only this long back')
+    options: command => command.option('-w, --watch', 'Continue with new events').option('-f, --follow', 'Same as --watch').option('--since <duration>', 'Only events of the last DURATION')
       .option('--type <type>', 'Only events of this type: normal or warning'),
     run: async (shell, args, flags) => {
       await (await import('./commands/events-flow.ts')).listEvents(shell, { ...flags, ...(args[0] === undefined ? {} : { target: one(args[0]) }) });
     },
   });
   verbs.add<ExplainFlags>({
-    usage: 'explain [field]', about: 'what a field of the manifest means, which type it has and what it is when it is left out',
+    usage: 'explain [field]', about: 'Describe a field of the manifest: meaning, type, default',
     examples: ['clusterctl explain services.update.max_surge', 'clusterctl explain svc.healthcheck', 'clusterctl explain --recursive', 'clusterctl explain services.resources -o json'],
-    options: command => command.option('--recursive', 'all fields below it'),
+    options: command => command.option('--recursive', 'Describe all fields below it'),
     run: async (shell, args, flags) => { await (await import('./commands/explain-flow.ts')).explainField(shell, one(args[0]), flags); },
   });
   verbs.add<{ readonly for: string }>({
-    usage: 'wait <target>', about: 'wait until something is so',
+    usage: 'wait <target>', about: 'Wait for a condition',
     examples: ['clusterctl wait shop/web --for healthy --timeout 2m', 'clusterctl wait job/shop/report --for condition=complete', 'clusterctl wait node/n1 --for condition=ready'],
-    options: command => command.requiredOption('--for <condition>', 'healthy (of nodes: ready), complete, running or deleted; as kubectl has it also condition=ready, condition=available, condition=complete and delete'),
+    options: command => command.requiredOption('--for <condition>', 'Condition: healthy (nodes: ready), complete, running or deleted; also condition=ready, condition=available, condition=complete and delete'),
     run: async (shell, args, flags) => { await (await import('./commands/cluster-flow.ts')).waitFor(shell, one(args[0]), flags.for); },
   });
 }
 
 function addChangeVerbs(verbs: VerbTable): void {
   verbs.add<ApplyFlags>({
-    usage: 'apply', about: 'make the cluster as the manifests say, each App in one transaction',
+    usage: 'apply', about: 'Create or change Apps from manifests, each App in one transaction',
     examples: ['clusterctl apply -f shop.yaml', 'clusterctl apply -f shop/ --var TAG=1.4.2 --wait', 'clusterctl apply -f shop.yaml --dry-run'],
     options: command => command
-      .requiredOption('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
-      .option('--dry-run', 'check everything on the server, write nothing').option('--prune', 'delete the Apps of these namespaces that no manifest names')
-      .option('--plan <id>', 'only if the cluster is as `plan --save` saw it').option('--wait', 'until all is healthy and the nodes lead requests there (default on a terminal)').option('--detach', 'do not wait')
-      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
+      .requiredOption('-f, --filename <path>', 'Manifest, directory, or - for stdin; may be repeated', collect)
+      .option('--dry-run', 'Check everything on the server, but write nothing').option('--prune', 'Delete Apps of these namespaces that no manifest has')
+      .option('--plan <id>', 'Apply only if the cluster is unchanged since `plan --save`').option('--wait', 'Wait until all tasks are healthy and get traffic (default on a terminal)').option('--detach', 'Do not wait')
+      .option('--var <name=value>', 'Value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'File with values for ${NAME}', collect),
     run: async (shell, _, flags) => {
       await (await import('./commands/apply-flow.ts')).applyManifests(shell, flags);
     },
   });
-  addPlanVerb(verbs, 'plan', 'what an apply, or other nodes, would do: the node of every task; exit code 0 nothing, 1 changes, 2 error');
-  addPlanVerb(verbs, 'diff', 'which fields an apply would change; exit codes as plan');
+  addPlanVerb(verbs, 'plan', 'Show what an apply, or a change of nodes, would do, with the node of every task; exit code 0: nothing, 1: changes, 2: error');
+  addPlanVerb(verbs, 'diff', 'Show which fields an apply would change; exit codes as plan');
   verbs.add<{ readonly node?: string }>({
-    usage: 'why <target>', about: 'why a service or task is pending, where it is, restarted or rolled back; with the cheapest fix',
+    usage: 'why <target>', about: 'Explain why a service or task is pending, placed, restarted or rolled back, with the cheapest fix',
     examples: ['clusterctl why svc/shop/web', 'clusterctl why shop/web --node n2', 'clusterctl why task/k3f9abcd2345 -o json'],
-    options: command => command.option('--node <name>', 'why it is, or is not, on this node'),
+    options: command => command.option('--node <name>', 'Explain why it is, or is not, on this node'),
     run: async (shell, args, flags) => { await (await import('./commands/why-flow.ts')).explainTarget(shell, one(args[0]), flags); },
   });
   verbs.add<DeleteFlags>({
-    usage: 'delete [targets...]', about: 'delete Apps, services, tasks, secrets, nodes; waits until nothing is left of them',
+    usage: 'delete [targets...]', about: 'Delete Apps, services, tasks, secrets or nodes, and wait until nothing is left of them',
     examples: ['clusterctl delete app/shop', 'clusterctl delete app/shop --volumes', 'clusterctl delete -f shop.yaml', 'clusterctl delete svc/shop/web --detach'],
-    options: command => command.option('-f, --filename <path>', 'the Apps of these manifests', collect).option('--detach', 'do not wait').option('--volumes', 'with the data of the Apps\' volumes')
+    options: command => command.option('-f, --filename <path>', 'Delete the Apps of these manifests', collect).option('--detach', 'Do not wait').option('--volumes', 'Delete the data of the volumes of the Apps as well')
       .option('--wait [true|false]', 'Wait until nothing is left (the default); --wait=false is --detach')
-      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
+      .option('--var <name=value>', 'Value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'File with values for ${NAME}', collect),
     run: async (shell, args, flags) => { await (await import('./commands/delete-flow.ts')).deleteObjects(shell, many(args[0]), flags); },
   });
   verbs.add<ScaleFlags>({
-    usage: 'scale <pairs...>', about: 'set how many tasks a service has',
+    usage: 'scale <pairs...>', about: 'Set the number of replicas of services',
     examples: ['clusterctl scale shop/web=5 shop/api=2', 'clusterctl scale shop/web --replicas=5 --wait'],
-    options: command => command.option('--replicas <count>', 'for targets without =').option('--wait', 'until all is healthy and the nodes lead requests there'),
+    options: command => command.option('--replicas <count>', 'Number of replicas for targets without =').option('--wait', 'Wait until all tasks are healthy and get traffic'),
     run: async (shell, args, flags) => { await (await import('./commands/scale-flow.ts')).scaleServices(shell, many(args[0]), flags); },
   });
 }
 
 function addCronVerbs(verbs: VerbTable): void {
   verbs.add<TriggerFlags>({
-    usage: 'trigger <crons...>', about: 'run a cron now, beside its schedule: a job of its own, whatever the cron says of concurrency and suspension',
+    usage: 'trigger <crons...>', about: 'Start a run of a cron now, in addition to its schedule, regardless of concurrency and suspend',
     examples: ['clusterctl trigger shop/report', 'clusterctl trigger cron/shop/report --wait'],
-    options: command => command.option('--wait', 'until the run has ended; exit code 1 when it failed'),
+    options: command => command.option('--wait', 'Wait until the run has ended; exit code 1 if it failed'),
     run: async (shell, args, flags) => { await (await import('./commands/trigger-flow.ts')).triggerCrons(shell, many(args[0]), flags); },
   });
 }
@@ -159,59 +159,59 @@ function addPlanVerb(verbs: VerbTable, name: 'plan' | 'diff', about: string): vo
     usage: name, about,
     examples: [`clusterctl ${name} -f shop.yaml`, `clusterctl ${name} -f shop.yaml --save`, `clusterctl ${name} --without-node n2`, `clusterctl ${name} --add-node name=n9,cpu=4,memory=8Gi,disk=100Gi,pids=4096,device=nvidia.com/gpu:2,taint=spot,zone=b`],
     options: command => command
-      .option('-f, --filename <path>', 'manifest, directory, or - for stdin; may be repeated', collect)
-      .option('--save', 'print an id for `apply --plan`, kept an hour')
-      .option('--without-node <name>', 'as if this node were being drained; may be repeated', collect)
-      .option('--add-node <spec>', 'as if there were this node too; may be repeated', collect)
-      .option('--var <name=value>', 'value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'values for ${NAME}', collect),
+      .option('-f, --filename <path>', 'Manifest, directory, or - for stdin; may be repeated', collect)
+      .option('--save', 'Print an id for `apply --plan`, valid for one hour')
+      .option('--without-node <name>', 'Assume that this node is drained; may be repeated', collect)
+      .option('--add-node <spec>', 'Assume an additional node; may be repeated', collect)
+      .option('--var <name=value>', 'Value for ${NAME}; may be repeated', collect).option('--env-file <path>', 'File with values for ${NAME}', collect),
     run: async (shell, _, flags) => { await (await import('./commands/plan-flow.ts')).planManifests(shell, flags, name); },
   });
 }
 
 function inContainer(command: Command): Command {
-  return command.option('-c, --container <name>', 'this init container or sidecar; default: the main container');
+  return command.option('-c, --container <name>', 'Init container or sidecar (default: the main container)');
 }
 
 function addTaskVerbs(verbs: VerbTable): void {
   verbs.add<LogFlags>({
-    usage: 'logs <targets...>', about: 'what tasks wrote',
+    usage: 'logs <targets...>', about: 'Print the output of tasks',
     examples: ['clusterctl logs shop/web', 'clusterctl logs -f --tail 20 shop/web shop/api'],
-    options: command => inContainer(command).option('-f, --follow', 'go on with new lines').option('--tail <lines>', 'only the last lines of each task')
-      .option('--since <duration>', 'only this long back, or from this time on').option('-t, --timestamps', 'time in front of each line').option('--all', 'ended tasks too')
-      .option('--previous', 'of the run before the newest one')
+    options: command => inContainer(command).option('-f, --follow', 'Continue with new lines').option('--tail <lines>', 'Number of last lines of each task')
+      .option('--since <duration>', 'Only lines of the last DURATION, or since a time').option('-t, --timestamps', 'Print the time before each line').option('--all', 'Include ended tasks')
+      .option('--previous', 'Print the output of the previous run')
       .option('--raw', 'Print control characters as the task wrote them (default on a terminal: escaped, except for tasks with a TTY)'),
     run: async (shell, args, flags) => { await (await import('./commands/logs-flow.ts')).showLogs(shell, many(args[0]), flags); },
   });
   verbs.add<ExecFlags>({
-    usage: 'exec <target> [command...]', about: 'run a command in a task; its exit code is ours',
+    usage: 'exec <target> [command...]', about: 'Run a command in a task and exit with its code',
     examples: ['clusterctl exec -it shop/web -- sh', 'clusterctl exec task/k3f9abcd2345 -- cat /etc/hostname'],
-    options: command => inContainer(command.passThroughOptions()).option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
-      .option('-u, --user <user>', 'name or uid[:gid]').option('-w, --workdir <path>', 'working directory').option('-e, --env <name=value>', 'variable', collect),
+    options: command => inContainer(command.passThroughOptions()).option('-i, --interactive', 'Connect stdin').option('-t, --tty', 'Allocate a terminal')
+      .option('-u, --user <user>', 'User name or uid[:gid]').option('-w, --workdir <path>', 'Working directory').option('-e, --env <name=value>', 'Environment variable; may be repeated', collect),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).execInTask(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<DebugFlags>({
-    usage: 'debug <target> [command...]', about: 'a container of tools beside a running task: in its network, with its processes; its files are at /proc/1/root',
+    usage: 'debug <target> [command...]', about: 'Run a container with tools in the namespaces of a task; the files of the task are at /proc/1/root',
     examples: ['clusterctl debug -it shop/web -- sh', 'clusterctl debug shop/web --image acme/tools:1 -- ss -ltn'],
-    options: command => inContainer(command).option('-i, --interactive', 'send our stdin').option('-t, --tty', 'give it a terminal')
-      .option('--image <image>', 'default: busybox').option('-e, --env <name=value>', 'variable', collect),
+    options: command => inContainer(command).option('-i, --interactive', 'Connect stdin').option('-t, --tty', 'Allocate a terminal')
+      .option('--image <image>', 'Image with the tools (default: busybox)').option('-e, --env <name=value>', 'Environment variable; may be repeated', collect),
     run: async (shell, args, flags) => { await (await import('./commands/debug-flow.ts')).debugTask(shell, one(args[0]), many(args[1]), flags); },
   });
   verbs.add<{ readonly stdin?: boolean; readonly container?: string }>({
-    usage: 'attach <target>', about: 'be at the task\'s own process; ctrl-p ctrl-q leaves it running',
+    usage: 'attach <target>', about: 'Attach to the main process of a task; ctrl-p ctrl-q detaches',
     examples: ['clusterctl attach shop/web', 'clusterctl attach --no-stdin task/k3f9abcd2345'],
-    options: command => inContainer(command).option('--no-stdin', 'send nothing'),
+    options: command => inContainer(command).option('--no-stdin', 'Do not connect stdin'),
     run: async (shell, args, flags) => { await (await import('./commands/exec-flow.ts')).attachToTask(shell, one(args[0]), flags); },
   });
   verbs.add<{ readonly container?: string }>({
-    usage: 'cp <source> <destination>', about: 'copy files to or from a task: TARGET:PATH, as docker cp; - is a tar on stdin or stdout',
+    usage: 'cp <source> <destination>', about: 'Copy files to or from a task (TARGET:PATH), as docker cp; - is a tar archive on stdin or stdout',
     examples: ['clusterctl cp shop/web:/etc/nginx ./nginx', 'clusterctl cp app.conf shop/web:/etc/app.conf', 'tar -c . | clusterctl cp - shop/web:/srv'],
     options: inContainer,
     run: async (shell, args, flags) => { await (await import('./commands/copy-flow.ts')).copyFiles(shell, one(args[0]), one(args[1]), flags); },
   });
   verbs.add<PortForwardFlags>({
-    usage: 'port-forward <target> [ports...]', about: 'ports of this machine that lead to ports of a task, whether they are published or not: [LOCAL:]REMOTE',
+    usage: 'port-forward <target> [ports...]', about: 'Forward ports of this machine to ports of a task, published or not: [LOCAL:]REMOTE',
     examples: ['clusterctl port-forward shop/web 8080:80', 'clusterctl port-forward task/k3f9abcd2345 :5432', 'clusterctl port-forward shop/web 8080:80 9090 --address 0.0.0.0'],
-    options: command => command.option('--address <addresses>', 'addresses to listen on, separated by commas', 'localhost'),
+    options: command => command.option('--address <addresses>', 'Addresses to listen on, separated by commas', 'localhost'),
     run: async (shell, args, flags) => { await (await import('./commands/port-forward-flow.ts')).forwardPorts(shell, one(args[0]), many(args[1]), flags); },
   });
   addRunVerb(verbs);
@@ -219,14 +219,14 @@ function addTaskVerbs(verbs: VerbTable): void {
 
 function addNodeVerbs(verbs: VerbTable): void {
   verbs.add<{ readonly overwrite?: boolean }>({
-    usage: 'label <words...>', about: 'set and remove labels of nodes: KEY=VALUE sets, KEY- removes; those of services are in their manifests',
+    usage: 'label <words...>', about: 'Set (KEY=VALUE) or remove (KEY-) labels of nodes; labels of services are in their manifests',
     examples: ['clusterctl label node/n3 disk=ssd', 'clusterctl label nodes n1 n2 zone=a rack-', 'clusterctl label node n3 disk=hdd --overwrite'],
-    options: command => command.option('--overwrite', 'also keys that have another value now'),
+    options: command => command.option('--overwrite', 'Replace existing values'),
     run: async (shell, args, flags) => { await (await import('./commands/node-flow.ts')).labelObjects(shell, many(args[0]), flags); },
   });
-  const node = verbs.group('node', 'the machines of the cluster');
+  const node = verbs.group('node', 'Manage the nodes of the cluster');
   node.add<ListNodesFlags>({
-    usage: 'ls', about: 'list nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide', "clusterctl node ls --format '{{.ID}} {{.Status}}'"], options: formatted,
+    usage: 'ls', about: 'List nodes', examples: ['clusterctl node ls', 'clusterctl node ls -o wide', "clusterctl node ls --format '{{.ID}} {{.Status}}'"], options: formatted,
     run: async (shell, _, flags) => { await (await import('./commands/get-flow.ts')).listNodes(shell, flags); },
   });
   node.add({
@@ -234,7 +234,7 @@ function addNodeVerbs(verbs: VerbTable): void {
     run: async (shell, args) => { await (await import('./commands/inspect-flow.ts')).inspectTargets(shell, many(args[0]), { type: 'node' }); },
   });
   for (const [name, availability, about] of [
-    ['cordon', 'cordoned', 'place nothing new there'], ['uncordon', 'active', 'place tasks there again'],
+    ['cordon', 'cordoned', 'Place no new tasks on nodes'], ['uncordon', 'active', 'Allow new tasks on nodes again'],
   ] as const) {
     node.add({
       usage: `${name} <nodes...>`, about, examples: [`clusterctl node ${name} n1`],
@@ -242,10 +242,10 @@ function addNodeVerbs(verbs: VerbTable): void {
     });
   }
   node.add<DrainFlags>({
-    usage: 'drain <nodes...>', about: 'move its tasks elsewhere, each replaced before it is stopped; exit code 1 where some cannot leave, with the reason',
+    usage: 'drain <nodes...>', about: 'Move the tasks of nodes elsewhere; each is replaced before it is stopped; exit code 1 and the reason if some cannot leave',
     examples: ['clusterctl node drain n1', 'clusterctl node drain n1 --force', 'clusterctl node drain n1 n2 --deadline 10m'],
-    options: command => command.option('--detach', 'do not wait').option('--wait', 'also until what cannot leave now can')
-      .option('--force', 'stop what cannot leave, when all else has left').option('--deadline <duration>', 'wait this long for what cannot leave, then stop what is left'),
+    options: command => command.option('--detach', 'Do not wait').option('--wait', 'Also wait for tasks that cannot leave now')
+      .option('--force', 'Stop tasks that cannot leave, after all others have left').option('--deadline <duration>', 'Wait this long for tasks that cannot leave, then stop them'),
     run: async (shell, args, flags) => { await (await import('./commands/drain-flow.ts')).drainNodes(shell, many(args[0]), flags); },
   });
   node.add({
@@ -257,7 +257,7 @@ function addNodeVerbs(verbs: VerbTable): void {
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).taintNode(shell, one(args[0]), many(args[1])); },
   });
   node.add({
-    usage: 'rm <nodes...>', about: 'forget nodes that are drained or lost; a silent one with tasks or data is refused', examples: ['clusterctl node rm n1'],
+    usage: 'rm <nodes...>', about: 'Remove drained or lost nodes; refused for a silent node with tasks or data', examples: ['clusterctl node rm n1'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).removeNodes(shell, many(args[0])); },
   });
   node.add<ReplaceFlags>({
@@ -269,52 +269,52 @@ function addNodeVerbs(verbs: VerbTable): void {
     run: async (shell, args, flags) => { await (await import('./commands/replace-flow.ts')).replaceNode(shell, one(args[0]), flags); },
   });
   node.add({
-    usage: 'confirm-lost <nodes...>', about: 'say that silent nodes are off for certain: they are lost at once, many at a time too', examples: ['clusterctl node confirm-lost n4 n5 n6'],
+    usage: 'confirm-lost <nodes...>', about: 'Confirm that silent nodes are powered off, so that they are lost at once', examples: ['clusterctl node confirm-lost n4 n5 n6'],
     run: async (shell, args) => { await (await import('./commands/node-flow.ts')).confirmLost(shell, many(args[0])); },
   });
 }
 
 function addClusterVerbs(verbs: VerbTable): void {
-  const secret = verbs.group('secret', 'values that only tasks see');
+  const secret = verbs.group('secret', 'Manage secrets');
   secret.add<SecretFlags>({
-    usage: 'create <name>', about: 'write a new version', examples: ['printf %s "$PASSWORD" | clusterctl secret create db-password --from-stdin'],
-    options: command => command.option('--from-file <path>', 'value').option('--from-stdin', 'value'),
+    usage: 'create <name>', about: 'Write a new version of a secret', examples: ['printf %s "$PASSWORD" | clusterctl secret create db-password --from-stdin'],
+    options: command => command.option('--from-file <path>', 'Read the value from this file').option('--from-stdin', 'Read the value from stdin'),
     run: async (shell, args, flags) => { await (await import('./commands/secret-flow.ts')).createSecret(shell, one(args[0]), flags); },
   });
-  secret.add({ usage: 'ls', about: 'list names and versions', examples: ['clusterctl secret ls -A'], run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
+  secret.add({ usage: 'ls', about: 'List secrets with their versions', examples: ['clusterctl secret ls -A'], run: async shell => { await (await import('./commands/secret-flow.ts')).listSecrets(shell); } });
   secret.add({
     usage: 'inspect <names...>', about: 'Print versions and uses of secrets as a JSON array, never their values', examples: ['clusterctl secret inspect db-password'],
     run: async (shell, args) => { await (await import('./commands/inspect-flow.ts')).inspectTargets(shell, many(args[0]), { type: 'secret' }); },
   });
   secret.add({
-    usage: 'rm <name>', about: 'delete all versions', examples: ['clusterctl secret rm db-password'],
+    usage: 'rm <name>', about: 'Delete a secret with all versions', examples: ['clusterctl secret rm db-password'],
     run: async (shell, args) => { await (await import('./commands/secret-flow.ts')).deleteSecret(shell, one(args[0])); },
   });
-  const namespace = verbs.group('namespace', 'what the services of a namespace may ask for');
+  const namespace = verbs.group('namespace', 'Manage policies and quotas of namespaces');
   namespace.add<NamespaceFlags>({
-    usage: 'set <name>', about: 'change its policy; what is running stays as it is',
+    usage: 'set <name>', about: 'Change the policy of a namespace; running tasks are not affected',
     examples: ['clusterctl namespace set prod --profile restricted', 'clusterctl namespace set infra --profile privileged --bind-prefix /srv/data'],
-    options: command => command.option('--profile <profile>', 'the widest that services may have: restricted, baseline or privileged')
-      .option('--bind-prefix <dir>', 'host directory that services may bind; may be repeated, all of them replace those before', collect)
-      .option('--clear-bind-prefixes', 'no host directory any more')
-      .option('--quota <amounts>', 'what its tasks may ask for together, such as cpus=10,memory=20Gi,tasks=100,nvidia.com/gpu=4; replaces the one before')
-      .option('--clear-quota', 'no quota any more'),
+    options: command => command.option('--profile <profile>', 'Most permissive profile: restricted, baseline or privileged')
+      .option('--bind-prefix <dir>', 'Host directory that services may bind; may be repeated; replaces the previous list', collect)
+      .option('--clear-bind-prefixes', 'Allow no host directories')
+      .option('--quota <amounts>', 'Quota of all requests, such as cpus=10,memory=20Gi,tasks=100,nvidia.com/gpu=4; replaces the previous one')
+      .option('--clear-quota', 'Remove the quota'),
     run: async (shell, args, flags) => { await (await import('./commands/namespace-flow.ts')).setNamespace(shell, one(args[0]), flags); },
   });
-  namespace.add({ usage: 'ls', about: 'list them with their policies', examples: ['clusterctl namespace ls'], run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });
+  namespace.add({ usage: 'ls', about: 'List namespaces with their policies', examples: ['clusterctl namespace ls'], run: async shell => { await (await import('./commands/namespace-flow.ts')).listNamespaces(shell); } });
   namespace.add({
-    usage: 'rm <name>', about: 'take its policy away: baseline at most, no host directory', examples: ['clusterctl namespace rm prod'],
+    usage: 'rm <name>', about: 'Remove the policy: profile baseline at most, no host directories', examples: ['clusterctl namespace rm prod'],
     run: async (shell, args) => { await (await import('./commands/namespace-flow.ts')).deleteNamespace(shell, one(args[0])); },
   });
-  verbs.group('token', 'what a new node joins with').add<{ readonly ttl?: string; readonly role?: string }>({
-    usage: 'create', about: 'a token that is good once', examples: ['clusterctl token create --ttl 10m'],
-    options: command => command.option('--ttl <duration>', 'at most 1h', '1h').option('--role <role>', 'node', 'node'),
+  verbs.group('token', 'Manage join tokens').add<{ readonly ttl?: string; readonly role?: string }>({
+    usage: 'create', about: 'Create a join token for one use', examples: ['clusterctl token create --ttl 10m'],
+    options: command => command.option('--ttl <duration>', 'Lifetime (at most 1h)', '1h').option('--role <role>', 'Role of the token: node', 'node'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).createToken(shell, flags); },
   });
-  const context = verbs.group('context', 'the clusters this machine knows');
-  context.add({ usage: 'ls', about: 'list them', examples: ['clusterctl context ls'], run: async shell => { await (await import('./commands/context-flow.ts')).listContexts(shell); } });
+  const context = verbs.group('context', 'Manage contexts: the clusters that this machine knows');
+  context.add({ usage: 'ls', about: 'List contexts', examples: ['clusterctl context ls'], run: async shell => { await (await import('./commands/context-flow.ts')).listContexts(shell); } });
   context.add({
-    usage: 'use <name>', about: 'talk to this one from now on', examples: ['clusterctl context use prod'],
+    usage: 'use <name>', about: 'Use another context', examples: ['clusterctl context use prod'],
     run: async (shell, args) => { await (await import('./commands/context-flow.ts')).useContext(shell, one(args[0])); },
   });
   context.add({
@@ -322,29 +322,29 @@ function addClusterVerbs(verbs: VerbTable): void {
     run: async (shell, args) => { await (await import('./commands/context-flow.ts')).renewContext(shell, args[0] === undefined ? undefined : one(args[0])); },
   });
   verbs.add<{ readonly client?: boolean }>({
-    usage: 'version', about: 'whose clusterctl this is, and which', examples: ['clusterctl version', 'clusterctl version -o json'], options: command => command.option('--client', 'without asking the cluster'),
+    usage: 'version', about: 'Print client and server version', examples: ['clusterctl version', 'clusterctl version -o json'], options: command => command.option('--client', 'Print only the client version'),
     run: async (shell, _, flags) => { await (await import('./commands/cluster-flow.ts')).showVersion(shell, VERSION, flags); },
   });
 }
 
 function addMachineVerbs(verbs: VerbTable): void {
-  const configDir = (command: Command): Command => command.option('--config-dir <dir>', 'default: /etc/gantry');
+  const configDir = (command: Command): Command => command.option('--config-dir <dir>', 'Configuration directory (default: /etc/gantry)');
   verbs.add<InitFlags>({
-    usage: 'init', about: 'make the keys of a new cluster on this machine', examples: ['clusterctl init --address 10.0.0.1:7400', 'clusterctl init --address 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400'],
-    options: command => configDir(command).option('--address <host:port,...>', 'how clusterctl reaches each controller').option('--name <name>', 'of the context'),
+    usage: 'init', about: 'Create the keys of a new cluster on this machine', examples: ['clusterctl init --address 10.0.0.1:7400', 'clusterctl init --address 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400'],
+    options: command => configDir(command).option('--address <host:port,...>', 'Address of each controller').option('--name <name>', 'Name of the context'),
     run: async (shell, _, flags) => { await (await import('./commands/machine-flow.ts')).initCluster(shell, flags); },
   });
   verbs.add<JoinFlags>({
-    usage: 'join <address>', about: 'make this machine a node; ADDRESS is a controller\'s --join-listen',
+    usage: 'join <address>', about: 'Join this machine to a cluster as a node; ADDRESS is --join-listen of a controller',
     examples: ['clusterctl join 10.0.0.1:7403 --token gantry-join-v1....'],
-    options: command => configDir(command).option('--token <token>', 'from clusterctl token create; default: read from stdin').option('--node <name>', 'default: the host name').option('--name <name>', 'The same as --node').option('--state-dir <dir>', 'where the agent will keep its state; default: /var/lib/gantry'),
+    options: command => configDir(command).option('--token <token>', 'Token of `clusterctl token create` (default: read from stdin)').option('--node <name>', 'Name of the node (default: the host name)').option('--name <name>', 'The same as --node').option('--state-dir <dir>', 'State directory of the agent (default: /var/lib/gantry)'),
     run: async (shell, args, flags) => { await (await import('./commands/machine-flow.ts')).joinMachine(shell, one(args[0]), flags); },
   });
 }
 
 function addCompletion(verbs: VerbTable, program: Command): void {
   verbs.add({
-    usage: 'completion <shell> [words...]', about: 'script for bash, zsh or fish', examples: ['source <(clusterctl completion bash)'],
+    usage: 'completion <shell> [words...]', about: 'Print a completion script for bash, zsh or fish', examples: ['source <(clusterctl completion bash)'],
     options: command => command.passThroughOptions(),
     run: async (shell, args) => { await (await import('./commands/completion-flow.ts')).printCompletion(shell, program, one(args[0]), many(args[1])); },
   });
