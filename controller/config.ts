@@ -75,7 +75,7 @@ export const CONTROLLER_OPTIONS = {
   'config-dir': { value: 'DIR', fallback: '/etc/gantry', meaning: 'directory with certificate, key and CA of this controller' },
   'secrets-key': { value: 'FILE', meaning: 'file with the key that encrypts secrets, the same on all controllers; default: secrets.key in --config-dir' },
   'times': { value: 'PRESET', fallback: 'default', meaning: 'time-outs: default, or test for short ones' },
-  'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'lifetime of the certificates of nodes; they are renewed after two thirds of it' },
+  'certificate-life': { value: 'DURATION', fallback: '24h', meaning: 'lifetime of the certificates of nodes and of this controller; they are renewed after two thirds of it' },
   'default-registry': { value: 'HOST:PORT', fallback: 'docker.io', meaning: 'registry of image references without a registry' },
   'placement-policy': { value: 'POLICY', fallback: 'spread', meaning: 'placement.policy of services without one: spread or binpack; the same on all controllers' },
   'reserved-ports': { value: 'PORT,FROM-TO/tcp,...', fallback: '22/tcp,53,4789/udp,7400-7403/tcp,7410-7412/tcp', meaning: 'ports of the nodes that services cannot publish, for tcp and udp if no protocol is named; the same on all controllers' },

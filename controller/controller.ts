@@ -106,7 +106,7 @@ async function buildParts(given: Pick<ControllerParts, 'config' | 'logger' | 'me
   const { config, logger, metrics, store, machine } = given;
   const clock = systemClock;
   const authority = await readAuthority(config.configDir);
-  const issueIdentity = async (): Promise<TlsIdentity> => await issueOwnIdentity(authority, config.id, [config.advertise, config.listen, config.metricsAdvertise], clock.nowMs());
+  const issueIdentity = async (): Promise<TlsIdentity> => await issueOwnIdentity(authority, config.id, [config.advertise, config.listen, config.metricsAdvertise], { nowMs: clock.nowMs(), ttlMs: config.certificateLifeMs });
   const identity = new IdentityHolder(await issueIdentity());
   const fresh: ClusterSettings = { clusterId: randomUUID(), defaultRegistry: config.defaultRegistry, createdAtMs: clock.nowMs() };
   const settings = await requireSettings(store, fresh, clock, signal);

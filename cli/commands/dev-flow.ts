@@ -8,11 +8,13 @@ import { quoted } from '#model/printable.ts';
 import { PROMETHEUS_URL, isPrometheusUrl } from '#model/prometheus-url.ts';
 import { createControlClient } from '#rpc/control-client.ts';
 import { superviseLoops } from '#kit/supervise-loop.ts';
-import { contextPath, loadContexts, saveContexts } from '../context-fs.ts';
+import { contextPath, loadContexts, replaceCertificate, saveContexts } from '../context-fs.ts';
 import { withContext, withoutContext } from '../context.ts';
 import { isCapacity } from '../dev/capacity.ts';
+import { CertificateReloadLoop } from '../dev/certificate-reload-loop.ts';
+import type { ClusterFile } from '../dev/cluster-file.ts';
 import { statusItem, statusLines, statusTable } from '../dev/cluster-file.ts';
-import { listClusters, readClusterFile, writeClusterFile } from '../dev/cluster-fs.ts';
+import { listClusters, readClusterFile, withReservation, writeClusterFile } from '../dev/cluster-fs.ts';
 import { devDown, devDownAll, requireCluster, requireTraces } from '../dev/dev-down-flow.ts';
 import { cutDevNode, freezeDevProcess, healDev, killDevProcess, startDevProcess } from '../dev/dev-fault-flow.ts';
 import { devUp, findRunning, linkCommands } from '../dev/dev-up-flow.ts';
@@ -111,10 +113,10 @@ export async function devSuperviseCommand(shell: Shell, name: string, flags: Dev
   const specs = processTable(file.layout, {
     binDir: parts.binDir, times: readTimes(flags), capacity: readCapacity(flags), agentOptions: flags.agentOptions ?? '', ...readPrometheus(flags), logLevel: readLogLevel(flags),
   });
-  const client = await parts.connect(file.layout);
   await superviseLoops({
     processes: new SupervisorLoop(file, specs, shell.clock),
-    portMap: new PortMapLoop(file.layout, client, shell.clock),
+    portMap: new PortMapLoop(file.layout, async () => await parts.connect(file.layout), shell.clock),
+    certificates: new CertificateReloadLoop(file.layout, async () => { await withReservation(parts, async () => { await renewContexts(file, shell); }); }, shell.clock),
   }, shell.signal);
 }
 
@@ -277,6 +279,29 @@ async function saveContext(layout: DevLayout, shell: Shell): Promise<void> {
       key: { kind: 'inline', pem: pair.keyPem },
     }));
     await giveFile(file, owner);
+  }
+}
+
+/** Puts the operator's renewed certificate into the contexts files that the cluster was written to. */
+async function renewContexts({ layout, contextFiles: files = [] }: ClusterFile, shell: Shell): Promise<void> {
+  const { pair: { certificatePem } } = await readOperator(layout);
+  for (const file of files) {
+    try {
+      await renewContextIn(file, layout, certificatePem);
+    } catch (error) {
+      // The clusters' programs need none of it.
+      await shell.terminal.writeError(`${file}: the renewed certificate of the operator was not written: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
+}
+
+/** The file stays its owner's. */
+async function renewContextIn(file: string, layout: DevLayout, certificatePem: string): Promise<void> {
+  const context = (await loadContexts(file)).contexts.find(one => one.name === layout.name && one.certificate.kind === 'inline');
+  if (context !== undefined) {
+    const { uid, gid } = await stat(file);
+    await replaceCertificate(file, context, certificatePem);
+    await chown(file, uid, gid);
   }
 }
 

@@ -1,12 +1,10 @@
-/** Files of local clusters: cluster.json, the marks of processes that are to stay down, the cluster's keys. */
-import { randomBytes } from 'node:crypto';
+/** Files of local clusters: cluster.json, the marks of processes that are to stay down. */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { createAuthority, issueCertificate } from '#identity/certificate-authority.ts';
-import type { CertificateSubject, KeyPair } from '#identity/certificate-authority.ts';
+import type { KeyPair } from '#identity/certificate-authority.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ClusterFile } from './cluster-file.ts';
+import { createKeys, writeKeyPair } from './keys-fs.ts';
 import { RUN_ROOT, STATE_ROOT, runDirOf, stateDirOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
 import { withLock } from './lock-fs.ts';
@@ -14,11 +12,8 @@ import { natsConfig, registryConfig } from './process-table.ts';
 import { makeRunDir, unmountRunDir } from './run-dir-process.ts';
 
 const LOCK_FILE = '/run/gantry-dev.lock';
-const MODE_PRIVATE_FILE = 0o600;
 const MODE_PRIVATE_DIR = 0o700;
 const MODE_PASSABLE_DIR = 0o711;
-/** Certificates of etcd, NATS and the registry of a local cluster: they are not renewed, the cluster is made anew instead. */
-const INFRASTRUCTURE_TTL_MS = 365 * 24 * 3_600_000;
 
 /** Clusters that left something on this machine: a state or a run directory. Sorted. */
 export async function listClusters(): Promise<readonly string[]> {
@@ -106,40 +101,6 @@ export function hasJoined({ stateDir }: Pick<DevLayout, 'stateDir'>, { name }: P
 /** Whether etcd of a cluster of this name has written anything. */
 export function hasClusterData(name: string): boolean {
   return existsSync(`${stateDirOf(name)}/etcd/member`);
-}
-
-async function createKeys(layout: DevLayout, nowMs: number): Promise<void> {
-  const pki = `${layout.stateDir}/pki`;
-  const authority = await createAuthority(`gantry dev ${layout.name}`, nowMs);
-  const secretsKey = randomBytes(32);
-  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', layout.hostAddress] };
-  const issue = async (folder: string, subject: CertificateSubject, ttlMs?: number, by = authority): Promise<void> => {
-    const pair = await issueCertificate(by, subject, { nowMs, ...(ttlMs === undefined ? {} : { ttlMs }) });
-    await writeKeyPair(`${pki}/${folder}`, by.certificatePem, pair);
-  };
-  await mkdir(pki, { recursive: true, mode: MODE_PRIVATE_DIR });
-  await writeFile(`${pki}/ca.pem`, authority.certificatePem);
-  // Whoever etcd trusts may read and write everything: nodes have certificates of the other CA.
-  const etcdAuthority = await createAuthority(`gantry dev ${layout.name} etcd`, nowMs);
-  const parts = [['etcd', 'server', etcdAuthority], ['etcd-client', 'controller', etcdAuthority], ['nats', 'server', authority], ['registry', 'server', authority]] as const;
-  for (const [name, role, by] of parts) {
-    await issue(name, { role, name, ...names }, INFRASTRUCTURE_TTL_MS, by);
-  }
-  await issue('prometheus', { role: 'monitor', name: 'prometheus', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
-  await issue('operator', { role: 'operator', name: 'admin', dnsNames: [], ipAddresses: [] }, INFRASTRUCTURE_TTL_MS);
-  for (const controller of layout.controllers) {
-    await issue(controller.name, { role: 'controller', name: controller.name, ...names });
-    await writeFile(`${pki}/${controller.name}/ca-key.pem`, authority.keyPem, { mode: MODE_PRIVATE_FILE });
-    await writeFile(`${pki}/${controller.name}/secrets.key`, secretsKey.toString('hex'), { mode: MODE_PRIVATE_FILE });
-  }
-}
-
-async function writeKeyPair(folder: string, caPem: string, pair: KeyPair): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: MODE_PRIVATE_DIR });
-  await writeFile(path.join(folder, 'ca.pem'), caPem);
-  await writeFile(path.join(folder, 'key.pem'), pair.keyPem, { mode: MODE_PRIVATE_FILE });
-  // Last: it is what the supervisor waits for before it starts an agent.
-  await writeFile(path.join(folder, 'certificate.pem'), pair.certificatePem);
 }
 
 /** Runs `work` while no other cluster of this machine chooses its addresses or gives back the machine's settings. */

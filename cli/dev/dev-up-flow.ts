@@ -12,6 +12,7 @@ import { devDown } from './dev-down-flow.ts';
 import { endPrograms, findStopped } from './dev-resume-flow.ts';
 import { EXAMPLE_URL } from './example-flow.ts';
 import { createHubNetwork, createMountNamespaces, applyHostRules, readSetting, setSetting } from './hub-network-process.ts';
+import { completeKeys } from './keys-fs.ts';
 import { lastWords } from './last-words.ts';
 import { devLayout, portsNeeded, portsOf } from './layout.ts';
 import type { DevLayout, DevNode } from './layout.ts';
@@ -90,7 +91,9 @@ async function newLayout(options: DevUpOptions, parts: DevParts): Promise<DevLay
 async function prepareAgain(stopped: ClusterFile, { hasExample }: DevUpOptions, parts: DevParts): Promise<void> {
   const { layout } = stopped;
   await writeClusterFile({ ...stopped, contextFiles: await parts.contextFiles(), ...(hasExample ? { links: LINKED_COMMANDS, url: EXAMPLE_URL } : {}) });
-  if (await endPrograms(stopped)) {
+  const isMachineReady = await endPrograms(stopped);
+  await completeKeys(layout, parts.clock.nowMs());
+  if (isMachineReady) {
     return;
   }
   await createRunDirs(layout);

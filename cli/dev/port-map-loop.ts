@@ -10,13 +10,14 @@ const RETRY_MS = 500;
 /** Keeps the machine's port map equal to the published ports and the nodes that are ready. While no controller answers it stays as it is. */
 export class PortMapLoop {
   readonly #layout: DevLayout;
-  readonly #client: ControlClient;
+  readonly #connect: () => Promise<ControlClient>;
   readonly #clock: Clock;
   #last = '';
 
-  constructor(layout: DevLayout, client: ControlClient, clock: Clock) {
+  /** @param connect  with the certificate that the operator has now */
+  constructor(layout: DevLayout, connect: () => Promise<ControlClient>, clock: Clock) {
     this.#layout = layout;
-    this.#client = client;
+    this.#connect = connect;
     this.#clock = clock;
   }
 
@@ -35,13 +36,18 @@ export class PortMapLoop {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    for await (const view of this.#client.watch({ withoutTasks: true, onlyRecords: true }, signal)) {
-      const rules = hostRulesOf(view, this.#layout);
-      const text = JSON.stringify(rules);
-      if (text !== this.#last) {
-        await applyHostRules(rules);
-        this.#last = text;
+    const client = await this.#connect();
+    try {
+      for await (const view of client.watch({ withoutTasks: true, onlyRecords: true }, signal)) {
+        const rules = hostRulesOf(view, this.#layout);
+        const text = JSON.stringify(rules);
+        if (text !== this.#last) {
+          await applyHostRules(rules);
+          this.#last = text;
+        }
       }
+    } finally {
+      client.close();
     }
   }
 }

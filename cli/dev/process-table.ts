@@ -108,7 +108,7 @@ function controllerProcess(layout: DevLayout, controller: DevController, choice:
   return {
     name: controller.name, kind: 'controller', program: `${choice.binDir}/gantry-controller`,
     args: [
-      '--id', controller.name, '--config-dir', `${layout.stateDir}/pki/${controller.name}`,
+      '--id', controller.name, '--config-dir', `${layout.stateDir}/pki`,
       '--listen', at(controller.apiPort), '--advertise', at(controller.apiPort),
       '--join-listen', at(controller.joinPort), '--metrics-listen', at(controller.metricsPort),
       '--etcd', `https://127.0.0.1:${String(layout.etcdPort)}`,

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { issueCertificate, signRequest } from '#identity/certificate-authority.ts';
-import type { KeyPair } from '#identity/certificate-authority.ts';
+import type { IssueTimes, KeyPair } from '#identity/certificate-authority.ts';
 import { certificateSha256 } from '#identity/certificate-rules.ts';
 import { JOIN_SECRET_BYTES, formatJoinToken, joinSecretHash, parseJoinToken } from '#identity/join-token-parse.ts';
 import { NONCE_BYTES, SECRETS_KEY_BYTES, openSecret, sealSecret, secretsKeyId } from '#identity/secret-seal-rules.ts';
@@ -31,12 +31,12 @@ export async function readAuthority(configDir: string): Promise<KeyPair> {
   return { certificatePem, keyPem };
 }
 
-/** A fresh certificate for this controller, good for 24 h: it holds the CA, so it needs nobody to renew. */
-export async function issueOwnIdentity(authority: KeyPair, id: string, addresses: readonly string[], nowMs: number): Promise<TlsIdentity> {
+/** A fresh certificate for this controller: it holds the CA, so it needs nobody to renew. */
+export async function issueOwnIdentity(authority: KeyPair, id: string, addresses: readonly string[], times: IssueTimes): Promise<TlsIdentity> {
   const hosts = [...new Set(addresses.map(address => address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')).filter(host => host !== ''))];
   const pair = await issueCertificate(authority, {
     role: 'controller', name: id, dnsNames: hosts.filter(host => isIP(host) === 0), ipAddresses: hosts.filter(host => isIP(host) !== 0),
-  }, { nowMs });
+  }, times);
   return { caPem: authority.certificatePem, pair };
 }
 

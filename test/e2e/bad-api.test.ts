@@ -88,7 +88,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 
   async a003(t) {
-    const odd = await oddIdentities({ certificatePem: pem('pki/ca.pem'), keyPem: pem('pki/c1/ca-key.pem') }, Date.now());
+    const odd = await oddIdentities({ certificatePem: pem('pki/ca.pem'), keyPem: pem('pki/ca-key.pem') }, Date.now());
     const told = { 'another CA': /certificate.*another certificate authority/, 'expired': /certificate has expired/, 'not yet valid': /certificate is not valid before/, 'for servers only': /certificate is not for clients/ };
     for (const [what, identity] of Object.entries(odd)) {
       t.is(await codeOf(createControlClient({ controllers: [address(0)], identity }).clusterStatus()), 'UNAVAILABLE', what);

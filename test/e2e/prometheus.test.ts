@@ -93,7 +93,7 @@ test.serial('what is shown is true: tasks, their memory, what they sent (root)',
   t.is(await valueOf('sum(gantry_sessions)'), 3);
   t.is(await valueOf('sum(gantry_leader)'), 1);
   const ends = await prometheus.query('min by (certificate) (gantry_certificate_expiration_timestamp_seconds) > time()');
-  t.deepEqual(ends.map(({ metric }) => metric['certificate']).sort(), ['ca', 'controller', 'etcd-ca', 'etcd-client', 'node']);
+  t.deepEqual(ends.map(({ metric }) => metric['certificate']).sort(), ['ca', 'controller', 'etcd', 'etcd-ca', 'etcd-client', 'nats', 'node', 'operator', 'prometheus', 'registry']);
 });
 
 test.serial('who listens to NATS hears of services from the controller and of tasks from agents, as it happens (root)', async t => {

@@ -284,7 +284,7 @@ test.serial('I-6: every write and every way into a task is audited: who, what, o
 
 test.serial('an operator is warned before its certificate ends and renews it with the certificate alone, in a file or in the contexts file', async t => {
   const pki = `${cluster.layout.stateDir}/pki`;
-  const authority = { certificatePem: readFileSync(`${pki}/ca.pem`, 'utf8'), keyPem: readFileSync(`${pki}/c1/ca-key.pem`, 'utf8') };
+  const authority = { certificatePem: readFileSync(`${pki}/ca.pem`, 'utf8'), keyPem: readFileSync(`${pki}/ca-key.pem`, 'utf8') };
   const [lifeMs, logFrom] = [900_000, logSize(cluster, 'c1')];
   const old = await issueCertificate(authority, { role: 'operator', name: 'ann', dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() - 650_000, ttlMs: lifeMs });
   const home = mkdtempSync(path.join(cluster.home, 'home-'));

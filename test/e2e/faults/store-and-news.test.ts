@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
+import { issueCertificate } from '#identity/certificate-authority.ts';
 import { requireCommand } from '#kit/command-process.ts';
 import { buildKey, prefixOf } from '../../../controller/store/keys.ts';
 import { eventually } from '../../support/dev-cluster.ts';
 import { webApp } from '../../support/fault-apps.ts';
 import { FaultBench, lasting } from '../../support/fault-bench.ts';
+import { writeKeyPair } from '../../../cli/dev/keys-fs.ts';
 import { freePort } from '../../support/free-port.ts';
 import { NatsProxy } from '../../support/nats-proxy.ts';
 import type { NatsFault } from '../../support/nats-proxy.ts';
@@ -108,6 +110,14 @@ test.serial('C1: NATS down: a deploy runs within 15 s; C4: back, nothing changes
   await unnoticed(t, bench, PORT, async () => { await bench.start('nats'); });
 });
 
+/** A directory with what a controller shows to NATS, and what NATS shows to a controller. */
+async function proxyIdentity(stateDir: string, host: string): Promise<string> {
+  const [certificatePem, keyPem] = ['ca.pem', 'ca-key.pem'].map(file => readFileSync(`${stateDir}/pki/${file}`, 'utf8')) as [string, string];
+  const directory = `${stateDir}/nats-proxy`;
+  await writeKeyPair(directory, certificatePem, await issueCertificate({ certificatePem, keyPem }, { role: 'controller', name: 'proxy', dnsNames: ['localhost'], ipAddresses: [host] }, { nowMs: Date.now() }));
+  return directory;
+}
+
 test.serial('C2: what NATS carries is lost, doubled, reordered and late: each task is started once, all ends as wanted (root)', async t => {
   const { stateDir, hostAddress: host, natsPort: port } = bench.cluster.layout;
   const configFile = `${stateDir}/nats/nats.conf`;
@@ -116,7 +126,7 @@ test.serial('C2: what NATS carries is lost, doubled, reordered and late: each ta
   writeFileSync(configFile, config.replace(`:${String(port)}"`, `:${String(upstreamPort)}"`));
   await killAndWait('nats');
   const faults: readonly NatsFault[] = ['pass', 'lose', 'double', 'reorder', 'late'];
-  const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: `${stateDir}/pki/c1`, decide: index => faults[index % faults.length] ?? 'pass' });
+  const proxy = await NatsProxy.start({ host, port, upstreamPort, identityDir: await proxyIdentity(stateDir, host), decide: index => faults[index % faults.length] ?? 'pass' });
   try {
     await eventually('messages through the proxy', 60_000, () => proxy.counts.late >= 5);
     const revision = await bench.settled();

@@ -153,7 +153,7 @@ function repeatedly(once: () => Promise<void>, pauseMs = 50): Attack {
 }
 
 test.serial('12: handshakes that never end or are refused, and watches that nobody reads; another operator is answered, and the controller holds nothing after', async t => {
-  const keyPem = readFileSync(`${cluster.layout.stateDir}/pki/${controller().name}/ca-key.pem`, 'utf8');
+  const keyPem = readFileSync(`${cluster.layout.stateDir}/pki/ca-key.pem`, 'utf8');
   const { caPem } = cluster.operatorIdentity();
   const authority = { certificatePem: caPem, keyPem };
   const pair = await issueCertificate(authority, { role: 'operator', name: 'hostile', dnsNames: [], ipAddresses: [] }, { nowMs: Date.now() });
