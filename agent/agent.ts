@@ -37,7 +37,7 @@ import type { Joined } from './joined-fs.ts';
 import { leaveCluster } from './leave-flow.ts';
 import { trimHeap } from './kernel/heap-syscall.ts';
 import { ListeningLoop } from './listening-loop.ts';
-import { LOG_MAX_BYTES } from './logs/log-fs.ts';
+import { ASIDE_LOG_BYTES } from './logs/aside-log-fs.ts';
 import { seeFullLog } from './logs/full-log-fs.ts';
 import { LostOutputLoop } from './logs/lost-output-loop.ts';
 import { RotateLoop } from './logs/rotate-loop.ts';
@@ -120,6 +120,7 @@ export async function runAgent(given: AgentConfig, log: Logger, signal: AbortSig
     nodeState: await readNodeState(config.stateDir),
     joined: await readJoined(config.configDir),
   };
+  ensureLogWriter(shared.machine, log);
   const facts = await nodeFacts(config, shared.machine);
   const named = (): ReadonlyMap<Digest, readonly TaskId[]> | undefined => node.isUp ? tasksByDigest(node.records, session.assignment, shared.machine.debugImages.all()) : undefined;
   const prune: PruneLoop = pruneLoop(shared, () => named()?.keys());
@@ -264,9 +265,10 @@ function sideLoops({ config, log, machine, identity, known, client, metrics, new
     }),
     deadman: new DeadmanLoop({ deadman: machine.deadman, clock: systemClock, log, toldAtWork: () => session.health?.hasDeadman, tell: hasDeadman => { session.healthChanged({ hasDeadman }); } }),
     logs: new RotateLoop(async () => {
-      await machine.runtime.rotateLogs(LOG_MAX_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
+      ensureLogWriter(machine, log);
+      await machine.runtime.rotateLogs(ASIDE_LOG_BYTES).catch((error: unknown) => { log.warn({ err: error }, 'logs not rotated; again at the next look'); });
     }, systemClock),
-    lostOutput: new LostOutputLoop({ records, paths: machine.records, see: seeFullLog, onLost: (...told) => { node.tellLostOutput(...told); }, clock: systemClock, log }),
+    lostOutput: new LostOutputLoop({ records, paths: machine.records, see: async (id, logPath, pid) => machine.runtime.hasLogPipe(id) ? machine.runtime.droppedOutput(id) : await seeFullLog(logPath, pid), onLost: (...told) => { node.tellLostOutput(...told); }, clock: systemClock, log }),
     storage: new StorageLoop({
       snapshots: machine.snapshots, records, fileUse: async () => await readFileUse(config.stateDir), space: async () => await readDiskSpace(config.stateDir), onExceeded: (...told) => { node.tellOverStorage(...told); }, clock: systemClock, log,
     }),
@@ -289,12 +291,22 @@ function usageSources(config: AgentConfig, { cgroups }: Machine): UsageSources {
   return { cgroups, taskLinkPrefix: networkNames(config.scope).taskLinkPrefix, linkCounters: readTaskLinkCounters };
 }
 
+/** A machine that is short of something starts it a second later: containers wait for it once their pipes are full. */
+function ensureLogWriter({ runtime }: Machine, log: Logger): void {
+  try {
+    runtime.ensureLogWriter();
+  } catch (error) {
+    log.error({ err: error }, 'the log writer cannot be started; the next try is in a second');
+  }
+}
+
 /** `gantry-agent leave`: nothing of Gantry stays on the machine. */
 export async function leave(given: AgentConfig, log: Logger): Promise<void> {
   const config = await withRealDirectories(given);
   const machine = await openMachine(config, log, () => Promise.resolve(undefined));
   await leaveCluster({
-    ...machine, directories: [given.runDir, given.stateDir], removeTree, removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, removeCgroup: async () => { await machine.cgroups.removeParent(); },
+    ...machine, directories: [given.runDir, given.stateDir], removeTree, removePrograms: async () => { await unmountPrograms(machine.runtimes, programsDir(config)); }, endLogWriter: async () => { await machine.runtime.endLogWriter(); },
+    removeCgroup: async () => { await machine.cgroups.removeParent(); },
     forgetIdentity: async () => { await forgetIdentity(config.configDir); },
   });
 }

@@ -11,6 +11,7 @@ export interface LeaveParts {
   readonly volumes: Pick<Volumes, 'list' | 'remove'>;
   readonly network: Pick<NodeNetwork, 'tearDown'>;
   readonly dns: Pick<NodeDns, 'tearDown'>;
+  readonly endLogWriter: () => Promise<void>;
   readonly removeCgroup: () => Promise<void>;
   /** The mounts of the runtimes' programs. */
   readonly removePrograms: () => Promise<void>;
@@ -32,6 +33,7 @@ export async function leaveCluster(parts: LeaveParts): Promise<void> {
   undo.push('control group', async () => { await parts.removeCgroup(); });
   undo.push('network', async () => { await parts.network.tearDown(); });
   undo.push('names', async () => { await parts.dns.tearDown(); });
+  undo.push('log writer', async () => { await parts.endLogWriter(); });
   for (const id of await parts.volumes.list()) {
     undo.push(`files of ${id}`, async () => { await parts.volumes.remove(id); });
   }

@@ -12,7 +12,7 @@ import { NodeHealthProber, nodeProbeActions } from './health/health-prober-flow.
 import { DiskImageStore } from './image/image-store.ts';
 import type { ImageStoreOptions } from './image/image-store.ts';
 import { HeldImages } from './image/held-images.ts';
-import { readLog } from './logs/log-fs.ts';
+import { readWholeLog } from './logs/whole-log-flow.ts';
 import { defaultAddress, goArchitecture, machineResolvers, makePassable, readBootId } from './machine-fs.ts';
 import { takenHostPort } from './network/host-ports-fs.ts';
 import { networkNames } from './network/link-names.ts';
@@ -120,7 +120,9 @@ export async function openMachine(config: AgentConfig, log: Logger, login: Image
       runtime,
       files: new ContainerFilesClient(),
       ports: new SlotDialer(),
-      logs: { read: (path, query, ended, signal) => readLog(path, query, { clock: systemClock, ended }, signal) },
+      logs: {
+        read: (path, query, ended, signal) => readWholeLog({ path, ended, writerOf: log => runtime.writerOf(log), isOpen: id => runtime.isLogOpen(id), clock: systemClock }, query, signal),
+      },
     },
     bundles: new BundleFs(join(config.runDir, 'bundles')),
     records: new TaskStateFs(config.stateDir),

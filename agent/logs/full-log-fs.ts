@@ -1,12 +1,12 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FullLog } from './lost-output.ts';
+import type { AsideFullLog } from './lost-output.ts';
 
 /**
- * The log and what its monitor read, where the log's disk has no room at all; undefined where it has some, or log or monitor are gone.
+ * Of a log that conmon writes itself: the log and what its monitor read, where the log's disk has no room at all; undefined where it has some, or log or monitor are gone.
  * Source: proc_pid_io(5), rchar
  */
-export async function seeFullLog(logPath: string, monitorPid: number): Promise<FullLog | undefined> {
+export async function seeFullLog(logPath: string, monitorPid: number): Promise<AsideFullLog | undefined> {
   try {
     const { bfree } = await statfs(dirname(logPath));
     if (bfree > 0) {

@@ -15,7 +15,7 @@ export interface LostOutputParts {
   readonly records: () => readonly TaskRecord[];
   readonly paths: Pick<TaskRecords, 'logPath'>;
   /** Undefined while the log's disk has room. */
-  readonly see: (logPath: string, monitorPid: number) => Promise<FullLog | undefined>;
+  readonly see: (container: string, logPath: string, monitorPid: number) => Promise<FullLog | undefined>;
   /** Called once when output of the attempt is lost, and with no words once the disk has room again. */
   readonly onLost: (task: TaskId, attempt: number, message: string) => void;
   readonly clock: Clock;
@@ -44,13 +44,11 @@ export class LostOutputLoop implements Loop {
     await everyInterval(async () => { await this.#look(); }, { ...this.#parts, intervalMs: LOOK_INTERVAL_MS, failure: 'logs were not looked at' }, signal);
   }
 
-  /** All logs are on one disk: while the first one's has room and no other was on a full one, none is looked at. */
   async #look(): Promise<void> {
     const full = new Map<string, Watched>();
     for (const container of runningContainers(this.#parts.records())) {
       const seen = await this.#see(container);
       if (seen !== undefined) full.set(container.id, seen);
-      else if (this.#full.size === 0 && full.size === 0) break;
     }
     this.#full = full;
   }
@@ -58,9 +56,9 @@ export class LostOutputLoop implements Loop {
   async #see({ task, log, id, monitor }: RunningContainer): Promise<Watched | undefined> {
     const { paths, see, onLost } = this.#parts;
     const logPath = paths.logPath(task, log);
-    const [before, seen] = [this.#full.get(id), await see(logPath, monitor.pid)];
+    const [before, seen] = [this.#full.get(id), await see(id, logPath, monitor.pid)];
     const wasTold = before?.isTold === true;
-    const bytes = before === undefined || wasTold || seen === undefined ? 0 : lostBytes(before.seen, seen);
+    const bytes = wasTold || seen === undefined ? 0 : lostBytes(before?.seen, seen);
     if (bytes > 0) onLost(task, log.attempt, describeLoss(bytes, logPath));
     if (wasTold && seen === undefined) onLost(task, log.attempt, '');
     return seen === undefined ? undefined : { seen, isTold: wasTold || bytes > 0 };

@@ -6,24 +6,19 @@ export interface ConmonInput {
   readonly runtimeRoot: string;
   readonly bundlePath: string;
   readonly exitDir: string;
-  /** Gets `oom`; also conmon's pid files. */
+  /** Gets `oom` and conmon's pid files, and has the pipe that conmon writes the log into. */
   readonly recordDir: string;
-  readonly logPath: string;
   readonly terminal: boolean;
   readonly stdin: boolean;
 }
 
-/**
- * Above this conmon itself starts its log anew, which loses what was in it. The agent rotates far earlier; this bounds the disk
- * while no agent runs.
- */
-const LOG_HARD_LIMIT_BYTES = 256 * 1024 * 1024;
-
 export const CONTAINER_PID_FILE = 'container.pid';
 export const MONITOR_PID_FILE = 'monitor.pid';
+export const LOG_PIPE = 'log';
 
 /**
  * A plain stdin ends with its first client, so that `cat` sees the end of file; a terminal stays for the next one.
+ * Without `--log-size-max`: at its limit conmon would put a file in the place of the pipe.
  * `--full-attach` puts the attach socket into the bundle, whatever the length of its path.
  */
 export function conmonArgs(input: ConmonInput): readonly string[] {
@@ -34,7 +29,7 @@ export function conmonArgs(input: ConmonInput): readonly string[] {
     '--bundle', input.bundlePath,
     '--container-pidfile', `${input.recordDir}/${CONTAINER_PID_FILE}`,
     '--conmon-pidfile', `${input.recordDir}/${MONITOR_PID_FILE}`,
-    '--log-path', `k8s-file:${input.logPath}`, '--log-size-max', String(LOG_HARD_LIMIT_BYTES), '--no-sync-log',
+    '--log-path', `k8s-file:${input.recordDir}/${LOG_PIPE}`, '--no-sync-log',
     '--exit-dir', input.exitDir, '--persist-dir', input.recordDir,
     '--full-attach', '--log-level', 'error',
     ...(input.terminal ? ['--terminal'] : []),

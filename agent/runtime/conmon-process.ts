@@ -1,11 +1,13 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ClusterError } from '#model/errors.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import type { Cgroups } from '../cgroup/ports.ts';
 import { signalProcess } from '../kernel/pidfd-syscall.ts';
-import { moveLogAside } from '../logs/log-fs.ts';
+import { moveLogAside } from '../logs/aside-log-fs.ts';
+import { LogPipeHolds } from '../logs/log-pipe-holds-fs.ts';
+import { LogWriterProcess } from '../logs/log-writer-process.ts';
 import { endAbandonedExecs } from './abandoned-exec-process.ts';
 import { AttachClient, REOPEN_LOG, tellMonitor } from './attach-socket.ts';
 import { containerEnds } from './container-ends-flow.ts';
@@ -19,6 +21,10 @@ import type {
 } from './ports.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import { knownSignal } from './signal-name.ts';
+
+/** What is left in a pipe is in the log by then, unless a reader holds the log. */
+const LOG_GRACE_MS = 2_000;
+const LOG_POLL_MS = 2;
 
 export interface ConmonRuntimeOptions {
   /** On a file system that does not survive a reboot: records, exit files, the runtimes' own state. */
@@ -38,12 +44,16 @@ export class ConmonRuntime implements ContainerRuntime {
   readonly #attaches = new AttachClient();
   /** Of each container with attachments; `end` is set when it is removed. */
   readonly #attached = new Map<string, Set<{ end: ContainerEnd | undefined }>>();
+  readonly #logWriter: LogWriterProcess;
+  readonly #logPipes: LogPipeHolds;
   /** Containers whose monitor was told to open its log anew and has not yet. */
   readonly #reopening = new Set<string>();
 
   constructor(options: ConmonRuntimeOptions) {
     this.#options = options;
     this.#records = new ContainerRecords(options.stateDir);
+    this.#logWriter = new LogWriterProcess(options.stateDir, options.clock);
+    this.#logPipes = new LogPipeHolds(this.#records);
     this.#runtimes = new Map([...options.programs].map(([name, program]) =>
       [name, new RuntimeProcess({ name, program, root: `${options.stateDir}/${name}/root` })]));
   }
@@ -56,9 +66,10 @@ export class ConmonRuntime implements ContainerRuntime {
     signal.throwIfAborted();
     const runtime = this.#runtime(request.runtime);
     const { id, bundlePath, logPath, terminal, stdin } = request;
-    const record: ContainerRecord = { runtime: request.runtime, bundlePath, logPath, terminal, stdin };
+    const record: ContainerRecord = { runtime: request.runtime, bundlePath, logPath, hasLogPipe: true, terminal, stdin };
     this.#records.open(id, record);
     try {
+      this.#logPipes.hold(id);
       writeFileSync(`${bundlePath}/config.json`, request.configJson, { mode: 0o600 });
       this.#options.cgroups.expectMove();
       await startMonitor(request, runtime, { ...this.#options, records: this.#records });
@@ -118,7 +129,9 @@ export class ConmonRuntime implements ContainerRuntime {
     }
     if (monitor !== undefined) {
       await endMonitor(id, monitor, this.#options.clock);
+      await this.#logWritten(id);
     }
+    this.#logPipes.release(id);
     await this.#options.cgroups.remove(id);
     this.#tellAttached(id);
     await this.#records.remove(id);
@@ -148,6 +161,43 @@ export class ConmonRuntime implements ContainerRuntime {
     // conmon writes the file before it goes: both gone and still no file means there never will be one.
     if (this.#records.readEnd(id) === undefined) this.#records.markLost(id);
     return this.#records.readEnd(id);
+  }
+
+  /** The log writer takes what is left in the pipe; one that is not there, or waits for a reader, holds up no removal. */
+  async #logWritten(id: string): Promise<void> {
+    const deadlineMs = this.#options.clock.monotonicMs() + LOG_GRACE_MS;
+    while (this.isLogOpen(id) && this.#logWriter.isAtWork() && this.#options.clock.monotonicMs() < deadlineMs) {
+      await this.#options.clock.sleep(LOG_POLL_MS, new AbortController().signal);
+    }
+  }
+
+  /** Whether output of the container may be missing in its log. */
+  isLogOpen(id: string): boolean {
+    return existsSync(this.#records.logPipeOf(id));
+  }
+
+  hasLogPipe(id: string): boolean {
+    return this.#records.read(id)?.hasLogPipe === true;
+  }
+
+  /** What the log's disk did not take of late; undefined while it has room. */
+  droppedOutput(id: string): { readonly droppedBytes: number } | undefined {
+    const droppedBytes = this.#records.readDropped(id);
+    return droppedBytes === undefined ? undefined : { droppedBytes };
+  }
+
+  /** The container that writes the log, where it has a record. */
+  writerOf(logPath: string): string | undefined {
+    return this.#records.list().find(id => this.#records.read(id)?.logPath === logPath);
+  }
+
+  /** Starts the program that writes the logs where none is at work. @throws what keeps it from starting */
+  ensureLogWriter(): void {
+    this.#logWriter.ensure();
+  }
+
+  async endLogWriter(): Promise<void> {
+    await this.#logWriter.end();
   }
 
   ends(signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly end: ContainerEnd }> {
@@ -204,12 +254,13 @@ export class ConmonRuntime implements ContainerRuntime {
   }
 
   /**
-   * Moves aside every log that reached `maxBytes`; for `RotateLoop`. conmon is told once each time, and once more by the next agent.
+   * Holds the pipes of logs, also of an earlier agent's containers. Moves aside every log that conmon writes itself and that reached `maxBytes`. For `RotateLoop`. conmon is told once each time, and once more by the next agent.
    *
    * @throws what one of them did, once all others were looked at
    */
   async rotateLogs(maxBytes: number): Promise<void> {
     const listed = this.#records.list();
+    this.#logPipes.holdAll(listed);
     for (const id of [...this.#reopening].filter(one => !listed.includes(one))) this.#reopening.delete(id);
     const failures: Error[] = [];
     for (const id of listed) {
@@ -220,7 +271,7 @@ export class ConmonRuntime implements ContainerRuntime {
 
   async #rotateLog(id: string, maxBytes: number): Promise<void> {
     const record = this.#records.read(id);
-    if (record?.monitor === undefined || !isRunning(record.monitor)) {
+    if (record?.monitor === undefined || record.hasLogPipe === true || !isRunning(record.monitor)) {
       this.#reopening.delete(id);
       return;
     }

@@ -2,14 +2,15 @@
  * What the runtime remembers of each container, on a file system that lives as long as the boot.
  *
  * `exits/ID` is conmon's, written when the first process ends. `records/ID/` holds `record.json`, conmon's pid files, `oom`
- * and, where conmon vanished, `lost`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
+ * and, where conmon vanished, `lost`; see `agent/logs` for `log` and `dropped`. All of it is in memory, so it is read and written at once: a thread's turn would cost ten times the call.
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isSameProcess, parseProcessStat } from '#kit/process-stat-parse.ts';
 import type { ProcessIdentity } from '#kit/process-stat-parse.ts';
 import { ClusterError } from '#model/errors.ts';
-import { CONTAINER_PID_FILE, MONITOR_PID_FILE } from './conmon-args.ts';
+import { makeFifo } from '../kernel/log-file-syscall.ts';
+import { CONTAINER_PID_FILE, LOG_PIPE, MONITOR_PID_FILE } from './conmon-args.ts';
 import { isContainerId, requireContainerId } from './container-id.ts';
 import type { ContainerEnd } from './ports.ts';
 import { processText } from './process-text-fs.ts';
@@ -18,6 +19,8 @@ export interface ContainerRecord {
   readonly runtime: string;
   readonly bundlePath: string;
   readonly logPath: string;
+  /** conmon writes into the pipe `logPipeOf`. Absent: into the log itself, for an agent that knew no pipe. */
+  readonly hasLogPipe?: boolean;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Absent until `create` has come to its end. */
@@ -51,6 +54,23 @@ export class ContainerRecords {
     return `${this.#recordsDir}/${requireContainerId(id)}`;
   }
 
+  /** Where conmon writes the log. It is there as long as output may be missing in the log. */
+  logPipeOf(id: string): string {
+    return `${this.dirOf(id)}/${LOG_PIPE}`;
+  }
+
+  /** How many bytes the log's disk did not take of late; undefined: it has room. */
+  readDropped(id: string): number | undefined {
+    const text = readIfThere(`${this.dirOf(id)}/dropped`);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  writeDropped(id: string, bytes: number | undefined): void {
+    const path = `${this.dirOf(id)}/dropped`;
+    if (bytes === undefined) rmSync(path, { force: true });
+    else writeFileSync(path, String(bytes));
+  }
+
   /** Makes the directory that conmon writes to. @throws when there is one, or ClusterError FAILED_PRECONDITION when exits could not be written: conmon would lose the code */
   open(id: string, record: ContainerRecord): void {
     const problem = this.problem();
@@ -58,6 +78,7 @@ export class ContainerRecords {
       throw new ClusterError('FAILED_PRECONDITION', problem);
     }
     mkdirSync(this.dirOf(id), { mode: 0o700 });
+    if (record.hasLogPipe === true) makeFifo(this.logPipeOf(id), 0o600);
     this.write(id, record);
   }
 

@@ -36,12 +36,14 @@ const MONITOR_POLL_MS = 5;
 const WORD_CAME = new Error('the word came');
 /** Source: conmon, src/conmon.c, get_pipe_fd_from_env("_OCI_SYNCPIPE") */
 const SYNC_FD = 3;
+/** The log's pipe, open in both directions: conmon never sees it without a reader, and bytes in it outlive the log writer. */
+const LOG_FD = 4;
 
 /** Starts conmon, which daemonizes and has the runtime create the container, and waits for its word. @throws ClusterError DEADLINE_EXCEEDED when there is none, FAILED_PRECONDITION when the runtime refuses, INVALID_ARGUMENT for a value that it never takes */
 export async function startMonitor(request: ContainerRequest, runtime: RuntimeProcess, parts: MonitorParts): Promise<void> {
-  const { id, bundlePath, logPath, terminal, stdin } = request;
+  const { id, bundlePath, terminal, stdin } = request;
   const args = conmonArgs({
-    id, bundlePath, logPath, terminal, stdin, runtimePath: runtime.program, runtimeRoot: runtime.root,
+    id, bundlePath, terminal, stdin, runtimePath: runtime.program, runtimeRoot: runtime.root,
     exitDir: parts.records.exitDir, recordDir: parts.records.dirOf(id),
   });
   const sync = makePipe();
@@ -52,7 +54,7 @@ export async function startMonitor(request: ContainerRequest, runtime: RuntimePr
       program: parts.conmonPath, args, environment: { ...TOOL_ENVIRONMENT, _OCI_SYNCPIPE: String(SYNC_FD) },
       // An OOM is also noted by an empty file `oom` in the working directory. Source: conmon, src/oom.c, write_oom_files
       directory: bundlePath,
-      files: new Map<number, { readonly path: string } | { readonly fd: number }>([[0, silence], [1, silence], [2, silence], [SYNC_FD, { fd: sync.writeFd }]]),
+      files: new Map<number, { readonly path: string } | { readonly fd: number }>([[0, silence], [1, silence], [2, silence], [SYNC_FD, { fd: sync.writeFd }], [LOG_FD, { path: parts.records.logPipeOf(id) }]]),
     });
   } catch (error) {
     closeSync(sync.readFd);

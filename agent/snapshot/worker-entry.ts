@@ -3,6 +3,7 @@ export const WORKER_ENTRIES = {
   'extract-worker': 'agent/snapshot/extract-worker.ts',
   'pull-worker': 'agent/image/pull-worker.ts',
   'merge-worker': 'agent/snapshot/merge-worker.ts',
+  'log-writer-worker': 'agent/logs/log-writer-worker.ts',
   'container-files-worker': 'agent/tunnel/container-files-worker.ts',
 } as const;
 

@@ -7,7 +7,7 @@ import { ConmonRuntime } from '../../agent/runtime/conmon-process.ts';
 import { containerUser, ociSpec } from '../../agent/runtime/oci-spec.ts';
 import { heldCapabilities } from '../../agent/runtime/held-capabilities.ts';
 import { NO_SECURITY_MODULES } from '../../agent/runtime/security-module.ts';
-import type { ContainerEnd, ContainerRequest, ContainerRuntime, CreatedContainer } from '../../agent/runtime/ports.ts';
+import type { ContainerEnd, ContainerRequest, CreatedContainer } from '../../agent/runtime/ports.ts';
 import { containerTask, IMAGE } from './container-task.ts';
 import { leaveNothingOf } from './last-will.ts';
 import type { TaskOverrides } from './container-task.ts';
@@ -19,10 +19,12 @@ const NEVER = new AbortController().signal;
 const LIMIT_MS = 90_000;
 
 export interface Sandbox {
-  readonly runtime: ContainerRuntime;
+  readonly runtime: ConmonRuntime;
   readonly cgroups: CgroupFs;
   readonly directory: string;
   readonly options: ConstructorParameters<typeof ConmonRuntime>[0];
+  /** What `create` asks the runtime for. */
+  requestOf(id: string, overrides: TaskOverrides, request?: Partial<ContainerRequest>): ContainerRequest;
   /** Creates a container of `command`; `request` overrides what the runtime is asked for. */
   create(id: string, overrides: TaskOverrides, request?: Partial<ContainerRequest>): Promise<CreatedContainer>;
   /** `create` and `start`. */
@@ -53,7 +55,7 @@ export function makeSandbox(name: string): Sandbox {
   };
   const runtime = new ConmonRuntime(options);
   const bundleOf = (id: string): string => `${directory}/bundles/${id}`;
-  const create = async (id: string, overrides: TaskOverrides, request: Partial<ContainerRequest> = {}): Promise<CreatedContainer> => {
+  const requestOf: Sandbox['requestOf'] = (id, overrides, request = {}) => {
     mkdirSync(bundleOf(id), { recursive: true });
     const task = containerTask(overrides);
     const config = ociSpec({
@@ -62,10 +64,14 @@ export function makeSandbox(name: string): Sandbox {
       etcFiles: { hostname: `${directory}/etc-file`, hosts: `${directory}/etc-file`, resolvConf: `${directory}/etc-file` },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64', maxOpenFiles: 4096, heldCapabilities: heldCapabilities(readFileSync('/proc/self/status', 'utf8')), devices: [], joined: {}, isDebugger: false, securityModules: NO_SECURITY_MODULES,
     });
-    return await runtime.create({
+    return {
       id, runtime: 'crun', bundlePath: bundleOf(id), configJson: JSON.stringify(config), logPath: `${bundleOf(id)}/log`,
       terminal: task.container.tty, stdin: task.container.stdin, ...request,
-    }, NEVER);
+    };
+  };
+  const create: Sandbox['create'] = async (id, overrides, request) => {
+    runtime.ensureLogWriter();
+    return await runtime.create(requestOf(id, overrides, request), NEVER);
   };
   const run: Sandbox['run'] = async (id, overrides, request) => {
     const created = await create(id, overrides, request);
@@ -73,13 +79,14 @@ export function makeSandbox(name: string): Sandbox {
     return created;
   };
   const endOf = (id: string): Promise<ContainerEnd> => eventually(`the end of ${id}`, () => runtime.readEnd(id));
-  const logOf = (id: string): string => readFileSync(`${bundleOf(id)}/log`, 'utf8');
+  const logOf = (id: string): string => (existsSync(`${bundleOf(id)}/log`) ? readFileSync(`${bundleOf(id)}/log`, 'utf8') : '');
   return {
-    runtime, cgroups, directory, create, run, endOf, logOf, bundleOf, options, networkNamespacePath: slot.networkNamespacePath,
+    runtime, cgroups, directory, requestOf, create, run, endOf, logOf, bundleOf, options, networkNamespacePath: slot.networkNamespacePath,
     async finish(id, overrides, request) {
       await run(id, overrides, request);
       const end = await endOf(id);
       await eventually(`the monitor of ${id} gone`, () => Promise.resolve(processesNaming(bundleOf(id)).length === 0 ? true : undefined));
+      await eventually(`the log of ${id}`, () => Promise.resolve(runtime.isLogOpen(id) ? undefined : true));
       const output = logOf(id).replaceAll(/^\S+ \S+ F (.*)$/gm, '$1');
       await runtime.remove(id);
       return { end, output };
@@ -88,6 +95,7 @@ export function makeSandbox(name: string): Sandbox {
       for (const id of await runtime.list()) {
         await runtime.remove(id);
       }
+      await runtime.endLogWriter();
       const left = await untilNone(async () => [...await cgroups.list(), ...processesNaming(directory)]);
       // The will takes what was left, once it was told.
       if (left.length > 0) return left;

@@ -49,7 +49,7 @@ test.serial('E1: the agent is killed with 50 containers: all adopted within 5 s,
 });
 
 test.serial('E3: a container that exits 7 while the agent is down is told with its code and time', async t => {
-  await site.withTask({ name: 'seven', script: 'trap "exit 7" USR1; while :; do sleep 0.1; done', more: ['restart: { policy: never }'] }, async view => {
+  await site.withTask({ name: 'seven', script: 'trap "echo last words; exit 7" USR1; while :; do sleep 0.1; done', more: ['restart: { policy: never }'] }, async view => {
     const [pid, monitor] = [pidOf(view), monitorOf(view)];
     await keepDown();
     const signalledAtMs = Date.now();
@@ -59,6 +59,7 @@ test.serial('E3: a container that exits 7 while the agent is down is told with i
     await bringBack();
     const ended = await once('seven', 'its exit', one => one.task.id === view.task.id && one.status?.lastExit !== undefined);
     t.like(ended.status?.lastExit, { code: 7, reason: 'exited', attempt: 1 });
+    t.regex(await site.cluster.ctl('logs', `task/${view.task.id}`), /last words\n$/);
     const finishedAtMs = ended.status?.lastExit?.finishedAtMs ?? 0;
     t.true(finishedAtMs >= signalledAtMs - CLOCKS_APART_MS && finishedAtMs <= writtenAtMs + CLOCKS_APART_MS, `${String(finishedAtMs - signalledAtMs)} ms after the signal, ${String(finishedAtMs - writtenAtMs)} after it was written`);
   });

@@ -16,8 +16,8 @@ test('F3: lost output is told once while the disk is full, taken back when it ha
   const told: string[] = [];
   const looks: (FullLog | undefined)[] = [];
   let reads = 0;
-  const see = async (logPath: string, pid: number): Promise<FullLog | undefined> => {
-    t.deepEqual([logPath, pid], ['/logs/1.log', 11]);
+  const see = async (id: string, logPath: string, pid: number): Promise<FullLog | undefined> => {
+    t.deepEqual([id, logPath, pid], [`gantry-${RECORD.task.id}-1`, '/logs/1.log', 11]);
     reads += 1;
     return await Promise.resolve(looks.shift());
   };
@@ -38,6 +38,24 @@ test('F3: lost output is told once while the disk is full, taken back when it ha
   t.is(await look({ readBytes: 9_010, logBytes: 9_900 }), 3);
   t.is(reads, 8);
   t.deepEqual(told.slice(0, 2), [`${RECORD.task.id} 1 the disk of /logs is full: 300 bytes of output and what follows are in no log until it has room again; the container goes on`, `${RECORD.task.id} 1 `]);
+  stop.abort();
+  await clock.advance(5_000);
+  await loop;
+});
+
+test('bytes that the log writer dropped are reported at the first look, and taken back', async t => {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const looks: (FullLog | undefined)[] = [{ droppedBytes: 120 }, { droppedBytes: 500 }, undefined];
+  const stop = new AbortController();
+  const loop = new LostOutputLoop({
+    records: () => [RECORD], paths: { logPath: () => '/logs/1.log' }, see: () => Promise.resolve(looks.shift()),
+    onLost: (_task, _attempt, message) => { told.push(message); }, clock, log: silentLogger,
+  }).run(stop.signal);
+  for (let look = 0; look < 4; look += 1) await clock.advance(5_000);
+  t.is(told.length, 2);
+  t.regex(told[0] ?? '', / 120 bytes of output /);
+  t.is(told[1], '');
   stop.abort();
   await clock.advance(5_000);
   await loop;

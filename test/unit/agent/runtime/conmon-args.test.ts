@@ -4,7 +4,7 @@ import { golden } from '../../../support/golden.ts';
 
 const INPUT = {
   id: 'a-1', runtimePath: '/usr/bin/crun', runtimeRoot: '/run/gantry/crun/root', bundlePath: '/run/gantry/bundles/a-1', exitDir: '/run/gantry/exits',
-  recordDir: '/run/gantry/records/a-1', logPath: '/var/lib/gantry/logs/a/1.log', terminal: false, stdin: false,
+  recordDir: '/run/gantry/records/a-1', terminal: false, stdin: false,
 };
 test('a plain container', t => { golden(t, 'runtime/conmon-plain.txt', `${conmonArgs(INPUT).join('\n')}\n`); });
 test('stdin ends with its client, a terminal stays open for the next one', t => {
