@@ -113,12 +113,15 @@ async function writeAgain(registration: Registration, sessionId: string, { store
   const nowMs = clock.nowMs();
   const { subnetIndex } = current.value;
   const [nodeKey, sessionKey] = [buildKey({ kind: 'node', id }), buildKey({ kind: 'session', id })];
+  // What a newer controller wrote into the record beside what this one knows stays there.
+  const record = encodeNode({ ...current.value, ...nodeRecord(registration, current.value, { subnetIndex, nowMs }) });
+  // A new record has all services of its tasks planned anew: of a crowd that only dials again, each by each node.
+  const isSame = Buffer.compare(record, encodeNode(current.value)) === 0;
   const outcome = await transactGuarded(store, [
     { kind: 'mod-revision', key: nodeKey, revision: current.modRevision },
     { kind: 'mod-revision', key: sessionKey, revision: state.current.sessions.get(id)?.modRevision ?? 0 },
   ], [
-    // What a newer controller wrote into the record beside what this one knows stays there.
-    { kind: 'put', key: nodeKey, value: encodeNode({ ...current.value, ...nodeRecord(registration, current.value, { subnetIndex, nowMs }) }) },
+    ...(isSame ? [] : [{ kind: 'put', key: nodeKey, value: record } as const]),
     { kind: 'put', key: sessionKey, value: encodeSessionRecord(sessionRecord(registration, { sessionId, controllerId, nowMs })) },
   ], signal);
   await state.waitFor(outcome.etcdRevision, signal);

@@ -66,6 +66,8 @@ const TICK_MS = 250;
 /** Plans are made one at a time: each sees all placements of those before it. */
 const CONCURRENCY = 1;
 const CONFLICT_JITTER_MS = 50;
+/** Plans of less may follow each other in one turn of the event loop. */
+const LONG_PLAN_MS = 2;
 const UNAVAILABLE_DELAY_MS = 500;
 const FAILURE_DELAY_MS = 30_000;
 
@@ -179,7 +181,10 @@ export class ReconcileLoop implements Loop {
       }
       this.#wakes.set(key, clock.nowMs() + (outcome === 'failed' ? FAILURE_DELAY_MS : UNAVAILABLE_DELAY_MS));
     }
-    this.#options.onTurn?.({ kind: kindOf(key), durationMs: clock.monotonicMs() - startedAtMs, outcome });
+    const durationMs = clock.monotonicMs() - startedAtMs;
+    this.#options.onTurn?.({ kind: kindOf(key), durationMs, outcome });
+    // One that changed nothing waited for nothing: heartbeats and renewals go between it and the next.
+    if (outcome === 'idle' && durationMs >= LONG_PLAN_MS) await clock.turn();
   }
 
   async #reconcile(key: ReconcileKey, signal: AbortSignal): Promise<ReconcileTurn['outcome']> {

@@ -114,12 +114,17 @@ export class NodeTable {
     return { milliCpu: this.freeCpu[row] ?? 0, memoryBytes: this.freeMemory[row] ?? 0, diskBytes: this.freeDisk[row] ?? 0, pids: this.freePids[row] ?? 0 };
   }
 
-  /** Follows the snapshot: a change of a node's own record makes all rows anew, anything else those of its node. */
+  /** Follows the snapshot: where nodes came or went all rows are made anew, else those of the nodes that changed. */
   refresh(snapshot: ClusterSnapshot, change: TableChange): void {
     this.#snapshot = snapshot;
     const ids = [...change.nodes];
-    const isSame = snapshot.nodes.size === this.size && ids.every(id => this.#isKnown(id));
+    const isSame = snapshot.nodes.size === this.size && ids.every(id => this.#rowOf.has(id) && snapshot.nodes.has(id));
     if (!isSame) {
+      this.#load();
+      return;
+    }
+    const renewed = ids.filter(id => !this.#isKnown(id));
+    if (renewed.length > 0 && !this.#renew(renewed)) {
       this.#load();
       return;
     }
@@ -250,24 +255,42 @@ export class NodeTable {
     return row !== undefined && this.nodes[row] === this.#snapshot.nodes.get(id)?.value;
   }
 
+  /** Takes new records of nodes; false where rows of others follow from them too. */
+  #renew(ids: readonly NodeId[]): boolean {
+    const nodes = [...this.nodes];
+    for (const id of ids) {
+      const [row, node] = [this.#rowOf.get(id) ?? 0, this.#snapshot.nodes.get(id)?.value];
+      if (node !== undefined) nodes[row] = node;
+    }
+    if (nodes.some(hasDevices) !== this.hasDevices) return false;
+    this.nodes = nodes;
+    this.#readNodes();
+    return true;
+  }
+
+  /** What follows from the records of the nodes alone. */
+  #readNodes(): void {
+    this.capacityCpu = Float64Array.from(this.nodes, ({ capacity }) => capacity.milliCpu);
+    this.capacityMemory = Float64Array.from(this.nodes, ({ capacity }) => capacity.memoryBytes);
+    this.largest = { milliCpu: most(this.capacityCpu), memoryBytes: most(this.capacityMemory) };
+    this.hasDevices = this.nodes.some(hasDevices);
+    this.#buckets = new Map();
+    this.#masks = new Map();
+    this.#lists = new Map();
+    this.#columns = new Map();
+    this.#spare = new Map();
+  }
+
   #load(): void {
     this.nodes = [...this.#snapshot.nodes.values()].map(({ value }) => value).sort((left, right) => (left.id < right.id ? -1 : 1));
     this.#rowOf = new Map(this.nodes.map((node, row) => [node.id, row]));
     const column = (): Float64Array<ArrayBuffer> => new Float64Array(this.size);
     [this.freeCpu, this.freeMemory, this.freeDisk, this.freePids, this.freeAddresses] = [column(), column(), column(), column(), column()];
     [this.wantedCpu, this.wantedMemory] = [column(), column()];
-    this.capacityCpu = Float64Array.from(this.nodes, ({ capacity }) => capacity.milliCpu);
-    this.capacityMemory = Float64Array.from(this.nodes, ({ capacity }) => capacity.memoryBytes);
-    this.largest = { milliCpu: most(this.capacityCpu), memoryBytes: most(this.capacityMemory) };
+    this.#readNodes();
     this.hostPorts = this.nodes.map(() => new Set());
     this.devices = this.nodes.map(() => new Map<string, number[]>());
     this.#shapes = this.nodes.map(() => undefined);
-    this.hasDevices = this.nodes.some(node => node.policy.devices.length > 0);
-    this.#buckets = new Map();
-    this.#masks = new Map();
-    this.#lists = new Map();
-    this.#columns = new Map();
-    this.#spare = new Map();
     this.#units.clear();
     this.images.clear();
     this.nodes.forEach((_, row) => { this.#loadRow(row); });
@@ -355,6 +378,10 @@ export class NodeTable {
 }
 
 const NO_UNITS: readonly DeviceUnits[] = [];
+
+function hasDevices({ policy }: Node): boolean {
+  return policy.devices.length > 0;
+}
 
 function add(column: Float64Array, row: number, amount: number): void {
   column[row] = (column[row] ?? 0) + amount;

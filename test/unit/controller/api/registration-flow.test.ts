@@ -113,6 +113,16 @@ test('a machine that joins under the name of a removed node at once gets no task
   t.is(replica.state.current.tasks.get(old.id)?.value.node, parseNodeId('n1'), 'nobody has cleaned up yet');
 });
 
+test('again as it was, it has a new session record, and its own record stays as it is', async t => {
+  const replica = await MemoryReplica.start(t);
+  await register(replica, 'n1');
+  const before = replica.state.current.nodes.get(parseNodeId('n1'))?.modRevision;
+  const session = replica.state.current.sessions.get(parseNodeId('n1'))?.modRevision;
+  t.like(await register(replica, 'n1', { previousNonce: 'x', nextNonce: 'y' }, 's2'), { kind: 'registered' });
+  t.is(replica.state.current.nodes.get(parseNodeId('n1'))?.modRevision, before);
+  t.not(replica.state.current.sessions.get(parseNodeId('n1'))?.modRevision, session);
+});
+
 test('nodes that register at once, at two controllers, have subnets of their own', async t => {
   const one = await MemoryReplica.start(t);
   const two = await MemoryReplica.start(t, one);

@@ -230,3 +230,28 @@ reconciling('I18 a node that is ready again is not lost, whatever was counted', 
   await clock.advance(5 * TEST_TIMES.evictMs);
   t.is(conditionOf(etcd), 'ready');
 });
+
+let slowMs = 0;
+const slow: Partial<Planners> = {
+  service: () => {
+    slowMs += 30;
+    return EMPTY_PLAN;
+  },
+};
+
+reconciling('between plans that take long and change nothing, the event loop has a turn', slow, [
+  put({ kind: 'service', id: web.id }, encodeService(web)), put({ kind: 'service', id: api.id }, encodeService(api)),
+], async (t, { clock }) => {
+  const [monotonicMs, turn] = [clock.monotonicMs.bind(clock), clock.turn.bind(clock)];
+  let turns = 0;
+  clock.monotonicMs = () => monotonicMs() + slowMs;
+  clock.turn = async () => {
+    turns += 1;
+    await turn();
+  };
+  const beforeMs = slowMs;
+  await clock.advance(2 * TEST_TIMES.relistMs);
+  const plans = (slowMs - beforeMs) / 30;
+  t.true(plans >= 2, String(plans));
+  t.true(turns >= plans, `${String(turns)} turns, ${String(plans)} plans`);
+});

@@ -54,6 +54,17 @@ test('refreshed with what changed it says what a new one says', t => {
   t.deepEqual([...table.mask('x', one => one.id === 'n3')], [0, 1], 'masks are made anew');
 });
 
+test('a new record of a node leaves the rows of others as they are', t => {
+  const table = new NodeTable(state);
+  const others = table.hostPorts[1];
+  const n1 = node('n1', { policy: gpu, labels: { zone: 'a' }, taints: ['spot'] });
+  const changed = snapshot({ nodes: [node('n2'), n1], services: [web], tasks: [runs] });
+  table.refresh(changed, { nodes: [runs.node], services: [] });
+  t.is(table.hostPorts[1], others);
+  t.deepEqual([row(table, 0), row(table, 1)], [row(new NodeTable(changed), 0), row(new NodeTable(changed), 1)]);
+  t.deepEqual(table.node(0).taints, ['spot']);
+});
+
 test('labels are numbered by value; what is cached is made once', t => {
   const table = new NodeTable(state);
   t.deepEqual(table.buckets('zone'), { bucketOf: Int32Array.of(0, 1), size: 2 });
