@@ -22,6 +22,7 @@ export async function nodeFacts(config: AgentConfig, machine: Machine): Promise<
     runtimes: machine.runtimes,
     policy: nodePolicy(config),
     cpus: await readCpus(),
+    hugepageSizes: { bytes: machine.cgroups.limitablePageSizes },
     architecture: goArchitecture(),
     metricsAddress: reachableAddress(config.metricsListen, machine.underlayAddress),
     snapshotter: machine.snapshots.driver,

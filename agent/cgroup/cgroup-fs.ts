@@ -10,7 +10,7 @@ import { limitFiles } from './limit-files.ts';
 import type { LimitContext, LimitFile } from './limit-files.ts';
 import { findProblem } from './limit-problems.ts';
 import { isAbsent, nodeGroupFiles } from './group-files-fs.ts';
-import { pageSizes } from './page-sizes.ts';
+import { canLimitPages, pageSizes } from './page-sizes.ts';
 import { requestFiles, sumOfRequests } from './task-requests.ts';
 import type { Cgroups, GroupFiles } from './ports.ts';
 
@@ -57,6 +57,11 @@ export class CgroupFs implements Cgroups {
     this.#layout = options.layout ?? cgroupLayout(this.#files.read('/proc/self/mountinfo') ?? '');
     this.#disk = options.disk;
     this.#pageSizes = pageSizes(this.#files.directoriesIn('/sys/kernel/mm/hugepages'));
+  }
+
+  /** Bytes of each size of huge pages that containers can be limited to, smallest first. */
+  get limitablePageSizes(): readonly number[] {
+    return this.#pageSizes.filter(bytes => canLimitPages(this.#layout, bytes, path => this.#files.read(path)));
   }
 
   pathFor(containerId: string): string {

@@ -4,6 +4,7 @@ import { messagesOf } from '#model/event.ts';
 import type { ClusterEvent } from '#model/event.ts';
 import { splitServiceId } from '#model/ids.ts';
 import type { ClusterView, NodeView, PendingSlot, ServiceView, TaskView } from '#model/ports.ts';
+import { formatMemory } from '#model/quantity.ts';
 import { resourcesOf } from '#model/resources.ts';
 import { isFinished } from '#model/task.ts';
 import type { CompanionStatus, TaskStatus } from '#model/task.ts';
@@ -44,7 +45,7 @@ export function nodeItem(view: NodeView, tasks: readonly TaskView[]): Item {
     name: node.id, state: nodeState(view), condition: node.condition, networkFault: node.networkFault === '' ? null : node.networkFault, listeningPorts: node.listeningPorts, drained: isDrained(view, tasks), labels: Object.fromEntries([...node.labels].toSorted()), taints: node.taints, address: node.address,
     capacity: { ...node.capacity, pids: node.pids, devices: Object.fromEntries(node.policy.devices.map(({ name, count }) => [name, count])) },
     allocated: { ...ledger.requests, hostPorts: ledger.hostPorts },
-    agentVersion: node.agentVersion, capabilities: node.capabilities, runtimes: node.runtimes,
+    agentVersion: node.agentVersion, capabilities: node.capabilities, runtimes: node.runtimes, hugepageSizes: node.hugepageSizes?.bytes.map(size => formatMemory(size)) ?? null,
     policy: { privileged: node.policy.allowsPrivileged, bindPrefixes: node.policy.bindPrefixes, devicePaths: node.policy.devicePaths }, snapshotter: node.snapshotter === '' ? null : node.snapshotter, lastSeen: formatTime(lastSeenMs),
   };
 }

@@ -24,6 +24,7 @@ export function nodeRecord(registration: Registration, current: (NodeWishes & Pa
     runtimes: registration.runtimes,
     policy: registration.policy,
     cpus: registration.cpus,
+    ...pageSizesOf(registration),
     agentVersion: registration.agentVersion,
     metricsAddress: registration.metricsAddress,
     snapshotter: registration.snapshotter,
@@ -34,6 +35,10 @@ export function nodeRecord(registration: Registration, current: (NodeWishes & Pa
     isLossConfirmed: false,
     createdAtMs: current?.createdAtMs ?? fresh.nowMs,
   };
+}
+
+function pageSizesOf({ hugepageSizes }: Registration): Pick<Node, 'hugepageSizes'> {
+  return hugepageSizes === undefined ? {} : { hugepageSizes };
 }
 
 /** Far above what a machine has to say, and below what a transaction takes. */

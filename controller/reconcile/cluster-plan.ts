@@ -124,7 +124,7 @@ function changeNodes(paper: PaperCluster, forecast: Forecast, { withoutNodes, ad
 }
 
 /** Of a first node nobody can tell what its machine is like. */
-const UNKNOWN_MACHINE = {
+const UNKNOWN_MACHINE: Pick<Node, 'labels' | 'pids' | 'agentVersion' | 'snapshotter' | 'hasDeadman' | 'networkFault' | 'listeningPorts' | 'capabilities' | 'policy' | 'runtimes' | 'hugepageSizes'> = {
   labels: new Map<string, string>(), pids: 0, agentVersion: '', snapshotter: '', hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES, policy: CLOSED_NODE_POLICY, runtimes: ['crun'],
 };
 
@@ -136,6 +136,7 @@ function nodeOf(added: AddedNode, { nodes }: ClusterSnapshot): Node {
     id: added.name, availability: 'active', taints: added.taints, capacity: added.capacity,
     labels: new Map([['arch', like.labels.get('arch') ?? 'amd64'], ['os', 'linux'], ...added.labels, ['node', added.name]]),
     subnetIndex: Math.max(-1, ...subnets) + 1, address: '', pids: added.capacity.pids ?? like.pids, agentVersion: like.agentVersion, metricsAddress: '', snapshotter: like.snapshotter, cpus: '', hasDeadman: like.hasDeadman, networkFault: '', listeningPorts: [], capabilities: like.capabilities,
+    ...(like.hugepageSizes === undefined ? {} : { hugepageSizes: like.hugepageSizes }),
     policy: { ...like.policy, devices: added.devices },
     runtimes: added.runtimes.length === 0 ? like.runtimes : added.runtimes,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,

@@ -3,6 +3,7 @@ import { containersOf } from '#model/companion.ts';
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
 import { missingCpu } from '#model/cpuset.ts';
+import { missingPageSize, pageSizesOf } from '#model/hugepages.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Node } from '#model/node.ts';
 import type { NodeTable } from './node-table.ts';
@@ -47,6 +48,7 @@ function joinMasks(size: number, masks: readonly Uint8Array[]): Uint8Array {
 function rulesOf({ spec }: Service): readonly NodeRule[] {
   const { placement, container } = spec;
   const { runtime, limits: { cpuset } } = container;
+  const pageSizes = pageSizesOf(spec);
   const tolerated = [...placement.tolerate].sort();
   return [
     { key: 'ready', holds: node => node.condition === 'ready' && node.availability === 'active' },
@@ -54,6 +56,7 @@ function rulesOf({ spec }: Service): readonly NodeRule[] {
     ...placement.require.map(rule => ({ key: `require ${formatPlacementRule(rule)}`, holds: (node: Node) => matches(rule, node.labels) })),
     { key: `runtime ${runtime}`, holds: node => node.runtimes.includes(runtime) },
     ...(cpuset === undefined ? [] : [{ key: `cpuset ${cpuset}`, holds: (node: Node) => missingCpu(cpuset, node.cpus) === undefined }]),
+    ...(pageSizes.length === 0 ? [] : [{ key: `hugepages ${pageSizes.join(' ')}`, holds: (node: Node) => missingPageSize(spec, node.hugepageSizes) === undefined }]),
     ...(spec.onDisconnect.kind === 'exclusive' ? [{ key: 'deadman', holds: (node: Node) => node.hasDeadman }] : []),
     ...openingRules(spec),
     { key: 'network', holds: node => node.networkFault === '' },

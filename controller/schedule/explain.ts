@@ -74,12 +74,13 @@ function ruleOf(obstacle: Obstacle): string {
     case 'max-per': return `max_per ${obstacle.label}`;
     case 'runtime': return `runtime ${obstacle.runtime}`;
     case 'cpuset': return `cpuset ${obstacle.cpuset}`;
+    case 'hugepages': return `hugepages ${formatMemory(obstacle.pageBytes)}`;
     default: return isShort(obstacle) ? obstacle.kind : openingRule(obstacle);
   }
 }
 
 type ShortObstacle = Extract<Obstacle, { readonly kind: Amount }>;
-type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'capability' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
+type OpeningObstacle = Extract<Obstacle, { readonly kind: 'privileged' | 'deadman' | 'network' | 'capability' | 'hugepages' | 'bind' | 'device-path' | 'device' | 'near' | 'avoid' | 'quota' | 'reserved' | 'address' }>;
 
 function isShort(obstacle: Obstacle): obstacle is ShortObstacle {
   return ['memory', 'cpu', 'disk', 'pids'].includes(obstacle.kind);
@@ -96,18 +97,27 @@ function openingNeeds(first: OpeningObstacle, best: Obstacle): Pick<RuleReason, 
   switch (first.kind) {
     case 'network': return { have: first.fault, need: 'no fault' };
     case 'capability': return { have: `agent ${first.agentVersion}`, need: `an agent with ${first.capability}` };
+    case 'hugepages': return { have: first.sizes.map(size => formatMemory(size)).join(', ') || 'none', need: formatMemory(first.pageBytes) };
     case 'bind': return { have: 'other --bind-prefixes', need: first.hostPath };
     case 'device-path': return { have: 'other --device-paths', need: first.hostPath };
     case 'device': return { have: String('free' in best ? Math.max(0, best.free) : 0), need: deviceNeed(first) };
+    case 'privileged':
+    case 'deadman':
+    case 'address': return SAME_NEEDS[first.kind];
+    default: return sharingNeeds(first);
+  }
+}
+
+function sharingNeeds(first: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'quota' | 'reserved' }>): Pick<RuleReason, 'have' | 'need'> {
+  switch (first.kind) {
     case 'near': return { have: 'none of its tasks', need: first.service };
     case 'avoid': return { have: first.service, need: 'none of its tasks' };
     case 'quota': return { have: quotaAmount(first.resource, first.free), need: quotaAmount(first.resource, first.need) };
     case 'reserved': return { have: `room for ${first.service}`, need: `priority above ${String(first.priority)}` };
-    default: return SAME_NEEDS[first.kind];
   }
 }
 
-function openingRule(obstacle: OpeningObstacle): string {
+function openingRule(obstacle: Exclude<OpeningObstacle, { readonly kind: 'hugepages' }>): string {
   switch (obstacle.kind) {
     case 'privileged': return 'profile privileged';
     case 'deadman': return 'on_disconnect.stop_after';
@@ -204,8 +214,10 @@ function possession({ first, best }: { readonly first: Possession; readonly best
   }
 }
 
-function closedDoor(first: Extract<Obstacle, { readonly kind: 'privileged' | 'capability' | 'bind' | 'device-path' }>): string {
+function closedDoor(first: Extract<Obstacle, { readonly kind: 'privileged' | 'capability' | 'hugepages' | 'bind' | 'device-path' }>): string {
   switch (first.kind) {
+    case 'hugepages':
+      return `no limit for huge pages of ${formatMemory(first.pageBytes)}: the size or the hugetlb controller is missing`;
     case 'privileged':
       return 'no permission for profile privileged';
     case 'capability':

@@ -2,6 +2,7 @@
 import { formatPlacementRule, matches } from '#model/constraint.ts';
 import type { Service } from '#model/app.ts';
 import { missingCpu } from '#model/cpuset.ts';
+import { missingPageSize } from '#model/hugepages.ts';
 import type { NodeId, ServiceId } from '#model/ids.ts';
 import { isBelowPrefix } from '#model/namespace.ts';
 import type { Node } from '#model/node.ts';
@@ -25,6 +26,7 @@ export type Obstacle = { readonly node: NodeId } & (
   | { readonly kind: 'bind' | 'device-path'; readonly hostPath: string }
   | { readonly kind: 'device'; readonly device: string; readonly need: number; readonly free: number; readonly milli?: number }
   | { readonly kind: 'cpuset'; readonly cpuset: string; readonly cpus: string }
+  | { readonly kind: 'hugepages'; readonly pageBytes: number; readonly sizes: readonly number[] }
   | { readonly kind: 'volume'; readonly volume: string; readonly home: NodeId }
   | { readonly kind: 'volume-removal'; readonly volume: string }
   | { readonly kind: 'max-per'; readonly label: string; readonly count: number }
@@ -81,7 +83,7 @@ type NodeFilter = (node: Node, service: Service) => Obstacle | undefined;
 type TaskFilter = (table: NodeTable, request: ServiceRequest, row: number, slot: number) => Obstacle | undefined;
 
 /** Filters that say the same for every task of the service, whatever else is placed in the call. */
-const NODE_FILTERS: readonly NodeFilter[] = [isReady, hasNetwork, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, hasDeadman];
+const NODE_FILTERS: readonly NodeFilter[] = [isReady, hasNetwork, isTolerated, hasLabels, hasRuntime, offersOpenings, hasCpus, limitsHugepages, hasDeadman];
 const TASK_FILTERS: readonly TaskFilter[] = [hasCapabilities, hasVolumes, isBelowMaxPer, isNearAndAway, hasHostPorts, hasDevices, hasAddress, hasMemory, hasCpu, hasDisk, hasPids];
 
 /** What keeps every task of the service off the node. */
@@ -178,6 +180,11 @@ function hasDevices(table: NodeTable, { service }: ServiceRequest, row: number):
 function hasCpus(node: Node, service: Service): Obstacle | undefined {
   const { cpuset } = service.spec.container.limits;
   return cpuset === undefined || missingCpu(cpuset, node.cpus) === undefined ? undefined : { node: node.id, kind: 'cpuset', cpuset, cpus: node.cpus };
+}
+
+function limitsHugepages({ id, hugepageSizes }: Node, { spec }: Service): Obstacle | undefined {
+  const pageBytes = missingPageSize(spec, hugepageSizes);
+  return pageBytes === undefined ? undefined : { node: id, kind: 'hugepages', pageBytes, sizes: hugepageSizes?.bytes ?? [] };
 }
 
 /** What would stop the task of an exclusive service if its agent did not. */

@@ -34,7 +34,7 @@ export function newNode(blocked: Blocked): Candidate {
   const policy = policyFor(blocked, like?.policy ?? CLOSED_NODE_POLICY);
   const value: Node = {
     id, availability: 'active', labels: new Map([...machine, ...given]), taints: [], subnetIndex: -1, address: '', capacity, pids: Math.max(PIDS, capacity.pids ?? 0),
-    runtimes: [container.runtime], policy, agentVersion: like?.agentVersion ?? '', metricsAddress: '', snapshotter: like?.snapshotter ?? '', cpus, hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES,
+    runtimes: [container.runtime], policy, metricsAddress: '', cpus, ...machineOf(like), hasDeadman: true, networkFault: '', listeningPorts: [], capabilities: CAPABILITIES,
     condition: 'ready', conditionSinceMs: 0, isLossConfirmed: false, createdAtMs: 0,
   };
   const parts = [...capacityText(capacity), ...[...given].map(([label, text]) => `${MACHINE_WORDS.has(label) ? 'label.' : ''}${label}=${text}`), ...machineText(blocked, value, like)];
@@ -42,6 +42,12 @@ export function newNode(blocked: Blocked): Candidate {
     service, snapshot: { ...snapshot, nodes: new Map(snapshot.nodes).set(id, { value, createRevision: 0, modRevision: 0 }) },
     fix: { sentence: `add a node with ${parts.join(', ')}`, edit: { kind: 'node', node: id, change: `add ${parts.join(',')}` } },
   };
+}
+
+/** An operator gets further machines like the one that is there. */
+function machineOf(like: Node | undefined): Pick<Node, 'agentVersion' | 'snapshotter' | 'hugepageSizes'> {
+  const { agentVersion = '', snapshotter = '', hugepageSizes } = like ?? {};
+  return { agentVersion, snapshotter, ...(hugepageSizes === undefined ? {} : { hugepageSizes }) };
 }
 
 function unusedName(snapshot: ClusterSnapshot): NodeId {

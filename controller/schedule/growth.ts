@@ -3,6 +3,8 @@ import type { Service } from '#model/app.ts';
 import type { ClusterSnapshot } from '#model/cluster-snapshot.ts';
 import { requestsOf } from '#model/companion.ts';
 import { missingCpu } from '#model/cpuset.ts';
+import { missingPageSize } from '#model/hugepages.ts';
+import { formatMemory } from '#model/quantity.ts';
 import type { Task } from '#model/task.ts';
 import { explainObstacles } from './explain.ts';
 import { NodeTable } from './node-table.ts';
@@ -37,11 +39,15 @@ export class GrowthRoom {
   }
 
   #obstacle(row: number, task: Task, next: Task): string | undefined {
-    const { cpus, id } = this.#table.node(row);
+    const { cpus, hugepageSizes, id } = this.#table.node(row);
     const { cpuset } = next.container.limits;
     const missing = cpuset === undefined ? undefined : missingCpu(cpuset, cpus);
     if (missing !== undefined) {
       return `${id} has no cpu ${String(missing)}`;
+    }
+    const pageBytes = missingPageSize(next, hugepageSizes);
+    if (pageBytes !== undefined) {
+      return `${id} cannot limit huge pages of ${formatMemory(pageBytes)}`;
     }
     const [before, after, free] = [requestsOf(task), requestsOf(next), this.#table.free(row)];
     const isShort = (['milliCpu', 'memoryBytes', 'diskBytes', 'pids'] as const).some(key => {

@@ -64,8 +64,15 @@ export function groupKey(obstacle: Obstacle): string {
     case 'device':
       return `${obstacle.kind}/${obstacle.device}`;
     default:
-      return 'service' in obstacle ? neighbourKey(obstacle) : obstacle.kind;
+      return plainKey(obstacle);
   }
+}
+
+function plainKey(obstacle: Obstacle): string {
+  if (obstacle.kind === 'hugepages') {
+    return `${obstacle.kind}/${String(obstacle.pageBytes)}`;
+  }
+  return 'service' in obstacle ? neighbourKey(obstacle) : obstacle.kind;
 }
 
 function neighbourKey(obstacle: Extract<Obstacle, { readonly kind: 'near' | 'avoid' | 'reserved' }>): string {

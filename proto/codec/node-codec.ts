@@ -28,8 +28,9 @@ export const nodeCodec: Codec<Node, wire.Node> = {
     condition: conditionCodec.toWire(node.condition),
     policy: openPolicy(node.policy),
   }),
-  fromWire: node => ({
+  fromWire: ({ hugepageSizes, ...node }) => ({
     ...node,
+    ...(hugepageSizes === undefined ? {} : { hugepageSizes }),
     id: parseNodeId(node.id),
     availability: availabilityCodec.fromWire(node.availability),
     capacity: present(required(node.capacity, 'node.capacity')),

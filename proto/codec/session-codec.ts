@@ -65,9 +65,10 @@ function registrationToWire(registration: Registration): wire.Registration {
 }
 
 function registrationFromWire(registration: wire.Registration): Registration {
-  const { takesKeptTasks, ...rest } = registration;
+  const { takesKeptTasks, hugepageSizes, ...rest } = registration;
   return {
     ...rest,
+    ...(hugepageSizes === undefined ? {} : { hugepageSizes }),
     ...(takesKeptTasks === undefined ? {} : { takesKeptTasks }),
     kind: 'register',
     node: parseNodeId(registration.node),

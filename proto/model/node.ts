@@ -20,6 +20,12 @@ export interface NodePolicy {
 
 export const CLOSED_NODE_POLICY: NodePolicy = { bindPrefixes: [], devicePaths: [], devices: [], allowsPrivileged: false };
 
+/** Sizes of huge pages that a node has and can limit. */
+export interface PageSizes {
+  /** Smallest first. */
+  readonly bytes: readonly number[];
+}
+
 /**
  * The Node record. Facts come from the agent's registration, availability, labels and taints from ControlApi,
  * `condition` from the controllers' counted silence (reliability 3): the session holder writes `ready` and `silent`, the leader `lost`.
@@ -41,6 +47,8 @@ export interface Node {
   readonly policy: NodePolicy;
   /** Its online cpus, as `0-3,8`; empty: not known. */
   readonly cpus: string;
+  /** Absent: its agent does not report them. */
+  readonly hugepageSizes?: PageSizes;
   readonly agentVersion: string;
   /** `host:port` of its /metrics; empty: it serves none. */
   readonly metricsAddress: string;

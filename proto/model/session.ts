@@ -4,7 +4,7 @@ import type { EndpointChange } from './endpoint-change.ts';
 import type { EndpointSet } from './endpoints.ts';
 import type { ClusterEvent } from './event.ts';
 import type { NodeId, TaskId } from './ids.ts';
-import type { Node, NodePolicy } from './node.ts';
+import type { Node, NodePolicy, PageSizes } from './node.ts';
 import type { Resources } from './resources.ts';
 import type { TaskStatus } from './task.ts';
 import type { RegistryLogin } from './node-images.ts';
@@ -26,6 +26,8 @@ export interface Registration {
   readonly policy: NodePolicy;
   /** Online cpus, as `0-3,8`. */
   readonly cpus: string;
+  /** As in Node. */
+  readonly hugepageSizes?: PageSizes;
   /** OCI platform, e.g. `amd64`. */
   readonly architecture: string;
   /** `host:port` of its metrics listener. */

@@ -221,7 +221,7 @@ export const taskStatus: fc.Arbitrary<TaskStatus> = fc.record({
 
 export const node: fc.Arbitrary<Node> = fc.record({
   id: nodeId, availability: fc.constantFrom('active', 'cordoned', 'draining'), labels, taints: texts, subnetIndex: count, address: text,
-  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), networkFault: text, listeningPorts: texts, capabilities: texts, condition: fc.constantFrom('ready', 'silent', 'lost'),
+  capacity: resources, pids: count, runtimes: texts, policy: nodePolicy, agentVersion: text, metricsAddress: text, snapshotter: text, cpus: text, hugepageSizes: fc.record({ bytes: fc.array(big, few) }), hasDeadman: fc.boolean(), networkFault: text, listeningPorts: texts, capabilities: texts, condition: fc.constantFrom('ready', 'silent', 'lost'),
   conditionSinceMs: big, isLossConfirmed: fc.boolean(), createdAtMs: big,
 });
 
@@ -338,7 +338,7 @@ const statuses = fc.array(taskStatus, few);
 export const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('register' as const), node: nodeId, agentVersion: text, bootId: text, address: text, capacity: resources, pids: count, labels,
-    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hasDeadman: fc.boolean(), networkFault: text, listeningPorts: texts, capabilities: texts, takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big, clusterId: text,
+    runtimes: texts, policy: nodePolicy, architecture: text, metricsAddress: text, snapshotter: text, cpus: text, hugepageSizes: fc.record({ bytes: fc.array(big, few) }), hasDeadman: fc.boolean(), networkFault: text, listeningPorts: texts, capabilities: texts, takesEndpointChanges: fc.boolean(), statuses, previousNonce: text, nextNonce: text, knownRevision: big, clusterId: text,
   }),
   fc.record({
     kind: fc.constant('heartbeat' as const), seq: big, ackEcho: big, endpointsGeneration: big, assignmentGeneration: big,

@@ -10,6 +10,7 @@ import { UsageSample } from "./news.ts";
 import {
   ClusterEvent,
   NodePolicy,
+  PageSizes,
   PublishedPort,
   Resources,
   ServiceKind,
@@ -116,6 +117,10 @@ export interface Registration {
   readonly networkFault: string;
   /** As in Node. */
   readonly capabilities: readonly string[];
+  /** As in Node. */
+  readonly hugepageSizes?:
+    | PageSizes
+    | undefined;
   /** As in Node. */
   readonly listeningPorts: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
@@ -1160,6 +1165,9 @@ export const Registration: MessageFns<Registration> = {
     for (const v of message.capabilities) {
       writer.uint32(194).string(v!);
     }
+    if (message.hugepageSizes !== undefined) {
+      PageSizes.encode(message.hugepageSizes, writer.uint32(210).fork()).join();
+    }
     for (const v of message.listeningPorts) {
       writer.uint32(202).string(v!);
     }
@@ -1372,6 +1380,14 @@ export const Registration: MessageFns<Registration> = {
             }
 
             message.capabilities.push(reader.string());
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.hugepageSizes = PageSizes.decode(reader, reader.uint32());
             continue;
           }
           case 25: {

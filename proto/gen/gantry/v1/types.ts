@@ -1188,12 +1188,20 @@ export interface Node {
   readonly listeningPorts: readonly string[];
   /** What its agent does with newer fields of tasks, as hugepages, sorted; empty: an agent of before. */
   readonly capabilities: readonly string[];
+  /** Absent: the agent does not report them. */
+  readonly hugepageSizes?: PageSizes | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Node_LabelsEntry {
   readonly key: string;
   readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** Sizes of huge pages in bytes, smallest first, that a node has and can limit. */
+export interface PageSizes {
+  readonly bytes: readonly number[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -9421,6 +9429,9 @@ export const Node: MessageFns<Node> = {
     for (const v of message.capabilities) {
       writer.uint32(178).string(v!);
     }
+    if (message.hugepageSizes !== undefined) {
+      PageSizes.encode(message.hugepageSizes, writer.uint32(186).fork()).join();
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -9624,6 +9635,14 @@ export const Node: MessageFns<Node> = {
             message.capabilities.push(reader.string());
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.hugepageSizes = PageSizes.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9700,6 +9719,86 @@ export const Node_LabelsEntry: MessageFns<Node_LabelsEntry> = {
 
             message.value = reader.string();
             continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        if (message._unknownFields === undefined) {
+          message._unknownFields = {};
+        }
+
+        const list = message._unknownFields[tag];
+
+        if (list === undefined) {
+          message._unknownFields[tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePageSizes(): PageSizes {
+  return { bytes: [] };
+}
+
+export const PageSizes: MessageFns<PageSizes> = {
+  encode(message: PageSizes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.bytes) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PageSizes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePageSizes() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.bytes.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.bytes.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {

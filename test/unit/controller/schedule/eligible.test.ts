@@ -9,18 +9,18 @@ import { node, service, snapshot } from '../../../support/builders.ts';
 const anyNode = fc.record({
   condition: fc.constantFrom('ready', 'ready', 'silent', 'lost'), availability: fc.constantFrom('active', 'active', 'cordoned', 'draining'),
   taints: fc.subarray(['spot', 'gpu']), runtimes: fc.constantFrom(['crun'], ['runc'], ['crun', 'runc']), cpus: fc.constantFrom('0-3', '0-1'),
-  labels: fc.constantFrom({}, { tier: 'web' }, { tier: 'data' }), hasDeadman: fc.boolean(), networkFault: fc.constantFrom('', '', 'no vxlan'),
+  labels: fc.constantFrom({}, { tier: 'web' }, { tier: 'data' }), hugepageSizes: fc.constantFrom([], [2 ** 21], [2 ** 21, 2 ** 30]).map(bytes => ({ bytes })), hasDeadman: fc.boolean(), networkFault: fc.constantFrom('', '', 'no vxlan'),
   policy: fc.record({ bindPrefixes: fc.subarray(['/srv']), devicePaths: fc.subarray(['/dev/fuse']), devices: fc.constant([]), allowsPrivileged: fc.boolean() }),
 });
 const anyService = fc.record({
-  tolerate: fc.subarray(['spot', 'gpu']), isWeb: fc.boolean(), runtime: fc.constantFrom('crun', 'runc'), hasCpuset: fc.boolean(), hasBind: fc.boolean(), hasDevice: fc.boolean(), isPrivileged: fc.boolean(), isExclusive: fc.boolean(),
+  tolerate: fc.subarray(['spot', 'gpu']), isWeb: fc.boolean(), runtime: fc.constantFrom('crun', 'runc'), hasCpuset: fc.boolean(), hasPages: fc.boolean(), hasBind: fc.boolean(), hasDevice: fc.boolean(), isPrivileged: fc.boolean(), isExclusive: fc.boolean(),
 }).map(one => {
   const { security } = service().spec.container;
   return service({
     ...(one.isExclusive ? { onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } } : {}),
     placement: { tolerate: one.tolerate, require: one.isWeb ? [{ label: 'tier', operator: '==', values: ['web'] }] : [] },
     container: {
-      runtime: one.runtime, limits: { memoryBytes: 1, pids: 1, ...(one.hasCpuset ? { cpuset: '2' } : {}) },
+      runtime: one.runtime, limits: { memoryBytes: 1, pids: 1, ...(one.hasCpuset ? { cpuset: '2' } : {}), ...(one.hasPages ? { hugepages: [{ pageBytes: 2 ** 30, bytes: 2 ** 30 }] } : {}) },
       volumes: one.hasBind ? [{ kind: 'bind', hostPath: '/srv/x', target: '/x', readOnly: true }] : [],
       devices: one.hasDevice ? [{ hostPath: '/dev/fuse', target: '/dev/fuse', access: 'rwm' }] : [],
       security: { ...security, profile: one.isPrivileged ? 'privileged' : 'baseline' },

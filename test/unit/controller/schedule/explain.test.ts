@@ -29,6 +29,8 @@ test('a network that is not there', explains, [{ node: n('n1'), kind: 'network',
   'no node fits: 1 of 1 node has a network fault ("network: no vxlan")');
 test('networks that are not there, each for another reason', explains, [{ node: n('n1'), kind: 'network', fault: 'a' }, { node: n('n2'), kind: 'network', fault: 'b' }],
   'no node fits: 2 of 2 nodes have a network fault, which clusterctl node ls -o wide shows');
+test('huge pages that nodes cannot limit', explains, [{ node: n('n1'), kind: 'hugepages', pageBytes: 2 * MIB, sizes: [] }],
+  'no node fits: 1 of 1 node has no limit for huge pages of 2Mi: the size or the hugetlb controller is missing');
 test('nothing that would stop an exclusive task', explains, [{ node: n('n1'), kind: 'deadman' }, { node: n('n2'), kind: 'deadman' }],
   'no node fits: 2 of 2 nodes have no gantry-deadman at work, which stops tasks with stop_after when the agent cannot');
 test('two rules are two causes', explains, [

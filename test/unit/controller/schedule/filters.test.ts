@@ -82,6 +82,17 @@ test('what opens the machine has to be offered by the node', t => {
   t.like(onNode({}, { container: { devices } }), { kind: 'device-path', hostPath: '/dev/fuse' });
   t.is(onNode(open, { container: { security, volumes, devices } }), undefined);
 });
+test('huge pages need a node that can limit pages of each size, in every container', t => {
+  const limits = (...sizes: readonly number[]) => ({ memoryBytes: 1, pids: 1, hugepages: sizes.map(pageBytes => ({ pageBytes, bytes: pageBytes })) });
+  const [small, large] = [2 ** 21, 2 ** 30];
+  t.like(onNode({ hugepageSizes: { bytes: [] } }, { container: { limits: limits(small) } }), { kind: 'hugepages', pageBytes: small, sizes: [] });
+  t.like(onNode({ hugepageSizes: { bytes: [small] } }, { container: { limits: limits(small, large) } }), { kind: 'hugepages', pageBytes: large, sizes: [small] });
+  t.is(onNode({ hugepageSizes: { bytes: [small, large] } }, { container: { limits: limits(small, large) } }), undefined);
+  t.is(onNode({ hugepageSizes: { bytes: [] } }, {}), undefined);
+  t.is(onNode({}, { container: { limits: limits(small) } }), undefined, 'an agent that does not report them');
+  const { container } = service({ container: { limits: limits(large) } }).spec;
+  t.like(onNode({ hugepageSizes: { bytes: [small] } }, { companions: [{ name: 'proxy', role: 'sidecar', container }] }), { kind: 'hugepages', pageBytes: large });
+});
 test('an exclusive service needs what stops its tasks in the agent\'s stead', t => {
   const exclusive = { onDisconnect: { kind: 'exclusive', stopAfterMs: 30_000, replaceAfterMs: 70_000 } } as const;
   t.like(onNode({ hasDeadman: false }, exclusive), { kind: 'deadman' });

@@ -47,3 +47,10 @@ test('a cpu that is not there; a node that is not', t => {
   t.is(room().grant(one, asking(one, resources(500, 512), '7')), 'n1 has no cpu 7');
   t.is(room().grant(task(web, 'n9'), one), 'node n9 is not there any more');
 });
+test('huge pages of a size that the node cannot limit are refused', t => {
+  const hugepages = [{ pageBytes: 2 ** 21, bytes: 2 ** 21 }];
+  const next = { ...one, container: container({ limits: { memoryBytes: 1, pids: 1, hugepages } }) };
+  const state = (sizes: readonly number[]) => new GrowthRoom(snapshot({ nodes: [{ ...n1, hugepageSizes: { bytes: sizes } }], services: [web], tasks: [one] }), web);
+  t.is(state([]).grant(one, next), 'n1 cannot limit huge pages of 2Mi');
+  t.is(state([2 ** 21]).grant(one, next), undefined);
+});
