@@ -21,7 +21,7 @@ export function makeFifo(path: string, mode: number): void {
 
 /**
  * Locks an open file until its descriptor is closed, also by the death of the process. False when
- * another descriptor has a lock that excludes this one. A file system without locks excludes nobody.
+ * another descriptor has a lock that excludes this one. Without locks in the file system, no descriptor is excluded.
  * Source: flock(2)
  */
 export function tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean {

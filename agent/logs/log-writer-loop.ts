@@ -17,7 +17,7 @@ const CALM_SWEEPS = 10;
 interface OpenLog {
   readonly pipe: LogPipe;
   readonly files: LogFiles;
-  /** Of the present outage of the log's disk. */
+  /** State of the present outage of the disk of the log. */
   droppedBytes: number;
   calmSweeps: number;
   wasIdle: boolean;

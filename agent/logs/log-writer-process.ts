@@ -27,7 +27,7 @@ export class LogWriterProcess {
     this.#clock = clock;
   }
 
-  /** Of any build. */
+  /** Returns the writer of any build. */
   isAtWork(): boolean {
     const known = readLogWriter(this.#directory);
     return known !== undefined && isRunning(known.process);

@@ -9,7 +9,7 @@ import { logFileNames } from './log-rotation.ts';
 export interface OpenLog {
   handle: FileHandle;
   readonly inode: bigint;
-  /** With the inode, tells a file from a later one in its place. */
+  /** Distinguishes a file, together with the inode, from a later one in its place. */
   readonly bornAtNs: bigint;
   /** Where the next read starts: always the start of a record. */
   position: number;

@@ -115,7 +115,7 @@ async function writeAgain(registration: Registration, sessionId: string, { store
   const [nodeKey, sessionKey] = [buildKey({ kind: 'node', id }), buildKey({ kind: 'session', id })];
   // What a newer controller wrote into the record beside what this one knows stays there.
   const record = encodeNode({ ...current.value, ...nodeRecord(registration, current.value, { subnetIndex, nowMs }) });
-  // A new record has all services of its tasks planned anew: of a crowd that only dials again, each by each node.
+  // A changed record causes a new plan of every service with tasks on the node; a reconnection changes nothing.
   const isSame = Buffer.compare(record, encodeNode(current.value)) === 0;
   const outcome = await transactGuarded(store, [
     { kind: 'mod-revision', key: nodeKey, revision: current.modRevision },

@@ -66,7 +66,7 @@ const TICK_MS = 250;
 /** Plans are made one at a time: each sees all placements of those before it. */
 const CONCURRENCY = 1;
 const CONFLICT_JITTER_MS = 50;
-/** Plans of less may follow each other in one turn of the event loop. */
+/** Shorter plans may follow each other in one tick of the event loop. */
 const LONG_PLAN_MS = 2;
 const UNAVAILABLE_DELAY_MS = 500;
 const FAILURE_DELAY_MS = 30_000;

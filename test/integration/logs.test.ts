@@ -34,7 +34,7 @@ if (insidePrivateMounts(import.meta.filename)) {
     }
     return Buffer.concat(parts).toString('utf8');
   };
-  /** Of all files of a log at one moment: taken again when a rotation came between. */
+  /** Reads all files of a log at one moment; reads again if a rotation came between. */
   const bytesOf = (id: string): number => {
     const look = (): readonly { readonly ino: number; readonly size: number }[] => readdirSync(sandbox.bundleOf(id)).filter(name => /^log(?:\.\d)?$/.test(name)).toSorted()
       .map(name => statSync(`${sandbox.bundleOf(id)}/${name}`, { throwIfNoEntry: false }) ?? { ino: 0, size: 0 });
