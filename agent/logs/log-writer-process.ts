@@ -27,7 +27,7 @@ export class LogWriterProcess {
     this.#clock = clock;
   }
 
-  /** Returns the writer of any build. */
+  /** Returns true if a writer of any build runs. */
   isAtWork(): boolean {
     const known = readLogWriter(this.#directory);
     return known !== undefined && isRunning(known.process);
