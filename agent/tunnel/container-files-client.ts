@@ -6,12 +6,18 @@ import { workerEntryUrl } from '../snapshot/worker-entry.ts';
 import type { CopyAnswer, CopyCommand, CopyOrder } from './container-files-worker.ts';
 import type { ContainerFiles } from './ports.ts';
 
-/** Each copy holds a thread, and one whose disk does not answer keeps it. */
+/** Maximum of copies: each uses a thread, also while its disk does not answer. */
 const COPIES_AT_ONCE = 16;
-/** Heap limit of a thread, which holds one piece of the archive and the file names of one directory for each level. */
+/**
+ * Heap limit of a thread, which holds one piece of the archive and the file names of one directory
+ * per level.
+ */
 const MAX_HEAP_MIB = 128;
 
-/** Files of containers, read and written by a thread a copy: what makes one wait, a container's disk or a mount of its, stops no other. */
+/**
+ * Reads and writes files of containers in one thread per copy: a disk or a mount of a container
+ * that blocks does not block others.
+ */
 export class ContainerFilesClient implements ContainerFiles {
   #threads = 0;
 
@@ -49,7 +55,7 @@ class CopyThread {
   constructor(order: CopyOrder, onEnd: () => void, signal: AbortSignal | undefined) {
     const ended = new AbortController();
     this.#over = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
-    // Descriptors are opened and closed by calls that Node knows nothing of.
+    // Node.js does not know the descriptors that these calls open and close.
     this.#worker = new Worker(workerEntryUrl('container-files-worker', import.meta.url), {
       workerData: order, trackUnmanagedFds: false, resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
     });
@@ -61,7 +67,9 @@ class CopyThread {
     });
   }
 
-  /** The bytes of its answer to `command`. @throws ClusterError; the signal's reason */
+  /**
+   * Returns the bytes of the answer to `command`. @throws ClusterError, or the reason of the signal
+   */
   async ask(command: CopyCommand): Promise<Uint8Array | undefined> {
     this.#over.throwIfAborted();
     const answered = once(this.#worker, 'message', { signal: this.#over });
@@ -76,7 +84,7 @@ class CopyThread {
     }
   }
 
-  /** It closes what it has open and ends by itself, once a call that keeps it waiting comes back. */
+  /** Lets the thread close its descriptors and exit, once a blocking call has returned. */
   [Symbol.dispose](): void {
     this.#worker.postMessage({ kind: 'stop' } satisfies CopyCommand);
   }

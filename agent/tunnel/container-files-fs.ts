@@ -1,7 +1,8 @@
 /**
- * Files of running containers, walked by descriptors below the container's own root: a link or `..` of its leads nowhere else,
- * fifos and devices are never opened, and what is mounted from the kernel is neither read nor written. Only threads beside the
- * main one call this: a disk or a mount of the container may keep a call waiting.
+ * Reads and writes files of running containers by descriptors below the root of the container: its
+ * links and `..` cannot lead outside, FIFOs and devices are never opened, and kernel file systems
+ * are neither read nor written. Only worker threads call this: a disk or a mount of the container
+ * may block a call.
  */
 import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, readSync, lchownSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -27,10 +28,13 @@ const NO_FOLLOW = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const ELOOP = 40;
 const REASONS: Readonly<Record<number, string>> = { 2: 'does not exist', 13: 'is not to be read', 20: 'is no directory', 40: 'is a link or leads in circles' };
 
-/** Deeper than people nest directories: each level of a walk holds a descriptor. */
+/** Maximum depth of directories: each level of a walk holds a descriptor. */
 const MAX_DEPTH = 256;
 
-/** A tar stream of `path`: one file, a link that is named itself, or a directory with all below it. @throws ClusterError */
+/**
+ * Yields a tar stream of `path`: a file, the link itself, or a directory with everything below.
+ * @throws ClusterError
+ */
 export function* archiveFiles(container: ProcessIdentity, path: string): Generator<Uint8Array> {
   const root = openContainerRoot(container);
   try {
@@ -45,7 +49,10 @@ export function* archiveFiles(container: ProcessIdentity, path: string): Generat
   }
 }
 
-/** Unpacks a tar stream into the directory `path`, piece by piece. Each call throws ClusterError for a bad archive or path; entries before it stay. */
+/**
+ * Unpacks a tar stream into the directory `path`, piece by piece. Each call throws ClusterError for
+ * a bad archive or path; earlier entries stay.
+ */
 export class FileUnpacking {
   readonly #target: number;
   readonly #sink: Unpacker;
@@ -76,7 +83,10 @@ export class FileUnpacking {
   }
 }
 
-/** Takes the entries of a client's archive below an open directory. Parents are made; a link in the way is refused, never followed. */
+/**
+ * Writes the entries of an archive below an open directory. Parents are created; a symbolic link on
+ * the path is refused.
+ */
 class Unpacker implements TarSink {
   readonly #target: number;
   readonly #hostBase: number;
@@ -95,7 +105,7 @@ class Unpacker implements TarSink {
     }
     const name = parts.pop();
     if (name === undefined) {
-      return; // the directory itself
+      return; // The directory itself.
     }
     const parent = parts.reduce((fd, part) => this.#step(fd, part, fd !== this.#target), this.#target);
     try {
@@ -162,7 +172,7 @@ class Unpacker implements TarSink {
     }
   }
 
-  /** The directory `name` in `fd`, made where it is missing. */
+  /** Opens the directory `name` in `fd`, and creates it if it is missing. */
   #step(fd: number, name: string, closesParent: boolean): number {
     try {
       const at = below(fd, name);
@@ -179,7 +189,10 @@ class Unpacker implements TarSink {
   }
 }
 
-/** A link that is named itself, without a slash after it, is what is copied. Answers false for anything else. */
+/**
+ * Archives a symbolic link that `path` names without a final slash. Returns false for anything
+ * else.
+ */
 function* archiveLink(root: ContainerRoot, path: string, name: string): Generator<Uint8Array, boolean> {
   const parent = openPath(root.fd, `${path}/..`.replace(/[^/]+\/\.\.$/, '.'), DIRECTORY);
   try {
@@ -194,14 +207,14 @@ function* archiveLink(root: ContainerRoot, path: string, name: string): Generato
   }
 }
 
-/** Where a walk is: the name in the archive, and how many directories are above it. */
+/** Position of a walk: the name in the archive, and the number of parent directories. */
 interface Place {
   readonly name: string;
   readonly hostBase: number;
   readonly depth: number;
 }
 
-/** Archives what `fd` is, and closes it. */
+/** Archives the file or directory of `fd`, and closes it. */
 function* archiveOpen(fd: number, place: Place): Generator<Uint8Array> {
   try {
     const facts = fstatSync(fd);
@@ -211,7 +224,7 @@ function* archiveOpen(fd: number, place: Place): Generator<Uint8Array> {
       return;
     }
     yield tarHeader({ ...entry, type: 'directory', sizeBytes: 0 });
-    // Where the kernel's files are mounted, their directory alone is the container's.
+    // At the mount point of a kernel file system, only the directory belongs to the container.
     if (isOfKernel(fd)) return;
     if (place.depth === MAX_DEPTH) throw new ClusterError('INVALID_ARGUMENT', `${quoted(place.name)} is over ${String(MAX_DEPTH)} directories deep; copy a part of it`);
     for (const child of readdirSync(below(fd, '.'), { encoding: 'latin1' }).sort()) {
@@ -226,7 +239,7 @@ function* archiveChild(parent: number, child: string, place: Place): Generator<U
   const at = below(parent, child);
   const facts = lstatSync(at, { throwIfNoEntry: false });
   if (facts === undefined) {
-    return; // removed while the walk went on
+    return; // Removed during the walk.
   }
   if (facts.isSymbolicLink()) {
     const linkName = readlinkSync(at, { encoding: 'latin1' });
@@ -241,7 +254,7 @@ function entryOf(facts: Stats, { name, hostBase }: Place): Omit<ArchiveEntry, 't
   return { name, linkName: '', uid: Math.max(0, facts.uid - hostBase), gid: Math.max(0, facts.gid - hostBase), modifiedAtSeconds: facts.mtimeMs / 1000 };
 }
 
-/** The holes of a file are not sent: a file of any size costs what it holds. */
+/** Archives a file without its holes: the cost depends on its data, not on its size. */
 function* archiveFile(fd: number, facts: Stats, entry: ArchiveEntry): Generator<Uint8Array> {
   const hasHoles = facts.blocks * STAT_BLOCK_BYTES < facts.size && Number.isSafeInteger(facts.size);
   const fragments = hasHoles ? fileExtents(fd, facts.size) : [{ offset: 0, lengthBytes: facts.size }];
@@ -250,7 +263,9 @@ function* archiveFile(fd: number, facts: Stats, entry: ArchiveEntry): Generator<
   yield tarPadding(storedBytes(fragments));
 }
 
-/** Exactly `lengthBytes`: a file that shrank meanwhile is filled with zeros, one that grew is cut. */
+/**
+ * Yields exactly `lengthBytes`: zeros follow if the file shrank meanwhile; a file that grew is cut.
+ */
 function* contents(fd: number, { offset, lengthBytes }: Fragment): Generator<Uint8Array> {
   for (let done = 0; done < lengthBytes;) {
     const buffer = Buffer.alloc(Math.min(READ_BYTES, lengthBytes - done));
@@ -261,7 +276,7 @@ function* contents(fd: number, { offset, lengthBytes }: Fragment): Generator<Uin
   }
 }
 
-/** Opens a file or directory of the container, once it is known to be one. @throws ClusterError */
+/** Opens a file or directory of the container after a check of its type. @throws ClusterError */
 function openPath(directory: number, path: string | Buffer, flags: number, isWrite = false): number {
   const place = placeOf(directory, path, flags, isWrite);
   try {
@@ -276,12 +291,15 @@ function openPath(directory: number, path: string | Buffer, flags: number, isWri
   }
 }
 
-/** For a walk, which lists the directory of a mount of the kernel and takes nothing from it; undefined for a file of one. */
+/**
+ * Opens an entry for a walk; undefined for a file of a kernel file system, whose mount point is
+ * listed without content.
+ */
 function openChild(parent: number, child: string): number | undefined {
   const place = placeOf(parent, Buffer.from(child, 'latin1'), constants.O_NOFOLLOW, false);
   try {
     const facts = fstatSync(place);
-    if (!facts.isDirectory() && (!facts.isFile() || isOfKernel(place))) return undefined; // it changed, or is the kernel's
+    if (!facts.isDirectory() && (!facts.isFile() || isOfKernel(place))) return undefined; // The entry changed, or belongs to the kernel.
     return openSync(pathOf(place), constants.O_RDONLY | constants.O_NONBLOCK);
   } finally {
     closeSync(place);
@@ -304,7 +322,9 @@ function ofKernel(path: string | Buffer): ClusterError {
   return new ClusterError('INVALID_ARGUMENT', `${quoted(String(path))} is in proc or sys, which the kernel fills; name a file of the container`);
 }
 
-/** `name` in an open directory; one component, so nothing on the way can be a link. */
+/**
+ * Returns the path of `name` in an open directory: one component, so no link can be on the path.
+ */
 function below(fd: number, name: string): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${String(fd)}/`), Buffer.from(name, 'latin1')]);
 }

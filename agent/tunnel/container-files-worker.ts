@@ -1,4 +1,7 @@
-/** The thread of one copy between a container's files and a client. Started by container-files-client.ts. */
+/**
+ * Runs the thread of one copy between files of a container and a client. container-files-client.ts
+ * starts it.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ClusterError } from '#model/errors.ts';
 import type { ErrorCode } from '#model/errors.ts';
@@ -11,13 +14,19 @@ export interface CopyOrder {
   readonly path: string;
 }
 
-/** Each but `stop` gets one answer. `take` brings a piece of the client's archive, and none at its end; `give` asks for one. */
+/**
+ * Command; each except `stop` gets one answer. `take` has a piece of the archive of the client,
+ * none at its end; `give` requests one.
+ */
 export type CopyCommand = { readonly kind: 'give' | 'stop' } | { readonly kind: 'take'; readonly bytes?: Uint8Array };
 
-/** `bytes` is absent when there are no more. */
+/** Answer; `bytes` is absent at the end. */
 export type CopyAnswer = { readonly bytes?: Uint8Array } | { readonly code: ErrorCode | undefined; readonly message: string };
 
-/** Least bytes of a piece, but the last: a tar of small files would be a message a block. */
+/**
+ * Minimum size of a piece except the last: a tar of small files would otherwise need a message per
+ * block.
+ */
 const PIECE_BYTES = 65_536;
 
 const order = workerData as CopyOrder;
@@ -49,7 +58,7 @@ function failureOf(error: unknown): CopyAnswer {
   return { code: error instanceof ClusterError ? error.code : undefined, message: error instanceof Error ? error.message : String(error) };
 }
 
-/** What is open goes with the thread only when it closes it itself. */
+/** Closes all descriptors: the end of a thread does not close them. */
 function stop(): void {
   archive?.return(undefined);
   unpacking?.close();

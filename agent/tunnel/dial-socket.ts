@@ -6,11 +6,17 @@ import { ClusterError } from '#model/errors.ts';
 import type { SocketAnswer, SocketRequest } from './dial-worker.ts';
 import type { PortDialer } from './ports.ts';
 
-/** Threads of libuv's pool, all of which must be born in the machine's own namespace before a worker leaves it. Source: libuv, threadpool */
+/**
+ * Number of threads in the pool of libuv, which must all start in the namespace of the machine
+ * before a worker leaves it. Source: libuv, threadpool
+ */
 const POOL_THREADS = 4;
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** Connections into containers: the socket is made by a worker in their namespace, and used here. */
+/**
+ * Connects to ports in containers: a worker opens the socket in their namespace, and the main
+ * thread uses it.
+ */
 export class SlotDialer implements PortDialer {
   #worker: Promise<Worker> | undefined;
   readonly #waiting = new Map<number, (answer: SocketAnswer) => void>();
@@ -29,7 +35,7 @@ export class SlotDialer implements PortDialer {
   }
 
   async #ask(networkNamespacePath: string): Promise<SocketAnswer> {
-    // What could not be started is not kept: the next call starts another.
+    // A worker that did not start is not kept: the next call starts another one.
     this.#worker ??= this.#start().catch((error: unknown) => {
       this.#worker = undefined;
       throw error;
@@ -52,10 +58,10 @@ export class SlotDialer implements PortDialer {
       this.#waiting.get(answer.key)?.(answer);
       this.#waiting.delete(answer.key);
       if (this.#waiting.size === 0) {
-        worker.unref(); // idle, it keeps no program alive
+        worker.unref(); // An idle worker does not keep the process alive.
       }
     });
-    // Without a free descriptor the thread ends at its start: the next call starts another.
+    // Without a free descriptor the thread exits at its start: the next call starts another one.
     worker.on('error', (error: Error) => {
       this.#worker = undefined;
       this.#waiting.forEach((answer, key) => { answer({ key, message: error.message }); });
@@ -86,7 +92,9 @@ async function connect(socket: Socket, port: number, signal: AbortSignal): Promi
   }
 }
 
-/** The worker's file: beside this one in the source, beside the program in the bundle. */
+/**
+ * Returns the file of the worker: beside this one in the source, beside the program in the bundle.
+ */
 function workerUrl(): URL {
   return new URL(import.meta.url.endsWith('.ts') ? './dial-worker.ts' : './dial-worker.mjs', import.meta.url);
 }

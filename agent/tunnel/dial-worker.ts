@@ -1,4 +1,7 @@
-/** Opens sockets in other network namespaces: this thread moves into each one it is asked for, and does nothing else. */
+/**
+ * Opens sockets in other network namespaces: this thread enters each requested namespace, and does
+ * nothing else.
+ */
 import { parentPort } from 'node:worker_threads';
 import { enterNetworkNamespace, openTcpSocket } from '../kernel/namespace-syscall.ts';
 

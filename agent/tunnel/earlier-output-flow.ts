@@ -3,10 +3,9 @@ import type { ProcessStreams } from '../runtime/ports.ts';
 import { runsOfOneStream } from './logs-flow.ts';
 
 /**
- * The attachment, with the container's log in place of its own output: nothing is missing that was written before the client came, nor
- * while it was slow.
- *
- * @param read  the log from its start, followed until the container ended or the signal aborts
+ * Replaces the output of an attachment by the log of the container: nothing is missing that was
+ * written before the client came or while it was slow.
+ * @param read  the log from its start, followed until the container exits or the signal aborts
  */
 export function withEarlierOutput(streams: ProcessStreams, read: (stop: AbortSignal) => AsyncIterable<readonly LogRecord[]>): ProcessStreams {
   const stop = new AbortController();
@@ -36,6 +35,6 @@ async function* chunksOf(batches: AsyncIterable<readonly LogRecord[]>): ProcessS
 async function drain(output: ProcessStreams['output']): Promise<void> {
   const chunks = output[Symbol.asyncIterator]();
   while ((await chunks.next()).done !== true) {
-    // Taken, so that the monitor has room to go on.
+    // Read and discarded, so that the monitor can continue.
   }
 }

@@ -1,13 +1,17 @@
-/** Which parts of an open file have contents. */
+/** Finds the parts of an open file that have data. */
 import { findContents, findHole } from '../kernel/file-syscall.ts';
 import type { Fragment } from '../snapshot/tar-sparse.ts';
 
-/** Two numbers of 16 digits and two ends of lines: a map of so many stays below the 128 KiB that readers accept. */
+/**
+ * Maximum of parts: with two numbers of 16 digits and two newlines each, the map is below the 128
+ * KiB that readers accept.
+ */
 const MAX_FRAGMENTS = 3_000;
 
 /**
- * The parts of a file that have contents, the last up to the file's end: it is empty where the file ends in a hole. With more holes than a map may have, the
- * last part covers the rest.
+ * Returns the parts of a file that have data. The last part ends at the end of the file, and is
+ * empty if the file ends in a hole. If there are more holes than a map may have, the last part
+ * covers the rest.
  */
 export function fileExtents(fd: number, sizeBytes: number): readonly Fragment[] {
   const found: Fragment[] = [];

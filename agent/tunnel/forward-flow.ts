@@ -5,9 +5,9 @@ import type { Tunnel } from '#model/tunnel.ts';
 import { sendBytes } from './process-flow.ts';
 
 /**
- * Joins a tunnel with a connection until both directions ended, each for itself, or one side is gone.
- *
- * @throws ClusterError UNAVAILABLE when the container broke the connection off
+ * Joins a tunnel with a connection until both directions ended, each on its own, or one side is
+ * gone.
+ * @throws ClusterError UNAVAILABLE if the container reset the connection
  */
 export async function joinConnection(tunnel: Tunnel, connection: Duplex, signal: AbortSignal): Promise<void> {
   const onAbort = (): void => { connection.destroy(); };

@@ -4,7 +4,10 @@ import { sendBytes } from './process-flow.ts';
 
 type LogStream = LogRecord['stream'];
 
-/** Sends log records as data frames, neighbours of one stream together, and ends with eof. Stamps come at the start of lines. */
+/**
+ * Sends log records as data frames and ends with eof. Adjacent records of one stream share a frame;
+ * time stamps are at the start of lines.
+ */
 export async function sendLogs(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'logs' }, batches: AsyncIterable<readonly LogRecord[]>): Promise<void> {
   const atLineStart: Record<LogStream, boolean> = { stdout: true, stderr: true };
   for await (const records of batches) {
@@ -20,7 +23,7 @@ export async function sendLogs(tunnel: Tunnel, spec: TunnelSpec & { readonly kin
   await tunnel.send({ kind: 'eof' });
 }
 
-/** Neighbours of one stream together. */
+/** Groups adjacent records of one stream. */
 export function runsOfOneStream(records: readonly LogRecord[]): readonly (readonly LogRecord[])[] {
   const runs: LogRecord[][] = [];
   for (const record of records) {

@@ -2,22 +2,21 @@ import { MAX_FRAME_BYTES } from '#model/tunnel.ts';
 import type { Tunnel, TunnelFrame } from '#model/tunnel.ts';
 import type { ProcessStreams } from '../runtime/ports.ts';
 
-/** What an attachment's client can ask for besides. */
+/** Additional requests of the client of an attachment. */
 export interface ProcessCare {
   readonly stop: (graceMs: number | undefined) => void;
 }
 
-/** Of a process that the tunnel made: it ends with the tunnel. */
+/** For a process that the tunnel started: it ends with the tunnel. */
 export const OWN_PROCESS: ProcessCare = { stop: () => undefined };
 
 /**
- * Joins a tunnel with a process until its output ended, then tells the exit code.
- *
- * Both directions go at the pace of the slower end. A client that went away ends it: for an exec, the process too. So does a request of the
- * client that is refused, e.g. a signal that nobody knows.
- *
- * @param signal  aborts when the client is gone, also while it sends nothing; it may have aborted while the process was started
- * @throws the refusal, once the process is closed
+ * Joins a tunnel with a process until its output ended, then sends the exit code.
+ * Both directions run at the pace of the slower end. It ends when the client is gone (an exec ends
+ * its process too), and when a request of the client is refused, such as an unknown signal.
+ * @param signal  aborts when the client is gone, also if it sends nothing; it may have aborted
+ * while the process started
+ * @throws the refusal, after the process was closed
  */
 export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, care: ProcessCare, signal: AbortSignal): Promise<void> {
   const client: { isGone: boolean; refusal?: Error } = { isGone: false };
@@ -48,14 +47,14 @@ export async function joinProcess(tunnel: Tunnel, streams: ProcessStreams, care:
   }
 }
 
-/** Data frames of `bytes`, none larger than a frame may be. */
+/** Sends `bytes` as data frames within the maximum size of a frame. */
 export async function sendBytes(tunnel: Tunnel, stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length; offset += MAX_FRAME_BYTES) {
     await tunnel.send({ kind: 'data', stream, bytes: bytes.subarray(offset, offset + MAX_FRAME_BYTES) });
   }
 }
 
-/** Frames of the client to the process; returns when the client is gone. */
+/** Forwards frames of the client to the process; returns when the client is gone. */
 async function feed(tunnel: Tunnel, streams: ProcessStreams, care: ProcessCare): Promise<void> {
   for await (const frame of tunnel.frames) {
     await obey(frame, streams, care);
@@ -84,6 +83,6 @@ async function obey(frame: TunnelFrame, streams: ProcessStreams, care: ProcessCa
     case 'image':
     case 'pull':
     case 'usage':
-      // Words of an agent; a client has no reason to say them.
+      // Frames of an agent, which a client does not send.
   }
 }

@@ -4,16 +4,22 @@ import type { Tunnel, TunnelSpec } from '#model/tunnel.ts';
 import type { UsageSample } from '#model/usage.ts';
 
 export interface StatsSource {
-  /** Of those of the tasks that run on this node; `withWritable`: also what their writable layers hold. */
+  /**
+   * Reads usage of the given tasks that run on this node; `withWritable` adds the size of their
+   * writable layers.
+   */
   readonly read: (tasks: readonly TaskId[], withWritable: boolean) => Promise<readonly UsageSample[]>;
   readonly clock: Clock;
 }
 
-/** Oftener would only measure the measuring. */
+/** Shortest interval: below it, mostly the measurement itself would be measured. */
 const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 60_000;
 
-/** Samples at once and then at each interval, at the pace of the client; eof once none of the tasks runs. */
+/**
+ * Sends samples at once and at each interval, at the pace of the client; eof when none of the tasks
+ * runs.
+ */
 export async function sendStats(tunnel: Tunnel, spec: TunnelSpec & { readonly kind: 'stats' }, { read, clock }: StatsSource, signal: AbortSignal): Promise<void> {
   const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, spec.intervalMs));
   for (;;) {

@@ -1,9 +1,12 @@
-/** Headers of a tar stream. Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual, "Storing Sparse Files" */
+/**
+ * Writes headers of a tar stream. Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax
+ * Interchange Format"; GNU tar manual, "Storing Sparse Files"
+ */
 import type { Fragment } from '../snapshot/tar-sparse.ts';
 
 export interface ArchiveEntry {
   readonly type: 'file' | 'directory' | 'symlink';
-  /** Relative, latin1: one character a byte; directories without a slash at the end. */
+  /** Relative name in latin1, one character per byte; directories without a final slash. */
   readonly name: string;
   readonly linkName: string;
   readonly mode: number;
@@ -21,12 +24,18 @@ const MAX_OCTAL_SIZE = 0o77777777777;
 /** Seven octal digits. */
 const MAX_OCTAL_ID = 0o7777777;
 
-/** The header block of `entry`, behind a PAX header when a name, the size or an id does not fit. */
+/**
+ * Returns the header block of `entry`, after a PAX header if a name, the size or an id does not
+ * fit.
+ */
 export function tarHeader(entry: ArchiveEntry): Buffer {
   return headerWith(entry, []);
 }
 
-/** The header of a file of which only `fragments` are sent, and their map in PAX 1.0; these parts follow, without anything between them. */
+/**
+ * Returns the header of a sparse file with its map in PAX 1.0. The data of `fragments` follows
+ * without gaps.
+ */
 export function sparseHeader(entry: ArchiveEntry, fragments: readonly Fragment[]): Buffer {
   const lines = Buffer.from([fragments.length, ...fragments.flatMap(({ offset, lengthBytes }) => [offset, lengthBytes])].map(number => `${String(number)}\n`).join(''), 'latin1');
   const map = Buffer.concat([lines, tarPadding(lines.length)]);
@@ -59,12 +68,12 @@ function headerWith(entry: ArchiveEntry, sparse: readonly (readonly [string, str
   return Buffer.concat([...pax, block({ ...entry, name: name.slice(0, MAX_NAME) }, TYPE_FLAGS[entry.type])]);
 }
 
-/** What fills the last block of contents. */
+/** Returns the zeros that fill the last block of the data. */
 export function tarPadding(sizeBytes: number): Buffer {
   return Buffer.alloc((BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES);
 }
 
-/** Two blocks of zeros. */
+/** End of an archive: two blocks of zeros. */
 export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK_BYTES);
 
 function block(entry: ArchiveEntry, flag: string): Buffer {
@@ -87,7 +96,7 @@ function block(entry: ArchiveEntry, flag: string): Buffer {
   return header;
 }
 
-/** `LENGTH KEY=VALUE\n`, where the length counts itself. */
+/** Formats `LENGTH KEY=VALUE\n`; the length includes itself. */
 function paxRecord(key: string, value: string): Buffer {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length + 1;

@@ -13,7 +13,7 @@ import { joinProcess, OWN_PROCESS, sendBytes } from './process-flow.ts';
 import { sendStats } from './stats-flow.ts';
 import type { StatsSource } from './stats-flow.ts';
 
-/** One opened tunnel and what it is for. */
+/** An open tunnel and its purpose. */
 export interface OpenTunnel {
   readonly tunnel: Tunnel;
   readonly spec: TunnelSpec;
@@ -26,20 +26,20 @@ export interface TunnelServices {
   readonly ports: PortDialer;
   readonly logs: LogReader;
   readonly stats: StatsSource;
-  /** All that this node knows of a task. */
+  /** Returns all details that this node has of a task. */
   readonly inspect: (task: TaskId) => Promise<object>;
 }
 
 /**
- * Does over a tunnel what its spec asks for, and closes it. What is refused or breaks off is told to the client as an error frame.
- *
- * @param signal  aborts when the client is gone, the agent ends, or the task is no longer ours
+ * Serves the request of a tunnel and closes it. The client gets a refusal or failure as an error
+ * frame.
+ * @param signal  aborts when the client is gone, the agent stops, or the task is no longer ours
  */
 export async function serveTunnel(open: OpenTunnel, services: TunnelServices, signal: AbortSignal): Promise<void> {
   await answered(open.tunnel, async () => { await serve(open, services, signal); }, signal);
 }
 
-/** Closes the tunnel after `work`; its failure is the tunnel's last frame. */
+/** Closes the tunnel after `work`; a failure becomes the last frame. */
 export async function answered(tunnel: Tunnel, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await work();
@@ -109,7 +109,10 @@ async function copy(
   await tunnel.send({ kind: 'exit', code: 0 });
 }
 
-/** The client's bytes until its eof. @throws ClusterError when it went away before, the signal's reason when it aborts */
+/**
+ * Yields the bytes of the client until its eof. @throws ClusterError if it went away before, the
+ * reason of the signal on abort
+ */
 export async function* inputOf(tunnel: Pick<Tunnel, 'frames'>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const frames = tunnel.frames[Symbol.asyncIterator]();
   for (;;) {
@@ -128,7 +131,10 @@ export async function* inputOf(tunnel: Pick<Tunnel, 'frames'>, signal: AbortSign
   }
 }
 
-/** `work`, or the signal's reason. Nothing of it stays with the signal: a race against one promise for all would hold every answer. */
+/**
+ * Returns `work`, or throws the reason of the signal. It leaves no listener at the signal: a race
+ * against one shared promise would keep every answer in memory.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort = (): void => undefined;
@@ -159,14 +165,14 @@ async function sendDocument(tunnel: Tunnel, document: object): Promise<void> {
   await tunnel.send({ kind: 'eof' });
 }
 
-/** A process that joins a frozen control group stands still before its first word. */
+/** A process that joins a frozen control group would never run. */
 function requireNotPaused(target: TunnelTarget): void {
   if (target.isPaused) {
     throw new ClusterError('FAILED_PRECONDITION', `task ${target.task} is paused; unpause it first`);
   }
 }
 
-/** Aborts when the client, which has nothing to say, closes its side. */
+/** Returns a signal that aborts when the client, which sends nothing, closes its side. */
 export function gone(tunnel: Tunnel): AbortSignal {
   const controller = new AbortController();
   void (async () => {

@@ -7,7 +7,7 @@ import type { FileMount, VolumeMount } from '#model/service.ts';
 import type { Task } from '#model/task.ts';
 import { volumeName } from '#model/volume.ts';
 
-/** What has to be there before the mounts can be. `name` is relative to the task's directory. */
+/** Step that must be done before the mounts. `name` is relative to the directory of the task. */
 export type MountStep =
   | { readonly kind: 'volume'; readonly name: string; readonly volume: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'file'; readonly name: string; readonly isSecret: boolean; readonly contentKey: string; readonly target: string; readonly mode: number; readonly owner: Owner }
@@ -21,9 +21,9 @@ export interface Owner {
 }
 
 /**
- * Mounts of a task, in the order its container needs them: a target that is inside another one's comes after it.
- *
- * @param user  the container's user, when it is known
+ * Returns the mounts of a task in the order that its container needs: a target inside another one
+ * comes after it.
+ * @param user  user of the container, if known
  * @throws ClusterError FAILED_PRECONDITION for a source that the task does not declare
  */
 export function planMounts(task: Task, user: Owner | undefined): readonly MountStep[] {
@@ -36,7 +36,10 @@ export function planMounts(task: Task, user: Owner | undefined): readonly MountS
   return steps.toSorted((left, right) => depth(left.target) - depth(right.target));
 }
 
-/** True when `hostPath` is one of the directories that the node lets tasks see, or in one. Both absolute, without links. */
+/**
+ * Returns true if `hostPath` is one of the allowed directories of the node, or inside one. Both are
+ * absolute and without links.
+ */
 export function isAllowedHostPath(hostPath: string, allowedPrefixes: readonly string[]): boolean {
   return path.isAbsolute(hostPath) && path.normalize(hostPath) === hostPath && isBelowPrefix(hostPath, allowedPrefixes);
 }

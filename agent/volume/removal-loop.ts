@@ -11,23 +11,23 @@ import type { VolumeAnswers } from './removal.ts';
 
 export interface RemovalParts {
   readonly volumes: Pick<Volumes, 'newestUser' | 'removeData'>;
-  /** Undefined until what was running is known. */
+  /** Task records; undefined until the recovery is done. */
   readonly records: () => readonly TaskRecord[] | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  /** `answers` has changed. */
+  /** Called when `answers` has changed. */
   readonly onAnswer: () => void;
 }
 
-/** How often it is looked whether the last task that uses a volume has ended. */
+/** Time between two checks whether the last user of a volume has ended. */
 const LOOK_MS = 500;
 const AFTER_FAILURE_MS = 5_000;
 
 /**
  * Deletes the data of the volumes that the newest assignment names, and of no others.
- *
- * 1. None goes while a task of the node uses it, nor where a newer task used it than the assignment says. 2. `answers` tells what became of them until the
- * assignment names them no more, so that whoever asked hears it in any case. 3. What fails is tried again.
+ * 1. Data stays while a task of the node uses it, or if a newer task used it than the assignment
+ * knows. 2. `answers` reports the results until the assignment no longer names them, so that no
+ * report is lost. 3. A failed deletion is tried again.
  */
 export class VolumeRemovalLoop implements Loop {
   readonly #parts: RemovalParts;
@@ -39,12 +39,14 @@ export class VolumeRemovalLoop implements Loop {
     this.#parts = parts;
   }
 
-  /** Another object where they are others. */
+  /** Returns a new object after a change. */
   get answers(): VolumeAnswers {
     return this.#answers;
   }
 
-  /** One that a task uses again, or that is asked for again after that, is not gone. */
+  /**
+   * A volume that a task uses again, or that is named again after that, is not removed any more.
+   */
   desire(set: DesiredSet): void {
     this.#set = set;
     this.#tell(answersLeft(this.#answers, freeRemovals(set, this.#parts.records() ?? [])));
@@ -72,7 +74,7 @@ export class VolumeRemovalLoop implements Loop {
     return this.#set.volumeRemovals.filter(({ name }) => !removedVolumes.includes(name) && !keptVolumes.some(kept => kept.name === name));
   }
 
-  /** False: one could not be removed. */
+  /** @returns false if one could not be removed */
   async #removeFree(left: readonly VolumeUse[]): Promise<boolean> {
     let isWell = true;
     for (const { name } of left) {

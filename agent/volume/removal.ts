@@ -1,4 +1,7 @@
-/** Which volumes' data may be deleted: those that the controllers gave up and no task of the node uses any more. */
+/**
+ * Decides which data of volumes may be deleted: volumes that the controllers gave up and that no
+ * task of the node uses.
+ */
 import type { TaskId } from '#model/ids.ts';
 import type { Heartbeat } from '#model/session.ts';
 import type { Task } from '#model/task.ts';
@@ -7,12 +10,15 @@ import type { VolumeUse } from '#model/volume.ts';
 import type { DesiredSet } from '../assignment.ts';
 import type { TaskRecord } from '../task/record.ts';
 
-/** What became of removals, in the order of the assignment: the data is gone, or stays. */
+/** Results of removals, in the order of the assignment: the data is deleted, or stays. */
 export type VolumeAnswers = Pick<Heartbeat, 'removedVolumes' | 'keptVolumes'>;
 
 export const NO_ANSWERS: VolumeAnswers = { removedVolumes: [], keptVolumes: [] };
 
-/** What holds on of `answers` for the removals that are free now: not of what a task uses again, nor that data stays that was given up since. */
+/**
+ * Keeps the `answers` that still hold for the free removals: none of a volume that a task uses
+ * again, and no "kept" of one that was given up since.
+ */
 export function answersLeft({ removedVolumes, keptVolumes }: VolumeAnswers, free: readonly VolumeUse[]): VolumeAnswers {
   return {
     removedVolumes: removedVolumes.filter(volume => free.some(({ name }) => name === volume)),
@@ -20,7 +26,9 @@ export function answersLeft({ removedVolumes, keptVolumes }: VolumeAnswers, free
   };
 }
 
-/** Of the set's `volumeRemovals` those that are free, in their order. A task that has no record yet is about to start. */
+/**
+ * Returns the free ones of `volumeRemovals`, in order. A task without a record is about to start.
+ */
 export function freeRemovals({ tasks, volumeRemovals }: Pick<DesiredSet, 'tasks' | 'volumeRemovals'>, records: readonly TaskRecord[]): readonly VolumeUse[] {
   if (volumeRemovals.length === 0) {
     return [];

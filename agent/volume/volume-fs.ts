@@ -20,33 +20,38 @@ import type { FileOwner, OciMount, Volumes } from './ports.ts';
 import { VolumeUserFs } from './volume-user-fs.ts';
 
 export interface VolumeOptions {
-  /** Where named volumes are kept. */
+  /** Directory of named volumes. */
   readonly stateDir: string;
-  /** Where a task's files are while it runs. */
+  /** Directory of the files of running tasks. */
   readonly runDir: string;
   /** Directories of the node that tasks may bind; none by default. */
   readonly allowedHostPrefixes: readonly string[];
-  /** Of the agent: never bound, nor what they are in. */
+  /** Directories of the agent: neither they nor their parents may be bound. */
   readonly ownDirectories: readonly string[];
 }
 
-/** Ids in one user namespace. */
+/** Number of ids in a user namespace. */
 const ID_COUNT = 65_536;
-/** From so many on their sizes are not added up. */
+/** Number of files from which sizes are not added up. */
 const UNCOUNTED_FILES = 50_000;
 const KEY = /^[a-z0-9][a-z0-9-]{0,62}$/;
-/** A runtime in the task's user namespace passes through, nobody else lists. */
+/**
+ * A runtime in the user namespace of the task can search the directory; no other user can list it.
+ */
 const PASSABLE_MODE = 0o711;
-/** All secrets of a task together: each is at most 512 KiB (reliability, "input rules"). */
+/** Limit of all secrets of a task together; each is at most 512 KiB. */
 const SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711,noswap';
 const SECRETS_FLAGS = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 const OLDER_KERNEL_SECRETS_OPTIONS = 'size=16m,nr_inodes=1024,mode=0711';
 
-/** Kept free of configs in the run directory: a share of it, and no more than that. */
+/** Fraction of the run directory that configs must leave free, and its maximum in bytes. */
 const RESERVE_SHARE = 4;
 const MAX_RESERVE_BYTES = 64 * 1024 * 1024;
 
-/** Volumes as directories and idmapped mounts: on disk the ids are 0..65535 whichever slot the task has. */
+/**
+ * Implements volumes as directories and idmapped mounts: on disk the ids are 0 to 65535 for any
+ * slot.
+ */
 export class DirectoryVolumes implements Volumes {
   readonly #options: VolumeOptions;
   readonly #trash: Trash;
@@ -84,7 +89,7 @@ export class DirectoryVolumes implements Volumes {
     for (const mounted of (await mountsBelow(directory)).reverse()) {
       await detachMount(mounted);
     }
-    // Never recursive where a volume was mounted: an unmount that did not happen would empty it.
+    // Never recursive where a volume was mounted: after a failed unmount it would delete the data.
     const volumesDir = path.join(directory, 'volumes');
     for (const entry of await readdir(volumesDir, { withFileTypes: true }).catch(() => [])) {
       const mountPoint = path.join(volumesDir, entry.name);
@@ -99,7 +104,7 @@ export class DirectoryVolumes implements Volumes {
 
   async removeData(volume: string): Promise<void> {
     const directory = this.#volumeDirectory(volume);
-    // Before it is looked who mounts it: there may be gigabytes in it.
+    // Rename first, then check for mounts: there may be gigabytes inside.
     await this.#trash.empty();
     const [mounted] = await mountsBelow(directory);
     if (mounted !== undefined) {
@@ -131,7 +136,10 @@ export class DirectoryVolumes implements Volumes {
     return recalled;
   }
 
-  /** Configs lie in memory beside the agent's records: they never take the last of it. @throws DiskPressureError */
+  /**
+   * Configs are in memory beside the records of the agent, and must not use the last of it. @throws
+   * DiskPressureError
+   */
   async #requireRoom(steps: readonly MountStep[], contents: ReadonlyMap<string, AssignedContent>): Promise<void> {
     const bytes = steps.reduce((sum, step) => sum + (step.kind === 'file' && !step.isSecret ? contents.get(step.contentKey)?.content.length ?? 0 : 0), 0);
     if (bytes === 0) return;
@@ -177,7 +185,10 @@ export class DirectoryVolumes implements Volumes {
     }
   }
 
-  /** Makes the volume's directory at its first use. Its parents let nobody in: a file of the container's root would be the host root's to others. */
+  /**
+   * Creates the directory of the volume at its first use. Its parents are closed: a file of the
+   * root of the container would otherwise be accessible to other users of the host.
+   */
   async #mountVolume(volume: string, mountPoint: string, userNamespacePath: string | undefined): Promise<void> {
     const source = this.#volumeDirectory(volume);
     await mkdir(this.#volumesDir(), { recursive: true, mode: 0o700 });
@@ -186,8 +197,9 @@ export class DirectoryVolumes implements Volumes {
   }
 
   /**
-   * Mounts what the path leads to, by descriptor: whoever changes a part of the path after the check changes nothing here. Ids inside are ids on
-   * the machine, as in a volume: a node that lets a directory be bound trusts those who may bind it with files of its root there.
+   * Mounts the target of the path by descriptor, so that a later change of the path has no effect.
+   * Ids inside are ids on the machine, as in a volume: a node that allows a bind trusts those users
+   * with files of its root there.
    */
   async #mountHostPath(hostPath: string, mountPoint: string, userNamespacePath: string | undefined): Promise<void> {
     const real = await this.#hostPath(hostPath);
@@ -207,7 +219,7 @@ export class DirectoryVolumes implements Volumes {
     }
   }
 
-  /** The path without links; a link that leads out of the allowed directories is refused like a path outside. */
+  /** Resolves links; a link out of the allowed directories is refused like a path outside. */
   async #hostPath(hostPath: string): Promise<string> {
     const real = await realpath(hostPath).catch(() => undefined);
     if (real === undefined) {
@@ -247,7 +259,10 @@ export class DirectoryVolumes implements Volumes {
   }
 }
 
-/** Attaches a clone of `source` at `mountPoint`, without set-user-ID programs and devices. @throws ClusterError FAILED_PRECONDITION */
+/**
+ * Attaches a clone of `source` at `mountPoint`, nosuid and nodev. @throws ClusterError
+ * FAILED_PRECONDITION
+ */
 function mountMapped(step: { readonly source: string; readonly what: string; readonly mountPoint: string; readonly userNamespacePath: string | undefined }): void {
   const userNamespace = step.userNamespacePath === undefined ? undefined : openSync(step.userNamespacePath, 'r');
   try {
@@ -266,17 +281,23 @@ function mountMapped(step: { readonly source: string; readonly what: string; rea
   }
 }
 
-/** Secrets never reach a disk: kept out of swap where the kernel can. Source: tmpfs(5), "noswap" (since Linux 6.4). */
+/**
+ * Mounts a tmpfs for secrets, which never reach a disk: not swapped if the kernel supports it.
+ * Source: tmpfs(5), "noswap" (since Linux 6.4)
+ */
 function mountSecrets(target: string): void {
   try {
     mountFileSystem('tmpfs', 'gantry-secrets', target, { options: SECRETS_OPTIONS, flags: SECRETS_FLAGS });
   } catch {
-    // EINVAL of an older kernel; anything else fails again here.
+    // EINVAL of an older kernel; any other error fails again here.
     mountFileSystem('tmpfs', 'gantry-secrets', target, { options: OLDER_KERNEL_SECRETS_OPTIONS, flags: SECRETS_FLAGS });
   }
 }
 
-/** Written closed, then given to its owner: at no moment can anybody else read it. */
+/**
+ * Creates the file without permissions and then changes its owner: no other user can read it at any
+ * moment.
+ */
 async function writeOwned(file: string, step: Extract<MountStep, { kind: 'file' }>, hostBase: number, content: Uint8Array): Promise<void> {
   const { uid, gid } = step.owner;
   if (uid >= ID_COUNT || gid >= ID_COUNT) {
@@ -299,7 +320,10 @@ function bindMount(destination: string, source: string, isReadOnly: boolean, mor
   return { destination, type: 'bind', source, options: ['bind', 'rprivate', 'nosuid', 'nodev', ...more, isReadOnly ? 'ro' : 'rw'] };
 }
 
-/** Mount points under `directory`, outer ones first. Source: proc_pid_mountinfo(5), field 5; octal escapes for white space. */
+/**
+ * Returns the mount points below `directory`, outer ones first. Source: proc_pid_mountinfo(5),
+ * field 5; octal escapes for white space
+ */
 async function mountsBelow(directory: string): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
   return table.split('\n')

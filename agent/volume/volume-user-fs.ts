@@ -3,12 +3,12 @@ import path from 'node:path';
 import { isAbsent, makeDirectoryDurably, removeDurably, replaceDurably } from '../task/durable-fs.ts';
 
 /**
- * The highest fence of the tasks that each named volume was mounted for, a file a volume. It is the data's own word on how new it is: an assignment of a store that was
- * restored from a backup knows only older tasks.
+ * Stores the highest fence of the tasks that each named volume was mounted for, one file per
+ * volume. It proves how new the data is: the assignment of a restored store knows only older tasks.
  */
 export class VolumeUserFs {
   readonly #directory: string;
-  /** One write at a time: tasks that share a volume may start at once. */
+  /** Serializes writes: tasks that share a volume may start at the same time. */
   #writing: Promise<void> = Promise.resolve();
 
   /** @param directory  may be absent */
@@ -16,7 +16,10 @@ export class VolumeUserFs {
     this.#directory = directory;
   }
 
-  /** Undefined where no task was noted. @param volume  as `volumeName` makes it, checked by the caller */
+  /**
+   * @param volume  from `volumeName`, checked by the caller. @returns undefined if no task is
+   * recorded
+   */
   async newest(volume: string): Promise<number | undefined> {
     try {
       const fence = Number(await readFile(this.#fileOf(volume), 'utf8'));
@@ -29,14 +32,17 @@ export class VolumeUserFs {
     }
   }
 
-  /** On disk before it resolves; a lower fence than one before, or the same, writes nothing. */
+  /**
+   * Resolves when the fence is on disk; a fence that is not higher than the last one writes
+   * nothing.
+   */
   async note(volume: string, fence: number): Promise<void> {
     const written = this.#writing.then(async () => { await this.#raise(volume, fence); });
     this.#writing = written.catch(() => { /* thrown to whoever noted it */ });
     await written;
   }
 
-  /** After its data: absent is fine. */
+  /** Called after the data was deleted; an absent file is fine. */
   async forget(volume: string): Promise<void> {
     if (await this.newest(volume) !== undefined) {
       await removeDurably(this.#fileOf(volume));
