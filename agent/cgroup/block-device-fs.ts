@@ -2,8 +2,9 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * `major:minor` of the whole disk that has `directory`; undefined where no single block device has it: tmpfs, overlay, a network.
- * Throttles are of disks: a partition answers ENODEV. Source: Linux, block/blk-cgroup.c, blkg_conf_open_bdev; sysfs(5), /sys/dev/block
+ * Returns `major:minor` of the whole disk that holds `directory`; undefined if no single block
+ * device does (tmpfs, overlay, a network file system). Limits apply to disks: a partition returns
+ * ENODEV. Source: Linux, block/blk-cgroup.c, blkg_conf_open_bdev; sysfs(5), /sys/dev/block
  */
 export async function diskOf(directory: string): Promise<string | undefined> {
   const { dev } = await stat(directory);
@@ -15,7 +16,9 @@ export async function diskOf(directory: string): Promise<string | undefined> {
   return (await readFile(`${isPartition ? dirname(device) : device}/dev`, 'utf8')).trim();
 }
 
-/** Source: Linux, include/uapi/linux/kdev_t.h as glibc's sys/sysmacros.h has it, for numbers below 2^32 */
+/**
+ * Source: Linux, include/uapi/linux/kdev_t.h as in sys/sysmacros.h of glibc, for numbers below 2^32
+ */
 function major(dev: number): number {
   return (dev >>> 8) & 0xfff;
 }

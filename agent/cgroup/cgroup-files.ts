@@ -1,19 +1,30 @@
-/** Where control groups are mounted, and which of their files say what: version 1, version 2, or a hybrid of both. */
+/**
+ * Layout of the control groups: mount points, and the files of version 1, version 2, or a hybrid of
+ * both.
+ */
 export interface CgroupLayout {
   readonly version: 1 | 2;
-  /** Mount point of each controller (v1), or of the one hierarchy under the name `unified` (v2). */
+  /**
+   * Mount point of each controller (v1), or of the only hierarchy under the name `unified` (v2).
+   */
   readonly roots: ReadonlyMap<string, string>;
-  /** v1 without a unified mount: where crun makes plain directories, in memory, as if it were one. */
+  /**
+   * v1 without a unified mount: where crun creates plain directories in memory, as if it were
+   * mounted.
+   */
   readonly plainRoot?: string;
 }
 
-/** Source: crun 1.21, src/libcrun/cgroup-setup.c, enter_cgroup_v1(): it enters whatever directory is there for a hierarchy of /proc/self/cgroup */
+/**
+ * Source: crun 1.21, src/libcrun/cgroup-setup.c, enter_cgroup_v1(): it enters any directory that
+ * exists for a hierarchy of /proc/self/cgroup
+ */
 const CRUN_UNIFIED = '/sys/fs/cgroup/unified';
 
 /**
- * The layout that the text of /proc/self/mountinfo shows. Any v1 controller makes it v1: a hybrid's unified mount has no controllers.
- *
- * @throws RangeError when no control groups are mounted
+ * Parses the layout from the text of /proc/self/mountinfo. Any v1 controller makes it v1: the
+ * unified mount of a hybrid has no controllers.
+ * @throws RangeError if no control groups are mounted
  * Source: proc_pid_mountinfo(5); cgroups(7)
  */
 export function cgroupLayout(mountinfo: string): CgroupLayout {
@@ -39,47 +50,59 @@ export function cgroupLayout(mountinfo: string): CgroupLayout {
   return { version: 2, roots: v2 };
 }
 
-/** The group of the task that a container of the agent's belongs to; undefined for ids of another form. */
+/** Returns the group of the task of a container; undefined for ids of another form. */
 export function taskGroupOf(containerId: string): string | undefined {
   return /^gantry-([a-z2-7]{12})-/.exec(containerId)?.[1];
 }
 
-/** True for the name of a task's group: it holds those of its containers, and no process. */
+/**
+ * Returns true for the name of the group of a task: it contains the groups of its containers, and
+ * no process.
+ */
 export function isTaskGroup(name: string): boolean {
   return /^[a-z2-7]{12}$/.test(name);
 }
 
-/** Directories of the group `path` (absolute inside the hierarchies), one per hierarchy, without doubles, sorted. */
+/**
+ * Returns the directories of the group `path` (absolute inside the hierarchies), one per hierarchy,
+ * unique and sorted.
+ */
 export function groupDirs(layout: CgroupLayout, path: string): readonly string[] {
   return [...new Set([...layout.roots.values()].map(root => `${root}${path}`))].sort();
 }
 
-/** The directory that lists and freezes the group's processes. */
+/** Returns the directory that lists and freezes the processes of the group. */
 export function processesDir(layout: CgroupLayout, path: string): string {
   const root = layout.version === 2 ? layout.roots.get('unified') : layout.roots.get('freezer') ?? layout.roots.get('pids');
   return `${root ?? '/sys/fs/cgroup'}${path}`;
 }
 
-/** Version 1: the file that lists the processes of the group that the text of /proc/self/cgroup names. Source: cgroups(7), "/proc/pid/cgroup" */
+/**
+ * Returns, for version 1, the file that lists the processes of the group in the text of
+ * /proc/self/cgroup. Source: cgroups(7), "/proc/pid/cgroup"
+ */
 export function ownProcessesFile(layout: CgroupLayout, selfCgroup: string): string {
   const path = /^\d+:(?:[^:]*,)?pids(?:,[^:]*)?:(.*)$/m.exec(selfCgroup)?.[1] ?? '/';
   return `${layout.roots.get('pids') ?? '/sys/fs/cgroup'}${path === '/' ? '' : path}/cgroup.procs`;
 }
 
-/** True when a process, by the text of its /proc/PID/cgroup, is in the group or below it in each hierarchy that limits. Source: cgroups(7), "/proc/pid/cgroup" */
+/**
+ * Returns true if a process, by the text of its /proc/PID/cgroup, is in or below the group in each
+ * hierarchy with limits. Source: cgroups(7), "/proc/pid/cgroup"
+ */
 export function isInGroup(layout: CgroupLayout, processCgroup: string, path: string): boolean {
   const lines = processCgroup.split('\n').map(line => /^\d+:([^:]*):(.*)$/.exec(line)).filter(match => match !== null);
   const limiting = lines.filter(([, controllers = '']) => layout.version === 2 ? controllers === '' : controllers.split(',').some(name => layout.roots.has(name) && !name.startsWith('name=')));
   return limiting.every(([, , group = '']) => group === path || group.startsWith(`${path}/`));
 }
 
-/** The files that say how many processes there are, and may be. */
+/** Returns the files with the number of processes and its limit. */
 export function processCountFiles(layout: CgroupLayout, path: string): { readonly count: string; readonly limit: string } {
   const directory = `${layout.roots.get(layout.version === 2 ? 'unified' : 'pids') ?? '/sys/fs/cgroup'}${path}`;
   return { count: `${directory}/pids.current`, limit: `${directory}/pids.max` };
 }
 
-/** Files that `parseUsage` wants, by the name it knows them under. */
+/** Returns the files for `parseUsage`, by the names that it uses. */
 export function usageFiles(layout: CgroupLayout, path: string): Readonly<Record<string, string>> {
   const at = (controller: string, file: string): string => `${layout.roots.get(controller) ?? '/sys/fs/cgroup'}${path}/${file}`;
   if (layout.version === 2) {

@@ -14,28 +14,31 @@ import { canLimitPages, pageSizes } from './page-sizes.ts';
 import { requestFiles, sumOfRequests } from './task-requests.ts';
 import type { Cgroups, GroupFiles } from './ports.ts';
 
-/** A process that outlives SIGKILL this long hangs in the kernel. */
+/** A process that survives SIGKILL for this long hangs in the kernel. */
 const KILL_TIMEOUT_MS = 10_000;
 const KILL_POLL_MS = 4;
-/** A process that does not stand still this long sits in the kernel. */
+/** A process that is not frozen after this time hangs in the kernel. */
 const FREEZE_TIMEOUT_MS = 5_000;
 const FREEZE_POLL_MS = 2;
-/** After so many looks it is begun anew. */
+/** Number of polls after which the freeze is started again. */
 const LOOKS_A_FREEZE = 50;
 const PF_EXITING = 4;
-/** So soon after a move the next one does not wait. Well below what was seen, 10 ms. */
+/** Time after a move in which the next one does not wait. Well below the measured 10 ms. */
 const MOVE_LASTS_MS = 5;
 
 export interface CgroupOptions {
-  /** Default: what this machine mounts. */
+  /** Layout of the mounts; default: that of this machine. */
   readonly layout?: CgroupLayout;
-  /** `major:minor` of the disk that io limits are about. */
+  /** `major:minor` of the disk for I/O limits. */
   readonly disk?: string;
-  /** Default: this machine's. */
+  /** Access to group files; default: those of this machine. */
   readonly files?: GroupFiles;
 }
 
-/** Control groups `/PARENT/TASK/ID`, whatever version the machine mounts: those of one task's containers lie side by side. */
+/**
+ * Implements control groups `/PARENT/TASK/ID` on either version: the containers of a task are
+ * siblings.
+ */
 export class CgroupFs implements Cgroups {
   readonly #layout: CgroupLayout;
   readonly #parent: string;
@@ -46,7 +49,9 @@ export class CgroupFs implements Cgroups {
   #isMoving = false;
   #movedAtMs = -Infinity;
 
-  /** @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent */
+  /**
+   * @param parent  lower-case label, e.g. `gantry-n1`: the group of all containers of this agent
+   */
   constructor(parent: string, clock: Clock, options: CgroupOptions = {}) {
     if (!/^[a-z0-9][a-z0-9-]*$/.test(parent)) {
       throw new RangeError(`control group ${JSON.stringify(parent)} is not a lower-case label`);
@@ -59,7 +64,7 @@ export class CgroupFs implements Cgroups {
     this.#pageSizes = pageSizes(this.#files.directoriesIn('/sys/kernel/mm/hugepages'));
   }
 
-  /** Bytes of each size of huge pages that containers can be limited to, smallest first. */
+  /** Sizes of huge pages in bytes that containers can be limited to, smallest first. */
   get limitablePageSizes(): readonly number[] {
     return this.#pageSizes.filter(bytes => canLimitPages(this.#layout, bytes, path => this.#files.read(path)));
   }
@@ -81,10 +86,11 @@ export class CgroupFs implements Cgroups {
   }
 
   /**
-   * In version 1 the first move after a quiet time waits for all processors, 4 to 16 ms, with whoever moves; the next ones do not, for some 10 ms.
-   * So that wait begins here, beside other work: the agent moves itself to where it is. Version 2 makes processes in their group.
-   *
-   * Source: kernel/cgroup/cgroup.c, cgroup_attach_lock(); kernel/rcu/sync.c, rcu_sync_enter(); clone(2), CLONE_INTO_CGROUP
+   * Starts the wait of the next move in parallel with other work: the agent moves itself to its own
+   * group. In version 1 the first move after an idle time waits 4 to 16 ms for all processors;
+   * further moves within about 10 ms do not. Version 2 creates processes inside their group.
+   * Source: kernel/cgroup/cgroup.c, cgroup_attach_lock(); kernel/rcu/sync.c, rcu_sync_enter();
+   * clone(2), CLONE_INTO_CGROUP
    */
   expectMove(): void {
     if (this.#layout.version === 2 || this.#isMoving || this.#clock.monotonicMs() - this.#movedAtMs < MOVE_LASTS_MS) return;
@@ -139,7 +145,10 @@ export class CgroupFs implements Cgroups {
     }
   }
 
-  /** A process that was forked meanwhile can leave a group of version 1 freezing for ever: it is let go on, and stopped once more. Source: cgroup-v1/freezer-subsystem.rst, "FREEZING" */
+  /**
+   * Freezes again after a thaw if needed: a process that was forked meanwhile can leave a v1 group
+   * in state FREEZING for ever. Source: cgroup-v1/freezer-subsystem.rst, "FREEZING"
+   */
   async freeze(containerId: string): Promise<void> {
     const dir = this.#frozenDir(containerId);
     const [file, word, seen, pattern] = this.#layout.version === 1
@@ -201,7 +210,10 @@ export class CgroupFs implements Cgroups {
     return await Promise.resolve([...new Set(names)].sort());
   }
 
-  /** The task's group asks for what its containers ask for together; a task without a container has no group. */
+  /**
+   * Sets the requests of the group of the task to the sum of its containers; a task without a
+   * container has no group.
+   */
   #writeTaskRequests(task: string | undefined): void {
     if (task === undefined) return;
     for (const { root, name, most, isBoundedAbove } of requestFiles(this.#layout)) {
@@ -217,25 +229,28 @@ export class CgroupFs implements Cgroups {
     try {
       this.#files.write(`${dir}/${name}`, String(sumOfRequests(groups.map(group => this.#files.read(`${dir}/${group}/${name}`)), most)));
     } catch (error) {
-      // The group went with its last container, or this kernel has no such file.
+      // The group was removed with its last container, or this kernel has no such file.
       if (!isAbsent(error)) throw error;
     }
   }
 
-  /** With the groups that processes of the container made in it: few do, so they are looked for where it does not go at once. */
+  /**
+   * Removes a group; only if that fails, it searches for groups that processes of the container
+   * created inside.
+   */
   #removeTree(dir: string): void {
     if (!this.#removeEmpty(dir)) {
       for (const group of [...groupsBelow(dir, this.#files)].reverse()) this.#files.remove(group);
     }
   }
 
-  /** The last container of a task takes the task's own group with it. */
+  /** Removes the group of the task after its last container. */
   #removeTaskGroup(task: string | undefined): void {
     const path = `/${this.#parent}/${task ?? ''}`;
     for (const dir of task === undefined ? [] : [...groupDirs(this.#layout, path), ...this.#plainDirs(path)]) this.#removeEmpty(dir);
   }
 
-  /** False where something is in it. */
+  /** @returns false if the group is not empty */
   #removeEmpty(dir: string): boolean {
     try {
       this.#files.remove(dir);
@@ -250,7 +265,7 @@ export class CgroupFs implements Cgroups {
     return this.#layout.plainRoot === undefined ? [] : [`${this.#layout.plainRoot}${path}`];
   }
 
-  /** Removes the parent group itself, once it is empty: for the end of a node. */
+  /** Removes the parent group once it is empty, when the node leaves. */
   async removeParent(): Promise<void> {
     for (const dir of groupDirs(this.#layout, `/${this.#parent}`)) {
       for (const name of this.#files.directoriesIn(dir).filter(isTaskGroup)) this.#files.remove(`${dir}/${name}`);
@@ -260,7 +275,7 @@ export class CgroupFs implements Cgroups {
     await Promise.resolve();
   }
 
-  /** The containers of a task stand still together. */
+  /** Containers of a task are frozen together. */
   #frozenDir(containerId: string): string {
     const task = taskGroupOf(containerId);
     return processesDir(this.#layout, task === undefined ? this.pathFor(containerId) : `/${this.#parent}/${task}`);
@@ -271,7 +286,7 @@ export class CgroupFs implements Cgroups {
     return text === undefined || text === 'max' ? Number.MAX_SAFE_INTEGER : Number(text);
   }
 
-  /** What the parent group has: a group of v1 cannot have more. */
+  /** Returns the cpus of the parent group: a v1 group cannot have more. */
   #allCpus(): string {
     const root = this.#layout.roots.get(this.#layout.version === 1 ? 'cpuset' : 'unified') ?? '/sys/fs/cgroup';
     const file = this.#layout.version === 1 ? 'cpuset.cpus' : 'cpuset.cpus.effective';
@@ -279,10 +294,11 @@ export class CgroupFs implements Cgroups {
   }
 
   /**
-   * v2 kills in the kernel; v1 freezes first, so that nothing forks away while its pids are read. There a killed process waits while its task stands
-   * still; moved out of the task it ends, and the others stand still on. Source: kernel/cgroup/legacy_freezer.c, freezer_attach()
-   *
-   * @returns those that were moved into the parent group
+   * Kills every process of the group. v2 kills in the kernel. v1 freezes first, so that no process
+   * forks while the pids are read. There a killed process does not exit while its task is paused,
+   * so it is moved out of the task; the others stay frozen. Source: kernel/cgroup/legacy_freezer.c,
+   * freezer_attach()
+   * @returns pids that were moved into the parent group
    */
   async #killGroup(group: string, taskDir: string): Promise<readonly number[]> {
     if (this.#layout.version === 2) {
@@ -317,7 +333,7 @@ function isThawed(state: string | undefined): boolean {
   return state === undefined || state.trim() === 'THAWED';
 }
 
-/** The group and all groups in it, parents first. */
+/** Returns the group and all groups below it, parents first. */
 function groupsBelow(dir: string, files: GroupFiles): readonly string[] {
   return [dir, ...files.directoriesIn(dir).flatMap(name => groupsBelow(`${dir}/${name}`, files))];
 }
@@ -330,10 +346,13 @@ function inTask(task: string | undefined): string {
   return task === undefined ? '' : `/${task}`;
 }
 
-/** At once for a container that does not run yet, else on a thread: a limit below what is in use makes the kernel reclaim. */
+/**
+ * Writes synchronously for a container that does not run yet, else in a thread: a limit below the
+ * usage makes the kernel reclaim memory.
+ */
 type Write = (path: string, text: string) => void | Promise<void>;
 
-/** Writes in order. @throws ClusterError FAILED_PRECONDITION with the kernel's answer */
+/** Writes in order. @throws ClusterError FAILED_PRECONDITION with the error of the kernel */
 async function writeLimits(files: readonly LimitFile[], write: Write): Promise<readonly string[]> {
   const ignored: string[] = [];
   for (const file of files) {
@@ -362,7 +381,11 @@ async function writeIfThere(path: string, { text, what }: LimitFile, write: Writ
   }
 }
 
-/** One that is ending is in the root of every version 1 hierarchy. Source: kernel/cgroup/cgroup.c, proc_cgroup_show(); include/linux/sched.h, PF_EXITING; proc_pid_stat(5), flags */
+/**
+ * Returns true for an exiting process, which is in the root of every v1 hierarchy. Source:
+ * kernel/cgroup/cgroup.c, proc_cgroup_show(); include/linux/sched.h, PF_EXITING; proc_pid_stat(5),
+ * flags
+ */
 function isExiting(stat: string | undefined): boolean {
   return stat === undefined || (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]) & PF_EXITING) !== 0;
 }

@@ -1,12 +1,15 @@
-/** Texts of control group files -> what a container uses. Source: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst */
+/**
+ * Parses texts of control group files to the usage of a container. Source:
+ * Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst
+ */
 import type { ContainerUsage } from '../runtime/ports.ts';
 
-/** Texts by the names of `usageFiles`; a file that is not there is absent. */
+/** Texts by the names of `usageFiles`; absent if the file does not exist. */
 export type UsageTexts = Readonly<Record<string, string | undefined>>;
 
 /**
- * Usage out of the files' texts; absent ones count 0. Memory is without the page cache that the kernel would drop first
- * (inactive_file), as every runtime shows it.
+ * Computes the usage; absent texts count as 0. Memory excludes page cache that the kernel can
+ * reclaim first (inactive_file), as other runtimes report it.
  */
 export function parseUsage(version: 1 | 2, texts: UsageTexts): ContainerUsage {
   const memoryBytes = plainNumber(texts['memory']);
@@ -22,7 +25,7 @@ export function parseUsage(version: 1 | 2, texts: UsageTexts): ContainerUsage {
   };
 }
 
-/** v1 has a line `major:minor Read bytes`, v2 a word `rbytes=bytes` for each disk. */
+/** Parses v1 lines `major:minor Read bytes`, or v2 words `rbytes=bytes` for each disk. */
 function parseIo(version: 1 | 2, text: string): Pick<ContainerUsage, 'ioReadBytes' | 'ioWriteBytes'> {
   const sum = (pattern: RegExp): number => [...text.matchAll(pattern)].reduce((bytes, match) => bytes + Number(match[1]), 0);
   return version === 1
@@ -35,19 +38,22 @@ function parsePressures(texts: UsageTexts): Pick<ContainerUsage, 'pressure'> {
   return cpu === undefined || memory === undefined || io === undefined ? {} : { pressure: { cpu, memory, io } };
 }
 
-/** Microseconds in which some process waited for the resource; undefined for a kernel without it. Source: Documentation/accounting/psi.rst */
+/**
+ * Returns the microseconds in which some process waited for the resource; undefined if the kernel
+ * has no such file. Source: Documentation/accounting/psi.rst
+ */
 export function parsePressure(text: string | undefined): number | undefined {
   const total = /^some .*\btotal=(\d+)$/m.exec(text ?? '')?.[1];
   return total === undefined ? undefined : Number(total);
 }
 
-/** `max` means no limit: 0. */
+/** Parses a number; `max` means no limit: 0. */
 function plainNumber(text: string | undefined): number {
   const value = Number((text ?? '').trim());
   return Number.isFinite(value) ? value : 0;
 }
 
-/** The number behind `key` in lines of `key value`. */
+/** Returns the number of `key` in lines of `key value`. */
 function keyedNumber(text: string | undefined, key: string): number {
   const line = (text ?? '').split('\n').find(candidate => candidate.startsWith(`${key} `));
   return line === undefined ? 0 : plainNumber(line.slice(key.length + 1));

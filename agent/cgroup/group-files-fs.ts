@@ -5,8 +5,9 @@ import type { GroupFiles } from './ports.ts';
 const writeThere = promisify(write);
 
 /**
- * This machine's. They lie in memory, so they are read and written at once: a thread's turn for each of some hundred a start costs more than all of
- * them, and reading on threads takes 64 KiB each time.
+ * Group files of this machine. They are in memory, so I/O is synchronous: a thread for each of
+ * about a hundred calls per start would cost more than all calls, and each read in a thread takes
+ * 64 KiB.
  */
 export const nodeGroupFiles: GroupFiles = {
   read: path => ifThere(() => readFileSync(path, 'utf8')),
@@ -35,7 +36,10 @@ function ifThere<Result>(work: () => Result): Result | undefined {
   }
 }
 
-/** A group or a process that went away meanwhile. Source: cgroups(7): reads of a removed group answer ENODEV; proc(5): ESRCH */
+/**
+ * Returns true if the group or the process no longer exists. Source: cgroups(7): reads of a removed
+ * group return ENODEV; proc(5): ESRCH
+ */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENODEV' || code === 'ESRCH';

@@ -1,36 +1,37 @@
 /**
- * What a container is held to, as texts of control group files: one mapping for both versions, used whenever a limit is set or changed.
- *
- * Source: Documentation/admin-guide/cgroup-v1/{memory,cpusets,blkio-controller,pids,hugetlb}.rst, scheduler/sched-bwc.rst, cgroup-v2.rst
+ * Maps the limits of a container to texts of control group files, for both versions, whenever a
+ * limit is set or changed.
+ * Source: Documentation/admin-guide/cgroup-v1/{memory,cpusets,blkio-controller,pids,hugetlb}.rst,
+ * scheduler/sched-bwc.rst, cgroup-v2.rst
  */
 import { formatMemory } from '#model/quantity.ts';
 import type { IoLimits, Limits, TaskResources } from '#model/resources.ts';
 import type { CgroupLayout } from './cgroup-files.ts';
 import { pageSizeName } from './page-sizes.ts';
 
-/** One value, written to each of `paths` that is there. */
+/** A value that is written to each existing path. */
 export interface LimitFile {
   readonly paths: readonly string[];
   readonly text: string;
-  /** The resource in a person's words. */
+  /** Name of the resource for users. */
   readonly what: string;
-  /** Where none of the paths is there: nothing is lost, it is told, or the limit cannot be promised. */
+  /** Action if no path exists: ignore, report, or refuse the limit. */
   readonly ifAbsent: 'ignore' | 'tell' | 'refuse';
-  /** A group that the runtime just made has it already. */
+  /** A new group has this value already. */
   readonly isUsual?: true;
 }
 
 export interface LimitContext {
   readonly layout: CgroupLayout;
-  /** Of the group, absolute inside the hierarchies. */
+  /** Path of the group, absolute inside the hierarchies. */
   readonly path: string;
-  /** Bytes of the memory limit in force; v1 never lets memory exceed memory and swap together. */
+  /** Bytes of the memory limit in force; v1 never lets memory exceed memory plus swap. */
   readonly memoryBefore: number;
-  /** What an unlimited cpuset is: all that the parent group has. Only v1 asks for it. */
+  /** Value of an unlimited cpuset: all cpus of the parent group. Only v1 needs it. */
   readonly allCpus: string;
-  /** `major:minor` of the disk that io limits are about; absent: there is none. */
+  /** `major:minor` of the disk for I/O limits; undefined if there is none. */
   readonly device: string | undefined;
-  /** Bytes of each size of huge pages that the machine has. */
+  /** Sizes of huge pages of the machine in bytes. */
   readonly pageSizes: readonly number[];
 }
 
@@ -38,26 +39,32 @@ export const CPU_PERIOD_MICROSECONDS = 100_000;
 /** Source: Linux, kernel/sched/core.c, min_cfs_quota_period: 1 ms */
 const MIN_QUOTA_MICROSECONDS = 1_000;
 const SHARES = { least: 2, most: 262_144 } as const;
-/** What a group without a weight of its own has, in both versions. */
+/** Default weight of a group in both versions. */
 const USUAL_WEIGHT = 100;
 
-/** In the order in which they have to be written. For a new group, those alone that it does not have by itself. */
+/**
+ * Returns the files in the order in which they must be written; for a new group, only those that
+ * differ from its defaults.
+ */
 export function limitFiles(resources: TaskResources, context: LimitContext, isNew = false): readonly LimitFile[] {
   const files = context.layout.version === 1 ? v1Files(resources, context) : v2Files(resources, context);
   return isNew ? files.filter(one => one.isUsual !== true) : files;
 }
 
-/** Shares of a request: 1024 a core, within what the kernel takes. */
+/** Returns the shares of a request: 1024 per core, within the range of the kernel. */
 export function cpuShares(milliCpu: number): number {
   return Math.min(SHARES.most, Math.max(SHARES.least, Math.round(milliCpu * 1.024)));
 }
 
-/** Microseconds a period; undefined: no limit. */
+/** Returns microseconds per period; undefined: no limit. */
 export function cpuQuota(milliCpu: number | undefined): number | undefined {
   return milliCpu === undefined ? undefined : Math.max(MIN_QUOTA_MICROSECONDS, milliCpu * (CPU_PERIOD_MICROSECONDS / 1000));
 }
 
-/** The weight that runtimes make of shares: 2..262144 onto 1..10000. Source: crun(1), "CPU controller" of its cgroup v2 table */
+/**
+ * Converts shares to a weight as runtimes do: 2..262144 to 1..10000. Source: crun(1), "CPU
+ * controller" of its cgroup v2 table
+ */
 export function cpuWeight(shares: number): number {
   return 1 + Math.trunc(((shares - SHARES.least) * 9_999) / (SHARES.most - SHARES.least));
 }
@@ -81,7 +88,7 @@ function v1Files({ requests, limits }: TaskResources, context: LimitContext): re
   ];
 }
 
-/** 0 takes a limit away. */
+/** 0 removes a limit. */
 function v1Throttles(io: IoLimits, context: LimitContext): readonly LimitFile[] {
   const { device } = context;
   if (device === undefined) {
@@ -119,8 +126,9 @@ function v2Throttle(io: IoLimits, { device }: LimitContext, path: string): reado
 }
 
 /**
- * None of a size that is not named. What is reserved is held too, so that a program learns of the limit when it maps pages, not by SIGBUS when it
- * touches them. Source: Documentation/admin-guide/cgroup-v1/hugetlb.rst, "Reservation limits"
+ * Allows no huge pages of an unnamed size. Reservations are limited too, so that a program gets the
+ * error when it maps pages, not SIGBUS when it touches them. Source:
+ * Documentation/admin-guide/cgroup-v1/hugetlb.rst, "Reservation limits"
  */
 function hugepageFiles(hugepages: Limits['hugepages'] = [], { pageSizes }: LimitContext, at: (size: string, part: '' | '.rsvd') => string): readonly LimitFile[] {
   return pageSizes.flatMap(pageBytes => {
@@ -130,12 +138,12 @@ function hugepageFiles(hugepages: Limits['hugepages'] = [], { pageSizes }: Limit
   });
 }
 
-/** Only some disk schedulers share by weight, and the kernel has no word for "none would do". */
+/** Only some disk schedulers support weights, and the kernel cannot report that none does. */
 function weightFile(paths: readonly string[], io: IoLimits | undefined): LimitFile {
   return { paths, text: String(io?.weight ?? USUAL_WEIGHT), what: 'io.weight', ...wishedOnly(io?.weight), ifAbsent: io?.weight === undefined ? 'ignore' : 'tell' };
 }
 
-/** What nobody asked for is as a new group has it, and nobody misses it where the kernel does not have it. */
+/** An unset value is the default of a new group, and may be missing in the kernel. */
 function wishedOnly(wish: unknown): Pick<LimitFile, 'ifAbsent' | 'isUsual'> {
   return wish === undefined ? { ifAbsent: 'ignore', isUsual: true } : { ifAbsent: 'refuse' };
 }

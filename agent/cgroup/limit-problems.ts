@@ -1,10 +1,13 @@
-/** What can be known to be wrong with limits before the kernel is asked; it would kill for some of it. */
+/** Finds problems of limits before the kernel is asked, because it would kill for some of them. */
 import { missingCpu } from '#model/cpuset.ts';
 import { formatMemory } from '#model/quantity.ts';
 import type { TaskResources } from '#model/resources.ts';
 import type { LimitContext } from './limit-files.ts';
 
-/** In a person's words, or undefined. @param inUseBytes  memory that the kernel cannot just drop: below it v2 would kill, v1 refuse */
+/**
+ * Returns the problem for users, or undefined. @param inUseBytes  memory that the kernel cannot
+ * reclaim: below it v2 would kill, v1 refuse
+ */
 export function findProblem({ limits }: TaskResources, { allCpus, device, pageSizes }: LimitContext, inUseBytes: number): string | undefined {
   if (limits.memoryBytes < inUseBytes) {
     return `memory ${formatMemory(limits.memoryBytes)} is below the ${formatMemory(inUseBytes)} in use; the limit stays until less is used`;

@@ -1,55 +1,76 @@
 import type { TaskResources } from '#model/resources.ts';
 import type { ContainerUsage } from '../runtime/ports.ts';
 
-/** Control groups of containers, v1 (per controller) or v2 (unified), chosen by what the host mounts. */
+/** Control groups of containers, v1 (per controller) or v2 (unified), as mounted on the host. */
 export interface Cgroups {
-  /** `linux.cgroupsPath` for the OCI config of a container. */
+  /** Returns `linux.cgroupsPath` for the OCI config of a container. */
   pathFor(containerId: string): string;
-  /** Where its files are. */
+  /** Returns the directories of the container. */
   place(containerId: string): { readonly version: 1 | 2; readonly path: string; readonly directories: readonly string[] };
-  /** The group of the container's task, which lists, freezes and kills its processes: they are in it or below. */
+  /**
+   * Returns the group of the task of the container, which lists, freezes and kills its processes:
+   * they are in or below it.
+   */
   taskPlace(containerId: string): { readonly version: 1 | 2; readonly directory: string };
-  /** A process will move into a group within some milliseconds. */
+  /** Announces that a process will move into a group within some milliseconds. */
   expectMove(): void;
-  /** False when the process is somebody else's to limit: outside the group of the container. True for one that is gone. */
+  /**
+   * Returns false for a process outside the group of the container; true if it no longer exists.
+   */
   holds(containerId: string, pid: number): Promise<boolean>;
-  /** Its processes now, as this process sees their ids; none when it is not there. */
+  /**
+   * Returns its current processes, with ids as this process sees them; none if the group does not
+   * exist.
+   */
   processes(containerId: string): Promise<readonly number[]>;
-  /** Processes and threads in it, and how many there may be (absent: no limit). */
+  /** Returns the number of its processes and threads, and the limit (absent: none). */
   processCount(containerId: string): Promise<{ readonly count: number; readonly limit?: number }>;
   usage(containerId: string): Promise<ContainerUsage | undefined>;
   /**
-   * Holds the container to `resources`; what the kernel of this node cannot enforce, but may do without, is answered in words.
-   *
-   * On throw the limits are as `before` says, where it is given and the kernel takes it.
-   * @throws ClusterError FAILED_PRECONDITION naming the limit: memory below what is in use, a cpu that is not there, io without a disk
+   * Sets the limits of the container to `resources`; returns messages about limits that the kernel
+   * of this node cannot enforce and that are optional.
+   * After an error the limits are those of `before`, if it is given and the kernel accepts them.
+   * @throws ClusterError FAILED_PRECONDITION naming the limit: memory below the usage, an unknown
+   * cpu, I/O limits without a disk
    */
   limit(containerId: string, resources: TaskResources, before?: TaskResources): Promise<readonly string[]>;
-  /** No process of its task runs on once this resolved. @throws ClusterError FAILED_PRECONDITION when one does not stand still */
+  /**
+   * Freezes all processes of its task. @throws ClusterError FAILED_PRECONDITION if one does not
+   * freeze
+   */
   freeze(containerId: string): Promise<void>;
-  /** They run on; absent and never frozen are fine. */
+  /** Thaws them; absent and never frozen groups are fine. */
   thaw(containerId: string): Promise<void>;
   /** Kills every process in it, until none is left. */
   killAll(containerId: string): Promise<void>;
-  /** Removes what is left of it; absent is fine. */
+  /** Removes the group; an absent one is fine. */
   remove(containerId: string): Promise<void>;
   list(): Promise<readonly string[]>;
 }
 
-/** The kernel under control groups: each call is one system call. The real ones and the tests' pass `cgroupsContract`. */
+/**
+ * Kernel operations of control groups: each call is one system call. The real ones and those of
+ * tests pass `cgroupsContract`.
+ */
 export interface GroupFiles {
-  /** Undefined where the file, its group or its process is not there. */
+  /** Returns undefined if the file, its group or its process does not exist. */
   read(path: string): string | undefined;
-  /** Names of the directories in `dir`; none where it is not there. */
+  /** Returns the names of the directories in `dir`; none if it does not exist. */
   directoriesIn(dir: string): readonly string[];
-  /** Into a file that is there. @throws with the kernel's `code`; ENOENT or ENODEV where file or group is not there */
+  /**
+   * Writes into an existing file. @throws with the `code` of the kernel; ENOENT or ENODEV if file
+   * or group does not exist
+   */
   write(path: string, text: string): void;
-  /** The same where the kernel may take its time. */
+  /** Writes in a thread, because the kernel may take time. */
   writeOnThread(path: string, text: string): Promise<void>;
-  /** Removes a group; absent is fine. @throws with `code` EBUSY while it has processes or groups */
+  /**
+   * Removes a group; an absent one is fine. @throws with `code` EBUSY while it has processes or
+   * groups
+   */
   remove(dir: string): void;
-  /** Removes a directory that is no group, with all in it; absent is fine. */
+  /** Removes a plain directory with its content; an absent one is fine. */
   removePlain(dir: string): void;
-  /** SIGKILL; a process that is gone is fine. */
+  /** Sends SIGKILL; an exited process is fine. */
   kill(pid: number): void;
 }

@@ -1,9 +1,9 @@
 /**
- * What a task asks for counts where tasks compete: on the task's own group. The kernel shares among the groups of one
- * directory, so a weight on a container's group alone decides only between the containers of one task.
- *
- * Source: Documentation/scheduler/sched-design-CFS.rst, 7; cgroup-v2.rst, "Memory Interface Files", memory.low: "the
- * effective low boundary is limited by low values of ancestor cgroups"
+ * Sets the requests of a task on the group of the task, where tasks compete. The kernel divides
+ * resources among the groups of one directory, so a weight on the group of a container only decides
+ * between containers of one task.
+ * Source: Documentation/scheduler/sched-design-CFS.rst, 7; cgroup-v2.rst, "Memory Interface Files",
+ * memory.low: "the effective low boundary is limited by low values of ancestor cgroups"
  */
 import type { CgroupLayout } from './cgroup-files.ts';
 
@@ -11,9 +11,12 @@ export interface RequestFile {
   /** Mount point of its hierarchy. */
   readonly root: string;
   readonly name: string;
-  /** Highest value that the kernel takes. */
+  /** Highest value that the kernel accepts. */
   readonly most: number;
-  /** True where the groups above limit it, so that the group of all tasks needs the sum of theirs. */
+  /**
+   * True if the groups above limit it, so that the group of all tasks needs the sum of their
+   * values.
+   */
   readonly isBoundedAbove: boolean;
 }
 
@@ -21,7 +24,7 @@ export interface RequestFile {
 const MAX_SHARES = 262_144;
 const MAX_WEIGHT = 10_000;
 
-/** The files of a group that say what is requested. */
+/** Returns the files of a group for requests. */
 export function requestFiles({ version, roots }: CgroupLayout): readonly RequestFile[] {
   const files = version === 1
     ? [['cpu', 'cpu.shares', MAX_SHARES, false], ['memory', 'memory.soft_limit_in_bytes', Number.MAX_SAFE_INTEGER, false]] as const
@@ -32,7 +35,10 @@ export function requestFiles({ version, roots }: CgroupLayout): readonly Request
   });
 }
 
-/** Sum of the values of the groups in one directory; one without a value of its own (`max`, or beyond what is exact) counts nothing. */
+/**
+ * Sums the values of the groups in one directory; `max` and values beyond the exact range count as
+ * 0.
+ */
 export function sumOfRequests(texts: readonly (string | undefined)[], most: number): number {
   const values = texts.map(text => Number(text?.trim() ?? 0)).filter(value => Number.isSafeInteger(value));
   return Math.min(most, values.reduce((sum, value) => sum + value, 0));
